@@ -1,0 +1,125 @@
+/**
+ * The contract of an engine: what a store must do so that a Space, a gateway and a worker can stand on it.
+ * An engine holds data access only; validation, waiting policy and errors for people are the Space's. It promises:
+ *
+ *  1. A written entry can be found until it is taken, cancelled or its lease ends, exactly.
+ *  2. An entry has one holder. What a former holder does under its old claim is refused.
+ *  3. What a holder held is found again when the holder is gone.
+ *  4. A waiting find is served by the call that makes its entry available; nobody asks twice.
+ *  5. Higher priority first, then oldest first. What is put back keeps its place.
+ *  6. A find that waits ends when its time is up, when its signal fires, or when the engine closes.
+ *  7. close() always returns, and gives back what this process held.
+ */
+
+/** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
+export interface Image {
+  readonly id: string
+  /** Its own kind first, then the kinds it extends; the last is its root. */
+  readonly kinds: readonly string[]
+  /** `field=token` of each field that finds may go by. */
+  readonly indexed: readonly string[]
+  /** `field=token` of the others; a match on them is verified. */
+  readonly verified: readonly string[]
+  readonly body: Buffer
+  readonly leaseMs: number
+  readonly priority: number
+  /** A request: its answer goes back to the process that wrote it. */
+  readonly request?: RequestTerms
+}
+
+export interface RequestTerms {
+  /** Whether a holder that dies after it started may be followed by another (promise 5 of DESIGN §3). */
+  readonly repeatable: boolean
+}
+
+/** An entry as it stands in the space. */
+export interface Stored {
+  readonly id: string
+  readonly kinds: readonly string[]
+  readonly body: Buffer
+  readonly priority: number
+  /** Wall clock of the space, milliseconds since 1970. */
+  readonly writtenAt: number
+  /** Milliseconds that its lease had still to run when the space handed it out; Infinity = for ever. */
+  readonly remainingMs: number
+}
+
+/** A template on its way into the space. */
+export interface Pattern {
+  /** The kind asked for, or ANY_KIND. */
+  readonly kind: string
+  /** The root of that kind's chain, under which its fields are indexed. */
+  readonly root: string
+  readonly indexed: readonly string[]
+  readonly verified: readonly string[]
+}
+
+export const ANY_KIND = '*'
+
+/** What a write or a renewal granted: when the lease ends, on the space's wall clock; Infinity = never. */
+export interface Grant {
+  readonly expiresAt: number
+}
+
+export interface Find {
+  readonly pattern: Pattern
+  /** Whether the entry is removed (take) or stays (read). */
+  readonly take: boolean
+  /** 0: do not wait. Infinity: for ever. */
+  readonly waitMs: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** An entry handed to a standing offer: held under a claim until it is completed, released or lost. */
+export interface Delivery extends Stored {
+  /** The fencing token under which the space knows this holder, opaque to it. */
+  readonly claim: string
+  /** 1 on the first delivery. */
+  readonly attempt: number
+  readonly repeatable: boolean
+  /** Called once if the space ends the claim before the holder did. */
+  onLost?: (() => void) | undefined
+}
+
+/** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */
+export interface Offer {
+  /** Ends the offer. When it resolves no further delivery will come. */
+  end(): Promise<void>
+}
+
+/** What became of a request that this process wrote. */
+export type Outcome =
+  | { readonly kind: 'completed'; readonly body: Buffer }
+  /** Its holder died after starting, and it may not be run again. */
+  | { readonly kind: 'lost' }
+  /** It was delivered as often as is allowed and never completed. */
+  | { readonly kind: 'exhausted' }
+
+export interface Engine {
+  /** The durability level that the store really gives (DESIGN §6). */
+  readonly durability: string
+
+  /** Stores all or none, in this order. */
+  write(images: readonly Image[]): Promise<Grant[]>
+  /** The best match, or null when the wait is over. A take is final when this resolves. */
+  find(find: Find): Promise<Stored | null>
+  /** null: the space knows no such lease. */
+  renew(id: string, leaseMs: number): Promise<Grant | null>
+  /** false: the space knows no such lease. */
+  cancel(id: string): Promise<boolean>
+
+  /** Writes a request whose outcome is reported to `onOutcome`, at most once; resolves when the space has it. */
+  request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void>
+  /** Nobody waits for this outcome any longer: the request is withdrawn, its late outcome dropped. */
+  withdraw(id: string): Promise<void>
+
+  offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
+  /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
+  start(delivery: Delivery): Promise<boolean>
+  /** The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. false: refused, the claim was lost. */
+  complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean>
+  /** Gives the entry back unfinished: to its old place, and to whoever waits. */
+  release(delivery: Delivery): Promise<void>
+
+  close(): Promise<void>
+}

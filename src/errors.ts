@@ -1,0 +1,72 @@
+/** The one error class of takespace, and the one table of its codes. docs/errors.md says the same in prose; a test compares them. */
+
+interface ErrorKind {
+  /** What went wrong and what to do about it. */
+  readonly message: string
+  /** The HTTP status a gateway answers with when this error ends a request. */
+  readonly status: number
+  /** Whether the same call may succeed later, with no risk of taking effect twice. */
+  readonly retryable: boolean
+}
+
+const kind = (status: number, retryable: boolean, message: string): ErrorKind => ({ status, retryable, message })
+
+/** Every code that takespace throws. Codes are stable; messages may get better. */
+export const ERRORS = {
+  INVALID_ARGUMENT: kind(400, false, 'An argument is not one this call accepts.'),
+  INVALID_ENTRY: kind(400, false, 'The entry or template holds a value that cannot be stored.'),
+  BODY_TOO_LARGE: kind(413, false, 'The body is larger than the limit allows.'),
+  SPACE_CLOSED: kind(503, false, 'The space has been closed; open another one.'),
+  SPACE_UNREACHABLE: kind(503, true, 'The space cannot be reached. Nothing was done; try again when it is back.'),
+  SPACE_FULL: kind(503, true, 'The space is full and takes no new entries until some have been taken.'),
+  OUTCOME_UNKNOWN: kind(502, false, 'The connection was lost before the answer came; the operation may have taken effect.'),
+  LEASE_UNKNOWN: kind(404, false, 'The space knows no such lease: it ended, was cancelled, or its entry was taken.'),
+  CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
+  REQUEST_TIMEOUT: kind(504, true, 'No worker answered before the deadline.'),
+  WORKER_LOST: kind(502, false, 'The worker died after it had started this request; it was not run again.'),
+  DELIVERIES_EXHAUSTED: kind(502, false, 'Every worker that was given this request died before it answered.'),
+  BAD_RESPONSE: kind(502, false, 'The worker answered with something that is not an HTTP response.'),
+  URL_UNKNOWN: kind(500, false, "The space's address is not understood. Use redis://host:6379, rediss://… or memory:"),
+  REDIS_TOO_OLD: kind(500, false, 'takespace needs Redis 7.0 or Valkey, for its functions. Upgrade the server.'),
+  REDIS_EVICTS: kind(500, false, 'The server may evict entries. Set maxmemory-policy to noeviction.'),
+  REDIS_REFUSED: kind(500, false, 'The server refused the connection or a command. Check user, password and permissions.'),
+  DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
+  DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
+  APP_FILE_MISSING: kind(500, false, 'The app file cannot be loaded.'),
+  APP_NOT_EXPORTED: kind(500, false, 'The app file exports no app. Add the line: export default app'),
+  APP_SHAPE_UNKNOWN: kind(500, false, 'This is not an app takespace can run: give an Express app, a (req, res) function or { fetch }.'),
+  PORT_TAKEN: kind(500, false, 'Another process listens on this port. Choose another with --port.'),
+  INTERNAL: kind(500, false, 'takespace met a state that should not exist. Please report it.'),
+} as const satisfies Record<string, ErrorKind>
+
+export type ErrorCode = keyof typeof ERRORS
+
+/**
+ * What every failing call of takespace rejects with; the exception is a wait that its own AbortSignal ended, which rejects with
+ * `signal.reason`.
+ *
+ * @example
+ * try { await lease.renew(60_000) } catch (error) {
+ *   if (isSpaceError(error, 'LEASE_UNKNOWN')) console.log('too late: the entry is gone')
+ * }
+ */
+export class SpaceError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly retryable: boolean
+
+  /** `detail` is added to the table's sentence and says which argument, which server, which number. */
+  constructor(code: ErrorCode, detail = '', options?: ErrorOptions) {
+    const { message, status, retryable } = ERRORS[code]
+    super(detail ? `${message} ${detail}` : message, options)
+    this.name = 'SpaceError'
+    this.code = code
+    this.status = status
+    this.retryable = retryable
+  }
+}
+
+/** Whether this is takespace's own error, and, if a code is given, that very one. */
+export function isSpaceError(error: unknown, code?: ErrorCode): error is SpaceError {
+  return error instanceof SpaceError && (code === undefined || error.code === code)
+}

@@ -1,0 +1,222 @@
+/** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
+import type { Delivery, Image, Outcome, Pattern } from './engine.js'
+import { SpaceError } from './errors.js'
+import type { Space } from './space.js'
+import { tokenOf } from './token.js'
+
+/** An HTTP request as bytes and strings; nothing of it has been decoded. */
+export interface HttpRequest {
+  readonly method: string
+  /** The request target as the client sent it (RFC 9112 §3.2). */
+  readonly target: string
+  /** `1.1` or `1.0`. */
+  readonly httpVersion: string
+  /** Name, value, name, value … as received, in order, repeated fields repeated. */
+  readonly headers: readonly string[]
+  readonly body: Buffer
+  /** The client's address and whether it came over TLS. */
+  readonly peer: string
+  readonly secure: boolean
+}
+
+/** An HTTP response as bytes and strings. */
+export interface HttpResponse {
+  readonly status: number
+  readonly reason: string
+  /** Name, value, name, value … in order; repeated fields such as Set-Cookie repeated. */
+  readonly headers: readonly string[]
+  readonly body: Buffer
+}
+
+/** What a gateway asks of the space. */
+export interface Outgoing {
+  readonly service: string
+  /** From now until the client is told 504; the entry's lease. */
+  readonly timeoutMs: number
+  readonly priority: number
+  /** Whether it may run again if its worker dies (idempotent method, Idempotency-Key, or the route says so). */
+  readonly repeatable: boolean
+}
+
+/** A request under way. */
+export interface Sent {
+  /** The entry's id: the one request id of gateway, space and worker. */
+  readonly id: string
+  /**
+   * The worker's response. Rejects with SpaceError: SPACE_UNREACHABLE, SPACE_FULL, SPACE_CLOSED (nothing was done), OUTCOME_UNKNOWN,
+   * WORKER_LOST, DELIVERIES_EXHAUSTED, BAD_RESPONSE. It does not end by itself at the deadline: the gateway's clock decides that.
+   */
+  readonly response: Promise<HttpResponse>
+  /** The client is gone or the deadline has passed: the request is taken back, a late response dropped. Never rejects. */
+  withdraw(): void
+}
+
+/** A request that a worker holds. */
+export interface Taken {
+  readonly id: string
+  readonly service: string
+  readonly priority: number
+  /** 1 on the first delivery. */
+  readonly attempt: number
+  /** Milliseconds left until its deadline when it was handed out. */
+  readonly remainingMs: number
+  readonly repeatable: boolean
+  readonly request: HttpRequest
+  /** Says that the handler is about to run; to be awaited when the request is not repeatable. false: do not run it. */
+  start(): Promise<boolean>
+  /** Answers. false: the claim was lost, the space has refused this answer. */
+  complete(response: HttpResponse): Promise<boolean>
+  /** Gives it back for another worker. */
+  release(): Promise<void>
+  /** Set it to hear that the space has ended this claim: whatever is still running works for nobody. */
+  onLost?: (() => void) | undefined
+}
+
+/** A worker's standing take. */
+export interface Serving {
+  /** Takes nothing new. When it resolves no further request will come; those held go on. */
+  stop(): Promise<void>
+}
+
+const KIND = 'takespace.Request'
+
+const indexOf = (service: string): string => `service=${tokenOf(service)}`
+
+/** The wildcard on everything but the service. */
+const patternOf = (service: string): Pattern => ({
+  kind: KIND,
+  root: KIND,
+  indexed: [indexOf(service)],
+  verified: [],
+})
+
+/** Writes a request into the space. */
+export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing): Sent {
+  const id = space.newId()
+  const image: Image = {
+    id,
+    kinds: [KIND],
+    indexed: [indexOf(terms.service)],
+    verified: [],
+    body: encodeRequest(request),
+    leaseMs: terms.timeoutMs,
+    priority: terms.priority,
+    request: { repeatable: terms.repeatable },
+  }
+  const response = new Promise<HttpResponse>((resolve, reject) => {
+    const onOutcome = (outcome: Outcome): void => {
+      if (outcome.kind === 'lost') return reject(new SpaceError('WORKER_LOST'))
+      if (outcome.kind === 'exhausted') return reject(new SpaceError('DELIVERIES_EXHAUSTED'))
+      try {
+        resolve(decodeResponse(outcome.body))
+      } catch (cause) {
+        reject(new SpaceError('BAD_RESPONSE', '', { cause }))
+      }
+    }
+    space.engine.request(image, onOutcome).catch(reject)
+  })
+  const withdraw = (): void => {
+    space.engine.withdraw(id).catch(() => {
+      // The lease of the request ends at its deadline whether or not the space has heard of the withdrawal.
+    })
+  }
+  return { id, response, withdraw }
+}
+
+/** Takes requests of a service from the space, at most `concurrency` held at a time. */
+export async function serveRequests(
+  space: Space,
+  service: string,
+  concurrency: number,
+  onRequest: (taken: Taken) => void,
+): Promise<Serving> {
+  let serving = true
+  const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
+    const taken = takenOf(space, service, delivery, () => (serving ? 1 : 0))
+    if (taken) onRequest(taken)
+  })
+  return {
+    async stop() {
+      serving = false
+      await offer.end()
+    },
+  }
+}
+
+function takenOf(space: Space, service: string, delivery: Delivery, credit: () => number): Taken | null {
+  let request: HttpRequest
+  try {
+    request = decodeRequest(delivery.body)
+  } catch {
+    // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
+    void space.engine.complete(delivery, encodeResponse(UNREADABLE), credit()).catch(() => {})
+    return null
+  }
+  const taken: Taken = {
+    id: delivery.id,
+    service,
+    priority: delivery.priority,
+    attempt: delivery.attempt,
+    remainingMs: delivery.remainingMs,
+    repeatable: delivery.repeatable,
+    request,
+    start: () => space.engine.start(delivery),
+    complete: (response) => space.engine.complete(delivery, encodeResponse(response), credit()),
+    release: () => space.engine.release(delivery),
+  }
+  delivery.onLost = () => taken.onLost?.()
+  return taken
+}
+
+const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }
+
+// On the wire: one line of JSON (readable in redis-cli, and quicker than base64 by far), then the body as it is.
+// Header values are Latin-1 strings in Node; JSON carries them exactly.
+
+const NEWLINE = 10
+
+function encode(head: readonly unknown[], body: Buffer): Buffer {
+  const line = `${JSON.stringify(head)}\n`
+  if (body.length === 0) return Buffer.from(line)
+  return Buffer.concat([Buffer.from(line), body])
+}
+
+function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
+  const end = bytes.indexOf(NEWLINE)
+  const head: unknown = JSON.parse(bytes.toString('utf8', 0, end))
+  if (end < 0 || !Array.isArray(head)) throw new TypeError('not a takespace message')
+  return { head, body: bytes.subarray(end + 1) }
+}
+
+function encodeRequest(r: HttpRequest): Buffer {
+  return encode([r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers], r.body)
+}
+
+function decodeRequest(bytes: Buffer): HttpRequest {
+  const { head, body } = decode(bytes)
+  const [method, target, httpVersion, peer, secure, headers] = head
+  if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
+  return {
+    method: method as string,
+    target: target as string,
+    httpVersion: httpVersion as string,
+    peer: peer as string,
+    secure: secure === 1,
+    headers,
+    body,
+  }
+}
+
+function encodeResponse(r: HttpResponse): Buffer {
+  return encode([r.status, r.reason, r.headers], r.body)
+}
+
+function decodeResponse(bytes: Buffer): HttpResponse {
+  const { head, body } = decode(bytes)
+  const [status, reason, headers] = head
+  if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')
+  return { status, reason: reason as string, headers, body }
+}
+
+const strings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')

@@ -1,0 +1,59 @@
+/** Tokens: one short canonical string per field value, so that matching is equality of strings wherever it happens. */
+import { createHash } from 'node:crypto'
+
+/** A longer token would cost more in every index than the hash that stands for it. */
+const LONGEST_PLAIN = 40
+
+// `|` ends a token in a record, `%` begins an escape; control characters would make records unreadable.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const SPECIAL = /[%|\u0000-\u001f\u007f]/g
+
+const escape = (text: string): string =>
+  text.replace(SPECIAL, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+
+const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
+
+/** A field's name inside a record or a key: `=` would end it there. */
+export const fieldName = (name: string): string =>
+  name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escape(name).replaceAll('=', '%3d')
+
+/** A kind's name inside a record or a key. */
+export const kindName = (name: string): string => (name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escape(name))
+
+const short = (type: string, text: string): string => {
+  const plain = escape(text)
+  return plain.length > LONGEST_PLAIN ? `${type}#${digest(text)}` : `${type}:${plain}`
+}
+
+/** Equal values have equal tokens (SameValueZero on canonical values), different values different ones. */
+export function tokenOf(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return short('s', value)
+    case 'number':
+      return `n:${value === 0 ? 0 : value}`
+    case 'boolean':
+      return value ? 'b:1' : 'b:0'
+    case 'bigint':
+      return short('i', value.toString())
+    default:
+      return value === null ? 'z' : short('o', canonical(value))
+  }
+}
+
+/** Whether an index over this value is worth having when nobody chose: single values yes, structures no. */
+export const isScalar = (value: unknown): boolean => value === null || typeof value !== 'object' || value instanceof Date
+
+/** JSON with sorted keys, and a mark before each value that JSON would confuse with another. */
+function canonical(value: unknown): string {
+  if (value instanceof Date) return `d${value.getTime()}`
+  if (value instanceof Uint8Array) return `u${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
+  if (typeof value === 'bigint') return `i${value}`
+  if (typeof value === 'number') return `${value === 0 ? 0 : value}`
+  if (value === null || typeof value !== 'object') return JSON.stringify(value)
+  const fields = Object.entries(value)
+    .filter(([, field]) => field !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`
+}
