@@ -1,36 +1,35 @@
 /** The one protocol of everything that starts and stops: both are idempotent, and whoever calls during a change waits for it. */
 
-export abstract class Service {
-  #starting: Promise<void> | undefined
-  #stopping: Promise<void> | undefined
+export interface Service {
+  /** Resolves when it runs. A second call returns the first one's promise; a failed start may be tried again. */
+  start(): Promise<void>
+  /** Resolves when it has stopped, within its own bound. Stopping what never started does nothing. */
+  stop(): Promise<void>
+}
 
-  /** Called once; a failed start may be tried again. */
-  protected abstract onStart(): Promise<void>
-  /** Called once, after a start; must end within its own bound. */
-  protected abstract onStop(): Promise<void>
+/** Makes a Service of two functions, each of which is then called at most once at a time and in order. */
+export function service(onStart: () => Promise<void>, onStop: () => Promise<void>): Service {
+  let starting: Promise<void> | undefined
+  let stopping: Promise<void> | undefined
 
-  /** Resolves when it runs. A second call returns the first one's promise; after stop() it is an error of the caller. */
-  start(): Promise<void> {
-    this.#starting ??= this.onStart().catch((error) => {
-      this.#starting = undefined
+  const start = (): Promise<void> => {
+    starting ??= onStart().catch((error) => {
+      starting = undefined
       throw error
     })
-    return this.#starting
+    return starting
   }
 
-  /** Resolves when it has stopped. Stopping what never started does nothing. */
-  stop(): Promise<void> {
-    this.#stopping ??= this.#stopOnce()
-    return this.#stopping
+  const stopOnce = async (): Promise<void> => {
+    if (!starting) return
+    await starting.catch(() => {})
+    if (starting) await onStop()
   }
 
-  async #stopOnce(): Promise<void> {
-    if (!this.#starting) return
-    await this.#starting.catch(() => {})
-    if (this.#starting) await this.onStop()
+  const stop = (): Promise<void> => {
+    stopping ??= stopOnce()
+    return stopping
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.stop()
-  }
+  return { start, stop }
 }

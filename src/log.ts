@@ -1,0 +1,11 @@
+/** What takespace asks of a logger; a pino instance fits. The library logs nothing unless it is given one. */
+export interface Logger {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+const nothing = (): void => {}
+
+export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }
