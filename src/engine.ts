@@ -98,6 +98,8 @@ export type Outcome =
 export interface Engine {
   /** The durability level that the store really gives (DESIGN §6). */
   readonly durability: string
+  /** This process in the space; what it holds is held under this name. */
+  readonly session: string
 
   /** Stores all or none, in this order. */
   write(images: readonly Image[]): Promise<Grant[]>
@@ -120,6 +122,9 @@ export interface Engine {
   complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean>
   /** Gives the entry back unfinished: to its old place, and to whoever waits. */
   release(delivery: Delivery): Promise<void>
+
+  /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
+  declareDead(session: string): Promise<void>
 
   close(): Promise<void>
 }

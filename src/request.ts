@@ -105,12 +105,10 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
   }
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const onOutcome = (outcome: Outcome): void => {
-      if (outcome.kind === 'lost') return reject(new SpaceError('WORKER_LOST'))
-      if (outcome.kind === 'exhausted') return reject(new SpaceError('DELIVERIES_EXHAUSTED'))
       try {
-        resolve(decodeResponse(outcome.body))
-      } catch (cause) {
-        reject(new SpaceError('BAD_RESPONSE', '', { cause }))
+        resolve(responseOf(outcome))
+      } catch (error) {
+        reject(error)
       }
     }
     space.engine.request(image, onOutcome).catch(reject)
@@ -121,6 +119,16 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
     })
   }
   return { id, response, withdraw }
+}
+
+function responseOf(outcome: Outcome): HttpResponse {
+  if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
+  if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')
+  try {
+    return decodeResponse(outcome.body)
+  } catch (cause) {
+    throw new SpaceError('BAD_RESPONSE', '', { cause })
+  }
 }
 
 /** Takes requests of a service from the space, at most `concurrency` held at a time. */

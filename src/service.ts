@@ -21,9 +21,11 @@ export function service(onStart: () => Promise<void>, onStop: () => Promise<void
   }
 
   const stopOnce = async (): Promise<void> => {
-    if (!starting) return
-    await starting.catch(() => {})
-    if (starting) await onStop()
+    const started = await starting?.then(
+      () => true,
+      () => false,
+    )
+    if (started) await onStop()
   }
 
   const stop = (): Promise<void> => {

@@ -8,20 +8,20 @@ const LONGEST_PLAIN = 40
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const SPECIAL = /[%|\u0000-\u001f\u007f]/g
 
-const escape = (text: string): string =>
+const escaped = (text: string): string =>
   text.replace(SPECIAL, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
 
 /** A field's name inside a record or a key: `=` would end it there. */
 export const fieldName = (name: string): string =>
-  name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escape(name).replaceAll('=', '%3d')
+  name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name).replaceAll('=', '%3d')
 
 /** A kind's name inside a record or a key. */
-export const kindName = (name: string): string => (name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escape(name))
+export const kindName = (name: string): string => (name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name))
 
 const short = (type: string, text: string): string => {
-  const plain = escape(text)
+  const plain = escaped(text)
   return plain.length > LONGEST_PLAIN ? `${type}#${digest(text)}` : `${type}:${plain}`
 }
 
@@ -42,12 +42,14 @@ export function tokenOf(value: unknown): string {
 }
 
 /** Whether an index over this value is worth having when nobody chose: single values yes, structures no. */
-export const isScalar = (value: unknown): boolean => value === null || typeof value !== 'object' || value instanceof Date
+export const isScalar = (value: unknown): boolean =>
+  value === null || typeof value !== 'object' || value instanceof Date
 
 /** JSON with sorted keys, and a mark before each value that JSON would confuse with another. */
 function canonical(value: unknown): string {
   if (value instanceof Date) return `d${value.getTime()}`
-  if (value instanceof Uint8Array) return `u${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
+  if (value instanceof Uint8Array)
+    return `u${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value === 'bigint') return `i${value}`
   if (typeof value === 'number') return `${value === 0 ? 0 : value}`

@@ -1,0 +1,207 @@
+/**
+ * The memory engine: the executable specification of what every engine promises. Small, plain, in one process; when another engine
+ * differs from it, this one is read first. There is no await inside any step, so each call is atomic by construction.
+ */
+import { wallMs } from '../../clock.js'
+import type { Delivery, Engine, Find, Grant, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import { Wait } from '../../wait.js'
+import { Bag, type Item } from './bag.js'
+import { type Waiter, Waiters } from './waiters.js'
+
+export class MemoryEngine implements Engine {
+  readonly durability = 'memory'
+  readonly session = 'memory'
+  readonly #bag = new Bag()
+  readonly #waiters = new Waiters()
+  /** The waits under way, so that close() can end them. */
+  readonly #waits = new Set<Wait<Stored | null>>()
+  /** Who holds what, and for which offer. */
+  readonly #held = new Map<string, { delivery: Delivery; offer: Waiter }>()
+  #claims = 0
+  #closed = false
+
+  async write(images: readonly Image[]): Promise<Grant[]> {
+    this.#open()
+    const items = images.map((image) => this.#bag.put(image))
+    for (const item of items) this.#makeAvailable(item)
+    return items.map(({ expiresAt }) => ({ expiresAt }))
+  }
+
+  async find({ pattern, take, waitMs, signal }: Find): Promise<Stored | null> {
+    this.#open()
+    const item = this.#bag.best(pattern)
+    if (item) {
+      if (take) this.#bag.remove(item.image.id)
+      return storedOf(item)
+    }
+    if (waitMs <= 0) return null
+
+    const wait = new Wait<Stored | null>()
+    const waiter: Waiter = {
+      pattern,
+      take,
+      credit: 1,
+      serve: (found) => {
+        this.#waiters.remove(waiter)
+        if (take) this.#bag.remove(found.image.id)
+        wait.resolve(storedOf(found))
+      },
+    }
+    this.#waiters.add(waiter)
+    this.#waits.add(wait)
+    const end = (settle: () => void) => () => {
+      this.#waiters.remove(waiter)
+      settle()
+    }
+    wait.until(
+      waitMs,
+      end(() => wait.resolve(null)),
+      signal,
+      end(() => wait.reject(signal?.reason)),
+    )
+    return wait.promise.finally(() => this.#waits.delete(wait))
+  }
+
+  async renew(id: string, leaseMs: number): Promise<Grant | null> {
+    this.#open()
+    const item = this.#bag.get(id)
+    if (!item) return null
+    item.expiresAt = wallMs() + leaseMs
+    return { expiresAt: item.expiresAt }
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    this.#open()
+    const item = this.#bag.get(id)
+    if (!item) return false
+    this.#bag.remove(id)
+    this.#endClaim(item)
+    return true
+  }
+
+  async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    this.#open()
+    const item = this.#bag.put(image)
+    item.onOutcome = onOutcome
+    this.#makeAvailable(item)
+  }
+
+  async withdraw(id: string): Promise<void> {
+    if (!this.#closed) await this.cancel(id)
+  }
+
+  async offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    this.#open()
+    const offer: Waiter = {
+      pattern,
+      take: true,
+      credit,
+      serve: (item) => {
+        offer.credit--
+        const delivery = this.#claim(item, offer)
+        // In a turn of its own, as everywhere else: nobody is called back from inside a write.
+        queueMicrotask(() => onDelivery(delivery))
+      },
+    }
+    this.#waiters.add(offer)
+    this.#feed(offer)
+    return {
+      end: async () => {
+        this.#waiters.remove(offer)
+        offer.credit = 0
+      },
+    }
+  }
+
+  async start(delivery: Delivery): Promise<boolean> {
+    const item = this.#heldBy(delivery)
+    if (item) item.started = true
+    return item !== undefined
+  }
+
+  async complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
+    const offer = this.#held.get(delivery.claim)?.offer
+    const item = this.#heldBy(delivery)
+    if (item) {
+      this.#bag.remove(item.image.id)
+      item.onOutcome?.({ kind: 'completed', body })
+    }
+    this.#held.delete(delivery.claim)
+    if (offer) {
+      offer.credit += credit
+      this.#feed(offer)
+    }
+    return item !== undefined
+  }
+
+  async release(delivery: Delivery): Promise<void> {
+    const item = this.#heldBy(delivery)
+    this.#held.delete(delivery.claim)
+    if (item) this.#putBack(item)
+  }
+
+  async declareDead(): Promise<void> {
+    // A memory space dies with its one process.
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#waiters.drain()
+    for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
+  }
+
+  #open(): void {
+    if (this.#closed) throw new SpaceError('SPACE_CLOSED')
+  }
+
+  #makeAvailable(item: Item): void {
+    for (const reader of this.#waiters.readers(item.image)) reader.serve(item)
+    this.#waiters.taker(item.image)?.serve(item)
+  }
+
+  /** An offer whose credit has risen is handed what is there already. */
+  #feed(offer: Waiter): void {
+    while (offer.credit > 0) {
+      const item = this.#bag.best(offer.pattern)
+      if (!item) return
+      offer.serve(item)
+    }
+  }
+
+  #claim(item: Item, offer: Waiter): Delivery {
+    item.state = 'claimed'
+    item.attempt++
+    item.claim = `${item.image.id}:${++this.#claims}`
+    const delivery: Delivery = {
+      ...storedOf(item),
+      claim: item.claim,
+      attempt: item.attempt,
+      repeatable: item.image.request?.repeatable ?? true,
+    }
+    this.#held.set(item.claim, { delivery, offer })
+    return delivery
+  }
+
+  /** The entry, if this delivery is still the one that holds it. */
+  #heldBy(delivery: Delivery): Item | undefined {
+    const item = this.#bag.get(delivery.id)
+    return item?.state === 'claimed' && item.claim === delivery.claim ? item : undefined
+  }
+
+  #putBack(item: Item): void {
+    item.state = 'free'
+    item.claim = ''
+    this.#makeAvailable(item)
+  }
+
+  #endClaim(item: Item): void {
+    const held = this.#held.get(item.claim)
+    if (held) held.delivery.onLost?.()
+  }
+}
+
+function storedOf(item: Item): Stored {
+  const { id, kinds, body, priority } = item.image
+  return { id, kinds, body, priority, writtenAt: item.writtenAt, remainingMs: item.expiresAt - wallMs() }
+}

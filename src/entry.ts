@@ -1,0 +1,145 @@
+/** Entry: a kind and fields. `defineEntry` makes a kind; calling the kind makes an entry of it. */
+import { ANY_KIND } from './engine.js'
+import { SpaceError } from './errors.js'
+import { Template } from './template.js'
+
+/** An entry is plain properties. What the space knows of it is asked by `entryInfo`. */
+export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
+
+export interface EntryInfo {
+  /** The space's id of this entry; the same in every process. */
+  readonly id: string
+  readonly kind: string
+  readonly priority: number
+  /** Milliseconds since 1970 on the space's clock. */
+  readonly writtenAt: number
+  /** Milliseconds that its lease had still to run when the space handed it out; Infinity = for ever. */
+  readonly leaseMs: number
+}
+
+export interface EntryOptions<F extends object> {
+  /** The fields that templates are looked up by. Default: every field with a single value (no object, no array). */
+  readonly index?: readonly (keyof F & string)[]
+}
+
+/** Names that both declare, with types that exclude each other. */
+type Conflicts<F, G> = {
+  [K in keyof F & keyof G]: [F[K]] extends [G[K]] ? never : [G[K]] extends [F[K]] ? never : K
+}[keyof F & keyof G]
+
+/** What a kind is, apart from the types of its fields. */
+export interface Definition {
+  readonly kind: string
+  /** The kind it extends, if any. */
+  readonly parent: Definition | undefined
+  readonly index: readonly string[] | undefined
+}
+
+/** A kind of entry: makes entries and templates, and tells its own apart. */
+export interface EntryKind<F extends object> extends Definition {
+  /**
+   * An entry of this kind, ready to be written.
+   * @example await space.write(Task({ id: 't1', type: 'resize' }))
+   */
+  (fields: F): Entry<F>
+  /**
+   * A template: the fields that must be equal (SameValueZero on canonical values). An absent or `undefined` field is the wildcard;
+   * `null` is a value (JavaSpaces has it as the wildcard).
+   * @example await space.take(Task.template({ type: 'resize' }))
+   */
+  template(fields: { readonly [K in keyof F]?: F[K] | undefined }): Template<F>
+  /** A kind with more fields, whose entries templates of this one match too. Fields that conflict are a type error. */
+  extend<G extends object>(
+    kind: [Conflicts<F, G>] extends [never] ? string : never,
+    options?: EntryOptions<F & G>,
+  ): EntryKind<F & G>
+  /** Whether a value is an entry of this kind or of one that extends it. */
+  is(value: unknown): value is Entry<F>
+}
+
+/** What the space keeps about an entry object, apart from its fields so that these stay plain. */
+interface Origin {
+  /** Its own kind first, then the kinds it extends. */
+  readonly kinds: readonly string[]
+  readonly index: readonly string[] | undefined
+  readonly info: EntryInfo | undefined
+}
+
+const origins = new WeakMap<object, Origin>()
+
+export const originOf = (entry: object): Origin | undefined => origins.get(entry)
+
+/** Makes the entry object that a read or take resolves with. */
+export function revive(fields: object, kinds: readonly string[], info: EntryInfo): Entry {
+  const entry = { ...fields }
+  origins.set(entry, { kinds, index: undefined, info })
+  return entry
+}
+
+export const chainOf = (kind: Definition): string[] => [kind.kind, ...(kind.parent ? chainOf(kind.parent) : [])]
+
+/**
+ * Defines a kind of entry.
+ *
+ * @param kind its name in the space: the same in every program that uses it
+ * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved
+ * @example
+ * const Task = defineEntry<{ id: string; type: string }>('Task')
+ * const BigTask = Task.extend<{ shards: number }>('BigTask') // a Task template also matches a BigTask
+ */
+export function defineEntry<F extends object>(kind: string, options: EntryOptions<F> = {}): EntryKind<F> {
+  return define<F>(kind, options.index, undefined)
+}
+
+function define<F extends object>(
+  kind: string,
+  index: readonly string[] | undefined,
+  parent: Definition | undefined,
+): EntryKind<F> {
+  if (typeof kind !== 'string' || kind === '' || kind === ANY_KIND) {
+    throw new SpaceError('INVALID_ARGUMENT', `A kind needs a name other than ${JSON.stringify(ANY_KIND)}.`)
+  }
+  const definition: Definition = { kind, parent, index }
+  const origin: Origin = { kinds: chainOf(definition), index, info: undefined }
+  const make = (fields: F): Entry<F> => {
+    if (typeof fields !== 'object' || fields === null) {
+      throw new SpaceError('INVALID_ENTRY', `${kind} wants an object of fields.`)
+    }
+    const entry = { ...fields }
+    origins.set(entry, origin)
+    return entry
+  }
+  return Object.assign(make, definition, {
+    template: (fields: object) => new Template<F>(definition, fields),
+    extend: (name: string, options: EntryOptions<Record<string, unknown>> = {}) =>
+      define(name, index || options.index ? [...(index ?? []), ...(options.index ?? [])] : undefined, definition),
+    is: (value: unknown) => typeof value === 'object' && value !== null && !!origins.get(value)?.kinds.includes(kind),
+  }) as unknown as EntryKind<F>
+}
+
+/** Matches every kind: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
+export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
+  () => {
+    throw new SpaceError('INVALID_ENTRY', 'AnyEntry is a template for every kind; define a kind to write entries.')
+  },
+  {
+    kind: ANY_KIND,
+    parent: undefined,
+    index: undefined,
+    template: (fields: object) => new Template<Record<string, unknown>>(AnyEntry, fields),
+    extend: () => {
+      throw new SpaceError('INVALID_ARGUMENT', 'AnyEntry cannot be extended; use defineEntry.')
+    },
+    is: (value: unknown) => typeof value === 'object' && value !== null && origins.has(value),
+  },
+) as unknown as EntryKind<Record<string, unknown>>
+
+/**
+ * What the space knows of an entry that it handed out.
+ * @throws SpaceError INVALID_ARGUMENT for anything else
+ */
+export function entryInfo(entry: object): EntryInfo {
+  const info = origins.get(entry)?.info
+  if (!info) throw new SpaceError('INVALID_ARGUMENT', 'entryInfo wants an entry that a space handed out.')
+  return info
+}

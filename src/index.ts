@@ -1,0 +1,12 @@
+/** The public names of takespace, one per line. */
+
+export type { Entry, EntryInfo, EntryKind, EntryOptions } from './entry.js'
+export { AnyEntry, defineEntry, entryInfo } from './entry.js'
+export type { ErrorCode } from './errors.js'
+export { isSpaceError, SpaceError } from './errors.js'
+export type { Lease } from './lease.js'
+export type { Logger } from './log.js'
+export type { OpenOptions } from './open.js'
+export { openSpace } from './open.js'
+export type { FindOptions, Space, WriteAllOptions, WriteOptions } from './space.js'
+export type { Matching, Template } from './template.js'

@@ -1,0 +1,45 @@
+/** openSpace: from an address to a space. The one place that knows which engines there are. */
+import { MemoryEngine } from './engines/memory/index.js'
+import { SpaceError } from './errors.js'
+import { type Logger, silent } from './log.js'
+import { Space } from './space.js'
+
+export interface OpenOptions {
+  /** Spaces of different names on one server know nothing of each other. Default `default`. */
+  readonly name?: string
+  /** What "acknowledged" means (docs/durability.md): `memory`, `local`, `fsync`. Default: what the server gives, with a warning below `local`. */
+  readonly durability?: 'memory' | 'local' | 'fsync'
+  /** How long to look for the server before giving up, in ms. Default 5 000. */
+  readonly connectTimeoutMs?: number
+  /** A pino instance or anything like it. Default: none, nothing is logged. */
+  readonly logger?: Logger
+}
+
+/**
+ * Opens a space.
+ *
+ * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), or `memory:` (a fresh space of this process)
+ * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS, REDIS_REFUSED, DATA_NEWER,
+ *   DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
+ * @example
+ * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
+ */
+export async function openSpace(url: string, options: OpenOptions = {}): Promise<Space> {
+  const { name = 'default', connectTimeoutMs = 5_000, logger = silent, durability } = options
+  if (typeof name !== 'string' || name === '' || name.length > 100) {
+    throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
+  }
+  if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
+  if (url === 'memory:') {
+    if (durability && durability !== 'memory') {
+      throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
+    }
+    return new Space(new MemoryEngine(), name)
+  }
+  if (/^rediss?:\/\//.test(url)) {
+    // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.
+    const { RedisEngine } = await import('./engines/redis/index.js')
+    return new Space(await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger }), name)
+  }
+  throw new SpaceError('URL_UNKNOWN')
+}
