@@ -1,7 +1,198 @@
-/** The Redis engine. */
-import type { Engine } from '../../engine.js'
-export const RedisEngine = {
-  open: async (_url: string, _options: object): Promise<Engine> => {
-    throw new Error('soon')
-  },
+/** The Redis engine: the operations beside it, gathered into an Engine over one session. */
+import { randomBytes } from 'node:crypto'
+import { v7 as uuidv7 } from 'uuid'
+import type { Delivery, Engine, Find, Grant, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import type { Logger } from '../../log.js'
+import { ask } from './ask.js'
+import { Batches } from './batches.js'
+import { Bodies } from './bodies.js'
+import { Claims } from './claim.js'
+import { Connection } from './connection.js'
+import { Finds, idOf } from './find.js'
+import { keysOf } from './keys.js'
+import { type PushItem, readPush } from './push.js'
+import { Session } from './session.js'
+import { Writes } from './write.js'
+
+export interface RedisOptions {
+  readonly name: string
+  readonly durability: 'memory' | 'local' | 'fsync' | undefined
+  readonly connectTimeoutMs: number
+  readonly logger: Logger
+}
+
+const LEVELS = ['memory', 'local', 'fsync']
+const FAREWELL_MS = 1_000
+
+export class RedisEngine implements Engine {
+  readonly session: string
+  #durability = 'memory'
+  readonly #connection: Connection
+  readonly #batches: Batches
+  readonly #bodies = new Bodies()
+  readonly #finds: Finds
+  readonly #claims: Claims
+  readonly #writes: Writes
+  readonly #session: Session
+  #closed = false
+
+  static async open(url: string, options: RedisOptions): Promise<RedisEngine> {
+    const engine = new RedisEngine(url, options)
+    try {
+      await engine.#open(options)
+      return engine
+    } catch (error) {
+      await engine.close()
+      throw error
+    }
+  }
+
+  private constructor(url: string, { name, logger }: RedisOptions) {
+    const keys = keysOf(name)
+    this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
+    const nonce = randomBytes(4).toString('hex')
+    this.#batches = new Batches(
+      this.session,
+      nonce,
+      () => this.#lost(),
+      () => this.#writes.reports(),
+    )
+    this.#finds = new Finds(this.#batches, this.#bodies, keys)
+    this.#claims = new Claims(this.#batches, this.#bodies, keys)
+    this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys)
+    this.#session = new Session(this.session, this.#batches, this, logger)
+    this.#connection = new Connection(
+      url,
+      keys.meta,
+      keys.channel(this.session),
+      {
+        onUp: (link) => {
+          this.#bodies.up(link)
+          this.#session.up(link)
+        },
+        onDown: () => {
+          this.#bodies.down()
+          this.#session.down()
+        },
+        onPush: (message) => this.#pushed(message),
+      },
+      logger,
+    )
+  }
+
+  get durability(): string {
+    return this.#durability
+  }
+
+  async #open({ durability, connectTimeoutMs, logger }: RedisOptions): Promise<void> {
+    const server = await this.#connection.open(connectTimeoutMs)
+    this.#durability = server.durability
+    if (durability && LEVELS.indexOf(server.durability) < LEVELS.indexOf(durability)) {
+      throw new SpaceError(
+        'DURABILITY_UNAVAILABLE',
+        `Asked for ${durability}, it gives ${server.durability}: set appendonly yes${durability === 'fsync' ? ' and appendfsync always' : ''}.`,
+      )
+    }
+    if (!durability && server.durability === 'memory') {
+      logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
+    }
+    await this.#session.ready
+  }
+
+  write(images: readonly Image[]): Promise<Grant[]> {
+    return this.#writes.write(images)
+  }
+
+  find(find: Find): Promise<Stored | null> {
+    return this.#finds.find(find)
+  }
+
+  async renew(id: string, leaseMs: number): Promise<Grant | null> {
+    const lease = leaseMs === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(leaseMs))
+    const { letter, now } = await ask(this.#batches, ['l', id, lease], { repeatable: true })
+    return letter === 'k' ? { expiresAt: now + leaseMs } : null
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    const { letter } = await ask(this.#batches, ['x', id], { repeatable: false })
+    return letter === 'k'
+  }
+
+  request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    return this.#writes.request(image, onOutcome)
+  }
+
+  withdraw(id: string): Promise<void> {
+    return this.#writes.withdraw(id)
+  }
+
+  offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    return this.#claims.offer(pattern, credit, onDelivery)
+  }
+
+  start(delivery: Delivery): Promise<boolean> {
+    return this.#claims.start(delivery)
+  }
+
+  complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
+    return this.#claims.complete(delivery, body, credit)
+  }
+
+  release(delivery: Delivery): Promise<void> {
+    return this.#claims.release(delivery)
+  }
+
+  async declareDead(session: string): Promise<void> {
+    await ask(this.#batches, ['d', session], { repeatable: true })
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#finds.close()
+    if (this.#session.connected) await this.#farewell()
+    this.#session.close()
+    this.#batches.close()
+    this.#connection.close()
+  }
+
+  /** What this process held is given back at once, not when somebody notices that it is gone. */
+  async #farewell(): Promise<void> {
+    let bound: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      bound = setTimeout(resolve, FAREWELL_MS)
+    })
+    await Promise.race([this.declareDead(this.session).catch(() => {}), late])
+    clearTimeout(bound)
+  }
+
+  /** @internal for Session */
+  claims(): string[] {
+    return [...this.#finds.claims(), ...this.#claims.claims()]
+  }
+
+  /** @internal for Session */
+  askAnew(): void {
+    this.#writes.askAnew()
+    this.#finds.askAnew()
+    this.#claims.askAnew()
+  }
+
+  #lost(): void {
+    if (!this.#closed) this.#session.lost()
+  }
+
+  #pushed(message: Buffer): void {
+    readPush(message, ({ letter, a, b, bytes }: PushItem, now) => {
+      if (letter === 'o') return this.#writes.outcome(a, bytes)
+      if (letter === 'l') return this.#claims.lost(idOf(a), a)
+      if (letter === 'x') return this.#claims.lost(a)
+      if (letter === 'B') return this.#lost()
+      if (this.#session.syncing) return
+      if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
+      if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
+      else this.#finds.delivered(a, b, bytes, now)
+    })
+  }
 }

@@ -1,0 +1,249 @@
+/**
+ * Operations travel in batches: what the process issues in one turn of its event loop goes out as one call, with an answer for each.
+ *
+ * A batch has a number, and the space keeps the last answers under it, so a batch whose answer was lost is asked about again and takes
+ * effect once. That holds within one history of the server (see Server.run): in another one, only what may be repeated is.
+ */
+import { monotonicMs } from '../../clock.js'
+import { SpaceError } from '../../errors.js'
+import type { Link } from './connection.js'
+
+export interface Operation {
+  /** A letter of the library's OPS, then what it wants. */
+  readonly args: readonly (string | Buffer)[]
+  /** Whether it may run again when it cannot be known whether it ran. */
+  readonly repeatable: boolean
+  /** Registers something that is registered anew after each reconnect; then this one is dropped. */
+  readonly standing?: boolean
+  answer(letter: string, values: readonly Buffer[], now: number): void
+  fail(error: SpaceError): void
+}
+
+interface Queued extends Operation {
+  since: number
+}
+
+interface Batch {
+  readonly number: number
+  readonly operations: readonly Queued[]
+  sentAt: number
+  /** How often it was sent: one that was refused on the first sending has surely not run. */
+  sent: number
+}
+
+/** More in one call would hold the server for milliseconds; fewer would waste calls. */
+const LARGEST_BATCH = 128
+/** Waiting for a free place lets batches grow under load. The library remembers the last 64. */
+const MOST_UNDER_WAY = 4
+const MOST_QUEUED = 20_000
+/** A server that does not answer for so long is taken for gone. */
+const ANSWER_MS = 3_000
+/** So long an operation waits for the link to come back. */
+const GIVE_UP_MS = 5_000
+const WATCH_MS = 250
+const RENEW_MS = 4_000
+
+/** How many values follow each letter of an answer (replay.lua has the same table). */
+const VALUES: Record<string, number> = { f: 3, m: 1, e: 1 }
+const NONE: readonly Buffer[] = []
+
+/** What a server says when it cannot serve now; the link is given up and the batch asked about again on the next one. */
+const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
+
+export class Batches {
+  readonly #session: string
+  readonly #nonce: string
+  readonly #onSessionLost: () => void
+  /** One more operation for a batch that goes out anyway. */
+  readonly #rider: () => Operation | undefined
+  #queue: Queued[] = []
+  readonly #unanswered = new Map<number, Batch>()
+  #number = 0
+  #link: Link | undefined
+  #flowing = false
+  #scheduled = false
+  #watch: NodeJS.Timeout | undefined
+  #renewedAt = 0
+  #closed = false
+
+  constructor(session: string, nonce: string, onSessionLost: () => void, rider: () => Operation | undefined) {
+    this.#session = session
+    this.#nonce = nonce
+    this.#onSessionLost = onSessionLost
+    this.#rider = rider
+  }
+
+  add(operation: Operation): void {
+    if (this.#closed) return operation.fail(new SpaceError('SPACE_CLOSED'))
+    if (this.#queue.length >= MOST_QUEUED)
+      return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
+    const queued = operation as Queued
+    queued.since = monotonicMs()
+    this.#queue.push(queued)
+    this.#schedule()
+    this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
+  }
+
+  /** The link is gone: what is unanswered stays so until the next one, but for what is registered anew there. */
+  down(): void {
+    this.#link = undefined
+    this.#flowing = false
+    this.#queue = this.#queue.filter((operation) => !operation.standing)
+    for (const batch of [...this.#unanswered.values()]) {
+      if (batch.operations.every((operation) => operation.standing)) this.#unanswered.delete(batch.number)
+    }
+  }
+
+  /** Goes out at once and alone, also while nothing flows. */
+  first(operation: Operation): void {
+    const queued = operation as Queued
+    queued.since = monotonicMs()
+    const batch: Batch = { number: ++this.#number, operations: [queued], sentAt: 0, sent: 0 }
+    this.#unanswered.set(batch.number, batch)
+    void this.#send(batch, 'R')
+  }
+
+  /**
+   * Settles what was unanswered on a former link. `known`: the session was found again in the same history, so numbers still count;
+   * otherwise batches are only asked about, and what the space has no answer to is repeated or given up as unknown.
+   */
+  async settle(link: Link, known: boolean): Promise<void> {
+    this.#link = link
+    for (const batch of [...this.#unanswered.values()]) {
+      await this.#send(batch, known ? 'n' : 'p')
+      if (this.#link !== link) return
+    }
+  }
+
+  /** New batches may go out. */
+  flow(): void {
+    this.#flowing = true
+    this.#turn()
+  }
+
+  /** Whether any call in the last so many ms has renewed the session. */
+  renewedWithin(ms: number): boolean {
+    return monotonicMs() - this.#renewedAt < ms
+  }
+
+  renewed(): void {
+    this.#renewedAt = monotonicMs()
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#flowing = false
+    clearInterval(this.#watch)
+    const error = new SpaceError('SPACE_CLOSED')
+    for (const operation of this.#queue.splice(0)) operation.fail(error)
+    for (const batch of this.#unanswered.values()) for (const operation of batch.operations) operation.fail(error)
+    this.#unanswered.clear()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#flowing) return
+    this.#scheduled = true
+    // After the poll phase: everything that the sockets brought in this turn is in the queue by then.
+    setImmediate(() => {
+      this.#scheduled = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    while (this.#flowing && this.#queue.length > 0 && this.#unanswered.size < MOST_UNDER_WAY) {
+      const operations = this.#queue.splice(0, LARGEST_BATCH)
+      const rider = this.#rider() as Queued | undefined
+      if (rider) operations.push(rider)
+      const batch: Batch = { number: ++this.#number, operations, sentAt: 0, sent: 0 }
+      this.#unanswered.set(batch.number, batch)
+      const renew = !this.renewedWithin(RENEW_MS)
+      if (renew) this.renewed()
+      void this.#send(batch, renew ? 'R' : 'n')
+    }
+  }
+
+  async #send(batch: Batch, mode: string): Promise<void> {
+    const link = this.#link
+    if (!link) return
+    batch.sentAt = monotonicMs()
+    batch.sent++
+    const args: (string | Buffer)[] = [this.#session, String(batch.number), link.server.run, mode, this.#nonce]
+    for (const operation of batch.operations) for (const arg of operation.args) args.push(arg)
+    let reply: Buffer[]
+    try {
+      reply = await link.batch(args)
+    } catch (error) {
+      return this.#failed(batch, link, error as Error)
+    }
+    this.#answered(batch, reply)
+    this.#turn()
+  }
+
+  #failed(batch: Batch, link: Link, error: Error): void {
+    if (error.name !== 'ReplyError') return // The link was cut; settle() asks about it on the next one.
+    if (NOT_NOW.test(error.message)) return link.cut(error.message)
+    this.#unanswered.delete(batch.number)
+    const failure = /^NOPERM/.test(error.message)
+      ? new SpaceError('REDIS_REFUSED', error.message)
+      : new SpaceError('INTERNAL', error.message, { cause: error })
+    for (const operation of batch.operations) operation.fail(failure)
+  }
+
+  #answered(batch: Batch, reply: readonly Buffer[]): void {
+    if (!this.#unanswered.delete(batch.number)) return
+    const letters = reply[0]!.toString('latin1')
+    if (letters.startsWith('!')) return this.#refused(batch, letters.slice(1))
+    const now = Number(reply[1]!.toString('latin1'))
+    let at = 2
+    for (let i = 0; i < batch.operations.length; i++) {
+      const letter = letters[i]!
+      const values = VALUES[letter] ?? 0
+      batch.operations[i]!.answer(letter, values ? reply.slice(at, at + values) : NONE, now)
+      at += values
+    }
+  }
+
+  #refused(batch: Batch, why: string): void {
+    if (why === 'DATA_NEWER') {
+      for (const operation of batch.operations) operation.fail(new SpaceError('DATA_NEWER'))
+      return
+    }
+    const surelyNotRun = why === 'SESSION' && batch.sent === 1
+    const again: Queued[] = []
+    for (const operation of batch.operations) {
+      if (operation.standing) continue
+      if (surelyNotRun || operation.repeatable) again.push(operation)
+      else operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
+    }
+    this.#queue.unshift(...again)
+    if (why === 'SESSION' && this.#flowing) {
+      this.#flowing = false
+      this.#onSessionLost()
+    }
+  }
+
+  #look(): void {
+    const now = monotonicMs()
+    const [oldest] = this.#unanswered.values()
+    if (!oldest && this.#queue.length === 0) {
+      clearInterval(this.#watch)
+      this.#watch = undefined
+      return
+    }
+    if (this.#link && oldest && now - oldest.sentAt > ANSWER_MS) this.#link.cut(`no answer for ${ANSWER_MS} ms`)
+    if (this.#flowing) return
+    const waiting = this.#queue
+    this.#queue = []
+    for (const operation of waiting) {
+      if (now - operation.since < GIVE_UP_MS) this.#queue.push(operation)
+      else operation.fail(new SpaceError('SPACE_UNREACHABLE'))
+    }
+    if (this.#link) return
+    for (const batch of [...this.#unanswered.values()]) {
+      if (now - batch.operations[0]!.since < GIVE_UP_MS) continue
+      this.#unanswered.delete(batch.number)
+      for (const operation of batch.operations) operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
+    }
+  }
+}

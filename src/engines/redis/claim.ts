@@ -1,0 +1,174 @@
+/** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
+import type { Delivery, Offer, Pattern } from '../../engine.js'
+import { ask } from './ask.js'
+import type { Batches } from './batches.js'
+import { Bodies } from './bodies.js'
+import { idOf, specOf } from './find.js'
+import type { Keys } from './keys.js'
+import { type Parsed, parseRecord } from './record.js'
+
+interface Standing {
+  readonly wid: string
+  readonly pattern: Pattern
+  readonly onDelivery: (delivery: Delivery) => void
+  /** All it has room for, and how much of that is taken up. */
+  readonly capacity: number
+  held: number
+  ended: boolean
+}
+
+interface Held {
+  readonly offer: Standing
+  readonly delivery: Delivery
+  readonly parsed: Parsed
+  /** As the space knows it: `!` behind it once it has started. */
+  claim: string
+}
+
+export class Claims {
+  readonly #batches: Batches
+  readonly #bodies: Bodies
+  readonly #keys: Keys
+  readonly #offers = new Map<string, Standing>()
+  /** By the entry's id: a process holds an entry once. */
+  readonly #held = new Map<string, Held>()
+  #wids = 0
+
+  constructor(batches: Batches, bodies: Bodies, keys: Keys) {
+    this.#batches = batches
+    this.#bodies = bodies
+    this.#keys = keys
+  }
+
+  async offer(pattern: Pattern, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    const wid = `o${(++this.#wids).toString(36)}`
+    const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, ended: false }
+    this.#offers.set(wid, offer)
+    await this.#ask(offer)
+    return {
+      end: async () => {
+        if (offer.ended) return
+        offer.ended = true
+        // What was pushed before this is answered arrives before the answer; without a link nothing arrives.
+        await ask(this.#batches, ['O', wid], { repeatable: true, standing: true }).catch(() => {})
+        this.#offers.delete(wid)
+      },
+    }
+  }
+
+  /** An entry handed to an offer of this process. */
+  delivered(wid: string, claim: string, record: Buffer, now: number): void {
+    const offer = this.#offers.get(wid)
+    const parsed = parseRecord(idOf(claim), record, now)
+    if (!offer) return this.#giveBack(claim)
+    offer.held++
+    if (parsed.byReference) void this.#fetch(offer, claim, parsed)
+    else this.#hand(offer, claim, parsed)
+  }
+
+  async start(delivery: Delivery): Promise<boolean> {
+    const held = this.#held.get(delivery.id)
+    if (!held || held.delivery !== delivery) return false
+    const { letter } = await ask(this.#batches, ['s', held.claim], { repeatable: true })
+    if (letter !== 'k') return false
+    held.claim += '!'
+    return true
+  }
+
+  async complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
+    const held = this.#held.get(delivery.id)
+    if (!held || held.delivery !== delivery) return false
+    const large = Bodies.isLarge(body)
+    if (large) await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
+    return new Promise((resolve, reject) => {
+      this.#batches.add({
+        args: this.#completion(held, credit, large ? 'C' : outcomeOf(body)),
+        repeatable: true,
+        answer: (letter) => {
+          this.#let(held, delivery)
+          resolve(letter === 'k')
+        },
+        fail: (error) => {
+          this.#let(held, delivery)
+          reject(error)
+        },
+      })
+    })
+  }
+
+  async release(delivery: Delivery): Promise<void> {
+    const held = this.#held.get(delivery.id)
+    if (!held || held.delivery !== delivery) return
+    this.#let(held, delivery)
+    await ask(this.#batches, ['r', held.claim], { repeatable: true })
+  }
+
+  /** The space has given this claim to nobody or to another: whatever still runs here works for nobody. */
+  lost(id: string, claim?: string): void {
+    const held = this.#held.get(id)
+    if (held && (claim === undefined || held.claim === claim)) held.delivery.onLost?.()
+  }
+
+  allLost(): void {
+    for (const { delivery } of this.#held.values()) delivery.onLost?.()
+  }
+
+  claims(): string[] {
+    return [...this.#held.values()].map(({ claim }) => claim)
+  }
+
+  askAnew(): void {
+    for (const offer of this.#offers.values()) if (!offer.ended) this.#ask(offer).catch(() => {})
+  }
+
+  #ask(offer: Standing): Promise<unknown> {
+    const credit = String(Math.max(offer.capacity - offer.held, 0))
+    return ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
+  }
+
+  #completion({ claim, offer, parsed }: Held, credit: number, outcome: string | Buffer): (string | Buffer)[] {
+    const place = parsed.byReference ? '@' : '.'
+    return ['c', claim, offer.wid, offer.ended ? '0' : String(credit), parsed.replyTo, place, outcome]
+  }
+
+  #hand(offer: Standing, claim: string, parsed: Parsed): void {
+    const delivery: Delivery = {
+      id: parsed.id,
+      kinds: parsed.kinds,
+      body: parsed.body,
+      priority: parsed.priority,
+      writtenAt: parsed.writtenAt,
+      remainingMs: parsed.remainingMs,
+      claim,
+      attempt: parsed.deaths + 1,
+      repeatable: parsed.repeatable,
+      onLost: undefined,
+    }
+    this.#held.set(parsed.id, { offer, delivery, parsed, claim })
+    offer.onDelivery(delivery)
+  }
+
+  async #fetch(offer: Standing, claim: string, parsed: Parsed): Promise<void> {
+    try {
+      const body = await this.#bodies.get(this.#keys.body(parsed.id))
+      if (body) return this.#hand(offer, claim, { ...parsed, body })
+    } catch {
+      // The link is down; the next sync puts back what this process does not hold.
+    }
+    offer.held--
+    this.#giveBack(claim)
+  }
+
+  #let(held: Held, delivery: Delivery): void {
+    if (this.#held.get(delivery.id) === held) this.#held.delete(delivery.id)
+    held.offer.held--
+  }
+
+  #giveBack(claim: string): void {
+    ask(this.#batches, ['r', claim], { repeatable: true }).catch(() => {})
+  }
+}
+
+const COMPLETED = Buffer.from('c')
+
+const outcomeOf = (body: Buffer): Buffer => Buffer.concat([COMPLETED, body])

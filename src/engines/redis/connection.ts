@@ -1,0 +1,225 @@
+/**
+ * The connections of a process to its server: one for commands and pushes, so that liveness watches the very connection that works,
+ * and one for large bodies. The only file that imports the Redis client. The client itself never reconnects and never re-sends: each
+ * link is a fresh one, and what was under way on the last is ours to settle, under the operation ids that make a repetition harmless.
+ */
+import { Redis, type RedisOptions } from 'ioredis'
+import { monotonicMs } from '../../clock.js'
+import { SpaceError } from '../../errors.js'
+import type { Logger } from '../../log.js'
+import { BATCH, BEAT, ensureLibrary, isLibraryMissing } from './library.js'
+import { examine, type Server } from './server.js'
+
+/** One life of the connection: from a handshake to the moment it is cut. */
+export interface Link {
+  readonly server: Server
+  /** Runs a batch. Rejects when the link is cut before the answer. */
+  batch(args: (string | Buffer)[]): Promise<Buffer[]>
+  beat(args: string[]): Promise<number>
+  putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
+  getBody(key: string): Promise<Buffer | null>
+  /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
+  cut(reason: string): void
+}
+
+export interface Listener {
+  /** Everything is prepared; nothing has been sent yet. */
+  onUp(link: Link): void
+  onDown(): void
+  onPush(message: Buffer): void
+}
+
+const FIRST_RETRY_MS = 20
+const LONGEST_RETRY_MS = 1_000
+const HANDSHAKE_MS = 2_000
+
+export class Connection {
+  readonly #options: RedisOptions
+  readonly #meta: string
+  readonly #channel: string
+  readonly #listener: Listener
+  readonly #logger: Logger
+  #commands: Redis | undefined
+  #bulk: Redis | undefined
+  #retry: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #closed = false
+
+  constructor(url: string, meta: string, channel: string, listener: Listener, logger: Logger) {
+    this.#options = optionsOf(url)
+    this.#meta = meta
+    this.#channel = channel
+    this.#listener = listener
+    this.#logger = logger
+  }
+
+  /** Looks for the server until it is there or the time is up; from then on the link is kept up until close(). */
+  async open(timeoutMs: number): Promise<Server> {
+    const until = monotonicMs() + timeoutMs
+    for (;;) {
+      try {
+        return await this.#connect(Math.max(until - monotonicMs(), 1))
+      } catch (error) {
+        if (error instanceof SpaceError) throw error
+        const refusal = refusalOf(error as Error)
+        if (refusal) throw refusal
+        if (monotonicMs() + this.#retryMs >= until) throw unreachable(error as Error, this.#options)
+        await new Promise<void>((resolve) => {
+          this.#retry = setTimeout(resolve, this.#retryMs)
+        })
+        this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+      }
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#retry)
+    this.#drop()
+  }
+
+  #drop(): void {
+    for (const redis of [this.#commands, this.#bulk]) redis?.disconnect()
+    this.#commands = undefined
+    this.#bulk = undefined
+  }
+
+  async #connect(timeoutMs: number): Promise<Server> {
+    const redis = new Redis({ ...this.#options, connectTimeout: Math.min(timeoutMs, HANDSHAKE_MS) })
+    this.#commands = redis
+    let up = false
+    redis.on('error', () => {
+      // Every error also ends the link, which is where it is dealt with.
+    })
+    redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
+      if (this.#commands === redis) this.#listener.onPush(message)
+    })
+    const bound = setTimeout(() => redis.disconnect(), Math.min(timeoutMs, HANDSHAKE_MS))
+    try {
+      await redis.connect()
+      const server = await examine(redis)
+      await ensureLibrary(redis)
+      await redis.subscribe(this.#channel)
+      if (this.#closed) throw new SpaceError('SPACE_CLOSED')
+      redis.on('end', () => {
+        if (up && this.#commands === redis) this.#lost()
+      })
+      up = true
+      this.#retryMs = FIRST_RETRY_MS
+      this.#listener.onUp(this.#linkOver(redis, server))
+      return server
+    } catch (error) {
+      redis.disconnect()
+      throw error
+    } finally {
+      clearTimeout(bound)
+    }
+  }
+
+  #lost(): void {
+    this.#drop()
+    this.#listener.onDown()
+    this.#reconnect()
+  }
+
+  #reconnect(): void {
+    if (this.#closed) return
+    this.#retry = setTimeout(() => {
+      this.#connect(HANDSHAKE_MS).catch((error: Error) => {
+        this.#logger.warn({ reason: error.message }, 'the space is not reachable')
+        this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+        this.#reconnect()
+      })
+    }, this.#retryMs)
+  }
+
+  #linkOver(redis: Redis, server: Server): Link {
+    const meta = this.#meta
+    const fcall = async (name: string, args: (string | Buffer)[]): Promise<unknown> => {
+      try {
+        return await redis.callBuffer('FCALL', name, '1', meta, ...args)
+      } catch (error) {
+        if (!isLibraryMissing(error as Error)) throw error
+        await ensureLibrary(redis)
+        return redis.callBuffer('FCALL', name, '1', meta, ...args)
+      }
+    }
+    return {
+      server,
+      batch: (args) => fcall(BATCH, args) as Promise<Buffer[]>,
+      beat: (args) => fcall(BEAT, args) as Promise<number>,
+      putBody: async (key, body, ttlMs) => {
+        const bulk = this.#bulkClient()
+        if (ttlMs === Number.POSITIVE_INFINITY) await bulk.set(key, body)
+        else await bulk.set(key, body, 'PX', Math.ceil(ttlMs))
+      },
+      getBody: (key) => this.#bulkClient().getBuffer(key),
+      cut: (reason) => {
+        if (this.#commands !== redis) return
+        this.#logger.warn({ reason }, 'the link to the space is given up')
+        redis.disconnect()
+      },
+    }
+  }
+
+  /** Opened when the first large body wants to pass. */
+  #bulkClient(): Redis {
+    if (!this.#bulk || this.#bulk.status === 'end') {
+      this.#bulk = new Redis({
+        ...this.#options,
+        enableOfflineQueue: true,
+        connectTimeout: HANDSHAKE_MS,
+        commandTimeout: 5_000,
+      })
+      this.#bulk.on('error', () => {
+        // The command that met it rejects with it.
+      })
+      this.#bulk.connect().catch(() => {})
+    }
+    return this.#bulk
+  }
+}
+
+function optionsOf(url: string): RedisOptions {
+  let parsed: URL
+  try {
+    parsed = new URL(url)
+  } catch (cause) {
+    throw new SpaceError('URL_UNKNOWN', '', { cause })
+  }
+  const options: RedisOptions = {
+    host: parsed.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
+    port: Number(parsed.port) || 6379,
+    lazyConnect: true,
+    enableReadyCheck: false,
+    enableOfflineQueue: false,
+    autoResubscribe: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    keepAlive: 10_000,
+  }
+  if (parsed.username) options.username = decodeURIComponent(parsed.username)
+  if (parsed.password) options.password = decodeURIComponent(parsed.password)
+  if (parsed.pathname.length > 1) options.db = Number(parsed.pathname.slice(1))
+  if (parsed.protocol === 'rediss:') options.tls = { servername: parsed.hostname }
+  return options
+}
+
+/** A server that answers, but with no, will not change its mind by being asked again. */
+function refusalOf(error: Error): SpaceError | null {
+  if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR DB index)/.test(error.message)) {
+    return new SpaceError('REDIS_REFUSED', error.message.split('\n')[0])
+  }
+  return null
+}
+
+function unreachable(cause: Error, { host, port }: RedisOptions): SpaceError {
+  return new SpaceError(
+    'SPACE_UNREACHABLE',
+    `No answer from Redis at ${host}:${port}. Without a Redis, try: takespace dev`,
+    {
+      cause,
+    },
+  )
+}

@@ -1,0 +1,41 @@
+/**
+ * Every name that takespace gives to something in Redis. All names of a space begin with one hash tag, so that on a Cluster they stand
+ * in one slot; the library makes its keys by adding to that prefix, as this table says.
+ *
+ * | suffix              | type   | what                                                                  | ends with        |
+ * |---------------------|--------|-----------------------------------------------------------------------|------------------|
+ * | `m`                 | hash   | the counters: run id, lease clock, tokens, order, sweep               | the space        |
+ * | `e`                 | hash   | id → record (record.lua)                                              | leases           |
+ * | `b<id>`, `b<id>:r`  | string | a large body of an entry, of an outcome                               | its entry; a TTL |
+ * | `f@<kind>`          | zset   | the free entries of a kind and the kinds that extend it, by score     | leases           |
+ * | `f=<root>\|f=<token>` | zset | the free entries with this value in this field, by score              | leases           |
+ * | `wt@…`, `wr@…`      | zset   | who waits to take, to read, with one signature; by credit and order   | sessions         |
+ * | `W`, `Wn`           | hash   | which shapes of template wait, and how many of each                   | sessions         |
+ * | `x<second>`         | list   | ids to be looked at by the sweep in that second                       | the sweep        |
+ * | `K`                 | set    | the roots of all kinds that were written                              | the space        |
+ * | `S`                 | zset   | sessions, by the end of their leases                                  | sessions         |
+ * | `s<session>`        | hash   | the run id it subscribed in; the last 64 answers                      | session          |
+ * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |
+ * | `o<session>`        | hash   | id → outcome, until it has said that it arrived                       | session          |
+ * | `p<session>`        | hash   | its waits                                                             | session          |
+ * | `!<session>`        | channel | what it is handed                                                    |                  |
+ */
+export interface Keys {
+  /** The one declared key of every call; its name without the last letter is the prefix. */
+  readonly meta: string
+  channel(session: string): string
+  /** A body too large to pass through a function. */
+  body(id: string): string
+  outcomeBody(id: string): string
+}
+
+export function keysOf(space: string): Keys {
+  // Percent-encoding leaves no brace in the name, so nothing in it can steer the hash tag.
+  const prefix = `{ts:${encodeURIComponent(space)}}:`
+  return {
+    meta: `${prefix}m`,
+    channel: (session) => `${prefix}!${session}`,
+    body: (id) => `${prefix}b${id}`,
+    outcomeBody: (id) => `${prefix}b${id}:r`,
+  }
+}

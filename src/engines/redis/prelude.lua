@@ -1,0 +1,156 @@
+-- then: record wait claim write find lease sweep session replay main
+-- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
+--
+-- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
+-- reads, then only notes what is to be written; flush() writes. So nothing that an operation does can leave a half-done step behind.
+
+local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
+
+-- A session is renewed every third of this; a process that is frozen for longer has lost what it held.
+local SESSION_LEASE_MS = 15000
+-- The wall may step; while processes are connected the lease clock follows it by at most this in one call.
+local LONGEST_STEP_MS = 5000
+-- Priorities stand above the order of writing in one exact number.
+local PRIORITY_STEP = 2 ^ 44
+-- Free credit stands above the order of waiting, likewise.
+local CREDIT_STEP = 2 ^ 36
+local NEVER = '9999999999999'
+
+local P          -- the prefix of every key of this partition
+local SID        -- the session whose process made this call
+local RUN        -- the run id of the server it believes to speak to
+local NONCE      -- makes the tokens of this call unlike those of any other history
+local now        -- the lease clock, ms
+local wall       -- the server's wall clock, ms
+local now13      -- the lease clock as 13 digits
+local meta       -- the partition's counters
+local metaDirty
+
+local puts, adds, claims, outs, pushes, buckets, dirty
+local sigs, shapes, lines, specs, living
+
+local OPS = {}   -- one function per operation, keyed by the letter that asks for it
+
+-- Library loading forbids these names; they are bound by the first call.
+local function bind()
+  call, find, sub, format, concat = redis.call, string.find, string.sub, string.format, table.concat
+  floor, ceil, byte, gmatch, unpack_ = math.floor, math.ceil, string.byte, string.gmatch, unpack
+end
+
+-- Variadic commands take at most so many values from Lua's stack.
+local function many(command, key, list)
+  local n = #list
+  if n <= 4000 then return call(command, key, unpack_(list)) end
+  for i = 1, n, 4000 do call(command, key, unpack_(list, i, i + 3999 < n and i + 3999 or n)) end
+end
+
+local function append(map, key, value)
+  local list = map[key]
+  if list then list[#list + 1] = value else map[key] = { value } end
+end
+
+-- Whether any process at all is connected; if none is, nobody's trust hangs on the lease clock.
+local function anyoneConnected()
+  local ids = call('ZRANGE', P .. 'S', 0, 31)
+  if #ids == 0 then return false end
+  for i = 1, #ids do ids[i] = P .. '!' .. ids[i] end
+  local subs = call('PUBSUB', 'NUMSUB', unpack_(ids))
+  for i = 2, #subs, 2 do if subs[i] > 0 then return true end end
+  return false
+end
+
+local META = { 'run', 'clock', 'wall', 'tok', 'seq', 'wait', 'look', 'sweep', 'gone', 'layout', 'full', 'from' }
+
+-- A server that was restarted, or a replica that was promoted: everybody gets time to come back.
+local function newHistory()
+  meta.run = RUN
+  meta.gone = ''
+  metaDirty = true
+  if wall > now then now = wall end
+  local all = call('ZRANGE', P .. 'S', 0, -1)
+  for i = 1, #all do call('ZADD', P .. 'S', now + SESSION_LEASE_MS, all[i]) end
+end
+
+local function begin(key, sid, run)
+  if not call then bind() end
+  P, SID, RUN = sub(key, 1, -2), sid, run
+  local time = call('TIME')
+  local us = time[1] * 1000000 + time[2]
+  wall = floor(us / 1000)
+  local m = call('HMGET', key, unpack_(META))
+  local clock, last = tonumber(m[2]) or wall, tonumber(m[3]) or wall
+  local passed = wall - last
+  meta = {
+    run = m[1], tok = tonumber(m[4]) or 0, seq = tonumber(m[5]) or 0, wait = tonumber(m[6]) or 0,
+    look = tonumber(m[7]) or 0, sweep = tonumber(m[8]) or floor(clock / 1000), gone = m[9] or '',
+    layout = m[10], full = tonumber(m[11]) or 0, from = tonumber(m[12]) or 0,
+  }
+  if meta.tok < us then meta.tok = us end
+  -- The two clocks are kept at least so often that what passed between two calls can be told from a step.
+  metaDirty = passed < 0 or passed >= 1000
+  if passed < 0 or passed > LONGEST_STEP_MS then
+    if m[1] == run and anyoneConnected() then
+      passed = passed < 0 and 0 or LONGEST_STEP_MS
+    else
+      passed = wall > clock and wall - clock or 0
+    end
+  end
+  now = clock + passed
+  puts, adds, claims, outs, pushes, buckets, dirty = {}, {}, {}, {}, {}, {}, false
+  sigs, shapes, lines, specs, living = {}, {}, {}, {}, {}
+  if m[1] ~= run then newHistory() end
+  now13 = format('%013.0f', now)
+end
+
+local function saveMeta()
+  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', format('%.0f', meta.tok), 'seq', meta.seq,
+    'wait', meta.wait, 'look', meta.look, 'sweep', meta.sweep, 'gone', meta.gone, 'full', meta.full, 'from', meta.from)
+end
+
+-- Makes the noted entries visible to searches of this same call.
+local function flushPuts()
+  if not dirty then return end
+  if #puts > 0 then many('HSET', P .. 'e', puts) puts = {} end
+  for key, list in pairs(adds) do many('ZADD', key, list) end
+  adds, dirty = {}, false
+end
+
+-- The changes of a line of waiters, member by member: out of credit, out of the line.
+local function flushLine(line)
+  local gone, moved = {}, {}
+  for member in pairs(line.changed) do
+    local score = line.score[member]
+    if score and score > 0 then
+      moved[#moved + 1] = score
+      moved[#moved + 1] = member
+    else
+      gone[#gone + 1] = member
+    end
+  end
+  line.changed = {}
+  if #gone > 0 then many('ZREM', line.key, gone) end
+  if #moved > 0 then many('ZADD', line.key, moved) end
+end
+
+local function flush()
+  flushPuts()
+  for sec, list in pairs(buckets) do many('RPUSH', P .. 'x' .. sec, list) end
+  for _, line in pairs(lines) do flushLine(line) end
+  for sid, list in pairs(claims) do many('SADD', P .. 'c' .. sid, list) end
+  for sid, list in pairs(outs) do many('HSET', P .. 'o' .. sid, list) end
+  buckets, lines, claims, outs = {}, {}, {}, {}
+end
+
+-- The push is a hint and the store the truth: replicas and the AOF are spared it.
+local function publish()
+  if next(pushes) == nil then return end
+  redis.set_repl(redis.REPL_NONE)
+  for sid, list in pairs(pushes) do call('PUBLISH', P .. '!' .. sid, now13 .. concat(list)) end
+  redis.set_repl(redis.REPL_ALL)
+  pushes = {}
+end
+
+-- One item of a push: a letter, two words, and as many bytes as it says.
+local function push(sid, letter, a, b, bytes)
+  append(pushes, sid, letter .. a .. '\t' .. b .. '\t' .. #bytes .. '\n' .. bytes)
+end

@@ -1,0 +1,77 @@
+-- Records: an entry as it stands in the hash of entries, and the index keys that lead to it.
+--
+--   1-13  when its lease ends, ms on the lease clock; all nines: never
+--  14-26  when it was written
+--  27     how often a holder has died holding it
+--  28-44  its score: priority and order of writing, its place for as long as it lives
+--  45     e entry, q request that may run again, Q request that may not once it was started
+--  46     . the body follows, @ the body stands under a key of its own
+--  47-68  (requests only) the session that waits for the outcome
+--  then   |@Kind|@Parent|field=token|;|field=token|  and a newline: what templates are compared with; after ; nothing is indexed
+--  then   the body
+
+local function isRequest(rec) return byte(rec, 45) ~= 101 end
+
+local function replyTo(rec) return sub(rec, 47, 68) end
+
+local function signatureOf(rec)
+  local from = isRequest(rec) and 69 or 47
+  return sub(rec, from, find(rec, '\n', from, true) - 1)
+end
+
+-- Lease times are compared as text: both have 13 digits.
+local function expired(rec) return sub(rec, 1, 13) <= now13 end
+
+local function scoreOf(rec) return tonumber(sub(rec, 28, 44)) end
+
+-- The ways to an entry of this signature: its kinds, its fields, and the keys of the indexes that hold it.
+local function sig(S)
+  local c = sigs[S]
+  if c then return c end
+  local kinds, tokens, index, fields, indexed = {}, {}, {}, {}, true
+  for item in gmatch(S, '[^|]+') do
+    if byte(item) == 64 then
+      kinds[#kinds + 1] = sub(item, 2)
+    elseif item == ';' then
+      indexed = false
+    else
+      tokens[sub(item, 1, find(item, '=', 1, true) - 1)] = item
+      if indexed then fields[#fields + 1] = item end
+    end
+  end
+  local root = kinds[#kinds]
+  for i = 1, #kinds do index[i] = P .. 'f@' .. kinds[i] end
+  for i = 1, #fields do index[#index + 1] = P .. 'f=' .. root .. '|' .. fields[i] end
+  c = { kinds = kinds, tokens = tokens, index = index, text = S }
+  sigs[S] = c
+  return c
+end
+
+-- A look at it is due at once after 8 s, then each time it is twice as old, and when its lease ends: what was taken long ago must not
+-- stay in the list of its day, and what stays long must not be looked at often.
+local function bucket(id, expires, writtenAt)
+  local age = now - writtenAt
+  local at = now + (age < 8000 and 8000 or age)
+  if expires < at then at = expires end
+  append(buckets, floor(at / 1000) + 1, id)
+end
+
+local function alive(sid)
+  local known = living[sid]
+  if known == nil then
+    known = call('EXISTS', P .. 's' .. sid) == 1
+    living[sid] = known
+  end
+  return known
+end
+
+-- Out of the space altogether; says whether it was free, that is, in the indexes.
+local function remove(id, rec)
+  flushPuts()
+  local c = sig(signatureOf(rec))
+  local free = 0
+  for i = 1, #c.index do free = call('ZREM', c.index[i], id) end
+  call('HDEL', P .. 'e', id)
+  if byte(rec, 46) == 64 then call('UNLINK', P .. 'b' .. id) end
+  return free == 1
+end

@@ -1,0 +1,75 @@
+/** Records as this side writes and reads them; record.lua draws the layout. */
+import type { Image, Stored } from '../../engine.js'
+
+/** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
+export const LARGEST_INLINE = 2048
+
+const PRIORITY_STEP = 2 ** 44
+const NEVER = '9999999999999'
+
+/** What stands before the signature: may it run again, where is its body, who waits for the outcome. */
+export function headOf(image: Image, session: string): string {
+  const place = image.body.length > LARGEST_INLINE ? '@' : '.'
+  if (!image.request) return `e${place}`
+  return `${image.request.repeatable ? 'q' : 'Q'}${place}${session}`
+}
+
+/** What templates are compared with. */
+export function signatureOf({ kinds, indexed, verified }: Image): string {
+  let text = ''
+  for (const kind of kinds) text += `|@${kind}`
+  for (const token of indexed) text += `|${token}`
+  text += '|;|'
+  for (const token of verified) text += `${token}|`
+  return text
+}
+
+export interface Parsed extends Stored {
+  readonly deaths: number
+  readonly repeatable: boolean
+  /** Empty for an entry that is no request. */
+  readonly replyTo: string
+  /** Whether the body stands under a key of its own; `body` is empty then. */
+  readonly byReference: boolean
+}
+
+const E = 'e'.charCodeAt(0)
+const ONCE = 'Q'.charCodeAt(0)
+const REFERENCE = '@'.charCodeAt(0)
+const NEWLINE = 10
+
+export function parseRecord(id: string, record: Buffer, now: number): Parsed {
+  const fixed = record.toString('latin1', 0, 46)
+  const isRequest = record[44] !== E
+  const head = isRequest ? 68 : 46
+  const end = record.indexOf(NEWLINE, head)
+  const ends = fixed.slice(0, 13)
+  return {
+    id,
+    kinds: kindsIn(record.toString('utf8', head, end)),
+    body: record.subarray(end + 1),
+    priority: 0 - Math.floor(Number(fixed.slice(27, 44)) / PRIORITY_STEP),
+    writtenAt: Number(fixed.slice(13, 26)),
+    remainingMs: ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now,
+    deaths: record[26]! - 48,
+    repeatable: record[44] !== ONCE,
+    replyTo: isRequest ? record.toString('latin1', 46, 68) : '',
+    byReference: record[45] === REFERENCE,
+  }
+}
+
+/** Signatures repeat (every request of a service has the same), so what was read out of one is kept, within a bound. */
+const kindsOfSignature = new Map<string, readonly string[]>()
+
+function kindsIn(signature: string): readonly string[] {
+  let kinds = kindsOfSignature.get(signature)
+  if (!kinds) {
+    kinds = signature
+      .split('|')
+      .filter((item) => item.startsWith('@'))
+      .map((item) => item.slice(1))
+    if (kindsOfSignature.size >= 1_000) kindsOfSignature.clear()
+    kindsOfSignature.set(signature, kinds)
+  }
+  return kinds
+}

@@ -1,0 +1,137 @@
+-- Sessions: one leased session per process, under which all it holds is held; and who notices that one is gone.
+
+-- Longer than a reconnect takes: a wrong guess costs the client of a POST a 502.
+local GRACE_MS = 250
+-- How often a busy space looks, and how many sessions at a time.
+local LOOK_MS = 50
+local LOOKED_AT = 64
+
+local function forget(sid)
+  local waits = call('HKEYS', P .. 'p' .. sid)
+  for i = 1, #waits do unregister(sid, waits[i]) end
+end
+
+-- The process is gone: what it held is there again, who waits gets it, and nothing of it stays.
+local function bury(sid)
+  flush()
+  forget(sid)
+  flush()
+  local held = call('SMEMBERS', P .. 'c' .. sid)
+  call('ZREM', P .. 'S', sid)
+  local outcomes = call('HGETALL', P .. 'o' .. sid)
+  for i = 1, #outcomes, 2 do
+    if byte(outcomes[i + 1]) == 67 then call('UNLINK', P .. 'b' .. outcomes[i] .. ':r') end
+  end
+  call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid)
+  living[sid] = false
+  for i = 1, #held do if find(held[i], ':', 1, true) then recover(held[i]) end end
+  push(sid, 'B', '', '', '')
+  flush()
+end
+
+-- Who is missing, and since when: `session=ms` each, kept with the counters because it is nearly always empty.
+local function readGone()
+  local gone = {}
+  for sid, since in gmatch(meta.gone, '([^=;]+)=(%d+)') do gone[sid] = tonumber(since) end
+  return gone
+end
+
+local function saveGone(gone)
+  local list = {}
+  for sid, since in pairs(gone) do list[#list + 1] = sid .. '=' .. format('%.0f', since) end
+  local text = concat(list, ';')
+  if text ~= meta.gone then
+    meta.gone = text
+    metaDirty = true
+  end
+end
+
+-- Looks whether each of these sessions has its connection and its lease. Answers who must be buried.
+local function missing(list)
+  local channels, dead = {}, {}
+  for i = 1, #list, 2 do channels[#channels + 1] = P .. '!' .. list[i] end
+  if #channels == 0 then return dead end
+  local subs = call('PUBSUB', 'NUMSUB', unpack_(channels))
+  local gone = meta.gone ~= '' and readGone() or {}
+  for i = 1, #list, 2 do
+    local sid = list[i]
+    if tonumber(list[i + 1]) <= now then
+      gone[sid] = nil
+      dead[#dead + 1] = sid
+    elseif subs[i + 1] > 0 then
+      gone[sid] = nil
+    elseif gone[sid] then
+      if wall - gone[sid] >= GRACE_MS or wall < gone[sid] then
+        gone[sid] = nil
+        dead[#dead + 1] = sid
+      end
+    -- After a restart nobody has subscribed yet: a connection counts as lost only where there was one.
+    elseif call('HGET', P .. 's' .. sid, 'run') == meta.run then
+      gone[sid] = wall
+    end
+  end
+  saveGone(gone)
+  return dead
+end
+
+local function nextSessions()
+  local list = call('ZRANGE', P .. 'S', meta.from, meta.from + LOOKED_AT - 1, 'WITHSCORES')
+  local from = #list == LOOKED_AT * 2 and meta.from + LOOKED_AT or 0
+  if from ~= meta.from then
+    meta.from = from
+    metaDirty = true
+  end
+  return list
+end
+
+local function look()
+  if wall < meta.look and meta.look - wall < 1000 then return end
+  meta.look = wall + LOOK_MS
+  metaDirty = true
+  local dead = missing(nextSessions())
+  for i = 1, #dead do bury(dead[i]) end
+end
+
+-- d: whoever saw a process die says so. session
+function OPS.d(argv, i, answer)
+  if call('EXISTS', P .. 's' .. argv[i]) == 1 then bury(argv[i]) end
+  answer('k')
+  return i + 1
+end
+
+-- y: after a reconnect, what the process knows to hold. Of the claims it does not know the push was lost: they are put back. Of those
+-- that the space does not know it is told. Its waits are forgotten; it asks anew. Outcomes are told again. how many, then a claim each
+function OPS.y(argv, i, answer)
+  flush()
+  local n, known = tonumber(argv[i]), {}
+  for j = 1, n do known[argv[i + j]] = true end
+  forget(SID)
+  flush()
+  local held = call('SMEMBERS', P .. 'c' .. SID)
+  for j = 1, #held do
+    local claim = held[j]
+    if known[claim] then
+      known[claim] = nil
+    elseif find(claim, ':', 1, true) then
+      call('SREM', P .. 'c' .. SID, claim)
+      local id = idOf(claim)
+      local rec = call('HGET', P .. 'e', id)
+      if rec then putBack(id, rec) end
+    end
+  end
+  for claim in pairs(known) do push(SID, 'l', claim, '', '') end
+  local outcomes = call('HGETALL', P .. 'o' .. SID)
+  for j = 1, #outcomes, 2 do push(SID, 'o', outcomes[j], '', outcomes[j + 1]) end
+  answer('k')
+  return i + n + 1
+end
+
+-- Opens the session, or finds it again. True if it had to be made.
+local function hello()
+  local fresh = call('EXISTS', P .. 's' .. SID) == 0
+  call('HSET', P .. 's' .. SID, 'run', RUN)
+  call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID)
+  -- One long member keeps the set of claims out of the encoding that is searched from end to end.
+  if fresh then call('SADD', P .. 'c' .. SID, string.rep('-', 65)) end
+  return fresh
+end

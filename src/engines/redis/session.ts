@@ -1,0 +1,143 @@
+/**
+ * Session: this process in the space. Everything it holds is held under its one lease; a new link finds the session again and settles
+ * what was unclear; a quiet process calls once in a while, in turn with the others, so that a death is noticed by somebody.
+ *
+ *   link up → hello (opens the session or finds it) → settle unanswered batches → sync claims and outcomes → waits ask anew → flow
+ */
+import { SpaceError } from '../../errors.js'
+import type { Logger } from '../../log.js'
+import type { Batches, Operation } from './batches.js'
+import type { Link } from './connection.js'
+
+export interface Holdings {
+  /** Every claim this process knows to hold. */
+  claims(): string[]
+  /** Waits and offers register again. */
+  askAnew(): void
+}
+
+const RENEW_MS = 5_000
+const BEAT_ANSWER_MS = 3_000
+const NEXT_TRY_MS = 500
+
+export class Session {
+  readonly id: string
+  readonly #batches: Batches
+  readonly #holdings: Holdings
+  readonly #logger: Logger
+  #link: Link | undefined
+  #lastRun: string | undefined
+  #beatTimer: NodeJS.Timeout | undefined
+  /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
+  #syncing = true
+  #onReady: (() => void) | undefined
+
+  constructor(id: string, batches: Batches, holdings: Holdings, logger: Logger) {
+    this.id = id
+    this.#batches = batches
+    this.#holdings = holdings
+    this.#logger = logger
+  }
+
+  /** Resolves when the session stands in the space for the first time. */
+  readonly ready = new Promise<void>((resolve) => {
+    this.#onReady = resolve
+  })
+
+  get syncing(): boolean {
+    return this.#syncing
+  }
+
+  get connected(): boolean {
+    return this.#link !== undefined && !this.#syncing
+  }
+
+  up(link: Link): void {
+    this.#link = link
+    void this.#join(link)
+  }
+
+  down(): void {
+    this.#link = undefined
+    this.#syncing = true
+    clearTimeout(this.#beatTimer)
+    this.#batches.down()
+  }
+
+  /** The space took this process for dead, wrongly. It joins again as a new one; what it held has been given back. */
+  lost(): void {
+    const link = this.#link
+    if (!link || this.#syncing) return
+    this.#logger.warn({ session: this.id }, 'the space took this process for dead; joining again')
+    this.#syncing = true
+    clearTimeout(this.#beatTimer)
+    this.#batches.down()
+    void this.#join(link)
+  }
+
+  close(): void {
+    clearTimeout(this.#beatTimer)
+    this.#link = undefined
+  }
+
+  async #join(link: Link): Promise<void> {
+    try {
+      const { run } = link.server
+      const [answer] = await link.batch([this.id, '0', run, 'h', 'h'])
+      const letter = answer!.toString('latin1')
+      if (letter.startsWith('!')) throw new SpaceError('DATA_NEWER')
+      this.#batches.renewed()
+      const known = letter === 'K' && this.#lastRun === run
+      this.#lastRun = run
+      await this.#batches.settle(link, known)
+      if (this.#link !== link) return
+      await this.#sync(link)
+    } catch (error) {
+      if (this.#link === link) link.cut((error as Error).message)
+    }
+  }
+
+  async #sync(link: Link): Promise<void> {
+    const claims = this.#holdings.claims()
+    const synced = new Promise<void>((resolve, reject) => {
+      const operation: Operation = {
+        args: ['y', String(claims.length), ...claims],
+        repeatable: true,
+        standing: true,
+        answer: () => resolve(),
+        fail: reject,
+      }
+      this.#batches.first(operation)
+    })
+    await synced
+    if (this.#link !== link) return
+    this.#syncing = false
+    this.#holdings.askAnew()
+    this.#batches.flow()
+    this.#onReady?.()
+    this.#beatIn(link, 0)
+  }
+
+  #beatIn(link: Link, ms: number): void {
+    clearTimeout(this.#beatTimer)
+    this.#beatTimer = setTimeout(() => void this.#beat(link), ms)
+  }
+
+  async #beat(link: Link): Promise<void> {
+    if (this.#link !== link) return
+    const renew = !this.#batches.renewedWithin(RENEW_MS)
+    const bound = setTimeout(() => link.cut(`no beat for ${BEAT_ANSWER_MS} ms`), BEAT_ANSWER_MS)
+    try {
+      const next = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
+      if (renew) this.#batches.renewed()
+      if (this.#link !== link) return
+      if (next < 0) this.lost()
+      else this.#beatIn(link, Math.min(Number(next), RENEW_MS))
+    } catch (error) {
+      if ((error as Error).name === 'ReplyError') link.cut((error as Error).message)
+      else this.#beatIn(link, NEXT_TRY_MS)
+    } finally {
+      clearTimeout(bound)
+    }
+  }
+}

@@ -1,0 +1,29 @@
+-- Sweeping: what has ended is removed a bounded number at a time. Nobody sees it meanwhile; the check at match time is exact.
+
+local SWEPT_PER_CALL = 64
+
+local function sweep()
+  local sec, budget = floor(now / 1000), SWEPT_PER_CALL
+  while meta.sweep <= sec and budget > 0 do
+    local key = P .. 'x' .. meta.sweep
+    local ids = call('LPOP', key, budget)
+    if not ids or #ids == 0 then
+      meta.sweep = meta.sweep + 1
+      budget = budget - 1
+      metaDirty = true
+    else
+      budget = budget - #ids
+      local recs = call('HMGET', P .. 'e', unpack_(ids))
+      for i = 1, #ids do
+        local rec = recs[i]
+        if rec then
+          if expired(rec) then
+            remove(ids[i], rec)
+          elseif sub(rec, 1, 13) ~= NEVER then
+            bucket(ids[i], tonumber(sub(rec, 1, 13)), tonumber(sub(rec, 14, 26)))
+          end
+        end
+      end
+    end
+  end
+end

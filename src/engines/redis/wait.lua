@@ -1,0 +1,153 @@
+-- Waits: who waits for which template, found by looking the template up and not by trying all of them.
+--
+-- A shape is the list of fields that a template names. For each kind at most four shapes have lines of their own; templates of further
+-- shapes stand in the line of their first field (a shape that ends in *) and are verified one by one.
+
+local MOST_SHAPES = 4
+
+-- The shapes that waits of a mode (t takes, r reads) on a kind have now.
+local function shapesOf(reg)
+  local list = shapes[reg]
+  if not list then
+    list = {}
+    local text = call('HGET', P .. 'W', reg)
+    if text then for shape in gmatch(text, '[^|]+') do list[#list + 1] = shape end end
+    shapes[reg] = list
+  end
+  return list
+end
+
+local function saveShapes(reg, list)
+  if #list == 0 then call('HDEL', P .. 'W', reg) else call('HSET', P .. 'W', reg, concat(list, '|')) end
+  for _, c in pairs(sigs) do c.t, c.r = nil, nil end
+end
+
+-- The lines in which waits of this mode may stand that match such an entry: { key, whether each must be verified }.
+local function linesFor(c, mode)
+  local found = c[mode]
+  if found then return found end
+  found = {}
+  for k = 1, #c.kinds + 1 do
+    local kind = c.kinds[k] or '*'
+    local list = shapesOf(mode .. '@' .. kind)
+    for s = 1, #list do
+      local shape, tokens, all = list[s], {}, true
+      for field in gmatch(shape, '[^:,*]+') do
+        local token = c.tokens[field]
+        if not token then all = false break end
+        tokens[#tokens + 1] = token
+      end
+      if all then
+        found[#found + 1] = { P .. 'w' .. mode .. '@' .. kind .. shape .. '|' .. concat(tokens, '|'), byte(shape, -1) == 42 }
+      end
+    end
+  end
+  c[mode] = found
+  return found
+end
+
+local function lineOf(key, whole)
+  local line = lines[key]
+  if line then return line end
+  local got = call('ZREVRANGE', key, 0, whole and -1 or 15, 'WITHSCORES')
+  line = { key = key, score = {}, changed = {}, more = not whole and #got == 32 }
+  for i = 1, #got, 2 do line.score[got[i]] = tonumber(got[i + 1]) end
+  lines[key] = line
+  return line
+end
+
+local function specOf(sid, wid)
+  local member = sid .. ':' .. wid
+  local spec = specs[member]
+  if spec == nil then
+    local packed = call('HGET', P .. 'p' .. sid, wid)
+    spec = packed and cmsgpack.unpack(packed) or false
+    specs[member] = spec
+  end
+  return spec
+end
+
+local function setScore(line, member, score)
+  line.score[member] = score > 0 and score or nil
+  line.changed[member] = true
+end
+
+-- The wait stands in its line from now on, with room for `credit` entries.
+local function register(sid, wid, spec, credit)
+  local items = {}
+  for i = 1, #spec.indexed do items[#items + 1] = spec.indexed[i] end
+  for i = 1, #spec.verified do items[#items + 1] = spec.verified[i] end
+  local names = {}
+  for i = 1, #items do names[i] = sub(items[i], 1, find(items[i], '=', 1, true) - 1) end
+  local reg = spec.mode .. '@' .. spec.kind
+  local shape, tokens = ':' .. concat(names, ','), concat(items, '|')
+  local list, known, exact = shapesOf(reg), false, 0
+  for i = 1, #list do
+    if list[i] == shape then known = true end
+    if byte(list[i], -1) ~= 42 then exact = exact + 1 end
+  end
+  if not known and #items > 1 and exact >= MOST_SHAPES then shape, tokens = ':' .. names[1] .. '*', items[1] end
+  spec.reg, spec.shape, spec.key = reg, shape, P .. 'w' .. reg .. shape .. '|' .. tokens
+  if call('HINCRBY', P .. 'Wn', reg .. shape, 1) == 1 then
+    list[#list + 1] = shape
+    saveShapes(reg, list)
+  end
+  call('HSET', P .. 'p' .. sid, wid, cmsgpack.pack(spec))
+  meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)
+  spec.order = meta.wait + 1
+  specs[sid .. ':' .. wid] = spec
+  setScore(lineOf(spec.key), sid .. ':' .. wid, credit * CREDIT_STEP - spec.order)
+end
+
+-- Nobody waits there any longer. False if nobody did.
+local function unregister(sid, wid)
+  local spec = specOf(sid, wid)
+  if not spec then return false end
+  local member = sid .. ':' .. wid
+  call('HDEL', P .. 'p' .. sid, wid)
+  specs[member] = false
+  setScore(lineOf(spec.key), member, 0)
+  if call('HINCRBY', P .. 'Wn', spec.reg .. spec.shape, -1) <= 0 then
+    call('HDEL', P .. 'Wn', spec.reg .. spec.shape)
+    local list, rest = shapesOf(spec.reg), {}
+    for i = 1, #list do if list[i] ~= spec.shape then rest[#rest + 1] = list[i] end end
+    shapes[spec.reg] = rest
+    saveShapes(spec.reg, rest)
+  end
+  return true
+end
+
+-- Members are session:wait, and sessions have 22 characters.
+local function sessionOf(member) return sub(member, 1, 22) end
+local function waitOf(member) return sub(member, 24) end
+
+-- Whether a wait that shares only its first field with others in its line is met by this entry.
+local function meets(member, S)
+  local spec = specOf(sessionOf(member), waitOf(member))
+  if not spec then return false end
+  for i = 1, #spec.indexed do if not find(S, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
+  for i = 1, #spec.verified do if not find(S, '|' .. spec.verified[i] .. '|', 1, true) then return false end end
+  return true
+end
+
+-- The taker to hand such an entry to: most free credit first, then who has waited longest. Its credit is one less from here on.
+local function hand(c)
+  local candidates = linesFor(c, 't')
+  local best, bestLine, bestScore = nil, nil, 0
+  for i = 1, #candidates do
+    local key, verify = candidates[i][1], candidates[i][2]
+    local line = lineOf(key, verify)
+    if line.more and next(line.score) == nil then
+      flushLine(line)
+      lines[key] = nil
+      line = lineOf(key, verify)
+    end
+    for member, score in pairs(line.score) do
+      if score > bestScore and (not verify or meets(member, c.text)) then
+        best, bestLine, bestScore = member, line, score
+      end
+    end
+  end
+  if best then setScore(bestLine, best, bestScore - CREDIT_STEP) end
+  return best
+end

@@ -1,0 +1,162 @@
+/** Writes and requests: entries into the space, and the outcomes of requests back to whoever wrote them. */
+import type { Grant, Image, Outcome } from '../../engine.js'
+import { type ErrorCode, SpaceError } from '../../errors.js'
+import { type Answer, ask } from './ask.js'
+import type { Batches, Operation } from './batches.js'
+import { Bodies } from './bodies.js'
+import type { Keys } from './keys.js'
+import { headOf, signatureOf } from './record.js'
+
+const EMPTY = Buffer.alloc(0)
+
+const COMPLETED = 'c'.charCodeAt(0)
+const COMPLETED_LARGE = 'C'.charCodeAt(0)
+const LOST = 'l'.charCodeAt(0)
+
+/** So many arrived outcomes are reported at once even if nothing else has to be said. */
+const MOST_UNREPORTED = 64
+
+export class Writes {
+  readonly #session: string
+  readonly #batches: Batches
+  readonly #bodies: Bodies
+  readonly #keys: Keys
+  readonly #requests = new Map<string, (outcome: Outcome) => void>()
+  /** Outcomes that have arrived; the space keeps them until it hears so. */
+  #arrived: string[] = []
+  /** Roots that this process has told the space of. */
+  readonly #roots = new Set<string>()
+
+  constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys) {
+    this.#session = session
+    this.#batches = batches
+    this.#bodies = bodies
+    this.#keys = keys
+  }
+
+  async write(images: readonly Image[]): Promise<Grant[]> {
+    for (const image of images) await this.#putBody(image)
+    const answer = await ask(this.#batches, this.#operation(images), { repeatable: false })
+    refuseErrors(answer)
+    return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
+  }
+
+  async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    this.#requests.set(image.id, onOutcome)
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        // Its outcome may have overtaken the news that the write was lost.
+        if (this.#requests.delete(image.id)) reject(error)
+      }
+      this.#batches.add({
+        args: this.#operation([image]),
+        repeatable: image.request!.repeatable,
+        answer: (letter, values, now) => {
+          if (letter === 'k') return resolve()
+          try {
+            refuseErrors({ letter, values, now })
+          } catch (error) {
+            fail(error)
+          }
+        },
+        fail,
+      })
+    })
+  }
+
+  async withdraw(id: string): Promise<void> {
+    this.#requests.delete(id)
+    await ask(this.#batches, ['x', id], { repeatable: true })
+  }
+
+  /** An outcome has come: `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
+  outcome(id: string, bytes: Buffer): void {
+    const onOutcome = this.#requests.get(id)
+    this.#requests.delete(id)
+    const letter = bytes[0]
+    if (letter === COMPLETED_LARGE) {
+      void this.#fetch(id, onOutcome)
+      return
+    }
+    this.#report(id)
+    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
+    else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
+  }
+
+  /** What has arrived, as an operation that travels with the next batch. */
+  reports(): Operation | undefined {
+    if (this.#arrived.length === 0) return undefined
+    const ids = this.#arrived
+    this.#arrived = []
+    return {
+      args: ['k', String(ids.length), ...ids],
+      repeatable: true,
+      answer: () => {},
+      // Told again by the next sync, and then reported again.
+      fail: () => {},
+    }
+  }
+
+  /** The server may have forgotten all of it. */
+  askAnew(): void {
+    this.#roots.clear()
+  }
+
+  async #fetch(id: string, onOutcome: ((outcome: Outcome) => void) | undefined): Promise<void> {
+    let body: Buffer | null = null
+    try {
+      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(id))
+    } catch {
+      // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
+      if (onOutcome) this.#requests.set(id, onOutcome)
+      return
+    }
+    this.#report(`@${id}`)
+    onOutcome?.(body ? { kind: 'completed', body } : { kind: 'lost' })
+  }
+
+  #report(id: string): void {
+    this.#arrived.push(id)
+    if (this.#arrived.length >= MOST_UNREPORTED) {
+      const operation = this.reports()
+      if (operation) this.#batches.add(operation)
+    }
+  }
+
+  async #putBody({ id, body, leaseMs }: Image): Promise<void> {
+    if (Bodies.isLarge(body)) await this.#bodies.put(this.#keys.body(id), body, leaseMs)
+  }
+
+  #operation(images: readonly Image[]): (string | Buffer)[] {
+    const args: (string | Buffer)[] = []
+    for (const { kinds } of images) {
+      const root = kinds[kinds.length - 1]!
+      if (this.#roots.has(root)) continue
+      this.#roots.add(root)
+      this.#batches.add({
+        args: ['K', '1', root],
+        repeatable: true,
+        answer: () => {},
+        fail: () => this.#roots.delete(root),
+      })
+    }
+    args.push('w', String(images.length))
+    for (const image of images) {
+      const { id, leaseMs, priority, body } = image
+      args.push(
+        id,
+        leaseMs === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(leaseMs)),
+        String(priority),
+        headOf(image, this.#session),
+        signatureOf(image),
+        Bodies.isLarge(body) ? EMPTY : body,
+      )
+    }
+    return args
+  }
+}
+
+function refuseErrors({ letter, values }: Answer): void {
+  if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+}
