@@ -1,10 +1,14 @@
 -- Claims: an entry handed to a holder under a fencing token, until it is acknowledged, completed, given back, or the holder is gone.
 
--- A token is greater than every one before it, also after a failover that forgot the last ones; the nonce tells histories apart.
+-- The token of a claim: this call's number, greater than every one before it, then which claim of the call it is, then the nonce, which
+-- tells histories apart.
 local function claimFor(sid, id)
-  meta.tok = meta.tok + 1
-  metaDirty = true
-  local claim = id .. ':' .. format('%.0f', meta.tok) .. NONCE
+  if not tokenBase then
+    tokenBase = format('%.0f', meta.tok)
+    metaDirty = true
+  end
+  tokens = tokens + 1
+  local claim = id .. ':' .. tokenBase .. '.' .. text(tokens) .. '.' .. NONCE
   append(claims, sid, claim)
   return claim
 end
@@ -63,7 +67,7 @@ local function recover(claim)
   local rec = call('HGET', P .. 'e', id)
   if not rec then return end
   local deaths = tonumber(sub(rec, 27, 27)) + 1
-  if isRequest(rec) and started and byte(rec, 45) == 81 then
+  if isRequest(rec) and started and isOnce(rec) then
     tell(replyTo(rec), id, 'l')
     remove(id, rec)
   elseif isRequest(rec) and deaths >= MOST_DELIVERIES then
@@ -115,19 +119,52 @@ function OPS.r(argv, i, answer)
   return i + 1
 end
 
--- c: a holder has done it. claim, offer, credit, session to tell, @ if the request's body has a key of its own, outcome
+-- c: a holder has done it. form, claim, outcome
+-- The form is what many completions share: offer, credit, @ if the request's body has a key of its own, session to tell.
+-- Completions of a call are settled together, in few commands: see settle().
 function OPS.c(argv, i, answer, credits)
-  local claim, wid, credit = argv[i], argv[i + 1], tonumber(argv[i + 2])
-  if credit > 0 then credits[wid] = (credits[wid] or 0) + credit end
-  local id = idOf(claim)
-  if call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
-    if argv[i + 4] == '@' then call('UNLINK', P .. 'b' .. id) end
-    tell(argv[i + 3], id, argv[i + 5])
-    answer('k')
-  else
-    answer('n')
+  local form = forms[argv[i]]
+  if not form then
+    local wid, credit, place, sid = argv[i]:match('^(%S*) (%d+) (%S) (%S+)$')
+    form = { wid, tonumber(credit), place == '@', sid }
+    forms[argv[i]] = form
   end
-  return i + 6
+  if form[2] > 0 then credits[form[1]] = (credits[form[1]] or 0) + form[2] end
+  local n = #done
+  done[n + 1], done[n + 2], done[n + 3], done[n + 4] = answer('k'), form, argv[i + 1], argv[i + 2]
+  return i + 3
+end
+
+-- What is still held under the claim that was named is completed; every other completion is refused.
+local function settle(refuse)
+  local n = #done
+  if n == 0 then return end
+  local key, named, ids, held = P .. 'c' .. SID, {}, {}, {}
+  for j = 3, n, 4 do named[#named + 1] = done[j] end
+  local is = call('SMISMEMBER', key, unpack_(named))
+  for j = 1, #named do
+    if is[j] == 1 then
+      held[#held + 1] = named[j]
+      ids[#ids + 1] = idOf(named[j])
+    else
+      refuse(done[j * 4 - 3])
+    end
+  end
+  if #held > 0 then
+    call('SREM', key, unpack_(held))
+    -- One that was withdrawn, or whose lease ended, is there no longer: its requester drops an outcome that it does not wait for.
+    call('HDEL', P .. 'e', unpack_(ids))
+    local at = 0
+    for j = 1, #named do
+      if is[j] == 1 then
+        at = at + 1
+        local form, outcome = done[j * 4 - 2], done[j * 4]
+        if form[3] then call('UNLINK', P .. 'b' .. ids[at]) end
+        tell(form[4], ids[at], outcome)
+      end
+    end
+  end
+  done = {}
 end
 
 -- k: outcomes that have arrived. how many, then an id each, @id if its body has a key of its own

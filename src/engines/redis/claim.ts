@@ -5,7 +5,7 @@ import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { idOf, specOf } from './find.js'
 import type { Keys } from './keys.js'
-import { type Parsed, parseRecord } from './record.js'
+import { type Parsed, parseRecord, salted } from './record.js'
 
 interface Standing {
   readonly wid: string
@@ -82,7 +82,7 @@ export class Claims {
     if (large) await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
     return new Promise((resolve, reject) => {
       this.#batches.add({
-        args: this.#completion(held, credit, large ? 'C' : outcomeOf(body)),
+        args: this.#completion(held, credit, large ? 'C' : salted(body, 'c')),
         repeatable: true,
         answer: (letter) => {
           this.#let(held, delivery)
@@ -128,7 +128,7 @@ export class Claims {
 
   #completion({ claim, offer, parsed }: Held, credit: number, outcome: string | Buffer): (string | Buffer)[] {
     const place = parsed.byReference ? '@' : '.'
-    return ['c', claim, offer.wid, offer.ended ? '0' : String(credit), parsed.replyTo, place, outcome]
+    return ['c', `${offer.wid} ${offer.ended ? 0 : credit} ${place} ${parsed.replyTo || '-'}`, claim, outcome]
   }
 
   #hand(offer: Standing, claim: string, parsed: Parsed): void {
@@ -168,7 +168,3 @@ export class Claims {
     ask(this.#batches, ['r', claim], { repeatable: true }).catch(() => {})
   }
 }
-
-const COMPLETED = Buffer.from('c')
-
-const outcomeOf = (body: Buffer): Buffer => Buffer.concat([COMPLETED, body])

@@ -36,15 +36,15 @@ end
 local function fits(rec, needles)
   local n = #needles
   if n == 0 then return true end
-  local stop = find(rec, '\n', 47, true)
+  local stop = find(rec, '\n', 46, true)
   for j = 1, n do
-    local at = find(rec, needles[j], 45, true)
+    local at = find(rec, needles[j], 46, true)
     if not at or at > stop then return false end
   end
   return true
 end
 
--- Up to `most` free matches in order, each { id, record, score }. The second result is where to go on if the bound was met.
+-- Up to `most` free matches in order, each { id, record }. The second result is where to go on if the bound was met.
 local function searchRoot(spec, root, most, after)
   local key, needles = wayTo(spec, root)
   local hits, seen, size = {}, 0, most
@@ -61,7 +61,7 @@ local function searchRoot(spec, root, most, after)
       elseif expired(rec) or (isRequest(rec) and not alive(replyTo(rec))) then
         remove(names[j], rec)
       elseif fits(rec, needles) then
-        hits[#hits + 1] = { names[j], rec, tonumber(ids[j * 2]) }
+        hits[#hits + 1] = { names[j], rec }
         if #hits == most then return hits end
       end
     end
@@ -86,7 +86,7 @@ local function search(spec, most, after)
     local hits = searchRoot(spec, roots[j], most)
     for h = 1, #hits do all[#all + 1] = hits[h] end
   end
-  table.sort(all, function(a, b) return a[3] < b[3] end)
+  table.sort(all, function(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end)
   for j = most + 1, #all do all[j] = nil end
   return all
 end

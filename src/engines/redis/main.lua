@@ -34,7 +34,8 @@ local function batch(keys, argv)
 
   local letters, out, keep, credits = {}, { '', now13 }, { number, '' }, {}
   local function answer(letter, a, b, c)
-    letters[#letters + 1] = letter
+    local at = #letters + 1
+    letters[at] = letter
     if a then
       local n = #out
       out[n + 1], out[n + 2], out[n + 3] = a, b, c
@@ -42,9 +43,12 @@ local function batch(keys, argv)
       n = #keep
       keep[n + 1], keep[n + 2], keep[n + 3] = a, b, c and ''
     end
+    return at
   end
+  local function refuse(at) letters[at] = 'n' end
   local i, n = 6, #argv
   while i <= n do i = OPS[argv[i]](argv, i + 1, answer, credits) end
+  settle(refuse)
   if next(credits) then refill(credits) end
   sweep()
   look()

@@ -10,8 +10,9 @@ local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
 local SESSION_LEASE_MS = 15000
 -- The wall may step; while processes are connected the lease clock follows it by at most this in one call.
 local LONGEST_STEP_MS = 5000
--- Priorities stand above the order of writing in one exact number.
+-- Priorities stand above the order of writing in one exact number, moved up so that it is never negative.
 local PRIORITY_STEP = 2 ^ 44
+local SCORE_ZERO = 2 ^ 52
 -- Free credit stands above the order of waiting, likewise.
 local CREDIT_STEP = 2 ^ 36
 local NEVER = '9999999999999'
@@ -26,13 +27,21 @@ local now13      -- the lease clock as 13 digits
 local meta       -- the partition's counters
 local metaDirty
 
-local puts, adds, claims, outs, pushes, buckets, dirty
-local sigs, shapes, lines, specs, living
+local puts, adds, claims, outs, pushes, buckets, done, dirty
+local sigs, shapes, lines, specs, living, forms
+local tokens     -- how many claims this call has made, and the number that all their tokens begin with
+local tokenBase
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
 
 -- Library loading forbids these names; they are bound by the first call.
+local DIGITS = {} -- '000' to '999': printf of a number costs more than everything else that is done with it
+local NUMBERS = {}
+
 local function bind()
+  -- The heap of this library is small and what it makes is garbage at once: collecting at twice its size would be most of the work.
+  collectgarbage('setpause', 500)
+  for i = 0, 999 do DIGITS[i] = ('%03d'):format(i) end
   call, find, sub, format, concat = redis.call, string.find, string.sub, string.format, table.concat
   floor, ceil, byte, gmatch, unpack_ = math.floor, math.ceil, string.byte, string.gmatch, unpack
 end
@@ -42,6 +51,24 @@ local function many(command, key, list)
   local n = #list
   if n <= 4000 then return call(command, key, unpack_(list)) end
   for i = 1, n, 4000 do call(command, key, unpack_(list, i, i + 3999 < n and i + 3999 or n)) end
+end
+
+-- Small numbers as text.
+local function text(n)
+  local known = NUMBERS[n]
+  if not known then
+    known = format('%d', n)
+    if n < 4096 then NUMBERS[n] = known end
+  end
+  return known
+end
+
+-- A score as 16 digits. Most of them are the same throughout a call.
+local lastHigh, lastHighText
+local function scoreText(score)
+  local high = floor(score / 1000)
+  if high ~= lastHigh then lastHigh, lastHighText = high, format('%013.0f', high) end
+  return lastHighText .. DIGITS[score - high * 1000]
 end
 
 local function append(map, key, value)
@@ -85,7 +112,9 @@ local function begin(key, sid, run)
     look = tonumber(m[7]) or 0, sweep = tonumber(m[8]) or floor(clock / 1000), gone = m[9] or '',
     layout = m[10], full = tonumber(m[11]) or 0, from = tonumber(m[12]) or 0,
   }
-  if meta.tok < us then meta.tok = us end
+  -- A token is greater than every one before it, also after a failover that forgot the last ones.
+  meta.tok = meta.tok < us and us or meta.tok + 1
+  tokens, tokenBase = 0, nil
   -- The two clocks are kept at least so often that what passed between two calls can be told from a step.
   metaDirty = passed < 0 or passed >= 1000
   if passed < 0 or passed > LONGEST_STEP_MS then
@@ -96,14 +125,14 @@ local function begin(key, sid, run)
     end
   end
   now = clock + passed
-  puts, adds, claims, outs, pushes, buckets, dirty = {}, {}, {}, {}, {}, {}, false
-  sigs, shapes, lines, specs, living = {}, {}, {}, {}, {}
+  puts, adds, claims, outs, pushes, buckets, done, dirty = {}, {}, {}, {}, {}, {}, {}, false
+  sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
   if m[1] ~= run then newHistory() end
   now13 = format('%013.0f', now)
 end
 
 local function saveMeta()
-  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', format('%.0f', meta.tok), 'seq', meta.seq,
+  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', tokenBase or format('%.0f', meta.tok), 'seq', meta.seq,
     'wait', meta.wait, 'look', meta.look, 'sweep', meta.sweep, 'gone', meta.gone, 'full', meta.full, 'from', meta.from)
 end
 
@@ -145,12 +174,19 @@ end
 local function publish()
   if next(pushes) == nil then return end
   redis.set_repl(redis.REPL_NONE)
-  for sid, list in pairs(pushes) do call('PUBLISH', P .. '!' .. sid, now13 .. concat(list)) end
+  for sid, list in pairs(pushes) do call('PUBLISH', P .. '!' .. sid, concat(list)) end
   redis.set_repl(redis.REPL_ALL)
   pushes = {}
 end
 
 -- One item of a push: a letter, two words, and as many bytes as it says.
 local function push(sid, letter, a, b, bytes)
-  append(pushes, sid, letter .. a .. '\t' .. b .. '\t' .. #bytes .. '\n' .. bytes)
+  local list = pushes[sid]
+  if not list then
+    list = { now13 }
+    pushes[sid] = list
+  end
+  local n = #list
+  list[n + 1], list[n + 2], list[n + 3], list[n + 4] = letter, a, '\t', b
+  list[n + 5], list[n + 6], list[n + 7], list[n + 8] = '\t', text(#bytes), '\n', bytes
 end

@@ -3,26 +3,32 @@
 --   1-13  when its lease ends, ms on the lease clock; all nines: never
 --  14-26  when it was written
 --  27     how often a holder has died holding it
---  28-44  its score: priority and order of writing, its place for as long as it lives
---  45     e entry, q request that may run again, Q request that may not once it was started
---  46     . the body follows, @ the body stands under a key of its own
---  47-68  (requests only) the session that waits for the outcome
+--  28-43  its score: priority and order of writing, its place for as long as it lives
+--  44     e entry, q request that may run again, Q request that may not once it was started
+--  45     . the body follows, @ the body stands under a key of its own
+--  46-67  (requests only) the session that waits for the outcome
 --  then   |@Kind|@Parent|field=token|;|field=token|  and a newline: what templates are compared with; after ; nothing is indexed
 --  then   the body
+--  last   one character that differs from record to record: this Lua hashes long strings by every so-many-th character from the end on,
+--         and requests that are much alike would all fall into one chain of its string table
 
-local function isRequest(rec) return byte(rec, 45) ~= 101 end
+local function isRequest(rec) return byte(rec, 44) ~= 101 end
 
-local function replyTo(rec) return sub(rec, 47, 68) end
+local function isOnce(rec) return byte(rec, 44) == 81 end
+
+local function isLarge(rec) return byte(rec, 45) == 64 end
+
+local function replyTo(rec) return sub(rec, 46, 67) end
 
 local function signatureOf(rec)
-  local from = isRequest(rec) and 69 or 47
+  local from = isRequest(rec) and 68 or 46
   return sub(rec, from, find(rec, '\n', from, true) - 1)
 end
 
 -- Lease times are compared as text: both have 13 digits.
 local function expired(rec) return sub(rec, 1, 13) <= now13 end
 
-local function scoreOf(rec) return tonumber(sub(rec, 28, 44)) end
+local function scoreOf(rec) return sub(rec, 28, 43) end
 
 -- The ways to an entry of this signature: its kinds, its fields, and the keys of the indexes that hold it.
 local function sig(S)
@@ -72,6 +78,6 @@ local function remove(id, rec)
   local free = 0
   for i = 1, #c.index do free = call('ZREM', c.index[i], id) end
   call('HDEL', P .. 'e', id)
-  if byte(rec, 46) == 64 then call('UNLINK', P .. 'b' .. id) end
+  if isLarge(rec) then call('UNLINK', P .. 'b' .. id) end
   return free == 1
 end

@@ -5,17 +5,38 @@ import type { Image, Stored } from '../../engine.js'
 export const LARGEST_INLINE = 2048
 
 const PRIORITY_STEP = 2 ** 44
+const SCORE_ZERO = 2 ** 52
 const NEVER = '9999999999999'
 
 /** What stands before the signature: may it run again, where is its body, who waits for the outcome. */
-export function headOf(image: Image, session: string): string {
+function headOf(image: Image, session: string): string {
   const place = image.body.length > LARGEST_INLINE ? '@' : '.'
   if (!image.request) return `e${place}`
   return `${image.request.repeatable ? 'q' : 'Q'}${place}${session}`
 }
 
+/**
+ * A body as an argument for the library: with one more character that differs from one to the next. Lua 5.1 hashes a long string by
+ * every so-many-th character from its end on; bodies that are much alike would share a hash, and each new one would be compared with all.
+ */
+export function salted(body: Buffer, letter = ''): Buffer {
+  const bytes = Buffer.allocUnsafe(letter.length + body.length + 1)
+  if (letter) bytes[0] = letter.charCodeAt(0)
+  body.copy(bytes, letter.length)
+  bytes[bytes.length - 1] = 48 + (salt++ & 63)
+  return bytes
+}
+
+let salt = 0
+
+/** What many entries share, in one word: the space parses it once for all of them in a call. */
+export function formOf(image: Image, session: string): string {
+  const lease = image.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(image.leaseMs)
+  return `${lease} ${image.priority} ${headOf(image, session)}${signatureOf(image)}`
+}
+
 /** What templates are compared with. */
-export function signatureOf({ kinds, indexed, verified }: Image): string {
+function signatureOf({ kinds, indexed, verified }: Image): string {
   let text = ''
   for (const kind of kinds) text += `|@${kind}`
   for (const token of indexed) text += `|${token}`
@@ -39,22 +60,22 @@ const REFERENCE = '@'.charCodeAt(0)
 const NEWLINE = 10
 
 export function parseRecord(id: string, record: Buffer, now: number): Parsed {
-  const fixed = record.toString('latin1', 0, 46)
-  const isRequest = record[44] !== E
-  const head = isRequest ? 68 : 46
+  const fixed = record.toString('latin1', 0, 43)
+  const isRequest = record[43] !== E
+  const head = isRequest ? 67 : 45
   const end = record.indexOf(NEWLINE, head)
   const ends = fixed.slice(0, 13)
   return {
     id,
     kinds: kindsIn(record.toString('utf8', head, end)),
-    body: record.subarray(end + 1),
-    priority: 0 - Math.floor(Number(fixed.slice(27, 44)) / PRIORITY_STEP),
+    body: record.subarray(end + 1, -1),
+    priority: 0 - Math.floor((Number(fixed.slice(27, 43)) - SCORE_ZERO) / PRIORITY_STEP),
     writtenAt: Number(fixed.slice(13, 26)),
     remainingMs: ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now,
     deaths: record[26]! - 48,
-    repeatable: record[44] !== ONCE,
-    replyTo: isRequest ? record.toString('latin1', 46, 68) : '',
-    byReference: record[45] === REFERENCE,
+    repeatable: record[43] !== ONCE,
+    replyTo: isRequest ? record.toString('latin1', 45, 67) : '',
+    byReference: record[44] === REFERENCE,
   }
 }
 

@@ -1,4 +1,5 @@
--- w: writes entries, all or none. how many; then for each: id, lease in ms (-1: for ever), priority, head (see record.lua), signature, body
+-- w: writes entries, all or none. how many; then for each: id, form, body
+-- The form is what many entries share: lease in ms (-1: for ever), priority, head and signature (see record.lua).
 
 -- Whether the server may take no more. Asked at most every 100 ms, because INFO costs what two writes do.
 local function isFull()
@@ -12,32 +13,46 @@ local function isFull()
   return full
 end
 
+local function formOf(argument)
+  local form = forms[argument]
+  if not form then
+    local lease, priority, head, S = argument:match('^(%S+) (%S+) ([^|]+)(.*)$')
+    lease, priority = tonumber(lease), tonumber(priority)
+    local expires, ends = now + lease, nil
+    if lease < 0 or expires >= 9999999999999 then
+      expires, ends = 9999999999999, NEVER
+    else
+      ends = format('%013.0f', expires)
+    end
+    form = {
+      dead = lease == 0, expires = expires, zero = SCORE_ZERO - priority * PRIORITY_STEP,
+      before = ends .. now13 .. '0', after = head .. S .. '\n', S = S,
+    }
+    forms[argument] = form
+  end
+  return form
+end
+
 function OPS.w(argv, i, answer)
   local n = tonumber(argv[i])
   i = i + 1
   if isFull() then
     answer('e', 'SPACE_FULL')
-    return i + n * 6
+    return i + n * 3
   end
   for _ = 1, n do
-    local id, lease, priority, head, S = argv[i], tonumber(argv[i + 1]), tonumber(argv[i + 2]), argv[i + 3], argv[i + 4]
-    if lease ~= 0 then
+    local id, form = argv[i], formOf(argv[i + 1])
+    if not form.dead then
       meta.seq = meta.seq + 1
-      local score = meta.seq - priority * PRIORITY_STEP
-      local expires, ends = now + lease, nil
-      if lease < 0 or expires >= 9999999999999 then
-        expires, ends = 9999999999999, NEVER
-      else
-        ends = format('%013.0f', expires)
-      end
-      local rec = ends .. now13 .. '0' .. format('%+017.0f', score) .. head .. S .. '\n' .. argv[i + 5]
-      puts[#puts + 1] = id
-      puts[#puts + 1] = rec
+      local score = scoreText(form.zero + meta.seq)
+      local rec = form.before .. score .. form.after .. argv[i + 2]
+      local at = #puts
+      puts[at + 1], puts[at + 2] = id, rec
       dirty = true
-      bucket(id, expires, now)
-      available(id, rec, S, score)
+      bucket(id, form.expires, now)
+      available(id, rec, form.S, score)
     end
-    i = i + 6
+    i = i + 3
   end
   metaDirty = true
   answer('k')

@@ -5,7 +5,7 @@ import { type Answer, ask } from './ask.js'
 import type { Batches, Operation } from './batches.js'
 import { Bodies } from './bodies.js'
 import type { Keys } from './keys.js'
-import { headOf, signatureOf } from './record.js'
+import { formOf, salted } from './record.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -80,7 +80,7 @@ export class Writes {
       return
     }
     this.#report(id)
-    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
+    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1, -1) })
     else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
   }
 
@@ -143,15 +143,7 @@ export class Writes {
     }
     args.push('w', String(images.length))
     for (const image of images) {
-      const { id, leaseMs, priority, body } = image
-      args.push(
-        id,
-        leaseMs === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(leaseMs)),
-        String(priority),
-        headOf(image, this.#session),
-        signatureOf(image),
-        Bodies.isLarge(body) ? EMPTY : body,
-      )
+      args.push(image.id, formOf(image, this.#session), salted(Bodies.isLarge(image.body) ? EMPTY : image.body))
     }
     return args
   }

@@ -1,0 +1,174 @@
+/** Makes sure that tests can start a real Redis of their own: finds one, or gets one without touching any that runs here. */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const OLDEST = 7
+const cache = fileURLToPath(new URL('../.cache/redis', import.meta.url))
+const unpacked = join(cache, 'root')
+const record = join(cache, 'server.json')
+const isRoot = process.getuid?.() === 0
+
+const say = (line) => process.stderr.write(`takespace: ${line}\n`)
+const quietly = (command, args, options) => spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options })
+const works = (command, args, options) => quietly(command, args, options).status === 0
+const onPath = (tool) => works('sh', ['-c', `command -v ${tool}`])
+
+/** Folders with libraries that were unpacked rather than installed. */
+function libraryPath() {
+  if (!existsSync(unpacked)) return ''
+  const all = readdirSync(unpacked, { recursive: true, withFileTypes: true })
+  const folders = all.filter((file) => /\.so(\.|$)/.test(file.name)).map((file) => file.parentPath ?? file.path)
+  return [...new Set(folders)].join(':')
+}
+
+const withLibraries = (path) => ({ env: path ? { ...process.env, LD_LIBRARY_PATH: path } : process.env })
+
+/** The first server that is new enough, and the too old ones that were passed over. */
+function find() {
+  const usual = [
+    '/usr/bin',
+    '/usr/sbin',
+    '/usr/local/bin',
+    '/usr/local/sbin',
+    '/opt/homebrew/bin',
+    '/home/linuxbrew/.linuxbrew/bin',
+  ]
+  // TAKESPACE_REDIS_DIRS replaces where we look, for a server in an unusual place.
+  const given = process.env.TAKESPACE_REDIS_DIRS?.split(delimiter)
+  const dirs = given ?? [...(process.env.PATH ?? '').split(delimiter), ...usual]
+  const own = join(unpacked, 'usr', 'bin')
+  const old = []
+  for (const dir of [...new Set([...dirs, own])].filter(Boolean)) {
+    for (const name of ['redis-server', 'valkey-server']) {
+      const command = join(dir, name)
+      if (!existsSync(command)) continue
+      const libraries = dir === own ? libraryPath() : ''
+      const version = / v=(\d+\.\d+\.\d+)/.exec(
+        quietly(command, ['--version'], withLibraries(libraries)).stdout ?? '',
+      )?.[1]
+      if (version && Number.parseInt(version, 10) >= OLDEST)
+        return { server: { command, libraryPath: libraries, version }, old }
+      if (version) old.push(`${command} is ${version}`)
+    }
+  }
+  return { server: null, old }
+}
+
+/**
+ * Debian and Ubuntu, root or not: the distribution's signed packages, unpacked into our cache folder. Nothing is installed, because
+ * installing redis-server would also start a service on 6379.
+ */
+function unpackDebian() {
+  if (!onPath('apt-get') || !onPath('dpkg-deb')) return false
+  say("no Redis 7 here: unpacking the system's packages into .cache/redis")
+  rmSync(unpacked, { recursive: true, force: true })
+  const packages = join(cache, 'packages')
+  rmSync(packages, { recursive: true, force: true })
+  mkdirSync(packages, { recursive: true })
+  const asIs = ['-qq', '-o', 'APT::Sandbox::User=root']
+  // Lists of our own for when the system has none or outdated ones; this, too, works without being root.
+  const lists = join(cache, 'apt')
+  const ownLists = [
+    ...asIs,
+    '-o',
+    `Dir::State=${lists}/state`,
+    '-o',
+    `Dir::Cache=${lists}/cache`,
+    '-o',
+    'Dir::State::status=/var/lib/dpkg/status',
+  ]
+  let options = asIs
+  const download = (name) => works('apt-get', [...options, 'download', name], { cwd: packages })
+  const get = (name) => {
+    if (download(name)) return true
+    if (options === ownLists) return false
+    for (const folder of ['state/lists/partial', 'cache/archives/partial'])
+      mkdirSync(join(lists, folder), { recursive: true })
+    if (!works('apt-get', [...ownLists, 'update'])) return false
+    options = ownLists
+    return download(name)
+  }
+  const unpack = () => readdirSync(packages).every((deb) => works('dpkg-deb', ['-x', join(packages, deb), unpacked]))
+  const done = get('redis-server') && get('redis-tools') && unpack() && addLibraries(get, unpack)
+  for (const folder of [packages, lists]) rmSync(folder, { recursive: true, force: true })
+  return done
+}
+
+/** Asks the loader what is missing, round by round, since a library may need others. */
+function addLibraries(get, unpack) {
+  const binary = join(unpacked, 'usr', 'bin', 'redis-server')
+  const tried = new Set()
+  for (;;) {
+    const { stdout } = quietly('ldd', [binary], withLibraries(libraryPath()))
+    const missing = [...(stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)]
+      .map((match) => match[1])
+      .filter((name) => !tried.has(name))
+    if (missing.length === 0) return true
+    for (const soname of missing) {
+      tried.add(soname)
+      // Debian's naming rule: libssl.so.3 is in libssl3, liblua5.1.so.0 in liblua5.1-0; t64 since the change of time_t.
+      const [, name, version] = /^(.+)\.so\.?(.*)$/.exec(soname) ?? []
+      const guess = name && `${name}${/\d$/.test(name) ? '-' : ''}${version}`.toLowerCase()
+      if (!guess || !(get(guess) || get(`${guess}t64`))) return false
+    }
+    if (!unpack()) return false
+  }
+}
+
+/** Debian keeps the server's binary in redis-tools, which brings no service; it becomes the server by its name. */
+function linkTools() {
+  if (!existsSync('/usr/bin/redis-check-rdb')) return false
+  rmSync(unpacked, { recursive: true, force: true })
+  mkdirSync(join(unpacked, 'usr', 'bin'), { recursive: true })
+  symlinkSync('/usr/bin/redis-check-rdb', join(unpacked, 'usr', 'bin', 'redis-server'))
+  return true
+}
+
+/** What each system's package manager calls it. None of these starts a service. */
+const MANAGERS = [
+  {
+    tool: 'apt-get',
+    commands: ['apt-get update -qq && apt-get install -y --no-install-recommends redis-tools'],
+    after: linkTools,
+  },
+  { tool: 'brew', commands: ['brew install redis'], anyone: true },
+  { tool: 'dnf', commands: ['dnf install -y redis', 'dnf install -y valkey'] },
+  { tool: 'apk', commands: ['apk add --no-cache redis', 'apk add --no-cache valkey'] },
+  { tool: 'pacman', commands: ['pacman -S --noconfirm valkey'] },
+]
+
+function installWith(manager) {
+  if (!manager || !(isRoot || manager.anyone)) return
+  for (const command of manager.commands) {
+    say(`no Redis 7 here: running ${command}`)
+    const ran = spawnSync('sh', ['-c', command], { stdio: ['ignore', process.stderr.fd, 'inherit'] }).status === 0
+    if (ran && (manager.after ?? (() => true))()) return
+  }
+}
+
+function main() {
+  let found = find()
+  const had = Boolean(found.server)
+  const manager = MANAGERS.find(({ tool }) => onPath(tool))
+  if (!found.server && unpackDebian()) found = find()
+  if (!found.server) installWith(manager)
+  found = found.server ? found : find()
+  if (!found.server) {
+    for (const line of found.old) say(`${line}, too old`)
+    const sudo = manager && !manager.anyone && !isRoot ? 'sudo ' : ''
+    const advice = manager
+      ? `Run: ${sudo}${manager.commands[0].replace('&& ', `&& ${sudo}`)}`
+      : 'See https://redis.io/docs/latest/operate/oss_and_stack/install/'
+    say(`the tests need redis-server ${OLDEST} or later, or valkey-server. ${advice}`)
+    process.exit(1)
+  }
+  const text = `${JSON.stringify(found.server, null, 2)}\n`
+  if (!had) say(`tests use ${found.server.command}, version ${found.server.version}`)
+  if (existsSync(record) && readFileSync(record, 'utf8') === text) return
+  mkdirSync(cache, { recursive: true })
+  writeFileSync(record, text)
+}
+
+main()

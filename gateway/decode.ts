@@ -1,0 +1,64 @@
+/** A worker's response becomes an HTTP response: framed by us, stripped of what concerned the worker's side only, otherwise intact. */
+import type { ServerResponse } from 'node:http'
+import type { HttpResponse } from '../src/request.js'
+import { HOP_BY_HOP, listedIn, without } from './fields.js'
+import { BAD_RESPONSE } from './refusals.js'
+
+/** A client that takes nothing of its answer for so long is given up. */
+const SLOW_READER_MS = 30_000
+
+/** A body up to this size goes out in one string with its head, which costs one write instead of a gathered one. */
+const JOINED_BYTES = 4_096
+
+const DIGITS = /^\d+$/
+
+/** Writes the whole response. Throws BAD_RESPONSE, with nothing written, when it is not one that HTTP can carry. */
+export function decode(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
+  const { status, reason } = response
+  // 1xx is never the final response of an exchange (RFC 9110 §15.2); 101 would hand our connection over.
+  if (!Number.isInteger(status) || status < 200 || status > 999) throw BAD_RESPONSE
+  if (response.headers.length % 2 !== 0) throw BAD_RESPONSE
+
+  const bodiless = status === 204 || status === 304 || res.req.method === 'HEAD'
+  const headers = headersFor(response, status, bodiless)
+  headers.push('X-Request-Id', id)
+  if (close) headers.push('Connection', 'close')
+  try {
+    // Checks each name, each value and the reason: CR, LF and NUL end here, not in a split response.
+    if (reason) res.writeHead(status, reason, headers)
+    else res.writeHead(status, headers)
+  } catch {
+    throw BAD_RESPONSE
+  }
+  send(res, bodiless ? undefined : response.body)
+}
+
+function headersFor(response: HttpResponse, status: number, bodiless: boolean): string[] {
+  const { headers, body } = response
+  const kept: string[] = []
+  let announced = ''
+  let connection = ''
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i] as string
+    const value = headers[i + 1] as string
+    const lower = name.toLowerCase()
+    if (lower === 'content-length') announced = value
+    else if (lower === 'connection') connection = value
+    // The entry's id is the one id of gateway, space and worker.
+    else if (lower !== 'x-request-id' && !HOP_BY_HOP.has(lower)) kept.push(name, value)
+  }
+  if (!bodiless) kept.push('Content-Length', String(body.length))
+  // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none.
+  else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
+  const listed = listedIn(connection)
+  return listed ? without(kept, listed) : kept
+}
+
+function send(res: ServerResponse, body: Buffer | undefined): void {
+  if (body === undefined || body.length === 0) res.end()
+  else if (body.length <= JOINED_BYTES) res.end(body.toString('latin1'), 'latin1')
+  else res.end(body)
+  const { socket } = res
+  // Node.js destroys a socket whose timeout passes without progress, and sets its own once the response is out.
+  if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
+}

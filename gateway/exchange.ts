@@ -1,0 +1,189 @@
+/** The life of one request, top to bottom: admitted, read, written into the space, awaited, answered. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as pause } from 'node:timers/promises'
+import { monotonicMs } from '../src/clock.js'
+import { isSpaceError, SpaceError } from '../src/errors.js'
+import { type Logger, silent } from '../src/log.js'
+import { type HttpRequest, type HttpResponse, type Outgoing, type Sent, sendRequest } from '../src/request.js'
+import type { Space } from '../src/space.js'
+import { CLIENT_GONE, readBody } from './body.js'
+import { decode } from './decode.js'
+import { encode, type Head, readHead } from './encode.js'
+import type { Limits } from './limits.js'
+import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
+import { type Route, routeFor, termsFor } from './routes.js'
+
+/** What all exchanges of one gateway share. */
+export interface Edge {
+  readonly space: Space
+  readonly routes: readonly Route[]
+  readonly limits: Limits
+  readonly log: Logger
+  /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
+  phase: 'open' | 'draining' | 'stopped'
+}
+
+/** How far one request has come. */
+interface Exchange {
+  readonly edge: Edge
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  head: Head | undefined
+  /** Whether the limits have counted it, and for how many bytes of body. */
+  entered: boolean
+  bytes: number
+  /** The entry's id, once there is an entry. */
+  id: string
+  /** What the client was told; 499 (as nginx has it) when it was not there to be told. */
+  status: number
+  code: string | undefined
+}
+
+/** Sees one request through. Never rejects: whatever happens, the client has one answer, or is gone. */
+export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
+  const since = monotonicMs()
+  const x: Exchange = { edge, req, res, head: undefined, entered: false, bytes: 0, id: '', status: 0, code: undefined }
+  try {
+    const head = readHead(req)
+    x.head = head
+    const route = admit(x, head)
+    const body = head.length === 0 ? NO_BODY : await receive(x, expects100)
+    const response = await ask(x, encode(req, head, body), termsFor(route, head.method, head.hasKey))
+    answer(x, response)
+  } catch (reason) {
+    refuse(x, reason)
+  }
+  if (x.entered) edge.limits.leave(x.bytes)
+  if (edge.log !== silent) record(x, monotonicMs() - since)
+}
+
+const NO_BODY = Buffer.alloc(0)
+
+/** Decides, before a byte of the body is read, whether this request is taken on, and for which service. */
+function admit(x: Exchange, head: Head): Route {
+  const { limits, routes, phase } = x.edge
+  if (phase === 'stopped') throw STOPPING
+  const route = routeFor(routes, head.target)
+  if (!route) throw NO_SERVICE
+  limits.checkAnnounced(head.length)
+  limits.enter()
+  x.entered = true
+  return route
+}
+
+/** Only a client whose request was admitted is told to send its body (RFC 9110 §10.1.1). */
+function receive(x: Exchange, expects100: boolean): Promise<Buffer> {
+  if (expects100) x.res.writeContinue()
+  return readBody(x.req, x.edge.limits, x)
+}
+
+/** A space that is away for a moment (a failover, a restart) is waited for no longer than this. */
+const PATIENCE_MS = 2_000
+const FIRST_PAUSE_MS = 50
+
+/**
+ * Writes the request into the space and waits for its one outcome. While the space is away and nothing was done, one that may be
+ * repeated is written again, within its deadline; any other is answered 503 at once, for the client to decide.
+ */
+async function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+  const since = monotonicMs()
+  const patienceMs = Math.min(PATIENCE_MS, terms.timeoutMs)
+  let pauseMs = FIRST_PAUSE_MS
+  let current = terms
+  for (;;) {
+    if (x.req.socket.destroyed) throw CLIENT_GONE
+    const sent = sendRequest(x.edge.space, request, current)
+    x.id = sent.id
+    try {
+      return await outcome(x, sent, current.timeoutMs)
+    } catch (reason) {
+      const waitedMs = monotonicMs() - since
+      const again = terms.repeatable && isSpaceError(reason, 'SPACE_UNREACHABLE')
+      if (!again || waitedMs + pauseMs >= patienceMs) throw reason
+      current = { ...terms, timeoutMs: Math.ceil(terms.timeoutMs - waitedMs - pauseMs) }
+    }
+    await pause(pauseMs)
+    pauseMs *= 2
+  }
+}
+
+/** Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. */
+function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      socket.off('close', onGone)
+    }
+    const giveUp = (reason: unknown): void => {
+      settle()
+      sent.withdraw()
+      reject(reason)
+    }
+    // The socket's own event: a response that is queued behind another one (pipelining) hears of no close.
+    const onGone = (): void => giveUp(CLIENT_GONE)
+    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
+    socket.on('close', onGone)
+    sent.response.then(
+      (response) => {
+        settle()
+        resolve(response)
+      },
+      (error) => {
+        settle()
+        reject(error)
+      },
+    )
+  })
+}
+
+function answer(x: Exchange, response: HttpResponse): void {
+  decode(x.res, response, x.id, x.edge.phase !== 'open')
+  x.status = response.status
+}
+
+/** One clear error instead of the answer (promise 4 of DESIGN §3). */
+function refuse(x: Exchange, reason: unknown): void {
+  const { req, res, head, edge } = x
+  if (reason === CLIENT_GONE || req.socket.destroyed) {
+    x.status = 499
+    return
+  }
+  const refusal = refusalOf(reason)
+  x.status = refusal.status
+  x.code = refusal.code
+  if (isAccident(reason)) edge.log.error({ id: x.id, err: reason }, 'a request failed for a reason that is ours')
+  if (res.headersSent) {
+    // A mounted handler's owner has begun an answer of its own; all that can still be said is that it is broken.
+    res.destroy()
+    return
+  }
+  const unread = (head === undefined || head.length !== 0) && !req.complete
+  const close = refusal.close || unread || edge.phase !== 'open'
+  const body = bodyOf(refusal)
+  res.writeHead(refusal.status, reasonOf(refusal), headersOf(refusal, body, x.id, close))
+  if (!unread) res.end(body)
+  else endAfterReading(req, res, body)
+}
+
+/** How long what is left of a refused request is read and thrown away. */
+const LINGER_MS = 1_000
+
+/** Closing while the client still sends would reset the connection and take the answer with it (RFC 9112 §9.6). */
+function endAfterReading(req: IncomingMessage, res: ServerResponse, body: string): void {
+  finished.add(req.socket)
+  res.write(body)
+  const end = (): void => {
+    clearTimeout(timer)
+    res.end()
+  }
+  const timer = setTimeout(end, LINGER_MS)
+  req.once('end', end).once('close', end).resume()
+}
+
+function record(x: Exchange, ms: number): void {
+  const target = x.head?.target ?? x.req.url ?? ''
+  const query = target.indexOf('?')
+  const path = query < 0 ? target : target.slice(0, query)
+  const fields = { id: x.id, method: x.req.method, path, status: x.status, code: x.code, ms: Math.round(ms * 10) / 10 }
+  x.edge.log.info(fields, 'request')
+}

@@ -1,0 +1,88 @@
+/** createGateway: HTTP in, entry out. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { isIPv6 } from 'node:net'
+import { type Service, service } from '../src/service.js'
+import { type Edge, exchange } from './exchange.js'
+import { Limits } from './limits.js'
+import { checked, type GatewayOptions } from './options.js'
+import { routesOf } from './routes.js'
+import { type Listening, listen, type OnRequest } from './server.js'
+
+export type { GatewayOptions } from './options.js'
+export type { ServiceOptions } from './routes.js'
+
+export interface Gateway extends Service, AsyncDisposable {
+  /**
+   * Opens the port.
+   *
+   * @throws SpaceError PORT_TAKEN; INVALID_ARGUMENT for a host or port that this process may not listen on
+   */
+  start(): Promise<void>
+  /** Takes no new connection, answers what is in flight, then closes. Returns within the longest timeoutMs + 1 s. */
+  stop(): Promise<void>
+  /** Where it listens, `http://127.0.0.1:8080`; with port 0 the real one once it has started. */
+  readonly url: string
+  /** Serves one request: for a server of your own, instead of start(). */
+  readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+}
+
+/** What an exchange takes after its deadline to be answered. */
+const AFTERWARDS_MS = 1_000
+
+/**
+ * Makes a gateway: each HTTP request that comes in is written into the space, and the worker's response is its answer.
+ * Without one, the client gets one clear error: 504 when its deadline passes, 502 when the worker died and it may not run again,
+ * 503 when the space cannot take it, 413 when it is too large.
+ *
+ * @throws SpaceError INVALID_ARGUMENT, naming the option that is wrong
+ * @example
+ * const gateway = createGateway({ space, port: 8080, services: [{ service: 'web' }, { service: 'api', pathPrefix: '/api' }] })
+ * await gateway.start()
+ * console.log(gateway.url)
+ * await gateway.stop()
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, logger } = checked(options)
+  const routes = routesOf(services, timeoutMs)
+  const edge: Edge = { space, routes, limits: new Limits(maxBodyBytes, maxInFlight), log: logger, phase: 'open' }
+  const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
+  let listening: Listening | undefined
+
+  const onRequest: OnRequest = (req, res, expects100) => {
+    // An exchange answers for itself; should it ever not, its client sees a cut connection and everybody else nothing.
+    exchange(edge, req, res, expects100).catch(() => req.socket.destroy())
+  }
+  const server = service(
+    async () => {
+      listening = await listen(host, port, onRequest)
+    },
+    async () => listening?.close(drainMs),
+  )
+
+  const gateway: Gateway = {
+    start: server.start,
+    async stop() {
+      if (edge.phase === 'open') edge.phase = 'draining'
+      await server.stop()
+      await within(drainMs, edge.limits.idle())
+      edge.phase = 'stopped'
+      space.disown(gateway)
+    },
+    get url() {
+      return `http://${isIPv6(host) ? `[${host}]` : host}:${listening?.port ?? port}`
+    },
+    handler: (req, res) => onRequest(req, res, false),
+    [Symbol.asyncDispose]: () => gateway.stop(),
+  }
+  space.adopt(gateway)
+  return gateway
+}
+
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const bound = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms)
+  })
+  await Promise.race([promise, bound])
+  clearTimeout(timer)
+}

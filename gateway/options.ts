@@ -1,0 +1,93 @@
+/** What createGateway may be given, and what it makes of it: every value is checked before anything is opened. */
+import { LONGEST_TIMER_MS } from '../src/clock.js'
+import { SpaceError } from '../src/errors.js'
+import { type Logger, silent } from '../src/log.js'
+import { Space } from '../src/space.js'
+import type { ServiceOptions } from './routes.js'
+
+export interface GatewayOptions {
+  /** The space that requests are written into. */
+  readonly space: Space
+  /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
+  readonly host?: string
+  /** The port to listen on; 0 = any free one, see `gateway.url`. Default 8080. */
+  readonly port?: number
+  /** From the moment a request is complete until its client is told 504, in ms. Default 30 000. */
+  readonly timeoutMs?: number
+  /** The largest request body accepted, in bytes; a larger one gets 413. Default 1 MiB. */
+  readonly maxBodyBytes?: number
+  /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
+  readonly maxInFlight?: number
+  /** Which requests are for which service; the longest pathPrefix wins. Default: all for the service `web`. */
+  readonly services?: readonly ServiceOptions[]
+  /** A pino instance or anything like it; one info line per request. Default: none, nothing is logged. */
+  readonly logger?: Logger
+}
+
+const NAMES: ReadonlySet<string> = new Set([
+  'space',
+  'host',
+  'port',
+  'timeoutMs',
+  'maxBodyBytes',
+  'maxInFlight',
+  'services',
+  'logger',
+])
+const SERVICE_NAMES: ReadonlySet<string> = new Set(['service', 'pathPrefix', 'timeoutMs', 'repeatable', 'priority'])
+
+const LARGEST_BODY = 512 * 1024 * 1024
+
+/** The options with their defaults. Throws INVALID_ARGUMENT that names the one that is wrong. */
+export function checked(options: GatewayOptions): Required<GatewayOptions> {
+  if (typeof options !== 'object' || options === null) throw invalid('createGateway wants an object with a space.')
+  onlyKnown(options, NAMES, '')
+  const {
+    space,
+    host = '127.0.0.1',
+    port = 8080,
+    timeoutMs = 30_000,
+    maxBodyBytes = 1 << 20,
+    maxInFlight = 10_000,
+    services = [{ service: 'web' }],
+    logger = silent,
+  } = options
+  if (!(space instanceof Space)) throw invalid('space is what openSpace gives.')
+  if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
+  integer('port', port, 0, 65_535)
+  integer('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
+  integer('maxBodyBytes', maxBodyBytes, 0, LARGEST_BODY)
+  integer('maxInFlight', maxInFlight, 1, Number.MAX_SAFE_INTEGER)
+  if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
+  services.forEach(checkService)
+  if (typeof logger?.info !== 'function')
+    throw invalid('logger has debug, info, warn and error, as a pino instance has.')
+  return { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, logger }
+}
+
+function checkService(options: ServiceOptions, i: number): void {
+  const at = `services[${i}]`
+  if (typeof options !== 'object' || options === null) throw invalid(`${at} is an object with a service.`)
+  onlyKnown(options, SERVICE_NAMES, `${at}.`)
+  const { service, pathPrefix, timeoutMs, repeatable, priority } = options
+  if (typeof service !== 'string' || service === '') throw invalid(`${at}.service is a service's name.`)
+  if (pathPrefix !== undefined && (typeof pathPrefix !== 'string' || !pathPrefix.startsWith('/'))) {
+    throw invalid(`${at}.pathPrefix is a path that begins with a slash.`)
+  }
+  if (timeoutMs !== undefined) integer(`${at}.timeoutMs`, timeoutMs, 1, LONGEST_TIMER_MS)
+  if (repeatable !== undefined && typeof repeatable !== 'boolean') throw invalid(`${at}.repeatable is true or false.`)
+  if (priority !== undefined) integer(`${at}.priority`, priority, -128, 127)
+}
+
+function onlyKnown(options: object, names: ReadonlySet<string>, at: string): void {
+  const unknown = Object.keys(options).find((name) => !names.has(name))
+  if (unknown !== undefined) throw invalid(`There is no option ${at}${unknown}; there are ${[...names].join(', ')}.`)
+}
+
+function integer(name: string, value: number, min: number, max: number): void {
+  if (!Number.isInteger(value) || value < min || value > max) {
+    throw invalid(`${name} is an integer from ${min} to ${max}, not ${String(value)}.`)
+  }
+}
+
+const invalid = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

@@ -1,0 +1,102 @@
+/** What a client is told when it gets no worker's answer: one status, one code, one sentence that says what to do. */
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { ErrorCode } from '../src/errors.js'
+import { isSpaceError } from '../src/errors.js'
+
+/** Thrown by the steps of an exchange. Not an Error: it is an answer, and needs no stack. */
+export class Refusal {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    /** For the client: what was wrong and what it can do. Nothing of our insides. */
+    readonly message: string,
+    /** Whether the connection cannot be trusted to be in step any longer, or a body is left unread on it. */
+    readonly close = false,
+  ) {}
+}
+
+const bad = (code: string, message: string): Refusal => new Refusal(400, code, message, true)
+
+export const HOST_INVALID = bad('HOST_INVALID', 'Send exactly one Host header with a host name and an optional port.')
+export const TARGET_INVALID = bad('TARGET_INVALID', 'Send a request target that begins with a slash.')
+export const LENGTH_INVALID = bad('LENGTH_INVALID', 'Send Content-Length as a plain decimal number.')
+export const CODING_INVALID = bad('CODING_INVALID', 'Send Transfer-Encoding: chunked, or none.')
+export const CODING_UNKNOWN = new Refusal(501, 'CODING_UNKNOWN', 'The only transfer coding known is chunked.', true)
+export const METHOD_UNKNOWN = new Refusal(501, 'METHOD_UNKNOWN', 'This method is not served.', true)
+export const EXPECTATION_UNKNOWN = new Refusal(417, 'EXPECTATION_UNKNOWN', 'Only Expect: 100-continue is met.', true)
+export const HEADERS_TOO_MANY = new Refusal(431, 'HEADERS_TOO_MANY', 'Send at most 100 header lines.', true)
+export const BODY_TOO_LARGE = new Refusal(413, 'BODY_TOO_LARGE', 'The body is larger than is accepted here.', true)
+export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
+export const NO_SERVICE = new Refusal(404, 'NO_SERVICE', 'No service answers for this path.')
+export const OVERLOADED = new Refusal(503, 'OVERLOADED', 'Too many requests are under way. Try again shortly.')
+export const STOPPING = new Refusal(503, 'GATEWAY_STOPPING', 'This gateway is stopping. Try again shortly.', true)
+export const BAD_RESPONSE = new Refusal(502, 'BAD_RESPONSE', 'The application answered with an invalid response.')
+const INTERNAL = new Refusal(500, 'INTERNAL', 'The request could not be served.')
+
+const UNTAKEN = 'It was not run; try again shortly.'
+
+/** The outcomes a client may hear of. The texts of the error table speak to whoever runs takespace, not to a stranger. */
+const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
+  SPACE_UNREACHABLE: new Refusal(503, 'SPACE_UNREACHABLE', `The request could not be passed on. ${UNTAKEN}`),
+  SPACE_FULL: new Refusal(503, 'SPACE_FULL', `Too many requests are waiting. ${UNTAKEN}`),
+  SPACE_CLOSED: new Refusal(503, 'SPACE_CLOSED', `This gateway is stopping. ${UNTAKEN}`),
+  OUTCOME_UNKNOWN: new Refusal(
+    502,
+    'OUTCOME_UNKNOWN',
+    'The request was lost sight of and may have taken effect. Check before you send it again.',
+  ),
+  REQUEST_TIMEOUT: new Refusal(504, 'REQUEST_TIMEOUT', 'No answer came in time. The request may have been started.'),
+  WORKER_LOST: new Refusal(
+    502,
+    'WORKER_LOST',
+    'The process that had started this request died. It was not run again, since it may have taken effect: check before you send it again, or send it with an Idempotency-Key.',
+  ),
+  DELIVERIES_EXHAUSTED: new Refusal(
+    502,
+    'DELIVERIES_EXHAUSTED',
+    'Each process that was given this request died before it answered. Do not send it again as it is.',
+  ),
+  BAD_RESPONSE,
+}
+
+/** What to tell the client when an exchange ended with this; an error it has no business with becomes a bare 500. */
+export function refusalOf(reason: unknown): Refusal {
+  if (reason instanceof Refusal) return reason
+  return (isSpaceError(reason) && OUTCOMES[reason.code]) || INTERNAL
+}
+
+/** Whether the reason is news to whoever runs this gateway, not just a client's mistake or a known state of the space. */
+export const isAccident = (reason: unknown): boolean => refusalOf(reason) === INTERNAL
+
+/** A second is long enough for a restart of a worker or a failover to be seen, and short enough not to idle. */
+const RETRY_AFTER_S = '1'
+
+/** Connections that have been given their last answer: whatever else arrives on them is not answered again. */
+export const finished = new WeakSet<Duplex>()
+
+/** The reason phrase of its status. */
+export const reasonOf = (refusal: Refusal): string => STATUS_CODES[refusal.status] ?? ''
+
+/** The body as RFC 9457 has it (application/problem+json). */
+export const bodyOf = (refusal: Refusal): string =>
+  `${JSON.stringify({ title: reasonOf(refusal), status: refusal.status, code: refusal.code, detail: refusal.message })}\n`
+
+/** Name, value, name, value … for writeHead. */
+export function headersOf(refusal: Refusal, body: string, id: string, close: boolean): string[] {
+  const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))]
+  headers.push('Cache-Control', 'no-store')
+  if (id) headers.push('X-Request-Id', id)
+  if (refusal.status === 503) headers.push('Retry-After', RETRY_AFTER_S)
+  if (close) headers.push('Connection', 'close')
+  return headers
+}
+
+/** The same answer as bytes, for a connection on which Node.js has made no response object. */
+export function rawAnswer(refusal: Refusal): string {
+  const body = bodyOf(refusal)
+  const headers = headersOf(refusal, body, '', true)
+  let head = `HTTP/1.1 ${refusal.status} ${reasonOf(refusal)}\r\n`
+  for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return `${head}\r\n${body}`
+}

@@ -1,0 +1,54 @@
+/** Which service a request is for, and on which terms: the longest path prefix wins. */
+import type { Outgoing } from '../src/request.js'
+
+export interface ServiceOptions {
+  /** The service whose workers take these requests. */
+  readonly service: string
+  /** Requests for this path and what lies below it: `/api` is for `/api`, `/api/x` and `/api?y`, not for `/apis`. Default: all. */
+  readonly pathPrefix?: string
+  /** From the moment a request is complete until its client is told 504, in ms. Default: the gateway's timeoutMs. */
+  readonly timeoutMs?: number
+  /** Whether any of its requests may be run again when its worker dies, also a POST without Idempotency-Key. Default false. */
+  readonly repeatable?: boolean
+  /** Higher is taken first; an integer from -128 to 127. Default 0. */
+  readonly priority?: number
+}
+
+export interface Route {
+  /** Without a trailing slash; '' is for every path. */
+  readonly prefix: string
+  /** The terms of a request that may run once only, and of one that may run again. */
+  readonly once: Outgoing
+  readonly repeatable: Outgoing
+}
+
+/** What RFC 9110 §9.2.2 calls idempotent: running it twice is meant to be the same as running it once. */
+const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+
+/** Longest prefix first. */
+export function routesOf(services: readonly ServiceOptions[], defaultTimeoutMs: number): Route[] {
+  return services.map((options) => routeOf(options, defaultTimeoutMs)).sort((a, b) => b.prefix.length - a.prefix.length)
+}
+
+function routeOf(options: ServiceOptions, defaultTimeoutMs: number): Route {
+  const { service, pathPrefix = '', timeoutMs = defaultTimeoutMs, priority = 0, repeatable = false } = options
+  const terms = { service, timeoutMs, priority }
+  return {
+    prefix: pathPrefix.replace(/\/+$/, ''),
+    once: { ...terms, repeatable },
+    repeatable: { ...terms, repeatable: true },
+  }
+}
+
+export function routeFor(routes: readonly Route[], target: string): Route | undefined {
+  return routes.find(({ prefix }) => covers(prefix, target))
+}
+
+export function termsFor(route: Route, method: string, hasKey: boolean): Outgoing {
+  return hasKey || IDEMPOTENT.has(method) ? route.repeatable : route.once
+}
+
+const AFTER_PREFIX = new Set(['', '/', '?'])
+
+const covers = (prefix: string, target: string): boolean =>
+  prefix === '' || (target.startsWith(prefix) && AFTER_PREFIX.has(target.charAt(prefix.length)))

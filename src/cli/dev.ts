@@ -1,0 +1,47 @@
+/** `takespace dev`: gateway and worker in one process, on a space in memory; nothing else needs to be installed. */
+import type { Command } from 'commander'
+import { createGateway } from '../../gateway/index.js'
+import { type App, createWorker } from '../../workers/index.js'
+import { openSpace } from '../open.js'
+import { loadApp } from './app.js'
+import { openLog } from './log.js'
+import { concurrencyOption, portOption } from './settings.js'
+import { stopOnSignal } from './signals.js'
+import { welcome } from './welcome.js'
+
+interface Flags {
+  readonly port: number
+  readonly concurrency: number
+}
+
+export function dev(program: Command): void {
+  program
+    .command('dev')
+    .description('serve an app from one process, with the space in memory')
+    .argument('<app>', 'the app file: a module that exports its app as default or as `app`')
+    .addOption(portOption())
+    .addOption(concurrencyOption())
+    .action(run)
+}
+
+async function run(file: string, { port, concurrency }: Flags): Promise<void> {
+  const logger = await openLog('dev')
+  const app = await loadApp<App>(file)
+  const space = await openSpace('memory:', { logger })
+  const gateway = createGateway({ space, port, logger })
+  try {
+    await createWorker({ space, app, concurrency, logger }).start()
+    await gateway.start()
+  } catch (error) {
+    await space.close()
+    throw error
+  }
+  process.stdout.write(welcome(file, gateway.url, app))
+  stopOnSignal({
+    async stop() {
+      await space.close()
+      // The app may hold timers and connections of its own, of which we know nothing.
+      process.exit(0)
+    },
+  })
+}

@@ -1,0 +1,55 @@
+/** `takespace gateway`: takes HTTP requests and writes them into the space. */
+import type { Command } from 'commander'
+import { createGateway } from '../../gateway/index.js'
+import { openSpace } from '../open.js'
+import { masked } from './failure.js'
+import { openLog } from './log.js'
+import { integer, nameOption, portOption, sharedUrl, urlOption } from './settings.js'
+import { stopOnSignal } from './signals.js'
+
+interface Flags {
+  readonly url?: string
+  readonly name: string
+  readonly host: string
+  readonly port: number
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+}
+
+export function gateway(program: Command): void {
+  program
+    .command('gateway')
+    .description('take HTTP requests and write them into the space')
+    .addOption(portOption())
+    .option('--host <address>', 'address to listen on', '127.0.0.1')
+    .addOption(urlOption())
+    .addOption(nameOption())
+    .option(
+      '--timeout-ms <ms>',
+      'how long a request may take until its client is told 504',
+      integer(1, 2 ** 31 - 1),
+      30_000,
+    )
+    .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
+    .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
+}
+
+async function run({ name, host, port, timeoutMs, maxBodyBytes }: Flags, url: string): Promise<void> {
+  const logger = await openLog('gateway')
+  const space = await openSpace(url, { name, logger })
+  try {
+    const gateway = createGateway({ space, host, port, timeoutMs, maxBodyBytes, logger })
+    await gateway.start()
+    logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
+  } catch (error) {
+    await space.close()
+    throw error
+  }
+  stopOnSignal({
+    async stop() {
+      logger.info({}, 'stopping')
+      await space.close()
+      logger.info({}, 'stopped')
+    },
+  })
+}

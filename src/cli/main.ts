@@ -1,0 +1,42 @@
+#!/usr/bin/env node
+/** The `takespace` command: its sub-commands, and what the shell is told when one of them fails. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { dev } from './dev.js'
+import { describe } from './failure.js'
+import { gateway } from './gateway.js'
+import { worker } from './worker.js'
+import { workerProcess } from './worker-process.js'
+
+const packageJson = new URL('../../../package.json', import.meta.url)
+
+/** Usage: the command line is wrong. Failure: it is right and could not be done. */
+const EXIT_USAGE = 2
+const EXIT_FAILURE = 1
+
+/** Commander puts its suggestion on a line of its own. */
+const oneLine = (text: string): string =>
+  text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\s*\n\s*/g, ' ')
+
+const program = new Command('takespace')
+  .description('Distributes requests over workers through a tuple space: workers take what they have room for.')
+  .version(JSON.parse(readFileSync(packageJson, 'utf8')).version)
+  .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
+  .exitOverride()
+
+for (const add of [dev, gateway, worker, workerProcess]) add(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
+  } else {
+    process.stderr.write(`takespace: ${describe(error)}\n`)
+    // An app file that failed half-way may have opened what would keep this process.
+    process.exit(EXIT_FAILURE)
+  }
+}

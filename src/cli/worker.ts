@@ -1,0 +1,77 @@
+/** `takespace worker`: keeps processes running that take requests and answer them with an app. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { SpaceError } from '../errors.js'
+import { openSpace } from '../open.js'
+import { masked } from './failure.js'
+import { openLog } from './log.js'
+import {
+  concurrencyOption,
+  integer,
+  nameOption,
+  serviceOption,
+  sharedUrl,
+  stopTimeoutOption,
+  urlOption,
+} from './settings.js'
+import { stopOnSignal } from './signals.js'
+import { Supervisor } from './supervisor.js'
+
+interface Flags {
+  readonly url?: string
+  readonly name: string
+  readonly service: string
+  readonly processes: number
+  readonly concurrency: number
+  readonly stopTimeoutMs: number
+}
+
+export function worker(program: Command): void {
+  program
+    .command('worker')
+    .description('take requests from the space and answer them with an app')
+    .argument('<app>', 'the app file: a module that exports its app as default or as `app`')
+    .option('--processes <n>', 'processes to keep running', integer(1, 1_000), 1)
+    .addOption(concurrencyOption())
+    .addOption(serviceOption())
+    .addOption(urlOption())
+    .addOption(nameOption())
+    .addOption(stopTimeoutOption())
+    .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
+}
+
+async function run(app: string, flags: Flags, url: string): Promise<void> {
+  const { name, service, processes, concurrency, stopTimeoutMs } = flags
+  if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
+  const logger = await openLog('supervisor')
+  const space = await openSpace(url, { name, logger })
+  const args = ['worker-process', app, '--name', name, '--service', service]
+  args.push('--concurrency', String(concurrency), '--stop-timeout-ms', String(stopTimeoutMs))
+  const supervisor = new Supervisor({
+    processes,
+    args,
+    // By the environment: everybody on the machine can read a command line, and the address may hold a password.
+    env: { TAKESPACE_URL: url },
+    stopTimeoutMs,
+    declareDead: (session) => space.declareDead(session),
+    logger,
+  })
+  stopOnSignal({
+    async stop() {
+      logger.info({}, 'stopping')
+      await supervisor.stop()
+      await space.close()
+      logger.info({}, 'stopped')
+    },
+    now: () => supervisor.killAll(),
+  })
+  logger.info({ app, service, processes, concurrency, space: masked(url), name }, 'starting')
+  try {
+    await supervisor.start()
+  } catch (error) {
+    await supervisor.stop()
+    await space.close()
+    throw error
+  }
+}

@@ -1,0 +1,169 @@
+/** A TCP link of our own between a client and Redis, which can be cut, frozen, slowed, and made to lose replies. */
+import { once } from 'node:events'
+import { connect, createServer, type Socket } from 'node:net'
+import { freePort } from './port.js'
+
+export interface Link {
+  readonly port: number
+  readonly url: string
+  /** Pairs of sockets that are open now. */
+  readonly connections: number
+  /** Chunks of replies that have been lost so far. */
+  readonly lost: number
+  /** Destroys all connections; new ones are welcome. */
+  cut(): void
+  /** New connections are refused as on a port where nobody listens; the open ones stay. */
+  refuse(): Promise<void>
+  accept(): Promise<void>
+  /** Takes everything, also the news that a side has gone, and passes nothing on, as a network that loses packets does. */
+  blackhole(): void
+  /** Requests pass, replies are lost. */
+  dropReplies(): void
+  /** Ends both: what the hole held back arrives late; connections that lost replies are cut, since their stream has a gap. */
+  heal(): void
+  /** The next reply (that `which` picks) is lost and its connection cut after its request has passed. Resolves when that has happened. */
+  dropNextReplyThenCut(which?: (bytes: Buffer) => boolean): Promise<void>
+  /** Each chunk arrives this much later, in both directions. */
+  delay(ms: number): void
+  /** Ends everything. */
+  close(): Promise<void>
+}
+
+/** One direction of one connection. `null` stands for its end, which travels behind the bytes. */
+class Lane {
+  private readonly waiting: { bytes: Buffer | null; due: number }[] = []
+  private timer: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly to: Socket,
+    private readonly weather: { held: boolean; delayMs: number },
+  ) {}
+
+  push(bytes: Buffer | null): void {
+    this.waiting.push({ bytes, due: performance.now() + this.weather.delayMs })
+    this.pass()
+  }
+
+  /** Lets through what is due, in order. */
+  pass(): void {
+    clearTimeout(this.timer)
+    while (this.waiting[0] && !this.weather.held) {
+      const early = this.waiting[0].due - performance.now()
+      if (early > 0) {
+        this.timer = setTimeout(() => this.pass(), Math.ceil(early))
+        return
+      }
+      const bytes = this.waiting.shift()?.bytes
+      if (bytes) this.to.write(bytes)
+      else this.to.destroySoon()
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.timer)
+    this.waiting.length = 0
+  }
+}
+
+interface Pair {
+  readonly lanes: readonly Lane[]
+  lostReplies: boolean
+  destroy(): void
+}
+
+export async function startLink(targetPort: number): Promise<Link> {
+  const weather = { held: false, delayMs: 0, losing: false }
+  const pairs = new Set<Pair>()
+  let lost = 0
+  let doomed: { which: (bytes: Buffer) => boolean; done: () => void } | undefined
+
+  const server = createServer((client) => {
+    const redis = connect(targetPort, '127.0.0.1')
+    const there = new Lane(redis, weather)
+    const back = new Lane(client, weather)
+    const pair: Pair = {
+      lanes: [there, back],
+      lostReplies: false,
+      destroy() {
+        for (const lane of pair.lanes) lane.stop()
+        client.destroy()
+        redis.destroy()
+        pairs.delete(pair)
+      },
+    }
+    pairs.add(pair)
+    client.setNoDelay(true).on('data', (bytes) => there.push(bytes))
+    redis.setNoDelay(true).on('data', (bytes) => {
+      if (doomed?.which(bytes)) {
+        lost++
+        const { done } = doomed
+        doomed = undefined
+        pair.destroy()
+        done()
+      } else if (weather.losing) {
+        lost++
+        pair.lostReplies = true
+      } else back.push(bytes)
+    })
+    // An error is followed by 'close', which says all that the other side can learn.
+    for (const socket of [client, redis]) socket.on('error', () => {})
+    const closed = (lane: Lane): void => {
+      lane.push(null)
+      if (client.destroyed && redis.destroyed) pair.destroy()
+    }
+    client.on('close', () => closed(there))
+    redis.on('close', () => closed(back))
+  })
+
+  const port = await freePort()
+  const accept = async (): Promise<void> => {
+    if (server.listening) return
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+  }
+  // Listening ends at once; the callback of close() would wait for the connections too.
+  const refuse = async (): Promise<void> => void (server.listening && server.close())
+  const cut = (): void => {
+    for (const pair of pairs) pair.destroy()
+  }
+  await accept()
+
+  return {
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    get connections() {
+      return pairs.size
+    },
+    get lost() {
+      return lost
+    },
+    cut,
+    refuse,
+    accept,
+    blackhole() {
+      weather.held = true
+    },
+    dropReplies() {
+      weather.losing = true
+    },
+    heal() {
+      weather.held = false
+      weather.losing = false
+      for (const pair of pairs) {
+        if (pair.lostReplies) pair.destroy()
+        else for (const lane of pair.lanes) lane.pass()
+      }
+    },
+    dropNextReplyThenCut: (which = () => true) =>
+      new Promise((done) => {
+        doomed = { which, done }
+      }),
+    delay(ms) {
+      weather.delayMs = ms
+    },
+    async close() {
+      await refuse()
+      cut()
+    },
+  }
+}

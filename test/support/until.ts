@@ -1,0 +1,24 @@
+/** Waits for a condition; the tests' only way to wait for what sends no signal. */
+import { setTimeout as pause } from 'node:timers/promises'
+
+const STEP_MS = 5
+
+/** Resolves as soon as the condition holds. One that throws does not hold yet; its last error is the cause of ours. */
+export async function until(
+  condition: () => boolean | Promise<boolean>,
+  what: string,
+  timeoutMs = 10_000,
+): Promise<void> {
+  const end = performance.now() + timeoutMs
+  let cause: unknown
+  for (;;) {
+    try {
+      if (await condition()) return
+      cause = undefined
+    } catch (error) {
+      cause = error
+    }
+    if (performance.now() >= end) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`, { cause })
+    await pause(STEP_MS)
+  }
+}

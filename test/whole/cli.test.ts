@@ -1,0 +1,156 @@
+/** The command line without a Redis: `takespace dev`, and everything that may be wrong at the start. */
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, test } from '@jest/globals'
+import { failOnLeaks } from '../support/leaks.js'
+import { freePort } from '../support/port.js'
+import { startProcess } from '../support/process.js'
+
+const folder = mkdtempSync(join(tmpdir(), 'takespace-cli-'))
+afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+const file = (name: string, text: string): string => {
+  const path = join(folder, name)
+  writeFileSync(path, text)
+  return path
+}
+
+const HELLO = "(req, res) => res.end('hello ' + req.url)"
+
+describe('takespace dev', () => {
+  test.each([
+    ['a default export', 'default.mjs', `export default ${HELLO}`],
+    ['an export named app', 'named.mjs', `export const app = ${HELLO}`],
+    ['{ fetch }', 'fetch.mjs', "export default { fetch: (r) => new Response('hello ' + new URL(r.url).pathname) }"],
+    ['module.exports', 'whole.cjs', `module.exports = ${HELLO}`],
+    ['exports.app', 'app.cjs', `exports.app = ${HELLO}`],
+    ['exports.default, compiled from ESM', 'esm.cjs', `exports.__esModule = true; exports.default = ${HELLO}`],
+  ])('serves an app file with %s, and ends on SIGTERM', async (_what, name, text) => {
+    const dev = startProcess(['takespace', 'dev', file(name, text), '--port', '0'])
+    const [, url] = await dev.line(/Open\s+(http:\S+)/)
+    expect(await (await fetch(`${url}there`)).text()).toBe('hello /there')
+    dev.kill('SIGTERM')
+    expect(await dev.exited).toEqual({ code: 0, signal: null })
+  })
+
+  test('says what to open and what to try next', async () => {
+    const app = file('hello.mjs', `export default ${HELLO}`)
+    const dev = startProcess(['takespace', 'dev', app, '--port', '0'])
+    const [, url] = await dev.line(/Open\s+(http:\S+)\//)
+    await dev.line(/Stop\s+Ctrl-C/)
+    expect(dev.output()).toContain(`curl -i ${url}/`)
+    dev.kill('SIGINT')
+    await dev.exited
+  })
+
+  test('logs a request as one line of JSON, with the id that the client was told', async () => {
+    const dev = startProcess(['takespace', 'dev', file('log.mjs', `export default ${HELLO}`), '--port', '0'])
+    const [, url] = await dev.line(/Open\s+(http:\S+)/)
+    const response = await fetch(`${url}x?token=s3cret`, { headers: { cookie: 's3cret', authorization: 's3cret' } })
+    const [line] = await dev.line(/^.*"msg":"request".*$/m)
+    expect(JSON.parse(line)).toMatchObject({
+      id: response.headers.get('x-request-id'),
+      method: 'GET',
+      path: '/x',
+      status: 200,
+    })
+    expect(dev.output()).not.toContain('s3cret')
+    dev.kill()
+    await dev.exited
+  })
+
+  test('drains on the first signal and ends at once on the second', async () => {
+    const app = file('slow.mjs', "export default () => { console.log('taken') }")
+    const dev = startProcess(['takespace', 'dev', app, '--port', '0'])
+    const [, url] = await dev.line(/Open\s+(http:\S+)/)
+    const pending = fetch(url as string).catch(() => 'cut')
+    await dev.line(/taken/)
+    dev.kill('SIGTERM')
+    await expect(async () => {
+      // The port closes when the first signal has been heard; the request is still under way.
+      for (;;) await fetch(url as string)
+    }).rejects.toThrow()
+    dev.kill('SIGTERM')
+    expect(await dev.exited).toEqual({ code: 1, signal: null })
+    expect(await pending).toBe('cut')
+  })
+
+  test('finds its port in the environment, and a flag wins over it', async () => {
+    const app = file('port.mjs', `export default ${HELLO}`)
+    const port = await freePort()
+    const dev = startProcess(['takespace', 'dev', app], { env: { PORT: String(port) } })
+    await dev.line(new RegExp(`Open\\s+http://127.0.0.1:${port}/`))
+    dev.kill()
+    await dev.exited
+    const other = startProcess(['takespace', 'dev', app, '--port', '0'], { env: { PORT: String(port) } })
+    const [, used] = await other.line(/Open\s+http:\/\/127.0.0.1:(\d+)/)
+    expect(used).not.toBe(String(port))
+    other.kill()
+    await other.exited
+  })
+})
+
+describe('a wrong start is told in one line', () => {
+  const app = file('fine.mjs', `export default ${HELLO}`)
+  const nobody = 'redis://me:s3cret@127.0.0.1:1'
+  const EXPORTS_NONE = file('none.mjs', 'export const other = 1')
+  const EMPTY = file('empty.cjs', '')
+  const NO_APP = file('odd.mjs', 'export default 42')
+  const BROKEN = file('broken.mjs', 'syntax error')
+
+  test.each<[string, number, string[], RegExp, Record<string, string>?]>([
+    ['an unknown command', 2, ['devv'], /Did you mean dev/],
+    ['an unknown option', 2, ['dev', app, '--prt', '1'], /--prt.*Did you mean --port/],
+    ['no app file', 2, ['dev'], /missing required argument 'app'/],
+    ['too many arguments', 2, ['dev', app, app], /too many arguments/],
+    ['a port that is none', 2, ['gateway', '--port', 'x'], /--port.*integer from 0 to 65535/],
+    ['a port in the environment that is none', 2, ['gateway'], /PORT.*integer from 0 to 65535/, { PORT: '99999' }],
+    ['no processes', 2, ['worker', app, '--processes', '0'], /--processes.*integer from 1/],
+    ['a gateway alone in memory', 2, ['gateway', '--url', 'memory:'], /one process.*takespace dev/],
+    ['a worker alone in memory', 2, ['worker', app], /one process.*takespace dev/, { TAKESPACE_URL: 'memory:' }],
+    ['an app file that is not there', 1, ['dev', './nope.js'], /There is no .*nope\.js/],
+    ['an app file that is not there, for a worker', 1, ['worker', './nope.js'], /There is no .*nope\.js/],
+    ['an app file that exports no app', 1, ['dev', EXPORTS_NONE], /Add the line: export default app/],
+    ['an empty CommonJS app file', 1, ['dev', EMPTY], /module\.exports = app/],
+    ['an app file whose export is no app', 1, ['dev', NO_APP], /not an app takespace can run/],
+    ['an app file that fails', 1, ['dev', BROKEN], /broken\.mjs failed while it was loaded.*Unexpected/],
+    ['no Redis', 1, ['gateway', '--url', nobody], /cannot be reached.*takespace dev/],
+    ['no Redis for a worker', 1, ['worker', app], /cannot be reached.*--url/, { REDIS_URL: nobody }],
+    ['an address of no kind', 1, ['gateway', '--url', 'http://a'], /redis:\/\/host:6379/],
+    ['a log level of no kind', 1, ['dev', app], /LOG_LEVEL is one of/, { LOG_LEVEL: 'loud' }],
+  ])('%s: exit code %i', async (_what, code, args, says, env) => {
+    const process = startProcess(['takespace', ...args], { env: env ?? {} })
+    expect(await process.exited).toEqual({ code, signal: null })
+    const errors = process.output().trim().split('\n')
+    expect(errors).toHaveLength(1)
+    expect(errors[0]).toMatch(says)
+    expect(errors[0]).toMatch(/^takespace: /)
+    expect(process.output()).not.toContain('s3cret')
+  })
+
+  test('a port that is taken: exit code 1', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const dev = startProcess(['takespace', 'dev', app, '--port', String(port)], { env: { LOG_LEVEL: 'silent' } })
+    expect((await dev.exited).code).toBe(1)
+    expect(dev.output().trim()).toMatch(
+      new RegExp(`^takespace: Another process listens on this port.*127\\.0\\.0\\.1:${port}\\.? .*$`),
+    )
+    other.close()
+  })
+})
+
+test('--help and --version are answers, not errors', async () => {
+  for (const flag of ['--help', '--version']) {
+    const process = startProcess(['takespace', flag])
+    expect(await process.exited).toEqual({ code: 0, signal: null })
+    expect(process.output()).not.toContain('worker-process')
+  }
+})
+
+failOnLeaks()

@@ -1,0 +1,140 @@
+/**
+ * The dispatcher: runs a `(req, res)` app on a request that never had a socket.
+ *
+ * `req` and `res` are Node's own IncomingMessage and ServerResponse, so every rule of Node's applies by itself: joined headers, write
+ * after end, HEAD, implicit heads, `finish`. Two things only are ours, as own properties because Express swaps the prototypes of both:
+ * where the body comes from (`req._read`) and that the response is not framed (`res._storeHeader`). What must stay true:
+ *
+ * - `req.complete` becomes true when the body has been handed over, not before, and `req.socket` is readable; else body parsers see none;
+ * - the head is written through the instance (`res.writeHead`), else on-headers users (express-session, compression) lose theirs;
+ * - `finish` comes, then `close`; a writer that got `false` gets `drain`.
+ */
+import { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { SpaceError } from '../../src/errors.js'
+import type { HttpRequest, HttpResponse } from '../../src/request.js'
+import type { Handler } from '../handler.js'
+import { Connection, type Message } from './socket.js'
+
+/** An app, or one step of it, as Node's http module calls it. A promise that it returns is heeded only if it rejects. */
+export type NodeApp = (req: IncomingMessage, res: ServerResponse) => unknown
+
+interface Incoming extends IncomingMessage {
+  _consuming: boolean
+  _addHeaderLines(lines: readonly string[], count: number): void
+  _dump(): void
+}
+
+interface Outgoing extends Message {
+  _storeHeader(firstLine: string, headers: unknown): void
+  _headerSent: boolean
+  _closed: boolean
+}
+
+const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
+
+export function nodeHandler(app: NodeApp): Handler {
+  return (request, turn) =>
+    new Promise((resolve, reject) => {
+      const connection = new Connection(request.peer, request.secure)
+      const req = incoming(request, connection)
+      const res = new ServerResponse(req) as unknown as Outgoing
+      res._storeHeader = storeHeader
+
+      let answered = false
+      res.on('finish', () => {
+        answered = true
+        resolve(responseOf(res, connection))
+        end(req, res, connection)
+      })
+      // The app destroyed it (its own way of failing), or the turn was cut, which looks to the app as if the client had gone.
+      connection.on('close', () => {
+        if (answered) return
+        if (!req.destroyed) req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+        reject(new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.'))
+      })
+      // From here on `res` hears of the connection's end, too: after `req`, as on a server.
+      res.assignSocket(connection as unknown as Socket)
+
+      const fail = (error: unknown): void => {
+        if (res.writableEnded) {
+          turn.strayed(error)
+          return
+        }
+        reject(error)
+        connection.destroy()
+      }
+      // A write after the end, for one: on a bare server it would end the process, and with it all other requests.
+      res.on('error', fail)
+      turn.onCut = () => {
+        if (!answered) connection.destroy()
+      }
+
+      try {
+        const returned = app(req, res) as PromiseLike<unknown> | undefined
+        if (typeof returned?.then === 'function') returned.then(undefined, fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+}
+
+function incoming(request: HttpRequest, connection: Connection): Incoming {
+  const req = new IncomingMessage(connection as unknown as Socket) as Incoming
+  const { httpVersion, headers, body } = request
+  req.method = request.method
+  req.url = request.target
+  req.httpVersion = httpVersion
+  req.httpVersionMajor = httpVersion.charCodeAt(0) - ZERO
+  req.httpVersionMinor = httpVersion.charCodeAt(2) - ZERO
+  req._addHeaderLines(headers, headers.length)
+  let given = false
+  req._read = () => {
+    req._consuming = true
+    if (given) return
+    given = true
+    if (body.length > 0) req.push(body)
+    req.complete = true
+    req.push(null)
+  }
+  return req
+}
+
+const ZERO = 48
+
+/** Node's own, but that the body stays as it was written: whoever sends it on frames it. */
+function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void {
+  storeHeaderOfNode.call(this, firstLine, headers)
+  this.chunkedEncoding = false
+  this._headerSent = true
+}
+
+/** What a real server does when a response is out. */
+function end(req: Incoming, res: Outgoing, connection: Connection): void {
+  connection.rest()
+  res.detachSocket(connection as unknown as Socket)
+  process.nextTick(close, res)
+  if (req._consuming) return
+  req.complete = true
+  // A body that nobody read is read away, for those who wait for its end; running the stream for nobody would cost as much as the rest.
+  if (req.listenerCount('end') > 0 || req.listenerCount('close') > 0) req._dump()
+}
+
+function close(res: Outgoing): void {
+  if (res._closed) return
+  res.destroyed = true
+  res._closed = true
+  res.emit('close')
+}
+
+/** The head is read back from the text that Node made of it: it knows every way in which one can be given. */
+function responseOf(res: Outgoing, connection: Connection): HttpResponse {
+  const lines = (res._header as string).split('\r\n')
+  const headers: string[] = []
+  for (let i = 1; i < lines.length - 2; i++) {
+    const line = lines[i] as string
+    const colon = line.indexOf(':')
+    headers.push(line.slice(0, colon), line.slice(colon + 2))
+  }
+  return { status: res.statusCode, reason: res.statusMessage, headers, body: connection.body() }
+}

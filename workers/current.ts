@@ -1,0 +1,28 @@
+/** currentRequest(): which request the running code works for, wherever under a handler it stands. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { SpaceError } from '../src/errors.js'
+import type { HttpRequest, HttpResponse } from '../src/request.js'
+import type { CurrentRequest, Handler, TurnContext } from './handler.js'
+
+const current = new AsyncLocalStorage<CurrentRequest>()
+
+/** Runs the handler so that everything it calls or awaits can ask for its request. */
+export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequest): Promise<HttpResponse> =>
+  current.run(turn, handle, request, turn)
+
+/**
+ * The request that is being handled, from anywhere under its handler: after awaits, in timers, in callbacks.
+ *
+ * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970) and `signal`
+ * @throws SpaceError INVALID_ARGUMENT when called outside of a handler
+ * @example
+ * app.get('/report', async (req, res) => {
+ *   const { id, signal } = currentRequest()
+ *   res.json(await slowQuery({ tag: id, signal }))
+ * })
+ */
+export function currentRequest(): CurrentRequest {
+  const turn = current.getStore()
+  if (!turn) throw new SpaceError('INVALID_ARGUMENT', 'currentRequest() has an answer only while a handler runs.')
+  return turn
+}

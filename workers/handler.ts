@@ -1,0 +1,29 @@
+/** Handler: the one shape that every app is brought into before a turn runs it. */
+import type { HttpRequest, HttpResponse } from '../src/request.js'
+
+/** What `currentRequest()` tells about the request that is being handled. */
+export interface CurrentRequest {
+  /** The entry's id: the one request id of gateway, space and worker. */
+  readonly id: string
+  readonly service: string
+  readonly priority: number
+  /** 1 on the first delivery. */
+  readonly attempt: number
+  /** When its client is told 504; ms since 1970, on this machine's clock. */
+  readonly deadline: number
+  /** Fires when the work is for nobody any more: the deadline has passed, the space has ended the claim, or the worker stops. */
+  readonly signal: AbortSignal
+}
+
+/** The turn as its handler sees it. */
+export interface TurnContext extends CurrentRequest {
+  /** Whether it was cut short; its response will be dropped. */
+  readonly wasCut: boolean
+  /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
+  onCut: ((reason: Error) => void) | undefined
+  /** Takes an error that came too late to become the response, so that it is at least logged. */
+  strayed(error: unknown): void
+}
+
+/** Rejects when the app failed; never throws synchronously. */
+export type Handler = (request: HttpRequest, turn: TurnContext) => Promise<HttpResponse>

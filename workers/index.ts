@@ -1,0 +1,76 @@
+/** takespace/workers: a worker takes requests of one service from a space and answers them with an app. */
+import { SpaceError } from '../src/errors.js'
+import { type Logger, silent } from '../src/log.js'
+import { type Service, service as serviceOf } from '../src/service.js'
+import type { Space } from '../src/space.js'
+import { type App, handlerOf } from './apps/index.js'
+import { Loop } from './loop.js'
+
+export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
+export { currentRequest } from './current.js'
+export type { CurrentRequest } from './handler.js'
+
+export interface WorkerOptions {
+  /** Where the requests are. The worker is stopped before the space closes. */
+  readonly space: Space
+  /** An Express or connect app, any `(req, res)` function, an http.Server, a Koa app, or `{ fetch }`. An app, never a factory. */
+  readonly app: App
+  /** Which requests it takes: those that were written for this service. Default `web`. */
+  readonly service?: string
+  /** How many requests it holds at a time, an integer ≥ 1. Default 16. */
+  readonly concurrency?: number
+  /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
+  readonly stopTimeoutMs?: number
+  /** A pino instance or anything like it. Default: none, nothing is logged. */
+  readonly logger?: Logger
+}
+
+export interface Worker extends Service, AsyncDisposable {
+  /** Resolves when it takes requests. @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED */
+  start(): Promise<void>
+  /**
+   * Takes nothing new and lets the requests in flight end. What runs for longer than `stopTimeoutMs` is cut: its signal fires, and the
+   * request goes back into the space if it may run again, else its client gets 502. Always returns, at the latest one second after that.
+   */
+  stop(): Promise<void>
+}
+
+const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutMs', 'logger'])
+
+/**
+ * Makes a worker. It takes nothing until it is started.
+ *
+ * @throws SpaceError INVALID_ARGUMENT naming the option; APP_SHAPE_UNKNOWN when the app is none that it can run
+ * @example
+ * const space = await openSpace('redis://127.0.0.1:6379')
+ * const worker = createWorker({ space, app, concurrency: 32 })
+ * await worker.start()
+ * process.once('SIGTERM', () => worker.stop())
+ */
+export function createWorker(options: WorkerOptions): Worker {
+  const { space, app, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
+  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
+  if (unknown !== undefined) throw wrong(`createWorker has no option ${unknown}.`)
+  if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
+  if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
+  if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
+  if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+
+  const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger })
+  const start = async (): Promise<void> => {
+    await loop.start()
+    logger.info({ service, concurrency }, 'the worker takes requests')
+  }
+  const stop = async (): Promise<void> => {
+    await loop.stop()
+    space.disown(worker)
+    logger.info({ service }, 'the worker has stopped')
+  }
+  const running = serviceOf(start, stop)
+  const worker: Worker = { ...running, [Symbol.asyncDispose]: running.stop }
+  space.adopt(worker)
+  return worker
+}
+
+const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

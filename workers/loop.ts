@@ -1,0 +1,95 @@
+/** The loop: a standing take on one service, and the turns that came of it and have not ended. */
+import { LONGEST_TIMER_MS } from '../src/clock.js'
+import type { Logger } from '../src/log.js'
+import { type Serving, serveRequests, type Taken } from '../src/request.js'
+import type { Space } from '../src/space.js'
+import { Deadlines } from './deadlines.js'
+import type { Handler } from './handler.js'
+import { Turn } from './turn.js'
+
+/** How long a stop waits, once it has cut what was left, for the space to hear of it. Longer would only be felt when Redis is gone. */
+const LAST_WORDS_MS = 1_000
+
+export interface LoopTerms {
+  readonly service: string
+  readonly concurrency: number
+  readonly stopTimeoutMs: number
+  readonly logger: Logger
+}
+
+export class Loop {
+  readonly #space: Space
+  readonly #handle: Handler
+  readonly #terms: LoopTerms
+  readonly #turns = new Set<Turn>()
+  readonly #deadlines = new Deadlines(this.#turns)
+  #serving: Serving | undefined
+  #cutting = false
+  #onIdle: (() => void) | undefined
+
+  constructor(space: Space, handle: Handler, terms: LoopTerms) {
+    this.#space = space
+    this.#handle = handle
+    this.#terms = terms
+  }
+
+  async start(): Promise<void> {
+    const { service, concurrency } = this.#terms
+    this.#serving = await serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken))
+  }
+
+  /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
+  async stop(): Promise<void> {
+    const { stopTimeoutMs, logger } = this.#terms
+    if (!(await within(stopTimeoutMs, this.#drained()))) {
+      this.#cutting = true
+      logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
+      for (const turn of this.#turns) turn.stop()
+      await within(LAST_WORDS_MS, this.#idle())
+    }
+    this.#deadlines.stop()
+  }
+
+  #begin(taken: Taken): void {
+    const turn = new Turn(taken, this.#handle, this.#terms.logger)
+    this.#turns.add(turn)
+    this.#deadlines.watch(turn)
+    // Handed out while the stop was on its way to the space: given back unopened.
+    if (this.#cutting) turn.stop()
+    void turn.run().then(() => {
+      this.#turns.delete(turn)
+      if (this.#turns.size === 0) this.#onIdle?.()
+    })
+  }
+
+  async #drained(): Promise<void> {
+    try {
+      await this.#serving?.stop()
+    } catch (error) {
+      this.#terms.logger.warn({ err: error }, 'the space did not hear that this worker takes nothing more')
+    }
+    await this.#idle()
+  }
+
+  #idle(): Promise<void> {
+    if (this.#turns.size === 0) return Promise.resolve()
+    return new Promise((resolve) => {
+      const before = this.#onIdle
+      this.#onIdle = () => {
+        before?.()
+        resolve()
+      }
+    })
+  }
+}
+
+/** Whether it resolved within that time. */
+async function within(ms: number, promise: Promise<void>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const bound = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS), false)
+  })
+  const inTime = await Promise.race([promise.then(() => true), bound])
+  clearTimeout(timer)
+  return inTime
+}
