@@ -3,6 +3,9 @@ import { ANY_KIND } from './engine.js'
 import { SpaceError } from './errors.js'
 import { Template } from './template.js'
 
+/** Names of kinds are parts of keys. */
+const LONGEST_NAME = 100
+
 /** An entry is plain properties. What the space knows of it is asked by `entryInfo`. */
 export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
 
@@ -96,8 +99,11 @@ function define<F extends object>(
   index: readonly string[] | undefined,
   parent: Definition | undefined,
 ): EntryKind<F> {
-  if (typeof kind !== 'string' || kind === '' || kind === ANY_KIND) {
-    throw new SpaceError('INVALID_ARGUMENT', `A kind needs a name other than ${JSON.stringify(ANY_KIND)}.`)
+  if (typeof kind !== 'string' || kind === '' || kind === ANY_KIND || kind.length > LONGEST_NAME) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `A kind needs a name of at most ${LONGEST_NAME} characters, not ${ANY_KIND}.`,
+    )
   }
   const definition: Definition = { kind, parent, index }
   const origin: Origin = { kinds: chainOf(definition), index, info: undefined }

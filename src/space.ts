@@ -6,6 +6,7 @@ import { type Entry, revive } from './entry.js'
 import { SpaceError } from './errors.js'
 import { checkedLease, Lease } from './lease.js'
 import { imageOf, type Matching, patternOf } from './template.js'
+import { kindNamed } from './token.js'
 
 /** A day: long enough for any request, short enough that what everybody forgot does not stay for ever. */
 const DEFAULT_LEASE_MS = 24 * 60 * 60 * 1000
@@ -182,9 +183,10 @@ export class Space {
 }
 
 function entryOf(stored: Stored): Entry {
-  return revive(decodeFields(stored.body), stored.kinds, {
+  const kinds = stored.kinds.map(kindNamed)
+  return revive(decodeFields(stored.body), kinds, {
     id: stored.id,
-    kind: stored.kinds[0]!,
+    kind: kinds[0]!,
     priority: stored.priority,
     writtenAt: stored.writtenAt,
     leaseMs: stored.remainingMs,

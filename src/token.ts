@@ -8,17 +8,27 @@ const LONGEST_PLAIN = 40
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const SPECIAL = /[%|\u0000-\u001f\u007f]/g
 
-const escaped = (text: string): string =>
-  text.replace(SPECIAL, (c) => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`)
+const hex = (c: string): string => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`
+
+const escaped = (text: string): string => text.replace(SPECIAL, hex)
 
 const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
 
-/** A field's name inside a record or a key: `=` would end it there. */
+// What separates the names of fields and kinds from each other wherever they stand together.
+const SEPARATORS = /[=@,*:; ]/g
+
+/** A field's name inside a record or a key. */
 export const fieldName = (name: string): string =>
-  name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name).replaceAll('=', '%3d')
+  name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name).replace(SEPARATORS, hex)
 
 /** A kind's name inside a record or a key. */
-export const kindName = (name: string): string => (name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name))
+export const kindName = (name: string): string => escaped(name).replace(SEPARATORS, hex)
+
+/** The kind that a name in a record stands for. */
+export const kindNamed = (name: string): string =>
+  name.includes('%')
+    ? name.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+    : name
 
 const short = (type: string, text: string): string => {
   const plain = escaped(text)

@@ -1,0 +1,144 @@
+/** What matching promises: the kind or one that it extends, and every field that the template names, by value. */
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import { defineEntry, entryInfo } from '../../src/entry.js'
+import { everyEngine } from '../support/every-engine.js'
+import { BigTask, Other, Task } from '../support/kinds.js'
+
+const Loose = defineEntry<Record<string, unknown>>('Loose | = : {x} \n ünïcode')
+
+everyEngine('matching', (opened) => {
+  test('a template matches its kind and those that extend it, never the kind it extends', async () => {
+    const { space } = opened()
+    await space.write(BigTask({ id: 'big', shards: 4 }))
+    await space.write(Task({ id: 'plain' }))
+    expect(await space.readIfExists(Task.template({ id: 'big' }))).toEqual({ id: 'big', shards: 4 })
+    expect(await space.readIfExists(BigTask.template({ id: 'plain' }))).toBeNull()
+    expect(await space.readIfExists(BigTask.template({ shards: 4 }))).toEqual({ id: 'big', shards: 4 })
+    expect(await space.readIfExists(Other)).toBeNull()
+  })
+
+  test('any subset of fields may be named; undefined is the wildcard, null a value', async () => {
+    const { space } = opened()
+    await space.write(Task({ id: '1', type: 'a', size: 1, note: null }))
+    await space.write(Task({ id: '2', type: 'a', size: 2 }))
+    expect(await space.readIfExists(Task.template({ type: 'a', size: 2 }))).toMatchObject({ id: '2' })
+    expect(await space.readIfExists(Task.template({ type: undefined, size: 2 }))).toMatchObject({ id: '2' })
+    expect(await space.readIfExists(Task.template({ note: null }))).toMatchObject({ id: '1' })
+    expect(await space.readIfExists(Task.template({ type: 'a', size: 3 }))).toBeNull()
+    expect(await space.readIfExists(Task.template({}))).toMatchObject({ id: '1' })
+  })
+
+  test('equality is SameValueZero on values: a number is not its text, zero has no sign, structures are equal by content', async () => {
+    const { space } = opened()
+    const when = new Date(86_400_000)
+    await space.write(
+      Loose({
+        n: -0,
+        s: '1',
+        list: [1, { b: 2, a: 1 }],
+        bytes: new Uint8Array([1, 2]),
+        when,
+        big: 12345678901234567890n,
+      }),
+    )
+    for (const fields of [
+      { n: 0 },
+      { s: '1' },
+      { list: [1, { a: 1, b: 2 }] },
+      { bytes: new Uint8Array([1, 2]) },
+      { when: new Date(when) },
+      { big: 12345678901234567890n },
+    ]) {
+      expect(await space.readIfExists(Loose.template(fields))).not.toBeNull()
+    }
+    for (const fields of [
+      { s: 1 },
+      { list: [{ a: 1, b: 2 }, 1] },
+      { bytes: new Uint8Array([2, 1]) },
+      { when: when.getTime() },
+      { big: 1n },
+      { n: null },
+    ]) {
+      expect(await space.readIfExists(Loose.template(fields))).toBeNull()
+    }
+    const entry = await space.take(Loose)
+    expect(entry).toEqual({
+      n: 0,
+      s: '1',
+      list: [1, { b: 2, a: 1 }],
+      bytes: new Uint8Array([1, 2]),
+      when,
+      big: 12345678901234567890n,
+    })
+  })
+
+  test('names and values that could steer a key, a record or a prototype are data', async () => {
+    const { space, other } = opened()
+    const fields = JSON.parse(
+      '{"__proto__":{"polluted":1},"constructor":"c","a|b=c":"|;|","{x}:y*":"%7c","@k":"\\n\\t","n,m":"=", "$date": 5}',
+    )
+    await space.write(Loose(fields))
+    for (const name of Object.keys(fields)) {
+      const one = Object.defineProperty({}, name, { value: fields[name], enumerable: true })
+      expect(await other.readIfExists(Loose.template(one))).not.toBeNull()
+    }
+    expect(entryInfo(await other.read(Loose)).kind).toBe(Loose.kind)
+    const waiting = other.take(Loose.template({ 'n,m': '=', '{x}:y*': '%7c', id: 'late' }))
+    await space.write(Loose({ ...fields, id: 'late' }))
+    expect(Object.keys(await waiting)).toEqual([...Object.keys(fields), 'id'])
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+
+  test('a waiting template of any shape is found, however many shapes wait', async () => {
+    const { space, other } = opened()
+    const fields = ['a', 'b', 'c', 'd', 'e', 'f']
+    const waits: Promise<unknown>[] = []
+    for (let i = 1; i < 64; i++) {
+      const template: Record<string, unknown> = { key: i }
+      fields.forEach((field, bit) => {
+        if (i & (1 << bit)) template[field] = bit
+      })
+      waits.push(other.take(Loose.template(template), { waitMs: 20_000 }))
+    }
+    await other.readIfExists(Loose)
+    const all = Object.fromEntries(fields.map((field, bit) => [field, bit]))
+    for (let i = 1; i < 64; i++) await space.write(Loose({ ...all, key: i }))
+    expect((await Promise.all(waits)).map((entry) => (entry as { key: number }).key)).toEqual(
+      Array.from({ length: 63 }, (_, i) => i + 1),
+    )
+    expect(await space.readIfExists(Loose)).toBeNull()
+  })
+
+  test('a match is found behind any number of others that share its field', async () => {
+    const { space } = opened()
+    await space.writeAll(Array.from({ length: 700 }, (_, i) => Loose({ group: 'g', tags: [i] })))
+    expect(await space.takeIfExists(Loose.template({ group: 'g', tags: [650] }))).toEqual({ group: 'g', tags: [650] })
+    expect(await space.take(Loose.template({ group: 'g', tags: [699] }), { waitMs: 5_000 })).toEqual({
+      group: 'g',
+      tags: [699],
+    })
+    expect(await space.takeIfExists(Loose.template({ group: 'g', tags: [650] }))).toBeNull()
+  })
+
+  test('what a template finds is what plain comparison finds', async () => {
+    const { space } = opened()
+    const value = fc.constantFrom<unknown>(0, 1, '0', 'x', null, true, [0], { a: 1 })
+    const entry = fc.record({ a: value, b: value, c: value }, { requiredKeys: [] })
+    let round = 0
+    await fc.assert(
+      fc.asyncProperty(fc.array(entry, { maxLength: 6 }), entry, async (entries, template) => {
+        const key = `round${++round}`
+        for (const [i, fields] of entries.entries()) await space.write(Loose({ ...fields, key, i }))
+        const expected = entries.findIndex((fields) =>
+          Object.entries(template).every(
+            ([name, v]) => JSON.stringify((fields as Record<string, unknown>)[name]) === JSON.stringify(v),
+          ),
+        )
+        const found = await space.takeIfExists(Loose.template({ ...template, key }))
+        expect(found ? (found as { i: number }).i : -1).toBe(expected)
+      }),
+      { numRuns: 60 },
+    )
+  })
+})
