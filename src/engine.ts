@@ -120,7 +120,7 @@ export interface Engine {
   start(delivery: Delivery): Promise<boolean>
   /** The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. false: refused, the claim was lost. */
   complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean>
-  /** Gives the entry back unfinished: to its old place, and to whoever waits. */
+  /** Gives the entry back unfinished: to its old place, and to whoever waits. The offer has room again. */
   release(delivery: Delivery): Promise<void>
 
   /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */

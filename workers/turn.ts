@@ -63,7 +63,7 @@ export class Turn implements TurnContext {
   async run(): Promise<void> {
     this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     if (this.#taken.remainingMs <= 0) this.overdue()
-    if (this.#ending === undefined && (this.#taken.repeatable || (await this.#start()))) await this.#run()
+    if (this.#ending === undefined && (this.#taken.repeatable || (await this.#start()))) await this.#handled()
     await this.#settle()
     this.#log()
   }
@@ -82,7 +82,7 @@ export class Turn implements TurnContext {
   }
 
   /** Resolves when the turn has its ending, which may be before the handler has. */
-  #run(): Promise<void> {
+  #handled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
       this.#started = true

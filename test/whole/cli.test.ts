@@ -102,28 +102,77 @@ describe('a wrong start is told in one line', () => {
   const NO_APP = file('odd.mjs', 'export default 42')
   const BROKEN = file('broken.mjs', 'syntax error')
 
-  test.each<[string, number, string[], RegExp, Record<string, string>?]>([
-    ['an unknown command', 2, ['devv'], /Did you mean dev/],
-    ['an unknown option', 2, ['dev', app, '--prt', '1'], /--prt.*Did you mean --port/],
-    ['no app file', 2, ['dev'], /missing required argument 'app'/],
-    ['too many arguments', 2, ['dev', app, app], /too many arguments/],
-    ['a port that is none', 2, ['gateway', '--port', 'x'], /--port.*integer from 0 to 65535/],
-    ['a port in the environment that is none', 2, ['gateway'], /PORT.*integer from 0 to 65535/, { PORT: '99999' }],
-    ['no processes', 2, ['worker', app, '--processes', '0'], /--processes.*integer from 1/],
-    ['a gateway alone in memory', 2, ['gateway', '--url', 'memory:'], /one process.*takespace dev/],
-    ['a worker alone in memory', 2, ['worker', app], /one process.*takespace dev/, { TAKESPACE_URL: 'memory:' }],
-    ['an app file that is not there', 1, ['dev', './nope.js'], /There is no .*nope\.js/],
-    ['an app file that is not there, for a worker', 1, ['worker', './nope.js'], /There is no .*nope\.js/],
-    ['an app file that exports no app', 1, ['dev', EXPORTS_NONE], /Add the line: export default app/],
-    ['an empty CommonJS app file', 1, ['dev', EMPTY], /module\.exports = app/],
-    ['an app file whose export is no app', 1, ['dev', NO_APP], /not an app takespace can run/],
-    ['an app file that fails', 1, ['dev', BROKEN], /broken\.mjs failed while it was loaded.*Unexpected/],
-    ['no Redis', 1, ['gateway', '--url', nobody], /cannot be reached.*takespace dev/],
-    ['no Redis for a worker', 1, ['worker', app], /cannot be reached.*--url/, { REDIS_URL: nobody }],
-    ['an address of no kind', 1, ['gateway', '--url', 'http://a'], /redis:\/\/host:6379/],
-    ['a log level of no kind', 1, ['dev', app], /LOG_LEVEL is one of/, { LOG_LEVEL: 'loud' }],
-  ])('%s: exit code %i', async (_what, code, args, says, env) => {
-    const process = startProcess(['takespace', ...args], { env: env ?? {} })
+  test.each<{ what: string; code: number; args: string[]; says: RegExp; env?: Record<string, string> }>([
+    { what: 'an unknown command', code: 2, args: ['devv'], says: /Did you mean dev/ },
+    { what: 'an unknown option', code: 2, args: ['dev', app, '--prt', '1'], says: /--prt.*Did you mean --port/ },
+    { what: 'no app file', code: 2, args: ['dev'], says: /missing required argument 'app'/ },
+    { what: 'too many arguments', code: 2, args: ['dev', app, app], says: /too many arguments/ },
+    { what: 'a port that is none', code: 2, args: ['gateway', '--port', 'x'], says: /--port.*integer from 0 to 65535/ },
+    {
+      what: 'a port in the environment that is none',
+      code: 2,
+      args: ['gateway'],
+      says: /PORT.*integer from 0 to 65535/,
+      env: { PORT: '99999' },
+    },
+    { what: 'no processes', code: 2, args: ['worker', app, '--processes', '0'], says: /--processes.*integer from 1/ },
+    {
+      what: 'a gateway alone in memory',
+      code: 2,
+      args: ['gateway', '--url', 'memory:'],
+      says: /one process.*takespace dev/,
+    },
+    {
+      what: 'a worker alone in memory',
+      code: 2,
+      args: ['worker', app],
+      says: /one process.*takespace dev/,
+      env: { TAKESPACE_URL: 'memory:' },
+    },
+    { what: 'an app file that is not there', code: 1, args: ['dev', './nope.js'], says: /There is no .*nope\.js/ },
+    {
+      what: 'an app file that is not there, for a worker',
+      code: 1,
+      args: ['worker', './nope.js'],
+      says: /There is no .*nope\.js/,
+    },
+    {
+      what: 'an app file that exports no app',
+      code: 1,
+      args: ['dev', EXPORTS_NONE],
+      says: /Add the line: export default app/,
+    },
+    { what: 'an empty CommonJS app file', code: 1, args: ['dev', EMPTY], says: /module\.exports = app/ },
+    {
+      what: 'an app file whose export is no app',
+      code: 1,
+      args: ['dev', NO_APP],
+      says: /not an app takespace can run/,
+    },
+    {
+      what: 'an app file that fails',
+      code: 1,
+      args: ['dev', BROKEN],
+      says: /broken\.mjs failed while it was loaded.*Unexpected/,
+    },
+    { what: 'no Redis', code: 1, args: ['gateway', '--url', nobody], says: /cannot be reached.*takespace dev/ },
+    {
+      what: 'no Redis for a worker',
+      code: 1,
+      args: ['worker', app],
+      says: /cannot be reached.*--url/,
+      env: { REDIS_URL: nobody },
+    },
+    { what: 'an address of no kind', code: 1, args: ['gateway', '--url', 'http://a'], says: /redis:\/\/host:6379/ },
+    {
+      what: 'a log level of no kind',
+      code: 1,
+      args: ['dev', app],
+      says: /LOG_LEVEL is one of/,
+      env: { LOG_LEVEL: 'loud' },
+    },
+  ])('$what: exit code $code', async ({ code, args, says, env = {} }) => {
+    const process = startProcess(['takespace', ...args], { env })
     expect(await process.exited).toEqual({ code, signal: null })
     const errors = process.output().trim().split('\n')
     expect(errors).toHaveLength(1)

@@ -94,7 +94,7 @@ describe('the head of a response', () => {
       (res) => res.write('x') && res.end(),
       (res) => Readable.from(['x']).pipe(res),
       (res) => res.writeHead(201).end(),
-      (res) => (res.flushHeaders(), res.end()),
+      (res) => [res.flushHeaders(), res.end()],
     ]
     for (const way of ways) {
       const response = await ask((req, res) => {

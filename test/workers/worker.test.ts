@@ -130,6 +130,7 @@ describe('stop()', () => {
     const held = send('/held')
     await until(1)
     const stopped = worker.stop()
+    await new Promise(setImmediate)
     const next = send('/next')
     open()
     await stopped

@@ -13,6 +13,8 @@ const HOST = /^(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?
 /** What fetch itself refuses to carry (Fetch standard, forbidden methods). */
 const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
+const READS_IN_A_ROW = 32
+
 export function fetchHandler(app: FetchApp): Handler {
   return async (request, turn) => {
     const url = urlOf(request)
@@ -73,6 +75,8 @@ async function bodyOf({ body, status }: Response, method: string, turn: TurnCont
     if (!(value instanceof Uint8Array))
       throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
     chunks.push(value)
+    // A stream that is never at a loss would otherwise keep everybody else, and its own turn's deadline, from running.
+    if (chunks.length % READS_IN_A_ROW === 0) await new Promise(setImmediate)
   }
   turn.onCut = undefined
   return Buffer.concat(chunks)

@@ -128,17 +128,16 @@ export class MemoryEngine implements Engine {
       item.onOutcome?.({ kind: 'completed', body })
     }
     this.#held.delete(delivery.claim)
-    if (offer) {
-      offer.credit += credit
-      this.#feed(offer)
-    }
+    if (offer) this.#restore(offer, credit)
     return item !== undefined
   }
 
   async release(delivery: Delivery): Promise<void> {
+    const offer = this.#held.get(delivery.claim)?.offer
     const item = this.#heldBy(delivery)
     this.#held.delete(delivery.claim)
     if (item) this.#putBack(item)
+    if (offer) this.#restore(offer, 1)
   }
 
   async declareDead(): Promise<void> {
@@ -158,6 +157,12 @@ export class MemoryEngine implements Engine {
   #makeAvailable(item: Item): void {
     for (const reader of this.#waiters.readers(item.image)) reader.serve(item)
     this.#waiters.taker(item.image)?.serve(item)
+  }
+
+  #restore(offer: Waiter, credit: number): void {
+    if (!this.#waiters.has(offer)) return
+    offer.credit += credit
+    this.#feed(offer)
   }
 
   /** An offer whose credit has risen is handed what is there already. */

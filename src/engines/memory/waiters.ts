@@ -22,6 +22,10 @@ export class Waiters {
     return this.#waiting.delete(waiter)
   }
 
+  has(waiter: Waiter): boolean {
+    return this.#waiting.has(waiter)
+  }
+
   /** Every waiting reader sees the entry at the moment it appears, even if a taker gets it in the same moment. */
   readers(image: Image): Waiter[] {
     return [...this.#waiting].filter((waiter) => !waiter.take && matches(waiter.pattern, image))

@@ -56,7 +56,7 @@ export class Batches {
   readonly #onSessionLost: () => void
   /** One more operation for a batch that goes out anyway. */
   readonly #rider: () => Operation | undefined
-  #queue: Queued[] = []
+  readonly #queue: Queued[] = []
   readonly #unanswered = new Map<number, Batch>()
   #number = 0
   #link: Link | undefined
@@ -88,9 +88,15 @@ export class Batches {
   down(): void {
     this.#link = undefined
     this.#flowing = false
-    this.#queue = this.#queue.filter((operation) => !operation.standing)
+    const gone = new SpaceError('SPACE_UNREACHABLE')
+    for (const operation of this.#queue.splice(0)) {
+      if (operation.standing) operation.fail(gone)
+      else this.#queue.push(operation)
+    }
     for (const batch of [...this.#unanswered.values()]) {
-      if (batch.operations.every((operation) => operation.standing)) this.#unanswered.delete(batch.number)
+      if (!batch.operations.every((operation) => operation.standing)) continue
+      this.#unanswered.delete(batch.number)
+      for (const operation of batch.operations) operation.fail(gone)
     }
   }
 
@@ -212,8 +218,8 @@ export class Batches {
     const surelyNotRun = why === 'SESSION' && batch.sent === 1
     const again: Queued[] = []
     for (const operation of batch.operations) {
-      if (operation.standing) continue
-      if (surelyNotRun || operation.repeatable) again.push(operation)
+      if (operation.standing) operation.fail(new SpaceError('SPACE_UNREACHABLE'))
+      else if (surelyNotRun || operation.repeatable) again.push(operation)
       else operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
     }
     this.#queue.unshift(...again)
@@ -233,9 +239,7 @@ export class Batches {
     }
     if (this.#link && oldest && now - oldest.sentAt > ANSWER_MS) this.#link.cut(`no answer for ${ANSWER_MS} ms`)
     if (this.#flowing) return
-    const waiting = this.#queue
-    this.#queue = []
-    for (const operation of waiting) {
+    for (const operation of this.#queue.splice(0)) {
       if (now - operation.since < GIVE_UP_MS) this.#queue.push(operation)
       else operation.fail(new SpaceError('SPACE_UNREACHABLE'))
     }

@@ -107,16 +107,18 @@ function OPS.s(argv, i, answer)
   return i + 1
 end
 
--- r: a holder gives back what it did not do. claim
-function OPS.r(argv, i, answer)
+-- r: a holder gives back what it did not do; its offer has room again. claim, offer or ''
+function OPS.r(argv, i, answer, credits)
   local claim = argv[i]
   if call('SREM', P .. 'c' .. SID, claim) == 1 then
     local id = idOf(claim)
     local rec = call('HGET', P .. 'e', id)
     if rec then putBack(id, rec) end
+    local wid = argv[i + 1]
+    if wid ~= '' then credits[wid] = (credits[wid] or 0) + 1 end
   end
   answer('k')
-  return i + 1
+  return i + 2
 end
 
 -- c: a holder has done it. form, claim, outcome

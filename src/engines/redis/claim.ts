@@ -1,5 +1,6 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 import type { Delivery, Offer, Pattern } from '../../engine.js'
+import type { SpaceError } from '../../errors.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
@@ -44,7 +45,10 @@ export class Claims {
     const wid = `o${(++this.#wids).toString(36)}`
     const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, ended: false }
     this.#offers.set(wid, offer)
-    await this.#ask(offer)
+    await this.#ask(offer).catch((error: SpaceError) => {
+      // Without a link it is asked for anew when there is one.
+      if (!error.retryable) throw error
+    })
     return {
       end: async () => {
         if (offer.ended) return
@@ -100,7 +104,7 @@ export class Claims {
     const held = this.#held.get(delivery.id)
     if (!held || held.delivery !== delivery) return
     this.#let(held, delivery)
-    await ask(this.#batches, ['r', held.claim], { repeatable: true })
+    await ask(this.#batches, ['r', held.claim, held.offer.ended ? '' : held.offer.wid], { repeatable: true })
   }
 
   /** The space has given this claim to nobody or to another: whatever still runs here works for nobody. */
@@ -156,7 +160,7 @@ export class Claims {
       // The link is down; the next sync puts back what this process does not hold.
     }
     offer.held--
-    this.#giveBack(claim)
+    this.#giveBack(claim, offer)
   }
 
   #let(held: Held, delivery: Delivery): void {
@@ -164,7 +168,7 @@ export class Claims {
     held.offer.held--
   }
 
-  #giveBack(claim: string): void {
-    ask(this.#batches, ['r', claim], { repeatable: true }).catch(() => {})
+  #giveBack(claim: string, offer?: Standing): void {
+    ask(this.#batches, ['r', claim, offer?.wid ?? ''], { repeatable: true }).catch(() => {})
   }
 }

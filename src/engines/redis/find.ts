@@ -200,7 +200,7 @@ export class Finds {
   }
 
   #giveBack(claim: string): void {
-    ask(this.#batches, ['r', claim], { repeatable: true }).catch(() => {
+    ask(this.#batches, ['r', claim, ''], { repeatable: true }).catch(() => {
       // Without a link it is given back by the next sync.
     })
   }

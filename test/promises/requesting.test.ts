@@ -1,0 +1,239 @@
+/** What requests are promised: one holder at a time, fenced; one answer; redelivery as their kind allows. */
+import { expect, test } from '@jest/globals'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type Outgoing,
+  type Serving,
+  sendRequest,
+  serveRequests,
+  type Taken,
+} from '../../src/request.js'
+import type { Space } from '../../src/space.js'
+import { everyEngine } from '../support/every-engine.js'
+import { until } from '../support/until.js'
+
+const request = (target: string, body = Buffer.alloc(0)): HttpRequest => ({
+  method: 'GET',
+  target,
+  httpVersion: '1.1',
+  headers: ['Host', 'shop.example', 'X-Many', 'é', 'X-Many', '2'],
+  body,
+  peer: '127.0.0.1',
+  secure: false,
+})
+
+const answer = (text: string): HttpResponse => ({
+  status: 200,
+  reason: 'OK',
+  headers: ['Set-Cookie', 'a=1', 'Set-Cookie', 'b=2'],
+  body: Buffer.from(text),
+})
+
+const terms = (more: Partial<Outgoing> = {}): Outgoing => ({
+  service: 'web',
+  timeoutMs: 20_000,
+  priority: 0,
+  repeatable: true,
+  ...more,
+})
+
+/** Takes requests and keeps them in hand. */
+async function hold(
+  space: Space,
+  concurrency = 1,
+): Promise<{ held: Taken[]; serving: Serving; next(): Promise<Taken> }> {
+  const held: Taken[] = []
+  const serving = await serveRequests(space, 'web', concurrency, (taken) => held.push(taken))
+  const next = async (): Promise<Taken> => {
+    await until(() => held.length > 0, 'a request')
+    return held.shift()!
+  }
+  return { held, serving, next }
+}
+
+everyEngine('requesting', (opened, engine) => {
+  test('a request reaches one worker as it was sent, and its answer comes back as it was given', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other)
+    const body = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
+    const sent = sendRequest(space, request('/a?b=%00', body), terms({ priority: 5 }))
+    const taken = await worker.next()
+    expect(taken).toMatchObject({ id: sent.id, service: 'web', priority: 5, attempt: 1, repeatable: true })
+    expect(taken.request).toEqual(request('/a?b=%00', body))
+    expect(taken.remainingMs).toBeGreaterThan(15_000)
+    expect(await taken.complete(answer('done'))).toBe(true)
+    expect(await sent.response).toEqual(answer('done'))
+  })
+
+  test('large bodies pass both ways', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other)
+    const body = Buffer.alloc(1 << 20, 'abc\u0000')
+    const sent = sendRequest(space, request('/large', body), terms())
+    const taken = await worker.next()
+    expect(taken.request.body.equals(body)).toBe(true)
+    expect(await taken.complete({ ...answer(''), body })).toBe(true)
+    expect((await sent.response).body.equals(body)).toBe(true)
+  })
+
+  test('a worker is handed no more than it has room for, and the rest in order', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other, 2)
+    const sent = ['1', '2', '3', '4', '5'].map((n) => sendRequest(space, request(n), terms()))
+    await until(() => worker.held.length === 2, 'two requests')
+    // Answered behind everything that was written: nothing more is on its way.
+    await other.engine.renew('unknown', 1)
+    expect(worker.held).toHaveLength(2)
+    const order: string[] = []
+    while (order.length < 5) {
+      const taken = await worker.next()
+      order.push(taken.request.target)
+      await taken.complete(answer(taken.request.target))
+    }
+    expect(order).toEqual(['1', '2', '3', '4', '5'])
+    expect((await Promise.all(sent.map((s) => s.response))).map((r) => r.body.toString())).toEqual(order)
+  })
+
+  test('what waited before the first worker came is handed to it; other services are left alone', async () => {
+    const { space, other } = opened()
+    const admin = sendRequest(space, request('/admin'), terms({ service: 'admin' }))
+    const sent = sendRequest(space, request('/early'), terms())
+    await space.engine.renew('unknown', 1)
+    const worker = await hold(other, 4)
+    const taken = await worker.next()
+    expect(taken.request.target).toBe('/early')
+    await taken.complete(answer('x'))
+    await sent.response
+    expect(worker.held).toHaveLength(0)
+    admin.withdraw()
+  })
+
+  test('work goes to the worker with most room', async () => {
+    const { space, other } = opened()
+    const small = await hold(space, 1)
+    const big = await hold(other, 3)
+    const sent = Array.from({ length: 4 }, (_, i) => sendRequest(space, request(`${i}`), terms()))
+    await until(() => small.held.length + big.held.length === 4, 'all to be handed out')
+    expect([small.held.length, big.held.length]).toEqual([1, 3])
+    for (const s of sent) s.withdraw()
+  })
+
+  test('a released request goes to another worker, a completion after the release is refused', async () => {
+    const { space, other } = opened()
+    const first = await hold(space)
+    const sent = sendRequest(space, request('/again'), terms())
+    const given = await first.next()
+    await first.serving.stop()
+    const second = await hold(other)
+    await given.release()
+    const taken = await second.next()
+    expect(await given.complete(answer('stale'))).toBe(false)
+    expect(await taken.complete(answer('fresh'))).toBe(true)
+    expect((await sent.response).body.toString()).toBe('fresh')
+  })
+
+  test('a stopped worker is handed nothing more, and what it holds can still be completed', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other, 2)
+    const sent = sendRequest(space, request('/held'), terms())
+    const taken = await worker.next()
+    await worker.serving.stop()
+    const late = sendRequest(space, request('/late'), terms())
+    expect(await taken.complete(answer('ok'))).toBe(true)
+    await sent.response
+    expect(worker.held).toHaveLength(0)
+    late.withdraw()
+  })
+
+  test('a withdrawn request is not handed out; its holder is told', async () => {
+    const { space, other } = opened()
+    const early = sendRequest(space, request('/withdrawn'), terms())
+    early.withdraw()
+    await space.engine.renew('unknown', 1)
+    const worker = await hold(other)
+    const sent = sendRequest(space, request('/kept'), terms())
+    const taken = await worker.next()
+    expect(taken.request.target).toBe('/kept')
+    let lost = false
+    taken.onLost = () => {
+      lost = true
+    }
+    sent.withdraw()
+    await until(() => lost, 'the holder to be told')
+  })
+
+  test('a request whose deadline has passed is not handed out', async () => {
+    const { space, other } = opened()
+    sendRequest(space, request('/late'), terms({ timeoutMs: 30 })).response.catch(() => {})
+    const sent = sendRequest(space, request('/fine'), terms())
+    const end = performance.now() + 60
+    await until(() => performance.now() > end, 'the deadline to pass')
+    const worker = await hold(other)
+    expect((await worker.next()).request.target).toBe('/fine')
+    sent.withdraw()
+  })
+
+  if (engine === 'memory') return // It has one process, which cannot die and leave the space behind.
+
+  test('what a dead worker held goes to another at once; what it still answers is refused', async () => {
+    const { space, other } = opened()
+    const dying = await hold(other)
+    const sent = sendRequest(space, request('/'), terms())
+    const given = await dying.next()
+    let lost = false
+    given.onLost = () => {
+      lost = true
+    }
+    const heir = await hold(space)
+    await space.declareDead(other.session)
+    const taken = await heir.next()
+    expect(taken).toMatchObject({ id: sent.id, attempt: 2 })
+    await until(() => lost, 'the former holder to hear of it')
+    expect(await given.complete(answer('stale'))).toBe(false)
+    expect(await taken.complete(answer('fresh'))).toBe(true)
+    expect((await sent.response).body.toString()).toBe('fresh')
+  })
+
+  test('an unrepeatable request that its dead worker had started is not run again: its requester is told', async () => {
+    const { space, other } = opened()
+    const dying = await hold(other)
+    const heir = await hold(space)
+    await heir.serving.stop()
+    const sent = sendRequest(space, request('/'), terms({ repeatable: false }))
+    expect(await (await dying.next()).start()).toBe(true)
+    await space.declareDead(other.session)
+    await expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST', status: 502 })
+    expect(heir.held).toHaveLength(0)
+  })
+
+  test('an unrepeatable request that was handed out and never started is handed out again', async () => {
+    const { space, other } = opened()
+    const dying = await hold(other)
+    const sent = sendRequest(space, request('/'), terms({ repeatable: false }))
+    const given = await dying.next()
+    const heir = await hold(space)
+    await space.declareDead(other.session)
+    const taken = await heir.next()
+    expect(await given.start()).toBe(false)
+    expect(await taken.start()).toBe(true)
+    expect(await taken.complete(answer('once'))).toBe(true)
+    expect((await sent.response).body.toString()).toBe('once')
+  })
+
+  test('a request that killed three workers kills no fourth', async () => {
+    const { space, other } = opened()
+    const victims = await hold(other)
+    const sent = sendRequest(space, request('/poison'), terms())
+    const failed = expect(sent.response).rejects.toMatchObject({ code: 'DELIVERIES_EXHAUSTED', status: 502 })
+    for (let attempt = 1; attempt <= 3; attempt++) {
+      expect((await victims.next()).attempt).toBe(attempt)
+      await space.declareDead(other.session)
+      if (attempt === 3) break
+      // The process is alive and joins again: its offer is handed the request once more, its slot being given back.
+      await victims.serving.stop()
+      Object.assign(victims, await hold(other))
+    }
+    await failed
+  })
+})
