@@ -44,7 +44,7 @@ export class Space {
   readonly engine: Engine
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
-  readonly #idTag = randomBytes(9).toString('base64url')
+  readonly #idTag = randomBytes(6).toString('base64url')
   #ids = 0
   #closing: Promise<void> | undefined
 

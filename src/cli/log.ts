@@ -28,6 +28,7 @@ async function destination(): Promise<DestinationStream> {
     ignore: 'pid,role',
     messageFormat: '{role} {msg}',
     translateTime: 'HH:MM:ss.l',
+    singleLine: true,
     sync: true,
     colorize: true,
   })

@@ -122,7 +122,7 @@ export class Supervisor {
   #ready(place: Place): void {
     place.readyAt = monotonicMs()
     this.#options.logger.info(
-      { process: place.number, pid: place.child?.pid, session: place.session },
+      { process: place.number, workerPid: place.child?.pid, session: place.session },
       'a worker process is ready',
     )
     if (this.#places.every(({ readyAt }) => readyAt !== undefined)) this.#onReady()
@@ -143,7 +143,7 @@ export class Supervisor {
       this.#checkEmpty()
       return
     }
-    const fields = { process: place.number, pid: child?.pid, code, signal, reason: place.failed }
+    const fields = { process: place.number, workerPid: child?.pid, code, signal, reason: place.failed }
     if (!this.#started && readyAt === undefined) {
       this.#onFailure(new Error(place.failed ?? `A worker process ended while it started (${signal ?? code}).`))
       return

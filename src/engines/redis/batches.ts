@@ -13,6 +13,8 @@ export interface Operation {
   readonly args: readonly (string | Buffer)[]
   /** Whether it may run again when it cannot be known whether it ran. */
   readonly repeatable: boolean
+  /** With a form, operations of one letter in a row go out as one, each adding its form and two arguments; still with an answer each. */
+  readonly form?: string
   /** Registers something that is registered anew after each reconnect; then this one is dropped. */
   readonly standing?: boolean
   answer(letter: string, values: readonly Buffer[], now: number): void
@@ -175,7 +177,7 @@ export class Batches {
     batch.sentAt = monotonicMs()
     batch.sent++
     const args: (string | Buffer)[] = [this.#session, String(batch.number), link.server.run, mode, this.#nonce]
-    for (const operation of batch.operations) for (const arg of operation.args) args.push(arg)
+    append(args, batch.operations)
     let reply: Buffer[]
     try {
       reply = await link.batch(args)
@@ -248,6 +250,28 @@ export class Batches {
       if (now - batch.operations[0]!.since < GIVE_UP_MS) continue
       this.#unanswered.delete(batch.number)
       for (const operation of batch.operations) operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
+    }
+  }
+}
+
+function append(args: (string | Buffer)[], operations: readonly Operation[]): void {
+  for (let i = 0; i < operations.length; ) {
+    const operation = operations[i]!
+    const { form } = operation
+    if (!form) {
+      args.push(...operation.args)
+      i++
+      continue
+    }
+    const letter = operation.args[0]!
+    let run = i + 1
+    while (run < operations.length && operations[run]!.args[0] === letter && operations[run]!.form) run++
+    args.push(letter, String(run - i))
+    for (let last = ''; i < run; i++) {
+      const { form: own = '', args: rest } = operations[i]!
+      // Every byte of an argument is hashed by the server's Lua: what is the same as before is not said again.
+      args.push(own === last ? '' : own, rest[1]!, rest[2]!)
+      last = own
     }
   }
 }

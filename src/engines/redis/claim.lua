@@ -4,7 +4,7 @@
 -- tells histories apart.
 local function claimFor(sid, id)
   if not tokenBase then
-    tokenBase = format('%.0f', meta.tok)
+    tokenBase = format('%x', meta.tok)
     metaDirty = true
   end
   tokens = tokens + 1
@@ -17,16 +17,21 @@ local function idOf(claim) return sub(claim, 1, find(claim, ':', 1, true) - 1) e
 
 -- Hands an entry to whoever stands in the line: a plain take leaves it, an offer stays with what credit it has left.
 local function deliver(member, id, rec)
-  local sid, wid = sessionOf(member), waitOf(member)
-  push(sid, 'd', wid, claimFor(sid, id), rec)
-  if byte(wid) ~= 111 then unregister(sid, wid) end
+  local who = memberOf(member)
+  push(who.sid, who.delivery, claimFor(who.sid, id), rec)
+  if who.once then unregister(who.sid, who.wid) end
 end
 
 local function tell(sid, id, outcome)
   if not alive(sid) then return false end
-  append(outs, sid, id)
-  append(outs, sid, outcome)
-  push(sid, 'o', id, '', outcome)
+  local list = outs[sid]
+  if not list then
+    list = {}
+    outs[sid] = list
+  end
+  local n = #list
+  list[n + 1], list[n + 2] = id, outcome
+  push(sid, 'o', id .. '\t', outcome)
   return true
 end
 
@@ -38,8 +43,9 @@ local function available(id, rec, S, score)
     local line = lineOf(readers[i][1], true)
     for member in pairs(line.score) do
       if not readers[i][2] or meets(member, S) then
-        push(sessionOf(member), 'v', waitOf(member), id, rec)
-        unregister(sessionOf(member), waitOf(member))
+        local who = memberOf(member)
+        push(who.sid, who.view, id, rec)
+        unregister(who.sid, who.wid)
       end
     end
   end
@@ -121,20 +127,23 @@ function OPS.r(argv, i, answer, credits)
   return i + 2
 end
 
--- c: a holder has done it. form, claim, outcome
+-- c: holders have done it. how many; then for each: form (empty: the one before it), claim, outcome
 -- The form is what many completions share: offer, credit, @ if the request's body has a key of its own, session to tell.
 -- Completions of a call are settled together, in few commands: see settle().
 function OPS.c(argv, i, answer, credits)
-  local form = forms[argv[i]]
-  if not form then
-    local wid, credit, place, sid = argv[i]:match('^(%S*) (%d+) (%S) (%S+)$')
-    form = { wid, tonumber(credit), place == '@', sid }
-    forms[argv[i]] = form
+  for at = i + 1, i + tonumber(argv[i]) * 3, 3 do
+    local form = argv[at] == '' and forms.last or forms[argv[at]]
+    if not form then
+      local wid, credit, place, sid = argv[at]:match('^(%S*) (%d+) (%S) (%S+)$')
+      form = { wid, tonumber(credit), place == '@', sid }
+      forms[argv[at]] = form
+    end
+    forms.last = form
+    if form[2] > 0 then credits[form[1]] = (credits[form[1]] or 0) + form[2] end
+    local n = #done
+    done[n + 1], done[n + 2], done[n + 3], done[n + 4] = answer('k'), form, argv[at + 1], argv[at + 2]
   end
-  if form[2] > 0 then credits[form[1]] = (credits[form[1]] or 0) + form[2] end
-  local n = #done
-  done[n + 1], done[n + 2], done[n + 3], done[n + 4] = answer('k'), form, argv[i + 1], argv[i + 2]
-  return i + 3
+  return i + 1 + tonumber(argv[i]) * 3
 end
 
 -- What is still held under the claim that was named is completed; every other completion is refused.

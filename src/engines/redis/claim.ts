@@ -6,7 +6,9 @@ import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { idOf, specOf } from './find.js'
 import type { Keys } from './keys.js'
-import { type Parsed, parseRecord, salted } from './record.js'
+import { type Parsed, parseRecord } from './record.js'
+
+const COMPLETED = Buffer.from('c')
 
 interface Standing {
   readonly wid: string
@@ -86,7 +88,8 @@ export class Claims {
     if (large) await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
     return new Promise((resolve, reject) => {
       this.#batches.add({
-        args: this.#completion(held, credit, large ? 'C' : salted(body, 'c')),
+        form: formOf(held, credit),
+        args: ['c', held.claim, large ? 'C' : Buffer.concat([COMPLETED, body])],
         repeatable: true,
         answer: (letter) => {
           this.#let(held, delivery)
@@ -130,11 +133,6 @@ export class Claims {
     return ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
   }
 
-  #completion({ claim, offer, parsed }: Held, credit: number, outcome: string | Buffer): (string | Buffer)[] {
-    const place = parsed.byReference ? '@' : '.'
-    return ['c', `${offer.wid} ${offer.ended ? 0 : credit} ${place} ${parsed.replyTo || '-'}`, claim, outcome]
-  }
-
   #hand(offer: Standing, claim: string, parsed: Parsed): void {
     const delivery: Delivery = {
       id: parsed.id,
@@ -172,3 +170,7 @@ export class Claims {
     ask(this.#batches, ['r', claim, offer?.wid ?? ''], { repeatable: true }).catch(() => {})
   }
 }
+
+/** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
+const formOf = ({ offer, parsed }: Held, credit: number): string =>
+  `${offer.wid} ${offer.ended ? 0 : credit} ${parsed.byReference ? '@' : '.'} ${parsed.replyTo || '-'}`

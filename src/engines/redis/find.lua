@@ -174,7 +174,7 @@ local function refill(credits)
       local hits = search(spec, credit)
       for h = 1, #hits do
         unindex(hits[h][1], hits[h][2])
-        push(SID, 'd', wid, claimFor(SID, hits[h][1]), hits[h][2])
+        push(SID, 'd' .. wid .. '\t', claimFor(SID, hits[h][1]), hits[h][2])
       end
       meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)
       metaDirty = true

@@ -38,7 +38,7 @@ function OPS.x(argv, i, answer)
   else
     if not remove(id, rec) and isRequest(rec) then
       local all = call('ZRANGE', P .. 'S', 0, -1)
-      for j = 1, #all do push(all[j], 'x', id, '', '') end
+      for j = 1, #all do push(all[j], 'x', id .. '\t', '') end
     end
     answer('k')
   end

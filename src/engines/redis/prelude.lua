@@ -27,16 +27,18 @@ local now13      -- the lease clock as 13 digits
 local meta       -- the partition's counters
 local metaDirty
 
-local puts, adds, claims, outs, pushes, buckets, done, dirty
+local puts, adds, claims, outs, pushes, full, buckets, done, dirty
 local sigs, shapes, lines, specs, living, forms
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
+local members    -- what a member of a line stands for
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
 
 -- Library loading forbids these names; they are bound by the first call.
 local DIGITS = {} -- '000' to '999': printf of a number costs more than everything else that is done with it
 local NUMBERS = {}
+local LENGTHS = {}
 
 local function bind()
   -- The heap of this library is small and what it makes is garbage at once: collecting at twice its size would be most of the work.
@@ -114,7 +116,7 @@ local function begin(key, sid, run)
   }
   -- A token is greater than every one before it, also after a failover that forgot the last ones.
   meta.tok = meta.tok < us and us or meta.tok + 1
-  tokens, tokenBase = 0, nil
+  tokens, tokenBase, members = 0, nil, {}
   -- The two clocks are kept at least so often that what passed between two calls can be told from a step.
   metaDirty = passed < 0 or passed >= 1000
   if passed < 0 or passed > LONGEST_STEP_MS then
@@ -125,14 +127,14 @@ local function begin(key, sid, run)
     end
   end
   now = clock + passed
-  puts, adds, claims, outs, pushes, buckets, done, dirty = {}, {}, {}, {}, {}, {}, {}, false
+  puts, adds, claims, outs, pushes, full, buckets, done, dirty = {}, {}, {}, {}, {}, {}, {}, {}, false
   sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
   if m[1] ~= run then newHistory() end
   now13 = format('%013.0f', now)
 end
 
 local function saveMeta()
-  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', tokenBase or format('%.0f', meta.tok), 'seq', meta.seq,
+  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', format('%.0f', meta.tok), 'seq', meta.seq,
     'wait', meta.wait, 'look', meta.look, 'sweep', meta.sweep, 'gone', meta.gone, 'full', meta.full, 'from', meta.from)
 end
 
@@ -170,23 +172,46 @@ local function flush()
   buckets, lines, claims, outs = {}, {}, {}, {}
 end
 
+-- Lua hashes every byte of every string it makes, and of a long concatenation twice; beyond this size, two messages cost less than one.
+local LARGEST_PUSH = 7000
+
+local function send(sid, list)
+  call('PUBLISH', P .. '!' .. sid, concat(list))
+end
+
 -- The push is a hint and the store the truth: replicas and the AOF are spared it.
 local function publish()
   if next(pushes) == nil then return end
   redis.set_repl(redis.REPL_NONE)
-  for sid, list in pairs(pushes) do call('PUBLISH', P .. '!' .. sid, concat(list)) end
+  for sid, lists in pairs(full) do for i = 1, #lists do send(sid, lists[i]) end end
+  for sid, list in pairs(pushes) do send(sid, list) end
   redis.set_repl(redis.REPL_ALL)
-  pushes = {}
+  pushes, full = {}, {}
 end
 
--- One item of a push: a letter, two words, and as many bytes as it says.
-local function push(sid, letter, a, b, bytes)
+-- How a push says how many bytes follow.
+local function lengthOf(bytes)
+  local n = #bytes
+  local known = LENGTHS[n]
+  if not known then
+    known = '\t' .. n .. '\n'
+    if n < 4096 then LENGTHS[n] = known end
+  end
+  return known
+end
+
+-- One item of a push: a letter with a word behind it, another word, and as many bytes as it says.
+local function push(sid, a, b, bytes)
   local list = pushes[sid]
   if not list then
-    list = { now13 }
+    list = { now13, size = 0 }
+    pushes[sid] = list
+  elseif list.size > LARGEST_PUSH then
+    append(full, sid, list)
+    list = { now13, size = 0 }
     pushes[sid] = list
   end
+  list.size = list.size + #bytes + 100
   local n = #list
-  list[n + 1], list[n + 2], list[n + 3], list[n + 4] = letter, a, '\t', b
-  list[n + 5], list[n + 6], list[n + 7], list[n + 8] = '\t', text(#bytes), '\n', bytes
+  list[n + 1], list[n + 2], list[n + 3], list[n + 4] = a, b, lengthOf(bytes), bytes
 end

@@ -9,8 +9,6 @@
 --  46-67  (requests only) the session that waits for the outcome
 --  then   |@Kind|@Parent|field=token|;|field=token|  and a newline: what templates are compared with; after ; nothing is indexed
 --  then   the body
---  last   one character that differs from record to record: this Lua hashes long strings by every so-many-th character from the end on,
---         and requests that are much alike would all fall into one chain of its string table
 
 local function isRequest(rec) return byte(rec, 44) ~= 101 end
 

@@ -15,20 +15,6 @@ function headOf(image: Image, session: string): string {
   return `${image.request.repeatable ? 'q' : 'Q'}${place}${session}`
 }
 
-/**
- * A body as an argument for the library: with one more character that differs from one to the next. Lua 5.1 hashes a long string by
- * every so-many-th character from its end on; bodies that are much alike would share a hash, and each new one would be compared with all.
- */
-export function salted(body: Buffer, letter = ''): Buffer {
-  const bytes = Buffer.allocUnsafe(letter.length + body.length + 1)
-  if (letter) bytes[0] = letter.charCodeAt(0)
-  body.copy(bytes, letter.length)
-  bytes[bytes.length - 1] = 48 + (salt++ & 63)
-  return bytes
-}
-
-let salt = 0
-
 /** What many entries share, in one word: the space parses it once for all of them in a call. */
 export function formOf(image: Image, session: string): string {
   const lease = image.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(image.leaseMs)
@@ -68,7 +54,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   return {
     id,
     kinds: kindsIn(record.toString('utf8', head, end)),
-    body: record.subarray(end + 1, -1),
+    body: record.subarray(end + 1),
     priority: 0 - Math.floor((Number(fixed.slice(27, 43)) - SCORE_ZERO) / PRIORITY_STEP),
     writtenAt: Number(fixed.slice(13, 26)),
     remainingMs: ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now,

@@ -25,7 +25,7 @@ local function bury(sid)
   call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid)
   living[sid] = false
   for i = 1, #held do if find(held[i], ':', 1, true) then recover(held[i]) end end
-  push(sid, 'B', '', '', '')
+  push(sid, 'B\t', '', '')
   flush()
 end
 
@@ -119,9 +119,9 @@ function OPS.y(argv, i, answer)
       if rec then putBack(id, rec) end
     end
   end
-  for claim in pairs(known) do push(SID, 'l', claim, '', '') end
+  for claim in pairs(known) do push(SID, 'l', claim .. '\t', '') end
   local outcomes = call('HGETALL', P .. 'o' .. SID)
-  for j = 1, #outcomes, 2 do push(SID, 'o', outcomes[j], '', outcomes[j + 1]) end
+  for j = 1, #outcomes, 2 do push(SID, 'o', outcomes[j] .. '\t', outcomes[j + 1]) end
   answer('k')
   return i + n + 1
 end

@@ -117,13 +117,21 @@ local function unregister(sid, wid)
   return true
 end
 
--- Members are session:wait, and sessions have 22 characters.
-local function sessionOf(member) return sub(member, 1, 22) end
-local function waitOf(member) return sub(member, 24) end
+-- Members are session:wait, and sessions have 22 characters. `once`: a plain read or take, which leaves the line when it is served.
+local function memberOf(member)
+  local known = members[member]
+  if not known then
+    local wid = sub(member, 24)
+    known = { sid = sub(member, 1, 22), wid = wid, delivery = 'd' .. wid .. '\t', view = 'v' .. wid .. '\t', once = byte(wid) ~= 111 }
+    members[member] = known
+  end
+  return known
+end
 
 -- Whether a wait that shares only its first field with others in its line is met by this entry.
 local function meets(member, S)
-  local spec = specOf(sessionOf(member), waitOf(member))
+  local who = memberOf(member)
+  local spec = specOf(who.sid, who.wid)
   if not spec then return false end
   for i = 1, #spec.indexed do if not find(S, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
   for i = 1, #spec.verified do if not find(S, '|' .. spec.verified[i] .. '|', 1, true) then return false end end

@@ -1,4 +1,6 @@
--- w: writes entries, all or none. how many; then for each: id, form, body
+-- w: writes entries, all or none, with one answer. how many; then for each: form, id, body
+-- W: the same, with an answer for each
+-- A form that is empty is the one before it.
 -- The form is what many entries share: lease in ms (-1: for ever), priority, head and signature (see record.lua).
 
 -- Whether the server may take no more. Asked at most every 100 ms, because INFO costs what two writes do.
@@ -14,6 +16,7 @@ local function isFull()
 end
 
 local function formOf(argument)
+  if argument == '' then return forms.last end
   local form = forms[argument]
   if not form then
     local lease, priority, head, S = argument:match('^(%S+) (%S+) ([^|]+)(.*)$')
@@ -30,33 +33,47 @@ local function formOf(argument)
     }
     forms[argument] = form
   end
+  forms.last = form
   return form
 end
 
+local function write(id, form, body)
+  if form.dead then return end
+  meta.seq = meta.seq + 1
+  local score = scoreText(form.zero + meta.seq)
+  local rec = form.before .. score .. form.after .. body
+  local at = #puts
+  puts[at + 1], puts[at + 2] = id, rec
+  dirty = true
+  bucket(id, form.expires, now)
+  available(id, rec, form.S, score)
+end
+
 function OPS.w(argv, i, answer)
-  local n = tonumber(argv[i])
-  i = i + 1
+  local last = i + tonumber(argv[i]) * 3
   if isFull() then
     answer('e', 'SPACE_FULL')
-    return i + n * 3
+  else
+    for at = i + 1, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
+    metaDirty = true
+    answer('k')
   end
-  for _ = 1, n do
-    local id, form = argv[i], formOf(argv[i + 1])
-    if not form.dead then
-      meta.seq = meta.seq + 1
-      local score = scoreText(form.zero + meta.seq)
-      local rec = form.before .. score .. form.after .. argv[i + 2]
-      local at = #puts
-      puts[at + 1], puts[at + 2] = id, rec
-      dirty = true
-      bucket(id, form.expires, now)
-      available(id, rec, form.S, score)
+  return last + 1
+end
+
+function OPS.W(argv, i, answer)
+  local last = i + tonumber(argv[i]) * 3
+  local full = isFull()
+  for at = i + 1, last, 3 do
+    if full then
+      answer('e', 'SPACE_FULL')
+    else
+      write(argv[at + 1], formOf(argv[at]), argv[at + 2])
+      answer('k')
     end
-    i = i + 3
   end
   metaDirty = true
-  answer('k')
-  return i
+  return last + 1
 end
 
 -- K: kinds that this process is about to write for the first time; AnyEntry looks under their roots. how many, then a name each

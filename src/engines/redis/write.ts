@@ -5,7 +5,7 @@ import { type Answer, ask } from './ask.js'
 import type { Batches, Operation } from './batches.js'
 import { Bodies } from './bodies.js'
 import type { Keys } from './keys.js'
-import { formOf, salted } from './record.js'
+import { formOf } from './record.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -36,13 +36,14 @@ export class Writes {
 
   async write(images: readonly Image[]): Promise<Grant[]> {
     for (const image of images) await this.#putBody(image)
-    const answer = await ask(this.#batches, this.#operation(images), { repeatable: false })
+    const answer = await ask(this.#batches, this.#entries(images), { repeatable: false })
     refuseErrors(answer)
     return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
   }
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    this.#announce([image])
     this.#requests.set(image.id, onOutcome)
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
@@ -50,7 +51,8 @@ export class Writes {
         if (this.#requests.delete(image.id)) reject(error)
       }
       this.#batches.add({
-        args: this.#operation([image]),
+        form: formOf(image, this.#session),
+        args: ['W', image.id, inline(image.body)],
         repeatable: image.request!.repeatable,
         answer: (letter, values, now) => {
           if (letter === 'k') return resolve()
@@ -80,7 +82,7 @@ export class Writes {
       return
     }
     this.#report(id)
-    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1, -1) })
+    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
     else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
   }
 
@@ -128,8 +130,15 @@ export class Writes {
     if (Bodies.isLarge(body)) await this.#bodies.put(this.#keys.body(id), body, leaseMs)
   }
 
-  #operation(images: readonly Image[]): (string | Buffer)[] {
-    const args: (string | Buffer)[] = []
+  #entries(images: readonly Image[]): (string | Buffer)[] {
+    this.#announce(images)
+    const args: (string | Buffer)[] = ['w', String(images.length)]
+    for (const image of images) args.push(formOf(image, this.#session), image.id, inline(image.body))
+    return args
+  }
+
+  /** AnyEntry looks under the roots that were announced. */
+  #announce(images: readonly Image[]): void {
     for (const { kinds } of images) {
       const root = kinds[kinds.length - 1]!
       if (this.#roots.has(root)) continue
@@ -141,13 +150,10 @@ export class Writes {
         fail: () => this.#roots.delete(root),
       })
     }
-    args.push('w', String(images.length))
-    for (const image of images) {
-      args.push(image.id, formOf(image, this.#session), salted(Bodies.isLarge(image.body) ? EMPTY : image.body))
-    }
-    return args
   }
 }
+
+const inline = (body: Buffer): Buffer => (Bodies.isLarge(body) ? EMPTY : body)
 
 function refuseErrors({ letter, values }: Answer): void {
   if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)

@@ -1,0 +1,35 @@
+/** The end of every fault test: faults off, drain, and then nothing is left in Redis. */
+import { openSpace } from '../../src/open.js'
+import type { Redis } from '../support/redis.js'
+import { until } from '../support/until.js'
+
+/**
+ * What stays of a space that nobody uses (src/engines/redis/keys.ts): its counters `m`, the roots of kinds `K`, and the lists of ids that
+ * a later sweep will look at, `x<second>`.
+ */
+const CONSTANT = /\}:(m|K|x\d+)$/
+
+/** Resolves when the dead are buried, every process has left and nothing but the constant keys is there; else says what is left. */
+export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<void> {
+  // Whoever died last is noticed by who comes next.
+  const next = await openSpace(redis.url)
+  try {
+    await until(async () => (await redis.cli('ZCARD', '{ts:default}:S')) === '1', 'nobody else is there', timeoutMs)
+  } finally {
+    await next.close()
+  }
+  let left: string[] = []
+  try {
+    await until(
+      async () => {
+        const keys = await redis.cli('KEYS', '*')
+        left = keys.split('\n').filter((key) => key !== '' && !CONSTANT.test(key))
+        return left.length === 0
+      },
+      'nothing is left in Redis',
+      timeoutMs,
+    )
+  } catch (cause) {
+    throw new Error(`left in Redis after the drain: ${left.slice(0, 20).join(', ')}`, { cause })
+  }
+}
