@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
 
-/** A body that takes longer than this is a slow-body attack or a broken connection. */
-const BODY_MS = 30_000
+/** A body that takes longer is a slow-body attack or a broken connection. Less than the server's requestTimeout, which logs nothing. */
+const BODY_MS = 25_000
 
 /** The client went away: there is nobody to answer. */
 export const CLIENT_GONE = Symbol('client gone')

@@ -4,8 +4,8 @@ import type { HttpResponse } from '../src/request.js'
 import { HOP_BY_HOP, listedIn, without } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
 
-/** A client that takes nothing of its answer for so long is given up. */
-const SLOW_READER_MS = 30_000
+/** A client that takes nothing of its answer for so long is given up; Node.js takes the first interval for progress, so twice that. */
+const SLOW_READER_MS = 14_000
 
 /** A body up to this size goes out in one string with its head, which costs one write instead of a gathered one. */
 const JOINED_BYTES = 4_096

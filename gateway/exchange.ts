@@ -39,7 +39,7 @@ interface Exchange {
   code: string | undefined
 }
 
-/** Sees one request through. Never rejects: whatever happens, the client has one answer, or is gone. */
+/** Sees one request through: whatever happens, its client has one answer, or is gone. */
 export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
   const since = monotonicMs()
   const x: Exchange = { edge, req, res, head: undefined, entered: false, bytes: 0, id: '', status: 0, code: undefined }
@@ -52,8 +52,9 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     answer(x, response)
   } catch (reason) {
     refuse(x, reason)
+  } finally {
+    if (x.entered) edge.limits.leave(x.bytes)
   }
-  if (x.entered) edge.limits.leave(x.bytes)
   if (edge.log !== silent) record(x, monotonicMs() - since)
 }
 

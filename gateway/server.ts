@@ -46,7 +46,8 @@ export function listen(host: string, port: number, onRequest: OnRequest): Promis
   })
 
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+    // Later ones are of a connection that could not be accepted; the server goes on.
+    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen({ host, port }, () => {
       const address = server.address() as AddressInfo
       resolve({ port: address.port, close: (boundMs) => close(server, open, boundMs) })
