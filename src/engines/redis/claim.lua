@@ -8,8 +8,9 @@ local function claimFor(sid, id)
     metaDirty = true
   end
   tokens = tokens + 1
-  local claim = id .. ':' .. tokenBase .. '.' .. text(tokens) .. '.' .. NONCE
-  append(claims, sid, claim)
+  local claim = id .. ':' .. tokenBase .. '.' .. text(tokens) .. NONCE
+  local list = claims[sid]
+  if list then list[#list + 1] = claim else claims[sid] = { claim } end
   return claim
 end
 
@@ -31,18 +32,17 @@ local function tell(sid, id, outcome)
   end
   local n = #list
   list[n + 1], list[n + 2] = id, outcome
-  push(sid, 'o', id .. '\t', outcome)
+  push(sid, 'o' .. id, '\t', outcome)
   return true
 end
 
 -- The entry is free from now on: every waiting reader is shown it, then a waiting taker has it, or the indexes do.
-local function available(id, rec, S, score)
-  local c = sig(S)
+local function available(id, rec, c, score)
   local readers = linesFor(c, 'r')
   for i = 1, #readers do
     local line = lineOf(readers[i][1], true)
     for member in pairs(line.score) do
-      if not readers[i][2] or meets(member, S) then
+      if not readers[i][2] or meets(member, c.text) then
         local who = memberOf(member)
         push(who.sid, who.view, id, rec)
         unregister(who.sid, who.wid)
@@ -61,7 +61,7 @@ end
 -- Back to its place, for whoever comes first. One whose requester is gone is not run for nobody.
 local function putBack(id, rec)
   if expired(rec) or (isRequest(rec) and not alive(replyTo(rec))) then return remove(id, rec) end
-  available(id, rec, signatureOf(rec), scoreOf(rec))
+  available(id, rec, sig(signatureOf(rec)), scoreOf(rec))
 end
 
 local MOST_DELIVERIES = 3
@@ -131,7 +131,9 @@ end
 -- The form is what many completions share: offer, credit, @ if the request's body has a key of its own, session to tell.
 -- Completions of a call are settled together, in few commands: see settle().
 function OPS.c(argv, i, answer, credits)
-  for at = i + 1, i + tonumber(argv[i]) * 3, 3 do
+  local count = tonumber(argv[i])
+  local slots, named, asked, outcomes, n = done.slots, done.claims, done.forms, done.outcomes, done.n
+  for at = i + 1, i + count * 3, 3 do
     local form = argv[at] == '' and forms.last or forms[argv[at]]
     if not form then
       local wid, credit, place, sid = argv[at]:match('^(%S*) (%d+) (%S) (%S+)$')
@@ -140,42 +142,35 @@ function OPS.c(argv, i, answer, credits)
     end
     forms.last = form
     if form[2] > 0 then credits[form[1]] = (credits[form[1]] or 0) + form[2] end
-    local n = #done
-    done[n + 1], done[n + 2], done[n + 3], done[n + 4] = answer('k'), form, argv[at + 1], argv[at + 2]
+    n = n + 1
+    slots[n], asked[n], named[n], outcomes[n] = answer('k'), form, argv[at + 1], argv[at + 2]
   end
-  return i + 1 + tonumber(argv[i]) * 3
+  done.n = n
+  return i + 1 + count * 3
 end
 
 -- What is still held under the claim that was named is completed; every other completion is refused.
 local function settle(refuse)
-  local n = #done
+  local n = done.n
   if n == 0 then return end
-  local key, named, ids, held = P .. 'c' .. SID, {}, {}, {}
-  for j = 3, n, 4 do named[#named + 1] = done[j] end
+  local key, named, ids, held = P .. 'c' .. SID, done.claims, {}, {}
   local is = call('SMISMEMBER', key, unpack_(named))
-  for j = 1, #named do
+  for j = 1, n do
     if is[j] == 1 then
       held[#held + 1] = named[j]
-      ids[#ids + 1] = idOf(named[j])
+      local id = idOf(named[j])
+      ids[#ids + 1] = id
+      local form = done.forms[j]
+      if form[3] then call('UNLINK', P .. 'b' .. id) end
+      tell(form[4], id, done.outcomes[j])
     else
-      refuse(done[j * 4 - 3])
+      refuse(done.slots[j])
     end
   end
-  if #held > 0 then
-    call('SREM', key, unpack_(held))
-    -- One that was withdrawn, or whose lease ended, is there no longer: its requester drops an outcome that it does not wait for.
-    call('HDEL', P .. 'e', unpack_(ids))
-    local at = 0
-    for j = 1, #named do
-      if is[j] == 1 then
-        at = at + 1
-        local form, outcome = done[j * 4 - 2], done[j * 4]
-        if form[3] then call('UNLINK', P .. 'b' .. ids[at]) end
-        tell(form[4], ids[at], outcome)
-      end
-    end
-  end
-  done = {}
+  if #held == 0 then return end
+  call('SREM', key, unpack_(held))
+  -- One that was withdrawn, or whose lease ended, is there no longer: its requester drops an outcome that it does not wait for.
+  call('HDEL', P .. 'e', unpack_(ids))
 end
 
 -- k: outcomes that have arrived. how many, then an id each, @id if its body has a key of its own

@@ -51,7 +51,7 @@ export class RedisEngine implements Engine {
   private constructor(url: string, { name, logger }: RedisOptions) {
     const keys = keysOf(name)
     this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
-    const nonce = randomBytes(3).toString('base64url')
+    const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
       this.session,
       nonce,

@@ -23,7 +23,8 @@ function OPS.l(argv, i, answer)
     local expires = now + lease
     if lease < 0 or expires >= 9999999999999 then expires = 9999999999999 end
     call('HSET', P .. 'e', id, format('%013.0f', expires) .. sub(rec, 14))
-    append(buckets, floor(expires / 1000) + 1, id)
+    local list = bucket(expires, now)
+    list[#list + 1] = id
     answer('k')
   end
   return i + 2

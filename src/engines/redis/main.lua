@@ -32,10 +32,10 @@ local function batch(keys, argv)
   if mode == 'p' then return { '!UNRECORDED' } end
   if mode == 'R' then call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID) end
 
-  local letters, out, keep, credits = {}, { '', now13 }, { number, '' }, {}
+  local letters, asked, out, keep, credits = {}, 0, { '', now13 }, { number, '' }, {}
   local function answer(letter, a, b, c)
-    local at = #letters + 1
-    letters[at] = letter
+    asked = asked + 1
+    letters[asked] = letter
     if a then
       local n = #out
       out[n + 1], out[n + 2], out[n + 3] = a, b, c
@@ -43,7 +43,7 @@ local function batch(keys, argv)
       n = #keep
       keep[n + 1], keep[n + 2], keep[n + 3] = a, b, c and ''
     end
-    return at
+    return asked
   end
   local function refuse(at) letters[at] = 'n' end
   local i, n = 6, #argv
@@ -66,7 +66,7 @@ end
 -- Reply: ms until this process's next turn, or -1 if it has no session (any longer).
 local function beat(keys, argv)
   begin(keys[1], argv[1], argv[2])
-  NONCE = 'b'
+  NONCE = '.b'
   if argv[3] == '1' and call('EXISTS', P .. 's' .. SID) == 1 then call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID) end
   local list = nextSessions()
   local dead = missing(list)

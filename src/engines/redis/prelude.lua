@@ -28,6 +28,7 @@ local meta       -- the partition's counters
 local metaDirty
 
 local puts, adds, claims, outs, pushes, full, buckets, done, dirty
+local putCount
 local sigs, shapes, lines, specs, living, forms
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
@@ -127,7 +128,8 @@ local function begin(key, sid, run)
     end
   end
   now = clock + passed
-  puts, adds, claims, outs, pushes, full, buckets, done, dirty = {}, {}, {}, {}, {}, {}, {}, {}, false
+  puts, adds, claims, outs, pushes, full, buckets, dirty = {}, {}, {}, {}, {}, {}, {}, false
+  putCount, done = 0, { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
   sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
   if m[1] ~= run then newHistory() end
   now13 = format('%013.0f', now)
@@ -141,7 +143,10 @@ end
 -- Makes the noted entries visible to searches of this same call.
 local function flushPuts()
   if not dirty then return end
-  if #puts > 0 then many('HSET', P .. 'e', puts) puts = {} end
+  if putCount > 0 then
+    many('HSET', P .. 'e', puts)
+    puts, putCount = {}, 0
+  end
   for key, list in pairs(adds) do many('ZADD', key, list) end
   adds, dirty = {}, false
 end
@@ -165,7 +170,7 @@ end
 
 local function flush()
   flushPuts()
-  for sec, list in pairs(buckets) do many('RPUSH', P .. 'x' .. sec, list) end
+  for second, list in pairs(buckets) do if #list > 0 then many('RPUSH', P .. 'x' .. second, list) end end
   for _, line in pairs(lines) do flushLine(line) end
   for sid, list in pairs(claims) do many('SADD', P .. 'c' .. sid, list) end
   for sid, list in pairs(outs) do many('HSET', P .. 'o' .. sid, list) end
@@ -203,15 +208,13 @@ end
 -- One item of a push: a letter with a word behind it, another word, and as many bytes as it says.
 local function push(sid, a, b, bytes)
   local list = pushes[sid]
-  if not list then
-    list = { now13, size = 0 }
-    pushes[sid] = list
-  elseif list.size > LARGEST_PUSH then
-    append(full, sid, list)
-    list = { now13, size = 0 }
+  if not list or list.size > LARGEST_PUSH then
+    if list then append(full, sid, list) end
+    list = { now13, size = 0, n = 1 }
     pushes[sid] = list
   end
-  list.size = list.size + #bytes + 100
-  local n = #list
+  -- Counted here, because the length operator searches.
+  local n = list.n
   list[n + 1], list[n + 2], list[n + 3], list[n + 4] = a, b, lengthOf(bytes), bytes
+  list.n, list.size = n + 4, list.size + #bytes + 80
 end

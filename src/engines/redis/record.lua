@@ -51,13 +51,18 @@ local function sig(S)
   return c
 end
 
--- A look at it is due at once after 8 s, then each time it is twice as old, and when its lease ends: what was taken long ago must not
--- stay in the list of its day, and what stays long must not be looked at often.
-local function bucket(id, expires, writtenAt)
+-- When it is to be looked at: after 8 s, then each time it is twice as old, and when its lease ends. What was taken long ago must not
+-- stay in the list of its day, and what stays long must not be looked at often. Answers the list of those of that second.
+local function bucket(expires, writtenAt)
   local age = now - writtenAt
   local at = now + (age < 8000 and 8000 or age)
-  if expires < at then at = expires end
-  append(buckets, floor(at / 1000) + 1, id)
+  local second = floor((expires < at and expires or at) / 1000) + 1
+  local list = buckets[second]
+  if not list then
+    list = {}
+    buckets[second] = list
+  end
+  return list
 end
 
 local function alive(sid)

@@ -20,7 +20,8 @@ local function sweep()
           if expired(rec) then
             remove(ids[i], rec)
           elseif sub(rec, 1, 13) ~= NEVER then
-            bucket(ids[i], tonumber(sub(rec, 1, 13)), tonumber(sub(rec, 14, 26)))
+            local list = bucket(tonumber(sub(rec, 1, 13)), tonumber(sub(rec, 14, 26)))
+            list[#list + 1] = ids[i]
           end
         end
       end

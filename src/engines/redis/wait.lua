@@ -156,6 +156,10 @@ local function hand(c)
       end
     end
   end
-  if best then setScore(bestLine, best, bestScore - CREDIT_STEP) end
+  if best then
+    local rest = bestScore - CREDIT_STEP
+    bestLine.score[best] = rest > 0 and rest or nil
+    bestLine.changed[best] = true
+  end
   return best
 end

@@ -28,8 +28,8 @@ local function formOf(argument)
       ends = format('%013.0f', expires)
     end
     form = {
-      dead = lease == 0, expires = expires, zero = SCORE_ZERO - priority * PRIORITY_STEP,
-      before = ends .. now13 .. '0', after = head .. S .. '\n', S = S,
+      dead = lease == 0, zero = SCORE_ZERO - priority * PRIORITY_STEP,
+      before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
     }
     forms[argument] = form
   end
@@ -42,11 +42,12 @@ local function write(id, form, body)
   meta.seq = meta.seq + 1
   local score = scoreText(form.zero + meta.seq)
   local rec = form.before .. score .. form.after .. body
-  local at = #puts
-  puts[at + 1], puts[at + 2] = id, rec
+  puts[putCount + 1], puts[putCount + 2] = id, rec
+  putCount = putCount + 2
   dirty = true
-  bucket(id, form.expires, now)
-  available(id, rec, form.S, score)
+  local ids = form.bucket
+  ids[#ids + 1] = id
+  available(id, rec, form.c, score)
 end
 
 function OPS.w(argv, i, answer)
