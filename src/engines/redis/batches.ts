@@ -81,7 +81,9 @@ export class Batches {
       return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
     const queued = operation as Queued
     queued.since = monotonicMs()
-    this.#queue.push(queued)
+    // What is registered anew goes ahead of what was kept back: a completion gives its credit to an offer that stands.
+    if (queued.standing && !this.#flowing) this.#queue.unshift(queued)
+    else this.#queue.push(queued)
     this.#schedule()
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
   }

@@ -113,13 +113,19 @@ function OPS.s(argv, i, answer)
   return i + 1
 end
 
--- r: a holder gives back what it did not do; its offer has room again. claim, offer or ''
+-- r: a holder gives back what it did not do; its offer has room again. What it had started and may not run twice is lost. claim, offer or ''
 function OPS.r(argv, i, answer, credits)
-  local claim = argv[i]
-  if call('SREM', P .. 'c' .. SID, claim) == 1 then
+  local key, claim = P .. 'c' .. SID, argv[i]
+  -- A holder that did not hear whether its start was noted has not started.
+  if call('SREM', key, claim) == 1 or call('SREM', key, claim .. '!') == 1 then
     local id = idOf(claim)
     local rec = call('HGET', P .. 'e', id)
-    if rec then putBack(id, rec) end
+    if rec and isOnce(rec) and byte(claim, -1) == 33 then
+      tell(replyTo(rec), id, 'l')
+      remove(id, rec)
+    elseif rec then
+      putBack(id, rec)
+    end
     local wid = argv[i + 1]
     if wid ~= '' then credits[wid] = (credits[wid] or 0) + 1 end
   end

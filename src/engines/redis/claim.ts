@@ -85,7 +85,7 @@ export class Claims {
     const held = this.#held.get(delivery.id)
     if (!held || held.delivery !== delivery) return false
     const large = Bodies.isLarge(body)
-    if (large) await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
+    if (large) await this.#putOutcome(delivery, body)
     return new Promise((resolve, reject) => {
       this.#batches.add({
         form: formOf(held, credit),
@@ -126,6 +126,16 @@ export class Claims {
 
   askAnew(): void {
     for (const offer of this.#offers.values()) if (!offer.ended) this.#ask(offer).catch(() => {})
+  }
+
+  /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
+  async #putOutcome(delivery: Delivery, body: Buffer): Promise<void> {
+    try {
+      await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
+    } catch (error) {
+      this.release(delivery).catch(() => {})
+      throw error
+    }
   }
 
   #ask(offer: Standing): Promise<unknown> {

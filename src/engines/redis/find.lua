@@ -169,7 +169,7 @@ local function refill(credits)
     local spec = specOf(SID, wid)
     if spec then
       local member, line = SID .. ':' .. wid, lineOf(spec.key)
-      local score = line.score[member] or tonumber(call('ZSCORE', spec.key, member) or 0)
+      local score = line.score[member] or (line.changed[member] and 0) or tonumber(call('ZSCORE', spec.key, member) or 0)
       local credit = more + (score > 0 and ceil(score / CREDIT_STEP) or 0)
       local hits = search(spec, credit)
       for h = 1, #hits do

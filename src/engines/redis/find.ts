@@ -162,7 +162,8 @@ export class Finds {
     try {
       const stored = await this.#complete(parsed)
       if (!stored) return null
-      const { letter } = await ask(this.#batches, ['a', claim], { repeatable: true })
+      // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
+      const { letter } = await ask(this.#batches, ['a', claim], { repeatable: false })
       return letter === 'k' ? stored : null
     } finally {
       this.#accepting.delete(claim)

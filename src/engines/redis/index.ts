@@ -97,7 +97,7 @@ export class RedisEngine implements Engine {
     if (!durability && server.durability === 'memory') {
       logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
     }
-    await this.#session.ready
+    await within(connectTimeoutMs, this.#session.ready)
   }
 
   write(images: readonly Image[]): Promise<Grant[]> {
@@ -159,12 +159,7 @@ export class RedisEngine implements Engine {
 
   /** What this process held is given back at once, not when somebody notices that it is gone. */
   async #farewell(): Promise<void> {
-    let bound: NodeJS.Timeout | undefined
-    const late = new Promise<void>((resolve) => {
-      bound = setTimeout(resolve, FAREWELL_MS)
-    })
-    await Promise.race([this.declareDead(this.session).catch(() => {}), late])
-    clearTimeout(bound)
+    await within(FAREWELL_MS, this.declareDead(this.session)).catch(() => {})
   }
 
   /** @internal for Session */
@@ -177,6 +172,11 @@ export class RedisEngine implements Engine {
     this.#writes.askAnew()
     this.#finds.askAnew()
     this.#claims.askAnew()
+  }
+
+  /** @internal for Session */
+  report(): void {
+    this.#writes.report()
   }
 
   #lost(): void {
@@ -194,5 +194,17 @@ export class RedisEngine implements Engine {
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
       else this.#finds.delivered(a, b, bytes, now)
     })
+  }
+}
+
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new SpaceError('SPACE_UNREACHABLE', `No answer within ${ms} ms.`)), ms)
+  })
+  try {
+    await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
   }
 }

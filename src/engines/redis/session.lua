@@ -99,8 +99,9 @@ function OPS.d(argv, i, answer)
   return i + 1
 end
 
--- y: after a reconnect, what the process knows to hold. Of the claims it does not know the push was lost: they are put back. Of those
--- that the space does not know it is told. Its waits are forgotten; it asks anew. Outcomes are told again. how many, then a claim each
+-- y: after a reconnect, what the process knows to hold. Of the claims it does not know the push was lost: they are put back; but one
+-- that had started was given up by its holder, as if that had died. Of those that the space does not know it is told. Its waits are
+-- forgotten; it asks anew. Outcomes are told again. how many, then a claim each
 function OPS.y(argv, i, answer)
   flush()
   local n, known = tonumber(argv[i]), {}
@@ -114,9 +115,13 @@ function OPS.y(argv, i, answer)
       known[claim] = nil
     elseif find(claim, ':', 1, true) then
       call('SREM', P .. 'c' .. SID, claim)
-      local id = idOf(claim)
-      local rec = call('HGET', P .. 'e', id)
-      if rec then putBack(id, rec) end
+      if byte(claim, -1) == 33 then
+        recover(claim)
+      else
+        local id = idOf(claim)
+        local rec = call('HGET', P .. 'e', id)
+        if rec then putBack(id, rec) end
+      end
     end
   end
   for claim in pairs(known) do push(SID, 'l', claim .. '\t', '') end

@@ -14,6 +14,8 @@ export interface Holdings {
   claims(): string[]
   /** Waits and offers register again. */
   askAnew(): void
+  /** What would otherwise wait for the next batch is said now. */
+  report(): void
 }
 
 const RENEW_MS = 5_000
@@ -31,6 +33,7 @@ export class Session {
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
   #onReady: (() => void) | undefined
+  #onRefused: ((error: Error) => void) | undefined
 
   constructor(id: string, batches: Batches, holdings: Holdings, logger: Logger) {
     this.id = id
@@ -39,9 +42,10 @@ export class Session {
     this.#logger = logger
   }
 
-  /** Resolves when the session stands in the space for the first time. */
-  readonly ready = new Promise<void>((resolve) => {
+  /** Resolves when the session stands in the space for the first time; rejects when it never can. */
+  readonly ready = new Promise<void>((resolve, reject) => {
     this.#onReady = resolve
+    this.#onRefused = reject
   })
 
   get syncing(): boolean {
@@ -93,6 +97,7 @@ export class Session {
       if (this.#link !== link) return
       await this.#sync(link)
     } catch (error) {
+      if (error instanceof SpaceError && !error.retryable) this.#onRefused?.(error)
       if (this.#link === link) link.cut((error as Error).message)
     }
   }
@@ -128,6 +133,7 @@ export class Session {
     const renew = !this.#batches.renewedWithin(RENEW_MS)
     const bound = setTimeout(() => link.cut(`no beat for ${BEAT_ANSWER_MS} ms`), BEAT_ANSWER_MS)
     try {
+      this.#holdings.report()
       const next = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
       if (renew) this.#batches.renewed()
       if (this.#link !== link) return

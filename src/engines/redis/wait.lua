@@ -46,11 +46,15 @@ local function linesFor(c, mode)
   return found
 end
 
+-- A line is read as far as it is needed: its best sixteen, or the whole of it.
 local function lineOf(key, whole)
   local line = lines[key]
-  if line then return line end
+  if line then
+    if line.whole or not whole then return line end
+    flushLine(line)
+  end
   local got = call('ZREVRANGE', key, 0, whole and -1 or 15, 'WITHSCORES')
-  line = { key = key, score = {}, changed = {}, more = not whole and #got == 32 }
+  line = { key = key, score = {}, changed = {}, whole = whole or #got < 32 }
   for i = 1, #got, 2 do line.score[got[i]] = tonumber(got[i + 1]) end
   lines[key] = line
   return line
@@ -145,7 +149,7 @@ local function hand(c)
   for i = 1, #candidates do
     local key, verify = candidates[i][1], candidates[i][2]
     local line = lineOf(key, verify)
-    if line.more and next(line.score) == nil then
+    if not line.whole and next(line.score) == nil then
       flushLine(line)
       lines[key] = nil
       line = lineOf(key, verify)

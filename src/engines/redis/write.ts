@@ -81,7 +81,7 @@ export class Writes {
       void this.#fetch(id, onOutcome)
       return
     }
-    this.#report(id)
+    this.#arrive(id)
     if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
     else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
   }
@@ -114,16 +114,19 @@ export class Writes {
       if (onOutcome) this.#requests.set(id, onOutcome)
       return
     }
-    this.#report(`@${id}`)
+    this.#arrive(`@${id}`)
     onOutcome?.(body ? { kind: 'completed', body } : { kind: 'lost' })
   }
 
-  #report(id: string): void {
+  /** Says now what has arrived, in a batch of its own if need be. */
+  report(): void {
+    const operation = this.reports()
+    if (operation) this.#batches.add(operation)
+  }
+
+  #arrive(id: string): void {
     this.#arrived.push(id)
-    if (this.#arrived.length >= MOST_UNREPORTED) {
-      const operation = this.reports()
-      if (operation) this.#batches.add(operation)
-    }
+    if (this.#arrived.length >= MOST_UNREPORTED) this.report()
   }
 
   async #putBody({ id, body, leaseMs }: Image): Promise<void> {
