@@ -15,7 +15,7 @@ export interface Operation {
   readonly repeatable: boolean
   /** With a form, operations of one letter in a row go out as one, each adding its form and two arguments; still with an answer each. */
   readonly form?: string
-  /** Registers something that is registered anew after each reconnect; then this one is dropped. */
+  /** Registers something that is registered anew with each link; without one it fails at once. */
   readonly standing?: boolean
   answer(letter: string, values: readonly Buffer[], now: number): void
   fail(error: SpaceError): void
@@ -63,6 +63,7 @@ export class Batches {
   #number = 0
   #link: Link | undefined
   #flowing = false
+  #registering = false
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
@@ -81,9 +82,10 @@ export class Batches {
       return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
     const queued = operation as Queued
     queued.since = monotonicMs()
-    // What is registered anew goes ahead of what was kept back: a completion gives its credit to an offer that stands.
-    if (queued.standing && !this.#flowing) this.#queue.unshift(queued)
-    else this.#queue.push(queued)
+    if (!queued.standing || this.#flowing) this.#queue.push(queued)
+    // Ahead of what was kept back: a completion gives its credit to an offer that stands.
+    else if (this.#registering) this.#queue.unshift(queued)
+    else return queued.fail(new SpaceError('SPACE_UNREACHABLE'))
     this.#schedule()
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
   }
@@ -125,8 +127,11 @@ export class Batches {
     }
   }
 
-  /** New batches may go out. */
-  flow(): void {
+  /** New batches may go out, after what `askAnew` registers. */
+  flow(askAnew: () => void): void {
+    this.#registering = true
+    askAnew()
+    this.#registering = false
     this.#flowing = true
     this.#turn()
   }

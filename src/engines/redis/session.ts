@@ -117,8 +117,7 @@ export class Session {
     await synced
     if (this.#link !== link) return
     this.#syncing = false
-    this.#holdings.askAnew()
-    this.#batches.flow()
+    this.#batches.flow(() => this.#holdings.askAnew())
     this.#onReady?.()
     this.#beatIn(link, 0)
   }
