@@ -87,16 +87,15 @@ local function recover(claim)
   end
 end
 
--- a: a plain take is final. claim
+-- a: a plain take is final; not if the entry was cancelled, or its lease ended, since it was handed out. claim
 function OPS.a(argv, i, answer)
   local claim = argv[i]
-  if call('SREM', P .. 'c' .. SID, claim) == 0 then
-    answer('n')
-  else
-    local id = idOf(claim)
-    call('HDEL', P .. 'e', id)
+  local id = idOf(claim)
+  if call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
     call('UNLINK', P .. 'b' .. id)
     answer('k')
+  else
+    answer('n')
   end
   return i + 1
 end

@@ -151,6 +151,7 @@ export class RedisEngine implements Engine {
     if (this.#closed) return
     this.#closed = true
     this.#finds.close()
+    this.#session.leave()
     if (this.#session.connected) await this.#farewell()
     this.#session.close()
     this.#batches.close()

@@ -32,6 +32,7 @@ export class Session {
   #beatTimer: NodeJS.Timeout | undefined
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
+  #leaving = false
   #onReady: (() => void) | undefined
   #onRefused: ((error: Error) => void) | undefined
 
@@ -71,7 +72,7 @@ export class Session {
   /** The space took this process for dead, wrongly. It joins again as a new one; what it held has been given back. */
   lost(): void {
     const link = this.#link
-    if (!link || this.#syncing) return
+    if (!link || this.#syncing || this.#leaving) return
     this.#logger.warn({ session: this.id }, 'the space took this process for dead; joining again')
     this.#syncing = true
     clearTimeout(this.#beatTimer)
@@ -79,8 +80,14 @@ export class Session {
     void this.#join(link)
   }
 
-  close(): void {
+  /** It is about to take its leave of the space: from here on it does not join again. */
+  leave(): void {
+    this.#leaving = true
     clearTimeout(this.#beatTimer)
+  }
+
+  close(): void {
+    this.leave()
     this.#link = undefined
   }
 
@@ -124,6 +131,7 @@ export class Session {
 
   #beatIn(link: Link, ms: number): void {
     clearTimeout(this.#beatTimer)
+    if (this.#leaving) return
     this.#beatTimer = setTimeout(() => void this.#beat(link), ms)
   }
 

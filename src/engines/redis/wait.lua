@@ -98,6 +98,7 @@ local function register(sid, wid, spec, credit)
   end
   call('HSET', P .. 'p' .. sid, wid, cmsgpack.pack(spec))
   meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)
+  metaDirty = true
   spec.order = meta.wait + 1
   specs[sid .. ':' .. wid] = spec
   setScore(lineOf(spec.key), sid .. ':' .. wid, credit * CREDIT_STEP - spec.order)
