@@ -4,7 +4,7 @@
  *
  * | suffix              | type   | what                                                                  | ends with        |
  * |---------------------|--------|-----------------------------------------------------------------------|------------------|
- * | `m`                 | hash   | the counters: run id, lease clock, tokens, order, sweep               | the space        |
+ * | `m`                 | string | the counters, packed: run id, lease clock, tokens, order, sweep       | the space        |
  * | `e`                 | hash   | id → record (record.lua)                                              | leases           |
  * | `b<id>`, `b<id>:r`  | string | a large body of an entry, of an outcome                               | its entry; a TTL |
  * | `f@<kind>`          | zset   | the free entries of a kind and the kinds that extend it, by score     | leases           |

@@ -2,8 +2,6 @@
 
 -- Each beat of a quiet space is one process's; the next one's comes so much later.
 local BEAT_MS = 330
--- The layout of the data that this library reads and writes.
-local LAYOUT = '1'
 
 -- KEYS: the partition's counters. ARGV: session, number of the batch, run id, mode, nonce, then the operations.
 -- Modes: n runs it, R also renews the session; p only asks whether it ran; h opens the session.
@@ -11,11 +9,10 @@ local LAYOUT = '1'
 -- begins with `!`: the batch did not run.
 local function batch(keys, argv)
   begin(keys[1], argv[1], argv[3])
-  if meta.layout and meta.layout ~= LAYOUT then return { '!DATA_NEWER' } end
+  if meta.layout ~= LAYOUT then return { '!DATA_NEWER' } end
   local mode, number = argv[4], argv[2]
   NONCE = argv[5]
   if mode == 'h' then
-    if not meta.layout then call('HSET', P .. 'm', 'layout', LAYOUT) end
     local fresh = hello()
     saveMeta()
     return { fresh and 'F' or 'K', now13 }

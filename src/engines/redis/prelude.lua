@@ -16,6 +16,8 @@ local SCORE_ZERO = 2 ^ 52
 -- Free credit stands above the order of waiting, likewise.
 local CREDIT_STEP = 2 ^ 36
 local NEVER = '9999999999999'
+-- The layout of the data that this library reads and writes.
+local LAYOUT = 1
 
 local P          -- the prefix of every key of this partition
 local SID        -- the session whose process made this call
@@ -27,12 +29,13 @@ local now13      -- the lease clock as 13 digits
 local meta       -- the partition's counters
 local metaDirty
 
-local puts, adds, claims, outs, pushes, full, buckets, done, dirty
-local putCount
-local sigs, shapes, lines, specs, living, forms
+local puts, adds, claims, outs, pushes, full, buckets = {}, {}, {}, {}, {}, {}, {}
+local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
+local putCount, dirty
+local sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
-local members    -- what a member of a line stands for
+local members = {} -- what a member of a line stands for
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
 
@@ -89,8 +92,6 @@ local function anyoneConnected()
   return false
 end
 
-local META = { 'run', 'clock', 'wall', 'tok', 'seq', 'wait', 'look', 'sweep', 'gone', 'layout', 'full', 'from' }
-
 -- A server that was restarted, or a replica that was promoted: everybody gets time to come back.
 local function newHistory()
   meta.run = RUN
@@ -107,37 +108,52 @@ local function begin(key, sid, run)
   local time = call('TIME')
   local us = time[1] * 1000000 + time[2]
   wall = floor(us / 1000)
-  local m = call('HMGET', key, unpack_(META))
-  local clock, last = tonumber(m[2]) or wall, tonumber(m[3]) or wall
-  local passed = wall - last
-  meta = {
-    run = m[1], tok = tonumber(m[4]) or 0, seq = tonumber(m[5]) or 0, wait = tonumber(m[6]) or 0,
-    look = tonumber(m[7]) or 0, sweep = tonumber(m[8]) or floor(clock / 1000), gone = m[9] or '',
-    layout = m[10], full = tonumber(m[11]) or 0, from = tonumber(m[12]) or 0,
-  }
+  -- Packed, because printing and reading a dozen numbers would cost more than most operations.
+  local kept = call('GET', key)
+  if kept then
+    meta = cmsgpack.unpack(kept)
+  else
+    meta = { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = 0, wait = 0, look = 0, sweep = floor(wall / 1000),
+      gone = '', askedFull = 0, full = false, from = 0 }
+  end
+  local known = meta.run == run
+  local clock, passed = meta.clock, wall - meta.wall
   -- A token is greater than every one before it, also after a failover that forgot the last ones.
   meta.tok = meta.tok < us and us or meta.tok + 1
-  tokens, tokenBase, members = 0, nil, {}
+  tokens, tokenBase = 0, nil
   -- The two clocks are kept at least so often that what passed between two calls can be told from a step.
   metaDirty = passed < 0 or passed >= 1000
   if passed < 0 or passed > LONGEST_STEP_MS then
-    if m[1] == run and anyoneConnected() then
+    if known and anyoneConnected() then
       passed = passed < 0 and 0 or LONGEST_STEP_MS
     else
       passed = wall > clock and wall - clock or 0
     end
   end
   now = clock + passed
-  puts, adds, claims, outs, pushes, full, buckets, dirty = {}, {}, {}, {}, {}, {}, {}, false
-  putCount, done = 0, { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
-  sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
-  if m[1] ~= run then newHistory() end
+  if next(puts) then puts = {} end
+  if next(adds) then adds = {} end
+  if next(claims) then claims = {} end
+  if next(outs) then outs = {} end
+  if next(pushes) then pushes = {} end
+  if next(buckets) then buckets = {} end
+  if next(sigs) then sigs = {} end
+  if next(shapes) then shapes = {} end
+  if next(lines) then lines = {} end
+  if next(specs) then specs = {} end
+  if next(living) then living = {} end
+  if next(forms) then forms = {} end
+  if next(members) then members = {} end
+  if next(full) then full = {} end
+  if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} } end
+  putCount, dirty = 0, false
+  if not known then newHistory() end
   now13 = format('%013.0f', now)
 end
 
 local function saveMeta()
-  call('HSET', P .. 'm', 'run', meta.run, 'clock', now, 'wall', wall, 'tok', format('%.0f', meta.tok), 'seq', meta.seq,
-    'wait', meta.wait, 'look', meta.look, 'sweep', meta.sweep, 'gone', meta.gone, 'full', meta.full, 'from', meta.from)
+  meta.clock, meta.wall = now, wall
+  call('SET', P .. 'm', cmsgpack.pack(meta))
 end
 
 -- Makes the noted entries visible to searches of this same call.

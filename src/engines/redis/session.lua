@@ -136,7 +136,10 @@ local function hello()
   local fresh = call('EXISTS', P .. 's' .. SID) == 0
   call('HSET', P .. 's' .. SID, 'run', RUN)
   call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID)
-  -- One long member keeps the set of claims out of the encoding that is searched from end to end.
-  if fresh then call('SADD', P .. 'c' .. SID, string.rep('-', 65)) end
+  -- One long member keeps the set of claims, and the hash of answers, out of the encoding that is searched from end to end.
+  if fresh then
+    call('SADD', P .. 'c' .. SID, string.rep('-', 65))
+    call('HSET', P .. 's' .. SID, '-', string.rep('-', 65))
+  end
   return fresh
 end

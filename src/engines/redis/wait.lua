@@ -5,16 +5,19 @@
 
 local MOST_SHAPES = 4
 
--- The shapes that waits of a mode (t takes, r reads) on a kind have now.
-local function shapesOf(reg)
-  local list = shapes[reg]
-  if not list then
-    list = {}
-    local text = call('HGET', P .. 'W', reg)
-    if text then for shape in gmatch(text, '[^|]+') do list[#list + 1] = shape end end
-    shapes[reg] = list
+-- The shapes that waits of a mode (t takes, r reads) on a kind have now, by `mode@kind`.
+local function readShapes(regs)
+  local texts = call('HMGET', P .. 'W', unpack_(regs))
+  for i = 1, #regs do
+    local list = {}
+    if texts[i] then for shape in gmatch(texts[i], '[^|]+') do list[#list + 1] = shape end end
+    shapes[regs[i]] = list
   end
-  return list
+end
+
+local function shapesOf(reg)
+  if not shapes[reg] then readShapes({ reg }) end
+  return shapes[reg]
 end
 
 local function saveShapes(reg, list)
@@ -26,6 +29,13 @@ end
 local function linesFor(c, mode)
   local found = c[mode]
   if found then return found end
+  local regs = {}
+  for k = 1, #c.kinds + 1 do
+    local kind = c.kinds[k] or '*'
+    if not shapes['t@' .. kind] then regs[#regs + 1] = 't@' .. kind end
+    if not shapes['r@' .. kind] then regs[#regs + 1] = 'r@' .. kind end
+  end
+  if #regs > 0 then readShapes(regs) end
   found = {}
   for k = 1, #c.kinds + 1 do
     local kind = c.kinds[k] or '*'

@@ -5,14 +5,14 @@
 
 -- Whether the server may take no more. Asked at most every 100 ms, because INFO costs what two writes do.
 local function isFull()
-  local asked, full = floor(meta.full / 2), meta.full % 2 == 1
-  if wall - asked < 100 then return full end
+  local since = wall - meta.askedFull
+  if since >= 0 and since < 100 then return meta.full end
   local info = call('INFO', 'memory')
   local used, most = tonumber(info:match('used_memory:(%d+)')), tonumber(info:match('maxmemory:(%d+)'))
-  full = most ~= nil and most > 0 and used >= most
-  meta.full = wall * 2 + (full and 1 or 0)
+  meta.full = most ~= nil and most > 0 and used >= most
+  meta.askedFull = wall
   metaDirty = true
-  return full
+  return meta.full
 end
 
 local function formOf(argument)
