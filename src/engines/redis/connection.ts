@@ -79,7 +79,7 @@ export class Connection {
   }
 
   #drop(): void {
-    for (const redis of [this.#commands, this.#bulk]) redis?.disconnect()
+    for (const redis of [this.#commands, this.#bulk]) if (redis) release(redis)
     this.#commands = undefined
     this.#bulk = undefined
   }
@@ -88,13 +88,15 @@ export class Connection {
     const redis = new Redis({ ...this.#options, connectTimeout: Math.min(timeoutMs, HANDSHAKE_MS) })
     this.#commands = redis
     let up = false
-    redis.on('error', () => {
-      // Every error also ends the link, which is where it is dealt with.
+    let heard: Error | undefined
+    redis.on('error', (error: Error) => {
+      // Every error also ends the link, which is where it is dealt with; but only here is said why a handshake failed.
+      heard ??= error
     })
     redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
       if (this.#commands === redis) this.#listener.onPush(message)
     })
-    const bound = setTimeout(() => redis.disconnect(), Math.min(timeoutMs, HANDSHAKE_MS))
+    const bound = setTimeout(() => release(redis), Math.min(timeoutMs, HANDSHAKE_MS))
     try {
       await redis.connect()
       const server = await examine(redis)
@@ -109,8 +111,8 @@ export class Connection {
       this.#listener.onUp(this.#linkOver(redis, server))
       return server
     } catch (error) {
-      redis.disconnect()
-      throw error
+      release(redis)
+      throw (heard && refusalOf(heard)) ?? error
     } finally {
       clearTimeout(bound)
     }
@@ -180,6 +182,12 @@ export class Connection {
   }
 }
 
+/** A client whose stream has closed already would wait two seconds for that to happen, and keep the process alive. */
+function release(redis: Redis): void {
+  const { stream } = redis as unknown as { stream?: { destroyed: boolean } }
+  if (redis.status !== 'end' && !stream?.destroyed) redis.disconnect()
+}
+
 function optionsOf(url: string): RedisOptions {
   let parsed: URL
   try {
@@ -198,6 +206,8 @@ function optionsOf(url: string): RedisOptions {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     keepAlive: 10_000,
+    // After a goodbye that nobody answers: a frozen server must not hold up the next link, or the end of the process.
+    disconnectTimeout: 200,
   }
   if (parsed.username) options.username = decodeURIComponent(parsed.username)
   if (parsed.password) options.password = decodeURIComponent(parsed.password)
