@@ -6,12 +6,12 @@ import { currentRequest } from 'takespace/workers'
 const LONGEST_MS = 10_000
 
 const products = [
-  { id: 'mocha-pot', name: 'Mocha pot', price: 38, symbol: '☕', text: 'Six cups, made to outlive its owner.' },
-  { id: 'desk-lamp', name: 'Desk lamp', price: 72, symbol: '💡', text: 'Warm light, a long arm, no app.' },
-  { id: 'notebook', name: 'Notebook', price: 14, symbol: '📓', text: 'Dotted pages that lie flat.' },
-  { id: 'field-tent', name: 'Field tent', price: 240, symbol: '⛺', text: 'Two people, three seasons, 1.9 kg.' },
-  { id: 'hand-plane', name: 'Hand plane', price: 96, symbol: '🪵', text: 'Beech and steel, sharp on arrival.' },
-  { id: 'sea-salt', name: 'Sea salt', price: 9, symbol: '🧂', text: 'A year of dinners in one jar.' },
+  { id: '1', name: 'Mocha pot', price: 38, symbol: '☕', text: 'Six cups, made to outlive its owner.' },
+  { id: '2', name: 'Desk lamp', price: 72, symbol: '💡', text: 'Warm light, a long arm, no app.' },
+  { id: '3', name: 'Notebook', price: 14, symbol: '📓', text: 'Dotted pages that lie flat.' },
+  { id: '4', name: 'Field tent', price: 240, symbol: '⛺', text: 'Two people, three seasons, 1.9 kg.' },
+  { id: '5', name: 'Hand plane', price: 96, symbol: '🪵', text: 'Beech and steel, sharp on arrival.' },
+  { id: '6', name: 'Sea salt', price: 9, symbol: '🧂', text: 'A year of dinners in one jar.' },
 ]
 
 const css = `

@@ -21,7 +21,7 @@ export function welcome(file: string, url: string, app: unknown): string {
 
 const curl = (method: string, url: string): string => {
   if (method === 'GET') return `curl -i ${url}`
-  return `curl -i -X ${method}${method === 'DELETE' ? '' : " -d 'name=value'"} ${url}`
+  return `curl -i -X ${method}${method === 'DELETE' ? '' : " -d 'id=1'"} ${url}`
 }
 
 interface Layer {
