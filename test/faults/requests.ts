@@ -57,29 +57,21 @@ export async function hold(space: Space, concurrency: number, service = 'web'): 
 }
 
 /** What a worker's credit has become: so many requests it holds at once when there are more than enough; those are all answered. */
-export async function creditOf(space: Space, from: Space, service: string, concurrency: number, held: () => Taken[]) {
+export async function creditOf(space: Space, from: Space, service: string, concurrency: number, held: Taken[]) {
   const asked = Array.from({ length: concurrency * 2 }, (_, i) =>
     send(from, `/credit/${i}`, { repeatable: true, service }),
   )
   const answers = Promise.all(asked.map(outcomeOf))
-  await until(
-    () => held().length >= concurrency,
-    `the worker holds ${concurrency}, not ${held().length}, at once`,
-    3_000,
-  )
+  await until(() => held.length >= concurrency, `the worker holds ${concurrency}, not ${held.length}, at once`, 3_000)
   // What was handed out beyond that would have come before the answer to a call of the same process that began later.
   await space.engine.renew('nobody', 1_000)
-  const most = held().length
+  const most = held.length
   let settled = false
   void answers.then(() => {
     settled = true
   })
   await until(async () => {
-    await Promise.all(
-      held()
-        .splice(0)
-        .map((taken) => taken.complete(OK)),
-    )
+    await Promise.all(held.splice(0).map((taken) => taken.complete(OK)))
     return settled
   }, 'all of them are answered')
   await answers

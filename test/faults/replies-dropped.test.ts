@@ -1,0 +1,227 @@
+/** Promises 2 and 8: requests reach Redis and its replies are lost. Each operation takes effect once, or its caller is told. */
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { defineEntry } from '../../src/entry.js'
+import { isSpaceError } from '../../src/errors.js'
+import { openSpace } from '../../src/open.js'
+import { serveRequests, type Taken } from '../../src/request.js'
+import type { Space } from '../../src/space.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Link, startLink } from '../support/link.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { nothingIsLeft } from './drained.js'
+import { form, report } from './form.js'
+import { creditOf, OK, outcomeOf, send } from './requests.js'
+
+/** Half of them lose one reply and are cut, the others lose all that come for a while. */
+const CUTS = form(100, 1_000)
+const PER_CUT = 4
+
+const Item = defineEntry<{ n: number; by: string }>('Item')
+
+let redis: Redis
+let link: Link
+/** Behind the link: replies to it are lost. */
+let far: Space
+/** Not behind it: knows what is true. */
+let near: Space
+beforeAll(async () => {
+  redis = await startRedis({ appendonly: true })
+  link = await startLink(redis.port)
+  far = await openSpace(link.url)
+  near = await openSpace(redis.url)
+})
+afterEach(() => link.heal())
+afterAll(async () => {
+  await Promise.all([far, near].map((space) => space.close()))
+  await link.close()
+  await redis.stop()
+})
+
+/** What became of an operation: its value, or `unknown` when its caller was told that nobody knows. */
+async function told<T>(operation: Promise<T>): Promise<T | 'unknown'> {
+  try {
+    return await operation
+  } catch (error) {
+    if (isSpaceError(error, 'OUTCOME_UNKNOWN')) return 'unknown'
+    throw error
+  }
+}
+
+/** Runs `operate` each time a reply is about to be lost, until so many were; each round ends when its operations have. */
+async function losingReplies(times: number, operate: (round: number) => Promise<unknown>): Promise<number> {
+  const before = link.lost
+  for (let round = 0; round < times; round++) {
+    const lost = link.lost
+    const dropped = round % 2 === 0 ? link.dropNextReplyThenCut() : undefined
+    if (!dropped) link.dropReplies()
+    const operations = operate(round)
+    if (dropped) await dropped
+    else {
+      await until(() => link.lost > lost, 'a reply is lost')
+      link.heal()
+    }
+    await operations
+  }
+  return link.lost - before
+}
+
+const everything = async (): Promise<{ n: number; by: string }[]> => {
+  const all: { n: number; by: string }[] = []
+  for (;;) {
+    const item = await near.takeIfExists(Item)
+    if (!item) return all
+    all.push(item)
+  }
+}
+
+const numbers = (round: number): number[] => Array.from({ length: PER_CUT }, (_, i) => round * PER_CUT + i)
+const sorted = (list: Iterable<number>): number[] => [...list].sort((a, b) => a - b)
+
+describe('while replies are lost', () => {
+  test('a write took effect exactly once, or at most once and its caller was told', async () => {
+    const wrote: number[] = []
+    const unknown = new Set<number>()
+    const lost = await losingReplies(CUTS, (round) =>
+      Promise.all(
+        numbers(round).map(async (n) => {
+          if ((await told(far.write(Item({ n, by: 'far' })))) === 'unknown') unknown.add(n)
+          else wrote.push(n)
+        }),
+      ),
+    )
+    const found = (await everything()).map(({ n }) => n)
+    report('replies dropped, writes', { lost, written: wrote.length, unknown: unknown.size, found: found.length })
+    expect(lost).toBeGreaterThanOrEqual(CUTS)
+    expect(sorted(new Set(found))).toEqual(sorted(found))
+    expect(sorted(found.filter((n) => !unknown.has(n)))).toEqual(sorted(wrote))
+  }, 240_000)
+
+  test('a take has its entry, and no other taker has it, or its caller was told', async () => {
+    let unknown = 0
+    const took: number[] = []
+    const missed: number[] = []
+    const all: number[] = []
+    const lost = await losingReplies(CUTS, async (round) => {
+      const entries = numbers(round)
+      all.push(...entries)
+      await near.writeAll(entries.map((n) => Item({ n, by: 'near' })))
+      await Promise.all(
+        entries.map(async (n) => {
+          const item = await told(far.takeIfExists(Item.template({ n })))
+          if (item === 'unknown') unknown++
+          else if (item) took.push(item.n)
+          else missed.push(n)
+        }),
+      )
+    })
+    const left = (await everything()).map(({ n }) => n)
+    report('replies dropped, takes', { lost, took: took.length, unknown, missed: missed.length, left: left.length })
+    expect(lost).toBeGreaterThanOrEqual(CUTS)
+    expect(missed).toEqual([])
+    expect(sorted(new Set([...took, ...left]))).toEqual(sorted([...took, ...left]))
+    expect(took.length + left.length).toBeGreaterThanOrEqual(all.length - unknown)
+    expect(took.length + left.length).toBeLessThanOrEqual(all.length)
+  }, 240_000)
+
+  test('a take that waits is handed its entry, also when the hand-off itself is lost', async () => {
+    const took: number[] = []
+    let unknown = 0
+    const lost = await losingReplies(CUTS, (round) => {
+      const entries = numbers(round)
+      const taken = entries.map((n) => told(far.take(Item.template({ n }), { waitMs: 20_000 })))
+      // Of other processes, so handed over by a push; some before the loss, some while it goes on.
+      const written = entries.map((n) => near.write(Item({ n, by: 'near' })))
+      return Promise.all([
+        ...written,
+        ...taken.map(async (item) => {
+          const got = await item
+          if (got === 'unknown') unknown++
+          else if (got) took.push(got.n)
+        }),
+      ])
+    })
+    const left = (await everything()).map(({ n }) => n)
+    report('replies dropped, waiting takes', { lost, took: took.length, unknown, left: left.length })
+    expect(lost).toBeGreaterThanOrEqual(CUTS)
+    expect(new Set(took).size).toBe(took.length)
+    expect(left).toEqual([])
+    expect(took.length + unknown).toBe(CUTS * PER_CUT)
+  }, 240_000)
+
+  test('a worker runs each request once, each of its completions counts once, and so does its credit', async () => {
+    const CONCURRENCY = PER_CUT
+    const runs = new Map<string, number>()
+    const held: Taken[] = []
+    let atOnce = 0
+    let most = 0
+    const serving = await serveRequests(far, 'web', CONCURRENCY, async (taken) => {
+      const { target } = taken.request
+      if (target.startsWith('/credit')) {
+        held.push(taken)
+        return
+      }
+      most = Math.max(most, ++atOnce)
+      if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
+      atOnce--
+      await taken.complete(OK)
+    })
+    let asked = 0
+    let answered = 0
+    const lost = await losingReplies(CUTS, (round) =>
+      Promise.all(
+        numbers(round).map(async (n) => {
+          asked++
+          expect(await outcomeOf(send(near, `/${n}`, { repeatable: false }))).toBe('200')
+          answered++
+        }),
+      ),
+    )
+    report('replies dropped, a worker', {
+      lost,
+      answered,
+      'most at once': most,
+      'run twice': [...runs.values()].filter((n) => n > 1).length,
+    })
+    expect(lost).toBeGreaterThanOrEqual(CUTS)
+    expect(answered).toBe(asked)
+    expect([...runs].filter(([, times]) => times !== 1)).toEqual([])
+    expect(runs.size).toBe(asked)
+    expect(most).toBeLessThanOrEqual(CONCURRENCY)
+    expect(await creditOf(far, near, 'web', CONCURRENCY, held)).toBe(CONCURRENCY)
+    await serving.stop()
+  }, 240_000)
+
+  test('a requester has exactly one outcome for each request, and each ran at most once', async () => {
+    const runs = new Map<string, number>()
+    const outcomes = new Map<string, number>()
+    const serving = await serveRequests(near, 'web', PER_CUT, async (taken) => {
+      const { target } = taken.request
+      if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
+      expect(await taken.complete(OK)).toBe(true)
+    })
+    const ok: string[] = []
+    const lost = await losingReplies(CUTS, (round) =>
+      Promise.all(
+        numbers(round).map(async (n) => {
+          const outcome = await outcomeOf(send(far, `/${n}`, { repeatable: false }))
+          outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+          if (outcome === '200') ok.push(`/${n}`)
+        }),
+      ),
+    )
+    report('replies dropped, a requester', { lost, ...Object.fromEntries(outcomes) })
+    expect(lost).toBeGreaterThanOrEqual(CUTS)
+    expect([...runs].filter(([, times]) => times > 1)).toEqual([])
+    for (const target of ok) expect(runs.get(target)).toBe(1)
+    expect([...outcomes.keys()].filter((outcome) => outcome !== '200' && outcome !== 'OUTCOME_UNKNOWN')).toEqual([])
+    await serving.stop()
+  }, 240_000)
+})
+
+test('afterwards nothing is left', async () => {
+  await Promise.all([far, near].map((space) => space.close()))
+  await nothingIsLeft(redis)
+})
+
+failOnLeaks()

@@ -1,0 +1,145 @@
+/** Promises 3 and 5: worker processes are killed under load, and no client loses its request, and nothing that may not runs twice. */
+import { setTimeout as pause } from 'node:timers/promises'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Answer, startLoad } from '../support/load.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { form, LONG_SECONDS, report, spread } from './form.js'
+import { type System, startSystem } from './system.js'
+
+const SECONDS = form(4, LONG_SECONDS)
+const STRIKE_EVERY_MS = form(1_000, 2_000)
+/** The promise is 1 s; a busy machine is given more, since it starts processes slowly. */
+const LONGEST_WAIT_MS = form(3_000, 1_000)
+
+let redis: Redis
+let system: System | undefined
+beforeAll(async () => {
+  redis = await startRedis({ appendonly: true })
+})
+afterEach(() => system?.destroy())
+afterAll(() => redis.stop())
+
+interface Strike {
+  readonly pid: number
+  readonly at: number
+}
+
+/** 200 requests a second while worker processes are struck one after the other. */
+async function run(method: string, signal: NodeJS.Signals): Promise<{ answers: readonly Answer[]; strikes: Strike[] }> {
+  const running = await startSystem(redis, { processes: 3 })
+  system = running
+  const load = startLoad(running.url, { perSecond: 200, method, path: (n) => `/${n}` })
+  await until(() => load.answers.length > 0, 'the first request is answered')
+  const strikes: Strike[] = []
+  const end = performance.now() + SECONDS * 1_000
+  for (;;) {
+    await pause(STRIKE_EVERY_MS)
+    if (performance.now() >= end) break
+    const at = Date.now()
+    strikes.push({ pid: await running.strike(signal), at })
+  }
+  return { answers: await load.stop(), strikes }
+}
+
+const waits = (answers: readonly Answer[]) => spread(answers.map(({ ms }) => ms))
+const without = (answers: readonly Answer[], ...statuses: number[]) =>
+  answers.filter(({ status }) => !statuses.includes(status))
+
+/** How often each request was run. */
+function timesRun(running: System): Map<string, number> {
+  const times = new Map<string, number>()
+  for (const { url } of running.runs()) times.set(url, (times.get(url) ?? 0) + 1)
+  return times
+}
+
+/** The requests whose handler died with its process, by strike. */
+const struckBy = (running: System, { pid }: Strike): string[] =>
+  running
+    .runs()
+    .filter((r) => r.pid === pid && r.ended === undefined)
+    .map(({ url }) => url)
+
+test('kill -9 of worker processes costs no GET: each is answered 200, within its time', async () => {
+  const { answers, strikes } = await run('GET', 'SIGKILL')
+  const running = system as System
+  const hits = strikes.filter((strike) => struckBy(running, strike).length > 0)
+  const { most, median } = waits(answers)
+  const again = [...timesRun(running).values()].filter((times) => times > 1).length
+  report('kill -9, GET', {
+    requests: answers.length,
+    failed: without(answers, 200).length,
+    kills: strikes.length,
+    'of a busy worker': hits.length,
+    'run again': again,
+    'wait p50 ms': median,
+    'longest ms': most,
+  })
+  expect(without(answers, 200)).toEqual([])
+  expect(hits.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
+  expect(most).toBeLessThan(LONGEST_WAIT_MS)
+  await running.drain()
+}, 120_000)
+
+test('kill -9 of worker processes runs no POST twice: 502 if its worker had started it, else 200', async () => {
+  const { answers, strikes } = await run('POST', 'SIGKILL')
+  const running = system as System
+  const times = timesRun(running)
+  const dead = new Set(strikes.flatMap((strike) => struckBy(running, strike)))
+  const hits = strikes.filter((strike) => struckBy(running, strike).length > 0)
+  const refused = answers.filter(({ status }) => status === 502)
+  const { most, median } = waits(answers)
+  // Killed between its start and the first line of its handler, or between its last line and the answer.
+  const edges = refused.filter(({ url }) => !dead.has(url))
+  report('kill -9, POST', {
+    requests: answers.length,
+    '502': refused.length,
+    'died with their worker': dead.size,
+    'other failures': without(answers, 200, 502).length,
+    kills: strikes.length,
+    'of a busy worker': hits.length,
+    'run twice': [...times.values()].filter((n) => n > 1).length,
+    'wait p50 ms': median,
+    'longest ms': most,
+  })
+  expect([...times].filter(([, n]) => n > 1)).toEqual([])
+  expect(without(answers, 200, 502)).toEqual([])
+  for (const { url, status, text } of answers) {
+    if (status === 200) expect(times.get(url)).toBe(1)
+    else expect(text).toMatch(/WORKER_LOST/)
+    if (dead.has(url)) expect([url, status]).toEqual([url, 502])
+  }
+  expect(edges.length).toBeLessThanOrEqual(strikes.length)
+  expect(hits.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
+  expect(most).toBeLessThan(LONGEST_WAIT_MS)
+  await running.drain()
+}, 120_000)
+
+test('SIGTERM of worker processes costs nothing: each POST is run once and answered 200', async () => {
+  const { answers, strikes } = await run('POST', 'SIGTERM')
+  const running = system as System
+  const times = timesRun(running)
+  // The fault hit: it had begun a request before the signal and ended it after.
+  const busy = strikes.filter(({ pid, at }) =>
+    running.runs().some((r) => r.pid === pid && r.begun < at && (r.ended === undefined || r.ended > at)),
+  )
+  const { most, median } = waits(answers)
+  report('SIGTERM, POST', {
+    requests: answers.length,
+    failed: without(answers, 200).length,
+    signals: strikes.length,
+    'to a busy worker': busy.length,
+    'run twice': [...times.values()].filter((n) => n > 1).length,
+    'wait p50 ms': median,
+    'longest ms': most,
+  })
+  expect(without(answers, 200)).toEqual([])
+  expect([...times].filter(([, n]) => n !== 1)).toEqual([])
+  expect(times.size).toBe(answers.length)
+  expect(busy.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
+  expect(most).toBeLessThan(LONGEST_WAIT_MS)
+  await running.drain()
+}, 120_000)
+
+failOnLeaks()

@@ -1,0 +1,83 @@
+/** An HTTP client that sends so many requests a second, whether or not earlier ones have been answered, and keeps every answer. */
+import { Agent, request } from 'node:http'
+
+export interface Answer {
+  readonly url: string
+  /** Of the HTTP response; 0 if there was none. */
+  readonly status: number
+  /** The body of an answer, the reason if there was none. */
+  readonly text: string
+  readonly ms: number
+}
+
+export interface Load {
+  /** How many have been sent. */
+  readonly sent: number
+  readonly answers: readonly Answer[]
+  /** Sends no more; resolves with all answers when the last has come. */
+  stop(): Promise<readonly Answer[]>
+}
+
+export interface LoadOptions {
+  readonly perSecond: number
+  readonly method: string
+  /** What the n-th request asks for. */
+  readonly path: (n: number) => string
+  /** A client's patience; one that it ends counts as no answer. */
+  readonly timeoutMs?: number
+}
+
+const TICK_MS = 5
+
+export function startLoad(base: string, { perSecond, method, path, timeoutMs = 30_000 }: LoadOptions): Load {
+  const agent = new Agent({ keepAlive: true })
+  const { hostname, port } = new URL(base)
+  const answers: Answer[] = []
+  let sent = 0
+  let onAll: (() => void) | undefined
+
+  const send = (url: string): void => {
+    const since = performance.now()
+    let over = false
+    const end = (status: number, text: string): void => {
+      if (over) return
+      over = true
+      answers.push({ url, status, text, ms: performance.now() - since })
+      if (answers.length === sent) onAll?.()
+    }
+    const req = request({ hostname, port, method, path: url, agent, timeout: timeoutMs }, (res) => {
+      let text = ''
+      res.setEncoding('utf8').on('data', (chunk) => {
+        text += chunk
+      })
+      res.on('end', () => end(res.statusCode as number, text))
+      res.on('error', (error) => end(0, String(error)))
+    })
+    req.on('timeout', () => req.destroy(new Error(`no answer for ${timeoutMs} ms`)))
+    req.on('error', (error) => end(0, String(error)))
+    req.end()
+  }
+
+  const began = performance.now()
+  const timer = setInterval(() => {
+    const due = ((performance.now() - began) / 1_000) * perSecond
+    while (sent < due) send(path(sent++))
+  }, TICK_MS)
+
+  return {
+    get sent() {
+      return sent
+    },
+    answers,
+    async stop() {
+      clearInterval(timer)
+      if (answers.length < sent) {
+        await new Promise<void>((resolve) => {
+          onAll = resolve
+        })
+      }
+      agent.destroy()
+      return answers
+    },
+  }
+}

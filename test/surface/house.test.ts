@@ -1,0 +1,100 @@
+/** The house rules, measured on the files. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from '@jest/globals'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+interface File {
+  /** From the root, with slashes. */
+  readonly path: string
+  readonly text: string
+}
+
+const filesIn = (...folders: string[]): File[] =>
+  folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+      .filter((file) => file.isFile() && /\.(ts|lua|mjs|js)$/.test(file.name) && !file.name.includes('.generated.'))
+      .map((file) => join(file.parentPath, file.name))
+      .map((path) => ({ path: relative(root, path).split(sep).join('/'), text: readFileSync(path, 'utf8') })),
+  )
+
+const code = filesIn('src', 'gateway', 'workers')
+const all = [...code, ...filesIn('.ci', 'bench', 'examples', 'test')]
+
+const pathsOf = (files: readonly File[]): string[] => files.map(({ path }) => path).sort()
+
+/** What a file imports at run time: its own files from the root, packages by name. Types leave nothing behind. */
+function importsOf({ path, text }: File): string[] {
+  const statements = text.matchAll(
+    /^(?:import|export)\s+(?!type\b)(?:[^'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm,
+  )
+  return [...statements].map(([, fixed, dynamic]) => {
+    const target = (fixed ?? dynamic) as string
+    if (!target.startsWith('.')) return target
+    return relative(root, resolve(root, dirname(path), target))
+      .split(sep)
+      .join('/')
+  })
+}
+
+test('there is something to measure', () => {
+  expect(code.length).toBeGreaterThan(50)
+  expect(importsOf(code.find(({ path }) => path === 'src/open.ts')!)).toContain('src/engines/redis/index.js')
+  expect(importsOf(code.find(({ path }) => path === 'src/cli/dev.ts')!)).toContain('gateway/index.js')
+})
+
+test('no file has more than 400 lines', () => {
+  expect(pathsOf(code.filter(({ text }) => text.split('\n').length > 401))).toEqual([])
+})
+
+test('every file opens with a comment that says what it is', () => {
+  const opens = ({ path, text }: File): boolean => {
+    const [first = '', second = ''] = text.replace(/^#!.*\n/, '').split('\n')
+    // The first line of the prelude is the order of the others.
+    const line = first.startsWith('-- then:') ? second : first
+    if (path.endsWith('.lua')) return /^-- \S+ \S+/.test(line)
+    if (path.endsWith('.js') && /^\/\/ \S+ \S+/.test(first)) return true
+    return /^\/\*\* \S+ \S+/.test(first) || (first === '/**' && /^ \* \S+ \S+/.test(second))
+  }
+  expect(pathsOf(all.filter((file) => !opens(file)))).toEqual([])
+})
+
+test('no file is a drawer', () => {
+  const drawer = /^(utils?|helpers?|common|lib|types?|interfaces?|misc)\.\w+$/
+  expect(pathsOf(code.filter(({ path }) => drawer.test(basename(path))))).toEqual([])
+})
+
+test('arrows go cli → gateway, workers → src', () => {
+  const partOf = (path: string): string => (path.startsWith('src/cli/') ? 'cli' : (path.split('/')[0] as string))
+  const allowed: Record<string, string[]> = {
+    cli: ['cli', 'gateway', 'workers', 'src'],
+    gateway: ['gateway', 'src'],
+    workers: ['workers', 'src'],
+    src: ['src'],
+  }
+  const wrong = code.flatMap((file) =>
+    importsOf(file)
+      .filter((target) => /^(src|gateway|workers)\//.test(target))
+      .filter((target) => !allowed[partOf(file.path)]?.includes(partOf(target)))
+      .map((target) => `${file.path} imports ${target}`),
+  )
+  expect(wrong).toEqual([])
+})
+
+test('one door for each: the Redis client, the port, the clock', () => {
+  const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
+  expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
+  expect(importing('bullmq')).toEqual([])
+  expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
+  const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
+  expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])
+})
+
+test('each door of the space stands beside its Lua: a file per operation, named in the first line of the prelude', () => {
+  const names = code.filter(({ path }) => path.endsWith('.lua')).map(({ path }) => basename(path, '.lua'))
+  const prelude = code.find(({ path }) => path.endsWith('/prelude.lua'))!
+  const order = prelude.text.split('\n')[0]!.replace('-- then: ', '').split(' ')
+  expect([...order, 'prelude'].sort()).toEqual(names.sort())
+})

@@ -1,0 +1,66 @@
+/** The public names, pinned: one that appears or goes is a decision, and gets a line in the CHANGELOG. */
+import { readFileSync } from 'node:fs'
+import { expect, test } from '@jest/globals'
+import * as gateway from '../../gateway/index.js'
+import * as takespace from '../../src/index.js'
+import * as workers from '../../workers/index.js'
+
+const text = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
+
+/** The types that a file exports leave nothing at run time; they are read from its text. */
+const typesOf = (file: string): string[] => {
+  const listed = [...text(file).matchAll(/^export type \{([^}]+)\}/gm)].flatMap(([, names]) => names!.split(','))
+  const declared = [...text(file).matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name]) => name!)
+  return [...listed, ...declared].map((name) => name.trim()).sort()
+}
+
+test('takespace', () => {
+  expect(Object.keys(takespace).sort()).toEqual([
+    'AnyEntry',
+    'SpaceError',
+    'defineEntry',
+    'entryInfo',
+    'isSpaceError',
+    'openSpace',
+  ])
+  expect(typesOf('src/index.ts')).toEqual([
+    'Entry',
+    'EntryInfo',
+    'EntryKind',
+    'EntryOptions',
+    'ErrorCode',
+    'FindOptions',
+    'Lease',
+    'Logger',
+    'Matching',
+    'OpenOptions',
+    'Space',
+    'Template',
+    'WriteAllOptions',
+    'WriteOptions',
+  ])
+})
+
+test('takespace/gateway', () => {
+  expect(Object.keys(gateway).sort()).toEqual(['createGateway'])
+  expect(typesOf('gateway/index.ts')).toEqual(['Gateway', 'GatewayOptions', 'ServiceOptions'])
+})
+
+test('takespace/workers', () => {
+  expect(Object.keys(workers).sort()).toEqual(['createWorker', 'currentRequest'])
+  expect(typesOf('workers/index.ts')).toEqual([
+    'App',
+    'CurrentRequest',
+    'FetchApp',
+    'KoaApp',
+    'NodeApp',
+    'Worker',
+    'WorkerOptions',
+  ])
+})
+
+test('the package has these entry points and one program', () => {
+  const { exports, bin } = JSON.parse(text('package.json'))
+  expect(Object.keys(exports)).toEqual(['.', './gateway', './workers', './package.json'])
+  expect(Object.keys(bin)).toEqual(['takespace'])
+})

@@ -1,0 +1,85 @@
+/** What the compiler promises to users: this file is checked by `tsc -p test/tsconfig.json`, and never run. */
+import { AnyEntry, defineEntry, type Entry, entryInfo, type Space } from '../../src/index.js'
+
+/** Compiles only if both types are the same. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const is = <_T extends true>(): void => {}
+
+const Task = defineEntry<{ id: string; type?: string; size?: number; note?: string | null }>('Task')
+type TaskEntry = Entry<{ id: string; type?: string; size?: number; note?: string | null }>
+
+export async function waiting(space: Space, signal: AbortSignal): Promise<void> {
+  // A wait without an end ends with an entry.
+  is<Same<Awaited<ReturnType<typeof space.take<{ id: string }>>>, Entry<{ id: string }>>>()
+  const taken = await space.take(Task)
+  is<Same<typeof taken, TaskEntry>>()
+  const signalled = await space.take(Task.template({ type: 'resize' }), { signal })
+  is<Same<typeof signalled, TaskEntry>>()
+  const read = await space.read(Task)
+  is<Same<typeof read, TaskEntry>>()
+
+  // With waitMs it may end without one.
+  const soon = await space.take(Task, { waitMs: 5_000 })
+  is<Same<typeof soon, TaskEntry | null>>()
+  // @ts-expect-error: it may be null
+  soon.id
+  const there = await space.read(Task, { waitMs: 0, signal })
+  is<Same<typeof there, TaskEntry | null>>()
+  const exists = await space.takeIfExists(Task.template({ id: 't1' }))
+  is<Same<typeof exists, TaskEntry | null>>()
+  const readable = await space.readIfExists(Task)
+  is<Same<typeof readable, TaskEntry | null>>()
+
+  // An entry is plain properties that nobody changes.
+  const id: string = taken.id
+  // @ts-expect-error: read-only
+  taken.id = id
+  is<Same<ReturnType<typeof entryInfo>['writtenAt'], number>>()
+  entryInfo(taken)
+}
+
+export async function writing(space: Space): Promise<void> {
+  const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 1 })
+  is<Same<typeof lease.expiresAt, number>>()
+  await lease.renew(Number.POSITIVE_INFINITY)
+  const leases = await space.writeAll([Task({ id: 't1' }), Task({ id: 't2' })], { leaseMs: [1, 2] })
+  is<Same<typeof leases, (typeof lease)[]>>()
+  // @ts-expect-error: one lease cannot have a list
+  await space.write(Task({ id: 't1' }), { leaseMs: [1] })
+  // @ts-expect-error: a field is missing
+  Task({ type: 'resize' })
+  // @ts-expect-error: no such option
+  await space.write(Task({ id: 't1' }), { lease: 1 })
+}
+
+export function templates(): void {
+  Task.template({})
+  Task.template({ id: 't1', note: null })
+  Task.template({ id: undefined, size: 3 })
+  // @ts-expect-error: another type
+  Task.template({ size: '3' })
+  // @ts-expect-error: no such field
+  Task.template({ colour: 'red' })
+  AnyEntry.template({ anything: 1 })
+}
+
+export async function kinds(space: Space): Promise<void> {
+  const BigTask = Task.extend<{ shards: number }>('BigTask')
+  BigTask({ id: 't1', shards: 3 })
+  BigTask.template({ type: 'resize', shards: 3 })
+  // @ts-expect-error: its own field is missing
+  BigTask({ id: 't1' })
+  // A field may be declared again with the same type or a narrower one.
+  Task.extend<{ type: 'resize' }>('ResizeTask')
+  // @ts-expect-error: id is a text
+  Task.extend<{ id: number }>('NumberedTask')
+  // @ts-expect-error: an index is over fields that there are
+  Task.extend<{ shards: number }>('IndexedTask', { index: ['colour'] })
+  defineEntry<{ id: string; size: number }>('Order', { index: ['id'] })
+
+  const entry: unknown = await space.read(AnyEntry)
+  if (BigTask.is(entry)) is<Same<typeof entry.shards, number>>()
+  // @ts-expect-error: AnyEntry knows no types
+  const text: string = (await space.read(AnyEntry)).id
+  return void text
+}
