@@ -1,8 +1,7 @@
 /** The life of one request, top to bottom: admitted, read, written into the space, awaited, answered. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicMs } from '../src/clock.js'
-import { isSpaceError, SpaceError } from '../src/errors.js'
+import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { type HttpRequest, type HttpResponse, type Outgoing, type Sent, sendRequest } from '../src/request.js'
 import type { Space } from '../src/space.js'
@@ -78,34 +77,12 @@ function receive(x: Exchange, expects100: boolean): Promise<Buffer> {
   return readBody(x.req, x.edge.limits, x)
 }
 
-/** A space that is away for a moment (a failover, a restart) is waited for no longer than this. */
-const PATIENCE_MS = 2_000
-const FIRST_PAUSE_MS = 50
-
-/**
- * Writes the request into the space and waits for its one outcome. While the space is away and nothing was done, one that may be
- * repeated is written again, within its deadline; any other is answered 503 at once, for the client to decide.
- */
-async function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  const since = monotonicMs()
-  const patienceMs = Math.min(PATIENCE_MS, terms.timeoutMs)
-  let pauseMs = FIRST_PAUSE_MS
-  let current = terms
-  for (;;) {
-    if (x.req.socket.destroyed) throw CLIENT_GONE
-    const sent = sendRequest(x.edge.space, request, current)
-    x.id = sent.id
-    try {
-      return await outcome(x, sent, current.timeoutMs)
-    } catch (reason) {
-      const waitedMs = monotonicMs() - since
-      const again = terms.repeatable && isSpaceError(reason, 'SPACE_UNREACHABLE')
-      if (!again || waitedMs + pauseMs >= patienceMs) throw reason
-      current = { ...terms, timeoutMs: Math.ceil(terms.timeoutMs - waitedMs - pauseMs) }
-    }
-    await pause(pauseMs)
-    pauseMs *= 2
-  }
+/** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
+function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+  if (x.req.socket.destroyed) throw CLIENT_GONE
+  const sent = sendRequest(x.edge.space, request, terms)
+  x.id = sent.id
+  return outcome(x, sent, terms.timeoutMs)
 }
 
 /** Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. */

@@ -20,6 +20,8 @@ export interface Image {
   readonly indexed: readonly string[]
   /** `field=token` of the others; a match on them is verified. */
   readonly verified: readonly string[]
+  /** What its kind indexes: `*` every single value (the default), or `:field:field:`. */
+  readonly index?: string
   readonly body: Buffer
   readonly leaseMs: number
   readonly priority: number

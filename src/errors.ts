@@ -15,7 +15,6 @@ const kind = (status: number, retryable: boolean, message: string): ErrorKind =>
 export const ERRORS = {
   INVALID_ARGUMENT: kind(400, false, 'An argument is not one this call accepts.'),
   INVALID_ENTRY: kind(400, false, 'The entry or template holds a value that cannot be stored.'),
-  BODY_TOO_LARGE: kind(413, false, 'The body is larger than the limit allows.'),
   SPACE_CLOSED: kind(503, false, 'The space has been closed; open another one.'),
   SPACE_UNREACHABLE: kind(503, true, 'The space cannot be reached. Nothing was done; try again when it is back.'),
   SPACE_FULL: kind(503, true, 'The space is full and takes no new entries until some have been taken.'),
@@ -26,7 +25,7 @@ export const ERRORS = {
   ),
   LEASE_UNKNOWN: kind(404, false, 'The space knows no such lease: it ended, was cancelled, or its entry was taken.'),
   CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
-  REQUEST_TIMEOUT: kind(504, true, 'No worker answered before the deadline.'),
+  REQUEST_TIMEOUT: kind(504, false, 'No worker answered before the deadline; one may have started.'),
   WORKER_LOST: kind(502, false, 'The worker died after it had started this request; it was not run again.'),
   DELIVERIES_EXHAUSTED: kind(502, false, 'Every worker that was given this request died before it answered.'),
   BAD_RESPONSE: kind(502, false, 'The worker answered with something that is not an HTTP response.'),

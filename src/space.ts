@@ -54,7 +54,7 @@ export class Space {
     this.name = name
   }
 
-  /** The durability level that the store really gives: `memory`, `local`, `fsync` or `replicated:n`. */
+  /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
   get durability(): string {
     return this.engine.durability
   }

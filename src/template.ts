@@ -55,6 +55,7 @@ export function imageOf(entry: object, id: string, leaseMs: number, priority: nu
     kinds: origin.kinds.map(kindName),
     body: encodeFields(entry),
     ...tokensOf(entry, origin.index),
+    index: origin.index ? `:${origin.index.map(fieldName).join(':')}:` : '*',
     leaseMs,
     priority,
   }

@@ -47,7 +47,8 @@ export function tokenOf(value: unknown): string {
     case 'bigint':
       return short('i', value.toString())
     default:
-      return value === null ? 'z' : short('o', canonical(value))
+      if (value === null) return 'z'
+      return value instanceof Date ? `d:${value.getTime()}` : short('o', canonical(value))
   }
 }
 

@@ -140,7 +140,7 @@ export class Turn implements TurnContext {
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
       if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()
-      // After `late` and `lost` the space refuses this, and takes the credit that comes with it.
+      // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
       const accepted = await taken.complete(this.#response)
       if (!accepted && this.#ending === 'answered') {
         this.#logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')

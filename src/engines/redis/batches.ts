@@ -256,7 +256,9 @@ export class Batches {
     for (const batch of [...this.#unanswered.values()]) {
       if (now - batch.operations[0]!.since < GIVE_UP_MS) continue
       this.#unanswered.delete(batch.number)
-      for (const operation of batch.operations) operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
+      for (const { repeatable, fail } of batch.operations) {
+        fail(new SpaceError(repeatable ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN'))
+      }
     }
   }
 }

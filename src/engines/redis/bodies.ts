@@ -1,4 +1,5 @@
 /** Large bodies: around Lua, by plain commands on a connection of their own, before the call that speaks of them. */
+import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Link } from './connection.js'
 import { LARGEST_INLINE } from './record.js'
@@ -6,11 +7,16 @@ import { LARGEST_INLINE } from './record.js'
 /** Only a safety net: a body goes with its entry. But nothing may stay for ever if a process dies between the body and its entry. */
 const GRACE_MS = 24 * 60 * 60 * 1000
 
+/** As long as any other operation waits for the link to come back. */
+const GIVE_UP_MS = 5_000
+
 export class Bodies {
   #link: Link | undefined
+  readonly #waiting = new Set<() => void>()
 
   up(link: Link): void {
     this.#link = link
+    for (const wake of this.#waiting) wake()
   }
 
   down(): void {
@@ -21,27 +27,46 @@ export class Bodies {
     return body.length > LARGEST_INLINE
   }
 
-  /** @throws SpaceError SPACE_UNREACHABLE: nothing was done that matters */
-  async put(key: string, body: Buffer, leaseMs: number): Promise<void> {
-    try {
-      await this.#linked().putBody(key, body, leaseMs + GRACE_MS)
-    } catch (cause) {
-      if (/^OOM/.test((cause as Error).message)) throw new SpaceError('SPACE_FULL', '', { cause })
-      throw cause instanceof SpaceError ? cause : new SpaceError('SPACE_UNREACHABLE', '', { cause })
-    }
+  /** @throws SpaceError SPACE_UNREACHABLE (nothing was done that matters), SPACE_FULL */
+  put(key: string, body: Buffer, leaseMs: number): Promise<void> {
+    return this.#overLink((link) => link.putBody(key, body, leaseMs + GRACE_MS))
   }
 
   /** null: it is not there any longer. */
-  async get(key: string): Promise<Buffer | null> {
-    try {
-      return await this.#linked().getBody(key)
-    } catch (cause) {
-      throw cause instanceof SpaceError ? cause : new SpaceError('SPACE_UNREACHABLE', '', { cause })
+  get(key: string): Promise<Buffer | null> {
+    return this.#overLink((link) => link.getBody(key))
+  }
+
+  /** Both commands may be repeated, so a cut link is waited for and tried again. */
+  async #overLink<T>(use: (link: Link) => Promise<T>): Promise<T> {
+    const until = monotonicMs() + GIVE_UP_MS
+    for (;;) {
+      const link = this.#link ?? (await this.#nextLink(until - monotonicMs()))
+      try {
+        return await use(link)
+      } catch (error) {
+        const cause = error as Error
+        if (/^OOM/.test(cause.message)) throw new SpaceError('SPACE_FULL', '', { cause })
+        if (cause.name === 'ReplyError') throw new SpaceError('REDIS_REFUSED', cause.message, { cause })
+        // Cut, or too slow: the commands' own connection may have ended without the other one.
+        if (link === this.#link) await this.#nextLink(RETRY_MS).catch(() => {})
+        if (monotonicMs() >= until) throw new SpaceError('SPACE_UNREACHABLE', '', { cause })
+      }
     }
   }
 
-  #linked(): Link {
-    if (!this.#link) throw new SpaceError('SPACE_UNREACHABLE')
-    return this.#link
+  #nextLink(ms: number): Promise<Link> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        clearTimeout(timer)
+        this.#waiting.delete(wake)
+        if (this.#link) resolve(this.#link)
+        else reject(new SpaceError('SPACE_UNREACHABLE'))
+      }
+      const timer = setTimeout(wake, Math.max(ms, 0))
+      this.#waiting.add(wake)
+    })
   }
 }
+
+const RETRY_MS = 50

@@ -64,6 +64,13 @@ local function putBack(id, rec)
   available(id, rec, sig(signatureOf(rec)), scoreOf(rec))
 end
 
+-- What a holder did not do.
+local function giveBack(claim)
+  local id = idOf(claim)
+  local rec = call('HGET', P .. 'e', id)
+  if rec then putBack(id, rec) end
+end
+
 local MOST_DELIVERIES = 3
 
 -- What a holder that died had: whether it may run again is the request's to say, how often is ours (DESIGN §3, promise 5).

@@ -14,15 +14,26 @@ local function readSpec(argv, i, mode)
   return spec, i + n + 1
 end
 
+-- Whether everybody who writes under this root indexes such a token (see K of write.lua). A structure begins with =o.
+local function everywhere(root, token)
+  local policy = policies[root]
+  if policy == nil then
+    policy = call('HGET', P .. 'K', root) or 's*'
+    policies[root] = policy
+  end
+  if policy == 's*' then return find(token, '=o', 1, true) == nil end
+  local at = find(token, '=', 1, true)
+  if byte(policy) == 115 and byte(token, at + 1) == 111 then return false end
+  return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
+end
+
 -- The smallest index that holds all matches, and what it leaves to verify.
 local function wayTo(spec, root)
   local best, size, at = P .. 'f@' .. (spec.kind == '*' and root or spec.kind), nil, 0
-  if #spec.indexed == 1 then
-    best, at = P .. 'f=' .. root .. '|' .. spec.indexed[1], 1
-  elseif #spec.indexed > 1 then
-    for j = 1, #spec.indexed do
+  for j = 1, #spec.indexed do
+    if everywhere(root, spec.indexed[j]) then
       local key = P .. 'f=' .. root .. '|' .. spec.indexed[j]
-      local n = call('ZCARD', key)
+      local n = #spec.indexed == 1 and 0 or call('ZCARD', key)
       if not size or n < size then best, size, at = key, n, j end
     end
   end
@@ -75,16 +86,19 @@ local function searchRoot(spec, root, most, after)
   end
 end
 
--- AnyEntry is a union over the roots, not an index: the best of each root's best. (A search of it is not continued: each root is small
--- work, and what one call leaves out is found by the wait that it registers.)
+-- AnyEntry is a union over the roots, not an index: the best of each root's best. Its search is not continued by the client, so it goes
+-- on here; only a template of AnyEntry that names fields which not everybody indexes ever makes it long.
 local function search(spec, most, after)
   flushPuts()
   if spec.kind ~= '*' then return searchRoot(spec, spec.root, most, after) end
   local all = {}
-  local roots = call('SMEMBERS', P .. 'K')
+  local roots = call('HKEYS', P .. 'K')
   for j = 1, #roots do
-    local hits = searchRoot(spec, roots[j], most)
-    for h = 1, #hits do all[#all + 1] = hits[h] end
+    local hits, on
+    repeat
+      hits, on = searchRoot(spec, roots[j], most, on)
+      for h = 1, #hits do all[#all + 1] = hits[h] end
+    until not on or #hits == most
   end
   table.sort(all, function(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end)
   for j = most + 1, #all do all[j] = nil end

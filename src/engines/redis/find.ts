@@ -85,6 +85,7 @@ export class Finds {
       const { claim, parsed } = foundIn(answer)
       const stored = find.take ? await this.#acknowledge(claim, parsed) : await this.#complete(parsed)
       if (stored) return stored
+      if (!find.take) await this.#setAside(parsed.id)
     }
   }
 
@@ -149,8 +150,9 @@ export class Finds {
   async #show(call: Call, parsed: Parsed): Promise<void> {
     try {
       const stored = await this.#complete(parsed)
-      if (stored) call.wait.resolve(stored)
-      else void this.#register(call)
+      if (stored) return call.wait.resolve(stored)
+      await this.#setAside(parsed.id)
+      void this.#register(call)
     } catch (error) {
       call.wait.reject(error)
     }
@@ -160,8 +162,8 @@ export class Finds {
   async #acknowledge(claim: string, parsed: Parsed): Promise<Stored | null> {
     this.#accepting.add(claim)
     try {
+      // Without its body there is nothing to be had of it; then the take of it is final, and goes on with the next one.
       const stored = await this.#complete(parsed)
-      if (!stored) return null
       // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
       const { letter } = await ask(this.#batches, ['a', claim], { repeatable: false })
       return letter === 'k' ? stored : null
@@ -170,7 +172,12 @@ export class Finds {
     }
   }
 
-  /** With its body, wherever that stands. null: it went with its entry. */
+  /** Its body has gone, with it or without: in the first case this does nothing, in the second nobody could ever read it. */
+  async #setAside(id: string): Promise<void> {
+    await ask(this.#batches, ['x', id], { repeatable: true })
+  }
+
+  /** With its body, wherever that stands. null: that is not there any longer. */
   async #complete(parsed: Parsed): Promise<Stored | null> {
     if (!parsed.byReference) return parsed
     const body = await this.#bodies.get(this.#keys.body(parsed.id))

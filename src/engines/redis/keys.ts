@@ -12,7 +12,7 @@
  * | `wt@…`, `wr@…`      | zset   | who waits to take, to read, with one signature; by credit and order   | sessions         |
  * | `W`, `Wn`           | hash   | which shapes of template wait, and how many of each                   | sessions         |
  * | `x<second>`         | list   | ids to be looked at by the sweep in that second                       | the sweep        |
- * | `K`                 | set    | the roots of all kinds that were written                              | the space        |
+ * | `K`                 | hash   | the roots of all kinds that were written, and what is indexed there   | the space        |
  * | `S`                 | zset   | sessions, by the end of their leases                                  | sessions         |
  * | `s<session>`        | hash   | the run id it subscribed in; the last 64 answers                      | session          |
  * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |

@@ -1,5 +1,8 @@
 -- l, x: leases are renewed and cancelled. An entry that is held can have both done to it, as in JavaSpaces.
 
+-- Only a safety net, as where the body is written: it goes with its entry.
+local BODY_GRACE_MS = 86400000
+
 local function leased(id)
   flushPuts()
   local rec = call('HGET', P .. 'e', id)
@@ -25,6 +28,9 @@ function OPS.l(argv, i, answer)
     call('HSET', P .. 'e', id, format('%013.0f', expires) .. sub(rec, 14))
     local list = bucket(expires, now)
     list[#list + 1] = id
+    if isLarge(rec) then
+      if lease < 0 then call('PERSIST', P .. 'b' .. id) else call('PEXPIRE', P .. 'b' .. id, lease + BODY_GRACE_MS) end
+    end
     answer('k')
   end
   return i + 2

@@ -32,7 +32,7 @@ local metaDirty
 local puts, adds, claims, outs, pushes, full, buckets = {}, {}, {}, {}, {}, {}, {}
 local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
 local putCount, dirty
-local sigs, shapes, lines, specs, living, forms = {}, {}, {}, {}, {}, {}
+local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, {}, {}
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
 local members = {} -- what a member of a line stands for
@@ -143,6 +143,7 @@ local function begin(key, sid, run)
   if next(specs) then specs = {} end
   if next(living) then living = {} end
   if next(forms) then forms = {} end
+  if next(policies) then policies = {} end
   if next(members) then members = {} end
   if next(full) then full = {} end
   if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} } end
@@ -190,7 +191,7 @@ local function flush()
   for _, line in pairs(lines) do flushLine(line) end
   for sid, list in pairs(claims) do many('SADD', P .. 'c' .. sid, list) end
   for sid, list in pairs(outs) do many('HSET', P .. 'o' .. sid, list) end
-  buckets, lines, claims, outs = {}, {}, {}, {}
+  buckets, lines, claims, outs, forms = {}, {}, {}, {}, {}
 end
 
 -- Lua hashes every byte of every string it makes, and of a long concatenation twice; beyond this size, two messages cost less than one.

@@ -11,8 +11,9 @@ local function forget(sid)
   for i = 1, #waits do unregister(sid, waits[i]) end
 end
 
--- The process is gone: what it held is there again, who waits gets it, and nothing of it stays.
-local function bury(sid)
+-- The process is gone: what it held is there again, who waits gets it, and nothing of it stays. One that takes its leave gives back
+-- what it did not start; that is no death, and counts as none.
+local function bury(sid, leaving)
   flush()
   forget(sid)
   flush()
@@ -24,7 +25,11 @@ local function bury(sid)
   end
   call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid)
   living[sid] = false
-  for i = 1, #held do if find(held[i], ':', 1, true) then recover(held[i]) end end
+  for i = 1, #held do
+    if find(held[i], ':', 1, true) then
+      if leaving and byte(held[i], -1) ~= 33 then giveBack(held[i]) else recover(held[i]) end
+    end
+  end
   push(sid, 'B\t', '', '')
   flush()
 end
@@ -92,9 +97,9 @@ local function look()
   for i = 1, #dead do bury(dead[i]) end
 end
 
--- d: whoever saw a process die says so. session
+-- d: whoever saw a process die says so; a process says it of itself when it takes its leave. session
 function OPS.d(argv, i, answer)
-  if call('EXISTS', P .. 's' .. argv[i]) == 1 then bury(argv[i]) end
+  if call('EXISTS', P .. 's' .. argv[i]) == 1 then bury(argv[i], argv[i] == SID) end
   answer('k')
   return i + 1
 end
@@ -118,9 +123,7 @@ function OPS.y(argv, i, answer)
       if byte(claim, -1) == 33 then
         recover(claim)
       else
-        local id = idOf(claim)
-        local rec = call('HGET', P .. 'e', id)
-        if rec then putBack(id, rec) end
+        giveBack(claim)
       end
     end
   end

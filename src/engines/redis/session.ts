@@ -104,7 +104,8 @@ export class Session {
       if (this.#link !== link) return
       await this.#sync(link)
     } catch (error) {
-      if (error instanceof SpaceError && !error.retryable) this.#onRefused?.(error)
+      const refused = refusalOf(error as Error)
+      if (refused) this.#onRefused?.(refused)
       if (this.#link === link) link.cut((error as Error).message)
     }
   }
@@ -153,4 +154,11 @@ export class Session {
       clearTimeout(bound)
     }
   }
+}
+
+/** What no further attempt will change. */
+function refusalOf(error: Error): SpaceError | null {
+  if (error instanceof SpaceError) return error.retryable ? null : error
+  const denied = /NOPERM|can't run this command|can't access at least one of the keys/.test(error.message)
+  return denied ? new SpaceError('REDIS_REFUSED', error.message, { cause: error }) : null
 }

@@ -77,10 +77,26 @@ function OPS.W(argv, i, answer)
   return last + 1
 end
 
--- K: kinds that this process is about to write for the first time; AnyEntry looks under their roots. how many, then a name each
+-- K: a root under which this process is about to write, and what it indexes there: * (every single value) or :field:field:
+-- Kept is what all who write under the root index, because only by that can a search go; AnyEntry looks under every root.
 function OPS.K(argv, i, answer)
-  local n = tonumber(argv[i])
-  for j = 1, n do call('SADD', P .. 'K', argv[i + j]) end
+  local root, policy = argv[i], argv[i + 1]
+  local kept = call('HGET', P .. 'K', root)
+  local single, fields = policy == '*', policy
+  if kept then
+    single = single or byte(kept) == 115
+    local before = sub(kept, 2)
+    if fields == '*' then
+      fields = before
+    elseif before ~= '*' then
+      fields = ':'
+      for field in gmatch(policy, '[^:]+') do
+        if find(before, ':' .. field .. ':', 1, true) then fields = fields .. field .. ':' end
+      end
+    end
+  end
+  local text = (single and 's' or '-') .. fields
+  if text ~= kept then call('HSET', P .. 'K', root, text) end
   answer('k')
-  return i + n + 1
+  return i + 2
 end

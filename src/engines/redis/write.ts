@@ -24,7 +24,7 @@ export class Writes {
   readonly #requests = new Map<string, (outcome: Outcome) => void>()
   /** Outcomes that have arrived; the space keeps them until it hears so. */
   #arrived: string[] = []
-  /** Roots that this process has told the space of. */
+  /** Roots that this process has told the space of, each with what is indexed there. */
   readonly #roots = new Set<string>()
 
   constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys) {
@@ -140,17 +140,18 @@ export class Writes {
     return args
   }
 
-  /** AnyEntry looks under the roots that were announced. */
+  /** A search goes by what everybody indexes under a root; AnyEntry looks under the roots that were announced. */
   #announce(images: readonly Image[]): void {
-    for (const { kinds } of images) {
+    for (const { kinds, index = '*' } of images) {
       const root = kinds[kinds.length - 1]!
-      if (this.#roots.has(root)) continue
-      this.#roots.add(root)
+      const known = `${root} ${index}`
+      if (this.#roots.has(known)) continue
+      this.#roots.add(known)
       this.#batches.add({
-        args: ['K', '1', root],
+        args: ['K', root, index],
         repeatable: true,
         answer: () => {},
-        fail: () => this.#roots.delete(root),
+        fail: () => this.#roots.delete(known),
       })
     }
   }
