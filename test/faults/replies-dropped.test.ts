@@ -82,6 +82,14 @@ describe('while replies are lost', () => {
   test('a write took effect exactly once, or at most once and its caller was told', async () => {
     const wrote: number[] = []
     const unknown = new Set<number>()
+    const found: number[] = []
+    // Taken as they come: one that is written again would be found again.
+    const enough = new AbortController()
+    const { signal } = enough
+    const taking = (async () => {
+      for (;;) found.push((await near.take(Item, { signal })).n)
+    })()
+    taking.catch(() => {})
     const lost = await losingReplies(CUTS, (round) =>
       Promise.all(
         numbers(round).map(async (n) => {
@@ -90,7 +98,9 @@ describe('while replies are lost', () => {
         }),
       ),
     )
-    const found = (await everything()).map(({ n }) => n)
+    enough.abort()
+    await expect(taking).rejects.toBe(signal.reason)
+    found.push(...(await everything()).map(({ n }) => n))
     report('replies dropped, writes', { lost, written: wrote.length, unknown: unknown.size, found: found.length })
     expect(lost).toBeGreaterThanOrEqual(CUTS)
     expect(sorted(new Set(found))).toEqual(sorted(found))

@@ -1,7 +1,7 @@
 /** What matching promises: the kind or one that it extends, and every field that the template names, by value. */
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { defineEntry, entryInfo } from '../../src/entry.js'
+import { AnyEntry, defineEntry, entryInfo } from '../../src/entry.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 
@@ -88,6 +88,22 @@ everyEngine('matching', (opened) => {
     await space.write(Loose({ ...fields, id: 'late' }))
     expect(Object.keys(await waiting)).toEqual([...Object.keys(fields), 'id'])
     expect(({} as Record<string, unknown>).polluted).toBeUndefined()
+  })
+
+  test('kinds that index differently are found by each other’s fields', async () => {
+    const { space, other } = opened()
+    const Parent = defineEntry<{ id: string; group?: string; tags?: string[] }>('Parent')
+    const Child = Parent.extend<{ extra: string }>('Child', { index: ['extra'] })
+    const Listed = defineEntry<{ id: string; tags: string[] }>('Listed', { index: ['tags'] })
+    await space.write(Parent({ id: 'p', group: 'g' }))
+    await other.write(Child({ id: 'c', extra: 'e', group: 'h' }))
+    await other.write(Listed({ id: 'l', tags: ['a'] }))
+    expect(await other.readIfExists(Parent.template({ id: 'p' }))).toMatchObject({ id: 'p' })
+    expect(await space.readIfExists(Parent.template({ id: 'c', group: 'h' }))).toMatchObject({ id: 'c' })
+    expect(await space.readIfExists(Child.template({ extra: 'e' }))).toMatchObject({ id: 'c' })
+    expect(await space.readIfExists(Listed.template({ tags: ['a'] }))).toMatchObject({ id: 'l' })
+    expect(await space.readIfExists(AnyEntry.template({ id: 'l' }))).toMatchObject({ id: 'l' })
+    expect(await space.take(AnyEntry.template({ extra: 'e' }), { waitMs: 0 })).toMatchObject({ id: 'c' })
   })
 
   test('a waiting template of any shape is found, however many shapes wait', async () => {
