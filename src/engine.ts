@@ -56,7 +56,11 @@ export interface Pattern {
   readonly verified: readonly string[]
 }
 
+/** Stands for every kind but the framework's own. */
 export const ANY_KIND = '*'
+
+/** The names of the framework's own kinds begin so. */
+export const OWN_KINDS = 'takespace.'
 
 /** What a write or a renewal granted: when the lease ends, on the space's wall clock; Infinity = never. */
 export interface Grant {

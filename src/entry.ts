@@ -1,5 +1,5 @@
 /** Entry: a kind and fields. `defineEntry` makes a kind; calling the kind makes an entry of it. */
-import { ANY_KIND } from './engine.js'
+import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { SpaceError } from './errors.js'
 import { Template } from './template.js'
 
@@ -99,10 +99,11 @@ function define<F extends object>(
   index: readonly string[] | undefined,
   parent: Definition | undefined,
 ): EntryKind<F> {
-  if (typeof kind !== 'string' || kind === '' || kind === ANY_KIND || kind.length > LONGEST_NAME) {
+  const reserved = kind === ANY_KIND || String(kind).startsWith(OWN_KINDS)
+  if (typeof kind !== 'string' || kind === '' || kind.length > LONGEST_NAME || reserved) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `A kind needs a name of at most ${LONGEST_NAME} characters, not ${ANY_KIND}.`,
+      `A kind needs a name of at most ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
     )
   }
   const definition: Definition = { kind, parent, index }
@@ -123,7 +124,7 @@ function define<F extends object>(
   }) as unknown as EntryKind<F>
 }
 
-/** Matches every kind: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
+/** Matches every kind but the framework's own: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
 export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
   () => {
     throw new SpaceError('INVALID_ENTRY', 'AnyEntry is a template for every kind; define a kind to write entries.')

@@ -1,5 +1,5 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
-import type { Delivery, Image, Outcome, Pattern } from './engine.js'
+import { type Delivery, type Image, type Outcome, OWN_KINDS, type Pattern } from './engine.js'
 import { SpaceError } from './errors.js'
 import type { Space } from './space.js'
 import { tokenOf } from './token.js'
@@ -78,7 +78,7 @@ export interface Serving {
   stop(): Promise<void>
 }
 
-const KIND = 'takespace.Request'
+const KIND = `${OWN_KINDS}Request`
 
 const indexOf = (service: string): string => `service=${tokenOf(service)}`
 

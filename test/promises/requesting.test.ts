@@ -1,5 +1,6 @@
 /** What requests are promised: one holder at a time, fenced; one answer; redelivery as their kind allows. */
 import { expect, test } from '@jest/globals'
+import { AnyEntry, defineEntry } from '../../src/entry.js'
 import {
   type HttpRequest,
   type HttpResponse,
@@ -64,6 +65,16 @@ everyEngine('requesting', (opened, engine) => {
     expect(taken.remainingMs).toBeGreaterThan(15_000)
     expect(await taken.complete(answer('done'))).toBe(true)
     expect(await sent.response).toEqual(answer('done'))
+  })
+
+  test('a request is no entry that AnyEntry finds', async () => {
+    const { space, other } = opened()
+    const waiting = other.take(AnyEntry, { waitMs: 50 })
+    const sent = sendRequest(space, request('/private'), terms())
+    expect(await waiting).toBeNull()
+    expect(await other.readIfExists(AnyEntry)).toBeNull()
+    expect(() => defineEntry('takespace.Request')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    sent.withdraw()
   })
 
   test('large bodies pass both ways', async () => {

@@ -46,6 +46,8 @@ local function sig(S)
   local root = kinds[#kinds]
   for i = 1, #kinds do index[i] = P .. 'f@' .. kinds[i] end
   for i = 1, #fields do index[#index + 1] = P .. 'f=' .. root .. '|' .. fields[i] end
+  -- AnyEntry matches every kind but the framework's own.
+  if find(root, 'takespace.', 1, true) ~= 1 then kinds[#kinds + 1] = '*' end
   c = { kinds = kinds, tokens = tokens, index = index, text = S }
   sigs[S] = c
   return c

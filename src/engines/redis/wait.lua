@@ -30,15 +30,15 @@ local function linesFor(c, mode)
   local found = c[mode]
   if found then return found end
   local regs = {}
-  for k = 1, #c.kinds + 1 do
-    local kind = c.kinds[k] or '*'
+  for k = 1, #c.kinds do
+    local kind = c.kinds[k]
     if not shapes['t@' .. kind] then regs[#regs + 1] = 't@' .. kind end
     if not shapes['r@' .. kind] then regs[#regs + 1] = 'r@' .. kind end
   end
   if #regs > 0 then readShapes(regs) end
   found = {}
-  for k = 1, #c.kinds + 1 do
-    local kind = c.kinds[k] or '*'
+  for k = 1, #c.kinds do
+    local kind = c.kinds[k]
     local list = shapesOf(mode .. '@' .. kind)
     for s = 1, #list do
       local shape, tokens, all = list[s], {}, true

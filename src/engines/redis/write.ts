@@ -43,7 +43,6 @@ export class Writes {
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(image.body)) await this.#putBody(image)
-    this.#announce([image])
     this.#requests.set(image.id, onOutcome)
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
