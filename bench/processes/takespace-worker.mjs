@@ -1,0 +1,13 @@
+/** Takes requests from the space and echoes their bodies, each under a claim that a crash would give back. */
+import { openSpace } from 'takespace'
+import { serveRequests } from '../../dist/src/request.js'
+import { begin, options, tell } from './parent.mjs'
+
+const space = await openSpace(options.url)
+await serveRequests(space, 'echo', options.concurrency, ({ request, complete }) => {
+  complete({ status: 200, reason: '', headers: [], body: request.body }).then(
+    (accepted) => accepted || tell('failed', { why: 'the space refused an answer' }),
+    (error) => tell('failed', { why: error.message }),
+  )
+})
+await begin()
