@@ -9,11 +9,11 @@ export interface Due {
 }
 
 export class Deadlines {
-  readonly #inFlight: ReadonlySet<Due>
+  readonly #inFlight: Iterable<Due>
   #timer: NodeJS.Timeout | undefined
   #firesAt = Number.POSITIVE_INFINITY
 
-  constructor(inFlight: ReadonlySet<Due>) {
+  constructor(inFlight: Iterable<Due>) {
     this.#inFlight = inFlight
   }
 
@@ -39,7 +39,7 @@ export class Deadlines {
   #sweep(): void {
     const now = monotonicMs()
     let next = Number.POSITIVE_INFINITY
-    for (const due of this.#inFlight) {
+    for (const due of [...this.#inFlight]) {
       if (due.dueAt <= now) due.overdue()
       else if (due.dueAt < next) next = due.dueAt
     }

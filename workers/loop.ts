@@ -1,5 +1,6 @@
 /** The loop: a standing take on one service, and the turns that came of it and have not ended. */
 import { LONGEST_TIMER_MS } from '../src/clock.js'
+import { InFlight } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import { type Serving, serveRequests, type Taken } from '../src/request.js'
 import type { Space } from '../src/space.js'
@@ -21,7 +22,7 @@ export class Loop {
   readonly #space: Space
   readonly #handle: Handler
   readonly #terms: LoopTerms
-  readonly #turns = new Set<Turn>()
+  readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
   #serving: Serving | undefined
   #cutting = false
@@ -44,7 +45,7 @@ export class Loop {
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
       logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
-      for (const turn of this.#turns) turn.stop()
+      for (const turn of [...this.#turns]) turn.stop()
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
@@ -57,7 +58,7 @@ export class Loop {
     // Handed out while the stop was on its way to the space: given back unopened.
     if (this.#cutting) turn.stop()
     void turn.run().then(() => {
-      this.#turns.delete(turn)
+      this.#turns.remove(turn)
       if (this.#turns.size === 0) this.#onIdle?.()
     })
   }

@@ -10,6 +10,7 @@
  */
 import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
+import type { Placed } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse, Taken } from '../src/request.js'
 import { runCurrent } from './current.js'
@@ -27,7 +28,8 @@ const STOPPED = plain(
   'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
 )
 
-export class Turn implements TurnContext {
+export class Turn implements TurnContext, Placed {
+  place = -1
   readonly id: string
   readonly service: string
   readonly priority: number

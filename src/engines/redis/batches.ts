@@ -59,7 +59,8 @@ export class Batches {
   /** One more operation for a batch that goes out anyway. */
   readonly #rider: () => Operation | undefined
   readonly #queue: Queued[] = []
-  readonly #unanswered = new Map<number, Batch>()
+  /** In the order of their numbers; a few at most. (Not a Map: see src/in-flight.ts.) */
+  #unanswered: Batch[] = []
   #number = 0
   #link: Link | undefined
   #flowing = false
@@ -99,9 +100,9 @@ export class Batches {
       if (operation.standing) operation.fail(gone)
       else this.#queue.push(operation)
     }
-    for (const batch of [...this.#unanswered.values()]) {
+    for (const batch of [...this.#unanswered]) {
       if (!batch.operations.every((operation) => operation.standing)) continue
-      this.#unanswered.delete(batch.number)
+      this.#drop(batch)
       for (const operation of batch.operations) operation.fail(gone)
     }
   }
@@ -111,7 +112,7 @@ export class Batches {
     const queued = operation as Queued
     queued.since = monotonicMs()
     const batch: Batch = { number: ++this.#number, operations: [queued], sentAt: 0, sent: 0 }
-    this.#unanswered.set(batch.number, batch)
+    this.#unanswered.push(batch)
     void this.#send(batch, 'R')
   }
 
@@ -121,7 +122,7 @@ export class Batches {
    */
   async settle(link: Link, known: boolean): Promise<void> {
     this.#link = link
-    for (const batch of [...this.#unanswered.values()]) {
+    for (const batch of [...this.#unanswered]) {
       await this.#send(batch, known ? 'n' : 'p')
       if (this.#link !== link) return
     }
@@ -151,8 +152,14 @@ export class Batches {
     clearInterval(this.#watch)
     const error = new SpaceError('SPACE_CLOSED')
     for (const operation of this.#queue.splice(0)) operation.fail(error)
-    for (const batch of this.#unanswered.values()) for (const operation of batch.operations) operation.fail(error)
-    this.#unanswered.clear()
+    for (const { operations } of this.#unanswered.splice(0)) for (const operation of operations) operation.fail(error)
+  }
+
+  /** It is answered, or given up. False if it was before. */
+  #drop(batch: Batch): boolean {
+    const at = this.#unanswered.indexOf(batch)
+    if (at >= 0) this.#unanswered.splice(at, 1)
+    return at >= 0
   }
 
   #schedule(): void {
@@ -166,12 +173,12 @@ export class Batches {
   }
 
   #turn(): void {
-    while (this.#flowing && this.#queue.length > 0 && this.#unanswered.size < MOST_UNDER_WAY) {
+    while (this.#flowing && this.#queue.length > 0 && this.#unanswered.length < MOST_UNDER_WAY) {
       const operations = this.#queue.splice(0, LARGEST_BATCH)
       const rider = this.#rider() as Queued | undefined
       if (rider) operations.push(rider)
       const batch: Batch = { number: ++this.#number, operations, sentAt: 0, sent: 0 }
-      this.#unanswered.set(batch.number, batch)
+      this.#unanswered.push(batch)
       const renew = !this.renewedWithin(RENEW_MS)
       if (renew) this.renewed()
       void this.#send(batch, renew ? 'R' : 'n')
@@ -198,7 +205,7 @@ export class Batches {
   #failed(batch: Batch, link: Link, error: Error): void {
     if (error.name !== 'ReplyError') return // The link was cut; settle() asks about it on the next one.
     if (NOT_NOW.test(error.message)) return link.cut(error.message)
-    this.#unanswered.delete(batch.number)
+    this.#drop(batch)
     const failure = /^NOPERM/.test(error.message)
       ? new SpaceError('REDIS_REFUSED', error.message)
       : new SpaceError('INTERNAL', error.message, { cause: error })
@@ -206,7 +213,7 @@ export class Batches {
   }
 
   #answered(batch: Batch, reply: readonly Buffer[]): void {
-    if (!this.#unanswered.delete(batch.number)) return
+    if (!this.#drop(batch)) return
     const letters = reply[0]!.toString('latin1')
     if (letters.startsWith('!')) return this.#refused(batch, letters.slice(1))
     const now = Number(reply[1]!.toString('latin1'))
@@ -240,7 +247,7 @@ export class Batches {
 
   #look(): void {
     const now = monotonicMs()
-    const [oldest] = this.#unanswered.values()
+    const [oldest] = this.#unanswered
     if (!oldest && this.#queue.length === 0) {
       clearInterval(this.#watch)
       this.#watch = undefined
@@ -253,9 +260,9 @@ export class Batches {
       else operation.fail(new SpaceError('SPACE_UNREACHABLE'))
     }
     if (this.#link) return
-    for (const batch of [...this.#unanswered.values()]) {
+    for (const batch of [...this.#unanswered]) {
       if (now - batch.operations[0]!.since < GIVE_UP_MS) continue
-      this.#unanswered.delete(batch.number)
+      this.#drop(batch)
       for (const { repeatable, fail } of batch.operations) {
         fail(new SpaceError(repeatable ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN'))
       }

@@ -1,6 +1,7 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 import type { Delivery, Offer, Pattern } from '../../engine.js'
 import type { SpaceError } from '../../errors.js'
+import { InFlight, type Placed } from '../../in-flight.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
@@ -20,12 +21,13 @@ interface Standing {
   ended: boolean
 }
 
-interface Held {
+/** A delivery, with what its holder need not know. */
+interface Held extends Delivery, Placed {
   readonly offer: Standing
-  readonly delivery: Delivery
-  readonly parsed: Parsed
-  /** As the space knows it: `!` behind it once it has started. */
-  claim: string
+  readonly replyTo: string
+  readonly byReference: boolean
+  /** `!` once the space knows that it has started. */
+  mark: '' | '!'
 }
 
 export class Claims {
@@ -33,8 +35,7 @@ export class Claims {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #offers = new Map<string, Standing>()
-  /** By the entry's id: a process holds an entry once. */
-  readonly #held = new Map<string, Held>()
+  readonly #held = new InFlight<Held>()
   #wids = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys) {
@@ -73,30 +74,30 @@ export class Claims {
   }
 
   async start(delivery: Delivery): Promise<boolean> {
-    const held = this.#held.get(delivery.id)
-    if (!held || held.delivery !== delivery) return false
+    const held = delivery as Held
+    if (!this.#held.has(held)) return false
     const { letter } = await ask(this.#batches, ['s', held.claim], { repeatable: true })
     if (letter !== 'k') return false
-    held.claim += '!'
+    held.mark = '!'
     return true
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
-    const held = this.#held.get(delivery.id)
-    if (!held || held.delivery !== delivery) return false
+    const held = delivery as Held
+    if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
-    if (large) await this.#putOutcome(delivery, body)
+    if (large) await this.#putOutcome(held, body)
     return new Promise((resolve, reject) => {
       this.#batches.add({
         form: formOf(held, credit),
-        args: ['c', held.claim, large ? 'C' : Buffer.concat([COMPLETED, body])],
+        args: ['c', held.claim + held.mark, large ? 'C' : Buffer.concat([COMPLETED, body])],
         repeatable: true,
         answer: (letter) => {
-          this.#let(held, delivery)
+          this.#let(held)
           resolve(letter === 'k')
         },
         fail: (error) => {
-          this.#let(held, delivery)
+          this.#let(held)
           reject(error)
         },
       })
@@ -104,24 +105,19 @@ export class Claims {
   }
 
   async release(delivery: Delivery): Promise<void> {
-    const held = this.#held.get(delivery.id)
-    if (!held || held.delivery !== delivery) return
-    this.#let(held, delivery)
-    await ask(this.#batches, ['r', held.claim, held.offer.ended ? '' : held.offer.wid], { repeatable: true })
+    const held = delivery as Held
+    if (!this.#let(held)) return
+    const { claim, mark, offer } = held
+    await ask(this.#batches, ['r', claim + mark, offer.ended ? '' : offer.wid], { repeatable: true })
   }
 
-  /** The space has given this claim to nobody or to another: whatever still runs here works for nobody. */
-  lost(id: string, claim?: string): void {
-    const held = this.#held.get(id)
-    if (held && (claim === undefined || held.claim === claim)) held.delivery.onLost?.()
-  }
-
-  allLost(): void {
-    for (const { delivery } of this.#held.values()) delivery.onLost?.()
+  /** The space has given these claims to nobody or to others: whatever still runs here works for nobody. */
+  lost(is: (delivery: Delivery) => boolean): void {
+    for (const held of [...this.#held]) if (is(held)) held.onLost?.()
   }
 
   claims(): string[] {
-    return [...this.#held.values()].map(({ claim }) => claim)
+    return Array.from(this.#held, ({ claim, mark }) => claim + mark)
   }
 
   askAnew(): void {
@@ -129,7 +125,7 @@ export class Claims {
   }
 
   /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
-  async #putOutcome(delivery: Delivery, body: Buffer): Promise<void> {
+  async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
     try {
       await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
     } catch (error) {
@@ -144,7 +140,12 @@ export class Claims {
   }
 
   #hand(offer: Standing, claim: string, parsed: Parsed): void {
-    const delivery: Delivery = {
+    const held: Held = {
+      place: -1,
+      offer,
+      replyTo: parsed.replyTo,
+      byReference: parsed.byReference,
+      mark: '',
       id: parsed.id,
       kinds: parsed.kinds,
       body: parsed.body,
@@ -156,8 +157,8 @@ export class Claims {
       repeatable: parsed.repeatable,
       onLost: undefined,
     }
-    this.#held.set(parsed.id, { offer, delivery, parsed, claim })
-    offer.onDelivery(delivery)
+    this.#held.add(held)
+    offer.onDelivery(held)
   }
 
   async #fetch(offer: Standing, claim: string, parsed: Parsed): Promise<void> {
@@ -171,9 +172,10 @@ export class Claims {
     this.#giveBack(claim, offer)
   }
 
-  #let(held: Held, delivery: Delivery): void {
-    if (this.#held.get(delivery.id) === held) this.#held.delete(delivery.id)
+  #let(held: Held): boolean {
+    if (!this.#held.remove(held)) return false
     held.offer.held--
+    return true
   }
 
   #giveBack(claim: string, offer?: Standing): void {
@@ -182,5 +184,5 @@ export class Claims {
 }
 
 /** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
-const formOf = ({ offer, parsed }: Held, credit: number): string =>
-  `${offer.wid} ${offer.ended ? 0 : credit} ${parsed.byReference ? '@' : '.'} ${parsed.replyTo || '-'}`
+const formOf = ({ offer, byReference, replyTo }: Held, credit: number): string =>
+  `${offer.wid} ${offer.ended ? 0 : credit} ${byReference ? '@' : '.'} ${replyTo || '-'}`

@@ -9,7 +9,7 @@ import { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { Claims } from './claim.js'
 import { Connection } from './connection.js'
-import { Finds, idOf } from './find.js'
+import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
@@ -187,8 +187,8 @@ export class RedisEngine implements Engine {
   #pushed(message: Buffer): void {
     readPush(message, ({ letter, a, b, bytes }: PushItem, now) => {
       if (letter === 'o') return this.#writes.outcome(a, bytes)
-      if (letter === 'l') return this.#claims.lost(idOf(a), a)
-      if (letter === 'x') return this.#claims.lost(a)
+      if (letter === 'l') return this.#claims.lost(({ claim }) => a.startsWith(claim))
+      if (letter === 'x') return this.#claims.lost(({ id }) => id === a)
       if (letter === 'B') return this.#lost()
       if (this.#session.syncing) return
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)

@@ -16,12 +16,17 @@ const LOST = 'l'.charCodeAt(0)
 /** So many arrived outcomes are reported at once even if nothing else has to be said. */
 const MOST_UNREPORTED = 64
 
+interface Requester {
+  onOutcome: ((outcome: Outcome) => void) | undefined
+}
+
 export class Writes {
   readonly #session: string
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
-  readonly #requests = new Map<string, (outcome: Outcome) => void>()
+  /** Each in a holder that is emptied when it leaves: see src/in-flight.ts for what a Map would keep of it otherwise. */
+  readonly #requests = new Map<string, Requester>()
   /** Outcomes that have arrived; the space keeps them until it hears so. */
   #arrived: string[] = []
   /** Roots that this process has told the space of, each with what is indexed there. */
@@ -43,11 +48,11 @@ export class Writes {
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(image.body)) await this.#putBody(image)
-    this.#requests.set(image.id, onOutcome)
+    this.#requests.set(image.id, { onOutcome })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         // Its outcome may have overtaken the news that the write was lost.
-        if (this.#requests.delete(image.id)) reject(error)
+        if (this.#forget(image.id)) reject(error)
       }
       this.#batches.add({
         form: formOf(image, this.#session),
@@ -67,14 +72,13 @@ export class Writes {
   }
 
   async withdraw(id: string): Promise<void> {
-    this.#requests.delete(id)
+    this.#forget(id)
     await ask(this.#batches, ['x', id], { repeatable: true })
   }
 
   /** An outcome has come: `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
   outcome(id: string, bytes: Buffer): void {
-    const onOutcome = this.#requests.get(id)
-    this.#requests.delete(id)
+    const onOutcome = this.#forget(id)
     const letter = bytes[0]
     if (letter === COMPLETED_LARGE) {
       void this.#fetch(id, onOutcome)
@@ -104,13 +108,22 @@ export class Writes {
     this.#roots.clear()
   }
 
+  #forget(id: string): ((outcome: Outcome) => void) | undefined {
+    const requester = this.#requests.get(id)
+    if (!requester) return undefined
+    const { onOutcome } = requester
+    requester.onOutcome = undefined
+    this.#requests.delete(id)
+    return onOutcome
+  }
+
   async #fetch(id: string, onOutcome: ((outcome: Outcome) => void) | undefined): Promise<void> {
     let body: Buffer | null = null
     try {
       if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(id))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
-      if (onOutcome) this.#requests.set(id, onOutcome)
+      if (onOutcome) this.#requests.set(id, { onOutcome })
       return
     }
     this.#arrive(`@${id}`)
