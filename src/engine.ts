@@ -83,8 +83,8 @@ export interface Delivery extends Stored {
   /** 1 on the first delivery. */
   readonly attempt: number
   readonly repeatable: boolean
-  /** Called once if the space ends the claim before the holder did. */
-  onLost?: (() => void) | undefined
+  /** Set by whoever holds it: hears it if the space ends the claim before the holder did. */
+  holder?: { lost(): void } | undefined
 }
 
 /** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */

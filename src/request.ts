@@ -1,5 +1,5 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
-import { type Delivery, type Image, type Outcome, OWN_KINDS, type Pattern } from './engine.js'
+import { type Delivery, type Engine, type Image, type Outcome, OWN_KINDS, type Pattern } from './engine.js'
 import { SpaceError } from './errors.js'
 import type { Space } from './space.js'
 import { tokenOf } from './token.js'
@@ -138,42 +138,88 @@ export async function serveRequests(
   concurrency: number,
   onRequest: (taken: Taken) => void,
 ): Promise<Serving> {
-  let serving = true
+  const terms = { engine: space.engine, service, credit: 1 }
   const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
-    const taken = takenOf(space, service, delivery, () => (serving ? 1 : 0))
-    if (taken) onRequest(taken)
+    let request: HttpRequest
+    try {
+      request = decodeRequest(delivery.body)
+    } catch {
+      // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
+      void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
+      return
+    }
+    onRequest(new Holding(terms, delivery, request))
   })
   return {
     async stop() {
-      serving = false
+      terms.credit = 0
       await offer.end()
     },
   }
 }
 
-function takenOf(space: Space, service: string, delivery: Delivery, credit: () => number): Taken | null {
-  let request: HttpRequest
-  try {
-    request = decodeRequest(delivery.body)
-  } catch {
-    // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
-    void space.engine.complete(delivery, encodeResponse(UNREADABLE), credit()).catch(() => {})
-    return null
+/** What all that was taken for one offer shares. */
+interface Terms {
+  readonly engine: Engine
+  readonly service: string
+  /** What a completion gives back: 1 as long as more is taken. */
+  credit: number
+}
+
+/** One object per request, with methods rather than closures: this is the path that every request takes. */
+class Holding implements Taken {
+  readonly request: HttpRequest
+  onLost: (() => void) | undefined
+  readonly #terms: Terms
+  readonly #delivery: Delivery
+
+  constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
+    this.request = request
+    this.#terms = terms
+    this.#delivery = delivery
+    delivery.holder = this
   }
-  const taken: Taken = {
-    id: delivery.id,
-    service,
-    priority: delivery.priority,
-    attempt: delivery.attempt,
-    remainingMs: delivery.remainingMs,
-    repeatable: delivery.repeatable,
-    request,
-    start: () => space.engine.start(delivery),
-    complete: (response) => space.engine.complete(delivery, encodeResponse(response), credit()),
-    release: () => space.engine.release(delivery),
+
+  get id(): string {
+    return this.#delivery.id
   }
-  delivery.onLost = () => taken.onLost?.()
-  return taken
+
+  get service(): string {
+    return this.#terms.service
+  }
+
+  get priority(): number {
+    return this.#delivery.priority
+  }
+
+  get attempt(): number {
+    return this.#delivery.attempt
+  }
+
+  get remainingMs(): number {
+    return this.#delivery.remainingMs
+  }
+
+  get repeatable(): boolean {
+    return this.#delivery.repeatable
+  }
+
+  start(): Promise<boolean> {
+    return this.#terms.engine.start(this.#delivery)
+  }
+
+  complete(response: HttpResponse): Promise<boolean> {
+    return this.#terms.engine.complete(this.#delivery, encodeResponse(response), this.#terms.credit)
+  }
+
+  release(): Promise<void> {
+    return this.#terms.engine.release(this.#delivery)
+  }
+
+  /** The engine's word. */
+  lost(): void {
+    this.onLost?.()
+  }
 }
 
 const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }

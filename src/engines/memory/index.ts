@@ -202,7 +202,7 @@ export class MemoryEngine implements Engine {
 
   #endClaim(item: Item): void {
     const held = this.#held.get(item.claim)
-    if (held) held.delivery.onLost?.()
+    held?.delivery.holder?.lost()
   }
 }
 

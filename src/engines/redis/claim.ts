@@ -113,7 +113,7 @@ export class Claims {
 
   /** The space has given these claims to nobody or to others: whatever still runs here works for nobody. */
   lost(is: (delivery: Delivery) => boolean): void {
-    for (const held of [...this.#held]) if (is(held)) held.onLost?.()
+    for (const held of [...this.#held]) if (is(held)) held.holder?.lost()
   }
 
   claims(): string[] {
@@ -155,7 +155,7 @@ export class Claims {
       claim,
       attempt: parsed.deaths + 1,
       repeatable: parsed.repeatable,
-      onLost: undefined,
+      holder: undefined,
     }
     this.#held.add(held)
     offer.onDelivery(held)
