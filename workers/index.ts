@@ -3,7 +3,7 @@ import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { type Service, service as serviceOf } from '../src/service.js'
 import type { Space } from '../src/space.js'
-import { type App, handlerOf } from './apps/index.js'
+import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop } from './loop.js'
 
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
@@ -13,7 +13,10 @@ export type { CurrentRequest } from './handler.js'
 export interface WorkerOptions {
   /** Where the requests are. The worker is stopped before the space closes. */
   readonly space: Space
-  /** An Express or connect app, any `(req, res)` function, an http.Server, a Koa app, or `{ fetch }`. An app, never a factory. */
+  /**
+   * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
+   * app, never a factory of one, and as it is: nothing of it is changed for takespace.
+   */
   readonly app: App
   /** Which requests it takes: those that were written for this service. Default `web`. */
   readonly service?: string
@@ -26,7 +29,12 @@ export interface WorkerOptions {
 }
 
 export interface Worker extends Service, AsyncDisposable {
-  /** Resolves when it takes requests. @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED */
+  /**
+   * Resolves when it takes requests, which is when its app is ready (Fastify loads its plugins).
+   *
+   * @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED; INVALID_ARGUMENT with what the app said when it did not get ready; an AbortError
+   *   when it is stopped meanwhile
+   */
   start(): Promise<void>
   /**
    * Takes nothing new and lets the requests in flight end. What runs for longer than `stopTimeoutMs` is cut: its signal fires, and the
@@ -58,7 +66,9 @@ export function createWorker(options: WorkerOptions): Worker {
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
 
   const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger })
+  const stopped = new AbortController()
   const start = async (): Promise<void> => {
+    await unless(stopped.signal, readyOf(app))
     await loop.start()
     logger.info({ service, concurrency }, 'the worker takes requests')
   }
@@ -68,9 +78,21 @@ export function createWorker(options: WorkerOptions): Worker {
     logger.info({ service }, 'the worker has stopped')
   }
   const running = serviceOf(start, stop)
-  const worker: Worker = { ...running, [Symbol.asyncDispose]: running.stop }
+  const leave = (): Promise<void> => {
+    stopped.abort(new DOMException('The worker was stopped.', 'AbortError'))
+    return running.stop()
+  }
+  const worker: Worker = { start: running.start, stop: leave, [Symbol.asyncDispose]: leave }
   space.adopt(worker)
   return worker
+}
+
+/** A stop waits for the start that it meets; an app that never gets ready must not keep it waiting. */
+function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    promise.then(resolve, reject)
+  })
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

@@ -48,7 +48,8 @@ export function sealed(response: HttpResponse, method: string): HttpResponse {
     if (!TOKEN.test(name)) throw bad(`A header's name is not one: ${JSON.stringify(name)}.`)
     if (NOT_TEXT.test(value)) throw bad(`The value of ${name} holds characters that HTTP does not allow.`)
     const lower = name.toLowerCase()
-    if (lower === 'connection') connection += `,${value.toLowerCase()}`
+    // The everyday values list no fields.
+    if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
     if (HOP_BY_HOP.has(lower)) continue
     if (lower === 'content-length' && !bodiless) {
       if (Number(value) !== body.length) throw bad(`It announced ${value} bytes and has ${body.length}.`)

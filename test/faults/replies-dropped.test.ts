@@ -79,154 +79,176 @@ const numbers = (round: number): number[] => Array.from({ length: PER_CUT }, (_,
 const sorted = (list: Iterable<number>): number[] => [...list].sort((a, b) => a - b)
 
 describe('while replies are lost', () => {
-  test('a write took effect exactly once, or at most once and its caller was told', async () => {
-    const wrote: number[] = []
-    const unknown = new Set<number>()
-    const found: number[] = []
-    // Taken as they come: one that is written again would be found again.
-    const enough = new AbortController()
-    const { signal } = enough
-    const taking = (async () => {
-      for (;;) found.push((await near.take(Item, { signal })).n)
-    })()
-    taking.catch(() => {})
-    const lost = await losingReplies(CUTS, (round) =>
-      Promise.all(
-        numbers(round).map(async (n) => {
-          if ((await told(far.write(Item({ n, by: 'far' })))) === 'unknown') unknown.add(n)
-          else wrote.push(n)
-        }),
-      ),
-    )
-    enough.abort()
-    await expect(taking).rejects.toBe(signal.reason)
-    found.push(...(await everything()).map(({ n }) => n))
-    report('replies dropped, writes', { lost, written: wrote.length, unknown: unknown.size, found: found.length })
-    expect(lost).toBeGreaterThanOrEqual(CUTS)
-    expect(sorted(new Set(found))).toEqual(sorted(found))
-    expect(sorted(found.filter((n) => !unknown.has(n)))).toEqual(sorted(wrote))
-  }, 240_000)
-
-  test('a take has its entry, and no other taker has it, or its caller was told', async () => {
-    let unknown = 0
-    const took: number[] = []
-    const missed: number[] = []
-    const all: number[] = []
-    const lost = await losingReplies(CUTS, async (round) => {
-      const entries = numbers(round)
-      all.push(...entries)
-      await near.writeAll(entries.map((n) => Item({ n, by: 'near' })))
-      await Promise.all(
-        entries.map(async (n) => {
-          const item = await told(far.takeIfExists(Item.template({ n })))
-          if (item === 'unknown') unknown++
-          else if (item) took.push(item.n)
-          else missed.push(n)
-        }),
+  test(
+    'a write took effect exactly once, or at most once and its caller was told',
+    async () => {
+      const wrote: number[] = []
+      const unknown = new Set<number>()
+      const found: number[] = []
+      // Taken as they come: one that is written again would be found again.
+      const enough = new AbortController()
+      const { signal } = enough
+      const taking = (async () => {
+        for (;;) found.push((await near.take(Item, { signal })).n)
+      })()
+      taking.catch(() => {})
+      const lost = await losingReplies(CUTS, (round) =>
+        Promise.all(
+          numbers(round).map(async (n) => {
+            if ((await told(far.write(Item({ n, by: 'far' })))) === 'unknown') unknown.add(n)
+            else wrote.push(n)
+          }),
+        ),
       )
-    })
-    const left = (await everything()).map(({ n }) => n)
-    report('replies dropped, takes', { lost, took: took.length, unknown, missed: missed.length, left: left.length })
-    expect(lost).toBeGreaterThanOrEqual(CUTS)
-    expect(missed).toEqual([])
-    expect(sorted(new Set([...took, ...left]))).toEqual(sorted([...took, ...left]))
-    expect(took.length + left.length).toBeGreaterThanOrEqual(all.length - unknown)
-    expect(took.length + left.length).toBeLessThanOrEqual(all.length)
-  }, 240_000)
+      enough.abort()
+      await expect(taking).rejects.toBe(signal.reason)
+      found.push(...(await everything()).map(({ n }) => n))
+      report('replies dropped, writes', { lost, written: wrote.length, unknown: unknown.size, found: found.length })
+      expect(lost).toBeGreaterThanOrEqual(CUTS)
+      expect(sorted(new Set(found))).toEqual(sorted(found))
+      expect(sorted(found.filter((n) => !unknown.has(n)))).toEqual(sorted(wrote))
+    },
+    form(30_000, 240_000),
+  )
 
-  test('a take that waits is handed its entry, also when the hand-off itself is lost', async () => {
-    const took: number[] = []
-    let unknown = 0
-    const lost = await losingReplies(CUTS, (round) => {
-      const entries = numbers(round)
-      const taken = entries.map((n) => told(far.take(Item.template({ n }), { waitMs: 20_000 })))
-      // Of other processes, so handed over by a push; some before the loss, some while it goes on.
-      const written = entries.map((n) => near.write(Item({ n, by: 'near' })))
-      return Promise.all([
-        ...written,
-        ...taken.map(async (item) => {
-          const got = await item
-          if (got === 'unknown') unknown++
-          else if (got) took.push(got.n)
-        }),
-      ])
-    })
-    const left = (await everything()).map(({ n }) => n)
-    report('replies dropped, waiting takes', { lost, took: took.length, unknown, left: left.length })
-    expect(lost).toBeGreaterThanOrEqual(CUTS)
-    expect(new Set(took).size).toBe(took.length)
-    expect(left).toEqual([])
-    expect(took.length + unknown).toBe(CUTS * PER_CUT)
-  }, 240_000)
+  test(
+    'a take has its entry, and no other taker has it, or its caller was told',
+    async () => {
+      let unknown = 0
+      const took: number[] = []
+      const missed: number[] = []
+      const all: number[] = []
+      const lost = await losingReplies(CUTS, async (round) => {
+        const entries = numbers(round)
+        all.push(...entries)
+        await near.writeAll(entries.map((n) => Item({ n, by: 'near' })))
+        await Promise.all(
+          entries.map(async (n) => {
+            const item = await told(far.takeIfExists(Item.template({ n })))
+            if (item === 'unknown') unknown++
+            else if (item) took.push(item.n)
+            else missed.push(n)
+          }),
+        )
+      })
+      const left = (await everything()).map(({ n }) => n)
+      report('replies dropped, takes', { lost, took: took.length, unknown, missed: missed.length, left: left.length })
+      expect(lost).toBeGreaterThanOrEqual(CUTS)
+      expect(missed).toEqual([])
+      expect(sorted(new Set([...took, ...left]))).toEqual(sorted([...took, ...left]))
+      expect(took.length + left.length).toBeGreaterThanOrEqual(all.length - unknown)
+      expect(took.length + left.length).toBeLessThanOrEqual(all.length)
+    },
+    form(30_000, 240_000),
+  )
 
-  test('a worker runs each request once, each of its completions counts once, and so does its credit', async () => {
-    const CONCURRENCY = PER_CUT
-    const runs = new Map<string, number>()
-    const held: Taken[] = []
-    let atOnce = 0
-    let most = 0
-    const serving = await serveRequests(far, 'web', CONCURRENCY, async (taken) => {
-      const { target } = taken.request
-      if (target.startsWith('/credit')) {
-        held.push(taken)
-        return
-      }
-      most = Math.max(most, ++atOnce)
-      if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
-      atOnce--
-      await taken.complete(OK)
-    })
-    let asked = 0
-    let answered = 0
-    const lost = await losingReplies(CUTS, (round) =>
-      Promise.all(
-        numbers(round).map(async (n) => {
-          asked++
-          expect(await outcomeOf(send(near, `/${n}`, { repeatable: false }))).toBe('200')
-          answered++
-        }),
-      ),
-    )
-    report('replies dropped, a worker', {
-      lost,
-      answered,
-      'most at once': most,
-      'run twice': [...runs.values()].filter((n) => n > 1).length,
-    })
-    expect(lost).toBeGreaterThanOrEqual(CUTS)
-    expect(answered).toBe(asked)
-    expect([...runs].filter(([, times]) => times !== 1)).toEqual([])
-    expect(runs.size).toBe(asked)
-    expect(most).toBeLessThanOrEqual(CONCURRENCY)
-    expect(await creditOf(far, near, 'web', CONCURRENCY, held)).toBe(CONCURRENCY)
-    await serving.stop()
-  }, 240_000)
+  test(
+    'a take that waits is handed its entry, also when the hand-off itself is lost',
+    async () => {
+      const took: number[] = []
+      let unknown = 0
+      const lost = await losingReplies(CUTS, (round) => {
+        const entries = numbers(round)
+        const taken = entries.map((n) => told(far.take(Item.template({ n }), { waitMs: 10_000 })))
+        // Of other processes, so handed over by a push; some before the loss, some while it goes on.
+        const written = entries.map((n) => near.write(Item({ n, by: 'near' })))
+        return Promise.all([
+          ...written,
+          ...taken.map(async (item) => {
+            const got = await item
+            // One that nobody handed over ends the test here, not after as many waits as there are rounds.
+            expect(got).not.toBeNull()
+            if (got === 'unknown') unknown++
+            else if (got) took.push(got.n)
+          }),
+        ])
+      })
+      const left = (await everything()).map(({ n }) => n)
+      report('replies dropped, waiting takes', { lost, took: took.length, unknown, left: left.length })
+      expect(lost).toBeGreaterThanOrEqual(CUTS)
+      expect(new Set(took).size).toBe(took.length)
+      expect(left).toEqual([])
+      expect(took.length + unknown).toBe(CUTS * PER_CUT)
+    },
+    form(30_000, 240_000),
+  )
 
-  test('a requester has exactly one outcome for each request, and each ran at most once', async () => {
-    const runs = new Map<string, number>()
-    const outcomes = new Map<string, number>()
-    const serving = await serveRequests(near, 'web', PER_CUT, async (taken) => {
-      const { target } = taken.request
-      if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
-      expect(await taken.complete(OK)).toBe(true)
-    })
-    const ok: string[] = []
-    const lost = await losingReplies(CUTS, (round) =>
-      Promise.all(
-        numbers(round).map(async (n) => {
-          const outcome = await outcomeOf(send(far, `/${n}`, { repeatable: false }))
-          outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-          if (outcome === '200') ok.push(`/${n}`)
-        }),
-      ),
-    )
-    report('replies dropped, a requester', { lost, ...Object.fromEntries(outcomes) })
-    expect(lost).toBeGreaterThanOrEqual(CUTS)
-    expect([...runs].filter(([, times]) => times > 1)).toEqual([])
-    for (const target of ok) expect(runs.get(target)).toBe(1)
-    expect([...outcomes.keys()].filter((outcome) => outcome !== '200' && outcome !== 'OUTCOME_UNKNOWN')).toEqual([])
-    await serving.stop()
-  }, 240_000)
+  test(
+    'a worker runs each request once, each of its completions counts once, and so does its credit',
+    async () => {
+      const CONCURRENCY = PER_CUT
+      const runs = new Map<string, number>()
+      const held: Taken[] = []
+      let atOnce = 0
+      let most = 0
+      const serving = await serveRequests(far, 'web', CONCURRENCY, async (taken) => {
+        const { target } = taken.request
+        if (target.startsWith('/credit')) {
+          held.push(taken)
+          return
+        }
+        most = Math.max(most, ++atOnce)
+        if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
+        atOnce--
+        await taken.complete(OK)
+      })
+      let asked = 0
+      let answered = 0
+      const lost = await losingReplies(CUTS, (round) =>
+        Promise.all(
+          numbers(round).map(async (n) => {
+            asked++
+            expect(await outcomeOf(send(near, `/${n}`, { repeatable: false }))).toBe('200')
+            answered++
+          }),
+        ),
+      )
+      report('replies dropped, a worker', {
+        lost,
+        answered,
+        'most at once': most,
+        'run twice': [...runs.values()].filter((n) => n > 1).length,
+      })
+      expect(lost).toBeGreaterThanOrEqual(CUTS)
+      expect(answered).toBe(asked)
+      expect([...runs].filter(([, times]) => times !== 1)).toEqual([])
+      expect(runs.size).toBe(asked)
+      expect(most).toBeLessThanOrEqual(CONCURRENCY)
+      expect(await creditOf(far, near, 'web', CONCURRENCY, held)).toBe(CONCURRENCY)
+      await serving.stop()
+    },
+    form(30_000, 240_000),
+  )
+
+  test(
+    'a requester has exactly one outcome for each request, and each ran at most once',
+    async () => {
+      const runs = new Map<string, number>()
+      const outcomes = new Map<string, number>()
+      const serving = await serveRequests(near, 'web', PER_CUT, async (taken) => {
+        const { target } = taken.request
+        if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
+        expect(await taken.complete(OK)).toBe(true)
+      })
+      const ok: string[] = []
+      const lost = await losingReplies(CUTS, (round) =>
+        Promise.all(
+          numbers(round).map(async (n) => {
+            const outcome = await outcomeOf(send(far, `/${n}`, { repeatable: false }))
+            outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
+            if (outcome === '200') ok.push(`/${n}`)
+          }),
+        ),
+      )
+      report('replies dropped, a requester', { lost, ...Object.fromEntries(outcomes) })
+      expect(lost).toBeGreaterThanOrEqual(CUTS)
+      expect([...runs].filter(([, times]) => times > 1)).toEqual([])
+      for (const target of ok) expect(runs.get(target)).toBe(1)
+      expect([...outcomes.keys()].filter((outcome) => outcome !== '200' && outcome !== 'OUTCOME_UNKNOWN')).toEqual([])
+      await serving.stop()
+    },
+    form(30_000, 240_000),
+  )
 })
 
 test('afterwards nothing is left', async () => {

@@ -51,7 +51,10 @@ function gated() {
 
 test('an Express app is served through the space', async () => {
   const app = express()
-  app.post('/sum', express.json(), (req, res) => void res.json({ sum: req.body.a + req.body.b }))
+  app.post('/sum', express.json(), (req, res) => {
+    const { a, b } = req.body as { a: number; b: number }
+    res.json({ sum: a + b })
+  })
   await using worker = createWorker({ space, app })
   await worker.start()
   const headers = ['Host', 'x', 'Content-Type', 'application/json', 'Content-Length', '13']

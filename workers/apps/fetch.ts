@@ -1,4 +1,5 @@
 /** Runs a `{ fetch }` app (Hono and others): a standard Request in, a standard Response out. */
+import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
@@ -22,8 +23,11 @@ export function fetchHandler(app: FetchApp): Handler {
     if (FORBIDDEN.has(request.method.toUpperCase())) return plain(501, 'This method is not supported.')
     const response: unknown = await app.fetch(requestOf(request, url, turn.signal))
     if (!isResponse(response)) throw new SpaceError('BAD_RESPONSE', 'fetch did not return a Response.')
-    const head = { status: response.status, reason: response.statusText, headers: headersOf(response.headers) }
-    return { ...head, body: await bodyOf(response, request.method, turn) }
+    // The body is looked at first: a Response that is made only when asked for (h3's) has no Content-Type of its body's before that.
+    const { body, status } = response
+    const reason = response.statusText || (STATUS_CODES[status] ?? '')
+    const head = { status, reason, headers: headersOf(response.headers) }
+    return { ...head, body: await bodyOf(body, status, request.method, turn) }
   }
 }
 
@@ -60,7 +64,12 @@ function headersOf(headers: Headers): string[] {
 }
 
 /** The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. */
-async function bodyOf({ body, status }: Response, method: string, turn: TurnContext): Promise<Buffer> {
+async function bodyOf(
+  body: ReadableStream | null,
+  status: number,
+  method: string,
+  turn: TurnContext,
+): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   if (!body) return Buffer.alloc(0)
   if (turn.wasCut || method === 'HEAD' || status === 204 || status === 304) {

@@ -2,9 +2,12 @@
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
+import { type FastifyApp, fastifyHandler, fastifyReady } from './fastify.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
 import { type NodeApp, nodeHandler } from './node.js'
+import { unknownApp } from './unknown.js'
 
+export type { FastifyApp } from './fastify.js'
 export type { FetchApp } from './fetch.js'
 export type { NodeApp } from './node.js'
 
@@ -15,25 +18,34 @@ export interface KoaApp {
 }
 
 /** An app that a worker can run. */
-export type App = NodeApp | FetchApp | KoaApp | Server
+export type App = NodeApp | FetchApp | KoaApp | FastifyApp | Server
 
 /**
- * The order matters: a Fastify app has more than one shape, and a function may carry a `fetch`.
+ * The order matters: a Fastify app has more than one shape (it is a promise of itself, too), and a function may carry a `fetch`.
  *
- * @throws SpaceError APP_SHAPE_UNKNOWN
+ * @throws SpaceError APP_SHAPE_UNKNOWN that says what it is and what to export instead
  */
 export function handlerOf(app: unknown): Handler {
-  if (has(app, 'routing', 'ready', 'inject')) {
-    throw new SpaceError('APP_SHAPE_UNKNOWN', 'Fastify apps are not supported yet.')
-  }
-  if (has(app, 'callback') && Array.isArray((app as unknown as KoaApp).middleware)) {
-    return nodeHandler((app as unknown as KoaApp).callback())
-  }
+  if (isFastify(app)) return fastifyHandler(app)
+  if (isKoa(app)) return nodeHandler(app.callback())
   if (has(app, 'fetch')) return fetchHandler(app as unknown as FetchApp)
   if (app instanceof Server) return nodeHandler(listenersOf(app))
-  if (typeof app === 'function') return nodeHandler(app as NodeApp)
-  throw new SpaceError('APP_SHAPE_UNKNOWN', `It is ${described(app)}.`)
+  if (typeof app === 'function' && !isClass(app)) return nodeHandler(app as NodeApp)
+  throw new SpaceError('APP_SHAPE_UNKNOWN', unknownApp(app))
 }
+
+/** What an app needs before its first request: Fastify loads its plugins; others are ready as they are. */
+export async function readyOf(app: unknown): Promise<void> {
+  if (isFastify(app)) await fastifyReady(app)
+}
+
+const isFastify = (app: unknown): app is FastifyApp => has(app, 'routing', 'ready', 'inject')
+
+const isKoa = (app: unknown): app is KoaApp =>
+  has(app, 'callback') && Array.isArray((app as Partial<KoaApp>).middleware)
+
+/** It could only ever be called with `new`. */
+const isClass = (app: object): boolean => /^class\b/.test(Function.prototype.toString.call(app))
 
 /** The server's own 'request' listeners, looked up each time as it does itself. */
 function listenersOf(server: Server): NodeApp {
@@ -46,12 +58,4 @@ function listenersOf(server: Server): NodeApp {
 function has(app: unknown, ...methods: string[]): boolean {
   if (app === null || (typeof app !== 'object' && typeof app !== 'function')) return false
   return methods.every((method) => typeof (app as Record<string, unknown>)[method] === 'function')
-}
-
-function described(app: unknown): string {
-  if (app === null || app === undefined) return String(app)
-  if (typeof app !== 'object') return `a ${typeof app}`
-  if (typeof (app as Partial<PromiseLike<unknown>>).then === 'function') return 'a promise: await it first'
-  const keys = Object.keys(app).slice(0, 5)
-  return `an object${keys.length > 0 ? ` with ${keys.join(', ')}` : ' with nothing in it'}`
 }

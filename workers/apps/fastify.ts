@@ -1,0 +1,24 @@
+/** Runs a Fastify app: by the listener that it gives to its own server, which knows its routes once its plugins have loaded. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { SpaceError } from '../../src/errors.js'
+import type { Handler } from '../handler.js'
+import { nodeHandler } from './node.js'
+
+/** A Fastify app, by the three things that tell it from others. */
+export interface FastifyApp {
+  routing(req: IncomingMessage, res: ServerResponse): void
+  ready(): PromiseLike<unknown>
+  inject(...args: never[]): unknown
+}
+
+export const fastifyHandler = (app: FastifyApp): Handler => nodeHandler((req, res) => app.routing(req, res))
+
+/** @throws SpaceError INVALID_ARGUMENT with what the app's own plugin or hook said */
+export async function fastifyReady(app: FastifyApp): Promise<void> {
+  try {
+    await app.ready()
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw new SpaceError('INVALID_ARGUMENT', `app: its ready() failed: ${said}`, { cause })
+  }
+}
