@@ -4,8 +4,8 @@ import { serveRequests } from '../../dist/src/request.js'
 import { begin, options, tell } from './parent.mjs'
 
 const space = await openSpace(options.url)
-await serveRequests(space, 'echo', options.concurrency, ({ request, complete }) => {
-  complete({ status: 200, reason: '', headers: [], body: request.body }).then(
+await serveRequests(space, 'echo', options.concurrency, (taken) => {
+  taken.complete({ status: 200, reason: '', headers: [], body: taken.request.body }).then(
     (accepted) => accepted || tell('failed', { why: 'the space refused an answer' }),
     (error) => tell('failed', { why: error.message }),
   )
