@@ -33,8 +33,13 @@ interface Batch {
   sent: number
 }
 
-/** More in one call would hold the server for milliseconds; fewer would waste calls. */
+/**
+ * More in one call would hold the server for milliseconds; fewer would waste calls. In between, what waits is dealt out over the calls
+ * that may be under way: in one single batch all of it would move in convoy, each process idle while the next one works (at 64 round
+ * trips in flight: 22,000 a second in one batch, 36,000 in four).
+ */
 const LARGEST_BATCH = 128
+const SMALLEST_SHARE = 16
 /** Waiting for a free place lets batches grow under load. The library remembers the last 64. */
 const MOST_UNDER_WAY = 4
 const MOST_QUEUED = 20_000
@@ -173,8 +178,9 @@ export class Batches {
   }
 
   #turn(): void {
+    const share = Math.max(Math.ceil(this.#queue.length / MOST_UNDER_WAY), SMALLEST_SHARE)
     while (this.#flowing && this.#queue.length > 0 && this.#unanswered.length < MOST_UNDER_WAY) {
-      const operations = this.#queue.splice(0, LARGEST_BATCH)
+      const operations = this.#queue.splice(0, Math.min(share, LARGEST_BATCH))
       const rider = this.#rider() as Queued | undefined
       if (rider) operations.push(rider)
       const batch: Batch = { number: ++this.#number, operations, sentAt: 0, sent: 0 }
