@@ -10,7 +10,7 @@ export interface ClientOptions {
   readonly service?: string
 }
 
-export interface FetchOptions extends RequestInit {
+export interface ClientFetchOptions extends RequestInit {
   /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
   readonly timeoutMs?: number
   /** Default: the client's. */
@@ -29,7 +29,7 @@ export interface Client {
    * @throws the signal's reason; SpaceError REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const response = await client.fetch('/orders/1', { method: 'POST', body: JSON.stringify(order) })
    */
-  fetch(input: string | URL | Request, options?: FetchOptions): Promise<Response>
+  fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
 
 /** RFC 9110 §9.2.2: intending the same effect once or many times. */

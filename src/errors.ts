@@ -44,7 +44,7 @@ export const ERRORS = {
   APP_SHAPE_UNKNOWN: kind(
     500,
     false,
-    'This is not an app takespace can run: give an Express app, a (req, res) function or { fetch }.',
+    'This is not an app takespace can run: give an Express, Fastify or Koa app, a (req, res) function or { fetch }.',
   ),
   PORT_TAKEN: kind(500, false, 'Another process listens on this port. Choose another with --port.'),
   INTERNAL: kind(500, false, 'takespace met a state that should not exist. Please report it.'),

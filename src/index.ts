@@ -1,5 +1,7 @@
 /** The public names of takespace, one per line. */
 
+export type { Client, ClientFetchOptions, ClientOptions } from './client.js'
+export { createClient } from './client.js'
 export type { Entry, EntryInfo, EntryKind, EntryOptions } from './entry.js'
 export { AnyEntry, defineEntry, entryInfo } from './entry.js'
 export type { ErrorCode } from './errors.js'

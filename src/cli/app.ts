@@ -33,9 +33,9 @@ function exported(module: Exports): unknown {
   return [module.app, outer?.app].find(isApp)
 }
 
-/** `module.exports` that nobody set is an empty object; one with named exports is not an app either, unless it can fetch. */
+/** `module.exports` that nobody set is an empty object; with named exports it is no app either, unless it can do what apps do. */
 function isApp(value: unknown): boolean {
   if (value === null || value === undefined) return false
   const plain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
-  return !plain || 'fetch' in (value as object)
+  return !plain || 'fetch' in value || 'routing' in value || 'handler' in value
 }

@@ -18,12 +18,16 @@ test('takespace', () => {
   expect(Object.keys(takespace).sort()).toEqual([
     'AnyEntry',
     'SpaceError',
+    'createClient',
     'defineEntry',
     'entryInfo',
     'isSpaceError',
     'openSpace',
   ])
   expect(typesOf('src/index.ts')).toEqual([
+    'Client',
+    'ClientFetchOptions',
+    'ClientOptions',
     'Entry',
     'EntryInfo',
     'EntryKind',

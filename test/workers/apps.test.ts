@@ -1,15 +1,24 @@
 /** Which shape of app is which, and what is said about those that are none. */
 import { createServer } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 import { describe, expect, test } from '@jest/globals'
+import connect from 'connect'
 import express from 'express'
+import Fastify from 'fastify'
+import Koa from 'koa'
 import type { HttpRequest, HttpResponse } from '../../src/request.js'
-import { handlerOf } from '../../workers/apps/index.js'
+import { handlerOf, readyOf } from '../../workers/apps/index.js'
 import { contextOf, requestOf } from './turns.js'
 
 const ask = (app: unknown, request: Partial<HttpRequest> = {}, turn = contextOf()): Promise<HttpResponse> =>
   handlerOf(app)(requestOf(request), turn)
 
+type Req = { url: string }
 type Res = { end(text: string): void }
+
+const hello = (ctx: Koa.Context): void => {
+  ctx.body = 'hello'
+}
 
 describe('an app is told by what it has', () => {
   const apps: Record<string, unknown> = {
@@ -26,19 +35,42 @@ describe('an app is told by what it has', () => {
         return new Response(this.text)
       }
     })(),
-    'a Koa app': { callback: () => (_req: unknown, res: Res) => res.end('hello'), middleware: [] },
+    'a Fastify app, which is a promise of itself, too': Fastify().get('/', async () => 'hello'),
+    'a connect app': connect().use((_req: unknown, res: Res) => res.end('hello')),
+    'an app that has all that a framework may have, but is Koa': Object.assign(new Koa().use(hello), { handle() {} }),
+    'a function that looks like one of fetch, which is (req, res) all the same': (...[request, res]: [Req, Res]) =>
+      res.end(request.url === '/' ? 'hello' : 'no'),
+    'a Koa-shaped app': { callback: () => (_req: unknown, res: Res) => res.end('hello'), middleware: [] },
   }
   for (const [name, app] of Object.entries(apps)) {
-    test(name, async () => expect((await ask(app)).body.toString()).toBe('hello'))
+    test(name, async () => {
+      await readyOf(app)
+      expect((await ask(app)).body.toString()).toBe('hello')
+    })
   }
 
+  const fn = (): void => {}
+  const server = createServer()
+  /** By the members that the real ones have; what is advised was tried with the real ones. */
   const none: Record<string, [unknown, string]> = {
-    undefined: [undefined, 'undefined'],
-    null: [null, 'null'],
-    'a text': ['app', 'a string'],
-    'an object': [{ handler() {}, listen() {} }, 'handler, listen'],
-    'a promise of an app': [Promise.resolve(express()), 'await'],
-    'a Fastify app, for now': [{ routing() {}, ready() {}, inject() {}, server: createServer() }, 'Fastify'],
+    undefined: [undefined, 'It is undefined'],
+    null: [null, 'It is null'],
+    'a text': ['app', 'It is a string'],
+    'a class': [class App {}, 'Export an instance'],
+    'a list of apps': [[fn], 'It is an array'],
+    'a promise of an app': [Promise.resolve(express()), 'export default await'],
+    'a module': [{ default: fn }, 'its default export'],
+    'a polka app': [{ handler: fn, listen: fn, use: fn, find: fn }, 'export default app.handler'],
+    'a restify server': [{ pre: fn, use: fn, acceptable: [], server }, 'export default server.server'],
+    'a hapi server': [{ initialize: fn, inject: fn, listener: server }, 'export default server.listener'],
+    'an h3 app of version 1': [{ handler: fn, use: fn, resolve: fn, stack: [] }, 'toNodeListener(app)'],
+    'a Nest app': [{ init: fn, getHttpAdapter: fn }, 'getHttpAdapter().getInstance()'],
+    'a Next.js app': [{ prepare: fn, getRequestHandler: fn }, 'getRequestHandler()'],
+    'an https.Server': [createSecureServer(), 'TLS ends at the gateway'],
+    'what holds a server': [{ web: server }, 'export default app.web'],
+    'what holds a handler': [{ handle: fn }, 'app.handle(req, res)'],
+    'an object': [{ one: 1, two: 2 }, 'with one, two. Export the app itself'],
+    'an empty object': [{}, 'with nothing in it'],
   }
   for (const [name, [app, says]] of Object.entries(none)) {
     test(`${name} is none`, () => {
@@ -97,6 +129,23 @@ describe('a { fetch } app', () => {
     })
     return { stream, events }
   }
+
+  test('that makes its Response only when asked for the body (h3) has the Content-Type of that', async () => {
+    let made: Response | undefined
+    const lazy = {
+      status: 200,
+      statusText: '',
+      get headers() {
+        return made?.headers ?? new Headers()
+      },
+      get body() {
+        made ??= new Response('text')
+        return made.body
+      },
+    }
+    const { headers, reason } = await ask({ fetch: () => lazy })
+    expect([headers, reason]).toEqual([['content-type', 'text/plain;charset=UTF-8'], 'OK'])
+  })
 
   test('has its body cancelled where HTTP has none', async () => {
     const { stream, events } = watchedBody()

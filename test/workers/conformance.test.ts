@@ -1,5 +1,5 @@
 /** The same requests against the same app, served by a real http server and by a worker's handler, compared. */
-import { createServer, STATUS_CODES, type Server } from 'node:http'
+import { createServer, type Server, STATUS_CODES } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { handlerOf } from '../../workers/apps/index.js'
@@ -94,7 +94,10 @@ describe('a { fetch } app answers as it does to a Request', () => {
         secure: true,
       }
       const response = await handle(request, contextOf())
-      expect([response.status, response.reason]).toEqual([expected.status, expected.statusText || STATUS_CODES[expected.status]])
+      expect([response.status, response.reason]).toEqual([
+        expected.status,
+        expected.statusText || STATUS_CODES[expected.status],
+      ])
       expect(response.headers).toEqual([...expected.headers].flat())
       expect(response.body).toEqual(Buffer.from(await expected.arrayBuffer()))
     })

@@ -64,12 +64,7 @@ function headersOf(headers: Headers): string[] {
 }
 
 /** The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. */
-async function bodyOf(
-  body: ReadableStream | null,
-  status: number,
-  method: string,
-  turn: TurnContext,
-): Promise<Buffer> {
+async function bodyOf(body: ReadableStream | null, status: number, method: string, turn: TurnContext): Promise<Buffer> {
   const chunks: Uint8Array[] = []
   if (!body) return Buffer.alloc(0)
   if (turn.wasCut || method === 'HEAD' || status === 204 || status === 304) {

@@ -38,7 +38,7 @@ export function expressApp(framework: typeof express, events: string[]): Express
 
 function reading(app: Express, framework: typeof express): void {
   app.all('/echo', (req, res) => {
-    const { method, url, query, host, ip, protocol, headers } = req
+    const { method, url, query, hostname: host, ip, protocol, headers } = req
     res.type('json').send(told({ method, url, query, host, ip, protocol, headers }))
   })
   app.get('/users/:id', (req, res) => void res.json(req.params))
