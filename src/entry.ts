@@ -1,24 +1,16 @@
 /** Entry: a kind and fields. `defineEntry` makes a kind; calling the kind makes an entry of it. */
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { SpaceError } from './errors.js'
+import { chainOf, type Definition, type EntryInfo, type Origin, originOf, remember } from './kind.js'
 import { Template } from './template.js'
+
+export type { EntryInfo } from './kind.js'
 
 /** Names of kinds are parts of keys. */
 const LONGEST_NAME = 100
 
 /** An entry is plain properties. What the space knows of it is asked by `entryInfo`. */
 export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
-
-export interface EntryInfo {
-  /** The space's id of this entry; the same in every process. */
-  readonly id: string
-  readonly kind: string
-  readonly priority: number
-  /** Milliseconds since 1970 on the space's clock. */
-  readonly writtenAt: number
-  /** Milliseconds that its lease had still to run when the space handed it out; Infinity = for ever. */
-  readonly leaseMs: number
-}
 
 export interface EntryOptions<F extends object> {
   /** The fields that templates are looked up by. Default: every field with a single value (no object, no array). */
@@ -29,14 +21,6 @@ export interface EntryOptions<F extends object> {
 type Conflicts<F, G> = {
   [K in keyof F & keyof G]: [F[K]] extends [G[K]] ? never : [G[K]] extends [F[K]] ? never : K
 }[keyof F & keyof G]
-
-/** What a kind is, apart from the types of its fields. */
-export interface Definition {
-  readonly kind: string
-  /** The kind it extends, if any. */
-  readonly parent: Definition | undefined
-  readonly index: readonly string[] | undefined
-}
 
 /** A kind of entry: makes entries and templates, and tells its own apart. */
 export interface EntryKind<F extends object> extends Definition {
@@ -60,26 +44,12 @@ export interface EntryKind<F extends object> extends Definition {
   is(value: unknown): value is Entry<F>
 }
 
-/** What the space keeps about an entry object, apart from its fields so that these stay plain. */
-interface Origin {
-  /** Its own kind first, then the kinds it extends. */
-  readonly kinds: readonly string[]
-  readonly index: readonly string[] | undefined
-  readonly info: EntryInfo | undefined
-}
-
-const origins = new WeakMap<object, Origin>()
-
-export const originOf = (entry: object): Origin | undefined => origins.get(entry)
-
 /** Makes the entry object that a read or take resolves with. */
 export function revive(fields: object, kinds: readonly string[], info: EntryInfo): Entry {
   const entry = { ...fields }
-  origins.set(entry, { kinds, index: undefined, info })
+  remember(entry, { kinds, index: undefined, info })
   return entry
 }
-
-export const chainOf = (kind: Definition): string[] => [kind.kind, ...(kind.parent ? chainOf(kind.parent) : [])]
 
 /**
  * Defines a kind of entry.
@@ -113,14 +83,14 @@ function define<F extends object>(
       throw new SpaceError('INVALID_ENTRY', `${kind} wants an object of fields.`)
     }
     const entry = { ...fields }
-    origins.set(entry, origin)
+    remember(entry, origin)
     return entry
   }
   return Object.assign(make, definition, {
     template: (fields: object) => new Template<F>(definition, fields),
     extend: (name: string, options: EntryOptions<Record<string, unknown>> = {}) =>
       define(name, index || options.index ? [...(index ?? []), ...(options.index ?? [])] : undefined, definition),
-    is: (value: unknown) => typeof value === 'object' && value !== null && !!origins.get(value)?.kinds.includes(kind),
+    is: (value: unknown) => typeof value === 'object' && value !== null && !!originOf(value)?.kinds.includes(kind),
   }) as unknown as EntryKind<F>
 }
 
@@ -137,7 +107,7 @@ export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
     extend: () => {
       throw new SpaceError('INVALID_ARGUMENT', 'AnyEntry cannot be extended; use defineEntry.')
     },
-    is: (value: unknown) => typeof value === 'object' && value !== null && origins.has(value),
+    is: (value: unknown) => typeof value === 'object' && value !== null && originOf(value) !== undefined,
   },
 ) as unknown as EntryKind<Record<string, unknown>>
 
@@ -146,7 +116,10 @@ export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
  * @throws SpaceError INVALID_ARGUMENT for anything else
  */
 export function entryInfo(entry: object): EntryInfo {
-  const info = origins.get(entry)?.info
+  const info = originOf(entry)?.info
   if (!info) throw new SpaceError('INVALID_ARGUMENT', 'entryInfo wants an entry that a space handed out.')
   return info
 }
+
+/** What takes and reads accept: a template, or a kind, which stands for all of it. */
+export type Matching<F extends object> = Template<F> | EntryKind<F>

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import { decodeFields } from './codec.js'
 import type { Engine, Find, Stored } from './engine.js'
-import { type Entry, revive } from './entry.js'
+import { type Entry, type Matching, revive } from './entry.js'
 import { SpaceError } from './errors.js'
 import { checkedLease, Lease } from './lease.js'
-import { imageOf, type Matching, patternOf } from './template.js'
+import { imageOf, patternOf } from './template.js'
 import { kindNamed } from './token.js'
 
 /** A day: long enough for any request, short enough that what everybody forgot does not stay for ever. */
@@ -176,7 +176,7 @@ export class Space {
       throw new SpaceError('INVALID_ARGUMENT', `waitMs is milliseconds ≥ 0 or Infinity, not ${String(waitMs)}.`)
     }
     signal?.throwIfAborted()
-    const find: Find = { pattern: patternOf(template as Matching<object>), take, waitMs, signal }
+    const find: Find = { pattern: patternOf(template), take, waitMs, signal }
     const stored = await this.engine.find(find)
     return stored && (entryOf(stored) as Entry<F>)
   }

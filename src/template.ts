@@ -1,8 +1,8 @@
 /** Template: the fields that must be equal, and how entries and templates become the tokens that engines compare. */
 import { encodeFields } from './codec.js'
 import { ANY_KIND, type Image, type Pattern } from './engine.js'
-import { chainOf, type Definition, type EntryKind, originOf } from './entry.js'
 import { SpaceError } from './errors.js'
+import { chainOf, type Definition, originOf } from './kind.js'
 import { fieldName, isScalar, kindName, tokenOf } from './token.js'
 
 /** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. */
@@ -26,21 +26,22 @@ export class Template<F extends object> {
   }
 }
 
-/** What takes and reads accept: a template, or a kind, which stands for all of it. */
-export type Matching<F extends object> = Template<F> | EntryKind<F>
-
 const wholeKinds = new WeakMap<object, Pattern>()
 
-export function patternOf(template: Matching<object>): Pattern {
+/**
+ * The pattern of a template, or of a kind, which stands for all of it.
+ * @throws SpaceError INVALID_ARGUMENT for anything else
+ */
+export function patternOf(template: unknown): Pattern {
   if (template instanceof Template) return template.pattern
-  if (typeof template !== 'function' || typeof template.template !== 'function') {
+  const kind = template as ((fields: object) => object) & { template?(fields: object): { readonly pattern: Pattern } }
+  if (typeof kind !== 'function' || typeof kind.template !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'A template is made by Kind.template({…}), or is a kind itself.')
   }
-  let pattern = wholeKinds.get(template)
-  if (!pattern) {
-    pattern = template.template({}).pattern
-    wholeKinds.set(template, pattern)
-  }
+  const known = wholeKinds.get(kind)
+  if (known) return known
+  const { pattern } = kind.template({})
+  wholeKinds.set(kind, pattern)
   return pattern
 }
 

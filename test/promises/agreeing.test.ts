@@ -1,11 +1,10 @@
 /** The memory engine is the specification: whatever a program does, Redis answers as memory does. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { AnyEntry, defineEntry } from '../../src/entry.js'
+import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
 import type { Lease } from '../../src/lease.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
-import type { Matching } from '../../src/template.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 

@@ -64,7 +64,7 @@ end
 local function beat(keys, argv)
   begin(keys[1], argv[1], argv[2])
   NONCE = '.b'
-  if argv[3] == '1' and call('EXISTS', P .. 's' .. SID) == 1 then call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID) end
+  if argv[3] == '1' then call('ZADD', P .. 'S', 'XX', now + SESSION_LEASE_MS, SID) end
   local list = nextSessions()
   local dead = missing(list)
   for i = 1, #dead do bury(dead[i]) end
