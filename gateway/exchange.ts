@@ -1,10 +1,13 @@
 /** The life of one request, top to bottom: admitted, read, written into the space, awaited, answered. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
+import type { InFlight, Placed } from '../src/in-flight.js'
 import { type Logger, silent } from '../src/log.js'
 import { type HttpRequest, type HttpResponse, type Outgoing, type Sent, sendRequest } from '../src/request.js'
 import type { Space } from '../src/space.js'
+import type { GatewayTally } from '../src/tally.js'
 import { CLIENT_GONE, readBody } from './body.js'
 import { decode } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
@@ -20,10 +23,23 @@ export interface Edge {
   readonly log: Logger
   /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
   phase: 'open' | 'draining' | 'stopped'
+  /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
+  readonly watch: Watch | undefined
+  /** Set when there is somebody to give spans to. */
+  tracing: Tracing | undefined
+}
+
+export interface Watch {
+  readonly tally: GatewayTally
+  readonly open: InFlight<Begun>
+}
+
+export interface Begun extends Placed {
+  readonly since: number
 }
 
 /** How far one request has come. */
-interface Exchange {
+interface Exchange extends Begun {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -31,6 +47,9 @@ interface Exchange {
   /** Whether the limits have counted it, and for how many bytes of body. */
   entered: boolean
   bytes: number
+  /** Whose it is; empty as long as it is nobody's. */
+  service: string
+  span: OpenSpan | undefined
   /** The entry's id, once there is an entry. */
   id: string
   /** What the client was told; 499 (as nginx has it) when it was not there to be told. */
@@ -40,12 +59,13 @@ interface Exchange {
 
 /** Sees one request through: whatever happens, its client has one answer, or is gone. */
 export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
-  const since = monotonicMs()
-  const x: Exchange = { edge, req, res, head: undefined, entered: false, bytes: 0, id: '', status: 0, code: undefined }
+  const x = begin(edge, req, res)
+  edge.watch?.open.add(x)
   try {
     const head = readHead(req)
     x.head = head
     const route = admit(x, head)
+    x.span = edge.tracing?.exchange(x.service, head.method, head.headers)
     const body = head.length === 0 ? NO_BODY : await receive(x, expects100)
     const response = await ask(x, encode(req, head, body), termsFor(route, head.method, head.hasKey))
     answer(x, response)
@@ -53,9 +73,30 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     refuse(x, reason)
   } finally {
     if (x.entered) edge.limits.leave(x.bytes)
+    edge.watch?.open.remove(x)
+    x.span?.end(x.status)
   }
-  if (edge.log !== silent) record(x, monotonicMs() - since)
+  if (edge.log === silent && !edge.watch) return
+  const ms = monotonicMs() - x.since
+  edge.watch?.tally.of(x.service).ended(x.status, ms)
+  if (edge.log !== silent) record(x, ms)
 }
+
+const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
+  place: -1,
+  since: monotonicMs(),
+  edge,
+  req,
+  res,
+  head: undefined,
+  entered: false,
+  bytes: 0,
+  service: '',
+  span: undefined,
+  id: '',
+  status: 0,
+  code: undefined,
+})
 
 const NO_BODY = Buffer.alloc(0)
 
@@ -68,6 +109,7 @@ function admit(x: Exchange, head: Head): Route {
   limits.checkAnnounced(head.length)
   limits.enter()
   x.entered = true
+  x.service = route.once.service
   return route
 }
 

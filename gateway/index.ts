@@ -1,8 +1,14 @@
 /** createGateway: HTTP in, entry out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
+import { Admin } from '../src/admin/index.js'
+import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
+import { tracing } from '../src/admin/spans.js'
+import { monotonicMs } from '../src/clock.js'
+import { InFlight } from '../src/in-flight.js'
 import { type Service, service } from '../src/service.js'
-import { type Edge, exchange } from './exchange.js'
+import { GatewayTally } from '../src/tally.js'
+import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { routesOf } from './routes.js'
@@ -22,6 +28,8 @@ export interface Gateway extends Service, AsyncDisposable {
   stop(): Promise<void>
   /** Where it listens, `http://127.0.0.1:8080`; with port 0 the real one once it has started. */
   readonly url: string
+  /** Where it answers probes and tells metrics; undefined while it does not. */
+  readonly adminUrl: string | undefined
   /** Serves one request: for a server of your own, instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
 }
@@ -42,9 +50,22 @@ const AFTERWARDS_MS = 1_000
  * await gateway.stop()
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, logger } = checked(options)
+  const terms = checked(options)
+  const { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, adminPort, adminHost, logger } = terms
   const routes = routesOf(services, timeoutMs)
-  const edge: Edge = { space, routes, limits: new Limits(maxBodyBytes, maxInFlight), log: logger, phase: 'open' }
+  const limits = new Limits(maxBodyBytes, maxInFlight)
+  const watch = adminPort === undefined ? undefined : { tally: new GatewayTally(), open: new InFlight<Begun>() }
+  const edge: Edge = { space, routes, limits, log: logger, phase: 'open', watch, tracing: tracing() }
+  const admin =
+    watch &&
+    new Admin({
+      space,
+      host: adminHost,
+      port: adminPort as number,
+      logger,
+      serving: () => edge.phase === 'open',
+      measures: gatewayMeasures(watch.tally, () => stateOf(watch, maxInFlight)),
+    })
   const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
   let listening: Listening | undefined
 
@@ -54,7 +75,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
   const server = service(
     async () => {
-      listening = await listen(host, port, onRequest)
+      edge.tracing ??= tracing()
+      const open = async (): Promise<void> => {
+        listening = await listen(host, port, onRequest)
+      }
+      await (admin ? admin.during(open) : open())
     },
     async () => listening?.close(drainMs),
   )
@@ -63,19 +88,31 @@ export function createGateway(options: GatewayOptions): Gateway {
     start: server.start,
     async stop() {
       if (edge.phase === 'open') edge.phase = 'draining'
+      if (admin) admin.phase = 'draining'
       await server.stop()
       await within(drainMs, edge.limits.idle())
       edge.phase = 'stopped'
+      await admin?.close()
       space.disown(gateway)
     },
     get url() {
       return `http://${isIPv6(host) ? `[${host}]` : host}:${listening?.port ?? port}`
+    },
+    get adminUrl() {
+      return admin?.url
     },
     handler: (req, res) => onRequest(req, res, false),
     [Symbol.asyncDispose]: () => gateway.stop(),
   }
   space.adopt(gateway)
   return gateway
+}
+
+function stateOf({ open }: Watch, capacity: number): GatewayState {
+  let oldest = monotonicMs()
+  const now = oldest
+  for (const { since } of open) oldest = Math.min(oldest, since)
+  return { inFlight: open.size, capacity, oldestMs: now - oldest }
 }
 
 async function within(ms: number, promise: Promise<void>): Promise<void> {

@@ -20,6 +20,10 @@ export interface GatewayOptions {
   readonly maxInFlight?: number
   /** Which requests are for which service; the longest pathPrefix wins. Default: all for the service `web`. */
   readonly services?: readonly ServiceOptions[]
+  /** Where probes and metrics are answered; 0 = any free port, see `gateway.adminUrl`. Default: nowhere. */
+  readonly adminPort?: number | undefined
+  /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
+  readonly adminHost?: string
   /** A pino instance or anything like it; one info line per request. Default: none, nothing is logged. */
   readonly logger?: Logger
 }
@@ -32,14 +36,18 @@ const NAMES: ReadonlySet<string> = new Set([
   'maxBodyBytes',
   'maxInFlight',
   'services',
+  'adminPort',
+  'adminHost',
   'logger',
 ])
 const SERVICE_NAMES: ReadonlySet<string> = new Set(['service', 'pathPrefix', 'timeoutMs', 'repeatable', 'priority'])
 
 const LARGEST_BODY = 512 * 1024 * 1024
 
+type Checked = Required<Omit<GatewayOptions, 'adminPort'>> & Pick<GatewayOptions, 'adminPort'>
+
 /** The options with their defaults. Throws INVALID_ARGUMENT that names the one that is wrong. */
-export function checked(options: GatewayOptions): Required<GatewayOptions> {
+export function checked(options: GatewayOptions): Checked {
   if (typeof options !== 'object' || options === null) throw invalid('createGateway wants an object with a space.')
   onlyKnown(options, NAMES, '')
   const {
@@ -50,11 +58,15 @@ export function checked(options: GatewayOptions): Required<GatewayOptions> {
     maxBodyBytes = 1 << 20,
     maxInFlight = 10_000,
     services = [{ service: 'web' }],
+    adminPort,
+    adminHost = '127.0.0.1',
     logger = silent,
   } = options
   if (!(space instanceof Space)) throw invalid('space is what openSpace gives.')
   if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
   integer('port', port, 0, 65_535)
+  if (adminPort !== undefined) integer('adminPort', adminPort, 0, 65_535)
+  if (typeof adminHost !== 'string' || adminHost === '') throw invalid('adminHost is an address or a host name.')
   integer('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
   integer('maxBodyBytes', maxBodyBytes, 0, LARGEST_BODY)
   integer('maxInFlight', maxInFlight, 1, Number.MAX_SAFE_INTEGER)
@@ -62,7 +74,7 @@ export function checked(options: GatewayOptions): Required<GatewayOptions> {
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger has debug, info, warn and error, as a pino instance has.')
-  return { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, logger }
+  return { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, adminPort, adminHost, logger }
 }
 
 function checkService(options: ServiceOptions, i: number): void {

@@ -10,6 +10,7 @@
  *  6. A find that waits ends when its time is up, when its signal fires, or when the engine closes.
  *  7. close() always returns, and gives back what this process held.
  */
+import type { Spread } from './tally.js'
 
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {
@@ -101,6 +102,21 @@ export type Outcome =
   /** It was delivered as often as is allowed and never completed. */
   | { readonly kind: 'exhausted' }
 
+/** How the store and the way to it are doing, as this process sees it. */
+export interface Health {
+  readonly connected: boolean
+  /** How long ago the store last answered; a quiet process asks it something before it says so. */
+  readonly answeredMsAgo: number
+  /** Whether a write was refused just now because the store is full. */
+  readonly full: boolean
+  /** Operations that have not been answered yet. */
+  readonly queued: number
+  /** Links that replaced a lost one. */
+  readonly reconnects: number
+  /** From written to taken, on the store's clock, of all that was delivered to this process. */
+  readonly waited: Spread
+}
+
 export interface Engine {
   /** The durability level that the store really gives (DESIGN §6). */
   readonly durability: string
@@ -131,6 +147,9 @@ export interface Engine {
 
   /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
   declareDead(session: string): Promise<void>
+
+  /** Always resolves, within a second. */
+  health(): Promise<Health>
 
   close(): Promise<void>
 }

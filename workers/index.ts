@@ -1,8 +1,11 @@
 /** takespace/workers: a worker takes requests of one service from a space and answers them with an app. */
+import { Admin } from '../src/admin/index.js'
+import { workerMeasures } from '../src/admin/measures.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { type Service, service as serviceOf } from '../src/service.js'
 import type { Space } from '../src/space.js'
+import { WorkerTally } from '../src/tally.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop } from './loop.js'
 
@@ -24,6 +27,10 @@ export interface WorkerOptions {
   readonly concurrency?: number
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number
+  /** Where probes and metrics are answered; 0 = any free port, see `worker.adminUrl`. Default: nowhere. */
+  readonly adminPort?: number | undefined
+  /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
+  readonly adminHost?: string
   /** A pino instance or anything like it. Default: none, nothing is logged. */
   readonly logger?: Logger
 }
@@ -41,9 +48,11 @@ export interface Worker extends Service, AsyncDisposable {
    * request goes back into the space if it may run again, else its client gets 502. Always returns, at the latest one second after that.
    */
   stop(): Promise<void>
+  /** Where it answers probes and tells metrics; undefined while it does not. */
+  readonly adminUrl: string | undefined
 }
 
-const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutMs', 'logger'])
+const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutMs', 'adminPort', 'adminHost', 'logger'])
 
 /**
  * Makes a worker. It takes nothing until it is started.
@@ -57,23 +66,54 @@ const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutM
  */
 export function createWorker(options: WorkerOptions): Worker {
   const { space, app, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
+  const { adminPort, adminHost = '127.0.0.1' } = options
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
   if (unknown !== undefined) throw wrong(`createWorker has no option ${unknown}.`)
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
+  if (adminPort !== undefined && !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535)) {
+    throw wrong('adminPort is an integer from 0 to 65535.')
+  }
+  if (typeof adminHost !== 'string' || adminHost === '') throw wrong('adminHost is an address or a host name.')
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
 
-  const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger })
+  const tally = adminPort === undefined ? undefined : new WorkerTally()
+  const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger, tally })
+  const admin =
+    tally &&
+    new Admin({
+      space,
+      host: adminHost,
+      port: adminPort as number,
+      logger,
+      serving: () => loop.standing,
+      measures: workerMeasures(tally, {
+        service,
+        capacity: concurrency,
+        get inFlight() {
+          return loop.inFlight
+        },
+        get oldestMs() {
+          return loop.oldestMs
+        },
+        waited: async () => (await space.engine.health()).waited,
+      }),
+    })
   const stopped = new AbortController()
-  const start = async (): Promise<void> => {
+  const take = async (): Promise<void> => {
     await unless(stopped.signal, readyOf(app))
     await loop.start()
+  }
+  const start = async (): Promise<void> => {
+    await (admin ? admin.during(take) : take())
     logger.info({ service, concurrency }, 'the worker takes requests')
   }
   const stop = async (): Promise<void> => {
+    if (admin) admin.phase = 'draining'
     await loop.stop()
+    await admin?.close()
     space.disown(worker)
     logger.info({ service }, 'the worker has stopped')
   }
@@ -82,7 +122,14 @@ export function createWorker(options: WorkerOptions): Worker {
     stopped.abort(new DOMException('The worker was stopped.', 'AbortError'))
     return running.stop()
   }
-  const worker: Worker = { start: running.start, stop: leave, [Symbol.asyncDispose]: leave }
+  const worker: Worker = {
+    start: running.start,
+    stop: leave,
+    get adminUrl() {
+      return admin?.url
+    },
+    [Symbol.asyncDispose]: leave,
+  }
   space.adopt(worker)
   return worker
 }

@@ -8,16 +8,16 @@
  * for the next request, and whatever its handler still returns is dropped. Whatever the ending, the turn settles with the space once,
  * because that gives the credit back.
  */
+import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Placed } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse, Taken } from '../src/request.js'
+import type { Ending, WorkerTally } from '../src/tally.js'
 import { runCurrent } from './current.js'
 import type { Handler, TurnContext } from './handler.js'
 import { plain, sealed } from './response.js'
-
-type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
 
 // A client reads these; they say what happened, never where or why.
 const FAILED = plain(500, 'Internal Server Error')
@@ -27,6 +27,14 @@ const STOPPED = plain(
   502,
   'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
 )
+
+/** Who looks on, if anybody does. */
+export interface Watch {
+  readonly tally?: WorkerTally | undefined
+  readonly tracing?: Tracing | undefined
+}
+
+const NOBODY: Watch = {}
 
 export class Turn implements TurnContext, Placed {
   place = -1
@@ -41,33 +49,38 @@ export class Turn implements TurnContext, Placed {
   readonly #taken: Taken
   readonly #handle: Handler
   readonly #logger: Logger
-  readonly #takenAt = monotonicMs()
+  readonly #watch: Watch
+  readonly takenAt = monotonicMs()
   #started = false
   #ending: Ending | undefined
   #response: HttpResponse = FAILED
   #reason: Error | undefined
   #controller: AbortController | undefined
   #wake: (() => void) | undefined
+  #span: OpenSpan | undefined
 
-  constructor(taken: Taken, handle: Handler, logger: Logger) {
+  constructor(taken: Taken, handle: Handler, logger: Logger, watch: Watch = NOBODY) {
     this.id = taken.id
     this.service = taken.service
     this.priority = taken.priority
     this.attempt = taken.attempt
     this.deadline = wallMs() + taken.remainingMs
-    this.dueAt = this.#takenAt + taken.remainingMs
+    this.dueAt = this.takenAt + taken.remainingMs
     this.#taken = taken
     this.#handle = handle
     this.#logger = logger
+    this.#watch = watch
   }
 
   /** From taken to settled. Never rejects. */
   async run(): Promise<void> {
     this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    const { method, headers } = this.#taken.request
+    this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, method, headers)
     if (this.#taken.remainingMs <= 0) this.overdue()
     if (this.#ending === undefined && (this.#taken.repeatable || (await this.#start()))) await this.#handled()
     await this.#settle()
-    this.#log()
+    this.#told()
   }
 
   /** The space hears that the handler is about to do what may not be done twice; only if it agrees does the handler run. */
@@ -88,8 +101,13 @@ export class Turn implements TurnContext, Placed {
     return new Promise((resolve) => {
       this.#wake = resolve
       this.#started = true
-      runCurrent(this, this.#handle, this.#taken.request).then(this.#answered, this.#failed)
+      const response = this.#span ? this.#span.run(() => this.#run()) : this.#run()
+      response.then(this.#answered, this.#failed)
     })
+  }
+
+  #run(): Promise<HttpResponse> {
+    return runCurrent(this, this.#handle, this.#taken.request)
   }
 
   readonly #answered = (response: HttpResponse): void => {
@@ -145,6 +163,7 @@ export class Turn implements TurnContext, Placed {
       // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
       const accepted = await taken.complete(this.#response)
       if (!accepted && this.#ending === 'answered') {
+        if (this.#watch.tally) this.#watch.tally.refused++
         this.#logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
       }
     } catch (error) {
@@ -152,10 +171,19 @@ export class Turn implements TurnContext, Placed {
     }
   }
 
-  #log(): void {
+  #told(): void {
     const { id, service, attempt } = this
-    const ms = monotonicMs() - this.#takenAt
-    this.#logger.debug({ id, service, attempt, status: this.#response.status, ms }, this.#ending as Ending)
+    const { tally } = this.#watch
+    const { status } = this.#response
+    const ending = this.#ending as Ending
+    const ms = monotonicMs() - this.takenAt
+    if (tally) {
+      tally.endings[ending]++
+      tally.time.observe(ms)
+      if (attempt > 1) tally.redelivered++
+    }
+    this.#span?.end(status, ending)
+    this.#logger.debug({ id, service, attempt, status, ms }, ending)
   }
 
   get wasCut(): boolean {

@@ -1,23 +1,66 @@
-/** Loads an app file: what it exports as default or as `app`. */
-import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+/** Loads an app file, and loads it anew when it has changed: what it exports as default or as `app`. */
+import { existsSync, realpathSync } from 'node:fs'
+import { createRequire, register } from 'node:module'
+import { dirname, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SpaceError } from '../errors.js'
 
+const require = createRequire(import.meta.url)
+const TYPESCRIPT = /\.[cm]?ts$/
+
+/** How often anything was loaded anew in this process. The first time nothing is special, so that a worker runs as `node app.js` would. */
+let generation = 0
+/** The files that turned out to be CommonJS; they leave the cache when a load fails, and would be told no longer. */
+const commonJs = new Set<string>()
+
 /** @throws SpaceError APP_FILE_MISSING, APP_NOT_EXPORTED with the line to add */
-export async function loadApp<App>(file: string): Promise<App> {
+export function loadApp<App>(file: string): Promise<App> {
+  return load(file, async (path) => {
+    if (TYPESCRIPT.test(path)) return byJiti(path)
+    const module: Exports = await import(pathToFileURL(path).href)
+    if (require.cache[path]) commonJs.add(path)
+    return module
+  })
+}
+
+/** The same from what the files say now: the app file and all that it imports from its folder, packages left out. */
+export function reloadApp<App>(file: string): Promise<App> {
+  return load(file, async (path) => {
+    forgetAll(dirname(path))
+    if (TYPESCRIPT.test(path)) return byJiti(path)
+    if (commonJs.has(path)) return { default: require(path) }
+    // An ES module stays known under its address for ever; a new address is the only way. What it imports gets the same by the hook.
+    const folder = `${pathToFileURL(dirname(path)).href}/`
+    if (generation++ === 0) register('./fresh-modules.js', import.meta.url, { data: { folder } })
+    return import(`${pathToFileURL(path).href}?takespace=${generation}`)
+  })
+}
+
+async function load<App>(file: string, evaluate: (path: string) => Promise<Exports>): Promise<App> {
   const path = resolve(file)
   if (!existsSync(path)) throw new SpaceError('APP_FILE_MISSING', `There is no ${path}.`)
   let module: Exports
   try {
-    module = await import(pathToFileURL(path).href)
+    // The caches know files by their real names.
+    module = await evaluate(realpathSync(path))
   } catch (cause) {
     throw new SpaceError('APP_FILE_MISSING', `${file} failed while it was loaded.`, { cause })
   }
-  const app = await exported(module)
+  const app = exported(module)
   if (app === undefined)
     throw new SpaceError('APP_NOT_EXPORTED', `(In CommonJS: module.exports = app.) The file is ${file}.`)
   return app as App
+}
+
+/** Loaded only for those who write TypeScript. */
+const byJiti = async (path: string): Promise<Exports> => (await import('./typescript.js')).importTypeScript(path)
+
+function forgetAll(folder: string): void {
+  for (const path of Object.keys(require.cache)) {
+    if (path.startsWith(folder + sep) && !path.slice(folder.length).includes(`${sep}node_modules${sep}`)) {
+      delete require.cache[path]
+    }
+  }
 }
 
 interface Exports {

@@ -1,10 +1,11 @@
-/** `takespace dev`: gateway and worker in one process, on a space in memory; nothing else needs to be installed. */
+/** `takespace dev`: gateway and worker in one process, on a space in memory, with the newest code; nothing else needs to be installed. */
 import type { Command } from 'commander'
 import { createGateway } from '../../gateway/index.js'
-import { type App, createWorker } from '../../workers/index.js'
+import type { App } from '../../workers/index.js'
 import { openSpace } from '../open.js'
 import { loadApp } from './app.js'
 import { openLog } from './log.js'
+import { type Reloading, runReloading } from './reload.js'
 import { concurrencyOption, portOption } from './settings.js'
 import { stopOnSignal } from './signals.js'
 import { welcome } from './welcome.js'
@@ -17,7 +18,7 @@ interface Flags {
 export function dev(program: Command): void {
   program
     .command('dev')
-    .description('serve an app from one process, with the space in memory')
+    .description('serve an app from one process, with the space in memory, and reload it when its files change')
     .argument('<app>', 'the app file: a module that exports its app as default or as `app`')
     .addOption(portOption())
     .addOption(concurrencyOption())
@@ -29,16 +30,20 @@ async function run(file: string, { port, concurrency }: Flags): Promise<void> {
   const app = await loadApp<App>(file)
   const space = await openSpace('memory:', { logger })
   const gateway = createGateway({ space, port, logger })
+  const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
+  let reloading: Reloading | undefined
   try {
-    await createWorker({ space, app, concurrency, logger }).start()
+    reloading = await runReloading(file, app, { space, concurrency, logger }, tell)
     await gateway.start()
   } catch (error) {
+    reloading?.close()
     await space.close()
     throw error
   }
   process.stdout.write(welcome(file, gateway.url, app))
   stopOnSignal({
     async stop() {
+      reloading?.close()
       await space.close()
       // The app may hold timers and connections of its own, of which we know nothing.
       process.exit(0)

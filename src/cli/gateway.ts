@@ -4,16 +4,19 @@ import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../open.js'
 import { masked } from './failure.js'
 import { openLog } from './log.js'
-import { integer, nameOption, portOption, sharedUrl, urlOption } from './settings.js'
+import { durabilityOption, integer, nameOption, portOption, sharedUrl, urlOption } from './settings.js'
 import { stopOnSignal } from './signals.js'
 
 interface Flags {
   readonly url?: string
   readonly name: string
+  readonly durability?: 'memory' | 'local' | 'fsync'
   readonly host: string
   readonly port: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
+  readonly adminPort?: number
+  readonly adminHost: string
 }
 
 export function gateway(program: Command): void {
@@ -24,6 +27,7 @@ export function gateway(program: Command): void {
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .addOption(urlOption())
     .addOption(nameOption())
+    .addOption(durabilityOption())
     .option(
       '--timeout-ms <ms>',
       'how long a request may take until its client is told 504',
@@ -31,14 +35,17 @@ export function gateway(program: Command): void {
       30_000,
     )
     .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
+    .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
+    .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
     .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
 }
 
-async function run({ name, host, port, timeoutMs, maxBodyBytes }: Flags, url: string): Promise<void> {
+async function run({ name, durability, ...terms }: Flags, url: string): Promise<void> {
+  const { host, port, timeoutMs, maxBodyBytes, adminPort, adminHost } = terms
   const logger = await openLog('gateway')
-  const space = await openSpace(url, { name, logger })
+  const space = await openSpace(url, { name, durability, logger })
   try {
-    const gateway = createGateway({ space, host, port, timeoutMs, maxBodyBytes, logger })
+    const gateway = createGateway({ space, host, port, timeoutMs, maxBodyBytes, adminPort, adminHost, logger })
     await gateway.start()
     logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
   } catch (error) {

@@ -2,9 +2,13 @@
 /** The `takespace` command: its sub-commands, and what the shell is told when one of them fails. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { config } from './config.js'
 import { dev } from './dev.js'
+import { doctor } from './doctor.js'
+import { entries } from './entries.js'
 import { describe } from './failure.js'
 import { gateway } from './gateway.js'
+import { prepare } from './precedence.js'
 import { worker } from './worker.js'
 import { workerProcess } from './worker-process.js'
 
@@ -27,7 +31,8 @@ const program = new Command('takespace')
   .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
   .exitOverride()
 
-for (const add of [dev, gateway, worker, workerProcess]) add(program)
+for (const add of [dev, gateway, worker, workerProcess, entries, doctor, config]) add(program)
+prepare(program)
 
 try {
   await program.parseAsync()

@@ -1,17 +1,17 @@
-/** The settings that commands share: a flag wins over the environment, the environment over the default. */
-import { type Command, InvalidArgumentError, Option } from 'commander'
+/** The settings that commands share, each with what it may be and its default. Where they come from: precedence.ts. */
+import { type Command, Option } from 'commander'
+import { integer, name, oneOf } from './schema.js'
+
+export { integer } from './schema.js'
 
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
 /** Where the space is. TAKESPACE_URL is ours; REDIS_URL is what hosting services set. */
 export const urlOption = (): Option =>
-  new Option('--url <url>', 'the space (env TAKESPACE_URL, else REDIS_URL)').default(
-    process.env.TAKESPACE_URL || process.env.REDIS_URL || undefined,
-    DEFAULT_URL,
-  )
+  new Option('--url <url>', 'the space (REDIS_URL counts, too)').env('TAKESPACE_URL').default(DEFAULT_URL)
 
 export const nameOption = (): Option =>
-  new Option('--name <name>', 'which space on that server').env('TAKESPACE_NAME').default('default')
+  new Option('--name <name>', 'which space on that server').default('default').argParser(name)
 
 export const portOption = (): Option =>
   new Option('--port <port>', 'port to listen on, 0 = any free one')
@@ -19,7 +19,20 @@ export const portOption = (): Option =>
     .default(8080)
     .argParser(integer(0, 65_535))
 
-export const serviceOption = (): Option => new Option('--service <name>', 'whose requests it takes').default('web')
+export const serviceOption = (): Option =>
+  new Option('--service <name>', 'whose requests it takes').default('web').argParser(name)
+
+export const durabilityOption = (): Option =>
+  new Option(
+    '--durability <level>',
+    'refuse a server that gives less: local or fsync (default: what it gives)',
+  ).argParser(oneOf(['memory', 'local', 'fsync']))
+
+export const logLevelOption = (): Option =>
+  new Option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
+    .env('LOG_LEVEL')
+    .default('info')
+    .argParser(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']))
 
 export const concurrencyOption = (): Option =>
   new Option('--concurrency <n>', 'requests that one process works on at a time')
@@ -31,16 +44,13 @@ export const stopTimeoutOption = (): Option =>
     .default(10_000)
     .argParser(integer(0, 86_400_000))
 
-/** Reads an option's value as an integer within bounds. */
-export const integer =
-  (min: number, max: number) =>
-  (text: string): number => {
-    const value = Number(text)
-    if (!/^\d+$/.test(text) || value < min || value > max) {
-      throw new InvalidArgumentError(`It is an integer from ${min} to ${max}.`)
-    }
-    return value
-  }
+export const maxRequestsOption = (): Option =>
+  new Option('--max-requests <n>', 'replace a process that has taken so many requests').argParser(
+    integer(1, 2 ** 31 - 1),
+  )
+
+export const maxMemoryOption = (): Option =>
+  new Option('--max-memory <MB>', 'replace a process that takes so many MB of memory').argParser(integer(1, 2 ** 20))
 
 /** A memory space lives in one process; a gateway and its workers are several. */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {

@@ -5,17 +5,34 @@ import { openSpace } from '../open.js'
 import { loadApp } from './app.js'
 import { describe } from './failure.js'
 import { openLog } from './log.js'
-import { concurrencyOption, nameOption, serviceOption, sharedUrl, stopTimeoutOption, urlOption } from './settings.js'
+import {
+  concurrencyOption,
+  integer,
+  maxMemoryOption,
+  maxRequestsOption,
+  nameOption,
+  serviceOption,
+  sharedUrl,
+  stopTimeoutOption,
+  urlOption,
+} from './settings.js'
+import { type Wear, watchMemory, watchRequests } from './wear.js'
 
 /** What a worker process tells its supervisor. */
-export type Report = { readonly session: string } | { readonly ready: true } | { readonly failed: string }
+export type Report =
+  | { readonly session: string }
+  | { readonly ready: true }
+  | { readonly failed: string }
+  | { readonly worn: string }
 
-interface Flags {
+interface Flags extends Wear {
   readonly url?: string
   readonly name: string
   readonly service: string
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly adminPort?: number
+  readonly adminHost: string
 }
 
 export function workerProcess(program: Command): void {
@@ -27,10 +44,15 @@ export function workerProcess(program: Command): void {
     .addOption(urlOption())
     .addOption(nameOption())
     .addOption(stopTimeoutOption())
+    .addOption(maxRequestsOption())
+    .addOption(maxMemoryOption())
+    .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
+    .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
     .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
 }
 
-async function run(file: string, { name, service, concurrency, stopTimeoutMs }: Flags, url: string): Promise<void> {
+async function run(file: string, { name, ...terms }: Flags, url: string): Promise<void> {
+  const { service, concurrency, stopTimeoutMs, adminPort, adminHost } = terms
   let close: (() => Promise<void>) | undefined
   let stopping = false
   const stop = async (): Promise<void> => {
@@ -52,8 +74,10 @@ async function run(file: string, { name, service, concurrency, stopTimeoutMs }: 
     const space = await openSpace(url, { name, logger })
     close = () => space.close()
     report({ session: space.session })
-    await createWorker({ space, app, service, concurrency, stopTimeoutMs, logger }).start()
+    watchRequests(space, terms, (worn) => report({ worn }))
+    await createWorker({ space, app, service, concurrency, stopTimeoutMs, adminPort, adminHost, logger }).start()
     report({ ready: true })
+    watchMemory(terms, logger, (worn) => report({ worn }))
   } catch (error) {
     stopping = true
     await close?.()

@@ -8,7 +8,10 @@ import { masked } from './failure.js'
 import { openLog } from './log.js'
 import {
   concurrencyOption,
+  durabilityOption,
   integer,
+  maxMemoryOption,
+  maxRequestsOption,
   nameOption,
   serviceOption,
   sharedUrl,
@@ -21,10 +24,15 @@ import { Supervisor } from './supervisor.js'
 interface Flags {
   readonly url?: string
   readonly name: string
+  readonly durability?: 'memory' | 'local' | 'fsync'
   readonly service: string
   readonly processes: number
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly maxRequests?: number
+  readonly maxMemory?: number
+  readonly adminPort?: number
+  readonly adminHost: string
 }
 
 export function worker(program: Command): void {
@@ -37,23 +45,38 @@ export function worker(program: Command): void {
     .addOption(serviceOption())
     .addOption(urlOption())
     .addOption(nameOption())
+    .addOption(durabilityOption())
     .addOption(stopTimeoutOption())
-    .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
+    .addOption(maxRequestsOption())
+    .addOption(maxMemoryOption())
+    .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
+    .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
+    .action((app: string, flags: Flags, command: Command) => {
+      if (flags.adminPort !== undefined && flags.processes > 1) {
+        command.error('--admin-port is for one process: give --processes 1, and start the command once per process.')
+      }
+      return run(app, flags, sharedUrl(command, flags.url))
+    })
 }
 
 async function run(app: string, flags: Flags, url: string): Promise<void> {
-  const { name, service, processes, concurrency, stopTimeoutMs } = flags
+  const { name, durability, service, processes, concurrency, stopTimeoutMs } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   const logger = await openLog('supervisor')
-  const space = await openSpace(url, { name, logger })
+  const space = await openSpace(url, { name, durability, logger })
   const args = ['worker-process', app, '--name', name, '--service', service]
   args.push('--concurrency', String(concurrency), '--stop-timeout-ms', String(stopTimeoutMs))
+  if (flags.adminPort !== undefined) args.push('--admin-port', String(flags.adminPort), '--admin-host', flags.adminHost)
+  if (flags.maxRequests !== undefined) args.push('--max-requests', String(flags.maxRequests))
+  if (flags.maxMemory !== undefined) args.push('--max-memory', String(flags.maxMemory))
   const supervisor = new Supervisor({
     processes,
     args,
     // By the environment: everybody on the machine can read a command line, and the address may hold a password.
     env: { TAKESPACE_URL: url },
     stopTimeoutMs,
+    // Two processes cannot listen on one admin port.
+    overlap: !flags.adminPort,
     declareDead: (session) => space.declareDead(session),
     logger,
   })

@@ -2,9 +2,11 @@
  * The memory engine: the executable specification of what every engine promises. Small, plain, in one process; when another engine
  * differs from it, this one is read first. There is no await inside any step, so each call is atomic by construction.
  */
+
 import { wallMs } from '../../clock.js'
-import type { Delivery, Engine, Find, Grant, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import type { Delivery, Engine, Find, Grant, Health, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { Spread } from '../../tally.js'
 import { Wait } from '../../wait.js'
 import { Bag, type Item } from './bag.js'
 import { type Waiter, Waiters } from './waiters.js'
@@ -18,6 +20,7 @@ export class MemoryEngine implements Engine {
   readonly #waits = new Set<Wait<Stored | null>>()
   /** Who holds what, and for which offer. */
   readonly #held = new Map<string, { delivery: Delivery; offer: Waiter }>()
+  readonly #waited = new Spread()
   #claims = 0
   #closed = false
 
@@ -144,6 +147,11 @@ export class MemoryEngine implements Engine {
     // A memory space dies with its one process.
   }
 
+  async health(): Promise<Health> {
+    const connected = !this.#closed
+    return { connected, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0, waited: this.#waited }
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#waiters.drain()
@@ -185,6 +193,7 @@ export class MemoryEngine implements Engine {
       repeatable: item.image.request?.repeatable ?? true,
     }
     this.#held.set(item.claim, { delivery, offer })
+    this.#waited.observe(wallMs() - item.writtenAt)
     return delivery
   }
 

@@ -73,6 +73,7 @@ export class Batches {
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
+  #heardAt = 0
   #closed = false
 
   constructor(session: string, nonce: string, onSessionLost: () => void, rider: () => Operation | undefined) {
@@ -142,6 +143,21 @@ export class Batches {
     this.#turn()
   }
 
+  /** How long ago the space last answered. */
+  get silentMs(): number {
+    return monotonicMs() - this.#heardAt
+  }
+
+  /** The space has answered, a batch or a beat. */
+  heard(): void {
+    this.#heardAt = monotonicMs()
+  }
+
+  /** Operations that have not been answered. */
+  get queued(): number {
+    return this.#unanswered.reduce((sum, { operations }) => sum + operations.length, this.#queue.length)
+  }
+
   /** Whether any call in the last so many ms has renewed the session. */
   renewedWithin(ms: number): boolean {
     return monotonicMs() - this.#renewedAt < ms
@@ -204,6 +220,7 @@ export class Batches {
     } catch (error) {
       return this.#failed(batch, link, error as Error)
     }
+    this.heard()
     this.#answered(batch, reply)
     this.#turn()
   }

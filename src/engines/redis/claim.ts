@@ -1,7 +1,9 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
+
 import type { Delivery, Offer, Pattern } from '../../engine.js'
 import type { SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../in-flight.js'
+import { Spread } from '../../tally.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
@@ -36,6 +38,8 @@ export class Claims {
   readonly #keys: Keys
   readonly #offers = new Map<string, Standing>()
   readonly #held = new InFlight<Held>()
+  /** Written to delivered. */
+  readonly waited = new Spread()
   #wids = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys) {
@@ -69,6 +73,7 @@ export class Claims {
     const parsed = parseRecord(idOf(claim), record, now)
     if (!offer) return this.#giveBack(claim)
     offer.held++
+    this.waited.observe(now - parsed.writtenAt)
     if (parsed.byReference) void this.#fetch(offer, claim, parsed)
     else this.#hand(offer, claim, parsed)
   }

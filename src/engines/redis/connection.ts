@@ -182,6 +182,27 @@ export class Connection {
   }
 }
 
+/** One connection for a look at the server: no library is loaded, nothing is subscribed, and it ends with the look or the time. */
+export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Redis) => Promise<T>): Promise<T> {
+  const options = optionsOf(url)
+  const redis = new Redis({ ...options, connectTimeout: timeoutMs })
+  let heard: Error | undefined
+  redis.on('error', (error: Error) => {
+    heard ??= error
+  })
+  const bound = setTimeout(() => release(redis), timeoutMs)
+  try {
+    await redis.connect()
+    return await look(redis)
+  } catch (error) {
+    const cause = heard ?? (error as Error)
+    throw refusalOf(cause) ?? unreachable(cause, options)
+  } finally {
+    clearTimeout(bound)
+    release(redis)
+  }
+}
+
 /** A client whose stream has closed already would wait two seconds for that to happen, and keep the process alive. */
 function release(redis: Redis): void {
   const { stream } = redis as unknown as { stream?: { destroyed: boolean } }

@@ -1,7 +1,7 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one session. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
-import type { Delivery, Engine, Find, Grant, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import type { Delivery, Engine, Find, Grant, Health, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import { ask } from './ask.js'
@@ -24,6 +24,9 @@ export interface RedisOptions {
 
 const LEVELS = ['memory', 'local', 'fsync']
 const FAREWELL_MS = 1_000
+/** A process that has heard nothing for so long asks, when its health is asked for, and waits so long for the answer. */
+const QUIET_MS = 1_000
+const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly session: string
@@ -147,6 +150,20 @@ export class RedisEngine implements Engine {
     await ask(this.#batches, ['d', session], { repeatable: true })
   }
 
+  async health(): Promise<Health> {
+    // Nobody has this lease: the cheapest question there is.
+    if (this.#session.connected && this.#batches.silentMs > QUIET_MS)
+      await within(ASK_MS, this.renew('', 0)).catch(() => {})
+    return {
+      connected: this.#session.connected,
+      answeredMsAgo: this.#batches.silentMs,
+      full: this.#writes.isFull,
+      queued: this.#batches.queued,
+      reconnects: this.#session.reconnects,
+      waited: this.#claims.waited,
+    }
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
@@ -198,7 +215,7 @@ export class RedisEngine implements Engine {
   }
 }
 
-async function within(ms: number, promise: Promise<void>): Promise<void> {
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new SpaceError('SPACE_UNREACHABLE', `No answer within ${ms} ms.`)), ms)

@@ -33,7 +33,8 @@ async function syncsAlways(redis: Redis): Promise<boolean> {
   return answer[1] === 'always'
 }
 
-function fieldsOf(info: string): Map<string, string> {
+/** The fields that INFO tells. */
+export function fieldsOf(info: string): Map<string, string> {
   const fields = new Map<string, string>()
   for (const line of info.split('\r\n')) {
     const colon = line.indexOf(':')

@@ -33,6 +33,7 @@ export class Session {
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
   #leaving = false
+  #joins = 0
   #onReady: (() => void) | undefined
   #onRefused: ((error: Error) => void) | undefined
 
@@ -51,6 +52,11 @@ export class Session {
 
   get syncing(): boolean {
     return this.#syncing
+  }
+
+  /** How often it has come back. */
+  get reconnects(): number {
+    return Math.max(this.#joins - 1, 0)
   }
 
   get connected(): boolean {
@@ -125,6 +131,7 @@ export class Session {
     await synced
     if (this.#link !== link) return
     this.#syncing = false
+    this.#joins++
     this.#batches.flow(() => this.#holdings.askAnew())
     this.#onReady?.()
     this.#beatIn(link, 0)
@@ -143,6 +150,7 @@ export class Session {
     try {
       this.#holdings.report()
       const next = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
+      this.#batches.heard()
       if (renew) this.#batches.renewed()
       if (this.#link !== link) return
       if (next < 0) this.lost()

@@ -1,6 +1,7 @@
 /** Writes and requests: entries into the space, and the outcomes of requests back to whoever wrote them. */
+import { monotonicMs } from '../../clock.js'
 import type { Grant, Image, Outcome } from '../../engine.js'
-import { type ErrorCode, SpaceError } from '../../errors.js'
+import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches, Operation } from './batches.js'
 import { Bodies } from './bodies.js'
@@ -15,6 +16,9 @@ const LOST = 'l'.charCodeAt(0)
 
 /** So many arrived outcomes are reported at once even if nothing else has to be said. */
 const MOST_UNREPORTED = 64
+
+/** So long a refused write counts: whoever gets no traffic because of it has to be tried again. */
+const FULL_MS = 3_000
 
 interface Requester {
   onOutcome: ((outcome: Outcome) => void) | undefined
@@ -32,6 +36,8 @@ export class Writes {
   /** Roots that this process has told the space of, each with what is indexed there. */
   readonly #roots = new Set<string>()
 
+  #refusedAt = Number.NEGATIVE_INFINITY
+
   constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys) {
     this.#session = session
     this.#batches = batches
@@ -42,7 +48,7 @@ export class Writes {
   async write(images: readonly Image[]): Promise<Grant[]> {
     for (const image of images) await this.#putBody(image)
     const answer = await ask(this.#batches, this.#entries(images), { repeatable: false })
-    refuseErrors(answer)
+    this.#refuseErrors(answer)
     return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
   }
 
@@ -61,7 +67,7 @@ export class Writes {
         answer: (letter, values, now) => {
           if (letter === 'k') return resolve()
           try {
-            refuseErrors({ letter, values, now })
+            this.#refuseErrors({ letter, values, now })
           } catch (error) {
             fail(error)
           }
@@ -136,13 +142,35 @@ export class Writes {
     if (operation) this.#batches.add(operation)
   }
 
+  /** Whether the space has just refused a write because it is full. */
+  get isFull(): boolean {
+    return monotonicMs() - this.#refusedAt < FULL_MS
+  }
+
+  #note(error: unknown): void {
+    if (isSpaceError(error, 'SPACE_FULL')) this.#refusedAt = monotonicMs()
+  }
+
+  #refuseErrors({ letter, values }: Answer): void {
+    if (letter !== 'e') return
+    const error = new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+    this.#note(error)
+    throw error
+  }
+
   #arrive(id: string): void {
     this.#arrived.push(id)
     if (this.#arrived.length >= MOST_UNREPORTED) this.report()
   }
 
   async #putBody({ id, body, leaseMs }: Image): Promise<void> {
-    if (Bodies.isLarge(body)) await this.#bodies.put(this.#keys.body(id), body, leaseMs)
+    if (!Bodies.isLarge(body)) return
+    try {
+      await this.#bodies.put(this.#keys.body(id), body, leaseMs)
+    } catch (error) {
+      this.#note(error)
+      throw error
+    }
   }
 
   #entries(images: readonly Image[]): (string | Buffer)[] {
@@ -170,7 +198,3 @@ export class Writes {
 }
 
 const inline = (body: Buffer): Buffer => (Bodies.isLarge(body) ? EMPTY : body)
-
-function refuseErrors({ letter, values }: Answer): void {
-  if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
-}

@@ -1,0 +1,118 @@
+/** What /metrics shows of a space, a gateway and a worker, each read from the real state when it is asked for. */
+import type { Health } from '../engine.js'
+import { BOUNDS_MS, type GatewayTally, type Spread, type WorkerTally } from '../tally.js'
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string | number>>
+  readonly value: number
+  /** Where it is not the measure's own: `…_bucket`, `…_sum`, `…_count`. */
+  readonly metricName?: string
+}
+
+export interface Measure {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  samples(): Sample[] | Promise<Sample[]>
+}
+
+type Labels = Sample['labels']
+
+const single =
+  (type: 'counter' | 'gauge') =>
+  (name: string, help: string, value: () => number | Promise<number>, labels: Labels = {}): Measure => ({
+    name,
+    help,
+    type,
+    samples: async () => [{ labels, value: await value() }],
+  })
+
+const counter = single('counter')
+const gauge = single('gauge')
+
+/** A spread as Prometheus has it: cumulated, in seconds. */
+function samplesOf(name: string, labels: Labels, { counts, sumMs }: Spread): Sample[] {
+  let count = 0
+  const buckets = Array.from(counts, (n, i) => {
+    count += n
+    const bound = BOUNDS_MS[i]
+    const le = bound === undefined ? '+Inf' : bound / 1_000
+    return { metricName: `${name}_bucket`, labels: { le, ...labels }, value: count }
+  })
+  const sum = { metricName: `${name}_sum`, labels, value: sumMs / 1_000 }
+  return [...buckets, sum, { metricName: `${name}_count`, labels, value: count }]
+}
+
+const histogram = (name: string, help: string, spreads: () => Promise<[Labels, Spread][]>): Measure => ({
+  name,
+  help,
+  type: 'histogram',
+  samples: async () => (await spreads()).flatMap(([labels, spread]) => samplesOf(name, labels, spread)),
+})
+
+export const spaceMeasures = (health: () => Promise<Health>): Measure[] => [
+  gauge('takespace_space_connected', '1 while calls reach the space.', async () => Number((await health()).connected)),
+  gauge('takespace_space_queued', 'Operations not answered yet.', async () => (await health()).queued),
+  counter(
+    'takespace_space_reconnects_total',
+    'Links that replaced a lost one.',
+    async () => (await health()).reconnects,
+  ),
+]
+
+export interface GatewayState {
+  readonly inFlight: number
+  readonly capacity: number
+  /** Of the oldest request under way; 0 when there is none. */
+  readonly oldestMs: number
+}
+
+export const gatewayMeasures = (tally: GatewayTally, state: () => GatewayState): Measure[] => [
+  {
+    name: 'takespace_requests_total',
+    help: 'Requests that were answered (499: the client had gone).',
+    type: 'counter',
+    samples: () =>
+      [...tally.services].flatMap(([service, { statuses }]) =>
+        [...statuses.entries()]
+          .filter(([, value]) => value > 0)
+          .map(([status, value]) => ({ labels: { service, status }, value })),
+      ),
+  },
+  histogram('takespace_request_seconds', 'From the request head to the answer.', async () =>
+    [...tally.services].map(([service, { total }]) => [{ service }, total]),
+  ),
+  gauge('takespace_requests_in_flight', 'Requests under way.', () => state().inFlight),
+  gauge('takespace_requests_capacity', 'Requests that may be under way.', () => state().capacity),
+  gauge('takespace_requests_oldest_seconds', 'Age of the oldest request under way.', () => state().oldestMs / 1_000),
+]
+
+export interface WorkerState {
+  readonly service: string
+  readonly inFlight: number
+  readonly capacity: number
+  readonly oldestMs: number
+  /** Written to taken, of everything that this process took from the space. */
+  waited(): Promise<Spread>
+}
+
+export function workerMeasures(tally: WorkerTally, state: WorkerState): Measure[] {
+  const labels = { service: state.service }
+  return [
+    {
+      name: 'takespace_turns_total',
+      help: 'Turns, by how they ended.',
+      type: 'counter',
+      samples: () => Object.entries(tally.endings).map(([ending, value]) => ({ labels: { ...labels, ending }, value })),
+    },
+    histogram('takespace_waiting_seconds', "From written to taken, on the space's clock.", async () => [
+      [{}, await state.waited()],
+    ]),
+    histogram('takespace_service_seconds', 'From taken to the end of the turn.', async () => [[labels, tally.time]]),
+    counter('takespace_redeliveries_total', 'Deliveries after the first.', () => tally.redelivered, labels),
+    counter('takespace_refused_completions_total', 'Answers that came after the claim.', () => tally.refused, labels),
+    gauge('takespace_turns_in_flight', 'Requests that it holds.', () => state.inFlight, labels),
+    gauge('takespace_turns_capacity', 'Requests that it may hold.', () => state.capacity, labels),
+    gauge('takespace_turns_oldest_seconds', 'Age of its oldest turn.', () => state.oldestMs / 1_000, labels),
+  ]
+}

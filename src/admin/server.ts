@@ -1,0 +1,46 @@
+/** The admin port: three probes and /metrics over HTTP. The only file that imports hono. */
+import type { Server } from 'node:http'
+import { serve } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
+import { SpaceError } from '../errors.js'
+import type { Metrics } from './metrics.js'
+import type { Probes, Verdict } from './probes.js'
+
+export interface Listening {
+  readonly port: number
+  close(): Promise<void>
+}
+
+/** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
+export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<Listening> {
+  const app = new Hono()
+  app.get('/livez', (c) => told(c, probes.live()))
+  app.get('/startupz', (c) => told(c, probes.started()))
+  app.get('/readyz', async (c) => told(c, await probes.ready()))
+  app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
+  return new Promise((resolve, reject) => {
+    // An app's Request and Response are Node's own, also when its worker has an admin port.
+    const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }
+    const server = serve(options, (info) => resolve({ port: info.port, close: () => close(server) })) as Server
+    // Later ones are of a connection that could not be accepted; the server goes on.
+    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
+  })
+}
+
+const told = (c: Context, { ok, checks }: Verdict): Response =>
+  c.json({ status: ok ? 'ok' : 'unavailable', checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' })
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
+  const cause = { cause: error }
+  if (error.code === 'EADDRINUSE') {
+    return new SpaceError('PORT_TAKEN', `It is the admin port ${host}:${port}, of --admin-port.`, cause)
+  }
+  return new SpaceError('INVALID_ARGUMENT', `The admin port ${host}:${port} cannot be opened (${error.code}).`, cause)
+}

@@ -1,0 +1,39 @@
+/** What a setting may be, wherever it comes from: texts on a command line and in an environment, values in a file. The only file that imports zod. */
+import { InvalidArgumentError } from 'commander'
+import { z } from 'zod'
+
+/** Makes the function that reads an option's value; `wants` is what a person is told who gave another. */
+function reader<T>(schema: z.ZodType<T, string>, wants: string): (text: string) => T {
+  return (text) => {
+    const result = schema.safeParse(text)
+    if (!result.success) throw new InvalidArgumentError(wants)
+    return result.data
+  }
+}
+
+export const integer = (min: number, max: number): ((text: string) => number) =>
+  reader(
+    z
+      .string()
+      .regex(/^-?\d+$/)
+      .transform(Number)
+      .pipe(z.int().min(min).max(max)),
+    `It is an integer from ${min} to ${max}.`,
+  )
+
+export const name = reader(z.string().min(1).max(100), 'It is a text of 1 to 100 characters.')
+
+export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
+  reader(z.string().toLowerCase().pipe(z.enum(values)), `It is one of ${values.join(', ')}.`)
+
+const ConfigFile = z.record(z.string(), z.union([z.string(), z.number()]))
+
+/** The settings in a config file, by name, as a command line would give them. */
+export function readConfig(value: unknown): ReadonlyMap<string, string> {
+  const result = ConfigFile.safeParse(value)
+  if (result.success) return new Map(Object.entries(result.data).map(([key, found]) => [key, String(found)]))
+  const path = result.error.issues[0]?.path.join('.')
+  throw new InvalidArgumentError(
+    path ? `${path} is a text or a number.` : "It exports an object of settings: { port: 8080, name: 'orders' }.",
+  )
+}

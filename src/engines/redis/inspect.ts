@@ -1,0 +1,70 @@
+/** A look at a server from outside, for `takespace doctor`: what it is and how it is set. It changes nothing there and refuses nothing. */
+import type { Redis } from 'ioredis'
+import { monotonicMs, wallMs } from '../../clock.js'
+import { lookAt } from './connection.js'
+import { LIBRARY_VERSION } from './library.generated.js'
+import { fieldsOf } from './server.js'
+
+/** null: the server does not say, or this user may not ask. */
+export interface Inspection {
+  readonly version: string
+  readonly role: string | null
+  readonly policy: string | null
+  readonly aof: boolean
+  readonly appendfsync: string | null
+  readonly maxmemory: number
+  readonly usedMemory: number
+  /** The libraries of takespace that are loaded, and the one that this release needs. */
+  readonly libraries: readonly string[] | null
+  readonly ownLibrary: string
+  /** The server's clock less ours. */
+  readonly clockOffsetMs: number
+  /** The median of a few round trips. */
+  readonly latencyMs: number
+  readonly connections: number
+  readonly maxConnections: number | null
+}
+
+const ROUND_TRIPS = 9
+
+/** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, URL_UNKNOWN */
+export const inspect = (url: string, timeoutMs: number): Promise<Inspection> =>
+  lookAt(url, timeoutMs, async (redis) => {
+    const info = fieldsOf(await redis.info())
+    const setting = (name: string) => ask<string[]>(redis, 'CONFIG', 'GET', name).then((pair) => pair?.[1] ?? null)
+    const listed = await ask<[string, string][]>(redis, 'FUNCTION', 'LIST', 'LIBRARYNAME', 'takespace_*')
+    const maxConnections = info.get('maxclients') ?? (await setting('maxclients'))
+    return {
+      version: info.get('valkey_version') ?? info.get('redis_version') ?? '0',
+      role: info.get('role') ?? null,
+      policy: info.get('maxmemory_policy') ?? null,
+      aof: info.get('aof_enabled') === '1',
+      appendfsync: await setting('appendfsync'),
+      maxmemory: Number(info.get('maxmemory') ?? 0),
+      usedMemory: Number(info.get('used_memory') ?? 0),
+      libraries: listed?.map(([, name]) => name) ?? null,
+      ownLibrary: `takespace_${LIBRARY_VERSION}`,
+      ...(await clockOf(redis)),
+      connections: Number(info.get('connected_clients') ?? 0),
+      maxConnections: maxConnections === null ? null : Number(maxConnections),
+    }
+  })
+
+const ask = <T>(redis: Redis, command: string, ...args: string[]): Promise<T | null> =>
+  redis.call(command, ...args).then(
+    (answer) => answer as T,
+    () => null,
+  )
+
+async function clockOf(redis: Redis): Promise<Pick<Inspection, 'clockOffsetMs' | 'latencyMs'>> {
+  const trips: { ms: number; offset: number }[] = []
+  for (let i = 0; i < ROUND_TRIPS; i++) {
+    const since = monotonicMs()
+    const [seconds, micros] = await redis.time()
+    const ms = monotonicMs() - since
+    trips.push({ ms, offset: Number(seconds) * 1000 + Number(micros) / 1000 - (wallMs() - ms / 2) })
+  }
+  trips.sort((a, b) => a.ms - b.ms)
+  // The fastest trip leaves least doubt about when, within it, the server looked at its clock.
+  return { latencyMs: trips[ROUND_TRIPS >> 1]?.ms ?? 0, clockOffsetMs: Math.round(trips[0]?.offset ?? 0) }
+}

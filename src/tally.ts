@@ -1,0 +1,61 @@
+/** What is counted while requests go by: plain numbers, so that a request pays a few additions and no object; /metrics reads them. */
+
+/** Upper bounds of the buckets, in ms. */
+export const BOUNDS_MS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
+
+/** How a time is spread: a histogram, not cumulated. */
+export class Spread {
+  /** One per bound, and one for what is longer than the last. */
+  readonly counts = new Float64Array(BOUNDS_MS.length + 1)
+  sumMs = 0
+
+  observe(ms: number): void {
+    let i = 0
+    while (i < BOUNDS_MS.length && ms > BOUNDS_MS[i]!) i++
+    this.counts[i]!++
+    this.sumMs += ms
+  }
+}
+
+/** A status has three digits. */
+const STATUSES = 1_000
+
+export class ServiceTally {
+  /** How many requests ended with each status. */
+  readonly statuses = new Float64Array(STATUSES)
+  /** From admitted to answered. */
+  readonly total = new Spread()
+
+  ended(status: number, ms: number): void {
+    this.statuses[status]!++
+    this.total.observe(ms)
+  }
+}
+
+/** What a gateway counts. */
+export class GatewayTally {
+  readonly services = new Map<string, ServiceTally>()
+
+  of(service: string): ServiceTally {
+    let tally = this.services.get(service)
+    if (!tally) {
+      tally = new ServiceTally()
+      this.services.set(service, tally)
+    }
+    return tally
+  }
+}
+
+/** How a turn may end; see workers/turn.ts. */
+export type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
+
+/** What a worker counts. */
+export class WorkerTally {
+  readonly endings: Record<Ending, number> = { answered: 0, failed: 0, late: 0, lost: 0, stopped: 0 }
+  /** From taken to the end of the turn. */
+  readonly time = new Spread()
+  /** Deliveries that were not the first. */
+  redelivered = 0
+  /** Answers that the space refused, because it had ended the claim. */
+  refused = 0
+}

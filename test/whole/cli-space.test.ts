@@ -1,0 +1,141 @@
+/** A space from the shell: `takespace write`, `read` and `take`, and `takespace doctor`, on a real Redis. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { defineEntry, openSpace } from '../../src/index.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { startProcess } from '../support/process.js'
+import { type Redis, startRedis } from '../support/redis.js'
+
+let redis: Redis
+beforeAll(async () => {
+  redis = await startRedis({ appendonly: true, args: ['--maxmemory', '100mb'] })
+})
+afterAll(() => redis.stop())
+
+async function run(args: string[], url = redis.url): Promise<{ code: number | null; output: string }> {
+  const process = startProcess(['takespace', ...args], { env: { TAKESPACE_URL: url } })
+  const { code } = await process.exited
+  return { code, output: process.output().trim() }
+}
+
+describe('read, take and write', () => {
+  test('what one command writes, another reads, a third takes, and then it is gone', async () => {
+    const written = await run([
+      'write',
+      'Job',
+      'id=j1',
+      'size=3',
+      'tags=["a"]',
+      'zip="3"',
+      'note=a=b',
+      '--priority',
+      '-5',
+    ])
+    expect(written).toEqual({ code: 0, output: expect.stringMatching(/^written until \d{4}-/) })
+    const fields = { id: 'j1', size: 3, tags: ['a'], zip: '3', note: 'a=b' }
+    const read = await run(['read', 'Job', 'size=3', '--json'])
+    expect(JSON.parse(read.output)).toMatchObject({ kind: 'Job', priority: -5, fields })
+    expect((await run(['read', 'Job', 'size="3"'])).code).toBe(1)
+    const taken = await run(['take', 'Job', '{"id":"j1","zip":"3"}'])
+    expect(taken).toEqual({ code: 0, output: `Job ${JSON.stringify(fields)}` })
+    expect(await run(['take', 'Job'])).toEqual({ code: 1, output: 'takespace: No entry matches.' })
+    expect(await run(['take', 'Job', '--json'])).toEqual({ code: 1, output: 'null' })
+  })
+
+  test('they meet programs: entries of a kind with an index, and a take that waits', async () => {
+    const space = await openSpace(redis.url, { name: 'shop' })
+    const Order = defineEntry<{ id: string; customer: string }>('Order', { index: ['id'] })
+    await space.write(Order({ id: 'o1', customer: 'c1' }))
+    for (const template of [['id=o1'], ['customer=c1'], []]) {
+      const { output } = await run(['read', 'Order', ...template, '--name', 'shop', '--json'])
+      expect(JSON.parse(output)).toMatchObject({ fields: { id: 'o1', customer: 'c1' } })
+    }
+    const any = await run(['take', '*', '--name', 'shop', '--json'])
+    expect(JSON.parse(any.output).kind).toBe('Order')
+    const waiting = space.take(Order)
+    await run(['write', 'Order', 'id=o2', 'customer=c2', '--name', 'shop'])
+    expect(await waiting).toEqual({ id: 'o2', customer: 'c2' })
+    await space.close()
+  })
+
+  test.each<[string[], RegExp]>([
+    [['write', 'Job', 'size'], /name=value/],
+    [['write', 'Job', '{"a":'], /no JSON/],
+    [['read'], /missing required argument 'kind'/],
+    [['read', 'Job', '--wait-ms', 'long'], /--wait-ms.*integer/],
+    [['write', 'Job', '--url', 'memory:'], /one process/],
+  ])('%j is refused in one line', async (args, says) => {
+    const { code, output } = await run(args)
+    expect(code).toBe(2)
+    expect(output.split('\n')).toHaveLength(1)
+    expect(output).toMatch(says)
+  })
+})
+
+describe('doctor', () => {
+  interface Check {
+    readonly check: string
+    readonly status: string
+    readonly found: string
+    readonly todo: string
+  }
+  const examine = async (url: string): Promise<[number | null, Record<string, Check>]> => {
+    const { code, output } = await run(['doctor', '--json'], url)
+    const checks: Check[] = JSON.parse(output)
+    for (const { status, todo } of checks) expect(todo === '').toBe(status === 'ok')
+    return [code, Object.fromEntries(checks.map((check) => [check.check, check]))]
+  }
+
+  test('a server that is well', async () => {
+    await run(['read', 'Job'])
+    const [code, checks] = await examine(redis.url)
+    expect(code).toBe(0)
+    expect(Object.keys(checks)).toEqual([
+      'version',
+      'role',
+      'policy',
+      'AOF',
+      'maxmemory',
+      'functions',
+      'clock',
+      'latency',
+      'connections',
+    ])
+    const { latency: _depends, ...others } = checks
+    expect(Object.values(others).map(({ status }) => status)).toEqual(Array(8).fill('ok'))
+    expect(checks.functions?.found).toMatch(/^takespace_[0-9a-f]{12} is loaded$/)
+  })
+
+  test('a server that is not: each thing with what to do', async () => {
+    const ill = await startRedis({
+      args: ['--maxmemory', '4mb', '--maxmemory-policy', 'allkeys-lru', '--maxclients', '3'],
+    })
+    const [code, checks] = await examine(ill.url)
+    expect(code).toBe(1)
+    expect(checks.policy).toMatchObject({
+      status: 'fail',
+      found: 'allkeys-lru',
+      todo: expect.stringMatching(/noeviction/),
+    })
+    expect(checks.AOF).toMatchObject({ status: 'warn', found: 'off', todo: expect.stringMatching(/appendonly yes/) })
+    expect(checks.functions?.found).toMatch(/loaded by the first process/)
+    expect(await ill.cli('FUNCTION', 'LIST')).not.toMatch(/takespace/)
+    const table = await run(['doctor'], ill.url)
+    expect(table.output).toMatch(/^fail {2}policy {8}allkeys-lru {2}→ Set maxmemory-policy to noeviction/m)
+    await ill.stop()
+  })
+
+  test('no server, and one that refuses', async () => {
+    const [code, { connection }] = await examine('redis://:s3cret@127.0.0.1:1')
+    expect(code).toBe(1)
+    expect(connection).toMatchObject({
+      status: 'fail',
+      found: expect.stringMatching(/cannot be reached.*ECONNREFUSED/),
+    })
+    const guarded = await startRedis({ args: ['--requirepass', 'right'] })
+    const [, refused] = await examine(`redis://:s3cret@127.0.0.1:${guarded.port}`)
+    expect(refused.connection?.found).toMatch(/Check user, password/)
+    await guarded.stop()
+  })
+})
+
+failOnLeaks()

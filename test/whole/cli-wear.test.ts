@@ -1,0 +1,101 @@
+/** `takespace worker --max-requests` and `--max-memory`: worn processes are replaced under load, and no request fails. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { failOnLeaks } from '../support/leaks.js'
+import { startLoad } from '../support/load.js'
+import { freePort } from '../support/port.js'
+import { type Process, startProcess } from '../support/process.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+
+/** Answers, after a while, with the process that ran; /leak keeps 20 MB for ever. */
+const APP = `
+const kept = []
+export default async (req, res) => {
+  if (req.url === '/leak') kept.push(Buffer.alloc(20 << 20, 1))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  res.end(String(process.pid))
+}
+`
+
+const folder = mkdtempSync(join(tmpdir(), 'takespace-wear-'))
+const app = join(folder, 'app.mjs')
+let redis: Redis
+beforeAll(async () => {
+  writeFileSync(app, APP)
+  redis = await startRedis({ appendonly: true })
+})
+afterAll(async () => {
+  await redis.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+const start = (name: string, command: string[]): Process =>
+  startProcess(['takespace', ...command, '--name', name], { env: { TAKESPACE_URL: redis.url } })
+
+async function startBoth(name: string, wear: string[]): Promise<[Process, Process, string]> {
+  const gateway = start(name, ['gateway', '--port', '0'])
+  const [, url] = await gateway.line(/"url":"([^"]+)"/)
+  const worker = start(name, ['worker', app, ...wear])
+  await worker.line(/a worker process is ready/)
+  return [gateway, worker, url as string]
+}
+
+async function end(...processes: Process[]): Promise<void> {
+  for (const process of processes) {
+    process.kill('SIGTERM')
+    expect(await process.exited).toEqual({ code: 0, signal: null })
+  }
+}
+
+test('--max-requests: under load each process is replaced after so many, and none of the POSTs fails', async () => {
+  const [gateway, worker, url] = await startBoth('requests', ['--max-requests', '50', '--processes', '2'])
+  const load = startLoad(url, { perSecond: 200, method: 'POST', path: (n) => `/${n}` })
+  const processes = (): Set<string> => new Set(load.answers.map(({ text }) => text))
+  await until(() => processes().size >= 6, 'six processes have answered', 20_000)
+  const answers = await load.stop()
+  expect(answers.filter(({ status }) => status !== 200)).toEqual([])
+  expect(worker.output()).toMatch(/"reason":"50 requests".*a worker process is worn and is replaced/)
+  // The old one is told to go when the new one is ready, so nobody ended unasked.
+  expect(worker.output()).not.toMatch(/a worker process ended and is replaced/)
+  await end(worker, gateway)
+})
+
+test('--max-memory: a process that leaks is replaced', async () => {
+  const [gateway, worker, url] = await startBoth('memory', ['--max-memory', '250'])
+  const seen = new Set<string>()
+  await until(
+    async () => {
+      seen.add(await (await fetch(`${url}/leak`)).text())
+      return seen.size >= 2
+    },
+    'another process answers',
+    20_000,
+  )
+  expect(worker.output()).toMatch(/"reason":"\d+ MB of memory"/)
+  await end(worker, gateway)
+})
+
+test('--max-memory below what the app takes at its start: said once, not replaced for ever', async () => {
+  const [gateway, worker, url] = await startBoth('small', ['--max-memory', '10'])
+  await worker.line(/takes more than --max-memory as it starts/)
+  expect((await fetch(url)).status).toBe(200)
+  await end(worker, gateway)
+})
+
+test('with an admin port, which only one process can have, the successor starts when the worn one has ended', async () => {
+  const port = await freePort()
+  const [gateway, worker, url] = await startBoth('admin', ['--max-requests', '5', '--admin-port', String(port)])
+  const seen = new Set<string>()
+  await until(async () => {
+    const response = await fetch(url, { method: 'POST' })
+    expect(response.status).toBe(200)
+    seen.add(await response.text())
+    return seen.size >= 3
+  }, 'three processes have answered')
+  await end(worker, gateway)
+})
+
+failOnLeaks()
