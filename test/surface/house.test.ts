@@ -87,6 +87,13 @@ test('one door for each: the Redis client, the port, the clock', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
   expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
   expect(importing('bullmq')).toEqual([])
+  expect(importing('zod')).toEqual(['src/cli/schema.ts'])
+  expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
+  const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
+  expect(naming('ioredis')).toEqual(['src/engines/redis/connection.ts'])
+  expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
+  expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
+  expect(naming('jiti')).toEqual(['src/cli/typescript.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
   expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])

@@ -1,6 +1,7 @@
 /** A look at a server from outside, for `takespace doctor`: what it is and how it is set. It changes nothing there and refuses nothing. */
-import type { Redis } from 'ioredis'
+
 import { monotonicMs, wallMs } from '../../clock.js'
+import type { Commands } from './commands.js'
 import { lookAt } from './connection.js'
 import { LIBRARY_VERSION } from './library.generated.js'
 import { fieldsOf } from './server.js'
@@ -50,13 +51,13 @@ export const inspect = (url: string, timeoutMs: number): Promise<Inspection> =>
     }
   })
 
-const ask = <T>(redis: Redis, command: string, ...args: string[]): Promise<T | null> =>
+const ask = <T>(redis: Commands, command: string, ...args: string[]): Promise<T | null> =>
   redis.call(command, ...args).then(
     (answer) => answer as T,
     () => null,
   )
 
-async function clockOf(redis: Redis): Promise<Pick<Inspection, 'clockOffsetMs' | 'latencyMs'>> {
+async function clockOf(redis: Commands): Promise<Pick<Inspection, 'clockOffsetMs' | 'latencyMs'>> {
   const trips: { ms: number; offset: number }[] = []
   for (let i = 0; i < ROUND_TRIPS; i++) {
     const since = monotonicMs()

@@ -1,5 +1,5 @@
 /** The function library: its versioned name, and how it gets into a server that lacks it. */
-import type { Redis } from 'ioredis'
+import type { Commands } from './commands.js'
 import { LIBRARY_SOURCE, LIBRARY_VERSION } from './library.generated.js'
 
 // Names carry the version of the content: two releases share a server, each calling its own functions.
@@ -11,7 +11,7 @@ export const BEAT = `${NAME}_beat`
 const CODE = `#!lua name=${NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${NAME}_`)}`
 
 /** Loads the library unless it is there. Needs the right to FUNCTION LOAD only where nobody with it has been before. */
-export async function ensureLibrary(redis: Redis): Promise<void> {
+export async function ensureLibrary(redis: Commands): Promise<void> {
   const listed = (await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', NAME)) as unknown[]
   if (listed.length > 0) return
   await redis.call('FUNCTION', 'LOAD', CODE).catch((error: Error) => {

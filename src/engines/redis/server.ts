@@ -1,6 +1,7 @@
 /** What a server says of itself: whether takespace can stand on it, and how durable it is. */
-import type { Redis } from 'ioredis'
+
 import { SpaceError } from '../../errors.js'
+import type { Commands } from './commands.js'
 
 export interface Server {
   /** Another one means: restarted, or another server; what ran there is another history. */
@@ -10,7 +11,7 @@ export interface Server {
 }
 
 /** @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS; the client's error while it is LOADING or is a replica */
-export async function examine(redis: Redis): Promise<Server> {
+export async function examine(redis: Commands): Promise<Server> {
   const info = fieldsOf(await redis.info())
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
   const major = Number.parseInt(version, 10)
@@ -27,7 +28,7 @@ export async function examine(redis: Redis): Promise<Server> {
   }
 }
 
-async function syncsAlways(redis: Redis): Promise<boolean> {
+async function syncsAlways(redis: Commands): Promise<boolean> {
   // Managed servers forbid CONFIG; what cannot be read is not promised.
   const answer = (await redis.call('CONFIG', 'GET', 'appendfsync').catch(() => [])) as string[]
   return answer[1] === 'always'
