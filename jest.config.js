@@ -1,4 +1,7 @@
 /** Jest in ESM mode: TypeScript through swc, imports written with the `.js` of the built file. */
+// Frameworks show other error pages in production; the tests are of one environment, whatever the shell's is.
+process.env.NODE_ENV = 'test'
+
 export default {
   testEnvironment: 'node',
   roots: ['<rootDir>/test'],
