@@ -8,6 +8,7 @@ import { monotonicMs } from '../src/clock.js'
 import { InFlight } from '../src/in-flight.js'
 import { type Service, service } from '../src/service.js'
 import { GatewayTally } from '../src/tally.js'
+import { within } from '../src/within.js'
 import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
@@ -113,13 +114,4 @@ function stateOf({ open }: Watch, capacity: number): GatewayState {
   const now = oldest
   for (const { since } of open) oldest = Math.min(oldest, since)
   return { inFlight: open.size, capacity, oldestMs: now - oldest }
-}
-
-async function within(ms: number, promise: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const bound = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms)
-  })
-  await Promise.race([promise, bound])
-  clearTimeout(timer)
 }

@@ -1,11 +1,12 @@
 /** The loop: a standing take on one service, and the turns that came of it and have not ended. */
 import { tracing } from '../src/admin/spans.js'
-import { LONGEST_TIMER_MS, monotonicMs } from '../src/clock.js'
+import { monotonicMs } from '../src/clock.js'
 import { InFlight } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import { type Serving, serveRequests, type Taken } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import type { WorkerTally } from '../src/tally.js'
+import { within } from '../src/within.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
 import { Turn, type Watch } from './turn.js'
@@ -109,15 +110,4 @@ export class Loop {
       }
     })
   }
-}
-
-/** Whether it resolved within that time. */
-async function within(ms: number, promise: Promise<void>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const bound = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, Math.min(ms, LONGEST_TIMER_MS), false)
-  })
-  const inTime = await Promise.race([promise.then(() => true), bound])
-  clearTimeout(timer)
-  return inTime
 }

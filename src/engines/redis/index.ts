@@ -4,6 +4,7 @@ import { v7 as uuidv7 } from 'uuid'
 import type { Delivery, Engine, Find, Grant, Health, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
+import { within } from '../../within.js'
 import { ask } from './ask.js'
 import { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
@@ -100,7 +101,9 @@ export class RedisEngine implements Engine {
     if (!durability && server.durability === 'memory') {
       logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
     }
-    await within(connectTimeoutMs, this.#session.ready)
+    if (!(await within(connectTimeoutMs, this.#session.ready))) {
+      throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
+    }
   }
 
   write(images: readonly Image[]): Promise<Grant[]> {
@@ -212,17 +215,5 @@ export class RedisEngine implements Engine {
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
       else this.#finds.delivered(a, b, bytes, now)
     })
-  }
-}
-
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new SpaceError('SPACE_UNREACHABLE', `No answer within ${ms} ms.`)), ms)
-  })
-  try {
-    await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
