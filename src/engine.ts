@@ -83,6 +83,8 @@ export interface Delivery extends Stored {
   readonly claim: string
   /** 1 on the first delivery. */
   readonly attempt: number
+  /** From written to delivered, on the space's clock. */
+  readonly waitedMs: number
   readonly repeatable: boolean
   /** Set by whoever holds it: hears it if the space ends the claim before the holder did. */
   holder?: { lost(): void } | undefined
@@ -147,6 +149,11 @@ export interface Engine {
 
   /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
   declareDead(session: string): Promise<void>
+  /**
+   * Whoever sees that a process does not answer says so: what it holds and has not started goes to others, as if it had died, and
+   * nothing more is handed to it until it answers again.
+   */
+  recall(session: string): Promise<void>
 
   /** Always resolves, within a second. */
   health(): Promise<Health>

@@ -136,6 +136,11 @@ export class Space {
     return this.engine.declareDead(session)
   }
 
+  /** Whoever sees that the process of `session` does not answer says so: what it has not started goes to others until it does. */
+  recall(session: string): Promise<void> {
+    return this.engine.recall(session)
+  }
+
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
   close(): Promise<void> {
     this.#closing ??= this.#close()

@@ -232,6 +232,30 @@ everyEngine('requesting', (opened, engine) => {
     expect((await sent.response).body.toString()).toBe('once')
   })
 
+  test('of a process that does not answer, what it has not started goes to others; what it has started stays its own', async () => {
+    const { space, other } = opened()
+    const silent = await hold(other, 3)
+    const once = sendRequest(space, request('/once'), terms({ repeatable: false }))
+    const started = await silent.next()
+    expect(await started.start()).toBe(true)
+    const again = sendRequest(space, request('/again'), terms())
+    const running = await silent.next()
+    const heir = await hold(space)
+    await space.recall(other.session)
+    const taken = await heir.next()
+    expect(taken).toMatchObject({ id: again.id, attempt: 2 })
+    expect(await running.complete(answer('stale'))).toBe(false)
+    expect(await started.complete(answer('once'))).toBe(true)
+    expect((await once.response).body.toString()).toBe('once')
+    expect(await taken.complete(answer('again'))).toBe(true)
+    expect((await again.response).body.toString()).toBe('again')
+    await heir.serving.stop()
+    // It answers again, so it is handed requests again.
+    const next = sendRequest(space, request('/next'), terms())
+    expect((await silent.next()).id).toBe(next.id)
+    next.withdraw()
+  })
+
   test('a request that killed three workers kills no fourth', async () => {
     const { space, other } = opened()
     const victims = await hold(other)

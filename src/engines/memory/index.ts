@@ -147,6 +147,10 @@ export class MemoryEngine implements Engine {
     // A memory space dies with its one process.
   }
 
+  async recall(): Promise<void> {
+    // Nor is there anybody else to see that it does not answer.
+  }
+
   async health(): Promise<Health> {
     const connected = !this.#closed
     return { connected, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0, waited: this.#waited }
@@ -188,6 +192,7 @@ export class MemoryEngine implements Engine {
     item.claim = `${item.image.id}:${++this.#claims}`
     const delivery: Delivery = {
       ...storedOf(item),
+      waitedMs: wallMs() - item.writtenAt,
       claim: item.claim,
       attempt: item.attempt,
       repeatable: item.image.request?.repeatable ?? true,

@@ -73,9 +73,10 @@ export class Claims {
     const parsed = parseRecord(idOf(claim), record, now)
     if (!offer) return this.#giveBack(claim)
     offer.held++
-    this.waited.observe(now - parsed.writtenAt)
-    if (parsed.byReference) void this.#fetch(offer, claim, parsed)
-    else this.#hand(offer, claim, parsed)
+    const waitedMs = now - parsed.writtenAt
+    this.waited.observe(waitedMs)
+    if (parsed.byReference) void this.#fetch(offer, claim, parsed, waitedMs)
+    else this.#hand(offer, claim, parsed, waitedMs)
   }
 
   async start(delivery: Delivery): Promise<boolean> {
@@ -144,7 +145,7 @@ export class Claims {
     return ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
   }
 
-  #hand(offer: Standing, claim: string, parsed: Parsed): void {
+  #hand(offer: Standing, claim: string, parsed: Parsed, waitedMs: number): void {
     const held: Held = {
       place: -1,
       offer,
@@ -159,6 +160,7 @@ export class Claims {
       remainingMs: parsed.remainingMs,
       claim,
       attempt: parsed.deaths + 1,
+      waitedMs,
       repeatable: parsed.repeatable,
       holder: undefined,
     }
@@ -166,10 +168,10 @@ export class Claims {
     offer.onDelivery(held)
   }
 
-  async #fetch(offer: Standing, claim: string, parsed: Parsed): Promise<void> {
+  async #fetch(offer: Standing, claim: string, parsed: Parsed, waitedMs: number): Promise<void> {
     try {
       const body = await this.#bodies.get(this.#keys.body(parsed.id))
-      if (body) return this.#hand(offer, claim, { ...parsed, body })
+      if (body) return this.#hand(offer, claim, { ...parsed, body }, waitedMs)
     } catch {
       // The link is down; the next sync puts back what this process does not hold.
     }

@@ -153,6 +153,10 @@ export class RedisEngine implements Engine {
     await ask(this.#batches, ['d', session], { repeatable: true })
   }
 
+  async recall(session: string): Promise<void> {
+    await ask(this.#batches, ['b', session], { repeatable: true })
+  }
+
   async health(): Promise<Health> {
     // Nobody has this lease: the cheapest question there is.
     if (this.#session.connected && this.#batches.silentMs > QUIET_MS)

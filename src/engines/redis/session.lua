@@ -104,6 +104,28 @@ function OPS.d(argv, i, answer)
   return i + 1
 end
 
+-- b: whoever sees that a process does not answer says so. What it has not started goes to others, as if it had died; it is handed
+-- nothing more until it joins again, which it does as soon as it reads that it should. What it has started stays its own. session
+function OPS.b(argv, i, answer)
+  local sid = argv[i]
+  if sid ~= SID and call('EXISTS', P .. 's' .. sid) == 1 then
+    flush()
+    forget(sid)
+    flush()
+    local held = call('SMEMBERS', P .. 'c' .. sid)
+    for j = 1, #held do
+      if find(held[j], ':', 1, true) and byte(held[j], -1) ~= 33 then
+        call('SREM', P .. 'c' .. sid, held[j])
+        recover(held[j])
+      end
+    end
+    push(sid, 'B\t', '', '')
+    flush()
+  end
+  answer('k')
+  return i + 1
+end
+
 -- y: after a reconnect, what the process knows to hold. Of the claims it does not know the push was lost: they are put back; but one
 -- that had started was given up by its holder, as if that had died. Of those that the space does not know it is told. Its waits are
 -- forgotten; it asks anew. Outcomes are told again. how many, then a claim each
