@@ -16,6 +16,8 @@ export interface GatewayOptions {
   readonly timeoutMs?: number
   /** The largest request body accepted, in bytes; a larger one gets 413. Default 1 MiB. */
   readonly maxBodyBytes?: number
+  /** After so many deliveries whose workers died a request goes to the dead letters and its client gets 502; 1 to 9. Default 3. */
+  readonly maxDeliveries?: number
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
   readonly maxInFlight?: number
   /** Which requests are for which service; the longest pathPrefix wins. Default: all for the service `web`. */
@@ -34,6 +36,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'port',
   'timeoutMs',
   'maxBodyBytes',
+  'maxDeliveries',
   'maxInFlight',
   'services',
   'adminPort',
@@ -56,6 +59,7 @@ export function checked(options: GatewayOptions): Checked {
     port = 8080,
     timeoutMs = 30_000,
     maxBodyBytes = 1 << 20,
+    maxDeliveries = 3,
     maxInFlight = 10_000,
     services = [{ service: 'web' }],
     adminPort,
@@ -69,12 +73,14 @@ export function checked(options: GatewayOptions): Checked {
   if (typeof adminHost !== 'string' || adminHost === '') throw invalid('adminHost is an address or a host name.')
   integer('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
   integer('maxBodyBytes', maxBodyBytes, 0, LARGEST_BODY)
+  integer('maxDeliveries', maxDeliveries, 1, 9)
   integer('maxInFlight', maxInFlight, 1, Number.MAX_SAFE_INTEGER)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger has debug, info, warn and error, as a pino instance has.')
-  return { space, host, port, timeoutMs, maxBodyBytes, maxInFlight, services, adminPort, adminHost, logger }
+  const terms = { timeoutMs, maxBodyBytes, maxDeliveries, maxInFlight, services }
+  return { space, host, port, ...terms, adminPort, adminHost, logger }
 }
 
 function checkService(options: ServiceOptions, i: number): void {

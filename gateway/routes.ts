@@ -26,13 +26,18 @@ export interface Route {
 const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 /** Longest prefix first. */
-export function routesOf(services: readonly ServiceOptions[], defaultTimeoutMs: number): Route[] {
-  return services.map((options) => routeOf(options, defaultTimeoutMs)).sort((a, b) => b.prefix.length - a.prefix.length)
+export function routesOf(
+  services: readonly ServiceOptions[],
+  defaultTimeoutMs: number,
+  maxDeliveries: number,
+): Route[] {
+  const routes = services.map((options) => routeOf(options, defaultTimeoutMs, maxDeliveries))
+  return routes.sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
-function routeOf(options: ServiceOptions, defaultTimeoutMs: number): Route {
+function routeOf(options: ServiceOptions, defaultTimeoutMs: number, maxDeliveries: number): Route {
   const { service, pathPrefix = '', timeoutMs = defaultTimeoutMs, priority = 0, repeatable = false } = options
-  const terms = { service, timeoutMs, priority }
+  const terms = { service, timeoutMs, priority, maxDeliveries }
   return {
     prefix: pathPrefix.replace(/\/+$/, ''),
     once: { ...terms, repeatable },

@@ -33,6 +33,8 @@ export interface Image {
 export interface RequestTerms {
   /** Whether a holder that dies after it started may be followed by another (promise 5 of DESIGN §3). */
   readonly repeatable: boolean
+  /** After so many deliveries without completion it is set aside; 1 to 9. */
+  readonly maxDeliveries: number
 }
 
 /** An entry as it stands in the space. */
@@ -62,6 +64,9 @@ export const ANY_KIND = '*'
 
 /** The names of the framework's own kinds begin so. */
 export const OWN_KINDS = 'takespace.'
+
+/** What was set aside. Its body is the reason (a token), the signature of what it was (signature.ts), a newline, and the body that it had. */
+export const DEAD_LETTER = `${OWN_KINDS}DeadLetter`
 
 /** What a write or a renewal granted: when the lease ends, on the space's wall clock; Infinity = never. */
 export interface Grant {
@@ -103,6 +108,25 @@ export type Outcome =
   | { readonly kind: 'lost' }
   /** It was delivered as often as is allowed and never completed. */
   | { readonly kind: 'exhausted' }
+
+/** A part of a listing. */
+export interface Page {
+  readonly entries: readonly Listed[]
+  /** Where to go on; null: that was all. */
+  readonly next: string | null
+}
+
+export interface Listed extends Stored {
+  /** How often it was handed out and not completed. */
+  readonly deaths: number
+}
+
+/** What of a kind is free. */
+export interface Backlog {
+  readonly count: number
+  /** Since the oldest of it was written; 0 when there is none. */
+  readonly oldestMs: number
+}
 
 /** How the store and the way to it are doing, as this process sees it. */
 export interface Health {
@@ -154,6 +178,15 @@ export interface Engine {
    * nothing more is handed to it until it answers again.
    */
   recall(session: string): Promise<void>
+
+  /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
+  setAside(id: string, reason: string): Promise<boolean>
+  /** A page of the free entries that match, in the order of their places. The pattern names one kind; an own one, if need be. */
+  list(pattern: Pattern, after: string | null, most: number): Promise<Page>
+  /** How much there is to a pattern with at most one field. What has ended and was not swept yet may count. */
+  backlog(pattern: Pattern): Promise<Backlog>
+  /** The root kinds, each with the number of its free entries. */
+  kinds(): Promise<ReadonlyMap<string, number>>
 
   /** Always resolves, within a second. */
   health(): Promise<Health>

@@ -1,5 +1,13 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
-import { type Delivery, type Engine, type Image, type Outcome, OWN_KINDS, type Pattern } from './engine.js'
+import {
+  type Backlog,
+  type Delivery,
+  type Engine,
+  type Image,
+  type Outcome,
+  OWN_KINDS,
+  type Pattern,
+} from './engine.js'
 import { SpaceError } from './errors.js'
 import type { Space } from './space.js'
 import { tokenOf } from './token.js'
@@ -36,7 +44,11 @@ export interface Outgoing {
   readonly priority: number
   /** Whether it may run again if its worker dies (idempotent method, Idempotency-Key, or the route says so). */
   readonly repeatable: boolean
+  /** After so many deliveries whose workers died it goes to the dead letters; 1 to 9, default 3. */
+  readonly maxDeliveries?: number
 }
+
+const MOST_DELIVERIES = 3
 
 /** A request under way. */
 export interface Sent {
@@ -78,14 +90,15 @@ export interface Serving {
   stop(): Promise<void>
 }
 
-const KIND = `${OWN_KINDS}Request`
+/** The kind of the entries that requests are. */
+export const REQUEST = `${OWN_KINDS}Request`
 
 const indexOf = (service: string): string => `service=${tokenOf(service)}`
 
 /** The wildcard on everything but the service. */
 const patternOf = (service: string): Pattern => ({
-  kind: KIND,
-  root: KIND,
+  kind: REQUEST,
+  root: REQUEST,
   indexed: [indexOf(service)],
   verified: [],
 })
@@ -95,13 +108,13 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
   const id = space.newId()
   const image: Image = {
     id,
-    kinds: [KIND],
+    kinds: [REQUEST],
     indexed: [indexOf(terms.service)],
     verified: [],
     body: encodeRequest(request),
     leaseMs: terms.timeoutMs,
     priority: terms.priority,
-    request: { repeatable: terms.repeatable },
+    request: { repeatable: terms.repeatable, maxDeliveries: terms.maxDeliveries ?? MOST_DELIVERIES },
   }
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const onOutcome = (outcome: Outcome): void => {
@@ -130,6 +143,9 @@ function responseOf(outcome: Outcome): HttpResponse {
     throw new SpaceError('BAD_RESPONSE', '', { cause })
   }
 }
+
+/** How many requests of a service wait for a worker, and for how long the oldest has. */
+export const backlogOf = (space: Space, service: string): Promise<Backlog> => space.engine.backlog(patternOf(service))
 
 /** Takes requests of a service from the space, at most `concurrency` held at a time. */
 export async function serveRequests(
@@ -246,7 +262,7 @@ function encodeRequest(r: HttpRequest): Buffer {
   return encode([r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers], r.body)
 }
 
-function decodeRequest(bytes: Buffer): HttpRequest {
+export function decodeRequest(bytes: Buffer): HttpRequest {
   const { head, body } = decode(bytes)
   const [method, target, httpVersion, peer, secure, headers] = head
   if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')

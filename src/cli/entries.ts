@@ -57,7 +57,8 @@ async function within(command: Command, flags: Flags, use: (space: Space) => Pro
 }
 
 async function find(space: Space, verb: 'read' | 'take', name: string, fields: Fields, flags: Flags): Promise<void> {
-  const kind = name === '*' ? AnyEntry : defineEntry<Record<string, unknown>>(name)
+  // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
+  const kind = name === '*' ? AnyEntry : defineEntry<Record<string, unknown>>(name, { index: [] })
   const { waitMs, json } = flags
   const entry = await space[verb](kind.template(fields), { waitMs })
   if (entry) {

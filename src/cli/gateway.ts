@@ -15,6 +15,7 @@ interface Flags {
   readonly port: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
+  readonly maxDeliveries: number
   readonly adminPort?: number
   readonly adminHost: string
 }
@@ -35,17 +36,19 @@ export function gateway(program: Command): void {
       30_000,
     )
     .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
+    .option('--max-deliveries <n>', 'so many workers may die of a request until it is set aside', integer(1, 9), 3)
     .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
     .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
     .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
 }
 
 async function run({ name, durability, ...terms }: Flags, url: string): Promise<void> {
-  const { host, port, timeoutMs, maxBodyBytes, adminPort, adminHost } = terms
+  const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost } = terms
+  const limits = { timeoutMs, maxBodyBytes, maxDeliveries }
   const logger = await openLog('gateway')
   const space = await openSpace(url, { name, durability, logger })
   try {
-    const gateway = createGateway({ space, host, port, timeoutMs, maxBodyBytes, adminPort, adminHost, logger })
+    const gateway = createGateway({ space, host, port, ...limits, adminPort, adminHost, logger })
     await gateway.start()
     logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
   } catch (error) {

@@ -8,6 +8,7 @@ import { doctor } from './doctor.js'
 import { entries } from './entries.js'
 import { describe } from './failure.js'
 import { gateway } from './gateway.js'
+import { list } from './list.js'
 import { prepare } from './precedence.js'
 import { worker } from './worker.js'
 import { workerProcess } from './worker-process.js'
@@ -31,7 +32,7 @@ const program = new Command('takespace')
   .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
   .exitOverride()
 
-for (const add of [dev, gateway, worker, workerProcess, entries, doctor, config]) add(program)
+for (const add of [dev, gateway, worker, workerProcess, list, entries, doctor, config]) add(program)
 prepare(program)
 
 try {

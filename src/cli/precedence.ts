@@ -5,7 +5,7 @@ import { didYouMean } from './nearest.js'
 import { logLevelOption } from './settings.js'
 
 /** What is asked for once is no setting. */
-const NO_SETTINGS = ['config', 'json', 'waitMs', 'leaseMs', 'priority']
+const NO_SETTINGS = ['config', 'json', 'waitMs', 'leaseMs', 'priority', 'max']
 
 /** Kubernetes sets these in every pod beside services whose names begin with takespace; `TAKESPACE_ADMIN_PORT` may be one of them. */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/

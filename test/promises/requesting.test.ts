@@ -1,10 +1,13 @@
 /** What requests are promised: one holder at a time, fenced; one answer; redelivery as their kind allows. */
 import { expect, test } from '@jest/globals'
+import { deadLetterOf } from '../../src/dead-letter.js'
+import { DEAD_LETTER } from '../../src/engine.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import {
   type HttpRequest,
   type HttpResponse,
   type Outgoing,
+  REQUEST,
   type Serving,
   sendRequest,
   serveRequests,
@@ -256,19 +259,32 @@ everyEngine('requesting', (opened, engine) => {
     next.withdraw()
   })
 
-  test('a request that killed three workers kills no fourth', async () => {
-    const { space, other } = opened()
-    const victims = await hold(other)
-    const sent = sendRequest(space, request('/poison'), terms())
-    const failed = expect(sent.response).rejects.toMatchObject({ code: 'DELIVERIES_EXHAUSTED', status: 502 })
-    for (let attempt = 1; attempt <= 3; attempt++) {
-      expect((await victims.next()).attempt).toBe(attempt)
-      await space.declareDead(other.session)
-      if (attempt === 3) break
-      // The process is alive and joins again: its offer is handed the request once more, its slot being given back.
-      await victims.serving.stop()
-      Object.assign(victims, await hold(other))
-    }
-    await failed
-  })
+  test.each([
+    [undefined, 3, 0],
+    [1, 1, 5_000],
+    [5, 5, 0],
+  ])(
+    'with maxDeliveries %s, a request that killed %i workers kills no other, and is a dead letter',
+    async (given, most, bytes) => {
+      const { space, other } = opened()
+      const victims = await hold(other)
+      const more = given === undefined ? {} : { maxDeliveries: given }
+      const sent = sendRequest(space, request('/poison', Buffer.alloc(bytes, 7)), terms(more))
+      const failed = expect(sent.response).rejects.toMatchObject({ code: 'DELIVERIES_EXHAUSTED', status: 502 })
+      for (let attempt = 1; attempt <= most; attempt++) {
+        expect((await victims.next()).attempt).toBe(attempt)
+        await space.declareDead(other.session)
+        if (attempt === most) break
+        // The process is alive and joins again: its offer is handed the request once more, its slot being given back.
+        await victims.serving.stop()
+        Object.assign(victims, await hold(other))
+      }
+      await failed
+      const letters = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+      const { entries } = await space.engine.list(letters, null, 10)
+      const letter = { id: sent.id, kind: REQUEST, reason: 'exhausted', attempts: most, service: 'web' }
+      expect(entries.map(deadLetterOf)).toMatchObject([{ ...letter, request: { target: '/poison' } }])
+      expect(deadLetterOf(entries[0]!).request!.body).toHaveLength(bytes)
+    },
+  )
 })

@@ -57,6 +57,23 @@ describe('read, take and write', () => {
     await space.close()
   })
 
+  test('ls lists the kinds, and the entries of one, and takes nothing', async () => {
+    const space = await openSpace(redis.url, { name: 'listed' })
+    const Order = defineEntry<{ id: string; customer: string }>('Order', { index: ['id'] })
+    const Big = Order.extend<{ size: number }>('BigOrder')
+    for (let i = 0; i < 120; i++)
+      await space.write(i % 2 ? Order({ id: `o${i}`, customer: 'c' }) : Big({ id: `o${i}`, customer: 'd', size: i }))
+    expect((await run(['ls', '--name', 'listed'])).output).toMatch(/^120 {2}Order$/m)
+    const listed = await run(['ls', 'Order', 'customer=d', '--max', '51', '--name', 'listed', '--json'])
+    const lines = listed.output.split('\n').map((line) => JSON.parse(line))
+    expect(lines).toHaveLength(51)
+    expect(lines[50]).toMatchObject({ kind: 'BigOrder', fields: { id: 'o100', customer: 'd', size: 100 } })
+    expect((await run(['ls', 'BigOrder', 'id=o2', '--name', 'listed'])).output).toMatch(/BigOrder \{"id":"o2"/)
+    expect((await run(['ls', 'Order', '--max', '1000', '--name', 'listed'])).output.split('\n')).toHaveLength(120)
+    expect(await run(['ls', 'Nothing', '--name', 'listed'])).toEqual({ code: 0, output: '' })
+    await space.close()
+  })
+
   test.each<[string[], RegExp]>([
     [['write', 'Job', 'size'], /name=value/],
     [['write', 'Job', '{"a":'], /no JSON/],

@@ -52,6 +52,38 @@ export class Bag {
     this.#items.delete(id)
   }
 
+  /** In the same place, another entry of the same id. */
+  replace(item: Item, image: Image): void {
+    const { order, writtenAt, attempt } = item
+    const expiresAt = wallMs() + image.leaseMs
+    this.#items.set(image.id, {
+      image,
+      order,
+      writtenAt,
+      expiresAt,
+      state: 'free',
+      attempt,
+      claim: '',
+      started: false,
+    })
+  }
+
+  /** All free matches, in order. */
+  all(pattern: Pattern): Item[] {
+    const free = [...this.#items.values()].filter((item) => item.state === 'free' && this.#alive(item))
+    return free.filter(({ image }) => matches(pattern, image)).sort((a, b) => (before(a, b) ? -1 : 1))
+  }
+
+  /** The root kinds, each with the number of its free entries. */
+  roots(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { image, state } of this.#items.values()) {
+      const root = image.kinds[image.kinds.length - 1]!
+      if (state === 'free') counts.set(root, (counts.get(root) ?? 0) + 1)
+    }
+    return counts
+  }
+
   /** The free match of highest priority, the oldest of these. */
   best(pattern: Pattern): Item | undefined {
     let best: Item | undefined

@@ -4,12 +4,31 @@
  */
 
 import { wallMs } from '../../clock.js'
-import type { Delivery, Engine, Find, Grant, Health, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import {
+  type Backlog,
+  DEAD_LETTER,
+  type Delivery,
+  type Engine,
+  type Find,
+  type Grant,
+  type Health,
+  type Image,
+  type Offer,
+  type Outcome,
+  type Page,
+  type Pattern,
+  type Stored,
+} from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { signatureOf } from '../../signature.js'
 import { Spread } from '../../tally.js'
+import { tokenOf } from '../../token.js'
 import { Wait } from '../../wait.js'
 import { Bag, type Item } from './bag.js'
 import { type Waiter, Waiters } from './waiters.js'
+
+/** A week: time enough to look into it. */
+const LETTER_LEASE_MS = 7 * 24 * 60 * 60 * 1000
 
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
@@ -151,6 +170,46 @@ export class MemoryEngine implements Engine {
     // Nor is there anybody else to see that it does not answer.
   }
 
+  async setAside(id: string, reason: string): Promise<boolean> {
+    this.#open()
+    const item = this.#bag.get(id)
+    if (!item || item.image.kinds[0] === DEAD_LETTER) return false
+    const { image } = item
+    const service = image.indexed.filter((token) => token.startsWith('service='))
+    const letter: Image = {
+      id,
+      kinds: [DEAD_LETTER],
+      indexed: [`reason=${tokenOf(reason)}`, ...service],
+      verified: [],
+      body: Buffer.concat([Buffer.from(`${tokenOf(reason)}${signatureOf(image)}\n`), image.body]),
+      leaseMs: LETTER_LEASE_MS,
+      priority: image.priority,
+    }
+    this.#bag.replace(item, letter)
+    return true
+  }
+
+  async list(pattern: Pattern, after: string | null, most: number): Promise<Page> {
+    this.#open()
+    const all = this.#bag.all(pattern)
+    const items = all.filter((item) => after === null || placeOf(item) > after).slice(0, most)
+    const last = items[items.length - 1]
+    const next = last && last !== all[all.length - 1] ? placeOf(last) : null
+    return { entries: items.map((item) => ({ ...storedOf(item), deaths: 0 })), next }
+  }
+
+  async backlog(pattern: Pattern): Promise<Backlog> {
+    this.#open()
+    const all = this.#bag.all(pattern)
+    const now = wallMs()
+    return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
+  }
+
+  async kinds(): Promise<ReadonlyMap<string, number>> {
+    this.#open()
+    return this.#bag.roots()
+  }
+
   async health(): Promise<Health> {
     const connected = !this.#closed
     return { connected, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0, waited: this.#waited }
@@ -219,6 +278,10 @@ export class MemoryEngine implements Engine {
     held?.delivery.holder?.lost()
   }
 }
+
+/** Its place among all, as a text that sorts. */
+const placeOf = ({ image, order }: Item): string =>
+  `${String(1_000 - image.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}`
 
 function storedOf(item: Item): Stored {
   const { id, kinds, body, priority } = item.image

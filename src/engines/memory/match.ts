@@ -1,8 +1,10 @@
 /** Which entry meets which template, in plain words: the kind or a kind it extends, and every field asked for. */
-import { ANY_KIND, type Image, type Pattern } from '../../engine.js'
+import { ANY_KIND, type Image, OWN_KINDS, type Pattern } from '../../engine.js'
 
 export function matches(pattern: Pattern, image: Image): boolean {
-  if (pattern.kind === ANY_KIND ? image.request : !image.kinds.includes(pattern.kind)) return false
+  const { kinds } = image
+  const asked = pattern.kind === ANY_KIND ? !kinds[0]!.startsWith(OWN_KINDS) : kinds.includes(pattern.kind)
+  if (!asked) return false
   const has = (token: string): boolean => image.indexed.includes(token) || image.verified.includes(token)
   return pattern.indexed.every(has) && pattern.verified.every(has)
 }

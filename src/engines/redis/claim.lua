@@ -71,8 +71,6 @@ local function giveBack(claim)
   if rec then putBack(id, rec) end
 end
 
-local MOST_DELIVERIES = 3
-
 -- What a holder that died had: whether it may run again is the request's to say, how often is ours (DESIGN §3, promise 5).
 local function recover(claim)
   local started = byte(claim, -1) == 33
@@ -83,12 +81,13 @@ local function recover(claim)
   if isRequest(rec) and started and isOnce(rec) then
     tell(replyTo(rec), id, 'l')
     remove(id, rec)
-  elseif isRequest(rec) and deaths >= MOST_DELIVERIES then
-    tell(replyTo(rec), id, 'x')
-    remove(id, rec)
   else
     if deaths > 9 then deaths = 9 end
     rec = sub(rec, 1, 26) .. deaths .. sub(rec, 28)
+    if isRequest(rec) and deaths >= tonumber(sub(rec, 68, 68)) then
+      tell(replyTo(rec), id, 'x')
+      return setAside(id, rec, 's:exhausted')
+    end
     call('HSET', P .. 'e', id, rec)
     putBack(id, rec)
   end

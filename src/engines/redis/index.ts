@@ -1,9 +1,23 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one session. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
-import type { Delivery, Engine, Find, Grant, Health, Image, Offer, Outcome, Pattern, Stored } from '../../engine.js'
+import type {
+  Backlog,
+  Delivery,
+  Engine,
+  Find,
+  Grant,
+  Health,
+  Image,
+  Offer,
+  Outcome,
+  Page,
+  Pattern,
+  Stored,
+} from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
+import { tokenOf } from '../../token.js'
 import { within } from '../../within.js'
 import { ask } from './ask.js'
 import { Batches } from './batches.js'
@@ -12,6 +26,7 @@ import { Claims } from './claim.js'
 import { Connection } from './connection.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
+import { Listings } from './listing.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
 import { Writes } from './write.js'
@@ -38,6 +53,7 @@ export class RedisEngine implements Engine {
   readonly #finds: Finds
   readonly #claims: Claims
   readonly #writes: Writes
+  readonly #listings: Listings
   readonly #session: Session
   #closed = false
 
@@ -65,6 +81,7 @@ export class RedisEngine implements Engine {
     this.#finds = new Finds(this.#batches, this.#bodies, keys)
     this.#claims = new Claims(this.#batches, this.#bodies, keys)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys)
+    this.#listings = new Listings(this.#batches, this.#bodies, keys)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
@@ -155,6 +172,23 @@ export class RedisEngine implements Engine {
 
   async recall(session: string): Promise<void> {
     await ask(this.#batches, ['b', session], { repeatable: true })
+  }
+
+  async setAside(id: string, reason: string): Promise<boolean> {
+    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason)], { repeatable: true })
+    return letter === 'k'
+  }
+
+  list(pattern: Pattern, after: string | null, most: number): Promise<Page> {
+    return this.#listings.page(pattern, after, most)
+  }
+
+  backlog(pattern: Pattern): Promise<Backlog> {
+    return this.#listings.backlog(pattern)
+  }
+
+  kinds(): Promise<ReadonlyMap<string, number>> {
+    return this.#listings.kinds()
   }
 
   async health(): Promise<Health> {

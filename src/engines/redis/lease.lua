@@ -1,8 +1,5 @@
 -- l, x: leases are renewed and cancelled. An entry that is held can have both done to it, as in JavaSpaces.
 
--- Only a safety net, as where the body is written: it goes with its entry.
-local BODY_GRACE_MS = 86400000
-
 local function leased(id)
   flushPuts()
   local rec = call('HGET', P .. 'e', id)

@@ -38,7 +38,7 @@ local function batch(keys, argv)
       out[n + 1], out[n + 2], out[n + 3] = a, b, c
       -- A record is found again under its id when the answer is asked for again.
       n = #keep
-      keep[n + 1], keep[n + 2], keep[n + 3] = a, b, c and ''
+      keep[n + 1], keep[n + 2], keep[n + 3] = a, letter == 'p' and '' or b, c and ''
     end
     return asked
   end

@@ -1,4 +1,4 @@
--- then: record wait claim write find lease sweep session replay main
+-- then: record wait aside claim write find list lease sweep session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -16,6 +16,8 @@ local SCORE_ZERO = 2 ^ 52
 -- Free credit stands above the order of waiting, likewise.
 local CREDIT_STEP = 2 ^ 36
 local NEVER = '9999999999999'
+-- Only a safety net, as where a large body is written: it goes with its entry.
+local BODY_GRACE_MS = 86400000
 -- The layout of the data that this library reads and writes.
 local LAYOUT = 1
 

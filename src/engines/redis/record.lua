@@ -7,6 +7,7 @@
 --  44     e entry, q request that may run again, Q request that may not once it was started
 --  45     . the body follows, @ the body stands under a key of its own
 --  46-67  (requests only) the session that waits for the outcome
+--  68     (requests only) after so many deliveries without completion it goes to the dead letters
 --  then   |@Kind|@Parent|field=token|;|field=token|  and a newline: what templates are compared with; after ; nothing is indexed
 --  then   the body
 
@@ -19,7 +20,7 @@ local function isLarge(rec) return byte(rec, 45) == 64 end
 local function replyTo(rec) return sub(rec, 46, 67) end
 
 local function signatureOf(rec)
-  local from = isRequest(rec) and 68 or 46
+  local from = isRequest(rec) and 69 or 46
   return sub(rec, from, find(rec, '\n', from, true) - 1)
 end
 

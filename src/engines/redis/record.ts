@@ -1,5 +1,6 @@
 /** Records as this side writes and reads them; record.lua draws the layout. */
 import type { Image, Stored } from '../../engine.js'
+import { signatureOf } from '../../signature.js'
 
 /** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
 export const LARGEST_INLINE = 2048
@@ -12,23 +13,14 @@ const NEVER = '9999999999999'
 function headOf(image: Image, session: string): string {
   const place = image.body.length > LARGEST_INLINE ? '@' : '.'
   if (!image.request) return `e${place}`
-  return `${image.request.repeatable ? 'q' : 'Q'}${place}${session}`
+  const { repeatable, maxDeliveries } = image.request
+  return `${repeatable ? 'q' : 'Q'}${place}${session}${maxDeliveries}`
 }
 
 /** What many entries share, in one word: the space parses it once for all of them in a call. */
 export function formOf(image: Image, session: string): string {
   const lease = image.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(image.leaseMs)
   return `${lease} ${image.priority} ${headOf(image, session)}${signatureOf(image)}`
-}
-
-/** What templates are compared with. */
-function signatureOf({ kinds, indexed, verified }: Image): string {
-  let text = ''
-  for (const kind of kinds) text += `|@${kind}`
-  for (const token of indexed) text += `|${token}`
-  text += '|;|'
-  for (const token of verified) text += `${token}|`
-  return text
 }
 
 export interface Parsed extends Stored {
@@ -48,7 +40,7 @@ const NEWLINE = 10
 export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   const fixed = record.toString('latin1', 0, 43)
   const isRequest = record[43] !== E
-  const head = isRequest ? 67 : 45
+  const head = isRequest ? 68 : 45
   const end = record.indexOf(NEWLINE, head)
   const ends = fixed.slice(0, 13)
   return {

@@ -1,0 +1,51 @@
+-- i, j, J: what is there, without taking or waiting: a page of entries, how many wait and for how long, the kinds.
+
+-- A page is told as a push is: items of a letter, two words and bytes.
+local function item(page, a, b, bytes)
+  local n = #page
+  page[n + 1], page[n + 2], page[n + 3], page[n + 4] = 'i' .. a .. '\t', b, lengthOf(bytes), bytes
+end
+
+-- i: free entries in the order of their places, from where the last page ended. after or '', how many, template of one kind
+function OPS.i(argv, i, answer)
+  local after, most = argv[i], tonumber(argv[i + 1])
+  local spec, rest = readSpec(argv, i + 2, 'r')
+  flushPuts()
+  local hits, on = searchRoot(spec, spec.root, most, after ~= '' and after or nil)
+  local page = { now13 }
+  for h = 1, #hits do item(page, hits[h][1], '', hits[h][2]) end
+  if #hits == most then on = scoreOf(hits[most][2]) end
+  answer('p', on or '', concat(page))
+  return rest
+end
+
+-- Priorities are bands of scores, and the oldest of each stands at its beginning; of further bands nothing is said.
+local MOST_BANDS = 16
+
+-- j: how many free entries there are, and when the oldest of them was written. template with at most one field
+function OPS.j(argv, i, answer)
+  local spec, rest = readSpec(argv, i, 'r')
+  flushPuts()
+  local key = wayTo(spec, spec.root)
+  local oldest, after = nil, nil
+  for _ = 1, MOST_BANDS do
+    local hit = searchRoot(spec, spec.root, 1, after)[1]
+    if not hit then break end
+    local written = sub(hit[2], 14, 26)
+    if not oldest or written < oldest then oldest = written end
+    local band = floor((tonumber(scoreOf(hit[2])) - SCORE_ZERO) / PRIORITY_STEP)
+    after = format('%.0f', SCORE_ZERO + (band + 1) * PRIORITY_STEP)
+  end
+  answer('p', oldest or '', tostring(call('ZCARD', key)))
+  return rest
+end
+
+-- J: the roots of the kinds that were written, each with the number of its free entries.
+function OPS.J(argv, i, answer)
+  flushPuts()
+  local page, roots = { now13 }, call('HKEYS', P .. 'K')
+  roots[#roots + 1], roots[#roots + 2] = 'takespace.Request', LETTER
+  for j = 1, #roots do item(page, roots[j], text(call('ZCARD', P .. 'f@' .. roots[j])), '') end
+  answer('p', '', concat(page))
+  return i
+end

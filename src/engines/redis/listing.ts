@@ -1,0 +1,59 @@
+/** Listings: what is there, page by page, without taking it or waiting for it. */
+import type { Backlog, Listed, Page, Pattern } from '../../engine.js'
+import { type Answer, ask } from './ask.js'
+import type { Batches } from './batches.js'
+import type { Bodies } from './bodies.js'
+import { specOf } from './find.js'
+import type { Keys } from './keys.js'
+import { readPush } from './push.js'
+import { type Parsed, parseRecord } from './record.js'
+
+export class Listings {
+  readonly #batches: Batches
+  readonly #bodies: Bodies
+  readonly #keys: Keys
+
+  constructor(batches: Batches, bodies: Bodies, keys: Keys) {
+    this.#batches = batches
+    this.#bodies = bodies
+    this.#keys = keys
+  }
+
+  async page(pattern: Pattern, after: string | null, most: number): Promise<Page> {
+    const { values, now } = await this.#ask(['i', after ?? '', String(most), ...specOf(pattern)])
+    const [next, items] = values
+    const parsed: Parsed[] = []
+    readPush(items!, ({ a, bytes }) => parsed.push(parseRecord(a, bytes, now)))
+    const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
+    return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
+  }
+
+  async backlog(pattern: Pattern): Promise<Backlog> {
+    const { values, now } = await this.#ask(['j', ...specOf(pattern)])
+    const [oldest, count] = values.map((value) => value.toString('latin1'))
+    return { count: Number(count), oldestMs: oldest ? Math.max(now - Number(oldest), 0) : 0 }
+  }
+
+  async kinds(): Promise<Map<string, number>> {
+    const { values } = await this.#ask(['J'])
+    const counts = new Map<string, number>()
+    readPush(values[1]!, ({ a, b }) => counts.set(Buffer.from(a, 'latin1').toString(), Number(b)))
+    return counts
+  }
+
+  async #ask(args: readonly string[]): Promise<Answer> {
+    for (;;) {
+      const answer = await ask(this.#batches, args, { repeatable: true })
+      // Only a page whose answer was lost on its way has to be asked for again.
+      if (answer.letter !== 'a') return answer
+    }
+  }
+
+  /** null: its body has gone meanwhile, with it. */
+  async #complete(parsed: Parsed): Promise<Listed | null> {
+    if (!parsed.byReference) return parsed
+    const rest = await this.#bodies.get(this.#keys.body(parsed.id))
+    // A dead letter has the head of its body with it.
+    return rest && { ...parsed, body: Buffer.concat([parsed.body, rest]) }
+  }
+}
