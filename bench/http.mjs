@@ -32,12 +32,20 @@ function round(app, n) {
   return n % 2 === 0 ? both : both.reverse()
 }
 
-async function throughSpace(bench, app, file) {
+/** `admin`: the flags that open an admin port at the gateway and at the workers; none by default. */
+export async function throughSpace(bench, app, file, admin = { gateway: [], workers: [] }) {
   const { children, redis, concurrency } = bench
   const port = await freePort()
-  const gateway = children.command(`http-gateway-${app}`, ['gateway', '--port', String(port), '--url', redis.url])
+  const gateway = children.command(`http-gateway-${app}`, [
+    'gateway',
+    '--port',
+    String(port),
+    '--url',
+    redis.url,
+    ...admin.gateway,
+  ])
   const args = ['worker', file, '--processes', String(PROCESSES), '--concurrency', String(concurrency)]
-  const workers = await startWorkers(children, `http-worker-${app}`, [...args, '--url', redis.url])
+  const workers = await startWorkers(children, `http-worker-${app}`, [...args, '--url', redis.url, ...admin.workers])
   const target = `http://127.0.0.1:${port}/`
   await answered(target)
   const driver = await startLoad(bench, target)

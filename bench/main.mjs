@@ -2,18 +2,19 @@
 import { parseArgs } from 'node:util'
 import { Children } from './children.mjs'
 import { http } from './http.mjs'
+import { metrics } from './metrics.mjs'
 import { pairs, requestReply } from './pairs.mjs'
 import { startRedis } from './redis.mjs'
 import { render, summarise } from './report.mjs'
 
-const PARTS = [pairs, requestReply, http]
+const PARTS = [pairs, requestReply, http, metrics]
 const WARM_UP_MS = 1_000
 
 const USAGE = `npm run bench -- [options]
   --only ${PARTS.map(({ name }) => name).join(',')}   some parts only
   --seconds N          measured in each run, after ${WARM_UP_MS / 1000} s of warm-up (default 3)
-  --runs N             of which the median is printed (default 3)
-  --concurrency N      requests that a worker process of part http holds at a time (default 64)
+  --runs N             of which the median is printed (default 3; part metrics at least 6)
+  --concurrency N      requests that a worker process of parts http and metrics holds at a time (default 64)
   --aof                Redis with an append-only file, fsync every second
   --json               all samples and the summaries as JSON instead of tables
   --cpu-profile DIR    each process leaves a CPU profile in DIR; bench/profile.mjs reads them

@@ -1,6 +1,7 @@
 /** createGateway: HTTP in, entry out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIPv6 } from 'node:net'
+import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
 import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
@@ -66,7 +67,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       port: adminPort as number,
       logger,
       serving: () => edge.phase === 'open',
-      measures: gatewayMeasures(watch.tally, () => stateOf(watch, maxInFlight)),
+      measures: [
+        ...gatewayMeasures(watch.tally, () => stateOf(watch, maxInFlight)),
+        ...backlogMeasures(
+          space,
+          routes.map(({ once }) => once.service),
+        ),
+      ],
     })
   const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
   let listening: Listening | undefined

@@ -87,16 +87,19 @@ function decode(response: HttpResponse, request: Request): Response {
 /** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
 function settled<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal, withdraw: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    }
     const giveUp = (reason: unknown): void => {
+      // Of what is withdrawn nothing more is heard.
+      settle()
       withdraw()
       reject(reason)
     }
     const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
     const onAbort = (): void => giveUp(signal.reason)
     signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(() => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    })
+    promise.then(resolve, reject).finally(settle)
   })
 }

@@ -9,8 +9,10 @@
  *  5. Higher priority first, then oldest first. What is put back keeps its place.
  *  6. A find that waits ends when its time is up, when its signal fires, or when the engine closes.
  *  7. close() always returns, and gives back what this process held.
+ *  8. What is done under a transaction is seen by nobody else until it commits, then all at once; what it took comes back when it does
+ *     not. What it read nobody else takes meanwhile.
+ *  9. Of each change that somebody asked for, one event is sent, and numbered without a gap; a loss is told.
  */
-import type { Spread } from './tally.js'
 
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {
@@ -80,6 +82,38 @@ export interface Find {
   /** 0: do not wait. Infinity: for ever. */
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
+  /** The transaction under which it is done. */
+  readonly tx?: string | undefined
+  /** Waits only as long as a match is there that a transaction holds. */
+  readonly ifExists?: boolean
+  /** Whether what was found is what it should be; if not, it is set aside, and the find goes on. What it throws ends the find. */
+  readonly fits?: (stored: Stored) => Promise<boolean>
+  /** It was set aside by this find, and not by another one that met it. */
+  readonly onAside?: (stored: Stored) => void
+}
+
+/** The changes of an entry that somebody may ask to be told of (JavaSpaces notify; JavaSpace05 availability events). */
+export type Transition = 'written' | 'visible' | 'available'
+
+/** What somebody asks to be told of. */
+export interface Interest {
+  readonly patterns: readonly Pattern[]
+  readonly on: Transition
+  readonly leaseMs: number
+  /** The transaction whose writes it sees, too, and with which it ends. */
+  readonly tx?: string | undefined
+  /** Numbers rise by one, starting right after that of the registration. */
+  onEvent(entry: Stored, sequence: number): void
+  /** So many events, the last of them of this number, were lost on their way. */
+  onMissed(count: number, sequence: number): void
+  /** Its lease or its transaction has ended, or the space has forgotten it. */
+  onEnded(): void
+}
+
+export interface Registered extends Grant {
+  /** For its lease: renew() and cancel() take it as they take an entry's. */
+  readonly id: string
+  readonly sequence: number
 }
 
 /** An entry handed to a standing offer: held under a claim until it is completed, released or lost. */
@@ -95,8 +129,17 @@ export interface Delivery extends Stored {
   holder?: { lost(): void } | undefined
 }
 
+/** What becomes so together with an answer. */
+export interface Along {
+  readonly images: readonly Image[]
+  /** Committed with it, if anything was done under it. */
+  readonly tx: string
+}
+
 /** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */
 export interface Offer {
+  /** Whether the store has it, as far as this process knows: not before the first answer, not without a link, not once it has ended. */
+  readonly standing: boolean
   /** Ends the offer. When it resolves no further delivery will come. */
   end(): Promise<void>
 }
@@ -139,8 +182,6 @@ export interface Health {
   readonly queued: number
   /** Links that replaced a lost one. */
   readonly reconnects: number
-  /** From written to taken, on the store's clock, of all that was delivered to this process. */
-  readonly waited: Spread
 }
 
 export interface Engine {
@@ -149,14 +190,27 @@ export interface Engine {
   /** This process in the space; what it holds is held under this name. */
   readonly session: string
 
+  // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
+
   /** Stores all or none, in this order. */
-  write(images: readonly Image[]): Promise<Grant[]>
+  write(images: readonly Image[], tx?: string): Promise<Grant[]>
   /** The best match, or null when the wait is over. A take is final when this resolves. */
   find(find: Find): Promise<Stored | null>
   /** null: the space knows no such lease. */
   renew(id: string, leaseMs: number): Promise<Grant | null>
   /** false: the space knows no such lease. */
   cancel(id: string): Promise<boolean>
+
+  /** A transaction: the space hears of it with its first operation. `onEnded` hears that its lease has ended, or the space forgot it. */
+  begin(leaseMs: number, onEnded: () => void): string
+  renewTransaction(tx: string, leaseMs: number): Promise<Grant>
+  /** All that was done under it becomes so, at once; when it resolves, it is. */
+  commit(tx: string): Promise<void>
+  /** Nothing that was done under it ever was. */
+  abort(tx: string): Promise<void>
+
+  /** From now on `onEvent` is told of each change of a match; once for each, however many of the patterns match. */
+  notify(interest: Interest): Promise<Registered>
 
   /** Writes a request whose outcome is reported to `onOutcome`, at most once; resolves when the space has it. */
   request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void>
@@ -166,23 +220,26 @@ export interface Engine {
   offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
   /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
   start(delivery: Delivery): Promise<boolean>
-  /** The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. false: refused, the claim was lost. */
-  complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean>
+  /**
+   * The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. What goes along becomes so with it. false: refused,
+   * the claim was lost, nothing of it is so. Rejects with SPACE_FULL or TRANSACTION_ENDED if that is why; then it may be given without.
+   */
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean>
   /** Gives the entry back unfinished: to its old place, and to whoever waits. The offer has room again. */
   release(delivery: Delivery): Promise<void>
 
   /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
   declareDead(session: string): Promise<void>
   /**
-   * Whoever sees that a process does not answer says so: what it holds and has not started goes to others, as if it had died, and
-   * nothing more is handed to it until it answers again.
+   * Whoever sees that a process does not answer says so: nothing more is handed to it until it answers again, and what it was handed
+   * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
    */
-  recall(session: string): Promise<void>
+  recall(session: string, begun: readonly string[] | undefined): Promise<void>
 
   /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
   setAside(id: string, reason: string): Promise<boolean>
   /** A page of the free entries that match, in the order of their places. The pattern names one kind; an own one, if need be. */
-  list(pattern: Pattern, after: string | null, most: number): Promise<Page>
+  list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page>
   /** How much there is to a pattern with at most one field. What has ended and was not swept yet may count. */
   backlog(pattern: Pattern): Promise<Backlog>
   /** The root kinds, each with the number of its free entries. */

@@ -1,7 +1,9 @@
 /** Entry: a kind and fields. `defineEntry` makes a kind; calling the kind makes an entry of it. */
+import { isPlain } from './codec.js'
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { SpaceError } from './errors.js'
 import { chainOf, type Definition, type EntryInfo, type Origin, originOf, remember } from './kind.js'
+import { checkedSchema, type InputOf, namesOf, type OutputOf, type Schemas, type StandardSchema } from './schema.js'
 import { Template } from './template.js'
 
 export type { EntryInfo } from './kind.js'
@@ -15,6 +17,16 @@ export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
 export interface EntryOptions<F extends object> {
   /** The fields that templates are looked up by. Default: every field with a single value (no object, no array). */
   readonly index?: readonly (keyof F & string)[]
+  readonly schema?: undefined
+}
+
+export interface SchemaOptions<S extends StandardSchema<object, object>> {
+  /**
+   * What all its fields must be, the inherited ones too: a schema of zod, valibot, arktype or any other that speaks Standard Schema. It
+   * may be asynchronous. It must leave its own output as it is (docs/javaspaces.md).
+   */
+  readonly schema: S
+  readonly index?: readonly (keyof OutputOf<S> & string)[]
 }
 
 /** Names that both declare, with types that exclude each other. */
@@ -22,76 +34,127 @@ type Conflicts<F, G> = {
   [K in keyof F & keyof G]: [F[K]] extends [G[K]] ? never : [G[K]] extends [F[K]] ? never : K
 }[keyof F & keyof G]
 
-/** A kind of entry: makes entries and templates, and tells its own apart. */
-export interface EntryKind<F extends object> extends Definition {
+/** A kind of entry: makes entries and templates, and tells its own apart. `I` is what may be written where a schema makes `F` of it. */
+export interface EntryKind<F extends object, I extends object = F> extends Definition {
   /**
-   * An entry of this kind, ready to be written.
+   * An entry of this kind, ready to be written; its schema looks at it then.
+   * @throws SpaceError INVALID_ENTRY unless the fields come as a plain object
    * @example await space.write(Task({ id: 't1', type: 'resize' }))
    */
-  (fields: F): Entry<F>
+  (fields: I): Entry<I>
   /**
    * A template: the fields that must be equal (SameValueZero on canonical values). An absent or `undefined` field is the wildcard;
    * `null` is a value (JavaSpaces has it as the wildcard).
+   * @throws SpaceError INVALID_ENTRY for a value that no entry can hold, and for a field that the kind's schema is known not to have
    * @example await space.take(Task.template({ type: 'resize' }))
    */
   template(fields: { readonly [K in keyof F]?: F[K] | undefined }): Template<F>
+  /** A kind with more fields under a schema of all of them; what the kinds that it extends demand must hold too. */
+  extend<S extends StandardSchema<object, object>>(
+    kind: [Conflicts<F, OutputOf<S>>] extends [never] ? string : never,
+    options: SchemaOptions<S>,
+  ): EntryKind<F & OutputOf<S>, InputOf<S>>
   /** A kind with more fields, whose entries templates of this one match too. Fields that conflict are a type error. */
   extend<G extends object>(
     kind: [Conflicts<F, G>] extends [never] ? string : never,
     options?: EntryOptions<F & G>,
-  ): EntryKind<F & G>
+  ): EntryKind<F & G, I & G>
   /** Whether a value is an entry of this kind or of one that extends it. */
   is(value: unknown): value is Entry<F>
 }
 
-/** Makes the entry object that a read or take resolves with. */
-export function revive(fields: object, kinds: readonly string[], info: EntryInfo): Entry {
+/** Makes the entry object that a read or take resolves with. `kind` is the one that was asked for. */
+export function revive(fields: object, kinds: readonly string[], info: EntryInfo, kind: Definition): Entry {
   const entry = { ...fields }
-  remember(entry, { kinds, index: undefined, info })
+  const own = kinds[0] === kind.kind ? kind : undefined
+  remember(entry, { kinds, index: own?.index, schemas: own?.schemas, info })
   return entry
 }
 
 /**
- * Defines a kind of entry.
+ * Defines a kind of entry. With a schema, its types are those of the kind: the input is what may be written, the output what is stored.
  *
  * @param kind its name in the space: the same in every program that uses it
- * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved
+ * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved, or an index is over fields that the schema is known not to have
  * @example
  * const Task = defineEntry<{ id: string; type: string }>('Task')
  * const BigTask = Task.extend<{ shards: number }>('BigTask') // a Task template also matches a BigTask
+ * const Order = defineEntry('Order', { schema: z.object({ id: z.string(), due: z.coerce.date() }), index: ['id'] })
  */
-export function defineEntry<F extends object>(kind: string, options: EntryOptions<F> = {}): EntryKind<F> {
-  return define<F>(kind, options.index, undefined)
+export function defineEntry<S extends StandardSchema<object, object>>(
+  kind: string,
+  options: SchemaOptions<S>,
+): EntryKind<OutputOf<S>, InputOf<S>>
+export function defineEntry<F extends object>(kind: string, options?: EntryOptions<F>): EntryKind<F>
+export function defineEntry(kind: string, options: Options = {}): EntryKind<object> {
+  return define(kind, options, undefined)
 }
 
-function define<F extends object>(
-  kind: string,
-  index: readonly string[] | undefined,
-  parent: Definition | undefined,
-): EntryKind<F> {
-  const reserved = kind === ANY_KIND || String(kind).startsWith(OWN_KINDS)
-  if (typeof kind !== 'string' || kind === '' || kind.length > LONGEST_NAME || reserved) {
+interface Options {
+  readonly index?: readonly string[]
+  readonly schema?: unknown
+}
+
+/** A schema speaks for all fields, and does not silence those of the kinds that this one extends. */
+function schemasOf(schema: StandardSchema | undefined, inherited: Schemas | undefined): Schemas | undefined {
+  return schema
+    ? { whole: true, list: [schema, ...(inherited?.list ?? [])] }
+    : inherited && { ...inherited, whole: false }
+}
+
+function checkedName(kind: unknown): void {
+  const fine = typeof kind === 'string' && kind !== '' && kind.length <= LONGEST_NAME && kind.isWellFormed()
+  if (!fine || kind === ANY_KIND || kind.startsWith(OWN_KINDS)) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
       `A kind needs a name of at most ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
     )
   }
-  const definition: Definition = { kind, parent, index }
-  const origin: Origin = { kinds: chainOf(definition), index, info: undefined }
-  const make = (fields: F): Entry<F> => {
-    if (typeof fields !== 'object' || fields === null) {
-      throw new SpaceError('INVALID_ENTRY', `${kind} wants an object of fields.`)
-    }
-    const entry = { ...fields }
+}
+
+function checkedIndex(
+  kind: string,
+  index: readonly string[] | undefined,
+  names: ReadonlySet<string> | undefined,
+): void {
+  if (index === undefined) return
+  if (!Array.isArray(index) || !index.every((name) => typeof name === 'string' && name.isWellFormed())) {
+    throw new SpaceError('INVALID_ARGUMENT', `The index of ${kind} is a list of names of fields.`)
+  }
+  const unknown = names && index.find((name) => !names.has(name))
+  if (unknown !== undefined)
+    throw new SpaceError('INVALID_ARGUMENT', `The index of ${kind} names ${unknown}: no such field.`)
+}
+
+/** The caller's fields, once: getters run here and nowhere else. */
+function copied(kind: string, fields: unknown): object {
+  try {
+    if (isPlain(fields)) return { ...fields }
+  } catch (cause) {
+    throw new SpaceError('INVALID_ENTRY', `A field of ${kind} cannot be read.`, { cause })
+  }
+  throw new SpaceError('INVALID_ENTRY', `${kind} wants a plain object of fields.`)
+}
+
+function define(kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
+  checkedName(kind)
+  const schema = options.schema === undefined ? undefined : checkedSchema(kind, options.schema)
+  const schemas = schemasOf(schema, parent?.schemas)
+  const names = schema && namesOf(schema)
+  checkedIndex(kind, options.index, names)
+  const index = parent?.index || options.index ? [...(parent?.index ?? []), ...(options.index ?? [])] : undefined
+  const definition: Definition = { kind, parent, index, schemas, names }
+  const origin: Origin = { kinds: chainOf(definition), index, schemas, info: undefined }
+  const make = (fields: object): Entry<object> => {
+    const entry = copied(kind, fields)
     remember(entry, origin)
     return entry
   }
   return Object.assign(make, definition, {
-    template: (fields: object) => new Template<F>(definition, fields),
-    extend: (name: string, options: EntryOptions<Record<string, unknown>> = {}) =>
-      define(name, index || options.index ? [...(index ?? []), ...(options.index ?? [])] : undefined, definition),
+    template: (fields: object) => new Template<object>(definition, copied(kind, fields)),
+    extend: (name: string, more: Options = {}) => define(name, more, definition),
     is: (value: unknown) => typeof value === 'object' && value !== null && !!originOf(value)?.kinds.includes(kind),
-  }) as unknown as EntryKind<F>
+  }) as unknown as EntryKind<object>
 }
 
 /** Matches every kind but the framework's own: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
@@ -103,7 +166,7 @@ export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
     kind: ANY_KIND,
     parent: undefined,
     index: undefined,
-    template: (fields: object) => new Template<Record<string, unknown>>(AnyEntry, fields),
+    template: (fields: object) => new Template<Record<string, unknown>>(AnyEntry, copied('AnyEntry', fields)),
     extend: () => {
       throw new SpaceError('INVALID_ARGUMENT', 'AnyEntry cannot be extended; use defineEntry.')
     },
@@ -122,4 +185,13 @@ export function entryInfo(entry: object): EntryInfo {
 }
 
 /** What takes and reads accept: a template, or a kind, which stands for all of it. */
-export type Matching<F extends object> = Template<F> | EntryKind<F>
+export type Matching<F extends object> = Template<F> | Whole<F>
+
+/** What of a kind counts when it stands for all of it. */
+interface Whole<F extends object> {
+  readonly kind: string
+  template(fields: never): Template<F>
+}
+
+/** The fields of what a template or a kind matches. */
+export type FieldsOf<M> = M extends Matching<infer F> ? F : never

@@ -24,6 +24,7 @@ export const ERRORS = {
     'The connection was lost before the answer came; the operation may have taken effect.',
   ),
   LEASE_UNKNOWN: kind(404, false, 'The space knows no such lease: it ended, was cancelled, or its entry was taken.'),
+  TRANSACTION_ENDED: kind(409, false, 'The transaction has ended: it was committed or aborted, or its lease is over.'),
   CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
   REQUEST_TIMEOUT: kind(504, false, 'No worker answered before the deadline; one may have started.'),
   WORKER_LOST: kind(502, false, 'The worker died after it had started this request; it was not run again.'),
@@ -46,6 +47,7 @@ export const ERRORS = {
     false,
     'This is not an app takespace can run: give an Express, Fastify or Koa app, a (req, res) function or { fetch }.',
   ),
+  APP_NOT_READY: kind(500, false, 'The app did not get ready for requests: its ready() failed.'),
   PORT_TAKEN: kind(500, false, 'Another process listens on this port. Choose another with --port.'),
   INTERNAL: kind(500, false, 'takespace met a state that should not exist. Please report it.'),
 } as const satisfies Record<string, ErrorKind>

@@ -1,4 +1,5 @@
 /** What a kind is, and what is known of an entry beside its fields: of which kind it is, and whence it came. */
+import type { Schemas } from './schema.js'
 
 /** What a kind is, apart from the types of its fields. */
 export interface Definition {
@@ -6,6 +7,10 @@ export interface Definition {
   /** The kind it extends, if any. */
   readonly parent: Definition | undefined
   readonly index: readonly string[] | undefined
+  /** What its fields must be, if anything says so. */
+  readonly schemas?: Schemas | undefined
+  /** All its fields, if its schema can tell them. */
+  readonly names?: ReadonlySet<string> | undefined
 }
 
 export interface EntryInfo {
@@ -24,6 +29,7 @@ export interface Origin {
   /** Its own kind first, then the kinds it extends. */
   readonly kinds: readonly string[]
   readonly index: readonly string[] | undefined
+  readonly schemas?: Schemas | undefined
   readonly info: EntryInfo | undefined
 }
 

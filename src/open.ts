@@ -15,6 +15,9 @@ export interface OpenOptions {
   readonly logger?: Logger
 }
 
+/** Whether it is the address of a Redis, as far as one can tell without asking there. */
+export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
+
 /**
  * Opens a space.
  *
@@ -26,7 +29,7 @@ export interface OpenOptions {
  */
 export async function openSpace(url: string, options: OpenOptions = {}): Promise<Space> {
   const { name = 'default', connectTimeoutMs = 5_000, logger = silent, durability } = options
-  if (typeof name !== 'string' || name === '' || name.length > 100) {
+  if (typeof name !== 'string' || name === '' || name.length > 100 || !name.isWellFormed()) {
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
   }
   if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
@@ -34,12 +37,12 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     if (durability && durability !== 'memory') {
       throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
     }
-    return new Space(new MemoryEngine(), name)
+    return new Space(new MemoryEngine(), name, logger)
   }
-  if (/^rediss?:\/\//.test(url)) {
+  if (isRedisUrl(url)) {
     // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.
     const { RedisEngine } = await import('./engines/redis/index.js')
-    return new Space(await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger }), name)
+    return new Space(await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger }), name, logger)
   }
   throw new SpaceError('URL_UNKNOWN')
 }

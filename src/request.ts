@@ -11,6 +11,7 @@ import {
 import { SpaceError } from './errors.js'
 import type { Space } from './space.js'
 import { tokenOf } from './token.js'
+import { Transaction } from './transaction.js'
 
 /** An HTTP request as bytes and strings; nothing of it has been decoded. */
 export interface HttpRequest {
@@ -72,6 +73,8 @@ export interface Taken {
   readonly attempt: number
   /** Milliseconds left until its deadline when it was handed out. */
   readonly remainingMs: number
+  /** From written to taken, on the space's clock. */
+  readonly waitedMs: number
   readonly repeatable: boolean
   readonly request: HttpRequest
   /** Says that the handler is about to run; to be awaited when the request is not repeatable. false: do not run it. */
@@ -80,12 +83,18 @@ export interface Taken {
   complete(response: HttpResponse): Promise<boolean>
   /** Gives it back for another worker. */
   release(): Promise<void>
+  /** Committed by an answer below 500, aborted by any other end. */
+  readonly transaction: Transaction
+  /** Whether anybody has asked for that. */
+  readonly isTransacting: boolean
   /** Set it to hear that the space has ended this claim: whatever is still running works for nobody. */
   onLost?: (() => void) | undefined
 }
 
 /** A worker's standing take. */
 export interface Serving {
+  /** Whether the take stands in the space now: it does not while the link is away. */
+  readonly standing: boolean
   /** Takes nothing new. When it resolves no further request will come; those held go on. */
   stop(): Promise<void>
 }
@@ -167,6 +176,9 @@ export async function serveRequests(
     onRequest(new Holding(terms, delivery, request))
   })
   return {
+    get standing() {
+      return offer.standing
+    },
     async stop() {
       terms.credit = 0
       await offer.end()
@@ -188,6 +200,7 @@ class Holding implements Taken {
   onLost: (() => void) | undefined
   readonly #terms: Terms
   readonly #delivery: Delivery
+  #transaction: Transaction | undefined
 
   constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
     this.request = request
@@ -216,6 +229,10 @@ class Holding implements Taken {
     return this.#delivery.remainingMs
   }
 
+  get waitedMs(): number {
+    return this.#delivery.waitedMs
+  }
+
   get repeatable(): boolean {
     return this.#delivery.repeatable
   }
@@ -225,10 +242,28 @@ class Holding implements Taken {
   }
 
   complete(response: HttpResponse): Promise<boolean> {
-    return this.#terms.engine.complete(this.#delivery, encodeResponse(response), this.#terms.credit)
+    const { engine, credit } = this.#terms
+    const body = encodeResponse(response)
+    const tx = this.#transaction
+    if (tx?.isOpen && response.status < 500) {
+      return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
+    }
+    void tx?.end()
+    return engine.complete(this.#delivery, body, credit)
+  }
+
+  get isTransacting(): boolean {
+    return this.#transaction !== undefined
+  }
+
+  /** Made when first asked for: most handlers never do. */
+  get transaction(): Transaction {
+    this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, true)
+    return this.#transaction
   }
 
   release(): Promise<void> {
+    void this.#transaction?.end()
     return this.#terms.engine.release(this.#delivery)
   }
 

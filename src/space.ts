@@ -1,42 +1,24 @@
 /** Space: write, read, take, and leases, over an engine. Here is what people call; engines hold the data. */
 import { randomBytes } from 'node:crypto'
-import { decodeFields } from './codec.js'
-import type { Engine, Find, Stored } from './engine.js'
-import { type Entry, type Matching, revive } from './entry.js'
+import { type ContentsOptions, contentsOf } from './contents.js'
+import type { Engine, Stored } from './engine.js'
+import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
-import { checkedLease, Lease } from './lease.js'
-import { imageOf, patternOf } from './template.js'
-import { kindNamed } from './token.js'
+import { checkedWait, type FindOptions, search, type Terms } from './find.js'
+import { KeepAlive, type KeepAliveOptions } from './keep-alive.js'
+import { checkedLease, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
+import { type Logger, silent } from './log.js'
+import { entryOf, Misfit } from './misfit.js'
+import { type Listener, type NotifyOptions, type Registration, register } from './registration.js'
+import { Snapshot } from './snapshot.js'
+import { checkedMax, type TakeAllOptions, takeAll } from './take-all.js'
+import { Template, templateOf } from './template.js'
+import { Transaction, type TransactionOptions } from './transaction.js'
+import { DEFAULT_LEASE_MS, type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
 
-/** A day: long enough for any request, short enough that what everybody forgot does not stay for ever. */
-const DEFAULT_LEASE_MS = 24 * 60 * 60 * 1000
-
-/** Priorities fit, together with the order of writing, into one exact number. */
-const HIGHEST_PRIORITY = 127
-const LOWEST_PRIORITY = -128
-
-export interface WriteOptions {
-  /** How long the entry stays unless renewed, in ms from now. Default 24 h; Infinity = for ever; 0 = dead on arrival. */
-  readonly leaseMs?: number
-  /** Higher is found first; an integer from -128 to 127. Default 0. */
-  readonly priority?: number
-}
-
-export interface WriteAllOptions extends Omit<WriteOptions, 'leaseMs'> {
-  /** One for all, or one per entry. */
-  readonly leaseMs?: number | readonly number[]
-}
-
-export interface FindOptions {
-  /** How long to wait for a match, in ms. Default of read and take: for ever. 0 = do not wait. */
-  readonly waitMs?: number
-  /** Ends the wait; the call then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
-}
-
-/** Something that a space closes before it closes itself: a gateway, a worker. */
+/** Something that a space closes before it closes itself: a gateway, a worker, a keepAlive. */
 interface Stoppable {
-  stop(): Promise<void>
+  stop(): Promise<void> | void
 }
 
 export class Space {
@@ -44,14 +26,20 @@ export class Space {
   readonly engine: Engine
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
+  readonly #transactions = new Set<Transaction>()
+  readonly #over = new AbortController()
   readonly #idTag = randomBytes(6).toString('base64url')
+  readonly #logger: Logger
   #ids = 0
+  #misfits = 0
   #closing: Promise<void> | undefined
+  #closed = false
 
   /** @internal Use openSpace. */
-  constructor(engine: Engine, name: string) {
+  constructor(engine: Engine, name: string, logger: Logger = silent) {
     this.engine = engine
     this.name = name
+    this.#logger = logger
   }
 
   /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
@@ -64,14 +52,22 @@ export class Space {
     return this.engine.session
   }
 
+  /** Entries that this process met and set aside, since they were none of their kind (docs/javaspaces.md). */
+  get misfits(): number {
+    return this.#misfits
+  }
+
   /**
    * Writes an entry. When it resolves, every read or take that starts afterwards can find it.
    *
+   * Under a transaction a write that is not awaited travels with the commit, which then fails if it does.
+   *
    * @returns its lease; granted ≤ asked
+   * @param entry made by a kind, or a snapshot of one
    * @throws SpaceError INVALID_ENTRY, INVALID_ARGUMENT (nothing is stored), SPACE_FULL, SPACE_UNREACHABLE, OUTCOME_UNKNOWN, SPACE_CLOSED
    * @example const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 5 })
    */
-  async write(entry: Entry<object>, options: WriteOptions = {}): Promise<Lease> {
+  async write(entry: Entry<object> | Snapshot<object>, options: WriteOptions = {}): Promise<Lease> {
     const [lease] = await this.writeAll([entry], options)
     return lease!
   }
@@ -81,21 +77,13 @@ export class Space {
    *
    * @throws SpaceError as `write`; INVALID_ARGUMENT also for no entries, or a list of leases of another length
    */
-  async writeAll(entries: readonly Entry<object>[], options: WriteAllOptions = {}): Promise<Lease[]> {
-    const { leaseMs = DEFAULT_LEASE_MS, priority = 0 } = options
-    if (!Array.isArray(entries) || entries.length === 0) {
-      throw new SpaceError('INVALID_ARGUMENT', 'writeAll wants at least one entry.')
-    }
-    if (typeof leaseMs !== 'number' && leaseMs.length !== entries.length) {
-      throw new SpaceError('INVALID_ARGUMENT', `There are ${entries.length} entries and ${leaseMs.length} leases.`)
-    }
-    if (!Number.isInteger(priority) || priority < LOWEST_PRIORITY || priority > HIGHEST_PRIORITY) {
-      throw new SpaceError('INVALID_ARGUMENT', `priority is an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`)
-    }
-    const leaseOf = (i: number): number => checkedLease(typeof leaseMs === 'number' ? leaseMs : leaseMs[i]!)
-    const images = entries.map((entry, i) => imageOf(entry, this.newId(), leaseOf(i), priority))
-    const grants = await this.engine.write(images)
-    return images.map((image, i) => new Lease(this.engine, image.id, grants[i]!))
+  async writeAll(
+    entries: readonly (Entry<object> | Snapshot<object>)[],
+    options: WriteAllOptions = {},
+  ): Promise<Lease[]> {
+    this.#open()
+    this.#checkTx(options.tx)
+    return writeEntries(this.engine, () => this.newId(), entries, options)
   }
 
   /**
@@ -121,14 +109,179 @@ export class Space {
     return this.#find(template, false, Number.POSITIVE_INFINITY, options)
   }
 
-  /** Takes a match if there is one, else null at once. (It will wait only for a match that a transaction holds.) */
+  /**
+   * Takes a match if there is one, else null at once. With `waitMs` (default 0) it waits while the only matches are held by the transactions
+   * of others, also one that is written and not yet committed; null as soon as none of these is left.
+   *
+   * @throws as `take`
+   */
   takeIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, true, 0, { ...options, waitMs: 0 })
+    return this.#find(template, true, 0, options, true)
   }
 
-  /** Reads a match if there is one, else null at once. */
+  /** Reads a match if there is one, else null at once; waits as `takeIfExists` does. */
   readIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, false, 0, { ...options, waitMs: 0 })
+    return this.#find(template, false, 0, options, true)
+  }
+
+  /**
+   * Takes several at once (JavaSpace05): waits for the first match of any template, then takes what is there, up to `max`; fewer than are
+   * there only if others take at the same time, or the way to the space fails in between. In the order of the templates, for each the best
+   * first; an entry that matches two is returned once. With several templates it does not stand in line: takers that do are served first.
+   *
+   * @returns [] only at the end of the wait
+   * @throws signal.reason; SpaceError INVALID_ARGUMENT (nothing is taken), INVALID_ENTRY, SPACE_UNREACHABLE, OUTCOME_UNKNOWN, SPACE_CLOSED
+   * @example const batch = await space.takeAll([Task.template({ type: 'resize' }), Other], { max: 50, waitMs: 1_000 })
+   */
+  async takeAll<const T extends readonly Matching<object>[]>(
+    templates: T,
+    { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx }: TakeAllOptions = {},
+  ): Promise<Entry<FieldsOf<T[number]>>[]> {
+    if (!Array.isArray(templates) || templates.length === 0) {
+      throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
+    }
+    const finds = {
+      take: (template: Template<object>, waitMs: number, ends?: AbortSignal) =>
+        this.#search(template, { take: true, waitMs, signal: ends, tx }),
+      watch: (asked: readonly Template<object>[], leaseMs: number, onAvailable: () => void) =>
+        this.#watch(asked, leaseMs, tx, onAvailable),
+    }
+    checkedWait(waitMs, signal)
+    this.#open()
+    this.#checkTx(tx)
+    const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
+    const taken = await takeAll(finds, templates.map(templateOf), checkedMax(max), waitMs, AbortSignal.any(ends))
+    return taken as Entry<FieldsOf<T[number]>>[]
+  }
+
+  /**
+   * An entry encoded once, to be written often: `write` and `writeAll` accept it in its stead, in any space. What becomes of the original
+   * has no effect on it. A template is encoded when it is made, so it is its own snapshot; a kind's is that of all of it.
+   *
+   * @throws SpaceError INVALID_ENTRY as `write` does, but what a schema refuses is reported by each write; SPACE_CLOSED
+   * @example const tick = space.snapshot(Tick({ source: 'clock' })); await space.write(tick)
+   */
+  snapshot<F extends object>(template: Matching<F>): Template<F>
+  snapshot<F extends object>(entry: Entry<F>): Snapshot<F>
+  snapshot(value: object): Template<object> | Snapshot<object> {
+    this.#open()
+    return value instanceof Template || typeof value === 'function' ? templateOf(value) : new Snapshot(value)
+  }
+
+  /**
+   * Renews leases until it is stopped; `space.close()` stops it, too. It asks for what each had when it came, at half of what is left, for
+   * many in one call, and tries again while a lease lasts. It keeps no process alive by itself.
+   *
+   * @throws SpaceError INVALID_ARGUMENT, SPACE_CLOSED
+   * @example
+   * const keep = space.keepAlive([lease], { onLost: (lease, error) => console.error(lease.id, error.code) })
+   * keep.stop() // the lease ends by itself
+   */
+  keepAlive(leases: readonly Lease[], options: KeepAliveOptions = {}): KeepAlive {
+    this.#open()
+    const keepAlive = new KeepAlive(leases, options, this.#logger, (ended) => this.disown(ended))
+    this.adopt(keepAlive)
+    return keepAlive
+  }
+
+  /**
+   * Renews all in one call, each as `lease.renew` does (JavaSpaces: LeaseMap). The others are renewed whatever becomes of one.
+   *
+   * @param leaseMs one for all, or one per lease
+   * @returns those that failed, each with its error, in order; [] if none did
+   * @throws SpaceError INVALID_ARGUMENT (nothing is renewed)
+   * @example for (const { lease, error } of await space.renewAll(leases, 60_000)) console.error(lease.id, error.code)
+   */
+  async renewAll(leases: readonly Lease[], leaseMs: number | readonly number[]): Promise<LeaseFailure[]> {
+    const durations = checkedLeases(leases).map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
+    if (Array.isArray(leaseMs) && leaseMs.length !== leases.length) {
+      throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
+    }
+    this.#open()
+    return forAll(leases, (lease, i) => lease.renew(durations[i]!))
+  }
+
+  /** Cancels all in one call, each as `lease.cancel` does; reports what failed as `renewAll` does. */
+  async cancelAll(leases: readonly Lease[]): Promise<LeaseFailure[]> {
+    checkedLeases(leases)
+    this.#open()
+    return forAll(leases, (lease) => lease.cancel())
+  }
+
+  /**
+   * All that matches, entry by entry, the best first, without taking (JavaSpace05 `contents`). Misses nothing that stays and yields nothing
+   * twice; what is written meanwhile may or may not come. Once it is over it stays so. The kind is one kind, not AnyEntry.
+   *
+   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (it was asked again after `leaseMs`), TRANSACTION_ENDED, SPACE_UNREACHABLE
+   * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
+   */
+  async *contents<F extends object>(template: Matching<F>, options: ContentsOptions = {}): AsyncGenerator<Entry<F>> {
+    const asked = templateOf(template)
+    this.#open()
+    this.#checkTx(options.tx)
+    for await (const stored of contentsOf(this.engine, asked, options)) {
+      const entry = await entryOf(stored, asked.definition)
+      if (!(entry instanceof Misfit)) {
+        yield entry as Entry<F>
+      } else if (await this.engine.setAside(stored.id, 'misfit')) {
+        this.#misfit(stored, asked.definition.kind, entry)
+      }
+    }
+  }
+
+  /**
+   * Has a listener told of entries from now on (JavaSpaces `notify`; `visible` and `available` are JavaSpace05's). Each change is one event
+   * however many of the templates match. Numbers rise by one from `registration.sequence`.
+   *
+   * @throws SpaceError INVALID_ARGUMENT, TRANSACTION_ENDED, SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example
+   * const registration = await space.notify([Task.template({ type: 'resize' })], ({ entry }) => console.log(entry.id))
+   * await registration.cancel()
+   */
+  async notify<const T extends readonly Matching<object>[]>(
+    templates: T,
+    listener: Listener<FieldsOf<T[number]>>,
+    options: NotifyOptions = {},
+  ): Promise<Registration> {
+    const asked = Array.isArray(templates) ? templates.map(templateOf) : []
+    this.#open()
+    this.#checkTx(options.tx)
+    return register(this.engine, asked, listener, { leaseMs: DEFAULT_LEASE_MS, ...options }, this.#logger)
+  }
+
+  /**
+   * Begins a transaction. It is to be committed or aborted; see `transact`, which sees to that.
+   * @throws SpaceError INVALID_ARGUMENT, SPACE_CLOSED
+   * @example await using tx = await space.begin({ leaseMs: 10_000 }); await space.take(Task, { tx }); await tx.commit()
+   */
+  async begin({ leaseMs }: TransactionOptions = {}): Promise<Transaction> {
+    this.#open()
+    const transaction = new Transaction(this.engine, leaseMs, (over) => this.#transactions.delete(over))
+    this.#transactions.add(transaction)
+    return transaction
+  }
+
+  /**
+   * Runs a function under a transaction: commits when it returns, aborts when it throws.
+   *
+   * @throws what the function threw; SpaceError TRANSACTION_ENDED, OUTCOME_UNKNOWN (all or nothing, but nobody knows which), as `commit`
+   * @example
+   * await space.transact(async (tx) => {
+   *   const task = await space.take(Task, { tx, waitMs: 0 })
+   *   if (task) await space.write(Done({ id: task.id }), { tx })
+   * }, { leaseMs: 10_000 })
+   */
+  async transact<T>(run: (tx: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
+    const tx = await this.begin(options)
+    let result: T
+    try {
+      result = await run(tx)
+    } catch (error) {
+      await tx.abort()
+      throw error
+    }
+    await tx.commit()
+    return result
   }
 
   /** Whoever saw the process of `session` die says so, and what it held is given back at once. */
@@ -136,9 +289,12 @@ export class Space {
     return this.engine.declareDead(session)
   }
 
-  /** Whoever sees that the process of `session` does not answer says so: what it has not started goes to others until it does. */
-  recall(session: string): Promise<void> {
-    return this.engine.recall(session)
+  /**
+   * Whoever sees that the process of `session` does not answer says so: nothing more is handed to it until it does.
+   * @param begun ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
+   */
+  recall(session: string, begun?: readonly string[]): Promise<void> {
+    return this.engine.recall(session, begun)
   }
 
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
@@ -167,33 +323,59 @@ export class Space {
   }
 
   async #close(): Promise<void> {
-    await Promise.allSettled([...this.#dependants].map((dependant) => dependant.stop()))
+    await Promise.allSettled([...this.#dependants].map(async (dependant) => dependant.stop()))
+    await Promise.allSettled([...this.#transactions].map((transaction) => transaction.end()))
+    this.#closed = true
+    this.#over.abort(new SpaceError('SPACE_CLOSED'))
     await this.engine.close()
+  }
+
+  async #watch(
+    templates: readonly Template<object>[],
+    leaseMs: number,
+    tx: Transaction | undefined,
+    onAvailable: () => void,
+  ): Promise<() => void> {
+    const patterns = templates.map(({ pattern }) => pattern)
+    const told = { onEvent: onAvailable, onMissed: onAvailable, onEnded: () => {} }
+    const { id } = await this.engine.notify({ patterns, on: 'available', leaseMs, tx: tx?.id, ...told })
+    return () => void this.engine.cancel(id).catch(() => {})
+  }
+
+  #checkTx(tx: Transaction | undefined): void {
+    if (tx === undefined) return
+    if (!(tx instanceof Transaction)) throw new SpaceError('INVALID_ARGUMENT', 'tx is what space.begin returned.')
+    tx.check()
+    if (!tx.isOf(this.engine)) throw new SpaceError('INVALID_ARGUMENT', 'tx is of another space.')
+  }
+
+  #open(): void {
+    if (this.#closed) throw new SpaceError('SPACE_CLOSED')
   }
 
   async #find<F extends object>(
     template: Matching<F>,
     take: boolean,
     defaultWaitMs: number,
-    { waitMs = defaultWaitMs, signal }: FindOptions,
+    { waitMs = defaultWaitMs, signal, tx }: FindOptions,
+    ifExists = false,
   ): Promise<Entry<F> | null> {
-    if (typeof waitMs !== 'number' || Number.isNaN(waitMs) || waitMs < 0) {
-      throw new SpaceError('INVALID_ARGUMENT', `waitMs is milliseconds ≥ 0 or Infinity, not ${String(waitMs)}.`)
-    }
-    signal?.throwIfAborted()
-    const find: Find = { pattern: patternOf(template), take, waitMs, signal }
-    const stored = await this.engine.find(find)
-    return stored && (entryOf(stored) as Entry<F>)
+    checkedWait(waitMs, signal)
+    this.#checkTx(tx)
+    const terms = { take, waitMs, signal, tx, ifExists }
+    return this.#search(templateOf(template), terms) as Promise<Entry<F> | null>
   }
-}
 
-function entryOf(stored: Stored): Entry {
-  const kinds = stored.kinds.map(kindNamed)
-  return revive(decodeFields(stored.body), kinds, {
-    id: stored.id,
-    kind: kinds[0]!,
-    priority: stored.priority,
-    writtenAt: stored.writtenAt,
-    leaseMs: stored.remainingMs,
-  })
+  #search(template: Template<object>, terms: Terms): Promise<Entry | null> {
+    this.#open()
+    return search(this.engine, template, terms, (stored, misfit) =>
+      this.#misfit(stored, template.definition.kind, misfit),
+    )
+  }
+
+  /** It is set aside, counted, reported, never delivered. */
+  #misfit({ id }: Stored, kind: string, { paths }: Misfit): void {
+    this.#misfits++
+    this.#logger.warn({ id, kind, paths }, 'an entry is none of its kind and was set aside')
+  }
 }

@@ -52,10 +52,16 @@ export type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
 /** What a worker counts. */
 export class WorkerTally {
   readonly endings: Record<Ending, number> = { answered: 0, failed: 0, late: 0, lost: 0, stopped: 0 }
+  /** Requests taken. */
+  taken = 0
+  /** From written to taken, on the space's clock. */
+  readonly waited = new Spread()
   /** From taken to the end of the turn. */
   readonly time = new Spread()
   /** Deliveries that were not the first. */
   redelivered = 0
   /** Answers that the space refused, because it had ended the claim. */
   refused = 0
+  /** Handlers that ran on when their turn had ended. */
+  strayed = 0
 }

@@ -1,77 +1,90 @@
 /** Template: the fields that must be equal, and how entries and templates become the tokens that engines compare. */
-import { encodeFields } from './codec.js'
+import { bytesOf, nameOf, type PackedFields, packFields } from './codec.js'
 import { ANY_KIND, type Image, type Pattern } from './engine.js'
 import { SpaceError } from './errors.js'
 import { chainOf, type Definition, originOf } from './kind.js'
+import { fieldsToStore } from './schema.js'
 import { fieldName, isScalar, kindName, tokenOf } from './token.js'
 
-/** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. */
+/** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
 export class Template<F extends object> {
+  /** @internal What engines compare. */
   readonly pattern: Pattern
+  /** @internal The kind that it asks for. */
+  readonly definition: Definition
   /** Never set; it makes the type of the entries that match known to the compiler. */
   declare readonly fields: F
 
   /** @internal Use Kind.template. */
   constructor(kind: Definition, fields: object) {
-    if (typeof fields !== 'object' || fields === null) {
-      throw new SpaceError('INVALID_ENTRY', `A template of ${kind.kind} wants an object of fields.`)
+    const packed = packFields(fields)
+    for (const name of Object.keys(packed)) {
+      if (kind.names?.has(nameOf(name)) === false) {
+        throw new SpaceError('INVALID_ENTRY', `${kind.kind} has no field ${nameOf(name)}, so nothing would ever match.`)
+      }
     }
     const chain = chainOf(kind)
     const any = kind.kind === ANY_KIND
+    this.definition = kind
     this.pattern = {
       kind: any ? ANY_KIND : kindName(kind.kind),
       root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
-      ...tokensOf(fields, kind.index),
+      ...tokensOf(packed, kind.index),
     }
   }
 }
 
-const wholeKinds = new WeakMap<object, Pattern>()
+const wholeKinds = new WeakMap<object, Template<object>>()
 
 /**
- * The pattern of a template, or of a kind, which stands for all of it.
+ * The template itself, or that of a kind, which stands for all of it.
  * @throws SpaceError INVALID_ARGUMENT for anything else
  */
-export function patternOf(template: unknown): Pattern {
-  if (template instanceof Template) return template.pattern
-  const kind = template as ((fields: object) => object) & { template?(fields: object): { readonly pattern: Pattern } }
+export function templateOf(template: unknown): Template<object> {
+  if (template instanceof Template) return template
+  const kind = template as ((fields: object) => object) & { template?(fields: object): Template<object> }
   if (typeof kind !== 'function' || typeof kind.template !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'A template is made by Kind.template({…}), or is a kind itself.')
   }
-  const known = wholeKinds.get(kind)
-  if (known) return known
-  const { pattern } = kind.template({})
-  wholeKinds.set(kind, pattern)
-  return pattern
+  let whole = wholeKinds.get(kind)
+  if (!whole) {
+    whole = kind.template({})
+    wholeKinds.set(kind, whole)
+  }
+  return whole
 }
 
-/** The entry as engines store it. */
-export function imageOf(entry: object, id: string, leaseMs: number, priority: number): Image {
+/** The part of an image that is the entry's own: it may be written many times. */
+export type Encoded = Omit<Image, 'id' | 'leaseMs' | 'priority' | 'request'>
+
+/** The entry as engines store it; a promise only if a schema has a say. */
+export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   const origin = originOf(entry)
   if (!origin) {
     throw new SpaceError('INVALID_ENTRY', 'Only entries made by a kind can be written: Task({ … }), see defineEntry.')
   }
-  return {
-    id,
-    kinds: origin.kinds.map(kindName),
-    body: encodeFields(entry),
-    ...tokensOf(entry, origin.index),
-    index: origin.index ? `:${origin.index.map(fieldName).join(':')}:` : '*',
-    leaseMs,
-    priority,
+  const { kinds, index, schemas } = origin
+  const encode = (fields: object): Encoded => {
+    const packed = packFields(fields)
+    return {
+      kinds: kinds.map(kindName),
+      body: bytesOf(packed),
+      ...tokensOf(packed, index),
+      index: index ? `:${index.map(fieldName).join(':')}:` : '*',
+    }
   }
+  return schemas ? fieldsToStore(kinds[0]!, schemas, entry).then(encode) : encode(entry)
 }
 
 /** `field=token` of each field, sorted by name, apart by whether an index holds it. */
-function tokensOf(fields: object, index: readonly string[] | undefined): Pick<Pattern, 'indexed' | 'verified'> {
+function tokensOf(packed: PackedFields, index: readonly string[] | undefined): Pick<Pattern, 'indexed' | 'verified'> {
   const indexed: string[] = []
   const verified: string[] = []
-  for (const name of Object.keys(fields).sort()) {
-    const value: unknown = (fields as Record<string, unknown>)[name]
-    if (value === undefined) continue
-    const token = `${fieldName(name)}=${tokenOf(value)}`
+  for (const packedName of Object.keys(packed).sort()) {
+    const value = packed[packedName]!
+    const name = nameOf(packedName)
     const found = index ? index.includes(name) : isScalar(value)
-    ;(found ? indexed : verified).push(token)
+    ;(found ? indexed : verified).push(`${fieldName(name)}=${tokenOf(value)}`)
   }
   return { indexed, verified }
 }

@@ -1,5 +1,6 @@
 /** Tokens: one short canonical string per field value, so that matching is equality of strings wherever it happens. */
 import { createHash } from 'node:crypto'
+import { BIGINT, DATE, type Packed } from './codec.js'
 
 /** A longer token would cost more in every index than the hash that stands for it. */
 const LONGEST_PLAIN = 40
@@ -35,38 +36,31 @@ const short = (type: string, text: string): string => {
   return plain.length > LONGEST_PLAIN ? `${type}#${digest(text)}` : `${type}:${plain}`
 }
 
-/** Equal values have equal tokens (SameValueZero on canonical values), different values different ones. */
-export function tokenOf(value: unknown): string {
+/** Equal values have equal tokens (SameValueZero on canonical values; 0 has no sign in text), different values different ones. It wants them packed (codec.ts). */
+export function tokenOf(value: Packed): string {
   switch (typeof value) {
     case 'string':
       return short('s', value)
     case 'number':
-      return `n:${value === 0 ? 0 : value}`
+      return `n:${value}`
     case 'boolean':
       return value ? 'b:1' : 'b:0'
-    case 'bigint':
-      return short('i', value.toString())
     default:
       if (value === null) return 'z'
-      return value instanceof Date ? `d:${value.getTime()}` : short('o', canonical(value))
+      if (Array.isArray(value)) return short('o', canonical(value))
+      if (typeof value[DATE] === 'number') return `d:${value[DATE]}`
+      return typeof value[BIGINT] === 'string' ? short('i', value[BIGINT]) : short('o', canonical(value))
   }
 }
 
 /** Whether an index over this value is worth having when nobody chose: single values yes, structures no. */
-export const isScalar = (value: unknown): boolean =>
-  value === null || typeof value !== 'object' || value instanceof Date
+export const isScalar = (value: Packed): boolean =>
+  value === null || typeof value !== 'object' || DATE in value || BIGINT in value
 
-/** JSON with sorted keys, and a mark before each value that JSON would confuse with another. */
-function canonical(value: unknown): string {
-  if (value instanceof Date) return `d${value.getTime()}`
-  if (value instanceof Uint8Array)
-    return `u${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64')}`
+/** JSON with sorted names; packed, no two values that differ are the same JSON. */
+function canonical(value: Packed): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value === 'bigint') return `i${value}`
-  if (typeof value === 'number') return `${value === 0 ? 0 : value}`
   if (value === null || typeof value !== 'object') return JSON.stringify(value)
-  const fields = Object.entries(value)
-    .filter(([, field]) => field !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${fields.map(([name, field]) => `${JSON.stringify(name)}:${canonical(field)}`).join(',')}}`
+  const names = Object.keys(value).sort()
+  return `{${names.map((name) => `${JSON.stringify(name)}:${canonical(value[name]!)}`).join(',')}}`
 }

@@ -17,7 +17,7 @@ export class Deadlines {
     this.#inFlight = inFlight
   }
 
-  /** To be called with each new one. */
+  /** To be called with each new one, and with one that is due sooner than it was. */
   watch(due: Due): void {
     if (due.dueAt < this.#firesAt) this.#arm(due.dueAt)
   }
@@ -41,7 +41,8 @@ export class Deadlines {
     let next = Number.POSITIVE_INFINITY
     for (const due of [...this.#inFlight]) {
       if (due.dueAt <= now) due.overdue()
-      else if (due.dueAt < next) next = due.dueAt
+      // A turn that has been cut is due again, at the end of its grace.
+      if (due.dueAt > now && due.dueAt < next) next = due.dueAt
     }
     this.#arm(next)
   }

@@ -1,5 +1,6 @@
 /** Handler: the one shape that every app is brought into before a turn runs it. */
 import type { HttpRequest, HttpResponse } from '../src/request.js'
+import type { Transaction } from '../src/transaction.js'
 
 /** What `currentRequest()` tells about the request that is being handled. */
 export interface CurrentRequest {
@@ -13,6 +14,12 @@ export interface CurrentRequest {
   readonly deadline: number
   /** Fires when the work is for nobody any more: the deadline has passed, the space has ended the claim, or the worker stops. */
   readonly signal: AbortSignal
+  /**
+   * For what is to become so together with the answer: `space.write(entry, { tx: transaction })`, takes and reads likewise. It is committed
+   * by an answer below 500, in the same step; a failure, a status from 500 on, the deadline, or a lost claim aborts it. What it writes
+   * travels with the answer, so nobody sees even that something is written.
+   */
+  readonly transaction: Transaction
 }
 
 /** The turn as its handler sees it. */
@@ -22,8 +29,8 @@ export interface TurnContext extends CurrentRequest {
   /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
   onCut: ((reason: Error) => void) | undefined
   /** Takes an error that came too late to become the response, so that it is at least logged. */
-  strayed(error: unknown): void
+  tooLate(error: unknown): void
 }
 
-/** Rejects when the app failed; never throws synchronously. */
+/** Rejects when the app failed; never throws synchronously. Once its turn was cut, it settles when the app has ended, either way. */
 export type Handler = (request: HttpRequest, turn: TurnContext) => Promise<HttpResponse>

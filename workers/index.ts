@@ -1,13 +1,15 @@
 /** takespace/workers: a worker takes requests of one service from a space and answers them with an app. */
+import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
-import { workerMeasures } from '../src/admin/measures.js'
+import { type Measure, workerMeasures } from '../src/admin/measures.js'
+import type { Checks } from '../src/admin/probes.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { type Service, service as serviceOf } from '../src/service.js'
 import type { Space } from '../src/space.js'
 import { WorkerTally } from '../src/tally.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
-import { Loop } from './loop.js'
+import { Loop, type TurnInFlight } from './loop.js'
 
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
 export { currentRequest } from './current.js'
@@ -39,8 +41,7 @@ export interface Worker extends Service, AsyncDisposable {
   /**
    * Resolves when it takes requests, which is when its app is ready (Fastify loads its plugins).
    *
-   * @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED; INVALID_ARGUMENT with what the app said when it did not get ready; an AbortError
-   *   when it is stopped meanwhile
+   * @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED; APP_NOT_READY with what the app said; an AbortError when it is stopped meanwhile
    */
   start(): Promise<void>
   /**
@@ -50,6 +51,22 @@ export interface Worker extends Service, AsyncDisposable {
   stop(): Promise<void>
   /** Where it answers probes and tells metrics; undefined while it does not. */
   readonly adminUrl: string | undefined
+  /** @internal For whoever looks after the process. */
+  readonly turns: {
+    /** Requests taken since the start. */
+    readonly taken: number
+    readonly inFlight: number
+    /** Handlers that still run although their turn has ended. */
+    readonly strayed: number
+    /** With so many of these it is not ready. */
+    readonly maxStrayed: number
+    /** Those in flight, oldest first, at most 20. */
+    list(): readonly TurnInFlight[]
+    /** The ids of all turns in flight. */
+    ids(): readonly string[]
+  }
+  /** @internal What /metrics tells of it alone. */
+  readonly measures: readonly Measure[]
 }
 
 const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutMs', 'adminPort', 'adminHost', 'logger'])
@@ -79,28 +96,26 @@ export function createWorker(options: WorkerOptions): Worker {
   if (typeof adminHost !== 'string' || adminHost === '') throw wrong('adminHost is an address or a host name.')
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
 
-  const tally = adminPort === undefined ? undefined : new WorkerTally()
+  const tally = new WorkerTally()
   const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger, tally })
+  const measures = workerMeasures(tally, { service, capacity: concurrency, turns: loop })
+  const serving = (): boolean => loop.standing
+  const conditions = (): Checks => {
+    const { strayed, maxStrayed } = loop
+    return { handlers: strayed < maxStrayed ? 'ok' : `${strayed} handlers run on although their requests are over` }
+  }
   const admin =
-    tally &&
-    new Admin({
-      space,
-      host: adminHost,
-      port: adminPort as number,
-      logger,
-      serving: () => loop.standing,
-      measures: workerMeasures(tally, {
-        service,
-        capacity: concurrency,
-        get inFlight() {
-          return loop.inFlight
-        },
-        get oldestMs() {
-          return loop.oldestMs
-        },
-        waited: async () => (await space.engine.health()).waited,
-      }),
-    })
+    adminPort === undefined
+      ? undefined
+      : new Admin({
+          space,
+          host: adminHost,
+          port: adminPort,
+          logger,
+          serving,
+          conditions,
+          measures: [...measures, ...backlogMeasures(space, [service])],
+        })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
     await unless(stopped.signal, readyOf(app))
@@ -128,6 +143,8 @@ export function createWorker(options: WorkerOptions): Worker {
     get adminUrl() {
       return admin?.url
     },
+    turns: loop,
+    measures,
     [Symbol.asyncDispose]: leave,
   }
   space.adopt(worker)

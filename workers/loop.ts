@@ -9,6 +9,7 @@ import type { WorkerTally } from '../src/tally.js'
 import { within } from '../src/within.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
+import { mostStrayed, Strays } from './strays.js'
 import { Turn, type Watch } from './turn.js'
 
 /** How long a stop waits, once it has cut what was left, for the space to hear of it. Longer would only be felt when Redis is gone. */
@@ -19,9 +20,21 @@ export interface LoopTerms {
   readonly concurrency: number
   readonly stopTimeoutMs: number
   readonly logger: Logger
-  /** Set when somebody may ask what was counted. */
-  readonly tally?: WorkerTally | undefined
+  readonly tally: WorkerTally
 }
+
+/** One of the turns in flight, as it is told to whoever looks after the process. */
+export interface TurnInFlight {
+  readonly id: string
+  readonly method: string
+  /** Without its query, at most 200 characters. */
+  readonly path: string
+  /** Since it was taken. */
+  readonly ms: number
+}
+
+/** As many as are read rather than skipped. */
+const MOST_LISTED = 20
 
 export class Loop {
   readonly #space: Space
@@ -29,9 +42,9 @@ export class Loop {
   readonly #terms: LoopTerms
   readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
+  readonly #strays = new Strays()
   #watch: Watch
   #serving: Serving | undefined
-  #standing = false
   #cutting = false
   #onIdle: (() => void) | undefined
 
@@ -39,16 +52,43 @@ export class Loop {
     this.#space = space
     this.#handle = handle
     this.#terms = terms
-    this.#watch = { tally: terms.tally }
+    const { logger, tally } = terms
+    this.#watch = { logger, tally, strays: this.#strays, deadlines: this.#deadlines }
   }
 
   /** Whether its take stands in the space. */
   get standing(): boolean {
-    return this.#standing
+    return this.#serving?.standing ?? false
+  }
+
+  /** Requests taken since the start. */
+  get taken(): number {
+    return this.#terms.tally.taken
   }
 
   get inFlight(): number {
     return this.#turns.size
+  }
+
+  /** Handlers that still run although their turn has ended. */
+  get strayed(): number {
+    return this.#strays.size
+  }
+
+  /** With so many of these it is no good to the next request. */
+  get maxStrayed(): number {
+    return mostStrayed(this.#terms.concurrency)
+  }
+
+  /** The turns in flight, oldest first; not all when they are many. */
+  list(): TurnInFlight[] {
+    const now = monotonicMs()
+    const oldest = [...this.#turns].sort((a, b) => a.takenAt - b.takenAt).slice(0, MOST_LISTED)
+    return oldest.map(({ id, method, path, takenAt }) => ({ id, method, path, ms: now - takenAt }))
+  }
+
+  ids(): string[] {
+    return Array.from(this.#turns, ({ id }) => id)
   }
 
   /** Age of the oldest turn; 0 when there is none. */
@@ -60,16 +100,14 @@ export class Loop {
   }
 
   async start(): Promise<void> {
-    const { service, concurrency, tally } = this.#terms
-    this.#watch = { tally, tracing: tracing() }
+    const { service, concurrency } = this.#terms
+    this.#watch = { ...this.#watch, tracing: tracing() }
     this.#serving = await serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken))
-    this.#standing = true
   }
 
   /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
   async stop(): Promise<void> {
     const { stopTimeoutMs, logger } = this.#terms
-    this.#standing = false
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
       logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
@@ -80,7 +118,10 @@ export class Loop {
   }
 
   #begin(taken: Taken): void {
-    const turn = new Turn(taken, this.#handle, this.#terms.logger, this.#watch)
+    const { tally } = this.#terms
+    tally.taken++
+    tally.waited.observe(taken.waitedMs)
+    const turn = new Turn(taken, this.#handle, this.#watch)
     this.#turns.add(turn)
     this.#deadlines.watch(turn)
     // Handed out while the stop was on its way to the space: given back unopened.

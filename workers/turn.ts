@@ -4,9 +4,10 @@
  *     taken ─▶ still in time? ─▶ started (if it may not run twice) ─▶ handled ─▶ settled ─▶ logged
  *
  * A turn has one ending, the first that comes. `answered` and `failed` are the handler's; `late` (its deadline), `lost` (the space gave
- * the request to another, or dropped it) and `stopped` (the worker's patience ended) cut it short: its signal fires, its slot is free
- * for the next request, and whatever its handler still returns is dropped. Whatever the ending, the turn settles with the space once,
- * because that gives the credit back.
+ * the request to another, or dropped it) and `stopped` (the worker's patience ended) cut it short: its signal fires, and whatever its
+ * handler still returns is dropped. After `late` and `lost` the turn waits until its handler has ended too, but no longer than a grace;
+ * a handler that runs on after that has strayed, and is counted until it ends. Whatever the ending, the turn settles with the space
+ * once, because that gives the credit back: its slot is free for the next request.
  */
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs, wallMs } from '../src/clock.js'
@@ -15,9 +16,12 @@ import type { Placed } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse, Taken } from '../src/request.js'
 import type { Ending, WorkerTally } from '../src/tally.js'
+import type { Transaction } from '../src/transaction.js'
 import { runCurrent } from './current.js'
+import type { Deadlines } from './deadlines.js'
 import type { Handler, TurnContext } from './handler.js'
 import { plain, sealed } from './response.js'
+import type { Stray, Strays } from './strays.js'
 
 // A client reads these; they say what happened, never where or why.
 const FAILED = plain(500, 'Internal Server Error')
@@ -28,13 +32,20 @@ const STOPPED = plain(
   'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
 )
 
-/** Who looks on, if anybody does. */
+/** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
+const GRACE_MS = 1_000
+
+/** Of a path, as much as a log line shows. */
+const PATH_LENGTH = 200
+
+/** Who looks on. */
 export interface Watch {
-  readonly tally?: WorkerTally | undefined
+  readonly logger: Logger
+  readonly tally: WorkerTally
+  readonly strays: Strays
+  readonly deadlines: Pick<Deadlines, 'watch'>
   readonly tracing?: Tracing | undefined
 }
-
-const NOBODY: Watch = {}
 
 export class Turn implements TurnContext, Placed {
   place = -1
@@ -43,15 +54,18 @@ export class Turn implements TurnContext, Placed {
   readonly priority: number
   readonly attempt: number
   readonly deadline: number
-  readonly dueAt: number
+  /** Its deadline, then the end of its grace, on the monotonic clock; Infinity once nothing more is waited for. */
+  dueAt: number
   onCut: ((reason: Error) => void) | undefined
 
   readonly #taken: Taken
   readonly #handle: Handler
-  readonly #logger: Logger
   readonly #watch: Watch
   readonly takenAt = monotonicMs()
   #started = false
+  /** Whether its handler has begun and not ended. */
+  #running = false
+  #stray: Stray | undefined
   #ending: Ending | undefined
   #response: HttpResponse = FAILED
   #reason: Error | undefined
@@ -59,7 +73,7 @@ export class Turn implements TurnContext, Placed {
   #wake: (() => void) | undefined
   #span: OpenSpan | undefined
 
-  constructor(taken: Taken, handle: Handler, logger: Logger, watch: Watch = NOBODY) {
+  constructor(taken: Taken, handle: Handler, watch: Watch) {
     this.id = taken.id
     this.service = taken.service
     this.priority = taken.priority
@@ -68,8 +82,18 @@ export class Turn implements TurnContext, Placed {
     this.dueAt = this.takenAt + taken.remainingMs
     this.#taken = taken
     this.#handle = handle
-    this.#logger = logger
     this.#watch = watch
+  }
+
+  get method(): string {
+    return this.#taken.request.method
+  }
+
+  /** Without its query, which may hold what is nobody's business. */
+  get path(): string {
+    const { target } = this.#taken.request
+    const query = target.indexOf('?')
+    return target.slice(0, query < 0 ? PATH_LENGTH : Math.min(query, PATH_LENGTH))
   }
 
   /** From taken to settled. Never rejects. */
@@ -90,17 +114,21 @@ export class Turn implements TurnContext, Placed {
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     } catch (error) {
       // Nothing has run, so the request can go to a worker that still reaches the space.
-      this.#logger.warn({ id: this.id, err: error }, 'the space did not hear of the start, the request is given back')
+      this.#watch.logger.warn(
+        { id: this.id, err: error },
+        'the space did not hear of the start, the request is given back',
+      )
       this.#cut('stopped', error as Error, STOPPED)
     }
     return false
   }
 
-  /** Resolves when the turn has its ending, which may be before the handler has. */
+  /** Resolves when the turn has its ending and no longer waits for its handler. */
   #handled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
       this.#started = true
+      this.#running = true
       const response = this.#span ? this.#span.run(() => this.#run()) : this.#run()
       response.then(this.#answered, this.#failed)
     })
@@ -111,46 +139,70 @@ export class Turn implements TurnContext, Placed {
   }
 
   readonly #answered = (response: HttpResponse): void => {
-    if (this.#ending !== undefined) return
+    this.#running = false
+    // A handler that kept the event loop to itself has kept the timer of its deadline from firing, too.
+    if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
+    if (this.#ending !== undefined) return this.#over()
     try {
       this.#response = sealed(response, this.#taken.request.method)
-      this.#end('answered')
+      this.#ending = 'answered'
+      this.#over()
     } catch (error) {
       this.#failed(error)
     }
   }
 
   readonly #failed = (error: unknown): void => {
+    this.#running = false
     if (this.#ending !== undefined) {
-      this.strayed(error)
-      return
+      this.tooLate(error)
+      return this.#over()
     }
     this.#response = isSpaceError(error, 'BAD_RESPONSE') ? BAD : FAILED
-    this.#logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
-    this.#end('failed')
+    this.#watch.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
+    this.#ending = 'failed'
+    this.#over()
   }
 
-  /** Its deadline has passed: the gateway has told the client so by itself. */
+  /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
   overdue(): void {
-    this.#cut('late', new SpaceError('REQUEST_TIMEOUT'), LATE)
+    if (this.#ending === undefined) this.#cut('late', new SpaceError('REQUEST_TIMEOUT'), LATE)
+    else if (this.#running && this.dueAt !== Number.POSITIVE_INFINITY) this.#strayed()
   }
 
   /** The worker does not wait for it any longer. */
   stop(): void {
-    this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
+    if (this.#ending === undefined) {
+      this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
+    }
+    this.#over()
   }
 
   #cut(ending: Ending, reason: Error, response: HttpResponse): void {
     if (this.#ending !== undefined) return
+    this.#ending = ending
     this.#reason = reason
     this.#response = response
-    this.#end(ending)
     this.#controller?.abort(reason)
     this.onCut?.(reason)
+    if (!this.#running) return this.#over()
+    this.dueAt = monotonicMs() + GRACE_MS
+    this.#watch.deadlines.watch(this)
   }
 
-  #end(ending: Ending): void {
-    this.#ending = ending
+  #strayed(): void {
+    const { id, service, method, path } = this
+    const ms = monotonicMs() - this.takenAt
+    this.#stray = this.#watch.strays.add(this)
+    this.#watch.tally.strayed++
+    this.#watch.logger.warn({ id, service, method, path, ms }, 'the handler runs on although its request is over')
+    this.#over()
+  }
+
+  /** Nothing more is waited for. */
+  #over(): void {
+    this.dueAt = Number.POSITIVE_INFINITY
+    if (this.#stray && !this.#running) this.#watch.strays.remove(this.#stray)
     this.#wake?.()
   }
 
@@ -161,29 +213,41 @@ export class Turn implements TurnContext, Placed {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
       if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()
       // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
-      const accepted = await taken.complete(this.#response)
+      const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
-        if (this.#watch.tally) this.#watch.tally.refused++
-        this.#logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
+        this.#watch.tally.refused++
+        this.#watch.logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
       }
     } catch (error) {
-      this.#logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
+      this.#watch.logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
+    }
+  }
+
+  /** An answer whose transaction cannot be committed is a failure: nothing of it is so, and its client is told. */
+  async #complete(): Promise<boolean> {
+    try {
+      return await this.#taken.complete(this.#response)
+    } catch (error) {
+      const uncommitted = isSpaceError(error, 'SPACE_FULL') || isSpaceError(error, 'TRANSACTION_ENDED')
+      if (!uncommitted || !this.#taken.isTransacting) throw error
+      this.#response = FAILED
+      this.#ending = 'failed'
+      this.#watch.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
+      return this.#taken.complete(this.#response)
     }
   }
 
   #told(): void {
     const { id, service, attempt } = this
-    const { tally } = this.#watch
+    const { tally, logger } = this.#watch
     const { status } = this.#response
     const ending = this.#ending as Ending
     const ms = monotonicMs() - this.takenAt
-    if (tally) {
-      tally.endings[ending]++
-      tally.time.observe(ms)
-      if (attempt > 1) tally.redelivered++
-    }
+    tally.endings[ending]++
+    tally.time.observe(ms)
+    if (attempt > 1) tally.redelivered++
     this.#span?.end(status, ending)
-    this.#logger.debug({ id, service, attempt, status, ms }, ending)
+    logger.debug({ id, service, attempt, status, ms }, ending)
   }
 
   get wasCut(): boolean {
@@ -199,10 +263,15 @@ export class Turn implements TurnContext, Placed {
     return this.#controller.signal
   }
 
-  strayed(error: unknown): void {
+  get transaction(): Transaction {
+    return this.#taken.transaction
+  }
+
+  tooLate(error: unknown): void {
+    const { logger } = this.#watch
     const fields = { id: this.id, service: this.service, err: error }
     // A handler that heeds its signal ends by throwing; that is as it should be.
-    if (this.wasCut) this.#logger.debug(fields, 'the handler ended after its turn had been cut')
-    else this.#logger.warn(fields, 'the handler failed after it had answered')
+    if (this.wasCut) logger.debug(fields, 'the handler ended after its turn had been cut')
+    else logger.warn(fields, 'the handler failed after it had answered')
   }
 }

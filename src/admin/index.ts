@@ -1,9 +1,11 @@
 /** The admin side of a gateway or a worker: opened before it starts and closed after it has stopped, so that it can tell of both. */
 import { isIPv6 } from 'node:net'
+import type { Health } from '../engine.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 import { type Measure, spaceMeasures } from './measures.js'
-import { type Phase, probesOf } from './probes.js'
+import type { Family } from './metrics.js'
+import { type Checks, type Phase, type Probes, probesOf } from './probes.js'
 import type { Listening } from './server.js'
 
 export interface AdminTerms {
@@ -14,7 +16,13 @@ export interface AdminTerms {
   readonly logger: Logger
   /** Whether what it stands beside takes requests. */
   serving(): boolean
+  /** What else has to be well for it to be ready. */
+  conditions?(): Checks
   readonly measures: readonly Measure[]
+  /** Where it answers for other processes, too: what /readyz says of them, which does not judge by it. */
+  remarks?(): Checks
+  /** What /metrics tells of them all, its own included. */
+  gather?(own: readonly Family[]): Promise<readonly Family[]>
 }
 
 export class Admin {
@@ -51,12 +59,28 @@ export class Admin {
   }
 
   async #open(): Promise<void> {
-    const { space, host, port, logger, serving, measures } = this.#terms
+    const { space, host, port, logger, measures, gather } = this.#terms
     // Loaded when a port is asked for: nobody else pays for it.
-    const [{ serveAdmin }, { metricsOf }] = await Promise.all([import('./server.js'), import('./metrics.js')])
+    const [{ serveAdmin }, prometheus] = await Promise.all([import('./server.js'), import('./metrics.js')])
     const health = () => space.engine.health()
-    const probes = probesOf(() => this.phase, health, serving)
-    this.#listening = await serveAdmin(host, port, probes, metricsOf([...measures, ...spaceMeasures(health)]))
+    const all = [...measures, ...spaceMeasures(space)]
+    const text = async (): Promise<string> => {
+      const own = await prometheus.familiesOf(all)
+      return prometheus.textOf(gather ? await gather(own) : own)
+    }
+    const metrics = { contentType: prometheus.CONTENT_TYPE, text }
+    this.#listening = await serveAdmin(host, port, this.#probes(health), metrics)
     logger.info({ adminUrl: this.url }, 'the admin port is open')
+  }
+
+  #probes(health: () => Promise<Health>): Probes {
+    const { serving, conditions, remarks } = this.#terms
+    const probes = probesOf(() => this.phase, health, serving, conditions)
+    if (!remarks) return probes
+    const ready = async () => {
+      const verdict = await probes.ready()
+      return { ...verdict, checks: { ...verdict.checks, ...remarks() } }
+    }
+    return { ...probes, ready }
   }
 }

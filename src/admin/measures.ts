@@ -1,5 +1,5 @@
 /** What /metrics shows of a space, a gateway and a worker, each read from the real state when it is asked for. */
-import type { Health } from '../engine.js'
+import type { Space } from '../space.js'
 import { BOUNDS_MS, type GatewayTally, type Spread, type WorkerTally } from '../tally.js'
 
 export interface Sample {
@@ -50,15 +50,25 @@ const histogram = (name: string, help: string, spreads: () => Promise<[Labels, S
   samples: async () => (await spreads()).flatMap(([labels, spread]) => samplesOf(name, labels, spread)),
 })
 
-export const spaceMeasures = (health: () => Promise<Health>): Measure[] => [
-  gauge('takespace_space_connected', '1 while calls reach the space.', async () => Number((await health()).connected)),
-  gauge('takespace_space_queued', 'Operations not answered yet.', async () => (await health()).queued),
-  counter(
-    'takespace_space_reconnects_total',
-    'Links that replaced a lost one.',
-    async () => (await health()).reconnects,
-  ),
-]
+export function spaceMeasures(space: Space): Measure[] {
+  const health = () => space.engine.health()
+  return [
+    gauge('takespace_space_connected', '1 while calls reach the space.', async () =>
+      Number((await health()).connected),
+    ),
+    gauge('takespace_space_queued', 'Operations not answered yet.', async () => (await health()).queued),
+    counter(
+      'takespace_space_reconnects_total',
+      'Links that replaced a lost one.',
+      async () => (await health()).reconnects,
+    ),
+    counter(
+      'takespace_misfits_total',
+      'Entries that it met and set aside, since they were none of their kind.',
+      () => space.misfits,
+    ),
+  ]
+}
 
 export interface GatewayState {
   readonly inFlight: number
@@ -89,15 +99,18 @@ export const gatewayMeasures = (tally: GatewayTally, state: () => GatewayState):
 
 export interface WorkerState {
   readonly service: string
-  readonly inFlight: number
   readonly capacity: number
-  readonly oldestMs: number
-  /** Written to taken, of everything that this process took from the space. */
-  waited(): Promise<Spread>
+  readonly turns: {
+    readonly inFlight: number
+    /** Handlers that still run although their turn has ended. */
+    readonly strayed: number
+    /** Of the oldest turn; 0 when there is none. */
+    readonly oldestMs: number
+  }
 }
 
-export function workerMeasures(tally: WorkerTally, state: WorkerState): Measure[] {
-  const labels = { service: state.service }
+export function workerMeasures(tally: WorkerTally, { service, capacity, turns }: WorkerState): Measure[] {
+  const labels = { service }
   return [
     {
       name: 'takespace_turns_total',
@@ -106,13 +119,15 @@ export function workerMeasures(tally: WorkerTally, state: WorkerState): Measure[
       samples: () => Object.entries(tally.endings).map(([ending, value]) => ({ labels: { ...labels, ending }, value })),
     },
     histogram('takespace_waiting_seconds', "From written to taken, on the space's clock.", async () => [
-      [{}, await state.waited()],
+      [labels, tally.waited],
     ]),
     histogram('takespace_service_seconds', 'From taken to the end of the turn.', async () => [[labels, tally.time]]),
     counter('takespace_redeliveries_total', 'Deliveries after the first.', () => tally.redelivered, labels),
     counter('takespace_refused_completions_total', 'Answers that came after the claim.', () => tally.refused, labels),
-    gauge('takespace_turns_in_flight', 'Requests that it holds.', () => state.inFlight, labels),
-    gauge('takespace_turns_capacity', 'Requests that it may hold.', () => state.capacity, labels),
-    gauge('takespace_turns_oldest_seconds', 'Age of its oldest turn.', () => state.oldestMs / 1_000, labels),
+    gauge('takespace_turns_in_flight', 'Requests that it holds.', () => turns.inFlight, labels),
+    gauge('takespace_turns_capacity', 'Requests that it may hold.', () => capacity, labels),
+    gauge('takespace_turns_oldest_seconds', 'Age of its oldest turn.', () => turns.oldestMs / 1_000, labels),
+    gauge('takespace_turns_strayed', 'Handlers that run although their turn is over.', () => turns.strayed, labels),
+    counter('takespace_turns_strayed_total', 'Handlers that ever did.', () => tally.strayed, labels),
   ]
 }

@@ -3,8 +3,13 @@ import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
-import type { Metrics } from './metrics.js'
 import type { Probes, Verdict } from './probes.js'
+
+/** What /metrics tells. */
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+}
 
 export interface Listening {
   readonly port: number

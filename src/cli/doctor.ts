@@ -1,6 +1,8 @@
 /** `takespace doctor`: looks at the server of a space and says what is right, what is not, and what to do about it. */
 import type { Command } from 'commander'
 import type { Inspection } from '../engines/redis/inspect.js'
+import { isSpaceError, SpaceError } from '../errors.js'
+import { isRedisUrl } from '../open.js'
 import { describe } from './failure.js'
 import { sharedUrl, urlOption } from './settings.js'
 
@@ -36,10 +38,12 @@ async function run(url: string, json: true | undefined): Promise<void> {
 
 async function examine(url: string): Promise<readonly Check[]> {
   try {
+    if (!isRedisUrl(url)) throw new SpaceError('URL_UNKNOWN')
     const { inspect } = await import('../engines/redis/inspect.js')
     return checksOf(await inspect(url, TIMEOUT_MS))
   } catch (error) {
-    return [{ check: 'connection', status: 'fail', found: describe(error), todo: 'Give the right address with --url.' }]
+    const name = isSpaceError(error, 'URL_UNKNOWN') ? 'address' : 'connection'
+    return [{ check: name, status: 'fail', found: describe(error), todo: 'Give the right address with --url.' }]
   }
 }
 

@@ -1,45 +1,24 @@
-/** Tells when a worker process has done as much, or grown as large, as it may: it is worn, and to be replaced. */
-import type { Logger } from '../log.js'
-import type { Space } from '../space.js'
+/** Tells when a worker process has done as much, grown as large, or been left by as many handlers as it may: it is worn, and to be replaced. */
+import type { Beat } from './reports.js'
 
 export interface Wear {
-  readonly maxRequests?: number
+  readonly maxRequests?: number | undefined
   /** MB of resident memory. */
-  readonly maxMemory?: number
+  readonly maxMemory?: number | undefined
+  /** As many handlers as it works on at a time, and none of them ends: what they hold is not given back in this process. */
+  readonly maxStrayed: number
 }
 
-const LOOK_MS = 500
-const MEGABYTE = 2 ** 20
-
-/** Call it before a worker is made on the space. What it hands out is counted, not what is answered: a request that hangs wears, too. */
-export function watchRequests(space: Space, { maxRequests }: Wear, onWorn: (why: string) => void): void {
-  if (maxRequests === undefined) return
-  const { engine } = space
-  const offer = engine.offer.bind(engine)
-  let n = 0
-  engine.offer = (pattern, credit, onDelivery) =>
-    offer(pattern, credit, (delivery) => {
-      onDelivery(delivery)
-      if (++n === maxRequests) onWorn(`${n} requests`)
-    })
+export interface Worn {
+  readonly by: 'requests' | 'memory' | 'strayed'
+  readonly why: string
 }
 
-/** Call it when the app is ready. */
-export function watchMemory({ maxMemory }: Wear, logger: Logger, onWorn: (why: string) => void): void {
-  if (maxMemory === undefined) return
-  const megabytes = (): number => Math.round(process.memoryUsage.rss() / MEGABYTE)
-  if (megabytes() >= maxMemory) {
-    // Its successor would be no smaller.
-    logger.warn(
-      { maxMemory, megabytes: megabytes() },
-      'the app takes more than --max-memory as it starts: not replaced',
-    )
-    return
-  }
-  const looking = setInterval(() => {
-    if (megabytes() < maxMemory) return
-    clearInterval(looking)
-    onWorn(`${megabytes()} MB of memory`)
-  }, LOOK_MS)
-  looking.unref()
+/** What it takes is counted, not what it answers: a request that hangs wears, too. */
+export function wornBy({ taken, megabytes, strayed }: Beat, wear: Wear): Worn | undefined {
+  const { maxRequests = Infinity, maxMemory = Infinity, maxStrayed } = wear
+  if (taken >= maxRequests) return { by: 'requests', why: `${taken} requests` }
+  if (megabytes >= maxMemory) return { by: 'memory', why: `${megabytes} MB of memory` }
+  if (strayed >= maxStrayed) return { by: 'strayed', why: `${strayed} handlers that never ended` }
+  return undefined
 }

@@ -1,38 +1,32 @@
 /** One worker process of a supervisor: says who it is in the space, takes requests, and drains when it is told to or left alone. */
 import type { Command } from 'commander'
-import { type App, createWorker } from '../../workers/index.js'
+import { type App, createWorker, type Worker } from '../../workers/index.js'
+import { spaceMeasures } from '../admin/measures.js'
+import type { Logger } from '../log.js'
 import { openSpace } from '../open.js'
+import type { Space } from '../space.js'
 import { loadApp } from './app.js'
+import { startBeat } from './beat.js'
 import { describe } from './failure.js'
 import { openLog } from './log.js'
+import { type Message, messageOf, type Question, type Report } from './reports.js'
 import {
   concurrencyOption,
-  integer,
-  maxMemoryOption,
-  maxRequestsOption,
+  durabilityOption,
   nameOption,
   serviceOption,
   sharedUrl,
   stopTimeoutOption,
   urlOption,
 } from './settings.js'
-import { type Wear, watchMemory, watchRequests } from './wear.js'
 
-/** What a worker process tells its supervisor. */
-export type Report =
-  | { readonly session: string }
-  | { readonly ready: true }
-  | { readonly failed: string }
-  | { readonly worn: string }
-
-interface Flags extends Wear {
+interface Flags {
   readonly url?: string
   readonly name: string
+  readonly durability?: 'memory' | 'local' | 'fsync'
   readonly service: string
   readonly concurrency: number
   readonly stopTimeoutMs: number
-  readonly adminPort?: number
-  readonly adminHost: string
 }
 
 export function workerProcess(program: Command): void {
@@ -43,16 +37,13 @@ export function workerProcess(program: Command): void {
     .addOption(serviceOption())
     .addOption(urlOption())
     .addOption(nameOption())
+    .addOption(durabilityOption())
     .addOption(stopTimeoutOption())
-    .addOption(maxRequestsOption())
-    .addOption(maxMemoryOption())
-    .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
-    .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
     .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
 }
 
 async function run(file: string, { name, ...terms }: Flags, url: string): Promise<void> {
-  const { service, concurrency, stopTimeoutMs, adminPort, adminHost } = terms
+  const { durability, service, concurrency, stopTimeoutMs } = terms
   let close: (() => Promise<void>) | undefined
   let stopping = false
   const stop = async (): Promise<void> => {
@@ -71,22 +62,42 @@ async function run(file: string, { name, ...terms }: Flags, url: string): Promis
   try {
     const logger = await openLog('worker')
     const app = await loadApp<App>(file)
-    const space = await openSpace(url, { name, logger })
+    const space = await openSpace(url, { name, durability, logger })
     close = () => space.close()
     report({ session: space.session })
-    watchRequests(space, terms, (worn) => report({ worn }))
-    await createWorker({ space, app, service, concurrency, stopTimeoutMs, adminPort, adminHost, logger }).start()
+    const worker = createWorker({ space, app, service, concurrency, stopTimeoutMs, logger })
+    answerQuestions(worker, space, logger)
+    // Before it starts: the first request may come, and block it, before it can say that it is ready.
+    await startBeat(worker, logger, (beat) => report({ beat }))
+    await worker.start()
     report({ ready: true })
-    watchMemory(terms, logger, (worn) => report({ worn }))
   } catch (error) {
     stopping = true
     await close?.()
     // One line for people comes from the supervisor, however many processes failed alike.
     if (!process.connected) throw error
-    process.send?.({ failed: describe(error) } satisfies Report, () => process.exit(1))
+    report({ failed: describe(error) }, () => process.exit(1))
   }
 }
 
-function report(message: Report): void {
-  if (process.connected) process.send?.(message)
+/** What it measures is read, and what reads it is loaded, when the supervisor asks. */
+function answerQuestions(worker: Worker, space: Space, logger: Logger): void {
+  const measures = [...worker.measures, ...spaceMeasures(space)]
+  const families = async (): Promise<Report> => {
+    const { familiesOf } = await import('../admin/metrics.js')
+    return { families: await familiesOf(measures) }
+  }
+  process.on('message', (message) => {
+    if (messageOf<Question>(message) !== 'families') return
+    families().then(
+      (answer) => report(answer),
+      (err) => logger.warn({ err }, 'what this process measures could not be told'),
+    )
+  })
+}
+
+function report(content: Report, told?: () => void): void {
+  const message: Message<Report> = { takespace: content }
+  // A supervisor that is gone has closed the channel; whatever it would have been told is for nobody.
+  if (process.connected) process.send?.(message, undefined, undefined, () => told?.())
 }

@@ -6,6 +6,7 @@ import { SpaceError } from '../errors.js'
 import { openSpace } from '../open.js'
 import { masked } from './failure.js'
 import { openLog } from './log.js'
+import { Notices } from './notices.js'
 import {
   concurrencyOption,
   durabilityOption,
@@ -20,6 +21,7 @@ import {
 } from './settings.js'
 import { stopOnSignal } from './signals.js'
 import { Supervisor } from './supervisor.js'
+import { supervisorAdmin } from './supervisor-admin.js'
 
 interface Flags {
   readonly url?: string
@@ -29,6 +31,7 @@ interface Flags {
   readonly processes: number
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly blockedTimeoutMs: number
   readonly maxRequests?: number
   readonly maxMemory?: number
   readonly adminPort?: number
@@ -47,54 +50,63 @@ export function worker(program: Command): void {
     .addOption(nameOption())
     .addOption(durabilityOption())
     .addOption(stopTimeoutOption())
+    .option(
+      '--blocked-timeout-ms <ms>',
+      'replace a process whose event loop stands still for so long',
+      integer(1, 86_400_000),
+      10_000,
+    )
     .addOption(maxRequestsOption())
     .addOption(maxMemoryOption())
     .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
     .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
-    .action((app: string, flags: Flags, command: Command) => {
-      if (flags.adminPort !== undefined && flags.processes > 1) {
-        command.error('--admin-port is for one process: give --processes 1, and start the command once per process.')
-      }
-      return run(app, flags, sharedUrl(command, flags.url))
-    })
+    .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
 }
 
 async function run(app: string, flags: Flags, url: string): Promise<void> {
-  const { name, durability, service, processes, concurrency, stopTimeoutMs } = flags
+  const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
+  const { maxRequests, maxMemory, adminPort, adminHost } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   const logger = await openLog('supervisor')
   const space = await openSpace(url, { name, durability, logger })
   const args = ['worker-process', app, '--name', name, '--service', service]
   args.push('--concurrency', String(concurrency), '--stop-timeout-ms', String(stopTimeoutMs))
-  if (flags.adminPort !== undefined) args.push('--admin-port', String(flags.adminPort), '--admin-host', flags.adminHost)
-  if (flags.maxRequests !== undefined) args.push('--max-requests', String(flags.maxRequests))
-  if (flags.maxMemory !== undefined) args.push('--max-memory', String(flags.maxMemory))
+  if (durability !== undefined) args.push('--durability', durability)
   const supervisor = new Supervisor({
     processes,
     args,
     // By the environment: everybody on the machine can read a command line, and the address may hold a password.
     env: { TAKESPACE_URL: url },
+    wear: { maxRequests, maxMemory, maxStrayed: concurrency },
     stopTimeoutMs,
-    // Two processes cannot listen on one admin port.
-    overlap: !flags.adminPort,
-    declareDead: (session) => space.declareDead(session),
+    blockedTimeoutMs,
+    notices: new Notices(space, logger),
     logger,
   })
+  const admin =
+    adminPort === undefined
+      ? undefined
+      : supervisorAdmin(supervisor, space, { service, host: adminHost, port: adminPort }, logger)
+  const stop = async (): Promise<void> => {
+    if (admin) admin.phase = 'draining'
+    await supervisor.stop()
+    await admin?.close()
+    await space.close()
+  }
   stopOnSignal({
     async stop() {
       logger.info({}, 'stopping')
-      await supervisor.stop()
-      await space.close()
+      await stop()
       logger.info({}, 'stopped')
     },
     now: () => supervisor.killAll(),
   })
   logger.info({ app, service, processes, concurrency, space: masked(url), name }, 'starting')
+  const start = (): Promise<void> => supervisor.start()
   try {
-    await supervisor.start()
+    await (admin ? admin.during(start) : start())
   } catch (error) {
-    await supervisor.stop()
-    await space.close()
+    await stop()
     throw error
   }
 }

@@ -3,9 +3,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { readExposition } from '../support/exposition.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
 
 const folder = mkdtempSync(join(tmpdir(), 'takespace-admin-'))
 const app = join(folder, 'app.mjs')
@@ -21,7 +23,7 @@ afterAll(async () => {
 
 test.each([
   ['gateway', ['gateway', '--port', '0'], /"msg":"listening"/, 'takespace_requests_in_flight 0'],
-  ['worker', ['worker', app], /worker process is ready/, 'takespace_turns_in_flight{service="web"} 0'],
+  ['worker', ['worker', app], /worker process is ready/, 'takespace_turns_in_flight{service="web",process="0"} 0'],
 ])('%s', async (_what, args, started, metric) => {
   const env = { TAKESPACE_URL: redis.url }
   const process = startProcess(['takespace', ...args, '--admin-port', '0'], { env })
@@ -33,10 +35,40 @@ test.each([
   expect(await process.exited).toEqual({ code: 0, signal: null })
 })
 
-test('several processes cannot share one: the command line says what to do', async () => {
-  const process = startProcess(['takespace', 'worker', app, '--processes', '2', '--admin-port', '0'])
-  expect((await process.exited).code).not.toBe(0)
-  expect(process.output()).toContain('--processes 1')
+test('several worker processes have one, of their supervisor: it names each of them, and what it tells is well-formed', async () => {
+  const flags = ['--processes', '2', '--admin-port', '0', '--name', 'two']
+  const process = startProcess(['takespace', 'worker', app, ...flags], { env: { TAKESPACE_URL: redis.url } })
+  const [, url] = await process.line(/"adminUrl":"([^"]+)"/)
+  await until(async () => (await fetch(`${url}/startupz`)).status === 200, 'it has started')
+  const ready = await fetch(`${url}/readyz`)
+  expect([ready.status, await ready.json()]).toMatchObject([200, { checks: { processes: '2 of 2 serve' } }])
+  const series = readExposition(await (await fetch(`${url}/metrics`)).text())
+  expect(Object.fromEntries(series)).toMatchObject({
+    'takespace_worker_processes{state="ready"}': 2,
+    'takespace_worker_replacements_total{reason="exit"}': 0,
+    'takespace_turns_capacity{service="web",process="0"}': 16,
+    'takespace_turns_capacity{service="web",process="1"}': 16,
+    'takespace_service_seconds_bucket{le="+Inf",service="web",process="1"}': 0,
+    'takespace_space_connected{process="supervisor"}': 1,
+    'takespace_space_connected{process="1"}': 1,
+  })
+  expect(series.get('process_resident_memory_bytes{process="0"}')).toBeGreaterThan(2 ** 20)
+  // What is in the space is asked once, not by each.
+  const waiting = (name: string): boolean => name.startsWith('takespace_waiting{')
+  expect([...series.keys()].filter(waiting)).toEqual(['takespace_waiting{service="web",process="supervisor"}'])
+
+  redis.pause()
+  try {
+    const since = performance.now()
+    const frozen = readExposition(await (await fetch(`${url}/metrics`)).text())
+    expect(performance.now() - since).toBeLessThan(3_000)
+    expect([...frozen.keys()].filter(waiting)).toEqual([])
+    expect(frozen.get('takespace_turns_capacity{service="web",process="1"}')).toBe(16)
+  } finally {
+    redis.resume()
+  }
+  process.kill('SIGTERM')
+  expect(await process.exited).toEqual({ code: 0, signal: null })
 })
 
 failOnLeaks()

@@ -1,12 +1,17 @@
-/** /metrics tells what happened: known requests on the memory engine, and the numbers that they must leave behind. */
-import { expect, test } from '@jest/globals'
+/** /metrics tells what happened: known requests, and the numbers that they must leave behind. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { z } from 'zod'
 import { createGateway } from '../../gateway/index.js'
+import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import { BOUNDS_MS, Spread, WorkerTally } from '../../src/tally.js'
+import { BOUNDS_MS, Spread } from '../../src/tally.js'
 import { createWorker } from '../../workers/index.js'
 import { Turn } from '../../workers/turn.js'
 import { signal } from '../gateway/serving.js'
-import { listening, requestOf, takenOf } from '../workers/turns.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { requestOf, takenOf, watchOf } from '../workers/turns.js'
 
 /** Value by line: `name{labels}`. */
 async function scrape(url: string | undefined): Promise<Map<string, number>> {
@@ -60,7 +65,7 @@ test('requests, times, what is under way and what there is room for', async () =
     'takespace_turns_total{service="web",ending="answered"}': 4,
     'takespace_turns_total{service="web",ending="failed"}': 1,
     'takespace_service_seconds_count{service="web"}': 5,
-    takespace_waiting_seconds_count: 6,
+    'takespace_waiting_seconds_count{service="web"}': 6,
     'takespace_turns_in_flight{service="web"}': 1,
     'takespace_turns_capacity{service="web"}': 4,
     'takespace_redeliveries_total{service="web"}': 0,
@@ -82,11 +87,11 @@ test('a request for nobody is counted under no service', async () => {
 })
 
 test('a redelivery and a refused answer are counted', async () => {
-  const tally = new WorkerTally()
+  const watch = watchOf()
   const taken = takenOf(requestOf(), { attempt: 2, complete: async () => false })
   const response = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
-  await new Turn(taken, async () => response, listening(), { tally }).run()
-  expect(tally).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
+  await new Turn(taken, async () => response, watch).run()
+  expect(watch.tally).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
 })
 
 test('a time is counted in the first bucket that it fits in', () => {
@@ -95,3 +100,98 @@ test('a time is counted in the first bucket that it fits in', () => {
   for (const ms of [0, 1, 1.1, longest, longest + 1]) spread.observe(ms)
   expect([spread.counts[0], spread.counts[1], ...spread.counts.slice(-2)]).toEqual([2, 1, 1, 1])
 })
+
+describe('on Redis, what waits in the space', () => {
+  let redis: Redis
+  beforeAll(async () => {
+    redis = await startRedis()
+  })
+  afterAll(() => redis.stop())
+
+  const WAITING = 'takespace_waiting{service="web"}'
+  const OLDEST = 'takespace_waiting_oldest_seconds{service="web"}'
+  const SERVICES = [
+    { service: 'web' },
+    { service: 'web', pathPrefix: '/again' },
+    { service: 'api', pathPrefix: '/api' },
+  ]
+
+  test('requests without a worker show at the gateway by service, and none when they are answered, there and at the worker', async () => {
+    // As in production: a link of its own for each.
+    await using space = await openSpace(redis.url, { name: 'waiting' })
+    await using other = await openSpace(redis.url, { name: 'waiting' })
+    const gateway = createGateway({ space, port: 0, adminPort: 0, services: SERVICES })
+    await gateway.start()
+    const get = async (path: string) => (await fetch(gateway.url + path, { headers: { connection: 'close' } })).status
+    const answers = ['/', '/', '/again', '/api'].map(get)
+    await until(async () => (await scrape(gateway.adminUrl)).get(WAITING) === 3, 'three requests wait')
+    const before = await scrape(gateway.adminUrl)
+    expect(before.get('takespace_waiting{service="api"}')).toBe(1)
+    await until(
+      async () => (await scrape(gateway.adminUrl)).get(OLDEST)! > before.get(OLDEST)!,
+      'the oldest gets older',
+    )
+
+    const [web, api] = ['web', 'api'].map((service) =>
+      createWorker({ space: other, service, app: (_req, res) => void res.end(), adminPort: 0 }),
+    )
+    await Promise.all([web?.start(), api?.start()])
+    expect(await Promise.all(answers)).toEqual([200, 200, 200, 200])
+    for (const { adminUrl } of [gateway, web!]) {
+      expect(Object.fromEntries(await scrape(adminUrl))).toMatchObject({ [WAITING]: 0, [OLDEST]: 0 })
+    }
+    expect((await scrape(web!.adminUrl)).has('takespace_waiting{service="api"}')).toBe(false)
+  })
+
+  test('a dead letter shows to all, a misfit to who met it', async () => {
+    await using space = await openSpace(redis.url, { name: 'letters' })
+    await using other = await openSpace(redis.url, { name: 'letters' })
+    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const worker = createWorker({ space: other, app: (_req, res) => void res.end(), adminPort: 0 })
+    await Promise.all([gateway.start(), worker.start()])
+    const both = async () => {
+      const told = await Promise.all([gateway, worker].map(({ adminUrl }) => scrape(adminUrl)))
+      return told.map((series) => [series.get('takespace_dead_letters'), series.get('takespace_misfits_total')])
+    }
+    expect(await both()).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
+    await space.write(defineEntry<{ id: string }>('Job')({ id: 'none' }))
+    const Job = defineEntry('Job', { schema: z.object({ id: z.number() }) })
+    expect(await space.readIfExists(Job)).toBeNull()
+    expect(await both()).toEqual([
+      [1, 1],
+      [1, 0],
+    ])
+  })
+
+  test('while Redis is frozen they are left out, and all else is told within three seconds', async () => {
+    await using space = await openSpace(redis.url, { name: 'frozen' })
+    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    await gateway.start()
+    const asked = ['takespace_dead_letters', WAITING, OLDEST]
+    const told = async () => {
+      const series = await scrape(gateway.adminUrl)
+      expect(series.get('takespace_requests_in_flight')).toBe(0)
+      return asked.filter((name) => series.has(name))
+    }
+    expect(await told()).toEqual(asked)
+    redis.pause()
+    try {
+      const since = performance.now()
+      expect(await told()).toEqual([])
+      expect(performance.now() - since).toBeLessThan(3_000)
+      // Also when the link has been given up.
+      await until(async () => !(await space.engine.health()).connected, 'the link is given up')
+      const again = performance.now()
+      expect(await told()).toEqual([])
+      expect(performance.now() - again).toBeLessThan(3_000)
+    } finally {
+      redis.resume()
+    }
+    await until(async () => (await told()).length === asked.length, 'they are told again')
+  })
+})
+
+failOnLeaks()

@@ -1,14 +1,17 @@
 /** The three probes of Kubernetes: while it starts, when it is ready, while it drains, and when Redis is gone. */
+import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createGateway } from '../../gateway/index.js'
 import { probesOf } from '../../src/admin/probes.js'
 import { openSpace } from '../../src/open.js'
-import { Spread } from '../../src/tally.js'
-import { createWorker } from '../../workers/index.js'
+import { sendRequest } from '../../src/request.js'
+import { type App, createWorker } from '../../workers/index.js'
 import { signal } from '../gateway/serving.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { startLink } from '../support/link.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
+import { requestOf } from '../workers/turns.js'
 
 const probe = async (url: string | undefined, path: string): Promise<[number, Record<string, string>]> => {
   const response = await fetch(`${url}${path}`, { headers: { connection: 'close' } })
@@ -80,7 +83,7 @@ test('a start that fails leaves no admin port open, and one that is taken says s
 })
 
 test('a space that is full, or has not answered for three seconds, makes it not ready', async () => {
-  const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0, waited: new Spread() }
+  const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
   const ready = async (parts: Partial<typeof health>) => {
     const verdict = await probesOf(
       () => 'up',
@@ -93,6 +96,45 @@ test('a space that is full, or has not answered for three seconds, makes it not 
   expect(await ready({ full: true })).toBe(false)
   expect(await ready({ answeredMsAgo: 3_100 })).toBe(false)
   expect(await ready({ connected: false })).toBe(false)
+})
+
+test('an event loop that does not turn for more than a second makes it not ready', async () => {
+  const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
+  const probes = probesOf(
+    () => 'up',
+    async () => health,
+    () => true,
+  )
+  const asked = probes.ready()
+  const end = performance.now() + 1_010
+  while (performance.now() < end);
+  expect((await asked).checks).toMatchObject({ loop: expect.stringMatching(/^the event loop took \d+ ms to turn$/) })
+  await until(async () => (await probes.ready()).ok, 'it turns again')
+})
+
+test('a worker that has lost 64 handlers is not ready until one ends; as many as it runs at a time are no reason', async () => {
+  await using space = await openSpace('memory:')
+  const held: ServerResponse[] = []
+  const app: App = (_req, res) => void held.push(res)
+  const worker = createWorker({ space, app, concurrency: 16, adminPort: 0 })
+  await worker.start()
+  expect(worker.turns.maxStrayed).toBe(64)
+  const terms = { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: true }
+  while (held.length < 64) {
+    expect((await probe(worker.adminUrl, '/readyz'))[0]).toBe(200)
+    const due = held.length + 16
+    const sent = Array.from({ length: 16 }, () => sendRequest(space, requestOf(), terms))
+    for (const { response } of sent) response.catch(() => {})
+    await until(() => held.length === due, 'they run')
+    for (const { withdraw } of sent) withdraw()
+    await until(() => worker.turns.strayed === due, 'they have strayed')
+  }
+  const [status, checks] = await probe(worker.adminUrl, '/readyz')
+  expect(status).toBe(503)
+  expect(checks).toMatchObject({ serving: 'ok', handlers: '64 handlers run on although their requests are over' })
+  held[0]?.end()
+  await until(async () => (await probe(worker.adminUrl, '/readyz'))[0] === 200, 'it is ready')
+  for (const res of held) res.end()
 })
 
 describe('on Redis', () => {
@@ -123,18 +165,46 @@ describe('on Redis', () => {
     expect(text).toMatch(/^takespace_space_reconnects_total [1-9]/m)
   })
 
-  test('frozen, with its connections open: not ready within 4 s, ready again when it goes on', async () => {
+  test('frozen, with its connections open: not ready within 4 s, ready again and serving when it goes on', async () => {
+    // As in production: a link of its own for each.
     await using space = await openSpace(redis.url, { name: 'frozen' })
+    await using other = await openSpace(redis.url, { name: 'frozen' })
+    const worker = createWorker({ space: other, app: (_req, res) => void res.end('taken'), adminPort: 0 })
     const gateway = createGateway({ space, port: 0, adminPort: 0 })
-    await gateway.start()
-    await within(1_000, gateway.adminUrl, 200)
+    await Promise.all([worker.start(), gateway.start()])
+    for (const { adminUrl } of [worker, gateway]) await within(1_000, adminUrl, 200)
     redis.pause()
     try {
-      await within(4_000, gateway.adminUrl, 503)
+      await Promise.all([worker, gateway].map(({ adminUrl }) => within(4_000, adminUrl, 503)))
+      for (const { adminUrl } of [worker, gateway]) {
+        const [, checks] = await probe(adminUrl, '/readyz')
+        expect(checks.space).toMatch(/^(not connected|no answer for \d+ ms)$/)
+        expect((await probe(adminUrl, '/livez'))[0]).toBe(200)
+      }
     } finally {
       redis.resume()
     }
-    await within(10_000, gateway.adminUrl, 200)
+    for (const { adminUrl } of [worker, gateway]) await within(10_000, adminUrl, 200)
+    expect(await (await fetch(gateway.url, { headers: { connection: 'close' } })).text()).toBe('taken')
+  })
+
+  test('a worker serves as long as its take stands in the space: not without a link, and again with the next one', async () => {
+    const link = await startLink(redis.port)
+    try {
+      await using space = await openSpace(link.url, { name: 'standing' })
+      const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
+      await worker.start()
+      const serving = async () => (await probe(worker.adminUrl, '/readyz'))[1].serving
+      expect(await serving()).toBe('ok')
+      await link.refuse()
+      link.cut()
+      await until(async () => (await serving()) === 'not serving', 'it does not serve')
+      await link.accept()
+      await until(async () => (await serving()) === 'ok', 'it serves again')
+      await within(1_000, worker.adminUrl, 200)
+    } finally {
+      await link.close()
+    }
   })
 
   test('full: a gateway whose write was refused is not ready for a while', async () => {

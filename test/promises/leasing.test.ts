@@ -81,4 +81,76 @@ everyEngine('leasing', (opened) => {
     await until(async () => (await space.readIfExists(Task.template({ id: 'dead' }))) === null, 'the end of the lease')
     expect(await space.take(Task.template({ type: 'x' }))).toEqual({ id: 'alive', type: 'x' })
   })
+
+  test('a holder may rely on a lease from when it asked, and knows when it may no longer', async () => {
+    const { space } = opened()
+    const asked = performance.now()
+    const lease = await space.write(Task({ id: 'h' }), { leaseMs: 60_000 })
+    const inMs = lease.expiresInMs
+    expect(inMs).toBeLessThanOrEqual(60_000)
+    expect(inMs).toBeGreaterThanOrEqual(60_000 - (performance.now() - asked))
+    expect(lease.leaseMs).toBe(60_000)
+    await lease.renew(Number.POSITIVE_INFINITY)
+    expect([lease.expiresInMs, lease.leaseMs]).toEqual([Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])
+    await lease.renew(1_000)
+    expect(lease.expiresInMs).toBeLessThanOrEqual(1_000)
+    await expect(lease.renew(-1)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    await expect(lease.renew(Number.NaN)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    expect(lease.expiresInMs).toBeGreaterThan(0)
+    await lease.cancel()
+    expect(lease.expiresInMs).toBe(0)
+    expect((await space.write(Task({ id: 'd' }), { leaseMs: 0 })).expiresInMs).toBe(0)
+  })
+
+  test('a lease that is found to be unknown is not relied upon', async () => {
+    const { space, other } = opened()
+    const lease = await space.write(Task({ id: 'h' }))
+    await other.take(Task)
+    expect(lease.expiresInMs).toBeGreaterThan(0)
+    await expect(lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
+    expect(lease.expiresInMs).toBe(0)
+  })
+
+  test('renewAll renews all that can be, and gives the others back each with its error', async () => {
+    const { space, other } = opened()
+    const leases = await space.writeAll(
+      ['a', 'b', 'c', 'd'].map((id) => Task({ id })),
+      { leaseMs: 60_000 },
+    )
+    await other.take(Task.template({ id: 'b' }))
+    await leases[3]!.cancel()
+    const failed = await space.renewAll(leases, [100_000, 100_000, 200_000, 100_000])
+    expect(failed.map(({ lease }) => lease)).toEqual([leases[1], leases[3]])
+    expect(failed.map(({ error }) => error.code)).toEqual(['LEASE_UNKNOWN', 'LEASE_UNKNOWN'])
+    expect(leases[2]!.expiresAt - leases[0]!.expiresAt).toBeGreaterThanOrEqual(99_000)
+    expect(await space.renewAll([leases[0]!, leases[2]!], 30_000)).toEqual([])
+    expect(leases.map(({ leaseMs }) => leaseMs)).toEqual([30_000, 60_000, 30_000, 60_000])
+    expect(await space.renewAll([], 30_000)).toEqual([])
+  })
+
+  test('cancelAll cancels all that can be, and gives the others back each with its error', async () => {
+    const { space, other } = opened()
+    const leases = await space.writeAll(['a', 'b', 'c'].map((id) => Task({ id })))
+    await other.take(Task.template({ id: 'b' }))
+    const failed = await space.cancelAll([...leases, leases[0]!])
+    expect(failed.map(({ lease, error }) => [lease, error.code])).toEqual([
+      [leases[1], 'LEASE_UNKNOWN'],
+      [leases[0], 'LEASE_UNKNOWN'],
+    ])
+    expect(await space.takeIfExists(Task)).toBeNull()
+  })
+
+  test('what is no list of leases, or no duration for each, is refused, and nothing is renewed', async () => {
+    const { space } = opened()
+    const lease = await space.write(Task({ id: 'x' }), { leaseMs: 60_000 })
+    for (const leases of [null, lease, [{}], [lease, undefined]]) {
+      await expect(space.renewAll(leases as never, 5)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      await expect(space.cancelAll(leases as never)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    }
+    for (const leaseMs of [-1, Number.NaN, [1, 2], [], ['1'], undefined, null]) {
+      await expect(space.renewAll([lease], leaseMs as number)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    }
+    expect(lease.expiresInMs).toBeGreaterThan(5)
+    expect(await space.read(Task)).toEqual({ id: 'x' })
+  })
 })

@@ -13,7 +13,9 @@ everyEngine('writing', (opened) => {
       leaseMs: [60_000, 120_000, Number.POSITIVE_INFINITY],
     })
     expect(leases).toHaveLength(3)
-    expect(leases[1]!.expiresAt - leases[0]!.expiresAt).toBe(60_000)
+    // Each lease runs from its own moment within the call.
+    expect(leases[1]!.expiresAt - leases[0]!.expiresAt).toBeGreaterThanOrEqual(60_000)
+    expect(leases[1]!.expiresAt - leases[0]!.expiresAt).toBeLessThan(120_000)
     await leases[0]!.cancel()
     await leases[2]!.renew(60_000)
     expect(await space.take(Task)).toEqual({ id: 'b' })
@@ -64,6 +66,8 @@ everyEngine('writing', (opened) => {
 
   test.each([
     ['a negative lease', { leaseMs: -1 }],
+    ['a lease that is null', { leaseMs: null as never }],
+    ['a lease that is a text', { leaseMs: '5' as never }],
     ['a lease that is no number', { leaseMs: Number.NaN }],
     ['a priority out of range', { priority: 1_000 }],
     ['half a priority', { priority: 0.5 }],
@@ -85,5 +89,51 @@ everyEngine('writing', (opened) => {
     await expect(space.read(Task, { waitMs: Number.NaN })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     expect(() => defineEntry('')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
     expect(() => defineEntry('*')).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+  })
+
+  test('what is no entry, no template, no wait or no signal is refused by every call', async () => {
+    const { space } = opened()
+    const refused = { code: 'INVALID_ARGUMENT' }
+    for (const name of ['take', 'read', 'takeIfExists', 'readIfExists'] as const) {
+      const find = (...args: unknown[]) => (space[name] as (...args: unknown[]) => Promise<unknown>).apply(space, args)
+      for (const template of [{}, null, undefined, 'Task', () => 1, Task({ id: 'x' })]) {
+        await expect(find(template)).rejects.toMatchObject(refused)
+      }
+      await expect(find(Task, { signal: {} })).rejects.toMatchObject(refused)
+    }
+    for (const waitMs of [-1, Number.NaN, '5', null]) {
+      await expect(space.take(Task, { waitMs: waitMs as never })).rejects.toMatchObject(refused)
+      await expect(space.takeAll([Task], { waitMs: waitMs as never })).rejects.toMatchObject(refused)
+    }
+    for (const entry of [{}, null, undefined, 5, Task, Task.template({})]) {
+      await expect(space.write(entry as never)).rejects.toMatchObject({ code: 'INVALID_ENTRY' })
+    }
+    await expect(space.writeAll('x' as never)).rejects.toMatchObject(refused)
+  })
+
+  test('after close every method says so, at once', async () => {
+    const { space } = opened()
+    const lease = await space.write(Task({ id: 'x' }))
+    await space.close()
+    const closed = { code: 'SPACE_CLOSED' }
+    const large = Task({ id: 'large', note: 'x'.repeat(100_000) })
+    const calls = [
+      () => space.write(large),
+      () => space.writeAll([Task({ id: 'y' })]),
+      () => space.take(Task),
+      () => space.read(Task),
+      () => space.takeIfExists(Task),
+      () => space.readIfExists(Task),
+      () => space.takeAll([Task]),
+      () => space.takeAll([Task, AnyEntry]),
+      () => space.renewAll([lease], 5),
+      () => space.cancelAll([lease]),
+      () => lease.renew(5),
+      () => lease.cancel(),
+    ]
+    for (const call of calls) await expect(call()).rejects.toMatchObject(closed)
+    expect(() => space.snapshot(Task)).toThrow(expect.objectContaining(closed))
+    expect(() => space.keepAlive([lease])).toThrow(expect.objectContaining(closed))
+    await space.close()
   })
 })

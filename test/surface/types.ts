@@ -1,5 +1,14 @@
 /** What the compiler promises to users: this file is checked by `tsc -p test/tsconfig.json`, and never run. */
-import { AnyEntry, defineEntry, type Entry, entryInfo, type Space } from '../../src/index.js'
+import { z } from 'zod'
+import {
+  AnyEntry,
+  defineEntry,
+  type Entry,
+  entryInfo,
+  type Lease,
+  type Space,
+  type SpaceError,
+} from '../../src/index.js'
 
 /** Compiles only if both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -82,4 +91,72 @@ export async function kinds(space: Space): Promise<void> {
   // @ts-expect-error: AnyEntry knows no types
   const text: string = (await space.read(AnyEntry)).id
   return void text
+}
+
+export async function schemas(space: Space): Promise<void> {
+  const Order = defineEntry('Order', {
+    schema: z.object({ id: z.string(), size: z.coerce.number<string>(), tags: z.array(z.string()).default([]) }),
+    index: ['id'],
+  })
+  // The input is written …
+  await space.write(Order({ id: 'o', size: '5' }))
+  // @ts-expect-error: the schema wants a text to make a number of
+  Order({ id: 'o', size: 5 })
+  // @ts-expect-error: a field is missing
+  Order({ size: '5' })
+  // … and the output is what is asked for and read.
+  const order = await space.take(Order.template({ size: 5 }))
+  is<Same<typeof order, Entry<{ id: string; size: number; tags: string[] }>>>()
+  const read = await space.read(Order, { waitMs: 5 })
+  is<Same<typeof read, Entry<{ id: string; size: number; tags: string[] }> | null>>()
+  // @ts-expect-error: no such field
+  Order.template({ colour: 'red' })
+  // @ts-expect-error: an index is over fields that there are
+  defineEntry('Order', { schema: z.object({ id: z.string() }), index: ['colour'] })
+  // @ts-expect-error: entries have fields
+  defineEntry('Text', { schema: z.string() })
+
+  const Noted = Order.extend<{ note: string }>('NotedOrder')
+  Noted({ id: 'o', size: '5', note: 'n' })
+  is<Same<Awaited<ReturnType<typeof takeNoted>>['note'], string>>()
+  async function takeNoted() {
+    return space.take(Noted.template({ note: 'n', size: 5 }))
+  }
+  const Big = Task.extend('BigTask', { schema: z.object({ id: z.string(), shards: z.number() }), index: ['shards'] })
+  Big({ id: 'b', shards: 3 })
+  const shards: number = (await space.take(Big)).shards
+  // @ts-expect-error: id is a text
+  Task.extend('NumberedTask', { schema: z.object({ id: z.number() }) })
+  return void shards
+}
+
+export async function together(space: Space, lease: Lease): Promise<void> {
+  const Other = defineEntry<{ other: boolean }>('Other')
+  const tasks = await space.takeAll([Task, Task.template({ type: 'x' })], { max: 5, waitMs: 5 })
+  is<Same<typeof tasks, TaskEntry[]>>()
+  const mixed = await space.takeAll([Task, Other.template({})])
+  is<Same<(typeof mixed)[number], TaskEntry | Entry<{ other: boolean }>>>()
+  // @ts-expect-error: no such option
+  await space.takeAll([Task], { maximum: 5 })
+
+  await space.write(space.snapshot(Task({ id: 't1' })))
+  const snapped = await space.take(space.snapshot(Task.template({ type: 'resize' })))
+  is<Same<typeof snapped, TaskEntry>>()
+
+  const keep = space.keepAlive([lease], {
+    untilMs: 5,
+    onLost(lost, error) {
+      is<Same<typeof lost, Lease>>()
+      is<Same<typeof error, SpaceError>>()
+    },
+  })
+  keep.add(lease)
+  keep.remove(lease)
+  keep.stop()
+  for (const { lease: failed, error } of await space.renewAll([lease], [5])) {
+    is<Same<typeof failed, Lease>>()
+    is<Same<typeof error, SpaceError>>()
+  }
+  const inMs: number = lease.expiresInMs
+  return void inMs
 }

@@ -167,4 +167,21 @@ test.each<Wrong>([
   expect(process.output()).not.toContain('s3cret')
 })
 
+test.each([
+  ['gateway'],
+  ['worker', app],
+  ['doctor'],
+  ['ls'],
+  ['read', 'Task'],
+  ['take', 'Task'],
+  ['write', 'Task', 'id=1'],
+])('an address that is none: %s says what to write, and shows no password', async (...args) => {
+  const env = { LOG_LEVEL: 'silent', TAKESPACE_URL: 'redis://u:s3%zzcret@127.0.0.1' }
+  const process = startProcess(['takespace', ...args], { env })
+  expect(await process.exited).toEqual({ code: 1, signal: null })
+  expect(process.output()).toMatch(/address is not understood.*write a % as %25/)
+  expect(process.output().trim().split('\n')).toHaveLength(1)
+  expect(process.output()).not.toMatch(/zz|cret@/)
+})
+
 failOnLeaks()

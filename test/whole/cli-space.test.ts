@@ -141,6 +141,16 @@ describe('doctor', () => {
     await ill.stop()
   })
 
+  test('an address that is none is not looked for', async () => {
+    for (const url of ['redis:/x', 'http://127.0.0.1', 'localhost:6379', 'redis://x:99999', 'redis://:s3cret@']) {
+      const [code, { address }] = await examine(url)
+      expect(code).toBe(1)
+      const found = expect.stringMatching(/address is not understood. Use redis:\/\//)
+      expect(address).toMatchObject({ status: 'fail', found, todo: 'Give the right address with --url.' })
+      expect(address?.found).not.toMatch(/s3cret/)
+    }
+  })
+
   test('no server, and one that refuses', async () => {
     const [code, { connection }] = await examine('redis://:s3cret@127.0.0.1:1')
     expect(code).toBe(1)

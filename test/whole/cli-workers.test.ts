@@ -20,6 +20,8 @@ export default async (req, res) => {
 }
 // What an app may leave open must not keep its process.
 setInterval(() => {}, 1_000)
+// What some process managers want to hear is nothing to a supervisor.
+for (const word of ['ready', null, { ready: true }, { takespace: null }]) process.send?.(word)
 `
 
 const folder = mkdtempSync(join(tmpdir(), 'takespace-cli-'))
@@ -145,6 +147,19 @@ test('a worker process that keeps dying is started again with growing pauses', a
   expect(Math.max(...pauses())).toBeGreaterThan(Math.min(...pauses()))
   expect(await textOf(url)).toMatch(/^\d+$/)
   await end(workers, gateway)
+})
+
+test('what the server is to give, each worker process asks for itself', async () => {
+  const [workers] = await startWorkers('durable', ['--durability', 'local'])
+  await redis.cli('CONFIG', 'SET', 'appendonly', 'no')
+  try {
+    process.kill(workersOf(workers)[0] as number, 'SIGKILL')
+    await workers.line(/"reason":"[^"]*durability[^"]*local[^"]*"[^\n]*a worker process ended and is replaced/)
+  } finally {
+    await redis.cli('CONFIG', 'SET', 'appendonly', 'yes')
+  }
+  await until(() => workersOf(workers).length === 3, 'a third worker process is ready')
+  await end(workers)
 })
 
 test('an app that cannot be loaded ends the supervisor with the reason', async () => {

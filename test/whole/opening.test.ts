@@ -1,4 +1,5 @@
 /** What opening a space promises: it works, or it says within its time what is wrong and what to do. */
+import { inspect } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
 import { openSpace } from '../../src/open.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -28,6 +29,16 @@ describe('opening a space', () => {
     })
     await using space = await openSpace('memory:')
     expect(space.durability).toBe('memory')
+  })
+
+  test.each([
+    ['a password', 'redis://u:s%zzcret@127.0.0.1'],
+    ['a user', 'redis://s%zzcret:s%zzcret@127.0.0.1'],
+    ['a port', 'redis://u:s%zzcret@127.0.0.1:port'],
+  ])('%s that is none: the address is not understood, and no password is shown', async (_what, url) => {
+    const error = await openSpace(url).catch((reason) => reason)
+    expect(error).toMatchObject({ code: 'URL_UNKNOWN', message: expect.stringContaining('Use redis://host:6379') })
+    expect(inspect(error, { depth: 9, showHidden: true })).not.toMatch(/zz|cret@/)
   })
 
   test('no server there: an error within connectTimeoutMs that says what to try', async () => {

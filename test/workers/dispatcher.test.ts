@@ -239,7 +239,7 @@ describe('an app that fails', () => {
       throw new Error('afterthought')
     }
     for (const app of [twice, late]) expect((await ask(app, {}, turn)).body.toString()).toBe('first')
-    expect(turn.strays).toMatchObject([{ code: 'ERR_STREAM_WRITE_AFTER_END' }, { message: 'afterthought' }])
+    expect(turn.afterthoughts).toMatchObject([{ code: 'ERR_STREAM_WRITE_AFTER_END' }, { message: 'afterthought' }])
   })
 })
 
@@ -254,13 +254,19 @@ test('when the turn is cut, the app sees what it would see if the client had gon
       res.write('part')
       turn.cut()
       expect(res.write('more')).toBe(false)
+      res.on('close', () => setImmediate(() => res.end()))
     },
     post('x'),
     turn,
   )
-  await expect(asked).rejects.toMatchObject({ code: 'BAD_RESPONSE' })
+  let ended = false
+  asked.catch(() => {
+    ended = true
+  })
   while (events.length < 3) await new Promise(setImmediate)
   expect(events).toEqual(['req aborted', 'res closed false true', 'req ECONNRESET'])
+  await expect(asked).rejects.toMatchObject({ code: 'BAD_RESPONSE' })
+  expect(ended).toBe(true)
 })
 
 test('a timeout that the app asked for is told to it, and it may still answer', async () => {

@@ -1,4 +1,5 @@
 /** What people's apps do, each in a worker on a space in memory, asked by client.fetch: it works as it does on a socket. */
+import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import connect from 'connect'
 import express from 'express'
@@ -12,6 +13,7 @@ import { openSpace } from '../../src/open.js'
 import { sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest } from '../../workers/index.js'
+import { until } from '../support/until.js'
 import { COMPRESSIBLE } from './apps/contents.js'
 import { expressApp } from './apps/express.js'
 import { FRAMEWORKS } from './apps/frameworks.js'
@@ -143,6 +145,72 @@ test.each(FRAMEWORKS)('client.fetch is answered by $name', async ({ name: servic
   expect((await client.fetch('/nowhere')).status).toBe(404)
 })
 
+/** Says all that there is to say before an answer, and notes what it hears of that and of the end. */
+function informing(res: ServerResponse, heard: string[]): void {
+  for (const event of ['finish', 'close', 'error']) res.on(event, () => heard.push(event))
+  res.writeContinue(() => heard.push('100'))
+  res.writeProcessing()
+  res.writeEarlyHints({ link: '</a.css>; rel=preload; as=style' }, () => heard.push('103'))
+  res.writeEarlyHints({ link: ['</b.css>; rel=preload; as=style', '</c.js>; rel=preload; as=script'], 'x-a': 'b' })
+}
+
+const INFORMING: Record<string, (heard: string[], go: () => Promise<void>) => App> = {
+  'Express 5': (heard, go) =>
+    express().get('/', async (_req, res) => {
+      informing(res, heard)
+      await go()
+      res.json('told')
+    }),
+  'Fastify 5': (heard, go) =>
+    Fastify().get('/', async (_request, reply) => {
+      informing(reply.raw, heard)
+      await go()
+      return reply.send('"told"')
+    }),
+  'Koa 3': (heard, go) =>
+    new Koa().use(async (ctx) => {
+      informing(ctx.res, heard)
+      await go()
+      ctx.body = '"told"'
+    }),
+}
+
+describe.each(Object.entries(INFORMING))('under %s', (name, make) => {
+  test('what is said before the answer is dropped, and finish and close are heard once', async () => {
+    const heard: string[] = []
+    const service = `informing ${name}`
+    await using worker = createWorker({ space, service, app: make(heard, () => Promise.resolve()) })
+    await worker.start()
+    const terms = { service, timeoutMs: 5_000, priority: 0, repeatable: true }
+    const { status, headers, body } = await sendRequest(space, requestOf(), terms).response
+    expect([status, body.toString()]).toEqual([200, '"told"'])
+    expect(headers.join('\n')).not.toMatch(/link|x-a|\.css/i)
+    await until(() => heard.includes('close'), 'it hears of the end')
+    await new Promise(setImmediate)
+    expect(heard).toEqual(['100', '103', 'finish', 'close'])
+  })
+
+  test('close is heard once when its request is over before it has answered, and what it answers then harms nobody', async () => {
+    const heard: string[] = []
+    let go!: () => void
+    const gone = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const service = `outlived ${name}`
+    await using worker = createWorker({ space, service, app: make(heard, () => gone) })
+    await worker.start()
+    const sent = sendRequest(space, requestOf(), { service, timeoutMs: 5_000, priority: 0, repeatable: true })
+    await until(() => heard.includes('103'), 'it has begun')
+    sent.withdraw()
+    await until(() => heard.includes('close'), 'it hears that its client has gone')
+    go()
+    await until(() => worker.turns.inFlight === 0, 'it has ended')
+    await new Promise(setImmediate)
+    expect(heard).toEqual(['100', '103', 'close'])
+    expect(worker.turns.strayed).toBe(0)
+  })
+})
+
 describe('a Fastify app', () => {
   test('whose plugin fails keeps its worker from starting, and says so', async () => {
     const app = Fastify()
@@ -151,7 +219,9 @@ describe('a Fastify app', () => {
     })
     const worker = createWorker({ space, service: 'failing', app })
     await expect(worker.start()).rejects.toMatchObject({
-      code: 'INVALID_ARGUMENT',
+      code: 'APP_NOT_READY',
+      status: 500,
+      retryable: false,
       message: expect.stringContaining('no database'),
       cause: expect.objectContaining({ message: 'no database' }),
     })

@@ -1,10 +1,12 @@
 /** The life of one turn: its endings, and that it settles with the space exactly once. */
 import { describe, expect, test } from '@jest/globals'
-import type { HttpResponse, Taken } from '../../src/request.js'
+import type { HttpRequest, HttpResponse, Taken } from '../../src/request.js'
 import { nodeHandler } from '../../workers/apps/node.js'
 import type { Handler, TurnContext } from '../../workers/handler.js'
 import { Turn } from '../../workers/turn.js'
-import { listening, requestOf, takenOf } from './turns.js'
+import { collectGarbage } from '../support/garbage.js'
+import { until } from '../support/until.js'
+import { type Logged, requestOf, takenOf, watchOf } from './turns.js'
 
 const OK: HttpResponse = { status: 200, reason: 'OK', headers: ['X-A', 'b'], body: Buffer.from('done') }
 
@@ -32,11 +34,14 @@ function held(): {
   return { handle, begun, answer, fail }
 }
 
-function turnOf(handle: Handler, parts: Partial<Taken> = {}) {
-  const logger = listening()
-  const taken = takenOf(requestOf(), parts)
-  return { turn: new Turn(taken, handle, logger), taken, logger }
+function turnOf(handle: Handler, parts: Partial<Taken> = {}, request: Partial<HttpRequest> = {}) {
+  const watch = watchOf()
+  const taken = takenOf(requestOf(request), parts)
+  return { turn: new Turn(taken, handle, watch), taken, ...watch }
 }
+
+/** What wakes somebody. */
+const loud = ({ lines }: { lines: readonly Logged[] }) => lines.filter(({ level }) => level !== 'debug')
 
 const answered: Handler = async () => OK
 
@@ -177,38 +182,97 @@ test('hop-by-hop fields and framing end at the worker, all else stays in its ord
 })
 
 describe('a turn that is cut', () => {
-  test('at its deadline: the signal fires, the slot is given back, a late answer is dropped', async () => {
-    const { handle, begun, answer } = held()
-    const { turn, taken } = turnOf(handle)
+  test('at its deadline: the signal fires, and a handler that heeds it frees its slot at once', async () => {
+    const { handle, begun, fail } = held()
+    const { turn, taken, logger, strays, tally } = turnOf(handle)
     const run = turn.run()
     const { signal } = await begun
     expect(signal.aborted).toBe(false)
     turn.overdue()
-    await run
     expect(signal.reason).toMatchObject({ code: 'REQUEST_TIMEOUT' })
-    answer(OK)
-    await new Promise(setImmediate)
+    expect(taken.calls).toEqual([])
+    fail(signal.reason)
+    await run
     expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
+    // It does what it should: nobody need be woken.
+    expect([loud(logger), strays.size, tally.strayed, tally.endings.late]).toEqual([[], 0, 0, 1])
   })
 
-  test('because its claim was lost: the signal fires, and the credit is given back', async () => {
+  test('because its claim was lost: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
     const calls: string[] = []
     const complete = async () => {
       calls.push('refused')
       return false
     }
-    const { turn, taken, logger } = turnOf(handle, { complete })
+    const { turn, taken, logger, strays, watched } = turnOf(handle, { complete })
     const run = turn.run()
     const { signal } = await begun
     taken.onLost?.()
-    await run
     expect(signal.reason).toMatchObject({ code: 'CLAIM_LOST' })
+    // Its grace ends long before its deadline would have come.
+    expect([watched, calls]).toEqual([[turn], []])
+    expect(turn.dueAt - turn.takenAt).toBeLessThan(taken.remainingMs)
     fail(signal.reason)
-    await new Promise(setImmediate)
+    await run
     expect(calls).toEqual(['refused'])
-    // A handler that heeds its signal does what it should: nobody need be woken.
-    expect(logger.lines.filter(({ level }) => level !== 'debug')).toEqual([])
+    expect([loud(logger), strays.size]).toEqual([[], 0])
+  })
+
+  test('and whose handler heeds nothing: its slot is free after a grace, and it is counted until it ends', async () => {
+    for (const why of ['late', 'lost'] as const) {
+      const { handle, begun, answer } = held()
+      const { turn, taken, logger, strays, tally, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
+      const run = turn.run()
+      await begun
+      if (why === 'late') turn.overdue()
+      else taken.onLost?.()
+      expect([watched, taken.calls, strays.size]).toEqual([[turn], [], 0])
+      turn.overdue()
+      // Once is enough, however often it is asked.
+      turn.overdue()
+      await run
+      expect([taken.calls, taken.answers[0]?.status, strays.size, tally.strayed]).toEqual([['complete'], 504, 1, 1])
+      expect(loud(logger)).toEqual([
+        {
+          level: 'warn',
+          fields: { id: 'r1', service: 'web', method: 'PUT', path: '/a', ms: expect.any(Number) },
+          message: expect.stringContaining('runs on'),
+        },
+      ])
+      answer(OK)
+      await new Promise(setImmediate)
+      expect([taken.calls, strays.size, tally.strayed, tally.endings[why]]).toEqual([['complete'], 0, 1, 1])
+    }
+  })
+
+  test('and whose handler does nothing more, without a word, is counted until that is seen', async () => {
+    const watch = { ...watchOf(), deadlines: { watch() {} } }
+    const { strays } = watch
+    const forgotten = async (): Promise<void> => {
+      const turn = new Turn(takenOf(requestOf()), () => new Promise(() => {}), watch)
+      const run = turn.run()
+      turn.overdue()
+      turn.overdue()
+      await run
+    }
+    await forgotten()
+    expect(strays.size).toBe(1)
+    await until(() => {
+      collectGarbage()
+      return strays.size === 0
+    }, 'nothing refers to it any more')
+  })
+
+  test('waits no longer for its handler when the worker stops', async () => {
+    const { handle, begun } = held()
+    const { turn, taken, strays } = turnOf(handle)
+    const run = turn.run()
+    await begun
+    turn.overdue()
+    turn.stop()
+    await run
+    expect([taken.calls, strays.size]).toEqual([['complete'], 0])
   })
 
   test('by the worker: what may run again goes back, what may not is answered 502', async () => {
@@ -231,9 +295,24 @@ describe('a turn that is cut', () => {
     const run = turn.run()
     const context = await begun
     turn.overdue()
-    await run
     expect(context.signal.aborted).toBe(true)
+    turn.overdue()
+    await run
   })
+})
+
+test('a handler that keeps the event loop busy past its deadline, and then answers, is late', async () => {
+  const { turn, taken, strays, tally } = turnOf(
+    async () => {
+      const end = performance.now() + 3
+      while (performance.now() < end);
+      return OK
+    },
+    { remainingMs: 2 },
+  )
+  await turn.run()
+  expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
+  expect([tally.endings.late, strays.size, tally.strayed]).toEqual([1, 0, 0])
 })
 
 test('the signal of a turn that is answered never fires', async () => {

@@ -1,7 +1,10 @@
 /** Requests and turns made by hand, for tests that need no space. */
 import type { Logger } from '../../src/log.js'
 import type { HttpRequest, HttpResponse, Taken } from '../../src/request.js'
+import { WorkerTally } from '../../src/tally.js'
+import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
+import { Strays } from '../../workers/strays.js'
 
 export function requestOf(parts: Partial<HttpRequest> & { target?: string } = {}): HttpRequest {
   const body = parts.body ?? Buffer.alloc(0)
@@ -33,6 +36,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     priority: 0,
     attempt: 1,
     remainingMs: 30_000,
+    waitedMs: 0,
     repeatable: true,
     request,
     async start() {
@@ -47,16 +51,27 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     async release() {
       calls.push('release')
     },
+    isTransacting: false,
+    get transaction(): never {
+      throw new Error('there is no space')
+    },
     ...parts,
     calls,
     answers,
   }
 }
 
+/** Whoever looks on at a turn that has no loop; when something is due, the test says so. */
+export function watchOf() {
+  const watched: Due[] = []
+  const deadlines = { watch: (due: Due) => void watched.push(due) }
+  return { logger: listening(), tally: new WorkerTally(), strays: new Strays(), deadlines, watched }
+}
+
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
-export function contextOf(): TurnContext & { cut(): void; readonly strays: unknown[] } {
+export function contextOf(): TurnContext & { cut(): void; readonly afterthoughts: unknown[] } {
   const controller = new AbortController()
-  const strays: unknown[] = []
+  const afterthoughts: unknown[] = []
   return {
     id: 'r1',
     service: 'web',
@@ -67,9 +82,12 @@ export function contextOf(): TurnContext & { cut(): void; readonly strays: unkno
     get wasCut() {
       return controller.signal.aborted
     },
+    get transaction(): never {
+      throw new Error('there is no space')
+    },
     onCut: undefined,
-    strays,
-    strayed: (error) => void strays.push(error),
+    afterthoughts,
+    tooLate: (error) => void afterthoughts.push(error),
     cut() {
       const reason = new Error('cut')
       controller.abort(reason)

@@ -1,10 +1,14 @@
 /** A worker on a space in memory: what it takes, how it stops, and what it refuses to be made of. */
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import express from 'express'
+import Fastify from 'fastify'
+import Koa from 'koa'
 import { openSpace } from '../../src/open.js'
 import { type HttpResponse, type Outgoing, type Sent, sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest, type WorkerOptions } from '../../workers/index.js'
+import { until } from '../support/until.js'
 import { listening, requestOf } from './turns.js'
 
 let space: Space
@@ -87,20 +91,84 @@ test('a worker never holds more than its concurrency', async () => {
   expect((await Promise.all(sent.map(({ response }) => response))).map(textOf)).toEqual(seen)
 })
 
-test('a handler that never answers loses its slot at the deadline of its request', async () => {
-  const app: App = (req, res) => void (req.url === '/hang' || res.end('alive'))
-  const signals: AbortSignal[] = []
-  const watching: App = (req, res) => {
-    signals.push(currentRequest().signal)
-    ;(app as (req: unknown, res: unknown) => void)(req, res)
+test('a handler that never answers loses its slot when its request is over, and is counted until it ends', async () => {
+  const logger = listening()
+  const held: { req: IncomingMessage; res: ServerResponse; signal: AbortSignal }[] = []
+  const app: App = (req, res) => {
+    if (req.url === '/next') res.end('alive')
+    else held.push({ req, res, signal: currentRequest().signal })
   }
-  await using worker = createWorker({ space, app: watching, concurrency: 1 })
+  await using worker = createWorker({ space, app, concurrency: 1, logger })
   await worker.start()
-  const hung = send('/hang', { timeoutMs: 30 })
+  const hung = send('/hang?secret', { timeoutMs: 30 })
   // Withdrawing is the gateway's part; here nobody does it, so the worker's own clock must.
   hung.response.catch(() => {})
   expect(textOf(await send('/next').response)).toBe('alive')
-  expect(signals[0]?.aborted).toBe(true)
+  expect(held[0]?.signal.aborted).toBe(true)
+  expect([worker.turns.taken, worker.turns.strayed]).toEqual([2, 1])
+  const told = logger.lines.filter(({ level }) => level === 'warn')
+  expect(told).toMatchObject([{ fields: { id: hung.id, service: 'web', method: 'GET', path: '/hang' } }])
+  // It answers after all, to nobody.
+  held[0]?.res.end('late')
+  await until(() => worker.turns.strayed === 0, 'it has ended')
+})
+
+/** Each heeds what it hears in its framework's own way. */
+const HEEDING: Record<string, () => App> = {
+  'Express 5, by failing': () => express().get('/', (_req, _res) => aborted()),
+  'Express 5, by answering': () => express().get('/', (_req, res) => void aborted().catch(() => res.json('over'))),
+  'Express 5, at once': () =>
+    express().get('/', (_req, res) => currentRequest().signal.addEventListener('abort', () => res.status(503).end())),
+  'Express 5, when it is told aborted': () => express().get('/', (req, res) => void req.on('aborted', () => res.end())),
+  'Express 5, when the connection closes': () =>
+    express().get('/', (req, res) => void req.on('close', () => res.end())),
+  'Fastify, by failing': () => Fastify().get('/', () => aborted()),
+  'Koa, by failing': () =>
+    Object.assign(
+      new Koa().use(() => aborted()),
+      { silent: true },
+    ),
+  'Koa, by going on': () => new Koa().use(() => aborted().catch(() => {})),
+  'a plain function, by going on': () => (_req, _res) => aborted().catch(() => {}),
+  '{ fetch }, by failing': () => ({ fetch: () => aborted() as Promise<never> }),
+}
+
+async function aborted(): Promise<never> {
+  const { signal } = currentRequest()
+  await new Promise((resolve) => signal.addEventListener('abort', resolve))
+  throw signal.reason
+}
+
+test.each(Object.entries(HEEDING))('a handler that heeds its signal is none of those: %s', async (_name, make) => {
+  await using worker = createWorker({ space, app: make(), concurrency: 1 })
+  await worker.start()
+  const sent = send('/', { timeoutMs: 30 })
+  sent.response.catch(() => {})
+  await until(() => worker.turns.taken === 1, 'it is taken')
+  await until(() => worker.turns.inFlight === 0, 'its slot is free')
+  expect(worker.turns.strayed).toBe(0)
+  const ever = worker.measures.find(({ name }) => name === 'takespace_turns_strayed_total')
+  expect(await ever?.samples()).toEqual([{ labels: { service: 'web' }, value: 0 }])
+})
+
+test('a worker lists what it works on, oldest first, at most twenty, and nothing of a query', async () => {
+  const { app, until: seen, open } = gated()
+  await using worker = createWorker({ space, app, concurrency: 25 })
+  await worker.start()
+  const long = `/0${'x'.repeat(300)}`
+  const sent = [send(`${long}?password=1`), ...Array.from({ length: 24 }, (_, i) => send(`/${i + 1}`))]
+  await seen(25)
+  const list = worker.turns.list()
+  expect(list.map(({ path }) => path)).toEqual([
+    long.slice(0, 200),
+    ...Array.from({ length: 19 }, (_, i) => `/${i + 1}`),
+  ])
+  expect(list[0]).toEqual({ id: sent[0]?.id, method: 'GET', path: long.slice(0, 200), ms: expect.any(Number) })
+  expect(list[0]!.ms).toBeGreaterThanOrEqual(list[19]!.ms)
+  open()
+  await Promise.all(sent.map(({ response }) => response))
+  await until(() => worker.turns.inFlight === 0, 'all have been settled')
+  expect([worker.turns.taken, worker.turns.list()]).toEqual([25, []])
 })
 
 test('a request that its client gave up is cut', async () => {

@@ -13,12 +13,12 @@ export interface FastifyApp {
 
 export const fastifyHandler = (app: FastifyApp): Handler => nodeHandler((req, res) => app.routing(req, res))
 
-/** @throws SpaceError INVALID_ARGUMENT with what the app's own plugin or hook said */
+/** @throws SpaceError APP_NOT_READY with what the app's own plugin or hook said */
 export async function fastifyReady(app: FastifyApp): Promise<void> {
   try {
     await app.ready()
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause)
-    throw new SpaceError('INVALID_ARGUMENT', `app: its ready() failed: ${said}`, { cause })
+    throw new SpaceError('APP_NOT_READY', said, { cause })
   }
 }

@@ -51,14 +51,14 @@ export function nodeHandler(app: NodeApp): Handler {
       connection.on('close', () => {
         if (answered) return
         if (!req.destroyed) req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
-        reject(new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.'))
+        if (!turn.wasCut || res.writableEnded) reject(closed())
       })
       // From here on `res` hears of the connection's end, too: after `req`, as on a server.
       res.assignSocket(connection as unknown as Socket)
 
       const fail = (error: unknown): void => {
         if (res.writableEnded) {
-          turn.strayed(error)
+          turn.tooLate(error)
           return
         }
         reject(error)
@@ -67,17 +67,23 @@ export function nodeHandler(app: NodeApp): Handler {
       // A write after the end, for one: on a bare server it would end the process, and with it all other requests.
       res.on('error', fail)
       turn.onCut = () => {
-        if (!answered) connection.destroy()
+        if (answered) return
+        connection.destroy()
+        // What it ends now goes nowhere and has no `finish`; but Node still says `prefinish`, and so we know that it has ended.
+        res.on('prefinish', () => reject(closed()))
       }
 
       try {
         const returned = app(req, res) as PromiseLike<unknown> | undefined
-        if (typeof returned?.then === 'function') returned.then(undefined, fail)
+        if (typeof returned?.then === 'function') returned.then(() => turn.wasCut && reject(closed()), fail)
       } catch (error) {
         fail(error)
       }
     })
 }
+
+const closed = (): SpaceError =>
+  new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
 function incoming(request: HttpRequest, connection: Connection): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
@@ -106,7 +112,8 @@ const ZERO = 48
 function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void {
   storeHeaderOfNode.call(this, firstLine, headers)
   this.chunkedEncoding = false
-  this._headerSent = true
+  // Where the client has gone nothing is sent, and so there is no `finish`.
+  this._headerSent = this.socket?.writable !== false
 }
 
 /** What a real server does when a response is out. */

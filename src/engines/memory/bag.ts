@@ -1,10 +1,7 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
 import { wallMs } from '../../clock.js'
-import type { Image, Outcome, Pattern } from '../../engine.js'
+import type { Image, Outcome, Pattern, Stored } from '../../engine.js'
 import { matches } from './match.js'
-
-/** Free entries may be found; a claimed one has a holder, and is only waiting to be completed or given back. */
-export type State = 'free' | 'claimed'
 
 export interface Item {
   readonly image: Image
@@ -12,12 +9,37 @@ export interface Item {
   readonly order: number
   readonly writtenAt: number
   expiresAt: number
-  state: State
   attempt: number
-  /** Changes with each claim: what a former holder does under the old one is refused. */
+  /** Of its holder, '' when it has none. Changes with each claim: what a former holder does under the old one is refused. */
   claim: string
   started: boolean
   onOutcome?: ((outcome: Outcome) => void) | undefined
+  /** The transaction that wrote it, until that commits. */
+  writer: string | undefined
+  /** The transaction that took it, until that ends. */
+  taker: string | undefined
+  /** The transactions that read it, until they end. */
+  readonly readers: Set<string>
+}
+
+/** Whether it can be read under this transaction, or under none. */
+export const readable = (item: Item, tx: string | undefined): boolean =>
+  item.claim === '' && item.taker === undefined && (item.writer === undefined || item.writer === tx)
+
+/** Whether it can be taken: who has read it may upgrade, if nobody else has. */
+export const takeable = (item: Item, tx: string | undefined): boolean =>
+  readable(item, tx) && [...item.readers].every((reader) => reader === tx)
+
+/** Whether it is there, but the transaction of somebody else has it. */
+export const conflicting = (item: Item, tx: string | undefined, take: boolean): boolean =>
+  item.claim === '' &&
+  ((item.writer !== undefined && item.writer !== tx) ||
+    (item.taker !== undefined && item.taker !== tx) ||
+    (take && [...item.readers].some((reader) => reader !== tx)))
+
+export function storedOf(item: Item): Stored {
+  const { id, kinds, body, priority } = item.image
+  return { id, kinds, body, priority, writtenAt: item.writtenAt, remainingMs: item.expiresAt - wallMs() }
 }
 
 export class Bag {
@@ -25,17 +47,18 @@ export class Bag {
   #order = 0
   #sweepAt = 1024
 
-  put(image: Image): Item {
-    const now = wallMs()
+  put(image: Image, now: number, writer: string | undefined): Item {
     const item: Item = {
       image,
       order: ++this.#order,
       writtenAt: now,
       expiresAt: now + image.leaseMs,
-      state: 'free',
       attempt: 0,
       claim: '',
       started: false,
+      writer,
+      taker: undefined,
+      readers: new Set(),
     }
     if (this.#items.size >= this.#sweepAt) this.#sweep()
     this.#items.set(image.id, item)
@@ -52,46 +75,43 @@ export class Bag {
     this.#items.delete(id)
   }
 
-  /** In the same place, another entry of the same id. */
-  replace(item: Item, image: Image): void {
-    const { order, writtenAt, attempt } = item
-    const expiresAt = wallMs() + image.leaseMs
-    this.#items.set(image.id, {
-      image,
-      order,
-      writtenAt,
-      expiresAt,
-      state: 'free',
-      attempt,
-      claim: '',
-      started: false,
-    })
+  /** As it was before it was removed. */
+  restore(item: Item): void {
+    this.#items.set(item.image.id, item)
   }
 
-  /** All free matches, in order. */
-  all(pattern: Pattern): Item[] {
-    const free = [...this.#items.values()].filter((item) => item.state === 'free' && this.#alive(item))
-    return free.filter(({ image }) => matches(pattern, image)).sort((a, b) => (before(a, b) ? -1 : 1))
+  /** In the same place, another entry of the same id, which nobody holds. */
+  replace(item: Item, image: Image): void {
+    const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
+    this.#items.set(image.id, { ...item, ...nobodys, image, expiresAt: wallMs() + image.leaseMs })
+  }
+
+  /** All that match and fit, the best first. */
+  all(pattern: Pattern, fits: (item: Item) => boolean): Item[] {
+    return [...this.#matching(pattern, fits)].sort((a, b) => (before(a, b) ? -1 : 1))
+  }
+
+  /** Of those that match and fit, the one of highest priority, the oldest of these. */
+  best(pattern: Pattern, fits: (item: Item) => boolean): Item | undefined {
+    let best: Item | undefined
+    for (const item of this.#matching(pattern, fits)) if (!best || before(item, best)) best = item
+    return best
   }
 
   /** The root kinds, each with the number of its free entries. */
   roots(): Map<string, number> {
     const counts = new Map<string, number>()
-    for (const { image, state } of this.#items.values()) {
-      const root = image.kinds[image.kinds.length - 1]!
-      if (state === 'free') counts.set(root, (counts.get(root) ?? 0) + 1)
+    for (const item of this.#items.values()) {
+      const root = item.image.kinds[item.image.kinds.length - 1]!
+      if (this.#alive(item) && takeable(item, undefined)) counts.set(root, (counts.get(root) ?? 0) + 1)
     }
     return counts
   }
 
-  /** The free match of highest priority, the oldest of these. */
-  best(pattern: Pattern): Item | undefined {
-    let best: Item | undefined
+  *#matching(pattern: Pattern, fits: (item: Item) => boolean): Iterable<Item> {
     for (const item of this.#items.values()) {
-      if (item.state !== 'free' || !matches(pattern, item.image) || !this.#alive(item)) continue
-      if (!best || before(item, best)) best = item
+      if (fits(item) && matches(pattern, item.image) && this.#alive(item)) yield item
     }
-    return best
   }
 
   #alive(item: Item): boolean {

@@ -1,14 +1,20 @@
 /** Those who wait for an entry: readers are all shown it, then one taker gets it, the one with most credit, then the oldest. */
-import type { Image, Pattern } from '../../engine.js'
-import type { Item } from './bag.js'
+import type { Pattern } from '../../engine.js'
+import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
 export interface Waiter {
   readonly pattern: Pattern
   readonly take: boolean
+  /** The transaction under which it waits, if any. */
+  readonly tx: string | undefined
+  /** It waits only for what a transaction holds. */
+  readonly ifExists: boolean
   /** How many entries it has room for; a plain read or take has room for one. */
   credit: number
   serve(item: Item): void
+  /** There is nothing (any longer) that it might wait for. */
+  miss(): void
 }
 
 export class Waiters {
@@ -26,18 +32,30 @@ export class Waiters {
     return this.#waiting.has(waiter)
   }
 
-  /** Every waiting reader sees the entry at the moment it appears, even if a taker gets it in the same moment. */
-  readers(image: Image): Waiter[] {
-    return [...this.#waiting].filter((waiter) => !waiter.take && matches(waiter.pattern, image))
+  /**
+   * Every waiting reader sees the entry at the moment it appears, even if a taker gets it in the same moment. Not so those under a
+   * transaction, since what they have read nobody else may take: they come after the takers.
+   */
+  readers(item: Item, underTransaction: boolean): Waiter[] {
+    return [...this.#waiting].filter(
+      ({ take, tx, pattern }) =>
+        !take && (tx !== undefined) === underTransaction && readable(item, tx) && matches(pattern, item.image),
+    )
   }
 
-  taker(image: Image): Waiter | undefined {
+  taker(item: Item): Waiter | undefined {
     let best: Waiter | undefined
     for (const waiter of this.#waiting) {
-      if (!waiter.take || waiter.credit < 1 || !matches(waiter.pattern, image)) continue
-      if (!best || waiter.credit > best.credit) best = waiter
+      const { take, tx, credit, pattern } = waiter
+      if (!take || credit < 1 || !takeable(item, tx) || !matches(pattern, item.image)) continue
+      if (!best || credit > best.credit) best = waiter
     }
     return best
+  }
+
+  /** Those who wait only for what a transaction holds. */
+  ifExists(): Waiter[] {
+    return [...this.#waiting].filter((waiter) => waiter.ifExists)
   }
 
   /** Takes all of them out, for a space that closes. */

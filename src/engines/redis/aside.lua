@@ -13,6 +13,7 @@ local function setAside(id, rec, reason)
   local S = signatureOf(rec)
   local c = sig(S)
   for i = 1, #c.index do call('ZREM', c.index[i], id) end
+  if isThere('T') then letGo(id, c) end
   local head = '|@' .. LETTER .. '|reason=' .. reason
   if c.tokens.service then head = head .. '|' .. c.tokens.service end
   local letter = sig(head .. '|;|')
@@ -31,10 +32,16 @@ local function setAside(id, rec, reason)
   end
 end
 
--- q: whoever found that an entry cannot be used by anybody has it set aside; not if it is not there (any longer). id, token of the reason
+-- q: whoever found that an entry cannot be used by anybody has it set aside; not if it is not there (any longer). id, token of the reason,
+-- the claim or transaction under which it has been taken, each '' if none
 function OPS.q(argv, i, answer)
-  local id = argv[i]
+  local id, claim, tid = argv[i], argv[i + 2], argv[i + 3]
   flushPuts()
+  if claim ~= '' and call('SREM', P .. 'c' .. SID, claim) == 0 then
+    answer('n')
+    return i + 4
+  end
+  if tid ~= '' then call('SREM', P .. 't' .. tid, '-' .. id, 'r' .. id, '+' .. id, '*' .. id) end
   local rec = call('HGET', P .. 'e', id)
   if rec and not expired(rec) and sig(signatureOf(rec)).kinds[1] ~= LETTER then
     setAside(id, rec, argv[i + 1])
@@ -42,5 +49,5 @@ function OPS.q(argv, i, answer)
   else
     answer('n')
   end
-  return i + 2
+  return i + 4
 end

@@ -143,6 +143,11 @@ export class Batches {
     this.#turn()
   }
 
+  /** Whether what is registered stands, or is on its way: not without a link, not while the session is found again. */
+  get flowing(): boolean {
+    return this.#flowing
+  }
+
   /** How long ago the space last answered. */
   get silentMs(): number {
     return monotonicMs() - this.#heardAt

@@ -16,9 +16,19 @@ end
 
 local function idOf(claim) return sub(claim, 1, find(claim, ':', 1, true) - 1) end
 
+local function suspect(sid, id)
+  call('HSET', P .. 'D', id, sid)
+  facts.D = true
+end
+
+local function cleared(ids)
+  if isThere('D') then call('HDEL', P .. 'D', unpack_(ids)) end
+end
+
 -- Hands an entry to whoever stands in the line: a plain take leaves it, an offer stays with what credit it has left.
 local function deliver(member, id, rec)
   local who = memberOf(member)
+  if isSuspect(rec) then suspect(who.sid, id) end
   push(who.sid, who.delivery, claimFor(who.sid, id), rec)
   if who.once then unregister(who.sid, who.wid) end
 end
@@ -36,21 +46,66 @@ local function tell(sid, id, outcome)
   return true
 end
 
--- The entry is free from now on: every waiting reader is shown it, then a waiting taker has it, or the indexes do.
-local function available(id, rec, c, score)
-  local readers = linesFor(c, 'r')
+-- Whoever asked to be told of such a change is told: w written, v visible, a available. Once, however many of its templates match.
+-- `tid`: only those are told who asked under this transaction.
+local function announce(c, id, rec, letters, tid)
+  local told = {}
+  local lists = linesFor(c, 'n')
+  for i = 1, #lists do
+    local line = lineOf(lists[i][1], true)
+    for member in pairs(line.score) do
+      local who = memberOf(member)
+      if find(letters, sub(who.wid, 2, 2), 1, true) and (not lists[i][2] or meets(member, c.text)) then
+        local spec = tid and specOf(who.sid, who.wid)
+        local wid = sub(who.wid, 1, find(who.wid, '.', 1, true) - 1)
+        local name = who.sid .. wid
+        if (not tid or spec.tx == tid) and not told[name] then
+          told[name] = true
+          local number = call('HINCRBY', P .. 'q' .. who.sid, wid, 1)
+          push(who.sid, 'e' .. wid .. '\t', id .. ' ' .. format('%.0f', number), rec)
+        end
+      end
+    end
+  end
+end
+
+-- The entry is free from now on: every waiting reader is shown it, then a waiting taker has it, or the indexes do. Readers under
+-- transactions come after the takers: what they have read nobody else may take.
+local function available(id, rec, c, score, letters)
+  if #linesFor(c, 'n') > 0 then announce(c, id, rec, letters) end
+  local readers, locking = linesFor(c, 'r'), nil
   for i = 1, #readers do
     local line = lineOf(readers[i][1], true)
     for member in pairs(line.score) do
       if not readers[i][2] or meets(member, c.text) then
         local who = memberOf(member)
-        push(who.sid, who.view, id, rec)
-        unregister(who.sid, who.wid)
+        if byte(who.wid) == 82 then
+          locking = locking or {}
+          locking[#locking + 1] = who
+        else
+          push(who.sid, who.view, id, rec)
+          unregister(who.sid, who.wid)
+        end
       end
     end
   end
-  local taker = hand(c)
+  local taker = hand(c, isSuspect(rec))
   if taker then return deliver(taker, id, rec) end
+  if locking then
+    local locked
+    flushPuts()
+    for i = 1, #locking do
+      local who = locking[i]
+      local spec = specOf(who.sid, who.wid)
+      if spec and live(spec.tx) then
+        lock(id, rec, c, spec.tx)
+        push(who.sid, who.view, id, rec)
+        locked = true
+      end
+      unregister(who.sid, who.wid)
+    end
+    if locked then return end
+  end
   for i = 1, #c.index do
     append(adds, c.index[i], score)
     append(adds, c.index[i], id)
@@ -61,13 +116,14 @@ end
 -- Back to its place, for whoever comes first. One whose requester is gone is not run for nobody.
 local function putBack(id, rec)
   if expired(rec) or (isRequest(rec) and not alive(replyTo(rec))) then return remove(id, rec) end
-  available(id, rec, sig(signatureOf(rec)), scoreOf(rec))
+  available(id, rec, sig(signatureOf(rec)), scoreOf(rec), 'va')
 end
 
 -- What a holder did not do.
 local function giveBack(claim)
   local id = idOf(claim)
   local rec = call('HGET', P .. 'e', id)
+  cleared({ id })
   if rec then putBack(id, rec) end
 end
 
@@ -76,6 +132,7 @@ local function recover(claim)
   local started = byte(claim, -1) == 33
   local id = idOf(claim)
   local rec = call('HGET', P .. 'e', id)
+  cleared({ id })
   if not rec then return end
   local deaths = tonumber(sub(rec, 27, 27)) + 1
   if isRequest(rec) and started and isOnce(rec) then
@@ -93,17 +150,31 @@ local function recover(claim)
   end
 end
 
--- a: a plain take is final; not if the entry was cancelled, or its lease ended, since it was handed out. claim
+-- a: a plain take is final, one under a transaction is that one's; not if the entry was cancelled, or its lease ended, since it was handed
+-- out. claim, transaction or ''
 function OPS.a(argv, i, answer)
-  local claim = argv[i]
+  local claim, tid = argv[i], argv[i + 1]
   local id = idOf(claim)
-  if call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
+  if tid ~= '' then
+    local held = call('SREM', P .. 'c' .. SID, claim) == 1
+    local rec = held and call('HGET', P .. 'e', id)
+    if not live(tid) then
+      if rec then putBack(id, rec) end
+      answer('T')
+    elseif rec and not expired(rec) then
+      takeUnder(tid, id, rec)
+      answer('k')
+    else
+      if rec then remove(id, rec) end
+      answer('n')
+    end
+  elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
     call('UNLINK', P .. 'b' .. id)
     answer('k')
   else
     answer('n')
   end
-  return i + 1
+  return i + 2
 end
 
 -- s: a holder is about to do what may not be done twice. claim
@@ -125,6 +196,7 @@ function OPS.r(argv, i, answer, credits)
   if call('SREM', key, claim) == 1 or call('SREM', key, claim .. '!') == 1 then
     local id = idOf(claim)
     local rec = call('HGET', P .. 'e', id)
+    cleared({ id })
     if rec and isOnce(rec) and byte(claim, -1) == 33 then
       tell(replyTo(rec), id, 'l')
       remove(id, rec)
@@ -180,6 +252,7 @@ local function settle(refuse)
   end
   if #held == 0 then return end
   call('SREM', key, unpack_(held))
+  cleared(ids)
   -- One that was withdrawn, or whose lease ended, is there no longer: its requester drops an outcome that it does not wait for.
   call('HDEL', P .. 'e', unpack_(ids))
 end

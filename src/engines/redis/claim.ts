@@ -1,17 +1,19 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 
-import type { Delivery, Offer, Pattern } from '../../engine.js'
-import type { SpaceError } from '../../errors.js'
+import type { Along, Delivery, Offer, Pattern } from '../../engine.js'
+import { type ErrorCode, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../in-flight.js'
-import { Spread } from '../../tally.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { idOf, specOf } from './find.js'
 import type { Keys } from './keys.js'
 import { type Parsed, parseRecord } from './record.js'
+import type { Transactions } from './transaction.js'
+import type { Writes } from './write.js'
 
 const COMPLETED = Buffer.from('c')
+const COMPLETED_LARGE = Buffer.from('C')
 
 interface Standing {
   readonly wid: string
@@ -20,6 +22,8 @@ interface Standing {
   /** All it has room for, and how much of that is taken up. */
   readonly capacity: number
   held: number
+  /** Whether the space has answered that it stands, since it was last asked. */
+  answered: boolean
   ended: boolean
 }
 
@@ -36,13 +40,15 @@ export class Claims {
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
+  readonly #writes: Writes
+  readonly #transactions: Transactions
   readonly #offers = new Map<string, Standing>()
   readonly #held = new InFlight<Held>()
-  /** Written to delivered. */
-  readonly waited = new Spread()
   #wids = 0
 
-  constructor(batches: Batches, bodies: Bodies, keys: Keys) {
+  constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, transactions: Transactions) {
+    this.#writes = writes
+    this.#transactions = transactions
     this.#batches = batches
     this.#bodies = bodies
     this.#keys = keys
@@ -50,13 +56,17 @@ export class Claims {
 
   async offer(pattern: Pattern, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     const wid = `o${(++this.#wids).toString(36)}`
-    const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, ended: false }
+    const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, answered: false, ended: false }
     this.#offers.set(wid, offer)
     await this.#ask(offer).catch((error: SpaceError) => {
       // Without a link it is asked for anew when there is one.
       if (!error.retryable) throw error
     })
+    const batches = this.#batches
     return {
+      get standing() {
+        return offer.answered && !offer.ended && batches.flowing
+      },
       end: async () => {
         if (offer.ended) return
         offer.ended = true
@@ -74,7 +84,6 @@ export class Claims {
     if (!offer) return this.#giveBack(claim)
     offer.held++
     const waitedMs = now - parsed.writtenAt
-    this.waited.observe(waitedMs)
     if (parsed.byReference) void this.#fetch(offer, claim, parsed, waitedMs)
     else this.#hand(offer, claim, parsed, waitedMs)
   }
@@ -88,15 +97,17 @@ export class Claims {
     return true
   }
 
-  async complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
+  async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
     const held = delivery as Held
     if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
     if (large) await this.#putOutcome(held, body)
+    const outcome = large ? COMPLETED_LARGE : Buffer.concat([COMPLETED, body])
+    if (along) return this.#completeWith(held, outcome, credit, along)
     return new Promise((resolve, reject) => {
       this.#batches.add({
         form: formOf(held, credit),
-        args: ['c', held.claim + held.mark, large ? 'C' : Buffer.concat([COMPLETED, body])],
+        args: ['c', held.claim + held.mark, outcome],
         repeatable: true,
         answer: (letter) => {
           this.#let(held)
@@ -108,6 +119,19 @@ export class Claims {
         },
       })
     })
+  }
+
+  /** All of it is so if the claim is accepted, else nothing. */
+  async #completeWith(held: Held, outcome: Buffer, credit: number, { images, tx }: Along): Promise<boolean> {
+    const entries = await this.#writes.along(images)
+    const under = this.#transactions.isTold(tx) ? tx : ''
+    const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
+    const { letter, values } = await ask(this.#batches, args, { repeatable: true })
+    if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+    if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+    if (letter === 'k') this.#transactions.close(tx)
+    this.#let(held)
+    return letter === 'k'
   }
 
   async release(delivery: Delivery): Promise<void> {
@@ -140,9 +164,11 @@ export class Claims {
     }
   }
 
-  #ask(offer: Standing): Promise<unknown> {
+  async #ask(offer: Standing): Promise<void> {
+    offer.answered = false
     const credit = String(Math.max(offer.capacity - offer.held, 0))
-    return ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
+    await ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
+    offer.answered = true
   }
 
   #hand(offer: Standing, claim: string, parsed: Parsed, waitedMs: number): void {

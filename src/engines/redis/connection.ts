@@ -213,8 +213,9 @@ function optionsOf(url: string): RedisOptions {
   let parsed: URL
   try {
     parsed = new URL(url)
-  } catch (cause) {
-    throw new SpaceError('URL_UNKNOWN', '', { cause })
+  } catch {
+    // Without the cause, which holds the whole address, password included.
+    throw new SpaceError('URL_UNKNOWN')
   }
   const options: RedisOptions = {
     host: parsed.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
@@ -230,11 +231,20 @@ function optionsOf(url: string): RedisOptions {
     // After a goodbye that nobody answers: a frozen server must not hold up the next link, or the end of the process.
     disconnectTimeout: 200,
   }
-  if (parsed.username) options.username = decodeURIComponent(parsed.username)
-  if (parsed.password) options.password = decodeURIComponent(parsed.password)
+  if (parsed.username) options.username = decoded(parsed.username)
+  if (parsed.password) options.password = decoded(parsed.password)
   if (parsed.pathname.length > 1) options.db = Number(parsed.pathname.slice(1))
   if (parsed.protocol === 'rediss:') options.tls = { servername: parsed.hostname }
   return options
+}
+
+/** What stands in a URL encoded. What does not decode is not shown: it may be most of a password. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw new SpaceError('URL_UNKNOWN', 'Its user or password has a % that encodes nothing: write a % as %25.')
+  }
 }
 
 /** A server that answers, but with no, will not change its mind by being asked again. */

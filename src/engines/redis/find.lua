@@ -29,11 +29,12 @@ local function everywhere(root, token)
 end
 
 -- The smallest index that holds all matches, and what it leaves to verify.
-local function wayTo(spec, root)
-  local best, size, at = P .. 'f@' .. (spec.kind == '*' and root or spec.kind), nil, 0
+-- `letter`: f what is free, r what transactions have read.
+local function wayTo(spec, root, letter)
+  local best, size, at = P .. letter .. '@' .. (spec.kind == '*' and root or spec.kind), nil, 0
   for j = 1, #spec.indexed do
     if everywhere(root, spec.indexed[j]) then
-      local key = P .. 'f=' .. root .. '|' .. spec.indexed[j]
+      local key = P .. letter .. '=' .. root .. '|' .. spec.indexed[j]
       local n = #spec.indexed == 1 and 0 or call('ZCARD', key)
       if not size or n < size then best, size, at = key, n, j end
     end
@@ -56,9 +57,10 @@ local function fits(rec, needles)
   return true
 end
 
--- Up to `most` free matches in order, each { id, record }. The second result is where to go on if the bound was met.
-local function searchRoot(spec, root, most, after)
-  local key, needles = wayTo(spec, root)
+-- Up to `most` matches in order, each { id, record }, of those that are free; or, with another letter, of those that transactions have
+-- read and that are accepted. The second result is where to go on if the bound was met.
+local function searchRoot(spec, root, most, after, letter, accept)
+  local key, needles = wayTo(spec, root, letter or 'f')
   local hits, seen, size = {}, 0, most
   while true do
     local ids = call('ZRANGEBYSCORE', key, after and '(' .. after or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, size)
@@ -72,7 +74,7 @@ local function searchRoot(spec, root, most, after)
         call('ZREM', key, names[j])
       elseif expired(rec) or (isRequest(rec) and not alive(replyTo(rec))) then
         remove(names[j], rec)
-      elseif fits(rec, needles) then
+      elseif fits(rec, needles) and (not accept or accept(names[j], rec)) then
         hits[#hits + 1] = { names[j], rec }
         if #hits == most then return hits end
       end
@@ -89,9 +91,9 @@ end
 
 -- AnyEntry is a union over the roots, not an index: the best of each root's best. Its search is not continued by the client, so it goes
 -- on here; only a template of AnyEntry that names fields which not everybody indexes ever makes it long.
-local function search(spec, most, after)
+local function search(spec, most, after, accept)
   flushPuts()
-  if spec.kind ~= '*' then return searchRoot(spec, spec.root, most, after) end
+  if spec.kind ~= '*' then return searchRoot(spec, spec.root, most, after, 'f', accept) end
   local all = {}
   local roots = call('HKEYS', P .. 'K')
   for j = 1, #roots do
@@ -106,51 +108,181 @@ local function search(spec, most, after)
   return all
 end
 
+local function byPlace(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end
+
+-- All of a root that transactions have read, as far as this template's owner may have it: who reads, any; who takes, what it alone has read.
+local function searchLocked(spec, root, most, after, into)
+  local function sole(id) return call('HGET', P .. 'R', id) == ',' .. spec.tx .. ',' end
+  local hits, on = nil, after
+  repeat
+    hits, on = searchRoot(spec, root, most, on, 'r', spec.mode == 't' and sole or nil)
+    for h = 1, #hits do into[#into + 1] = hits[h] end
+  until not on or #into >= most
+end
+
+-- What its transaction has written and not taken.
+local function searchOwn(spec, most, after, into)
+  local needles = {}
+  if spec.kind ~= '*' then needles[1] = '|@' .. spec.kind .. '|' end
+  for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
+  for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
+  local ids = call('ZRANGEBYSCORE', P .. 'u' .. spec.tx, after and '(' .. after or '-inf', '+inf')
+  for j = 1, #ids do
+    local rec = call('HGET', P .. 'e', ids[j])
+    if rec and not expired(rec) and fits(rec, needles) then
+      into[#into + 1] = { ids[j], rec }
+      if #into >= most then return end
+    end
+  end
+end
+
+-- All that a read, or whoever has a transaction, may have: what is free, what has been read, what was written under its own transaction.
+local function look(spec, most, after)
+  local hits, on = search(spec, most, after)
+  local more = {}
+  if (spec.mode == 'r' or spec.tx ~= '') and isThere('R') then
+    local roots = spec.kind == '*' and call('HKEYS', P .. 'K') or { spec.root }
+    for j = 1, #roots do
+      local locked = {}
+      searchLocked(spec, roots[j], most, after, locked)
+      for h = 1, #locked do more[#more + 1] = locked[h] end
+    end
+  end
+  if spec.tx ~= '' then
+    local own = {}
+    searchOwn(spec, most, after, own)
+    for h = 1, #own do more[#more + 1] = own[h] end
+  end
+  if #more == 0 then return hits, on end
+  -- What stands behind the place that the search has reached comes when that has gone on.
+  for h = 1, #more do if not on or scoreOf(more[h][2]) <= on then hits[#hits + 1] = more[h] end end
+  table.sort(hits, byPlace)
+  for j = most + 1, #hits do hits[j] = nil end
+  return hits, #hits < most and on or nil
+end
+
+-- Whether a transaction of somebody else holds a match.
+local function conflict(spec)
+  local roots = spec.kind == '*' and call('HKEYS', P .. 'K') or { spec.root }
+  local needles = {}
+  if spec.kind ~= '*' then needles[1] = '|@' .. spec.kind .. '|' end
+  for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
+  for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
+  for r = 1, #roots do
+    local key, from = P .. 'h@' .. roots[r], 0
+    repeat
+      local ids = call('ZRANGE', key, from, from + MOST_CANDIDATES - 1)
+      for j = 1, #ids do
+        local rec = call('HGET', P .. 'e', ids[j])
+        if rec and not expired(rec) and fits(rec, needles) then
+          local mine = spec.tx ~= '' and P .. 't' .. spec.tx
+          if not mine or (call('SISMEMBER', mine, '-' .. ids[j]) == 0 and call('SISMEMBER', mine, '*' .. ids[j]) == 0) then return true end
+        end
+      end
+      from = from + #ids
+    until #ids < MOST_CANDIDATES
+    if spec.mode == 't' and isThere('R') then
+      local function others(id) return call('HGET', P .. 'R', id) ~= ',' .. spec.tx .. ',' end
+      local hits, on
+      repeat
+        hits, on = searchRoot(spec, roots[r], 1, on, 'r', others)
+        if hits[1] then return true end
+      until not on
+    end
+  end
+  return false
+end
+
 -- Out of the indexes, but still there: held.
 local function unindex(id, rec)
   local c = sig(signatureOf(rec))
   for j = 1, #c.index do call('ZREM', c.index[j], id) end
 end
 
-local function found(hit, mode, answer)
+local function found(hit, spec, answer)
   local id, rec = hit[1], hit[2]
-  if mode == 'r' then return answer('f', id, '', rec) end
+  if spec.tx ~= '' then
+    if spec.mode == 't' then
+      takeUnder(spec.tx, id, rec)
+    elseif call('SISMEMBER', P .. 't' .. spec.tx, '+' .. id) == 0 then
+      lock(id, rec, sig(signatureOf(rec)), spec.tx)
+    end
+    return answer('f', id, '', rec)
+  end
+  if spec.mode == 'r' then return answer('f', id, '', rec) end
   unindex(id, rec)
   answer('f', id, claimFor(SID, id), rec)
 end
 
--- f: the best match; if there is none and a wait is named, it stands in line from now on. mode, wait or '', template
+-- What a find is: mode (t take, r read; T and R wait only for what transactions hold), wait or '', transaction or '', template.
+local function readFind(argv, i)
+  local mode, wid, tid = argv[i], argv[i + 1], argv[i + 2]
+  local spec, rest = readSpec(argv, i + 3, mode:lower())
+  spec.tx = tid
+  spec.ifExists = mode ~= spec.mode or nil
+  return spec, wid, rest
+end
+
+-- f: the best match; if there is none and a wait is named, it stands in line from now on. the find
 function OPS.f(argv, i, answer)
-  local mode, wid = argv[i], argv[i + 1]
-  local spec, rest = readSpec(argv, i + 2, mode)
-  local hits, after = search(spec, 1)
+  local spec, wid, rest = readFind(argv, i)
+  if spec.tx ~= '' and not live(spec.tx) then
+    answer('T')
+    return rest
+  end
+  local hits, after = look(spec, 1)
   if hits[1] then
-    found(hits[1], mode, answer)
+    if wid ~= '' and spec.tx ~= '' then unregister(SID, wid) end
+    found(hits[1], spec, answer)
   else
-    if wid ~= '' then register(SID, wid, spec, 1) end
+    if spec.ifExists and not after and not conflict(spec) then wid = '' end
+    -- One that looks again, because something may have become free for its transaction only, stands there already.
+    if wid ~= '' and not (spec.tx ~= '' and specOf(SID, wid)) then register(SID, wid, spec, 1) end
     if after then answer('m', after) else answer(wid ~= '' and 'w' or 'n') end
   end
   return rest
 end
 
--- g: goes on with a search that met its bound. mode, wait or '', where to go on, template
+-- g: goes on with a search that met its bound. where to go on, the find
 function OPS.g(argv, i, answer)
-  local mode, wid = argv[i], argv[i + 1]
-  local spec, rest = readSpec(argv, i + 3, mode)
+  local spec, wid, rest = readFind(argv, i + 1)
+  if spec.tx ~= '' and not live(spec.tx) then
+    unregister(SID, wid)
+    answer('T')
+    return rest
+  end
   if wid ~= '' and not specOf(SID, wid) then
     answer('w')
     return rest
   end
-  local hits, after = search(spec, 1, argv[i + 2])
+  local hits, after = look(spec, 1, argv[i])
   if hits[1] then
     if wid ~= '' then unregister(SID, wid) end
-    found(hits[1], mode, answer)
+    found(hits[1], spec, answer)
   elseif after then
     answer('m', after)
+  elseif spec.ifExists and wid ~= '' and not conflict(spec) then
+    unregister(SID, wid)
+    answer('n')
   else
     answer(wid ~= '' and 'w' or 'n')
   end
   return rest
+end
+
+-- Who waits only for what transactions hold, does so no longer when none does.
+local function missIfExists()
+  local waiting = call('SMEMBERS', P .. 'I')
+  for j = 1, #waiting do
+    local who = memberOf(waiting[j])
+    local spec = specOf(who.sid, who.wid)
+    if not spec then
+      call('SREM', P .. 'I', waiting[j])
+    elseif not conflict(spec) then
+      unregister(who.sid, who.wid)
+      push(who.sid, 'z' .. who.wid .. '\t', '', '')
+    end
+  end
 end
 
 -- u: nobody waits there any longer; n says that it was served before, and that the push has been sent. wait
@@ -163,6 +295,7 @@ end
 function OPS.o(argv, i, answer, credits)
   local wid, credit = argv[i], tonumber(argv[i + 1])
   local spec, rest = readSpec(argv, i + 2, 't')
+  spec.tx = ''
   unregister(SID, wid)
   register(SID, wid, spec, 0)
   credits[wid] = credit
@@ -180,15 +313,23 @@ end
 
 -- Offers whose credit has risen are handed what is there already; what credit is left stands in line.
 local function refill(credits)
+  local busy = isThere('D') and holders()[SID]
+  local function bearable(id, rec)
+    if not isSuspect(rec) then return true end
+    if busy then return false end
+    busy = true
+    return true
+  end
   for wid, more in pairs(credits) do
     local spec = specOf(SID, wid)
     if spec then
       local member, line = SID .. ':' .. wid, lineOf(spec.key)
       local score = line.score[member] or (line.changed[member] and 0) or tonumber(call('ZSCORE', spec.key, member) or 0)
       local credit = more + (score > 0 and ceil(score / CREDIT_STEP) or 0)
-      local hits = search(spec, credit)
+      local hits = search(spec, credit, nil, bearable)
       for h = 1, #hits do
         unindex(hits[h][1], hits[h][2])
+        if isSuspect(hits[h][2]) then suspect(SID, hits[h][1]) end
         push(SID, 'd' .. wid .. '\t', claimFor(SID, hits[h][1]), hits[h][2])
       end
       meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)

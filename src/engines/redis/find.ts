@@ -1,12 +1,14 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
 import type { Find, Pattern, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { tokenOf } from '../../token.js'
 import { Wait } from '../../wait.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import type { Bodies } from './bodies.js'
 import type { Keys } from './keys.js'
 import { type Parsed, parseRecord } from './record.js'
+import type { Transactions } from './transaction.js'
 
 /** A template as readSpec of find.lua wants it. */
 export const specOf = ({ kind, root, indexed, verified }: Pattern): string[] => [
@@ -29,21 +31,26 @@ interface Call {
   registered: boolean
   /** An entry is in hand and being acknowledged: the end of the wait comes too late. */
   accepting: boolean
+  /** Under a transaction: a search is under way, which may take something; what ends the wait meanwhile is done when it is answered. */
+  searching: boolean
+  onSearched: (() => void) | undefined
 }
 
 export class Finds {
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
+  readonly #transactions: Transactions
   readonly #calls = new Map<string, Call>()
   /** Plain takes between the claim and its acknowledgement. */
   readonly #accepting = new Set<string>()
   #wids = 0
 
-  constructor(batches: Batches, bodies: Bodies, keys: Keys) {
+  constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
     this.#batches = batches
     this.#bodies = bodies
     this.#keys = keys
+    this.#transactions = transactions
   }
 
   find(find: Find): Promise<Stored | null> {
@@ -60,7 +67,20 @@ export class Finds {
   /** An entry shown to a waiting read. */
   shown(wid: string, id: string, record: Buffer, now: number): void {
     const call = this.#calls.get(wid)
-    if (call && !call.wait.settled) void this.#show(call, parseRecord(id, record, now))
+    if (call && !call.wait.settled && !call.accepting) void this.#accept(call, '', parseRecord(id, record, now))
+  }
+
+  /** A wait for what transactions hold: none does any longer. */
+  missed(wid: string): void {
+    const call = this.#calls.get(wid)
+    if (call && !call.accepting) call.wait.resolve(null)
+  }
+
+  /** Something has become free for this transaction only. */
+  lookAgain(tx: string): void {
+    for (const call of this.#calls.values()) {
+      if (call.find.tx === tx && call.registered && !call.wait.settled && !call.accepting) void this.#register(call)
+    }
   }
 
   claims(): Iterable<string> {
@@ -83,29 +103,39 @@ export class Finds {
       const answer = await this.#search(find, '')
       if (answer.letter !== 'f') return null
       const { claim, parsed } = foundIn(answer)
-      const stored = find.take ? await this.#acknowledge(claim, parsed) : await this.#complete(parsed)
+      const stored = await this.#accepted(find, claim, parsed)
       if (stored) return stored
-      if (!find.take) await this.#setAside(parsed.id)
     }
   }
 
   /** Goes on as long as the bound on candidates is met. */
   async #search(find: Find, wid: string): Promise<Answer> {
-    const mode = find.take ? 't' : 'r'
-    const spec = specOf(find.pattern)
-    const options = { repeatable: true, standing: wid !== '' }
-    let args = ['f', mode, wid, ...spec]
+    const { take, tx = '', ifExists, pattern } = find
+    const mode = take ? 't' : 'r'
+    const spec = [ifExists ? mode.toUpperCase() : mode, wid, tx, ...specOf(pattern)]
+    // What is taken under a transaction needs no acknowledgement, so nobody could tell whether a lost answer had taken something.
+    const options = { repeatable: !(take && tx), standing: wid !== '' }
+    let args = ['f', ...spec]
     for (;;) {
-      const answer = await ask(this.#batches, args, options)
-      if (answer.letter === 'm') args = ['g', mode, wid, answer.values[0]!.toString('latin1'), ...spec]
-      else if (answer.letter === 'a') args = ['f', mode, wid, ...spec]
+      const answer = tx ? await this.#transactions.ask(tx, args, options) : await ask(this.#batches, args, options)
+      if (answer.letter === 'm') args = ['g', answer.values[0]!.toString('latin1'), ...spec]
+      else if (answer.letter === 'a') args = ['f', ...spec]
       else return answer
     }
   }
 
   #inLine(find: Find): Promise<Stored | null> {
-    const wid = `${find.take ? 't' : 'r'}${(++this.#wids).toString(36)}`
-    const call: Call = { wid, find, wait: new Wait(), registered: false, accepting: false }
+    // A read under a transaction is told by its first letter: it locks what it is shown.
+    const wid = `${find.take ? 't' : find.tx === undefined ? 'r' : 'R'}${(++this.#wids).toString(36)}`
+    const call: Call = {
+      wid,
+      find,
+      wait: new Wait(),
+      registered: false,
+      accepting: false,
+      searching: false,
+      onSearched: undefined,
+    }
     this.#calls.set(wid, call)
     const { waitMs, signal } = find
     call.wait.until(
@@ -119,8 +149,10 @@ export class Finds {
   }
 
   async #register(call: Call): Promise<void> {
+    call.searching = call.find.tx !== undefined
     try {
       const answer = await this.#search(call.find, call.wid)
+      if (answer.letter === 'n') return call.wait.resolve(null)
       if (answer.letter === 'w') {
         call.registered = true
         if (call.wait.settled) this.#leave(call)
@@ -128,17 +160,22 @@ export class Finds {
       }
       const { claim, parsed } = foundIn(answer)
       if (call.wait.settled || call.accepting) return call.find.take ? this.#giveBack(claim) : undefined
-      await (call.find.take ? this.#accept(call, claim, parsed) : this.#show(call, parsed))
+      await this.#accept(call, claim, parsed)
     } catch (error) {
       // Without a link it asks anew when there is one; only what no link can mend ends the wait.
       if (!(error instanceof SpaceError) || !error.retryable) call.wait.reject(error)
+    } finally {
+      call.searching = false
+      const { onSearched } = call
+      call.onSearched = undefined
+      onSearched?.()
     }
   }
 
   async #accept(call: Call, claim: string, parsed: Parsed): Promise<void> {
     call.accepting = true
     try {
-      const stored = await this.#acknowledge(claim, parsed)
+      const stored = await this.#accepted(call.find, claim, parsed)
       if (stored) return call.wait.resolve(stored)
       call.accepting = false
       void this.#register(call)
@@ -147,34 +184,44 @@ export class Finds {
     }
   }
 
-  async #show(call: Call, parsed: Parsed): Promise<void> {
+  /** null: the claim was lost meanwhile, or this is none that anybody could use; the find is to go on. */
+  async #accepted(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
+    if (claim) this.#accepting.add(claim)
     try {
+      // Without its body there is nothing to be had of it: it has gone, or nobody could ever read it.
       const stored = await this.#complete(parsed)
-      if (stored) return call.wait.resolve(stored)
-      await this.#setAside(parsed.id)
-      void this.#register(call)
-    } catch (error) {
-      call.wait.reject(error)
-    }
-  }
-
-  /** Makes a take final. null: the claim was lost meanwhile, the entry is another's. */
-  async #acknowledge(claim: string, parsed: Parsed): Promise<Stored | null> {
-    this.#accepting.add(claim)
-    try {
-      // Without its body there is nothing to be had of it; then the take of it is final, and goes on with the next one.
-      const stored = await this.#complete(parsed)
-      // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
-      const { letter } = await ask(this.#batches, ['a', claim], { repeatable: false })
-      return letter === 'k' ? stored : null
+      if (!stored || !(await this.#fits(find, claim, stored))) {
+        const aside = await this.#setAside(find, claim, parsed.id, stored ? 'misfit' : 'bodiless')
+        if (stored && aside) find.onAside?.(stored)
+        return null
+      }
+      return claim && !(await this.#acknowledge(find, claim)) ? null : stored
     } finally {
       this.#accepting.delete(claim)
     }
   }
 
-  /** Its body has gone, with it or without: in the first case this does nothing, in the second nobody could ever read it. */
-  async #setAside(id: string): Promise<void> {
-    await ask(this.#batches, ['x', id], { repeatable: true })
+  async #fits({ fits }: Find, claim: string, stored: Stored): Promise<boolean> {
+    try {
+      return !fits || (await fits(stored))
+    } catch (error) {
+      this.#giveBack(claim)
+      throw error
+    }
+  }
+
+  /** Makes a take final, or its transaction's. */
+  async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
+    const args = ['a', claim, tx]
+    // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
+    const options = { repeatable: false }
+    const { letter } = await (tx ? this.#transactions.ask(tx, args, options) : ask(this.#batches, args, options))
+    return letter === 'k'
+  }
+
+  async #setAside({ tx = '' }: Find, claim: string, id: string, reason: string): Promise<boolean> {
+    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), claim, tx], { repeatable: true })
+    return letter === 'k'
   }
 
   /** With its body, wherever that stands. null: that is not there any longer. */
@@ -187,7 +234,11 @@ export class Finds {
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
   #end(call: Call, settle: () => void): void {
     if (call.accepting) return
-    if (!call.registered) return settle()
+    if (call.searching) {
+      call.onSearched = () => this.#end(call, settle)
+      return
+    }
+    if (!call.registered || call.wait.settled) return settle()
     const bound = setTimeout(settle, CONFIRM_MS)
     ask(this.#batches, ['u', call.wid], { repeatable: true }).then(
       () => {
@@ -208,6 +259,7 @@ export class Finds {
   }
 
   #giveBack(claim: string): void {
+    if (!claim) return
     ask(this.#batches, ['r', claim, ''], { repeatable: true }).catch(() => {
       // Without a link it is given back by the next sync.
     })

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type {
+  Along,
   Backlog,
   Delivery,
   Engine,
@@ -9,10 +10,12 @@ import type {
   Grant,
   Health,
   Image,
+  Interest,
   Offer,
   Outcome,
   Page,
   Pattern,
+  Registered,
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -27,8 +30,10 @@ import { Connection } from './connection.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
+import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
 export interface RedisOptions {
@@ -54,6 +59,8 @@ export class RedisEngine implements Engine {
   readonly #claims: Claims
   readonly #writes: Writes
   readonly #listings: Listings
+  readonly #transactions: Transactions
+  readonly #registrations: Registrations
   readonly #session: Session
   #closed = false
 
@@ -78,10 +85,12 @@ export class RedisEngine implements Engine {
       () => this.#lost(),
       () => this.#writes.reports(),
     )
-    this.#finds = new Finds(this.#batches, this.#bodies, keys)
-    this.#claims = new Claims(this.#batches, this.#bodies, keys)
-    this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys)
-    this.#listings = new Listings(this.#batches, this.#bodies, keys)
+    this.#transactions = new Transactions(this.session, this.#batches)
+    this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
+    this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
+    this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
@@ -123,8 +132,30 @@ export class RedisEngine implements Engine {
     }
   }
 
-  write(images: readonly Image[]): Promise<Grant[]> {
-    return this.#writes.write(images)
+  async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
+    const grants = await this.#writes.write(images, tx)
+    if (tx !== undefined) this.#finds.lookAgain(tx)
+    return grants
+  }
+
+  begin(leaseMs: number, onEnded: () => void): string {
+    return this.#transactions.begin(leaseMs, onEnded)
+  }
+
+  renewTransaction(tx: string, leaseMs: number): Promise<Grant> {
+    return this.#transactions.renew(tx, leaseMs)
+  }
+
+  commit(tx: string): Promise<void> {
+    return this.#transactions.commit(tx)
+  }
+
+  abort(tx: string): Promise<void> {
+    return this.#transactions.abort(tx)
+  }
+
+  notify(interest: Interest): Promise<Registered> {
+    return this.#registrations.notify(interest)
   }
 
   find(find: Find): Promise<Stored | null> {
@@ -132,12 +163,14 @@ export class RedisEngine implements Engine {
   }
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {
+    if (this.#registrations.has(id)) return this.#registrations.renew(id, leaseMs)
     const lease = leaseMs === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(leaseMs))
     const { letter, now } = await ask(this.#batches, ['l', id, lease], { repeatable: true })
     return letter === 'k' ? { expiresAt: now + leaseMs } : null
   }
 
   async cancel(id: string): Promise<boolean> {
+    if (this.#registrations.has(id)) return this.#registrations.cancel(id)
     const { letter } = await ask(this.#batches, ['x', id], { repeatable: false })
     return letter === 'k'
   }
@@ -158,8 +191,8 @@ export class RedisEngine implements Engine {
     return this.#claims.start(delivery)
   }
 
-  complete(delivery: Delivery, body: Buffer, credit: number): Promise<boolean> {
-    return this.#claims.complete(delivery, body, credit)
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
+    return this.#claims.complete(delivery, body, credit, along)
   }
 
   release(delivery: Delivery): Promise<void> {
@@ -170,17 +203,18 @@ export class RedisEngine implements Engine {
     await ask(this.#batches, ['d', session], { repeatable: true })
   }
 
-  async recall(session: string): Promise<void> {
-    await ask(this.#batches, ['b', session], { repeatable: true })
+  async recall(session: string, begun: readonly string[] | undefined): Promise<void> {
+    const args = begun ? [String(begun.length), ...begun] : ['-1']
+    await ask(this.#batches, ['b', session, ...args], { repeatable: true })
   }
 
   async setAside(id: string, reason: string): Promise<boolean> {
-    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason)], { repeatable: true })
+    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), '', ''], { repeatable: true })
     return letter === 'k'
   }
 
-  list(pattern: Pattern, after: string | null, most: number): Promise<Page> {
-    return this.#listings.page(pattern, after, most)
+  list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page> {
+    return this.#listings.page(pattern, after, most, tx)
   }
 
   backlog(pattern: Pattern): Promise<Backlog> {
@@ -201,7 +235,6 @@ export class RedisEngine implements Engine {
       full: this.#writes.isFull,
       queued: this.#batches.queued,
       reconnects: this.#session.reconnects,
-      waited: this.#claims.waited,
     }
   }
 
@@ -223,7 +256,7 @@ export class RedisEngine implements Engine {
 
   /** @internal for Session */
   claims(): string[] {
-    return [...this.#finds.claims(), ...this.#claims.claims()]
+    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names()]
   }
 
   /** @internal for Session */
@@ -231,6 +264,7 @@ export class RedisEngine implements Engine {
     this.#writes.askAnew()
     this.#finds.askAnew()
     this.#claims.askAnew()
+    this.#registrations.askAnew()
   }
 
   /** @internal for Session */
@@ -248,7 +282,11 @@ export class RedisEngine implements Engine {
       if (letter === 'l') return this.#claims.lost(({ claim }) => a.startsWith(claim))
       if (letter === 'x') return this.#claims.lost(({ id }) => id === a)
       if (letter === 'B') return this.#lost()
+      if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
+      if (letter === 'e') return this.#registrations.event(a, b, bytes, now)
       if (this.#session.syncing) return
+      if (letter === 'z') return this.#finds.missed(a)
+      if (letter === 'A') return this.#finds.lookAgain(a)
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
       else this.#finds.delivered(a, b, bytes, now)

@@ -18,6 +18,15 @@
  * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |
  * | `o<session>`        | hash   | id → outcome, until it has said that it arrived                       | session          |
  * | `p<session>`        | hash   | its waits                                                             | session          |
+ * | `D`                 | hash   | id → session: who holds a request that a holder has died with         | sessions         |
+ * | `T`                 | zset   | transactions and registrations, by the end of their leases            | leases           |
+ * | `t<tx>`, `u<tx>`    | set, zset | what a transaction did; what it has written, by score              | transactions     |
+ * | `h@<root>`          | zset   | what transactions hide, by score                                      | transactions     |
+ * | `r@<kind>`, `r=…`   | zset   | what transactions have read, as `f@` and `f=`                         | transactions     |
+ * | `R`                 | hash   | id → the transactions that have read it                               | transactions     |
+ * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |
+ * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
+ * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
  */
 export interface Keys {

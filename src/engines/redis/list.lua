@@ -6,14 +6,24 @@ local function item(page, a, b, bytes)
   page[n + 1], page[n + 2], page[n + 3], page[n + 4] = 'i' .. a .. '\t', b, lengthOf(bytes), bytes
 end
 
--- i: free entries in the order of their places, from where the last page ended. after or '', how many, template of one kind
+-- i: what can be read, in the order of its places, from where the last page ended; under a transaction it is locked. after or '', how many,
+-- transaction or '', template of one kind
 function OPS.i(argv, i, answer)
-  local after, most = argv[i], tonumber(argv[i + 1])
-  local spec, rest = readSpec(argv, i + 2, 'r')
+  local after, most, tid = argv[i], tonumber(argv[i + 1]), argv[i + 2]
+  local spec, rest = readSpec(argv, i + 3, 'r')
+  spec.tx = tid
+  if tid ~= '' and not live(tid) then
+    answer('T')
+    return rest
+  end
   flushPuts()
-  local hits, on = searchRoot(spec, spec.root, most, after ~= '' and after or nil)
+  local hits, on = look(spec, most, after ~= '' and after or nil)
   local page = { now13 }
-  for h = 1, #hits do item(page, hits[h][1], '', hits[h][2]) end
+  for h = 1, #hits do
+    local id, rec = hits[h][1], hits[h][2]
+    item(page, id, '', rec)
+    if tid ~= '' and call('SISMEMBER', P .. 't' .. tid, '+' .. id) == 0 then lock(id, rec, sig(signatureOf(rec)), tid) end
+  end
   if #hits == most then on = scoreOf(hits[most][2]) end
   answer('p', on or '', concat(page))
   return rest
@@ -26,7 +36,7 @@ local MOST_BANDS = 16
 function OPS.j(argv, i, answer)
   local spec, rest = readSpec(argv, i, 'r')
   flushPuts()
-  local key = wayTo(spec, spec.root)
+  local key = wayTo(spec, spec.root, 'f')
   local oldest, after = nil, nil
   for _ = 1, MOST_BANDS do
     local hit = searchRoot(spec, spec.root, 1, after)[1]

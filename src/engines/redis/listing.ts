@@ -1,5 +1,6 @@
 /** Listings: what is there, page by page, without taking it or waiting for it. */
 import type { Backlog, Listed, Page, Pattern } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import type { Bodies } from './bodies.js'
@@ -7,20 +8,24 @@ import { specOf } from './find.js'
 import type { Keys } from './keys.js'
 import { readPush } from './push.js'
 import { type Parsed, parseRecord } from './record.js'
+import type { Transactions } from './transaction.js'
 
 export class Listings {
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
+  readonly #transactions: Transactions
 
-  constructor(batches: Batches, bodies: Bodies, keys: Keys) {
+  constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
+    this.#transactions = transactions
     this.#batches = batches
     this.#bodies = bodies
     this.#keys = keys
   }
 
-  async page(pattern: Pattern, after: string | null, most: number): Promise<Page> {
-    const { values, now } = await this.#ask(['i', after ?? '', String(most), ...specOf(pattern)])
+  async page(pattern: Pattern, after: string | null, most: number, tx = ''): Promise<Page> {
+    if (tx) this.#transactions.tell(tx)
+    const { values, now } = await this.#ask(['i', after ?? '', String(most), tx, ...specOf(pattern)])
     const [next, items] = values
     const parsed: Parsed[] = []
     readPush(items!, ({ a, bytes }) => parsed.push(parseRecord(a, bytes, now)))
@@ -44,6 +49,7 @@ export class Listings {
   async #ask(args: readonly string[]): Promise<Answer> {
     for (;;) {
       const answer = await ask(this.#batches, args, { repeatable: true })
+      if (answer.letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
       // Only a page whose answer was lost on its way has to be asked for again.
       if (answer.letter !== 'a') return answer
     }

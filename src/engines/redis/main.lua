@@ -43,12 +43,14 @@ local function batch(keys, argv)
     return asked
   end
   local function refuse(at) letters[at] = 'n' end
+  endWhatIsDue()
   local i, n = 6, #argv
   while i <= n do i = OPS[argv[i]](argv, i + 1, answer, credits) end
   settle(refuse)
   if next(credits) then refill(credits) end
   sweep()
-  look()
+  lookAround()
+  if facts.recheck and isThere('I') then missIfExists() end
   flush()
   if metaDirty then saveMeta() end
   out[1] = concat(letters)
@@ -68,7 +70,9 @@ local function beat(keys, argv)
   local list = nextSessions()
   local dead = missing(list)
   for i = 1, #dead do bury(dead[i]) end
+  endWhatIsDue()
   if floor(now / 1000) - meta.sweep >= 5 then sweep() end
+  if facts.recheck and isThere('I') then missIfExists() end
   flush()
   if metaDirty or #dead > 0 then saveMeta() end
   publish()

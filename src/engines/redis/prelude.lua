@@ -1,4 +1,4 @@
--- then: record wait aside claim write find list lease sweep session replay main
+-- then: record wait lock aside claim write find list notify lease transaction sweep session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -38,6 +38,7 @@ local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, 
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
 local members = {} -- what a member of a line stands for
+local txs, facts = {}, {} -- when transactions end, and what is known of the partition; both asked for at most once in a call
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
 
@@ -84,6 +85,16 @@ local function append(map, key, value)
   if list then list[#list + 1] = value else map[key] = { value } end
 end
 
+-- Whether there is such a key.
+local function isThere(suffix)
+  local known = facts[suffix]
+  if known == nil then
+    known = call('EXISTS', P .. suffix) == 1
+    facts[suffix] = known
+  end
+  return known
+end
+
 -- Whether any process at all is connected; if none is, nobody's trust hangs on the lease clock.
 local function anyoneConnected()
   local ids = call('ZRANGE', P .. 'S', 0, 31)
@@ -116,7 +127,7 @@ local function begin(key, sid, run)
     meta = cmsgpack.unpack(kept)
   else
     meta = { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = 0, wait = 0, look = 0, sweep = floor(wall / 1000),
-      gone = '', askedFull = 0, full = false, from = 0 }
+      gone = '', askedFull = 0, full = false, from = 0, due = 0 }
   end
   local known = meta.run == run
   local clock, passed = meta.clock, wall - meta.wall
@@ -148,6 +159,8 @@ local function begin(key, sid, run)
   if next(policies) then policies = {} end
   if next(members) then members = {} end
   if next(full) then full = {} end
+  if next(txs) then txs = {} end
+  if next(facts) then facts = {} end
   if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} } end
   putCount, dirty = 0, false
   if not known then newHistory() end

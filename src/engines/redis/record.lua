@@ -15,6 +15,10 @@ local function isRequest(rec) return byte(rec, 44) ~= 101 end
 
 local function isOnce(rec) return byte(rec, 44) == 81 end
 
+-- A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
+-- then only what kills on its own is counted again.
+local function isSuspect(rec) return byte(rec, 27) ~= 48 and isRequest(rec) end
+
 local function isLarge(rec) return byte(rec, 45) == 64 end
 
 local function replyTo(rec) return sub(rec, 46, 67) end
@@ -49,7 +53,7 @@ local function sig(S)
   for i = 1, #fields do index[#index + 1] = P .. 'f=' .. root .. '|' .. fields[i] end
   -- AnyEntry matches every kind but the framework's own.
   if find(root, 'takespace.', 1, true) ~= 1 then kinds[#kinds + 1] = '*' end
-  c = { kinds = kinds, tokens = tokens, index = index, text = S }
+  c = { kinds = kinds, tokens = tokens, index = index, text = S, root = root }
   sigs[S] = c
   return c
 end
@@ -77,12 +81,35 @@ local function alive(sid)
   return known
 end
 
+-- The same indexes of what transactions have read: a read finds it there, a take does not.
+local function locksOf(c)
+  if not c.locks then
+    c.locks = {}
+    for i = 1, #c.index do c.locks[i] = P .. 'r' .. sub(c.index[i], #P + 2) end
+  end
+  return c.locks
+end
+
+-- Out of what transactions hold; those who wait for its end only are to be looked at.
+local function letGo(id, c)
+  if call('HDEL', P .. 'R', id) == 1 then
+    local locks = locksOf(c)
+    for i = 1, #locks do call('ZREM', locks[i], id) end
+  end
+  call('ZREM', P .. 'h@' .. c.root, id)
+  facts.recheck = true
+end
+
 -- Out of the space altogether; says whether it was free, that is, in the indexes.
 local function remove(id, rec)
   flushPuts()
   local c = sig(signatureOf(rec))
   local free = 0
   for i = 1, #c.index do free = call('ZREM', c.index[i], id) end
+  if free == 0 then
+    if isThere('T') then letGo(id, c) end
+    if isThere('D') then call('HDEL', P .. 'D', id) end
+  end
   call('HDEL', P .. 'e', id)
   if isLarge(rec) then call('UNLINK', P .. 'b' .. id) end
   return free == 1

@@ -6,15 +6,20 @@ local GRACE_MS = 250
 local LOOK_MS = 50
 local LOOKED_AT = 64
 
+-- Its waits; registrations stay, for their owner may be back soon, and asks what it has missed.
 local function forget(sid)
   local waits = call('HKEYS', P .. 'p' .. sid)
-  for i = 1, #waits do unregister(sid, waits[i]) end
+  for i = 1, #waits do
+    local first = byte(waits[i])
+    if first ~= 110 and first ~= 120 then unregister(sid, waits[i]) end
+  end
 end
 
 -- The process is gone: what it held is there again, who waits gets it, and nothing of it stays. One that takes its leave gives back
 -- what it did not start; that is no death, and counts as none.
 local function bury(sid, leaving)
   flush()
+  forgetTransactions(sid)
   forget(sid)
   flush()
   local held = call('SMEMBERS', P .. 'c' .. sid)
@@ -23,7 +28,7 @@ local function bury(sid, leaving)
   for i = 1, #outcomes, 2 do
     if byte(outcomes[i + 1]) == 67 then call('UNLINK', P .. 'b' .. outcomes[i] .. ':r') end
   end
-  call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid)
+  call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid, P .. 'q' .. sid)
   living[sid] = false
   for i = 1, #held do
     if find(held[i], ':', 1, true) then
@@ -89,7 +94,7 @@ local function nextSessions()
   return list
 end
 
-local function look()
+local function lookAround()
   if wall < meta.look and meta.look - wall < 1000 then return end
   meta.look = wall + LOOK_MS
   metaDirty = true
@@ -104,31 +109,32 @@ function OPS.d(argv, i, answer)
   return i + 1
 end
 
--- b: whoever sees that a process does not answer says so. What it has not started goes to others, as if it had died; it is handed
--- nothing more until it joins again, which it does as soon as it reads that it should. What it has started stays its own. session
+-- b: whoever sees that a process does not answer says so. It is handed nothing more until it joins again, which it does as soon as it reads
+-- that it should. What it was handed and has not begun goes to others. session, how many it has begun (-1: unknown, it keeps all), their ids
 function OPS.b(argv, i, answer)
-  local sid = argv[i]
+  local sid, n, begun = argv[i], tonumber(argv[i + 1]), {}
+  for j = 1, n do begun[argv[i + 1 + j]] = true end
   if sid ~= SID and call('EXISTS', P .. 's' .. sid) == 1 then
     flush()
     forget(sid)
     flush()
-    local held = call('SMEMBERS', P .. 'c' .. sid)
+    local held = n >= 0 and call('SMEMBERS', P .. 'c' .. sid) or {}
     for j = 1, #held do
-      if find(held[j], ':', 1, true) and byte(held[j], -1) ~= 33 then
+      if find(held[j], ':', 1, true) and byte(held[j], -1) ~= 33 and not begun[idOf(held[j])] then
         call('SREM', P .. 'c' .. sid, held[j])
-        recover(held[j])
+        giveBack(held[j])
       end
     end
     push(sid, 'B\t', '', '')
     flush()
   end
   answer('k')
-  return i + 1
+  return i + 2 + (n > 0 and n or 0)
 end
 
 -- y: after a reconnect, what the process knows to hold. Of the claims it does not know the push was lost: they are put back; but one
--- that had started was given up by its holder, as if that had died. Of those that the space does not know it is told. Its waits are
--- forgotten; it asks anew. Outcomes are told again. how many, then a claim each
+-- that had started was given up by its holder, as if that had died. Of those that the space does not know it is told. The same with its
+-- transactions. Its waits are forgotten; it asks anew. Outcomes are told again. how many, then a claim or transaction each
 function OPS.y(argv, i, answer)
   flush()
   local n, known = tonumber(argv[i]), {}
@@ -149,7 +155,19 @@ function OPS.y(argv, i, answer)
       end
     end
   end
-  for claim in pairs(known) do push(SID, 'l', claim .. '\t', '') end
+  local names = isThere('T') and call('ZRANGE', P .. 'T', 0, -1) or {}
+  for j = 1, #names do
+    if sub(names[j], 1, 23) == SID .. '.' then
+      if known[names[j]] then known[names[j]] = nil else finish(names[j], false) end
+    end
+  end
+  for claim in pairs(known) do
+    if byte(claim, 23) == 46 and not find(claim, ':', 1, true) then
+      push(SID, 'T', sub(claim, 23) .. '\t', '')
+    else
+      push(SID, 'l', claim .. '\t', '')
+    end
+  end
   local outcomes = call('HGETALL', P .. 'o' .. SID)
   for j = 1, #outcomes, 2 do push(SID, 'o', outcomes[j] .. '\t', outcomes[j + 1]) end
   answer('k')

@@ -5,7 +5,7 @@
 
 local MOST_SHAPES = 4
 
--- The shapes that waits of a mode (t takes, r reads) on a kind have now, by `mode@kind`.
+-- The shapes that waits of a mode (t takes, r reads, n registrations) on a kind have now, by `mode@kind`.
 local function readShapes(regs)
   local texts = call('HMGET', P .. 'W', unpack_(regs))
   for i = 1, #regs do
@@ -22,7 +22,7 @@ end
 
 local function saveShapes(reg, list)
   if #list == 0 then call('HDEL', P .. 'W', reg) else call('HSET', P .. 'W', reg, concat(list, '|')) end
-  for _, c in pairs(sigs) do c.t, c.r = nil, nil end
+  for _, c in pairs(sigs) do c.t, c.r, c.n = nil, nil, nil end
 end
 
 -- The lines in which waits of this mode may stand that match such an entry: { key, whether each must be verified }.
@@ -34,6 +34,7 @@ local function linesFor(c, mode)
     local kind = c.kinds[k]
     if not shapes['t@' .. kind] then regs[#regs + 1] = 't@' .. kind end
     if not shapes['r@' .. kind] then regs[#regs + 1] = 'r@' .. kind end
+    if not shapes['n@' .. kind] then regs[#regs + 1] = 'n@' .. kind end
   end
   if #regs > 0 then readShapes(regs) end
   found = {}
@@ -107,6 +108,7 @@ local function register(sid, wid, spec, credit)
     saveShapes(reg, list)
   end
   call('HSET', P .. 'p' .. sid, wid, cmsgpack.pack(spec))
+  if spec.ifExists then call('SADD', P .. 'I', sid .. ':' .. wid) end
   meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)
   metaDirty = true
   spec.order = meta.wait + 1
@@ -121,6 +123,7 @@ local function unregister(sid, wid)
   local member = sid .. ':' .. wid
   call('HDEL', P .. 'p' .. sid, wid)
   specs[member] = false
+  if spec.ifExists then call('SREM', P .. 'I', member) end
   setScore(lineOf(spec.key), member, 0)
   if call('HINCRBY', P .. 'Wn', spec.reg .. spec.shape, -1) <= 0 then
     call('HDEL', P .. 'Wn', spec.reg .. spec.shape)
@@ -153,20 +156,29 @@ local function meets(member, S)
   return true
 end
 
+-- The sessions that hold a suspect, each as a key.
+local function holders()
+  if not isThere('D') then return {} end
+  local sids, set = call('HVALS', P .. 'D'), {}
+  for i = 1, #sids do set[sids[i]] = true end
+  return set
+end
+
 -- The taker to hand such an entry to: most free credit first, then who has waited longest. Its credit is one less from here on.
-local function hand(c)
+local function hand(c, suspect)
+  local avoided = suspect and holders()
   local candidates = linesFor(c, 't')
   local best, bestLine, bestScore = nil, nil, 0
   for i = 1, #candidates do
     local key, verify = candidates[i][1], candidates[i][2]
-    local line = lineOf(key, verify)
+    local line = lineOf(key, verify or avoided ~= nil)
     if not line.whole and next(line.score) == nil then
       flushLine(line)
       lines[key] = nil
       line = lineOf(key, verify)
     end
     for member, score in pairs(line.score) do
-      if score > bestScore and (not verify or meets(member, c.text)) then
+      if score > bestScore and (not verify or meets(member, c.text)) and not (avoided and avoided[memberOf(member).sid]) then
         best, bestLine, bestScore = member, line, score
       end
     end

@@ -37,7 +37,16 @@ local function formOf(argument)
   return form
 end
 
-local function write(id, form, body)
+-- What is written under a transaction is seen by that one only.
+local function writeUnder(tid, id, form, rec, score)
+  flushPuts()
+  call('ZADD', P .. 'u' .. tid, score, id)
+  mark(tid, '+', id)
+  hide(id, form.c, score)
+  if #linesFor(form.c, 'n') > 0 then announce(form.c, id, rec, 'wva', tid) end
+end
+
+local function write(id, form, body, tid)
   if form.dead then return end
   meta.seq = meta.seq + 1
   local score = scoreText(form.zero + meta.seq)
@@ -47,7 +56,8 @@ local function write(id, form, body)
   dirty = true
   local ids = form.bucket
   ids[#ids + 1] = id
-  available(id, rec, form.c, score)
+  if tid then return writeUnder(tid, id, form, rec, score) end
+  available(id, rec, form.c, score, 'wva')
 end
 
 function OPS.w(argv, i, answer)
@@ -74,6 +84,21 @@ function OPS.W(argv, i, answer)
     end
   end
   metaDirty = true
+  return last + 1
+end
+
+-- V: the same as w, under a transaction. transaction, then as w
+function OPS.V(argv, i, answer)
+  local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
+  if not live(tid) then
+    answer('T')
+  elseif isFull() then
+    answer('e', 'SPACE_FULL')
+  else
+    for at = i + 2, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2], tid) end
+    metaDirty = true
+    answer('k')
+  end
   return last + 1
 end
 

@@ -7,6 +7,7 @@ import type { Batches, Operation } from './batches.js'
 import { Bodies } from './bodies.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
+import type { Transactions } from './transaction.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -29,6 +30,7 @@ export class Writes {
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
+  readonly #transactions: Transactions
   /** Each in a holder that is emptied when it leaves: see src/in-flight.ts for what a Map would keep of it otherwise. */
   readonly #requests = new Map<string, Requester>()
   /** Outcomes that have arrived; the space keeps them until it hears so. */
@@ -38,16 +40,20 @@ export class Writes {
 
   #refusedAt = Number.NEGATIVE_INFINITY
 
-  constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys) {
+  constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
+    this.#transactions = transactions
     this.#session = session
     this.#batches = batches
     this.#bodies = bodies
     this.#keys = keys
   }
 
-  async write(images: readonly Image[]): Promise<Grant[]> {
-    for (const image of images) await this.#putBody(image)
-    const answer = await ask(this.#batches, this.#entries(images), { repeatable: false })
+  async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
+    for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    const options = { repeatable: false }
+    const answer = await (tx === undefined
+      ? ask(this.#batches, ['w', ...this.#entries(images)], options)
+      : this.#transactions.ask(tx, ['V', tx, ...this.#entries(images)], options))
     this.#refuseErrors(answer)
     return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
   }
@@ -173,9 +179,15 @@ export class Writes {
     }
   }
 
+  /** Written along with a completion; their large bodies go first. */
+  async along(images: readonly Image[]): Promise<(string | Buffer)[]> {
+    for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    return this.#entries(images)
+  }
+
   #entries(images: readonly Image[]): (string | Buffer)[] {
     this.#announce(images)
-    const args: (string | Buffer)[] = ['w', String(images.length)]
+    const args: (string | Buffer)[] = [String(images.length)]
     for (const image of images) args.push(formOf(image, this.#session), image.id, inline(image.body))
     return args
   }

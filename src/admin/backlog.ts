@@ -1,0 +1,67 @@
+/** What waits in a space: requests for a worker, and dead letters for somebody to look into them. The same wherever it is asked for. */
+import { type Backlog, DEAD_LETTER, type Pattern } from '../engine.js'
+import { backlogOf } from '../request.js'
+import type { Space } from '../space.js'
+import { within } from '../within.js'
+import type { Measure } from './measures.js'
+
+/** A space that takes longer leaves these out, rather than keeping all that is known without it. */
+const ANSWERED_WITHIN_MS = 900
+
+const DEAD_LETTERS: Pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+
+export function backlogMeasures(space: Space, services: readonly string[]): Measure[] {
+  const waiting = [...new Set(services)].map((service) => ({
+    labels: { service },
+    ask: together(() => backlogOf(space, service)),
+  }))
+  const letters = [{ labels: {}, ask: together(() => space.engine.backlog(DEAD_LETTERS)) }]
+  return [
+    gauge('takespace_waiting', 'Requests that wait for a worker.', waiting, ({ count }) => count),
+    gauge(
+      'takespace_waiting_oldest_seconds',
+      'For how long the oldest of them has.',
+      waiting,
+      ({ oldestMs }) => oldestMs / 1_000,
+    ),
+    gauge('takespace_dead_letters', 'Dead letters in the space.', letters, ({ count }) => count),
+  ]
+}
+
+interface Asked {
+  readonly labels: Readonly<Record<string, string>>
+  ask(): Promise<Backlog | undefined>
+}
+
+const gauge = (name: string, help: string, all: readonly Asked[], read: (backlog: Backlog) => number): Measure => ({
+  name,
+  help,
+  type: 'gauge',
+  async samples() {
+    const asked = all.map(async ({ labels, ask }) => ({ labels, backlog: await ask() }))
+    return (await Promise.all(asked)).flatMap(({ labels, backlog }) =>
+      backlog ? [{ labels, value: read(backlog) }] : [],
+    )
+  },
+})
+
+/** One question for all who want to know at the same time. */
+function together(question: () => Promise<Backlog>): () => Promise<Backlog | undefined> {
+  let asking: Promise<Backlog | undefined> | undefined
+  return () => {
+    asking ??= inTime(question()).finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
+}
+
+/** undefined: there was no answer in time. */
+async function inTime(question: Promise<Backlog>): Promise<Backlog | undefined> {
+  let answer: Backlog | undefined
+  const answered = question.then((backlog) => {
+    answer = backlog
+  })
+  await within(ANSWERED_WITHIN_MS, answered).catch(() => {})
+  return answer
+}

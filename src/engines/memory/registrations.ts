@@ -1,0 +1,79 @@
+/** Those who asked to be told: each change of an entry is compared with what it was before, as each of them sees it. */
+import { wallMs } from '../../clock.js'
+import type { Interest, Stored } from '../../engine.js'
+import { type Item, readable, takeable } from './bag.js'
+import { matches } from './match.js'
+
+interface Registration {
+  readonly interest: Interest
+  sequence: number
+  expiresAt: number
+}
+
+export class Registrations {
+  readonly #all = new Map<string, Registration>()
+  #ids = 0
+
+  add(interest: Interest): { id: string; sequence: number; expiresAt: number } {
+    const id = `n${++this.#ids}`
+    const registration = { interest, sequence: 0, expiresAt: wallMs() + interest.leaseMs }
+    this.#all.set(id, registration)
+    return { id, ...registration }
+  }
+
+  /** undefined: there is none, or its lease has ended. */
+  renew(id: string, leaseMs: number): number | undefined {
+    const registration = this.#get(id)
+    if (registration) registration.expiresAt = wallMs() + leaseMs
+    return registration?.expiresAt
+  }
+
+  remove(id: string): boolean {
+    return this.#get(id) !== undefined && this.#all.delete(id)
+  }
+
+  /** Those under a transaction end with it. */
+  endOf(tx: string): void {
+    for (const [id, { interest }] of this.#all) {
+      if (interest.tx !== tx) continue
+      this.#all.delete(id)
+      interest.onEnded()
+    }
+  }
+
+  /** Makes a change of an entry, and tells those who asked for what came of it. */
+  around(
+    item: Item,
+    entry: () => Stored,
+    { isNew, written }: { isNew: boolean; written: boolean },
+    change: () => void,
+  ): void {
+    const before = [...this.#all.keys()].flatMap((id) => {
+      const registration = this.#get(id)
+      if (!registration?.interest.patterns.some((pattern) => matches(pattern, item.image))) return []
+      const { tx } = registration.interest
+      return [{ registration, tx, read: !isNew && readable(item, tx), take: !isNew && takeable(item, tx) }]
+    })
+    change()
+    for (const { registration, tx, read, take } of before) {
+      const { interest } = registration
+      const happened = {
+        written: written && readable(item, tx),
+        visible: !read && readable(item, tx),
+        available: !take && takeable(item, tx),
+      }
+      if (!happened[interest.on]) continue
+      const sequence = ++registration.sequence
+      const seen = entry()
+      // In a turn of its own, as everywhere else: nobody is called back from inside a write.
+      queueMicrotask(() => interest.onEvent(seen, sequence))
+    }
+  }
+
+  #get(id: string): Registration | undefined {
+    const registration = this.#all.get(id)
+    if (!registration || registration.expiresAt > wallMs()) return registration
+    this.#all.delete(id)
+    return undefined
+  }
+}

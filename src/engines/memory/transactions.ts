@@ -1,0 +1,68 @@
+/** The transactions of a memory space: which entries each has written, read or taken, and when its lease ends. */
+import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import { SpaceError } from '../../errors.js'
+import type { Item } from './bag.js'
+
+export interface Open {
+  readonly id: string
+  /** In the order in which it came to them. */
+  readonly items: Set<Item>
+  expiresAt: number
+  readonly onEnded: () => void
+  timer: NodeJS.Timeout | undefined
+}
+
+export class Transactions {
+  readonly #open = new Map<string, Open>()
+  readonly #onExpired: (transaction: Open) => void
+  #ids = 0
+
+  constructor(onExpired: (transaction: Open) => void) {
+    this.#onExpired = onExpired
+  }
+
+  begin(leaseMs: number, onEnded: () => void): string {
+    const id = `tx${++this.#ids}`
+    const transaction: Open = { id, items: new Set(), expiresAt: wallMs() + leaseMs, onEnded, timer: undefined }
+    this.#open.set(id, transaction)
+    this.#arm(transaction)
+    return id
+  }
+
+  /** @throws SpaceError TRANSACTION_ENDED */
+  get(id: string): Open {
+    const transaction = this.#open.get(id)
+    if (!transaction) throw new SpaceError('TRANSACTION_ENDED')
+    return transaction
+  }
+
+  renew(id: string, leaseMs: number): number {
+    const transaction = this.get(id)
+    transaction.expiresAt = wallMs() + leaseMs
+    this.#arm(transaction)
+    return transaction.expiresAt
+  }
+
+  /** It is open no longer. undefined: it was not. */
+  close(id: string): Open | undefined {
+    const transaction = this.#open.get(id)
+    clearTimeout(transaction?.timer)
+    this.#open.delete(id)
+    return transaction
+  }
+
+  closeAll(): void {
+    for (const id of [...this.#open.keys()]) this.close(id)?.onEnded()
+  }
+
+  #arm(transaction: Open): void {
+    clearTimeout(transaction.timer)
+    const left = transaction.expiresAt - wallMs()
+    if (left <= 0) {
+      this.#onExpired(transaction)
+      return
+    }
+    // It keeps no process alive that has nothing else to do.
+    transaction.timer = setTimeout(() => this.#arm(transaction), Math.min(left, LONGEST_TIMER_MS)).unref()
+  }
+}

@@ -1,0 +1,113 @@
+/** Transactions of this process: the space hears of each with its first operation, in the same batch. */
+import type { Grant } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import { type Answer, type AskOptions, ask } from './ask.js'
+import type { Batches } from './batches.js'
+
+interface Open {
+  readonly leaseMs: number
+  readonly onEnded: () => void
+  /** Whether the space has been told of it, and whether it has said that it heard. */
+  told: boolean
+  known: boolean
+}
+
+/** Neither renewed nor told of anything any longer: the space need not hear of it. */
+const UNTOLD: Answer = { letter: 'k', values: [], now: 0 }
+
+export class Transactions {
+  readonly #session: string
+  readonly #batches: Batches
+  readonly #open = new Map<string, Open>()
+  #numbers = 0
+
+  constructor(session: string, batches: Batches) {
+    this.#session = session
+    this.#batches = batches
+  }
+
+  begin(leaseMs: number, onEnded: () => void): string {
+    const number = (++this.#numbers).toString(36)
+    this.#open.set(number, { leaseMs, onEnded, told: false, known: false })
+    return `${this.#session}.${number}`
+  }
+
+  /**
+   * One operation under it. The space's lease begins with the first one, so no earlier than its owner counts from.
+   * @throws SpaceError TRANSACTION_ENDED
+   */
+  async ask(tx: string, args: readonly (string | Buffer)[], options: AskOptions): Promise<Answer> {
+    this.tell(tx)
+    const answer = await ask(this.#batches, args, options)
+    if (answer.letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+    return answer
+  }
+
+  /** The space hears of it before the next operation. @throws SpaceError TRANSACTION_ENDED */
+  tell(tx: string): void {
+    const number = numberOf(tx)
+    const open = this.#open.get(number)
+    if (!open) throw new SpaceError('TRANSACTION_ENDED')
+    if (open.told) return
+    open.told = true
+    this.#batches.add({
+      args: ['B', number, String(Math.ceil(open.leaseMs))],
+      repeatable: true,
+      answer: () => {
+        open.known = true
+      },
+      // The operation behind it fails as well, or finds that the space knows nothing of it.
+      fail: () => {},
+    })
+  }
+
+  async renew(tx: string, leaseMs: number): Promise<Grant> {
+    const { now } = await this.ask(tx, ['L', tx, String(Math.ceil(leaseMs))], { repeatable: true })
+    return { expiresAt: now + leaseMs }
+  }
+
+  async commit(tx: string): Promise<void> {
+    const open = this.#end(tx)
+    if (!open) throw new SpaceError('TRANSACTION_ENDED')
+    // Nothing was done under it.
+    const { letter } = open.told ? await ask(this.#batches, ['C', tx], { repeatable: false }) : UNTOLD
+    if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+  }
+
+  async abort(tx: string): Promise<void> {
+    if (this.#end(tx)?.told === false) return
+    // Also after a commit of which nobody knows whether it came to pass: then this does nothing.
+    await ask(this.#batches, ['A', tx], { repeatable: true })
+  }
+
+  /** Whether the space has heard of it, because something was done under it. */
+  isTold(tx: string): boolean {
+    return this.#open.get(numberOf(tx))?.told === true
+  }
+
+  /** It is committed by another operation. */
+  close(tx: string): void {
+    this.#end(tx)
+  }
+
+  /** The space has ended it. */
+  ended(number: string): void {
+    const open = this.#open.get(number)
+    this.#open.delete(number)
+    open?.onEnded()
+  }
+
+  /** Those that the space must know of. */
+  names(): string[] {
+    return [...this.#open].filter(([, { known }]) => known).map(([number]) => `${this.#session}.${number}`)
+  }
+
+  #end(tx: string): Open | undefined {
+    const number = numberOf(tx)
+    const open = this.#open.get(number)
+    this.#open.delete(number)
+    return open
+  }
+}
+
+const numberOf = (tx: string): string => tx.slice(tx.indexOf('.') + 1)

@@ -1,0 +1,61 @@
+/** Finding: what a read or take may be told, and how it goes on until a match is what its kind says. */
+import type { Engine, Stored } from './engine.js'
+import type { Entry } from './entry.js'
+import { SpaceError } from './errors.js'
+import { checkedLease } from './lease.js'
+import { entryOf, Misfit } from './misfit.js'
+import type { Template } from './template.js'
+import type { Transaction } from './transaction.js'
+
+export interface FindOptions {
+  /** How long to wait for a match, in ms. Default of read and take: for ever. 0 = do not wait. */
+  readonly waitMs?: number
+  /** Ends the wait; the call then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal
+  /** What is taken is seen by nobody until this transaction ends, and is back if it aborts; what is read nobody else takes meanwhile. */
+  readonly tx?: Transaction
+}
+
+export interface Terms extends FindOptions {
+  readonly take: boolean
+  readonly waitMs: number
+  readonly ifExists?: boolean
+}
+
+export function checkedWait(waitMs: number, signal: AbortSignal | undefined): void {
+  checkedLease(waitMs, 'waitMs')
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new SpaceError('INVALID_ARGUMENT', 'signal is an AbortSignal.')
+  }
+}
+
+/** The best match that fits its kind, within the wait. */
+export async function search(
+  engine: Engine,
+  { pattern, definition }: Template<object>,
+  { take, waitMs, signal, tx, ifExists = false }: Terms,
+  onMisfit: (stored: Stored, misfit: Misfit) => void,
+): Promise<Entry | null> {
+  signal?.throwIfAborted()
+  let found: Entry | null = null
+  let misfit: Misfit
+  const fits = async (stored: Stored): Promise<boolean> => {
+    const entry = await entryOf(stored, definition)
+    if (!(entry instanceof Misfit)) {
+      found = entry
+      return true
+    }
+    if (entry.thrown !== undefined) {
+      throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })
+    }
+    misfit = entry
+    return false
+  }
+  const onAside = (stored: Stored): void => onMisfit(stored, misfit)
+  const find = { pattern, take, waitMs, ifExists, fits, onAside }
+  const stored = await (tx
+    ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
+    : engine.find({ ...find, signal }))
+  // One that fitted may have been lost before it was acknowledged.
+  return stored && found
+}

@@ -1,0 +1,91 @@
+/** An app that gets into every kind of trouble, and the system that runs it: a gateway, a supervisor with its admin port. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from '@jest/globals'
+import { readExposition } from '../support/exposition.js'
+import { type Process, startProcess } from '../support/process.js'
+import type { Redis } from '../support/redis.js'
+import { until } from '../support/until.js'
+
+const APP = `
+const kept = []
+function spinForEver() {
+  while (true) {}
+}
+export default function handle(req, res) {
+  const { pathname } = new URL(req.url, 'http://app')
+  if (pathname === '/spin') spinForEver()
+  if (pathname === '/exit') process.exit()
+  if (pathname === '/never') return
+  if (pathname === '/match') /^(a+)+$/.test('a'.repeat(40) + 'b')
+  if (pathname === '/leak') kept.push(Buffer.alloc(20 << 20, 1))
+  setTimeout(() => res.end(String(process.pid)), 10)
+}
+`
+
+export interface Troubled {
+  readonly url: string
+  /** The app's file. */
+  readonly app: string
+  readonly worker: Process
+  series(): Promise<Map<string, number>>
+  /** How many processes were replaced for that reason. */
+  replaced(reason: string): Promise<number>
+  readyz(): Promise<{ status: number; processes: string }>
+  /** Ends it as its operator would. */
+  end(): Promise<void>
+  /** Ends it at once: for a test that failed half-way. */
+  destroy(): void
+}
+
+export async function startTroubled(
+  redis: Redis,
+  name: string,
+  flags: readonly string[],
+  gatewayFlags: readonly string[] = [],
+  env: Record<string, string> = {},
+): Promise<Troubled> {
+  const folder = mkdtempSync(join(tmpdir(), 'takespace-trouble-'))
+  const app = join(folder, 'app.mjs')
+  writeFileSync(app, APP)
+  const begin = (...command: string[]): Process =>
+    startProcess(['takespace', ...command, '--name', name], { env: { TAKESPACE_URL: redis.url, ...env } })
+  const gateway = begin('gateway', '--port', '0', ...gatewayFlags)
+  const worker = begin('worker', app, '--admin-port', '0', ...flags)
+  const remove = (): void => rmSync(folder, { recursive: true, force: true })
+  const [, url = ''] = await gateway.line(/"url":"([^"]+)"/)
+  const [, admin] = await worker.line(/"adminUrl":"([^"]+)"/)
+  const get = (path: string): Promise<Response> => fetch(`${admin}${path}`, { headers: { connection: 'close' } })
+  await until(async () => (await get('/startupz')).status === 200, 'the workers have started')
+  const series = async () => readExposition(await (await get('/metrics')).text())
+  return {
+    url,
+    app,
+    worker,
+    series,
+    replaced: async (reason) => (await series()).get(`takespace_worker_replacements_total{reason="${reason}"}`) ?? -1,
+    async readyz() {
+      const response = await get('/readyz')
+      const { checks } = (await response.json()) as { checks: { processes: string } }
+      return { status: response.status, processes: checks.processes }
+    },
+    async end() {
+      for (const process of [worker, gateway]) {
+        process.kill('SIGTERM')
+        expect(await process.exited).toEqual({ code: 0, signal: null })
+      }
+      remove()
+    },
+    destroy() {
+      for (const { pid } of [worker, gateway]) {
+        try {
+          process.kill(-pid, 'SIGKILL')
+        } catch {
+          // It has ended.
+        }
+      }
+      remove()
+    },
+  }
+}
