@@ -1,4 +1,4 @@
-/** The space in twenty lines: write and take, templates, priorities, leases. The README shows this file. Run it: node examples/space.js */
+/** The space in twenty lines: write and take, templates, priorities, leases, transactions. The README shows this file. Run it: node examples/space.js */
 import { defineEntry, openSpace } from 'takespace'
 
 const Task = defineEntry('Task')
@@ -19,6 +19,14 @@ const lease = await space.write(Task({ id: 4, type: 'report' }), { leaseMs: 30_0
 await lease.renew(60_000)
 console.log('read:', await space.read(Task.template({ type: 'report' })))
 await lease.cancel()
+
+// Under a transaction, all or nothing: seen by others when it commits, back if it aborts or its process dies.
+await space.transact(async (tx) => {
+  await space.write(Task({ id: 5, type: 'bill' }), { tx })
+  await space.write(Task({ id: 6, type: 'parcel' }), { tx })
+})
+const both = await space.takeAll([Task.template({ type: 'bill' }), Task.template({ type: 'parcel' })])
+console.log('together:', both.length)
 console.log('gone:', await space.take(Task.template({ type: 'report' }), { waitMs: 100 }))
 
 await space.close()

@@ -5,7 +5,7 @@ export interface Wear {
   readonly maxRequests?: number | undefined
   /** MB of resident memory. */
   readonly maxMemory?: number | undefined
-  /** As many handlers as it works on at a time, and none of them ends: what they hold is not given back in this process. */
+  /** So many handlers run on although their requests are over: what they hold is not given back in this process. */
   readonly maxStrayed: number
 }
 

@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
+import { mostStrayed } from '../../workers/strays.js'
 import { SpaceError } from '../errors.js'
 import { openSpace } from '../open.js'
 import { masked } from './failure.js'
@@ -77,7 +78,7 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     args,
     // By the environment: everybody on the machine can read a command line, and the address may hold a password.
     env: { TAKESPACE_URL: url },
-    wear: { maxRequests, maxMemory, maxStrayed: concurrency },
+    wear: { maxRequests, maxMemory, maxStrayed: mostStrayed(concurrency) },
     stopTimeoutMs,
     blockedTimeoutMs,
     notices: new Notices(space, logger),

@@ -28,6 +28,7 @@ describe('README', () => {
       "taken: { id: 1, type: 'resize', width: 300 }",
       'first: 3',
       "read: { id: 4, type: 'report' }",
+      'together: 2',
       'gone: null',
     ])
   })
