@@ -56,7 +56,7 @@ async function hold(
   return { held, serving, next }
 }
 
-everyEngine('requesting', (opened, engine) => {
+everyEngine('requesting', (opened) => {
   test('a request reaches one worker as it was sent, and its answer comes back as it was given', async () => {
     const { space, other } = opened()
     const worker = await hold(other)
@@ -187,8 +187,6 @@ everyEngine('requesting', (opened, engine) => {
     expect((await worker.next()).request.target).toBe('/fine')
     sent.withdraw()
   })
-
-  if (engine === 'memory') return // It has one process, which cannot die and leave the space behind.
 
   test('what a dead worker held goes to another at once; what it still answers is refused', async () => {
     const { space, other } = opened()

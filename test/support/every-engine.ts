@@ -1,14 +1,16 @@
 /** One suite of promises for every engine: the same tests run in memory and on a real Redis server. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals'
+import { MemoryEngine } from '../../src/engines/memory/index.js'
+import { World } from '../../src/engines/memory/world.js'
 import { openSpace } from '../../src/open.js'
-import type { Space } from '../../src/space.js'
+import { Space } from '../../src/space.js'
 import { failOnLeaks } from './leaks.js'
 import { type Redis, startRedis } from './redis.js'
 
 export interface Opened {
   /** A space that nobody else has; the same one throughout a test. */
   readonly space: Space
-  /** Another process's view of the same space, as far as the engine knows other processes. */
+  /** Another process's view of the same space. */
   readonly other: Space
 }
 
@@ -17,12 +19,13 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
   describe(`${what}, in memory`, () => {
     let opened: Opened | undefined
     afterEach(async () => {
-      await opened?.space.close()
+      await Promise.all([opened?.space.close(), opened?.other.close()])
       opened = undefined
     })
-    beforeEach(async () => {
-      const space = await openSpace('memory:')
-      opened = { space, other: space }
+    beforeEach(() => {
+      const world = new World()
+      const open = (): Space => new Space(new MemoryEngine(world), 'memory')
+      opened = { space: open(), other: open() }
     })
     promises(() => opened!, 'memory')
   })

@@ -3,17 +3,24 @@ import { wallMs } from '../../clock.js'
 import type { Image, Outcome, Pattern, Stored } from '../../engine.js'
 import { matches } from './match.js'
 
+export interface Requester {
+  readonly session: string
+  onOutcome(outcome: Outcome): void
+}
+
 export interface Item {
   readonly image: Image
   /** Its place among those of its priority; kept when it is put back. */
   readonly order: number
   readonly writtenAt: number
   expiresAt: number
-  attempt: number
+  /** How many holders have died holding it. */
+  deaths: number
   /** Of its holder, '' when it has none. Changes with each claim: what a former holder does under the old one is refused. */
   claim: string
   started: boolean
-  onOutcome?: ((outcome: Outcome) => void) | undefined
+  /** Of a request: who waits for its outcome. */
+  requester: Requester | undefined
   /** The transaction that wrote it, until that commits. */
   writer: string | undefined
   /** The transaction that took it, until that ends. */
@@ -53,9 +60,10 @@ export class Bag {
       order: ++this.#order,
       writtenAt: now,
       expiresAt: now + image.leaseMs,
-      attempt: 0,
+      deaths: 0,
       claim: '',
       started: false,
+      requester: undefined,
       writer,
       taker: undefined,
       readers: new Set(),
@@ -84,6 +92,10 @@ export class Bag {
   replace(item: Item, image: Image): void {
     const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
     this.#items.set(image.id, { ...item, ...nobodys, image, expiresAt: wallMs() + image.leaseMs })
+  }
+
+  requestsOf(session: string): Item[] {
+    return [...this.#items.values()].filter(({ requester }) => requester?.session === session)
   }
 
   /** All that match and fit, the best first. */

@@ -4,10 +4,12 @@ import type { Delivery, Offer, Pattern } from '../../engine.js'
 import { type Bag, type Item, storedOf, takeable } from './bag.js'
 import type { Waiter, Waiters } from './waiters.js'
 
-interface Held {
+export interface Held {
   readonly delivery: Delivery
   readonly offer: Waiter
 }
+
+const isSuspect = (item: Item | undefined): boolean => item?.image.request !== undefined && item.deaths > 0
 
 export class Offers {
   readonly #bag: Bag
@@ -21,13 +23,14 @@ export class Offers {
     this.#waiters = waiters
   }
 
-  open(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
+  open(session: string, pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
     const offer: Waiter = {
       pattern,
       take: true,
       tx: undefined,
       ifExists: false,
       credit,
+      session,
       miss: () => {},
       serve: (item) => {
         offer.credit--
@@ -56,6 +59,19 @@ export class Offers {
     return item && item.claim === claim ? item : undefined
   }
 
+  /** What a process holds. */
+  of(session: string): Held[] {
+    return [...this.#held.values()].filter(({ offer }) => offer.session === session)
+  }
+
+  /**
+   * A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
+   * then only what kills on its own is counted again.
+   */
+  bears(session: string, item: Item): boolean {
+    return !isSuspect(item) || !this.of(session).some(({ delivery }) => isSuspect(this.heldBy(delivery)))
+  }
+
   /** It is held no longer, whatever becomes of it, and its offer has room for so many more. */
   end({ claim }: Delivery, credit: number): void {
     const offer = this.#held.get(claim)?.offer
@@ -73,20 +89,21 @@ export class Offers {
   /** An offer whose credit has risen is handed what is there already. */
   #feed(offer: Waiter): void {
     while (offer.credit > 0) {
-      const item = this.#bag.best(offer.pattern, (each) => takeable(each, undefined))
+      const fits = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.session, item)
+      const item = this.#bag.best(offer.pattern, fits)
       if (!item) return
       offer.serve(item)
     }
   }
 
   #claim(item: Item, offer: Waiter): Delivery {
-    item.attempt++
+    item.started = false
     item.claim = `${item.image.id}:${++this.#claims}`
     const delivery: Delivery = {
       ...storedOf(item),
       waitedMs: wallMs() - item.writtenAt,
       claim: item.claim,
-      attempt: item.attempt,
+      attempt: item.deaths + 1,
       repeatable: item.image.request?.repeatable ?? true,
     }
     this.#held.set(item.claim, { delivery, offer })

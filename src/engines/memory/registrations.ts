@@ -5,6 +5,7 @@ import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
 interface Registration {
+  readonly session: string
   readonly interest: Interest
   sequence: number
   expiresAt: number
@@ -14,9 +15,9 @@ export class Registrations {
   readonly #all = new Map<string, Registration>()
   #ids = 0
 
-  add(interest: Interest): { id: string; sequence: number; expiresAt: number } {
+  add(session: string, interest: Interest): { id: string; sequence: number; expiresAt: number } {
     const id = `n${++this.#ids}`
-    const registration = { interest, sequence: 0, expiresAt: wallMs() + interest.leaseMs }
+    const registration = { session, interest, sequence: 0, expiresAt: wallMs() + interest.leaseMs }
     this.#all.set(id, registration)
     return { id, ...registration }
   }
@@ -30,6 +31,10 @@ export class Registrations {
 
   remove(id: string): boolean {
     return this.#get(id) !== undefined && this.#all.delete(id)
+  }
+
+  forget(session: string): void {
+    for (const [id, registration] of this.#all) if (registration.session === session) this.#all.delete(id)
   }
 
   /** Those under a transaction end with it. */

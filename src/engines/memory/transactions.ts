@@ -5,6 +5,7 @@ import type { Item } from './bag.js'
 
 export interface Open {
   readonly id: string
+  readonly session: string
   /** In the order in which it came to them. */
   readonly items: Set<Item>
   expiresAt: number
@@ -21,9 +22,16 @@ export class Transactions {
     this.#onExpired = onExpired
   }
 
-  begin(leaseMs: number, onEnded: () => void): string {
+  begin(session: string, leaseMs: number, onEnded: () => void): string {
     const id = `tx${++this.#ids}`
-    const transaction: Open = { id, items: new Set(), expiresAt: wallMs() + leaseMs, onEnded, timer: undefined }
+    const transaction: Open = {
+      id,
+      session,
+      items: new Set(),
+      expiresAt: wallMs() + leaseMs,
+      onEnded,
+      timer: undefined,
+    }
     this.#open.set(id, transaction)
     this.#arm(transaction)
     return id
@@ -51,8 +59,8 @@ export class Transactions {
     return transaction
   }
 
-  closeAll(): void {
-    for (const id of [...this.#open.keys()]) this.close(id)?.onEnded()
+  of(session: string): Open[] {
+    return [...this.#open.values()].filter((transaction) => transaction.session === session)
   }
 
   #arm(transaction: Open): void {

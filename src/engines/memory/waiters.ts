@@ -6,6 +6,8 @@ import { matches } from './match.js'
 export interface Waiter {
   readonly pattern: Pattern
   readonly take: boolean
+  /** Whose it is. */
+  readonly session: string
   /** The transaction under which it waits, if any. */
   readonly tx: string | undefined
   /** It waits only for what a transaction holds. */
@@ -43,11 +45,12 @@ export class Waiters {
     )
   }
 
-  taker(item: Item): Waiter | undefined {
+  /** `bears`: whether that process may be given this entry. */
+  taker(item: Item, bears: (session: string) => boolean): Waiter | undefined {
     let best: Waiter | undefined
     for (const waiter of this.#waiting) {
-      const { take, tx, credit, pattern } = waiter
-      if (!take || credit < 1 || !takeable(item, tx) || !matches(pattern, item.image)) continue
+      const { take, tx, credit, pattern, session } = waiter
+      if (!take || credit < 1 || !bears(session) || !takeable(item, tx) || !matches(pattern, item.image)) continue
       if (!best || credit > best.credit) best = waiter
     }
     return best
@@ -58,10 +61,8 @@ export class Waiters {
     return [...this.#waiting].filter((waiter) => waiter.ifExists)
   }
 
-  /** Takes all of them out, for a space that closes. */
-  drain(): Waiter[] {
-    const all = [...this.#waiting]
-    this.#waiting.clear()
-    return all
+  /** Nobody waits there any longer. */
+  forget(session: string): void {
+    for (const waiter of this.#waiting) if (waiter.session === session) this.#waiting.delete(waiter)
   }
 }

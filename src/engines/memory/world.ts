@@ -1,0 +1,198 @@
+/** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
+import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
+import { signatureOf } from '../../signature.js'
+import { tokenOf } from '../../token.js'
+import { Bag, conflicting, type Item, type Requester, storedOf } from './bag.js'
+import { type Held, Offers } from './offers.js'
+import { Registrations } from './registrations.js'
+import { type Open, Transactions } from './transactions.js'
+import { type Waiter, Waiters } from './waiters.js'
+
+/** A week: time enough to look into it. */
+const LETTER_LEASE_MS = 7 * 24 * 60 * 60 * 1000
+
+export class World {
+  readonly bag = new Bag()
+  readonly waiters = new Waiters()
+  readonly offers = new Offers(this.bag, this.waiters)
+  readonly transactions = new Transactions((transaction) => this.#expired(transaction))
+  readonly registrations = new Registrations()
+  #sessions = 0
+  /** Does not answer at the moment, so nothing is handed to it. */
+  #silent: string | undefined
+
+  /** A name for a process. */
+  join(): string {
+    return `memory${++this.#sessions}`
+  }
+
+  put(images: readonly Image[], tx: string | undefined, requester?: Requester): Item[] {
+    const transaction = tx === undefined ? undefined : this.transactions.get(tx)
+    const now = wallMs()
+    const items = images.map((image) => this.bag.put(image, now, tx))
+    for (const item of items) {
+      item.requester = requester
+      transaction?.items.add(item)
+      this.change(item, { isNew: true, written: true }, () => {})
+    }
+    return items
+  }
+
+  /** Changes an entry, and serves those who can have it now. */
+  change(item: Item, what: { isNew: boolean; written: boolean }, change: () => void): void {
+    this.registrations.around(item, () => storedOf(item), what, change)
+    for (const reader of this.waiters.readers(item, false)) reader.serve(item)
+    this.waiters.taker(item, (session) => this.#bears(session, item))?.serve(item)
+    for (const reader of this.waiters.readers(item, true)) reader.serve(item)
+  }
+
+  /** As if it had never been taken. */
+  putBack(item: Item): void {
+    this.bag.restore(item)
+    item.claim = ''
+    this.change(item, { isNew: true, written: false }, () => {})
+  }
+
+  /** Gives it to who has found it: out of the space, or locked by the transaction until that ends. */
+  give(item: Item, take: boolean, tx: string | undefined): Item {
+    if (tx === undefined) {
+      if (take) this.bag.remove(item.image.id)
+    } else if (take || item.writer !== tx) {
+      if (take) item.taker = tx
+      else item.readers.add(tx)
+      this.transactions.get(tx).items.add(item)
+    }
+    return item
+  }
+
+  #expired(transaction: Open): void {
+    this.end(transaction.id, false)
+    transaction.onEnded()
+  }
+
+  /** What it wrote is there for all, what it took is gone; or none of this ever was. What it read is nobody's any longer. */
+  end(tx: string, committed: boolean): void {
+    const transaction = this.transactions.close(tx)
+    if (!transaction) return
+    this.registrations.endOf(tx)
+    for (const item of transaction.items) {
+      if (this.bag.get(item.image.id) !== item) continue
+      const [wrote, took] = [item.writer === tx, item.taker === tx]
+      if ((took && (committed || wrote)) || (wrote && !committed)) {
+        this.bag.remove(item.image.id)
+      } else {
+        this.change(item, { isNew: false, written: wrote }, () => {
+          item.readers.delete(tx)
+          if (wrote) item.writer = undefined
+          if (took) item.taker = undefined
+        })
+      }
+    }
+    this.missIfExists()
+  }
+
+  /** Also of what has been taken already. */
+  aside(item: Item, reason: string): boolean {
+    const { image } = item
+    const { id, priority } = image
+    if ((this.bag.get(id)?.image ?? image).kinds[0] === DEAD_LETTER) return false
+    const service = image.indexed.filter((token) => token.startsWith('service='))
+    const letter: Image = {
+      id,
+      kinds: [DEAD_LETTER],
+      indexed: [`reason=${tokenOf(reason)}`, ...service],
+      verified: [],
+      body: Buffer.concat([Buffer.from(`${tokenOf(reason)}${signatureOf(image)}\n`), image.body]),
+      leaseMs: LETTER_LEASE_MS,
+      priority,
+    }
+    this.bag.replace(item, letter)
+    this.missIfExists()
+    return true
+  }
+
+  conflict(pattern: Pattern, tx: string | undefined, take: boolean): Item | undefined {
+    return this.bag.best(pattern, (item) => conflicting(item, tx, take))
+  }
+
+  /** Who waits only for what a transaction holds, does so no longer when none does. */
+  missIfExists(): void {
+    for (const waiter of this.waiters.ifExists()) {
+      if (!this.conflict(waiter.pattern, waiter.tx, waiter.take)) waiter.miss()
+    }
+  }
+
+  /** What it waits for may also go by its lease. */
+  watchConflict(waiter: Waiter): void {
+    if (!this.waiters.has(waiter)) return
+    const item = this.conflict(waiter.pattern, waiter.tx, waiter.take)
+    if (!item) return waiter.miss()
+    const left = Math.min(item.expiresAt - wallMs(), LONGEST_TIMER_MS)
+    setTimeout(() => this.watchConflict(waiter), left + 1).unref()
+  }
+
+  /** Whoever asked for it hears what became of it. */
+  tell({ requester }: Item, outcome: Outcome): void {
+    requester?.onOutcome(outcome)
+  }
+
+  /** A process is gone, or somebody took it for gone: what it held is there again, what it did under transactions never was. */
+  bury(session: string): void {
+    for (const transaction of this.transactions.of(session)) this.#expired(transaction)
+    for (const held of this.offers.of(session)) this.#recover(held)
+  }
+
+  /** It takes its leave: what it has not started is given back, and counts no death. */
+  leave(session: string): void {
+    this.recall(session, [])
+    this.forget(session)
+  }
+
+  /** It is gone indeed: nobody waits there any longer, and nobody asks for its requests. */
+  forget(session: string): void {
+    this.waiters.forget(session)
+    this.registrations.forget(session)
+    this.bury(session)
+    for (const item of this.bag.requestsOf(session)) {
+      item.requester = undefined
+      if (item.claim === '') this.bag.remove(item.image.id)
+    }
+  }
+
+  /** It does not answer: what it was handed and has not begun goes to others, and counts no death. */
+  recall(session: string, begun: readonly string[]): void {
+    this.#silent = session
+    for (const held of this.offers.of(session)) {
+      const item = this.offers.heldBy(held.delivery)
+      if (!item || item.started || begun.includes(held.delivery.id)) continue
+      this.putBack(item)
+      held.delivery.holder?.lost()
+    }
+    // In one program it answers as soon as this is done.
+    this.#silent = undefined
+  }
+
+  #bears(session: string, item: Item): boolean {
+    return session !== this.#silent && this.offers.bears(session, item)
+  }
+
+  /** What a holder that died had: whether it may run again is the request's to say, and how often (DESIGN §3, promise 5). */
+  #recover({ delivery }: Held): void {
+    const item = this.offers.heldBy(delivery)
+    if (!item) return
+    const { request, id } = item.image
+    item.deaths++
+    if (request && item.started && !request.repeatable) {
+      this.bag.remove(id)
+      this.tell(item, { kind: 'lost' })
+    } else if (request && item.deaths >= request.maxDeliveries) {
+      item.claim = ''
+      this.tell(item, { kind: 'exhausted' })
+      this.aside(item, 'exhausted')
+    } else {
+      this.putBack(item)
+    }
+    delivery.holder?.lost()
+  }
+}
