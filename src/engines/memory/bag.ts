@@ -79,6 +79,11 @@ export class Bag {
     return item && this.#alive(item) ? item : undefined
   }
 
+  /** Everything that there is, whoever holds it. */
+  entries(): Item[] {
+    return [...this.#items.values()].filter((item) => this.#alive(item))
+  }
+
   remove(id: string): void {
     this.#items.delete(id)
   }
