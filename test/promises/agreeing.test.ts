@@ -14,7 +14,7 @@ import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { CLIENTS, code, perform, type Step, Side, step } from './steps.js'
+import { CLIENTS, code, perform, Side, type Step, step } from './steps.js'
 
 const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
 const PROGRAMS = Number(AGREEING_PROGRAMS ?? 150)
@@ -70,10 +70,14 @@ test('a random program gets the same answers from both engines', async () => {
       const [memory] = await spacesOn('memory:', name, 1)
       const real = new Side(await spacesOn(redis.url, name, CLIENTS))
       const inOrder = (): Promise<void> =>
-        until(async () => {
-          expect(await violations(redis, name)).toEqual([])
-          return true
-        }, 'Redis is in order', 500)
+        until(
+          async () => {
+            expect(await violations(redis, name)).toEqual([])
+            return true
+          },
+          'Redis is in order',
+          500,
+        )
       try {
         const told = await run(steps, real, inOrder)
         const asked = await run(steps, new Side(Array(CLIENTS).fill(memory)), async () => {})

@@ -1,6 +1,7 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
+import type { FindOptions } from '../../src/find.js'
 import type { Lease } from '../../src/lease.js'
 import type { Registration } from '../../src/registration.js'
 import { type Sent, type Serving, sendRequest, serveRequests, type Taken } from '../../src/request.js'
@@ -79,7 +80,10 @@ export const concurrent = fc.oneof(
 
 export const step = fc.oneof(
   { weight: 6, arbitrary: write },
-  { weight: 2, arbitrary: op<'writeAll', { kind: number; fields: Fields; tx: number }>('writeAll', { kind, fields, tx }) },
+  {
+    weight: 2,
+    arbitrary: op<'writeAll', { kind: number; fields: Fields; tx: number }>('writeAll', { kind, fields, tx }),
+  },
   { weight: 3, arbitrary: begin },
   { weight: 2, arbitrary: commit },
   { weight: 2, arbitrary: abort },
@@ -113,7 +117,10 @@ export const step = fc.oneof(
   { weight: 4, arbitrary: wait },
   { weight: 1, arbitrary: op<'giveUp', { which: number }>('giveUp', { which }) },
   { weight: 1, arbitrary: op<'send', { repeatable: boolean }>('send', { repeatable: fc.boolean() }) },
-  { weight: 1, arbitrary: op<'serve', { concurrency: number }>('serve', { concurrency: fc.integer({ min: 1, max: 2 }) }) },
+  {
+    weight: 1,
+    arbitrary: op<'serve', { concurrency: number }>('serve', { concurrency: fc.integer({ min: 1, max: 2 }) }),
+  },
   { weight: 1, arbitrary: op<'stopServing', object>('stopServing', {}) },
   { weight: 1, arbitrary: op<'start', { which: number }>('start', { which }) },
   { weight: 1, arbitrary: op<'complete', { which: number }>('complete', { which }) },
@@ -178,11 +185,18 @@ export const code = (error: { code?: string; name?: string; message?: string }):
 const plain = (found: unknown): unknown =>
   found && typeof found === 'object' && 'big' in found ? { ...found, big: String(found.big).length } : found
 
+type Options = FindOptions & { waitMs: number }
 const BIG = 'b'.repeat(3_000)
 const SERVICE = { service: 'web', timeoutMs: 60_000, priority: 0 }
 const REQUEST = { method: 'GET', httpVersion: '1.1', headers: [], body: Buffer.alloc(0), peer: '', secure: false }
 const RESPONSE = { status: 200, reason: 'OK', headers: [], body: Buffer.alloc(0) }
 const from = <T>(list: readonly T[], i: number): T | undefined => list.at(-1 - (i % (list.length || 1)))
+
+function find(space: Space, take: boolean, ifExists: boolean, template: Tpl, options: Options): Promise<unknown> {
+  const asked = templateOf(template)
+  if (take) return ifExists ? space.takeIfExists(asked, options) : space.take(asked, options)
+  return ifExists ? space.readIfExists(asked, options) : space.read(asked, options)
+}
 
 /** Does a step; resolves with what its caller was told. `n` tells it from all others. */
 export async function perform(step: Step, n: number, side: Side): Promise<unknown> {
@@ -192,7 +206,10 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
   switch (step.op) {
     case 'write': {
       const more = step.large ? { big: BIG } : {}
-      const lease = await space.write(KINDS[step.kind]!({ ...step.fields, n, ...more }), { priority: step.priority, tx: under })
+      const lease = await space.write(KINDS[step.kind]!({ ...step.fields, n, ...more }), {
+        priority: step.priority,
+        tx: under,
+      })
       side.leases.push({ lease, n })
       return 'written'
     }
@@ -204,14 +221,13 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
     }
     case 'take':
     case 'read':
-      return plain(await space[step.ifExists ? (`${step.op}IfExists` as const) : step.op](templateOf(step.template), { waitMs: 0, tx: under }))
+      return plain(await find(space, step.op === 'take', step.ifExists, step.template, { waitMs: 0, tx: under }))
     case 'takeAll':
       return (await space.takeAll(step.templates.map(templateOf), { max: step.max, waitMs: 0, tx: under })).map(plain)
     case 'wait': {
-      const name = step.take ? ('take' as const) : ('read' as const)
       const what = `${step.op} ${n}`
       side.start(what, under, (signal) =>
-        space[step.ifExists ? (`${name}IfExists` as const) : name](templateOf(step.template), { waitMs: 60_000, signal, tx: under }),
+        find(space, step.take, step.ifExists, step.template, { waitMs: 60_000, signal, tx: under }),
       )
       return what
     }
@@ -244,7 +260,8 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
     }
     case 'contents': {
       const all: unknown[] = []
-      for await (const entry of space.contents(templateOf(step.template), { max: step.max, tx: under })) all.push(plain(entry))
+      for await (const entry of space.contents(templateOf(step.template), { max: step.max, tx: under }))
+        all.push(plain(entry))
       return all
     }
     case 'notify': {

@@ -26,7 +26,7 @@ import { SpaceError } from '../../errors.js'
 import { signatureOf } from '../../signature.js'
 import { tokenOf } from '../../token.js'
 import { Wait } from '../../wait.js'
-import { Bag, conflicting, type Item, readable, storedOf, takeable } from './bag.js'
+import { Bag, conflicting, type Item, inPlace, readable, storedOf, takeable } from './bag.js'
 import { Offers } from './offers.js'
 import { Registrations } from './registrations.js'
 import { type Open, Transactions } from './transactions.js'
@@ -63,6 +63,7 @@ export class MemoryEngine implements Engine {
         if (!find.fits || (await find.fits(stored))) return stored
         const there = find.take || this.#bag.get(stored.id) === item
         if (there && this.#aside(item, 'misfit')) find.onAside?.(stored)
+        find.signal?.throwIfAborted()
       } catch (error) {
         if (find.take && find.tx === undefined) this.#putBack(item)
         throw error
@@ -90,6 +91,7 @@ export class MemoryEngine implements Engine {
       credit: 1,
       serve: (found) => end(() => wait.resolve(this.#give(found, take, tx)))(),
       miss: end(() => wait.resolve(null)),
+      fail: (error) => end(() => wait.reject(error))(),
     }
     this.#waiters.add(waiter)
     this.#waits.add(wait)
@@ -109,7 +111,10 @@ export class MemoryEngine implements Engine {
     if (registered !== undefined) return { expiresAt: registered }
     const item = this.#bag.get(id)
     if (!item) return null
+    const before = item.expiresAt
     item.expiresAt = wallMs() + leaseMs
+    // Who waits for its transaction only does so no longer than it lasts.
+    if (item.expiresAt < before) for (const waiter of this.#waiters.ifExists()) this.#watchConflict(waiter)
     return { expiresAt: item.expiresAt }
   }
 
@@ -248,6 +253,8 @@ export class MemoryEngine implements Engine {
     const now = wallMs()
     const items = images.map((image) => this.#bag.put(image, now, tx))
     for (const item of items) {
+      // Dead on arrival: seen by nobody.
+      if (!this.#isThere(item)) continue
       item.onOutcome = onOutcome
       transaction?.items.add(item)
       this.#change(item, { isNew: true, written: true }, () => {})
@@ -260,7 +267,12 @@ export class MemoryEngine implements Engine {
     this.#registrations.around(item, () => storedOf(item), what, change)
     for (const reader of this.#waiters.readers(item, false)) reader.serve(item)
     this.#waiters.taker(item)?.serve(item)
+    if (!this.#isThere(item)) return
     for (const reader of this.#waiters.readers(item, true)) reader.serve(item)
+  }
+
+  #isThere(item: Item): boolean {
+    return this.#bag.get(item.image.id) === item
   }
 
   /** As if it had never been taken. */
@@ -292,8 +304,10 @@ export class MemoryEngine implements Engine {
     const transaction = this.#transactions.close(tx)
     if (!transaction) return
     this.#registrations.endOf(tx)
-    for (const item of transaction.items) {
-      if (this.#bag.get(item.image.id) !== item) continue
+    this.#waiters.endOf(tx)
+    // In the order of their places: who waits gets the best.
+    for (const item of inPlace(transaction.items)) {
+      if (!this.#isThere(item)) continue
       const [wrote, took] = [item.writer === tx, item.taker === tx]
       if ((took && (committed || wrote)) || (wrote && !committed)) {
         this.#bag.remove(item.image.id)

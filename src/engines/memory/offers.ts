@@ -29,6 +29,7 @@ export class Offers {
       ifExists: false,
       credit,
       miss: () => {},
+      fail: () => {},
       serve: (item) => {
         offer.credit--
         const delivery = this.#claim(item, offer)
