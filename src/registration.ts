@@ -102,6 +102,7 @@ export async function register<F extends object>(
   const asking = monotonicMs()
   const registered = await (tx ? tx.find(undefined, () => engine.notify(interest)) : engine.notify(interest))
   registration = new Registration(engine, registered, leaseMs, asking)
+  if (inbox.isOver) cancel()
   return registration
 }
 
@@ -113,6 +114,7 @@ export class Inbox {
   #waiting: { stored: Stored; sequence: number }[] = []
   #busy = false
   #missed = 0
+  #lastMissed = 0
   #ended = false
 
   constructor(listen: (stored: Stored, sequence: number) => unknown, options: NotifyOptions, onCancel: () => void) {
@@ -121,13 +123,18 @@ export class Inbox {
     this.#onCancel = onCancel
   }
 
+  /** It has failed, and wants no more. */
+  get isOver(): boolean {
+    return this.#ended
+  }
+
   push(stored: Stored, sequence: number): void {
     if (this.#waiting.length >= MOST_WAITING) {
       this.#missed++
+      this.#lastMissed = sequence
       return
     }
-    if (this.#missed > 0) this.missed(this.#missed, sequence - 1)
-    this.#missed = 0
+    this.#tellMissed()
     this.#waiting.push({ stored, sequence })
     if (!this.#busy) void this.#run()
   }
@@ -153,8 +160,16 @@ export class Inbox {
           this.#failed(error)
         }
       }
+      // Nothing more may come that would tell of it.
+      this.#tellMissed()
     }
     this.#busy = false
+  }
+
+  #tellMissed(): void {
+    const missed = this.#missed
+    this.#missed = 0
+    if (missed > 0) this.missed(missed, this.#lastMissed)
   }
 
   #failed(error: unknown): void {

@@ -1,83 +1,24 @@
-/** The memory engine is the specification: whatever a program does, Redis answers as memory does. */
+/**
+ * The memory engine is the specification: whatever a program of several clients does, Redis answers as memory does, and what stands in
+ * Redis is in order after it.
+ *
+ * A failure prints a shrunk program, and a seed and a path: `AGREEING_SEED=… AGREEING_PATH=…` replays it. `AGREEING_PROGRAMS=20000` is the
+ * long form.
+ */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
-import type { Lease } from '../../src/lease.js'
+import { AnyEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { CLIENTS, code, perform, Side, type Step, step } from './steps.js'
 
-type Fields = { n?: number; a?: number; b?: string }
-const Base = defineEntry<Fields>('Base')
-const Sub = Base.extend<{ c?: number }>('Sub')
-const Far = defineEntry<Fields>('Far', { index: ['a'] })
-const KINDS = [Base, Sub, Far]
-
-/** A waiting take of the second client, for as long as the program lasts. */
-interface Waiting {
-  readonly taken: Promise<unknown>
-  readonly controller: AbortController
-}
-
-/** One side of the comparison. */
-interface Side {
-  readonly space: Space
-  readonly other: Space
-  readonly leases: Lease[]
-  readonly waiting: Waiting[]
-}
-
-const some = fc.record({ a: fc.constantFrom(0, 1), b: fc.constantFrom('x', 'y') }, { requiredKeys: [] })
-const kind = fc.nat(KINDS.length - 1)
-/** A kind by its number, -1 for AnyEntry. */
-const template = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(kind, some) },
-  { weight: 1, arbitrary: fc.tuple(fc.constant(-1), fc.constant({})) },
-)
-const templateOf = ([k, fields]: [number, Fields]): Matching<Fields> =>
-  KINDS[k] ? KINDS[k].template(fields) : AnyEntry
-const code = (error: { code?: string }): string => `error ${error.code}`
-
-/** Steps are data, so that a shrunk program can be read. */
-const step = fc.oneof(
-  fc.record({ write: kind, fields: some, priority: fc.constantFrom(0, 0, 3, -1) }),
-  fc.record({ writeTwo: kind, fields: some }),
-  fc.record({ take: template }),
-  fc.record({ read: template }),
-  fc.record({ cancel: fc.nat(9) }),
-  fc.record({ renew: fc.nat(9) }),
-  fc.record({ wait: template }),
-)
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
-
-async function take(step: Step, n: number, { space, other, leases, waiting }: Side): Promise<unknown> {
-  if ('write' in step) {
-    leases.push(await space.write(KINDS[step.write]!({ ...step.fields, n }), { priority: step.priority }))
-  } else if ('writeTwo' in step) {
-    leases.push(...(await other.writeAll([KINDS[step.writeTwo]!({ ...step.fields, n }), Base({ n: n + 0.5 })])))
-  } else if ('take' in step) return other.takeIfExists(templateOf(step.take))
-  else if ('read' in step) return space.readIfExists(templateOf(step.read))
-  else if ('cancel' in step)
-    return leases
-      .at(-1 - step.cancel)
-      ?.cancel()
-      .catch(code)
-  else if ('renew' in step)
-    return leases
-      .at(-1 - step.renew)
-      ?.renew(90_000)
-      .catch(code)
-  else {
-    const controller = new AbortController()
-    const taken = other.take(templateOf(step.wait), { signal: controller.signal }).catch(() => 'nothing')
-    waiting.push({ taken, controller })
-  }
-  // Answered behind what is pushed to the other client, and again behind its acknowledgement: waits stand, and takes are final.
-  await other.readIfExists(Far.template({ b: 'nowhere' }))
-  await other.readIfExists(Far.template({ b: 'nowhere' }))
-  return 'done'
-}
+const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
+const PROGRAMS = Number(AGREEING_PROGRAMS ?? 150)
+const replay = AGREEING_SEED ? { seed: Number(AGREEING_SEED), path: AGREEING_PATH ?? '' } : {}
 
 let redis: Redis
 beforeAll(async () => {
@@ -85,41 +26,68 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 
-let programs = 0
-
-async function run(steps: readonly Step[], side: Side): Promise<unknown[]> {
+/** What each step answered, and after it all that goes on. */
+async function run(steps: readonly Step[], side: Side, check: () => Promise<void>): Promise<unknown[]> {
   const answers: unknown[] = []
-  for (const [n, each] of steps.entries()) answers.push(await take(each, n, side))
-  for (const { controller, taken } of side.waiting) {
-    // An entry that is on its way wins; the end of the wait is confirmed by the space.
-    controller.abort()
-    answers.push(await taken)
+  const note = async (n: number, step: string, answer: unknown): Promise<void> => {
+    await side.settle()
+    await check()
+    const going = side.going.filter(({ outcome }) => outcome !== 'waits').map(({ what, outcome }) => [what, outcome])
+    const events = side.events.map((each) => [...each])
+    answers.push({ n, step, answer, going, events, held: side.held.map(({ request }) => request.target) })
   }
-  for (;;) {
-    const rest = await side.space.takeIfExists(AnyEntry)
-    if (!rest) return answers
-    answers.push(rest)
-  }
+  for (const [n, each] of steps.entries()) await note(n, each.op, await perform(each, n, side).catch(code))
+  for (const [client, open] of side.transactions.entries())
+    for (const [i, each] of open.splice(0).entries())
+      await note(client, 'at last', await (i % 2 ? each.commit() : each.abort()).catch(code))
+  for (const { controller } of side.going) controller.abort(new Error('given up'))
+  await note(-1, 'given up', undefined)
+  await note(-2, 'stopped', await side.serving?.stop())
+  for (const taken of side.held) await taken.release().catch(() => {})
+  for (const sent of side.sent) sent.withdraw()
+  for (const registration of side.registrations) await registration.cancel()
+  await side.settle()
+  answers.push((await side.spaces[0]!.takeAll([AnyEntry], { max: 1_000, waitMs: 0 })).map(({ n }) => n))
+  answers.push([...(await side.spaces[0]!.engine.kinds())].filter(([, count]) => count > 0))
+  await check()
+  return answers
 }
 
-async function sideOn(url: string, name: string): Promise<Side> {
-  const space = await openSpace(url, { name })
-  return { space, other: url === 'memory:' ? space : await openSpace(url, { name }), leases: [], waiting: [] }
+const opened: Space[] = []
+async function spacesOn(url: string, name: string, count: number): Promise<Space[]> {
+  const spaces = await Promise.all(Array.from({ length: count }, () => openSpace(url, { name })))
+  opened.push(...spaces)
+  return spaces
 }
+const closeAll = (): Promise<unknown> => Promise.all(opened.splice(0).map((space) => space.close()))
+
+let programs = 0
 
 test('a random program gets the same answers from both engines', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
       const name = `program ${++programs}`
-      const [memory, real] = await Promise.all([sideOn('memory:', name), sideOn(redis.url, name)])
+      const [memory] = await spacesOn('memory:', name, 1)
+      const real = new Side(await spacesOn(redis.url, name, CLIENTS))
+      const inOrder = (): Promise<void> =>
+        until(
+          async () => {
+            expect(await violations(redis, name)).toEqual([])
+            return true
+          },
+          'Redis is in order',
+          500,
+        )
       try {
-        expect(await run(steps, real)).toEqual(await run(steps, memory))
+        const told = await run(steps, real, inOrder)
+        const asked = await run(steps, new Side(Array(CLIENTS).fill(memory)), async () => {})
+        expect(told).toEqual(asked)
       } finally {
-        await Promise.all([memory.space.close(), real.space.close(), real.other.close()])
+        await closeAll()
       }
     }),
-    { numRuns: 120 },
+    { numRuns: PROGRAMS, ...replay },
   )
-})
+}, 3_600_000)
 
 failOnLeaks()

@@ -191,6 +191,44 @@ everyEngine('events', (opened) => {
     release()
   })
 
+  test('what is dead on arrival is no event and goes to nobody', async () => {
+    const { space, other } = opened()
+    const seen = await told(space)
+    const taking = other.take(Task)
+    for (let i = 0; i < 3; i++) await other.readIfExists(Other)
+    await other.write(Task({ id: 'dead' }), { leaseMs: 0 })
+    await other.write(Task({ id: 'a' }))
+    expect(await taking).toEqual({ id: 'a' })
+    expect(await seen.ids(1)).toEqual(['a'])
+  })
+
+  test('a listener that falls behind is told how much it has missed, also when nothing comes after that', async () => {
+    const { space, other } = opened()
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    const missed: number[][] = []
+    let last = 0
+    const listener = async ({ sequence }: SpaceEvent): Promise<void> => {
+      last = sequence
+      await held
+    }
+    await space.notify([Task], listener, { onMissed: (...each) => void missed.push(each) })
+    let quick = 0
+    await space.notify([Task], () => void quick++)
+    // One is in the listener's hands, 10 000 wait for it.
+    for (let n = 0; n < 10_010; n += 1_001) {
+      await other.writeAll(Array.from({ length: 1_001 }, (_, i) => Task({ id: `t${n + i}` })))
+    }
+    // What another listener of this process has seen has come for this one, too.
+    await until(() => quick === 10_010, 'all of them to have come', 25_000)
+    release()
+    await until(() => missed.length > 0, 'it is told')
+    expect(missed).toEqual([[10_010 - last, 10_010]])
+    expect(last).toBeGreaterThanOrEqual(10_000)
+  })
+
   test('200 quick writes are 200 events without a gap', async () => {
     const { space, other } = opened()
     const seen = await told(space)

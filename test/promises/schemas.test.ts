@@ -187,6 +187,35 @@ everyEngine('schemas', (opened) => {
     }
   })
 
+  test('a wait whose time is over while a schema judges ends when that has found nothing', async () => {
+    const { space, other } = opened()
+    for (const under of [false, true]) {
+      const asked: (() => void)[] = []
+      const schema: StandardSchema<{ id: string }, { id: string }> = {
+        '~standard': {
+          version: 1,
+          vendor: 'test',
+          validate: () => new Promise((resolve) => void asked.push(() => resolve({ issues: [{ message: 'no' }] }))),
+        },
+      }
+      const Slow = defineEntry('Slow', { schema })
+      const tx = under ? await space.begin() : undefined
+      const over = new AbortController()
+      const taking = space.take(Slow, { waitMs: 30, tx })
+      const reading = space.read(Slow, { signal: over.signal, tx }).catch((error) => error)
+      for (let i = 0; i < 3; i++) await space.readIfExists(AnyEntry)
+      await other.write(defineEntry<{ id: string }>('Slow')({ id: 'a' }))
+      await until(() => asked.length > 0, 'the schema is asked')
+      const later = performance.now() + 60
+      await until(() => performance.now() > later, 'the time is over')
+      over.abort(new Error('enough'))
+      const end = Promise.all([taking, reading])
+      const judging = setInterval(() => asked.pop()?.(), 5)
+      expect(await end.finally(() => clearInterval(judging))).toEqual([null, new Error('enough')])
+      await tx?.abort()
+    }
+  })
+
   test('an entry whose schema cannot judge it stays for others', async () => {
     const { space } = opened()
     let broken = false

@@ -1,5 +1,6 @@
 /** What transactions promise: all or nothing, seen by nobody before, locks that others respect, and an end whatever happens. */
 import { expect, test } from '@jest/globals'
+import { DEAD_LETTER } from '../../src/engine.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
@@ -384,6 +385,94 @@ everyEngine('transactions', (opened) => {
     expect(await space.takeIfExists(Task, { tx })).toMatchObject({ id: 'read' })
     await tx.abort()
     expect(await space.takeAll([Task], { waitMs: 0 })).toMatchObject([{ id: 'read' }, { id: 'free' }, { id: 'later' }])
+  })
+
+  test('a take that waits under one gets what is written under the same in the same turn', async () => {
+    const { space } = opened()
+    for (let i = 0; i < 20; i++) {
+      const tx = await space.begin()
+      const waiting = space.take(Task, { tx, waitMs: 2_000 })
+      const reading = space.read(Other, { tx, waitMs: 2_000 })
+      void space.writeAll([Task({ id: 'a' }), Other({ id: 'b' })], { tx })
+      expect(await Promise.all([waiting, reading])).toEqual([{ id: 'a' }, { id: 'b' }])
+      await tx.abort()
+    }
+    await nothing()
+  })
+
+  test('what an abort sets free is not handed to what waits under the same', async () => {
+    const { space, other } = opened()
+    await space.write(Task({ id: 'a' }))
+    const tx = await space.begin()
+    await space.take(Task, { tx })
+    const waiting = Promise.allSettled([space.take(Task, { tx }), space.takeIfExists(Other, { tx, waitMs: 60_000 })])
+    await pending(waiting, () => space.readIfExists(Other))
+    await tx.abort()
+    expect(await other.takeIfExists(Task)).toEqual({ id: 'a' })
+    expect(await waiting).toMatchObject([{ reason: { code: 'TRANSACTION_ENDED' } }, { value: null }])
+  })
+
+  test('of those who wait, a taker outside comes before a reader under one', async () => {
+    const { space, other } = opened()
+    const tx = await space.begin()
+    const reading = space.read(Task, { tx })
+    const taking = other.take(Task)
+    await pending(taking, () => space.readIfExists(Other))
+    await pending(reading, () => other.readIfExists(Other))
+    await other.write(Task({ id: 'a' }))
+    expect(await taking).toEqual({ id: 'a' })
+    expect(await pending(reading, () => space.readIfExists(Other))).toBe(true)
+    await other.write(Task({ id: 'b' }))
+    expect(await reading).toEqual({ id: 'b' })
+    await tx.commit()
+    expect(await other.takeAll([Task], { waitMs: 0 })).toEqual([{ id: 'b' }])
+  })
+
+  test('…IfExists: who waits for another reader to end takes what it alone has read then', async () => {
+    const { space, other } = opened()
+    for (let i = 0; i < 10; i++) {
+      await space.write(Task({ id: 'a' }))
+      const one = await space.begin()
+      const two = await other.begin()
+      await space.read(Task, { tx: one })
+      await other.read(Task, { tx: two })
+      const upgrade = space.takeIfExists(Task, { tx: one, waitMs: 60_000 })
+      expect(await pending(upgrade, () => space.readIfExists(Other))).toBe(true)
+      await two.commit()
+      expect(await upgrade).toEqual({ id: 'a' })
+      await one.commit()
+      await nothing()
+    }
+  })
+
+  test('what is set free together goes to who waits in the order of its places', async () => {
+    const { space, other } = opened()
+    const ids = Array.from({ length: 8 }, (_, i) => `t${i}`)
+    for (const id of ids) await space.write(Task({ id }), { priority: id === 't5' ? 1 : 0 })
+    const tx = await space.begin()
+    for (const id of [...ids].reverse()) await space.take(Task.template({ id }), { tx })
+    const waiting = ids.map(() => other.take(Task))
+    await pending(Promise.race(waiting), () => other.readIfExists(Other))
+    await tx.abort()
+    expect((await Promise.all(waiting)).map(({ id }) => id)).toEqual(['t5', 't0', 't1', 't2', 't3', 't4', 't6', 't7'])
+  })
+
+  test('what was set aside while one held it stays set aside, however that ends', async () => {
+    const { space, other } = opened()
+    for (const end of ['commit', 'abort'] as const) {
+      const tx = await space.begin()
+      const own = await space.write(Task({ id: 'own' }), { tx })
+      const taken = await other.write(Task({ id: 'taken' }))
+      const read = await other.write(Task({ id: 'read' }))
+      await space.take(Task.template({ id: 'taken' }), { tx })
+      await space.read(Task.template({ id: 'read' }), { tx })
+      for (const { id } of [own, taken, read]) expect(await other.engine.setAside(id, end)).toBe(true)
+      expect(await space.readIfExists(AnyEntry, { tx })).toBeNull()
+      await tx[end]()
+      const pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [`reason=s:${end}`], verified: [] }
+      expect((await other.engine.list(pattern, null, 10)).entries).toHaveLength(3)
+    }
+    await nothing()
   })
 
   test('a transaction of another space is refused', async () => {

@@ -105,7 +105,7 @@ export class Bag {
 
   /** All that match and fit, the best first. */
   all(pattern: Pattern, fits: (item: Item) => boolean): Item[] {
-    return [...this.#matching(pattern, fits)].sort((a, b) => (before(a, b) ? -1 : 1))
+    return inPlace(this.#matching(pattern, fits))
   }
 
   /** Of those that match and fit, the one of highest priority, the oldest of these. */
@@ -144,5 +144,9 @@ export class Bag {
   }
 }
 
+/** Whether it has the better place. */
 const before = (a: Item, b: Item): boolean =>
   a.image.priority === b.image.priority ? a.order < b.order : a.image.priority > b.image.priority
+
+/** In the order of their places. */
+export const inPlace = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => (before(a, b) ? -1 : 1))

@@ -57,6 +57,7 @@ export class MemoryEngine implements Engine {
         if (!find.fits || (await find.fits(stored))) return stored
         const there = find.take || this.#world.bag.get(stored.id) === item
         if (there && this.#world.aside(item, 'misfit')) find.onAside?.(stored)
+        find.signal?.throwIfAborted()
       } catch (error) {
         if (find.take && find.tx === undefined) this.#world.putBack(item)
         throw error
@@ -85,6 +86,7 @@ export class MemoryEngine implements Engine {
       session: this.session,
       serve: (found) => end(() => wait.resolve(this.#world.give(found, take, tx)))(),
       miss: end(() => wait.resolve(null)),
+      fail: (error) => end(() => wait.reject(error))(),
     }
     this.#world.waiters.add(waiter)
     this.#waits.add(wait)
@@ -104,7 +106,10 @@ export class MemoryEngine implements Engine {
     if (registered !== undefined) return { expiresAt: registered }
     const item = this.#world.bag.get(id)
     if (!item) return null
+    const before = item.expiresAt
     item.expiresAt = wallMs() + leaseMs
+    // Who waits for its transaction only does so no longer than it lasts.
+    if (item.expiresAt < before) this.#world.watchConflicts()
     return { expiresAt: item.expiresAt }
   }
 

@@ -32,6 +32,7 @@ export class Offers {
       credit,
       session,
       miss: () => {},
+      fail: () => {},
       serve: (item) => {
         offer.credit--
         const delivery = this.#claim(item, offer)

@@ -6,7 +6,6 @@ import type { Item } from './bag.js'
 export interface Open {
   readonly id: string
   readonly session: string
-  /** In the order in which it came to them. */
   readonly items: Set<Item>
   expiresAt: number
   readonly onEnded: () => void

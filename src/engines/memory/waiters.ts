@@ -1,5 +1,6 @@
 /** Those who wait for an entry: readers are all shown it, then one taker gets it, the one with most credit, then the oldest. */
 import type { Pattern } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
 import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
@@ -17,6 +18,8 @@ export interface Waiter {
   serve(item: Item): void
   /** There is nothing (any longer) that it might wait for. */
   miss(): void
+  /** Its transaction has ended. */
+  fail(error: SpaceError): void
 }
 
 export class Waiters {
@@ -59,6 +62,11 @@ export class Waiters {
   /** Those who wait only for what a transaction holds. */
   ifExists(): Waiter[] {
     return [...this.#waiting].filter((waiter) => waiter.ifExists)
+  }
+
+  /** Those under a transaction end with it: what it sets free is not theirs. */
+  endOf(tx: string): void {
+    for (const waiter of [...this.#waiting]) if (waiter.tx === tx) waiter.fail(new SpaceError('TRANSACTION_ENDED'))
   }
 
   /** Nobody waits there any longer. */

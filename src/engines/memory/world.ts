@@ -3,7 +3,7 @@ import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
 import { signatureOf } from '../../signature.js'
 import { tokenOf } from '../../token.js'
-import { Bag, conflicting, type Item, type Requester, storedOf } from './bag.js'
+import { Bag, conflicting, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'
 import { Registrations } from './registrations.js'
 import { type Open, Transactions } from './transactions.js'
@@ -32,6 +32,8 @@ export class World {
     const now = wallMs()
     const items = images.map((image) => this.bag.put(image, now, tx))
     for (const item of items) {
+      // Dead on arrival: seen by nobody.
+      if (!this.#isThere(item)) continue
       item.requester = requester
       transaction?.items.add(item)
       this.change(item, { isNew: true, written: true }, () => {})
@@ -44,7 +46,12 @@ export class World {
     this.registrations.around(item, () => storedOf(item), what, change)
     for (const reader of this.waiters.readers(item, false)) reader.serve(item)
     this.waiters.taker(item, (session) => this.#bears(session, item))?.serve(item)
+    if (!this.#isThere(item)) return
     for (const reader of this.waiters.readers(item, true)) reader.serve(item)
+  }
+
+  #isThere(item: Item): boolean {
+    return this.bag.get(item.image.id) === item
   }
 
   /** As if it had never been taken. */
@@ -76,8 +83,10 @@ export class World {
     const transaction = this.transactions.close(tx)
     if (!transaction) return
     this.registrations.endOf(tx)
-    for (const item of transaction.items) {
-      if (this.bag.get(item.image.id) !== item) continue
+    this.waiters.endOf(tx)
+    // In the order of their places: who waits gets the best.
+    for (const item of inPlace(transaction.items)) {
+      if (!this.#isThere(item)) continue
       const [wrote, took] = [item.writer === tx, item.taker === tx]
       if ((took && (committed || wrote)) || (wrote && !committed)) {
         this.bag.remove(item.image.id)
@@ -121,6 +130,10 @@ export class World {
     for (const waiter of this.waiters.ifExists()) {
       if (!this.conflict(waiter.pattern, waiter.tx, waiter.take)) waiter.miss()
     }
+  }
+
+  watchConflicts(): void {
+    for (const waiter of this.waiters.ifExists()) this.watchConflict(waiter)
   }
 
   /** What it waits for may also go by its lease. */

@@ -6,6 +6,20 @@ local LETTER_LEASE_MS = 604800000
 -- One more, and the oldest goes.
 local MOST_LETTERS = 10000
 
+-- It is no longer what transactions have written, taken or read, so that none of them shows it or drops it when it ends.
+local function disown(id, c)
+  local readers = call('HGET', P .. 'R', id)
+  if readers then
+    for tid in gmatch(readers, '[^,]+') do call('SREM', P .. 't' .. tid, 'r' .. id) end
+  end
+  if not letGo(id, c) then return end
+  local names = call('ZRANGE', P .. 'T', 0, -1)
+  for j = 1, #names do
+    call('SREM', P .. 't' .. names[j], '-' .. id, '+' .. id, '*' .. id)
+    call('ZREM', P .. 'u' .. names[j], id)
+  end
+end
+
 -- The record of a dead letter is an entry's: its body is the reason, the signature of what was set aside, a newline, and the body of that.
 -- `reason` is a token.
 local function setAside(id, rec, reason)
@@ -13,7 +27,7 @@ local function setAside(id, rec, reason)
   local S = signatureOf(rec)
   local c = sig(S)
   for i = 1, #c.index do call('ZREM', c.index[i], id) end
-  if isThere('T') then letGo(id, c) end
+  if isThere('T') then disown(id, c) end
   local head = '|@' .. LETTER .. '|reason=' .. reason
   if c.tokens.service then head = head .. '|' .. c.tokens.service end
   local letter = sig(head .. '|;|')
@@ -33,15 +47,14 @@ local function setAside(id, rec, reason)
 end
 
 -- q: whoever found that an entry cannot be used by anybody has it set aside; not if it is not there (any longer). id, token of the reason,
--- the claim or transaction under which it has been taken, each '' if none
+-- the claim under which it has been taken or ''
 function OPS.q(argv, i, answer)
-  local id, claim, tid = argv[i], argv[i + 2], argv[i + 3]
+  local id, claim = argv[i], argv[i + 2]
   flushPuts()
   if claim ~= '' and call('SREM', P .. 'c' .. SID, claim) == 0 then
     answer('n')
-    return i + 4
+    return i + 3
   end
-  if tid ~= '' then call('SREM', P .. 't' .. tid, '-' .. id, 'r' .. id, '+' .. id, '*' .. id) end
   local rec = call('HGET', P .. 'e', id)
   if rec and not expired(rec) and sig(signatureOf(rec)).kinds[1] ~= LETTER then
     setAside(id, rec, argv[i + 1])
@@ -49,5 +62,5 @@ function OPS.q(argv, i, answer)
   else
     answer('n')
   end
-  return i + 4
+  return i + 3
 end

@@ -69,7 +69,8 @@ export class Batches {
   #number = 0
   #link: Link | undefined
   #flowing = false
-  #registering = false
+  /** How many have been put ahead of what was kept back. */
+  #registering: number | undefined
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
@@ -91,7 +92,7 @@ export class Batches {
     queued.since = monotonicMs()
     if (!queued.standing || this.#flowing) this.#queue.push(queued)
     // Ahead of what was kept back: a completion gives its credit to an offer that stands.
-    else if (this.#registering) this.#queue.unshift(queued)
+    else if (this.#registering !== undefined) this.#queue.splice(this.#registering++, 0, queued)
     else return queued.fail(new SpaceError('SPACE_UNREACHABLE'))
     this.#schedule()
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
@@ -136,9 +137,9 @@ export class Batches {
 
   /** New batches may go out, after what `askAnew` registers. */
   flow(askAnew: () => void): void {
-    this.#registering = true
+    this.#registering = 0
     askAnew()
-    this.#registering = false
+    this.#registering = undefined
     this.#flowing = true
     this.#turn()
   }

@@ -270,6 +270,9 @@ function OPS.g(argv, i, answer)
   return rest
 end
 
+-- Whether it has become free for the transaction under which it is waited for; its owner has been told to look again.
+local function mayHave(spec) return spec.tx ~= '' and live(spec.tx) and look(spec, 1)[1] end
+
 -- Who waits only for what transactions hold, does so no longer when none does.
 local function missIfExists()
   local waiting = call('SMEMBERS', P .. 'I')
@@ -278,7 +281,7 @@ local function missIfExists()
     local spec = specOf(who.sid, who.wid)
     if not spec then
       call('SREM', P .. 'I', waiting[j])
-    elseif not conflict(spec) then
+    elseif not conflict(spec) and not mayHave(spec) then
       unregister(who.sid, who.wid)
       push(who.sid, 'z' .. who.wid .. '\t', '', '')
     end

@@ -31,9 +31,14 @@ interface Call {
   registered: boolean
   /** An entry is in hand and being acknowledged: the end of the wait comes too late. */
   accepting: boolean
-  /** Under a transaction: a search is under way, which may take something; what ends the wait meanwhile is done when it is answered. */
+  /** Under a transaction: a search is under way, which may take something. What comes meanwhile has its turn when it is answered. */
   searching: boolean
-  onSearched: (() => void) | undefined
+  /** Something has come up since the search went out: it is to look again. */
+  again: boolean
+  /** An entry was handed over; it is accepted unless the search has found one. */
+  handed: (() => void) | undefined
+  /** The wait is over: it ends so unless there is an entry. */
+  over: (() => void) | undefined
 }
 
 export class Finds {
@@ -61,6 +66,10 @@ export class Finds {
   delivered(wid: string, claim: string, record: Buffer, now: number): void {
     const call = this.#calls.get(wid)
     if (!call || call.wait.settled || call.accepting) return this.#giveBack(claim)
+    if (call.searching) {
+      call.handed = () => this.delivered(wid, claim, record, now)
+      return
+    }
     void this.#accept(call, claim, parseRecord(idOf(claim), record, now))
   }
 
@@ -73,13 +82,17 @@ export class Finds {
   /** A wait for what transactions hold: none does any longer. */
   missed(wid: string): void {
     const call = this.#calls.get(wid)
-    if (call && !call.accepting) call.wait.resolve(null)
+    if (!call || call.accepting) return
+    if (call.searching) call.again = true
+    else call.wait.resolve(null)
   }
 
   /** Something has become free for this transaction only. */
   lookAgain(tx: string): void {
     for (const call of this.#calls.values()) {
-      if (call.find.tx === tx && call.registered && !call.wait.settled && !call.accepting) void this.#register(call)
+      if (call.find.tx !== tx || call.wait.settled || call.accepting) continue
+      if (call.searching) call.again = true
+      else if (call.registered) void this.#register(call)
     }
   }
 
@@ -90,7 +103,7 @@ export class Finds {
   askAnew(): void {
     for (const call of this.#calls.values()) {
       call.registered = false
-      if (!call.wait.settled && !call.accepting) void this.#register(call)
+      if (!call.wait.settled && !call.accepting && !call.searching) void this.#register(call)
     }
   }
 
@@ -114,7 +127,8 @@ export class Finds {
     const mode = take ? 't' : 'r'
     const spec = [ifExists ? mode.toUpperCase() : mode, wid, tx, ...specOf(pattern)]
     // What is taken under a transaction needs no acknowledgement, so nobody could tell whether a lost answer had taken something.
-    const options = { repeatable: !(take && tx), standing: wid !== '' }
+    // And it stays behind what tells the space of the transaction, also while there is no link.
+    const options = { repeatable: !(take && tx), standing: wid !== '' && !tx }
     let args = ['f', ...spec]
     for (;;) {
       const answer = tx ? await this.#transactions.ask(tx, args, options) : await ask(this.#batches, args, options)
@@ -125,8 +139,9 @@ export class Finds {
   }
 
   #inLine(find: Find): Promise<Stored | null> {
-    // A read under a transaction is told by its first letter: it locks what it is shown.
-    const wid = `${find.take ? 't' : find.tx === undefined ? 'r' : 'R'}${(++this.#wids).toString(36)}`
+    // One under a transaction is told by its first letter: a read locks what it is shown, a take is handed nothing once that has ended.
+    const letter = find.take ? 't' : 'r'
+    const wid = `${find.tx === undefined ? letter : letter.toUpperCase()}${(++this.#wids).toString(36)}`
     const call: Call = {
       wid,
       find,
@@ -134,7 +149,9 @@ export class Finds {
       registered: false,
       accepting: false,
       searching: false,
-      onSearched: undefined,
+      again: false,
+      handed: undefined,
+      over: undefined,
     }
     this.#calls.set(wid, call)
     const { waitMs, signal } = find
@@ -150,26 +167,34 @@ export class Finds {
 
   async #register(call: Call): Promise<void> {
     call.searching = call.find.tx !== undefined
+    call.again = false
+    let answer: Answer | undefined
     try {
-      const answer = await this.#search(call.find, call.wid)
-      if (answer.letter === 'n') return call.wait.resolve(null)
-      if (answer.letter === 'w') {
-        call.registered = true
-        if (call.wait.settled) this.#leave(call)
-        return
-      }
-      const { claim, parsed } = foundIn(answer)
-      if (call.wait.settled || call.accepting) return call.find.take ? this.#giveBack(claim) : undefined
-      await this.#accept(call, claim, parsed)
+      answer = await this.#search(call.find, call.wid)
     } catch (error) {
       // Without a link it asks anew when there is one; only what no link can mend ends the wait.
       if (!(error instanceof SpaceError) || !error.retryable) call.wait.reject(error)
-    } finally {
-      call.searching = false
-      const { onSearched } = call
-      call.onSearched = undefined
-      onSearched?.()
     }
+    call.searching = false
+    const { handed } = call
+    call.handed = undefined
+    const busy = call.wait.settled || call.accepting
+    if (answer?.letter === 'f') {
+      const { claim, parsed } = foundIn(answer)
+      if (!busy) void this.#accept(call, claim, parsed)
+      else if (call.find.take) this.#giveBack(claim)
+    }
+    handed?.()
+    if (answer?.letter === 'w') this.#stands(call)
+    else if (answer?.letter === 'n' && !call.accepting) call.wait.resolve(null)
+    this.#endIfOver(call)
+  }
+
+  /** The space has it in line. */
+  #stands(call: Call): void {
+    call.registered = true
+    if (call.wait.settled || call.accepting) this.#leave(call)
+    else if (call.again) void this.#register(call)
   }
 
   async #accept(call: Call, claim: string, parsed: Parsed): Promise<void> {
@@ -178,7 +203,9 @@ export class Finds {
       const stored = await this.#accepted(call.find, claim, parsed)
       if (stored) return call.wait.resolve(stored)
       call.accepting = false
-      void this.#register(call)
+      call.registered = false
+      if (call.over) this.#endIfOver(call)
+      else void this.#register(call)
     } catch (error) {
       call.wait.reject(error)
     }
@@ -191,7 +218,7 @@ export class Finds {
       // Without its body there is nothing to be had of it: it has gone, or nobody could ever read it.
       const stored = await this.#complete(parsed)
       if (!stored || !(await this.#fits(find, claim, stored))) {
-        const aside = await this.#setAside(find, claim, parsed.id, stored ? 'misfit' : 'bodiless')
+        const aside = await this.#setAside(claim, parsed.id, stored ? 'misfit' : 'bodiless')
         if (stored && aside) find.onAside?.(stored)
         return null
       }
@@ -219,8 +246,8 @@ export class Finds {
     return letter === 'k'
   }
 
-  async #setAside({ tx = '' }: Find, claim: string, id: string, reason: string): Promise<boolean> {
-    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), claim, tx], { repeatable: true })
+  async #setAside(claim: string, id: string, reason: string): Promise<boolean> {
+    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), claim], { repeatable: true })
     return letter === 'k'
   }
 
@@ -233,9 +260,9 @@ export class Finds {
 
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
   #end(call: Call, settle: () => void): void {
-    if (call.accepting) return
-    if (call.searching) {
-      call.onSearched = () => this.#end(call, settle)
+    if (call.accepting || call.searching) {
+      call.over = settle
+      if (call.searching) setTimeout(() => this.#giveUp(call, settle), CONFIRM_MS).unref()
       return
     }
     if (!call.registered || call.wait.settled) return settle()
@@ -250,6 +277,22 @@ export class Finds {
         settle()
       },
     )
+  }
+
+  /** What ended it while it was busy ends it now, if that brought nothing. */
+  #endIfOver(call: Call): void {
+    const { over } = call
+    if (!over || call.accepting || call.searching) return
+    call.over = undefined
+    if (!call.wait.settled) this.#end(call, over)
+  }
+
+  /** The space does not answer. Whether a take has taken something nobody knows, so its transaction cannot be committed. */
+  #giveUp(call: Call, settle: () => void): void {
+    if (!call.searching || call.over !== settle) return
+    const { take, tx = '' } = call.find
+    if (take && this.#transactions.isTold(tx)) call.wait.reject(new SpaceError('OUTCOME_UNKNOWN'))
+    else settle()
   }
 
   #leave(call: Call): void {

@@ -209,7 +209,7 @@ export class RedisEngine implements Engine {
   }
 
   async setAside(id: string, reason: string): Promise<boolean> {
-    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), '', ''], { repeatable: true })
+    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), ''], { repeatable: true })
     return letter === 'k'
   }
 

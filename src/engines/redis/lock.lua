@@ -1,16 +1,6 @@
 -- Locks: what a transaction holds. What it read can be read by all and taken by nobody else; what it wrote or took is hidden.
 -- A transaction is `session.number`; its marks say what it did: r read, - taken, + written, * written and taken.
 
--- Whether it is under way; its lease ends exactly.
-local function live(tid)
-  local ends = txs[tid]
-  if not ends then
-    ends = tonumber(call('ZSCORE', P .. 'T', tid) or 0)
-    txs[tid] = ends
-  end
-  return ends > now
-end
-
 local function mark(tid, letter, id) call('SADD', P .. 't' .. tid, letter .. id) end
 
 -- Seen by nobody but its transaction; the others are told by it that something is there.

@@ -4,6 +4,8 @@ local function registrationOf(sid, wid) return sid .. ':' .. wid end
 
 local function dropRegistration(sid, wid)
   local parts = tonumber(call('HGET', P .. 'q' .. sid, wid .. '#') or 0)
+  local spec = parts > 0 and specOf(sid, wid .. '.1')
+  if spec and spec.tx ~= '' then call('SREM', P .. 't' .. spec.tx, 'n' .. wid) end
   for j = 1, parts do unregister(sid, wid .. '.' .. j) end
   call('HDEL', P .. 'q' .. sid, wid, wid .. '#')
   return call('ZREM', P .. 'T', registrationOf(sid, wid)) == 1

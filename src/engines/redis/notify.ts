@@ -1,4 +1,5 @@
 /** Registrations of this process: the way of their events, and what is missed when a link is lost. */
+import { monotonicMs } from '../../clock.js'
 import type { Grant, Interest, Registered, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { ask } from './ask.js'
@@ -12,7 +13,8 @@ import type { Transactions } from './transaction.js'
 interface Standing {
   readonly wid: string
   readonly interest: Interest
-  leaseMs: number
+  /** When its lease ends, on this process's clock and no later than the space's; Infinity = never. */
+  endsAt: number
   /** The number of the last event that came, or of which it is known that it does not come. */
   last: number
   /** The space has it. */
@@ -39,7 +41,8 @@ export class Registrations {
   async notify(interest: Interest): Promise<Registered> {
     const { tx, on, leaseMs } = interest
     const wid = `${tx === undefined ? 'n' : 'x'}${on.charAt(0)}${(++this.#wids).toString(36)}`
-    const standing: Standing = { wid, interest, leaseMs, last: 0, registered: false, told: Promise.resolve() }
+    const endsAt = monotonicMs() + leaseMs
+    const standing: Standing = { wid, interest, endsAt, last: 0, registered: false, told: Promise.resolve() }
     this.#standing.set(wid, standing)
     try {
       const { expiresAt } = await this.#register(standing)
@@ -55,10 +58,11 @@ export class Registrations {
   }
 
   async renew(wid: string, leaseMs: number): Promise<Grant | null> {
+    const endsAt = monotonicMs() + leaseMs
     const { letter, now } = await ask(this.#batches, ['N', wid, leaseOf(leaseMs)], { repeatable: true })
     const standing = this.#standing.get(wid)
     if (letter !== 'k') return null
-    if (standing) standing.leaseMs = leaseMs
+    if (standing) standing.endsAt = endsAt
     return { expiresAt: now + leaseMs }
   }
 
@@ -112,7 +116,7 @@ export class Registrations {
         const last = Number(values[0]!.toString('latin1'))
         if (last > standing.last) this.#missed(standing, last - standing.last, last)
         standing.last = Math.max(last, standing.last)
-      } else if (standing.interest.tx !== undefined) {
+      } else if (standing.interest.tx !== undefined || monotonicMs() >= standing.endsAt) {
         this.ended(wid)
       } else {
         // How many there were meanwhile nobody knows.
@@ -130,7 +134,8 @@ export class Registrations {
   }
 
   async #register(standing: Standing): Promise<Grant> {
-    const { wid, interest, leaseMs, last } = standing
+    const { wid, interest, endsAt, last } = standing
+    const leaseMs = Math.ceil(Math.max(endsAt - monotonicMs(), 0))
     const { tx = '', patterns } = interest
     const specs = patterns.flatMap(specOf)
     const args = ['n', wid, String(last), leaseOf(leaseMs), tx, String(patterns.length), ...specs]

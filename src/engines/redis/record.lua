@@ -81,6 +81,16 @@ local function alive(sid)
   return known
 end
 
+-- Whether a transaction is under way; its lease ends exactly.
+local function live(tid)
+  local ends = txs[tid]
+  if not ends then
+    ends = tonumber(call('ZSCORE', P .. 'T', tid) or 0)
+    txs[tid] = ends
+  end
+  return ends > now
+end
+
 -- The same indexes of what transactions have read: a read finds it there, a take does not.
 local function locksOf(c)
   if not c.locks then
@@ -90,14 +100,14 @@ local function locksOf(c)
   return c.locks
 end
 
--- Out of what transactions hold; those who wait for its end only are to be looked at.
+-- Out of what transactions hold; those who wait for its end only are to be looked at. Says whether it was hidden by one.
 local function letGo(id, c)
   if call('HDEL', P .. 'R', id) == 1 then
     local locks = locksOf(c)
     for i = 1, #locks do call('ZREM', locks[i], id) end
   end
-  call('ZREM', P .. 'h@' .. c.root, id)
   facts.recheck = true
+  return call('ZREM', P .. 'h@' .. c.root, id) == 1
 end
 
 -- Out of the space altogether; says whether it was free, that is, in the indexes.

@@ -19,8 +19,8 @@ end
 -- what it did not start; that is no death, and counts as none.
 local function bury(sid, leaving)
   flush()
-  forgetTransactions(sid)
   forget(sid)
+  forgetTransactions(sid)
   flush()
   local held = call('SMEMBERS', P .. 'c' .. sid)
   call('ZREM', P .. 'S', sid)

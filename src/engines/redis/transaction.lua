@@ -41,18 +41,14 @@ local function drop(ids)
 end
 
 -- What was hidden is there for all now.
-local function show(ids, letters)
-  for j = 1, #ids do
-    local rec = call('HGET', P .. 'e', ids[j])
-    if rec then
-      local c = sig(signatureOf(rec))
-      unhide(ids[j], c)
-      if expired(rec) then remove(ids[j], rec) else available(ids[j], rec, c, scoreOf(rec), letters) end
-    end
-  end
+local function show(id, rec, letters)
+  local c = sig(signatureOf(rec))
+  unhide(id, c)
+  if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), letters) end
 end
 
--- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer.
+-- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer. All of it is set free in
+-- the order of its places: who waits gets the best.
 local function finish(tid, committed)
   flushPuts()
   local marks = call('SMEMBERS', P .. 't' .. tid)
@@ -69,9 +65,22 @@ local function finish(tid, committed)
     elseif letter == 110 and dropRegistration(sessionOf(tid), id) then push(sessionOf(tid), 'T', ':' .. id .. '\t', '') end
   end
   drop(both)
-  if committed then drop(taken) else show(taken, 'va') end
-  for j = 1, #read do unlock(read[j], tid) end
-  if committed then show(written, 'wva') else drop(written) end
+  drop(committed and taken or written)
+  local freed = {}
+  local function free(ids, letters)
+    for j = 1, #ids do
+      local rec = call('HGET', P .. 'e', ids[j])
+      if rec then freed[#freed + 1] = { ids[j], rec, letters } end
+    end
+  end
+  free(read)
+  if committed then free(written, 'wva') else free(taken, 'va') end
+  -- What it has written stands in this order already.
+  if not committed or #read > 0 then table.sort(freed, byPlace) end
+  for j = 1, #freed do
+    local each = freed[j]
+    if each[3] then show(each[1], each[2], each[3]) else unlock(each[1], tid) end
+  end
   facts.recheck = true
 end
 

@@ -19,6 +19,8 @@ export class Transactions {
   readonly #session: string
   readonly #batches: Batches
   readonly #open = new Map<string, Open>()
+  /** Those whose commit is on its way, so that a link that comes back does not end them first. */
+  readonly #committing = new Set<string>()
   #numbers = 0
 
   constructor(session: string, batches: Batches) {
@@ -70,7 +72,7 @@ export class Transactions {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
     // Nothing was done under it.
-    const { letter } = open.told ? await ask(this.#batches, ['C', tx], { repeatable: false }) : UNTOLD
+    const { letter } = open.told ? await this.#commit(tx) : UNTOLD
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
   }
 
@@ -99,7 +101,17 @@ export class Transactions {
 
   /** Those that the space must know of. */
   names(): string[] {
-    return [...this.#open].filter(([, { known }]) => known).map(([number]) => `${this.#session}.${number}`)
+    const known = [...this.#open].filter(([, open]) => open.known).map(([number]) => `${this.#session}.${number}`)
+    return [...known, ...this.#committing]
+  }
+
+  async #commit(tx: string): Promise<Answer> {
+    this.#committing.add(tx)
+    try {
+      return await ask(this.#batches, ['C', tx], { repeatable: false })
+    } finally {
+      this.#committing.delete(tx)
+    }
   }
 
   #end(tx: string): Open | undefined {

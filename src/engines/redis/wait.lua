@@ -164,6 +164,14 @@ local function holders()
   return set
 end
 
+-- A take under a transaction is told by its first letter. Once that has ended it waits for nothing, though it may still stand in line.
+local function ended(member)
+  if byte(member, 24) ~= 84 then return false end
+  local who = memberOf(member)
+  local spec = specOf(who.sid, who.wid)
+  return not spec or not live(spec.tx)
+end
+
 -- The taker to hand such an entry to: most free credit first, then who has waited longest. Its credit is one less from here on.
 local function hand(c, suspect)
   local avoided = suspect and holders()
@@ -178,7 +186,7 @@ local function hand(c, suspect)
       line = lineOf(key, verify)
     end
     for member, score in pairs(line.score) do
-      if score > bestScore and (not verify or meets(member, c.text)) and not (avoided and avoided[memberOf(member).sid]) then
+      if score > bestScore and (not verify or meets(member, c.text)) and not (avoided and avoided[memberOf(member).sid]) and not ended(member) then
         best, bestLine, bestScore = member, line, score
       end
     end

@@ -1,0 +1,127 @@
+/** Promise 8: a transaction is all or nothing, whatever becomes of its process, and undone when that is gone. */
+import { fileURLToPath } from 'node:url'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { defineEntry } from '../../src/entry.js'
+import { openSpace } from '../../src/open.js'
+import type { Space } from '../../src/space.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Process, startProcess } from '../support/process.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { nothingIsLeft } from './drained.js'
+import { form, report, spread } from './form.js'
+
+const Task = defineEntry<{ n: number }>('Task')
+const Done = defineEntry<{ n: number; part: number; note?: string }>('Done')
+const Noise = defineEntry<{ n: number }>('Noise')
+const STEPS = ['begun', 'took', 'wrote', 'committing', 'committed']
+
+let redis: Redis
+let space: Space
+beforeAll(async () => {
+  redis = await startRedis({ appendonly: true })
+  space = await openSpace(redis.url)
+})
+afterAll(async () => {
+  await space.close()
+  await redis.stop()
+})
+
+const children: Process[] = []
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill('SIGKILL')
+})
+
+function transactor(step: string, after: number, signal: string, leaseMs: number): Process {
+  const script = fileURLToPath(new URL('children/transactor.js', import.meta.url))
+  const child = startProcess([script, redis.url, step, String(after), signal, String(leaseMs)])
+  children.push(child)
+  return child
+}
+
+/** What became of the n-th: `all` or `nothing` of it; anything else fails the test. */
+async function outcomeOf(n: number): Promise<'all' | 'nothing'> {
+  const enough = new AbortController()
+  const { signal } = enough
+  const found = [space.read(Task.template({ n }), { signal }), space.read(Done.template({ n }), { signal })]
+  await Promise.race(found)
+  enough.abort()
+  await Promise.allSettled(found)
+  const parts = await space.takeAll([Done.template({ n })], { waitMs: 0 })
+  const task = await space.takeIfExists(Task.template({ n }))
+  expect([parts.map(({ part }) => part), task?.n]).toEqual(task ? [[], n] : [[1, 2], undefined])
+  return task ? 'nothing' : 'all'
+}
+
+test(
+  'all or nothing, whenever its process is killed, and undone at once',
+  async () => {
+    let going = true
+    const noise = (async () => {
+      for (let n = 0; going; n++) {
+        await space.write(Noise({ n }))
+        await space.takeIfExists(Noise.template({ n }))
+      }
+    })()
+    const times: number[] = []
+    const counts: Record<string, number> = {}
+    const points = form(20, 200)
+    for (let n = 0; n < points; n++) {
+      const step = STEPS[n % STEPS.length]!
+      // Between the steps, too; how far it comes in so many ms nobody knows.
+      const child = transactor(step, n % 10 < 5 ? 0 : Math.random() * 3, 'SIGKILL', 60_000)
+      if (step !== 'begun') await space.write(Task({ n }))
+      else {
+        await child.line(/begun/)
+        await space.write(Task({ n }))
+      }
+      expect(await child.exited).toEqual({ code: null, signal: 'SIGKILL' })
+      const since = performance.now()
+      const outcome = await outcomeOf(n)
+      if (outcome === 'nothing' && step !== 'begun') times.push(performance.now() - since)
+      if (child.output().includes('committed')) expect(outcome).toBe('all')
+      const name = `${step}: ${outcome}`
+      counts[name] = (counts[name] ?? 0) + 1
+    }
+    going = false
+    await noise
+    const { most, ...rest } = spread(times)
+    report('killed in a transaction, undone (traffic), ms', { most, ...rest, ...counts })
+    expect(counts['took: nothing']).toBeGreaterThan(0)
+    expect(counts['wrote: nothing']).toBeGreaterThan(0)
+    expect(counts['committed: all']).toBe(points / STEPS.length)
+    expect(most).toBeLessThan(form(2_000, 500))
+    await space.takeAll([Noise], { waitMs: 0 })
+  },
+  form(60_000, 600_000),
+)
+
+test('one whose process is frozen is undone when its lease ends, and refused when that goes on', async () => {
+  const LEASE_MS = 1_000
+  const times: number[] = []
+  for (const [i, step] of ['took', 'wrote', 'wrote'].entries()) {
+    const n = 1_000 + i
+    await space.write(Task({ n }))
+    const child = transactor(step, 0, 'SIGSTOP', LEASE_MS)
+    await child.line(new RegExp(step))
+    const since = performance.now()
+    expect(await space.read(Task.template({ n }), { waitMs: LEASE_MS * 3 })).toEqual({ n })
+    times.push(performance.now() - since)
+    child.kill('SIGCONT')
+    await child.line(/refused TRANSACTION_ENDED/)
+    expect(await outcomeOf(n)).toBe('nothing')
+    child.kill('SIGKILL')
+    await child.exited
+  }
+  const { most, ...rest } = spread(times)
+  report(`frozen in a transaction of ${LEASE_MS} ms, undone, ms`, { most, ...rest })
+  expect(most).toBeLessThan(LEASE_MS + 1_000)
+}, 60_000)
+
+test('afterwards nothing is left', async () => {
+  await space.close()
+  await nothingIsLeft(redis)
+  await until(async () => (await redis.cli('HLEN', '{ts:default}:e')) === '0', 'no entry is there')
+})
+
+failOnLeaks()

@@ -1,0 +1,180 @@
+/**
+ * What stands in Redis, looked at in one stroke: each index leads to a record, each record stands where its state says, and nothing is
+ * kept of what has ended (docs/redis.md, Keys).
+ */
+import { keysOf } from '../../src/engines/redis/keys.js'
+import type { Redis } from './redis.js'
+
+/** Runs in the server, so that nothing changes meanwhile. Answers one line per violation. */
+const SCAN = `
+local P, wrong = ARGV[1], {}
+local function say(...) wrong[#wrong + 1] = table.concat({ ... }, ' ') end
+local keys, byFirst = {}, {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if key:sub(1, #P) == P then keys[key:sub(#P + 1)] = true end
+end
+local function hash(key)
+  local flat, map = redis.call('HGETALL', P .. key), {}
+  for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+  return map
+end
+local function set(key)
+  local map = {}
+  for _, member in ipairs(redis.call('SMEMBERS', P .. key)) do map[member] = true end
+  return map
+end
+local function zset(key)
+  local flat, map = redis.call('ZRANGE', P .. key, 0, -1, 'WITHSCORES'), {}
+  for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
+  return map
+end
+local records, readers, T, sessions = hash('e'), hash('R'), zset('T'), zset('S')
+
+-- Where each record should stand, by its signature.
+local paths = {}
+for id, rec in pairs(records) do
+  local from = rec:byte(44) ~= 101 and 69 or 46
+  local S = rec:sub(from, rec:find('\\n', from, true) - 1)
+  local kinds, fields, indexed = {}, {}, true
+  for item in S:gmatch('[^|]+') do
+    if item:byte() == 64 then kinds[#kinds + 1] = item:sub(2) elseif item == ';' then indexed = false elseif indexed then fields[#fields + 1] = item end
+  end
+  local path = { root = kinds[#kinds], score = rec:sub(28, 43), large = rec:byte(45) == 64 }
+  for _, kind in ipairs(kinds) do path[#path + 1] = '@' .. kind end
+  for _, field in ipairs(fields) do path[#path + 1] = '=' .. kinds[#kinds] .. '|' .. field end
+  paths[id] = path
+end
+
+-- Who holds what: claims of sessions, marks of transactions.
+local claimed, marked = {}, {}
+for key in pairs(keys) do
+  local first, rest = key:sub(1, 1), key:sub(2)
+  if key == 'm' or key == 'e' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
+    first = ''
+  elseif first == 'c' then
+    for claim in pairs(set(key)) do
+      local id = claim:match('^([^:]+):')
+      if id then claimed[id] = rest end
+    end
+  elseif first == 't' then
+    if not T[rest] then say(key, 'of no transaction') end
+    local written = zset('u' .. rest)
+    for mark in pairs(set(key)) do
+      local letter, id = mark:sub(1, 1), mark:sub(2)
+      if letter == 'n' then
+        if not T[rest:sub(1, 22) .. ':' .. id] then say(key, mark, 'of no registration') end
+      elseif records[id] then
+        marked[id] = marked[id] or {}
+        marked[id][rest] = letter
+        if letter == '+' and not written[id] then say(id, 'written, but not in u' .. rest) end
+      end
+    end
+    for id in pairs(written) do
+      if redis.call('SISMEMBER', P .. key, '+' .. id) == 0 then say(id, 'in u' .. rest, 'without its mark') end
+    end
+  elseif first == 'u' then
+    if not T[rest] then say(key, 'of no transaction') end
+  end
+  if (first == 's' or first == 'c' or first == 'o' or first == 'p' or first == 'q') and not sessions[rest] then say(key, 'of no session') end
+  if first == 'b' then
+    local id = rest:gsub(':r$', '')
+    local ttl = redis.call('PTTL', P .. key)
+    if rest == id and not (paths[id] and paths[id].large) then say(key, 'of no entry') end
+    if ttl < 0 and not (paths[id] and records[id]:sub(1, 13) == '9999999999999') then say(key, 'has no end') end
+  elseif first == 'x' then
+    if not rest:match('^%d+$') then say(key, 'is no key of ours') end
+  elseif first == 'f' or first == 'r' or first == 'h' then
+    for id, score in pairs(zset(key)) do
+      local path, found = paths[id], false
+      if not path then
+        say(key, id, 'has no record')
+      else
+        if first == 'h' then found = rest == '@' .. path.root else for _, each in ipairs(path) do found = found or each == rest end end
+        if not found then say(key, id, 'is not of its signature') end
+        if string.format('%016.0f', tonumber(score)) ~= path.score then say(key, id, 'has another score') end
+      end
+    end
+  elseif first ~= '' and not first:match('[scopqtuwb]') then
+    say(key, 'is no key of ours')
+  end
+end
+
+-- Each record is free, read, hidden by one transaction, or claimed: and stands there only.
+for id, path in pairs(paths) do
+  local free, locked = 0, 0
+  for _, each in ipairs(path) do
+    if redis.call('ZSCORE', P .. 'f' .. each, id) then free = free + 1 end
+    if redis.call('ZSCORE', P .. 'r' .. each, id) then locked = locked + 1 end
+  end
+  local hidden = redis.call('ZSCORE', P .. 'h@' .. path.root, id) and 1 or 0
+  local state = {}
+  if free > 0 then state[#state + 1] = 'free' end
+  if locked > 0 then state[#state + 1] = 'read' end
+  if hidden > 0 then state[#state + 1] = 'hidden' end
+  if claimed[id] then state[#state + 1] = 'claimed' end
+  if #state ~= 1 then say(id, 'is', #state == 0 and 'nowhere' or table.concat(state, ' and ')) end
+  if free > 0 and free ~= #path then say(id, 'is free in', free, 'of', #path, 'indexes') end
+  if locked > 0 and locked ~= #path then say(id, 'is read in', locked, 'of', #path, 'indexes') end
+  if (locked > 0) ~= (readers[id] ~= nil) then say(id, 'is read by', readers[id] or 'nobody') end
+  local holders = 0
+  for tx, letter in pairs(marked[id] or {}) do
+    if letter == 'r' then
+      if not readers[id] or not readers[id]:find(',' .. tx .. ',', 1, true) then say(id, 'is not read by', tx) end
+    else
+      holders = holders + 1
+    end
+  end
+  if holders ~= hidden then say(id, 'is hidden by', holders, 'transactions') end
+end
+for id, list in pairs(readers) do
+  if not records[id] then say('R', id, 'has no record') end
+  for tx in list:gmatch('[^,]+') do
+    if not T[tx] or not marked[id] or marked[id][tx] ~= 'r' then say('R', id, 'names', tx) end
+  end
+end
+for id, sid in pairs(hash('D')) do if claimed[id] ~= sid then say('D', id, 'is not held by', sid) end end
+
+-- Waits and registrations stand in lines, and are counted.
+local counts, lines, names = {}, {}, {}
+for sid in pairs(sessions) do
+  local registered = hash('q' .. sid)
+  for wid, packed in pairs(hash('p' .. sid)) do
+    local spec, member = cmsgpack.unpack(packed), sid .. ':' .. wid
+    counts[spec.reg .. spec.shape] = (counts[spec.reg .. spec.shape] or 0) + 1
+    lines[spec.key .. ' ' .. member] = true
+    names[member] = spec
+    local first = wid:sub(1, 1)
+    if first ~= 'o' and not redis.call('ZSCORE', spec.key, member) then say(member, 'stands in no line') end
+    if (first == 'n' or first == 'x') and not registered[wid:match('^[^.]+')] then say(member, 'is no registration') end
+    if spec.tx ~= '' and not T[spec.tx] then say(member, 'waits under', spec.tx) end
+  end
+  for wid in pairs(registered) do
+    if wid:sub(-1) ~= '#' and not T[sid .. ':' .. wid] then say('q' .. sid, wid, 'has no lease') end
+  end
+end
+for key in pairs(keys) do
+  if key:sub(1, 1) == 'w' then
+    for member in pairs(zset(key)) do if not lines[P .. key .. ' ' .. member] then say(key, member, 'does not wait') end end
+  end
+end
+local kept = hash('Wn')
+for shape, n in pairs(kept) do if counts[shape] ~= tonumber(n) then say('Wn', shape, n, 'and not', counts[shape] or 0) end end
+for shape, n in pairs(counts) do if not kept[shape] then say('Wn', shape, 'is not counted') end end
+for reg, shapes in pairs(hash('W')) do
+  for shape in shapes:gmatch('[^|]+') do if not kept[reg .. shape] then say('W', reg, shape, 'of no wait') end end
+end
+for member in pairs(set('I')) do if not names[member] or not names[member].ifExists then say('I', member, 'does not wait') end end
+for name in pairs(T) do
+  local sid = name:sub(1, 22)
+  if not sessions[sid] then say('T', name, 'of no session') end
+  if name:sub(23, 23) == ':' and redis.call('HEXISTS', P .. 'q' .. sid, name:sub(24)) == 0 then say('T', name, 'of no registration') end
+end
+return table.concat(wrong, '\\n')
+`
+
+/** What is wrong with a space as it stands now, one line each; [] if nothing is. */
+export async function violations(redis: Redis, name = 'default'): Promise<string[]> {
+  const prefix = keysOf(name).meta.slice(0, -1)
+  const answer = await redis.cli('EVAL', SCAN, '0', prefix)
+  return answer.split('\n').filter((line) => line !== '')
+}
