@@ -19,11 +19,11 @@ export interface Image {
   readonly id: string
   /** Its own kind first, then the kinds it extends; the last is its root. */
   readonly kinds: readonly string[]
-  /** `field=token` of each field that finds may go by. */
+  /** `field=token` of each field that finds may go by, and `field;field=token` of those that its kind indexes together. */
   readonly indexed: readonly string[]
   /** `field=token` of the others; a match on them is verified. */
   readonly verified: readonly string[]
-  /** What its kind indexes: `*` every single value (the default), or `:field:field:`. */
+  /** What its kind indexes: `*` every single value (the default), or `:field:field;field:`. */
   readonly index?: string
   readonly body: Buffer
   readonly leaseMs: number
@@ -59,6 +59,8 @@ export interface Pattern {
   readonly root: string
   readonly indexed: readonly string[]
   readonly verified: readonly string[]
+  /** Of fields that its kind indexes together: a way to the matches where everybody indexes them so, and nothing to be compared. */
+  readonly compound?: readonly string[]
 }
 
 /** Stands for every kind but the framework's own. */
