@@ -206,8 +206,11 @@ export interface Engine {
   /** A transaction: the space hears of it with its first operation. `onEnded` hears that its lease has ended, or the space forgot it. */
   begin(leaseMs: number, onEnded: () => void): string
   renewTransaction(tx: string, leaseMs: number): Promise<Grant>
-  /** All that was done under it becomes so, at once; when it resolves, it is. */
-  commit(tx: string): Promise<void>
+  /**
+   * All that was done under it becomes so, at once, and these entries are written with it; when it resolves, it is. Rejects with SPACE_FULL if
+   * that is why it cannot be; then it is open still.
+   */
+  commit(tx: string, images: readonly Image[]): Promise<void>
   /** Nothing that was done under it ever was. */
   abort(tx: string): Promise<void>
 

@@ -134,9 +134,10 @@ export class MemoryEngine implements Engine {
     return { expiresAt: this.#transactions.renew(tx, leaseMs) }
   }
 
-  async commit(tx: string): Promise<void> {
+  async commit(tx: string, images: readonly Image[]): Promise<void> {
     this.#open()
     this.#transactions.get(tx)
+    this.#put(images, undefined)
     this.#end(tx, true)
   }
 

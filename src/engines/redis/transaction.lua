@@ -125,15 +125,20 @@ function OPS.L(argv, i, answer)
   return i + 2
 end
 
--- C: all of it is so. transaction
+-- C: all of it is so, and what is written with it. transaction, then as w
 function OPS.C(argv, i, answer)
-  if live(argv[i]) then
-    finish(argv[i], true)
-    answer('k')
-  else
+  local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
+  if not live(tid) then
     answer('T')
+  elseif last > i + 1 and isFull() then
+    answer('e', 'SPACE_FULL')
+  else
+    finish(tid, true)
+    for at = i + 2, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
+    metaDirty = true
+    answer('k')
   end
-  return i + 1
+  return last + 1
 end
 
 -- A: nothing of it ever was. transaction
