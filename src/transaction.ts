@@ -43,6 +43,9 @@ export class Transaction implements AsyncDisposable {
   /** Both are made when first asked for. */
   #signal: AbortController | undefined
   #waits: AbortController | undefined
+  /** Finds under way, and whether somebody else heeds its end. */
+  #finds = 0
+  #heeded = false
 
   /** @internal Use space.begin or space.transact; that of a request is `currentRequest().transaction`. */
   constructor(
@@ -158,6 +161,7 @@ export class Transaction implements AsyncDisposable {
   /** @internal Fires when it ends, whichever way. */
   get over(): AbortSignal {
     this.#waits ??= new AbortController()
+    this.#heeded = true
     return this.#waits.signal
   }
 
@@ -211,7 +215,9 @@ export class Transaction implements AsyncDisposable {
   /** @internal A take of which nobody knows whether it took may not be committed. */
   async find<T>(signal: AbortSignal | undefined, operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check()
-    const { over } = this
+    this.#waits ??= new AbortController()
+    const over = this.#waits.signal
+    this.#finds++
     // What is found under it may be what was written under it.
     this.#send()
     try {
@@ -219,6 +225,8 @@ export class Transaction implements AsyncDisposable {
     } catch (error) {
       if (isSpaceError(error, 'OUTCOME_UNKNOWN')) this.#failure ??= error
       throw error
+    } finally {
+      this.#finds--
     }
   }
 
@@ -263,7 +271,8 @@ export class Transaction implements AsyncDisposable {
     clearTimeout(this.#timer)
     this.#aborted = aborted
     this.#kept()
-    this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
+    // Nearly always nobody waits any longer, and to tell nobody costs as much as a commit.
+    if (aborted || this.#heeded || this.#finds > 0) this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
     if (aborted) this.#signal?.abort(aborted)
     this.#onOver(this)
   }

@@ -158,7 +158,7 @@ local function look(spec, most, after)
       for h = 1, #locked do more[#more + 1] = locked[h] end
     end
   end
-  if spec.tx ~= '' then
+  if spec.tx ~= '' and facts['u' .. spec.tx] ~= false then
     local own = {}
     searchOwn(spec, most, after, own)
     for h = 1, #own do more[#more + 1] = own[h] end
@@ -245,7 +245,7 @@ function OPS.f(argv, i, answer)
     if wid ~= '' and spec.tx ~= '' then unregister(SID, wid) end
     found(hits[1], spec, answer)
   else
-    if spec.ifExists and not after and not conflict(spec) then wid = '' end
+    if wid ~= '' and spec.ifExists and not after and not conflict(spec) then wid = '' end
     -- One that looks again, because something may have become free for its transaction only, stands there already.
     if wid ~= '' and not (spec.tx ~= '' and specOf(SID, wid)) then register(SID, wid, spec, 1) end
     if after then answer('m', after) else answer(wid ~= '' and 'w' or 'n') end

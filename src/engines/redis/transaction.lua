@@ -54,7 +54,6 @@ end
 
 -- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer.
 local function finish(tid, committed)
-  flushPuts()
   local marks = call('SMEMBERS', P .. 't' .. tid)
   local written = call('ZRANGE', P .. 'u' .. tid, 0, -1)
   call('ZREM', P .. 'T', tid)
@@ -105,6 +104,8 @@ function OPS.B(argv, i, answer)
   local tid, ends = SID .. '.' .. argv[i], now + tonumber(argv[i + 1])
   call('ZADD', P .. 'T', ends, tid)
   facts.T = true
+  -- It has written nothing so far.
+  facts['u' .. tid] = false
   txs[tid] = ends
   dueAt(ends)
   answer('k')
