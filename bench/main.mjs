@@ -1,13 +1,17 @@
 /** `npm run bench`: runs the parts on a Redis of its own, shows where it is on standard error, and prints tables at the end. */
 import { parseArgs } from 'node:util'
 import { Children } from './children.mjs'
+import { batch, handoff } from './handoff.mjs'
 import { http } from './http.mjs'
 import { metrics } from './metrics.mjs'
 import { pairs, requestReply } from './pairs.mjs'
 import { startRedis } from './redis.mjs'
 import { render, summarise } from './report.mjs'
+import { resident } from './resident.mjs'
+import { programs, workers } from './transactions.mjs'
+import { waiters } from './waiters.mjs'
 
-const PARTS = [pairs, requestReply, http, metrics]
+const PARTS = [pairs, requestReply, http, metrics, resident, waiters, programs, workers, handoff, batch]
 const WARM_UP_MS = 1_000
 
 const USAGE = `npm run bench -- [options]
@@ -15,6 +19,7 @@ const USAGE = `npm run bench -- [options]
   --seconds N          measured in each run, after ${WARM_UP_MS / 1000} s of warm-up (default 3)
   --runs N             of which the median is printed (default 3; part metrics at least 6)
   --concurrency N      requests that a worker process of parts http and metrics holds at a time (default 64)
+  --entries N          that are resident in part resident (default 1000000)
   --aof                Redis with an append-only file, fsync every second
   --json               all samples and the summaries as JSON instead of tables
   --cpu-profile DIR    each process leaves a CPU profile in DIR; bench/profile.mjs reads them
@@ -27,6 +32,7 @@ function settings() {
       seconds: { type: 'string', default: '3' },
       runs: { type: 'string', default: '3' },
       concurrency: { type: 'string', default: '64' },
+      entries: { type: 'string', default: '1000000' },
       aof: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       'cpu-profile': { type: 'string' },
@@ -48,6 +54,7 @@ function settings() {
     seconds: integer('seconds', 600),
     runs: integer('runs', 100),
     concurrency: integer('concurrency', 100_000),
+    entries: integer('entries', 10_000_000),
   }
 }
 
@@ -65,10 +72,12 @@ async function measureAll(bench, parts) {
     for (const { contender, group, run, measure } of steps) {
       const what = `[${++done}/${total}] ${part.name}, ${group}, ${contender}, run ${run + 1}`
       if (process.stderr.isTTY) progress(`${what} …`)
-      const sample = { contender, group, run, ...(await measure(bench)) }
+      // One step may measure several, when what they need takes long to make.
+      const measured = [await measure(bench)].flat().map((sample) => ({ contender, group, run, ...sample }))
       if (bench.aborted) return []
-      samples.push(sample)
-      const outcome = sample.errors > 0 ? `INVALID: ${sample.firstError}` : `${Math.round(sample.perSecond)} a second`
+      samples.push(...measured)
+      const invalid = measured.find(({ errors }) => errors > 0)
+      const outcome = invalid ? `INVALID: ${invalid.firstError}` : `${Math.round(measured[0].perSecond)} a second`
       progress(`${what}: ${outcome}`)
     }
   }
@@ -76,10 +85,10 @@ async function measureAll(bench, parts) {
   return all.map(({ part, samples }) => summarise(part, samples))
 }
 
-async function main({ parts, seconds, runs, concurrency, aof, json, 'cpu-profile': profileFolder }) {
+async function main({ parts, seconds, runs, concurrency, entries, aof, json, 'cpu-profile': profileFolder }) {
   const redis = await startRedis({ aof })
   const children = new Children(profileFolder)
-  const bench = { redis, children, seconds, runs, concurrency, warmUpMs: WARM_UP_MS, aborted: false }
+  const bench = { redis, children, seconds, runs, concurrency, entries, warmUpMs: WARM_UP_MS, aborted: false }
   const abort = async () => {
     if (bench.aborted) process.exit(130)
     bench.aborted = true

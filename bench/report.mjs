@@ -1,12 +1,9 @@
 /** From the samples of all runs to tables: medians with min–max, and ratios of runs that stood side by side. */
 
-const ROLES = ['client', 'gateway', 'redis', 'workers']
+import { COST_HEAD, costOf, costRow } from './bars.mjs'
+import { median } from './median.mjs'
 
-export function median(values) {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = Math.floor(sorted.length / 2)
-  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
-}
+const ROLES = ['client', 'gateway', 'redis', 'workers']
 
 const groupBy = (items, keyOf) => {
   const groups = new Map()
@@ -19,7 +16,10 @@ export function summarise(part, samples) {
   const rows = groupBy(samples, ({ group, contender }) => `${group} ${contender}`).map(summaryOf)
   const groups = [...new Set(rows.map(({ group }) => group))]
   const ratios = part.baselines.length === 0 ? [] : groups.map((group) => ratioOf(part, rows, samples, group))
-  return { name: part.name, title: part.title, rows, ratios, samples }
+  const costs = (part.costs ?? []).map((cost) => costOf(samples, cost))
+  // A sample may tell more than how quick it was: how much memory, how many calls.
+  const facts = samples.flatMap((sample) => sample.facts ?? [])
+  return { name: part.name, title: part.title, rows, ratios, costs, facts, elsewhere: part.elsewhere ?? [], samples }
 }
 
 const sumOf = (values) => values.reduce((sum, value) => sum + value, 0)
@@ -66,7 +66,7 @@ const whole = (value) => Math.round(value).toLocaleString('en')
 const fixed = (digits) => (value) => (Number.isFinite(value) ? value.toFixed(digits) : '–')
 
 /** Markdown, so that what a terminal shows can be pasted into RESULTS.md. */
-export function render({ title, rows, ratios }) {
+export function render({ title, rows, ratios, costs, facts, elsewhere }) {
   const roles = ROLES.filter((role) => rows.some(({ cores }) => Number.isFinite(cores[role])))
   const head = [
     '',
@@ -93,11 +93,17 @@ export function render({ title, rows, ratios }) {
   const failures = rows.filter(({ errors }) => errors > 0)
   const parts = [`## ${title}`, table(head, body)]
   if (ratios.length > 0) parts.push(table(RATIO_HEAD, ratios.map(ratioRow)))
+  if (costs.length > 0) parts.push(table(COST_HEAD, costs.map(costRow)))
+  if (facts.length > 0) parts.push(table(['', 'what', 'figure', 'bar'], facts))
+  if (elsewhere.length > 0) parts.push(table(ELSEWHERE_HEAD, elsewhere))
   if (failures.length > 0) {
     parts.push(failures.map((row) => `INVALID: ${row.contender}, ${row.group}: ${row.firstError}`).join('\n'))
   }
   return `${parts.join('\n\n')}\n`
 }
+
+/** Not by this benchmark, and on another day: a size to compare with, no ratio. */
+const ELSEWHERE_HEAD = ['', 'Apache River 3.0.1, measured elsewhere', 'per second', 'p50 ms', 'p99 ms']
 
 const RATIO_HEAD = ['', 'takespace ÷', 'runs side by side', 'median', 'by CPU µs each']
 

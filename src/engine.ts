@@ -19,11 +19,11 @@ export interface Image {
   readonly id: string
   /** Its own kind first, then the kinds it extends; the last is its root. */
   readonly kinds: readonly string[]
-  /** `field=token` of each field that finds may go by. */
+  /** `field=token` of each field that finds may go by, and `field;field=token` of those that its kind indexes together. */
   readonly indexed: readonly string[]
   /** `field=token` of the others; a match on them is verified. */
   readonly verified: readonly string[]
-  /** What its kind indexes: `*` every single value (the default), or `:field:field:`. */
+  /** What its kind indexes: `*` every single value (the default), or `:field:field;field:`. */
   readonly index?: string
   readonly body: Buffer
   readonly leaseMs: number
@@ -59,6 +59,8 @@ export interface Pattern {
   readonly root: string
   readonly indexed: readonly string[]
   readonly verified: readonly string[]
+  /** Of fields that its kind indexes together: a way to the matches where everybody indexes them so, and nothing to be compared. */
+  readonly compound?: readonly string[]
 }
 
 /** Stands for every kind but the framework's own. */
@@ -204,8 +206,11 @@ export interface Engine {
   /** A transaction: the space hears of it with its first operation. `onEnded` hears that its lease has ended, or the space forgot it. */
   begin(leaseMs: number, onEnded: () => void): string
   renewTransaction(tx: string, leaseMs: number): Promise<Grant>
-  /** All that was done under it becomes so, at once; when it resolves, it is. */
-  commit(tx: string): Promise<void>
+  /**
+   * All that was done under it becomes so, at once, and these entries are written with it; when it resolves, it is. Rejects with SPACE_FULL if
+   * that is why it cannot be; then it is open still.
+   */
+  commit(tx: string, images: readonly Image[]): Promise<void>
   /** Nothing that was done under it ever was. */
   abort(tx: string): Promise<void>
 

@@ -2,7 +2,7 @@
 import { isPlain } from './codec.js'
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { SpaceError } from './errors.js'
-import { chainOf, type Definition, type EntryInfo, type Origin, originOf, remember } from './kind.js'
+import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './kind.js'
 import { checkedSchema, type InputOf, namesOf, type OutputOf, type Schemas, type StandardSchema } from './schema.js'
 import { Template } from './template.js'
 
@@ -14,9 +14,20 @@ const LONGEST_NAME = 100
 /** An entry is plain properties. What the space knows of it is asked by `entryInfo`. */
 export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
 
+/** Fields, and lists of two or more fields that are indexed together. */
+type IndexOver<F> = readonly (NameOf<F> | readonly [NameOf<F>, NameOf<F>, ...NameOf<F>[]])[]
+
+type NameOf<F> = keyof F & string
+
 export interface EntryOptions<F extends object> {
-  /** The fields that templates are looked up by. Default: every field with a single value (no object, no array). */
-  readonly index?: readonly (keyof F & string)[]
+  /**
+   * The fields that templates are looked up by. Default: every field with a single value (no object, no array).
+   *
+   * A list within the list is one index over its fields together, for templates that name them all: worth its memory where each alone has
+   * many entries and all together few. It serves where everybody who has written the kind, or one of its relatives, declared it.
+   * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
+   */
+  readonly index?: IndexOver<F>
   readonly schema?: undefined
 }
 
@@ -26,7 +37,8 @@ export interface SchemaOptions<S extends StandardSchema<object, object>> {
    * may be asynchronous. It must leave its own output as it is (docs/javaspaces.md).
    */
   readonly schema: S
-  readonly index?: readonly (keyof OutputOf<S> & string)[]
+  /** As of EntryOptions. */
+  readonly index?: IndexOver<OutputOf<S>>
 }
 
 /** Names that both declare, with types that exclude each other. */
@@ -91,7 +103,7 @@ export function defineEntry(kind: string, options: Options = {}): EntryKind<obje
 }
 
 interface Options {
-  readonly index?: readonly string[]
+  readonly index?: Index
   readonly schema?: unknown
 }
 
@@ -114,16 +126,23 @@ function checkedName(kind: unknown): void {
 
 function checkedIndex(
   kind: string,
-  index: readonly string[] | undefined,
+  index: Index | undefined,
   names: ReadonlySet<string> | undefined,
-): void {
-  if (index === undefined) return
-  if (!Array.isArray(index) || !index.every((name) => typeof name === 'string' && name.isWellFormed())) {
-    throw new SpaceError('INVALID_ARGUMENT', `The index of ${kind} is a list of names of fields.`)
+): Index | undefined {
+  if (index === undefined) return undefined
+  const isName = (name: unknown): boolean => typeof name === 'string' && name.isWellFormed()
+  const isCompound = (item: unknown): boolean =>
+    Array.isArray(item) && item.length > 1 && item.every(isName) && new Set(item).size === item.length
+  if (!Array.isArray(index) || !index.every((item) => isName(item) || isCompound(item))) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `The index of ${kind} is a list of names of fields, or of lists of two or more different ones.`,
+    )
   }
-  const unknown = names && index.find((name) => !names.has(name))
+  const unknown = names && index.flat().find((name) => !names.has(name))
   if (unknown !== undefined)
     throw new SpaceError('INVALID_ARGUMENT', `The index of ${kind} names ${unknown}: no such field.`)
+  return index.map((item) => (typeof item === 'string' ? item : [...item].sort()))
 }
 
 /** The caller's fields, once: getters run here and nowhere else. */
@@ -141,8 +160,8 @@ function define(kind: string, options: Options, parent: Definition | undefined):
   const schema = options.schema === undefined ? undefined : checkedSchema(kind, options.schema)
   const schemas = schemasOf(schema, parent?.schemas)
   const names = schema && namesOf(schema)
-  checkedIndex(kind, options.index, names)
-  const index = parent?.index || options.index ? [...(parent?.index ?? []), ...(options.index ?? [])] : undefined
+  const own = checkedIndex(kind, options.index, names)
+  const index = parent?.index || own ? [...(parent?.index ?? []), ...(own ?? [])] : undefined
   const definition: Definition = { kind, parent, index, schemas, names }
   const origin: Origin = { kinds: chainOf(definition), index, schemas, info: undefined }
   const make = (fields: object): Entry<object> => {

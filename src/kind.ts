@@ -1,12 +1,15 @@
 /** What a kind is, and what is known of an entry beside its fields: of which kind it is, and whence it came. */
 import type { Schemas } from './schema.js'
 
+/** What templates are looked up by: single fields, and fields that are looked up together (two or more, sorted). */
+export type Index = readonly (string | readonly string[])[]
+
 /** What a kind is, apart from the types of its fields. */
 export interface Definition {
   readonly kind: string
   /** The kind it extends, if any. */
   readonly parent: Definition | undefined
-  readonly index: readonly string[] | undefined
+  readonly index: Index | undefined
   /** What its fields must be, if anything says so. */
   readonly schemas?: Schemas | undefined
   /** All its fields, if its schema can tell them. */
@@ -28,7 +31,7 @@ export interface EntryInfo {
 export interface Origin {
   /** Its own kind first, then the kinds it extends. */
   readonly kinds: readonly string[]
-  readonly index: readonly string[] | undefined
+  readonly index: Index | undefined
   readonly schemas?: Schemas | undefined
   readonly info: EntryInfo | undefined
 }

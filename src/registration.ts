@@ -100,6 +100,7 @@ export async function register<F extends object>(
     onEnded: () => inbox.ended(),
   }
   const asking = monotonicMs()
+  tx?.watch()
   const registered = await (tx ? tx.find(undefined, () => engine.notify(interest)) : engine.notify(interest))
   registration = new Registration(engine, registered, leaseMs, asking)
   if (inbox.isOver) cancel()

@@ -2,9 +2,9 @@
 import { bytesOf, nameOf, type PackedFields, packFields } from './codec.js'
 import { ANY_KIND, type Image, type Pattern } from './engine.js'
 import { SpaceError } from './errors.js'
-import { chainOf, type Definition, originOf } from './kind.js'
+import { chainOf, type Definition, type Index, originOf } from './kind.js'
 import { fieldsToStore } from './schema.js'
-import { fieldName, isScalar, kindName, tokenOf } from './token.js'
+import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } from './token.js'
 
 /** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
 export class Template<F extends object> {
@@ -66,25 +66,45 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   const { kinds, index, schemas } = origin
   const encode = (fields: object): Encoded => {
     const packed = packFields(fields)
+    const { indexed, verified, compound } = tokensOf(packed, index)
     return {
       kinds: kinds.map(kindName),
       body: bytesOf(packed),
-      ...tokensOf(packed, index),
-      index: index ? `:${index.map(fieldName).join(':')}:` : '*',
+      indexed: compound ? [...indexed, ...compound] : indexed,
+      verified,
+      index: index ? `:${index.map(indexName).join(':')}:` : '*',
     }
   }
   return schemas ? fieldsToStore(kinds[0]!, schemas, entry).then(encode) : encode(entry)
 }
 
-/** `field=token` of each field, sorted by name, apart by whether an index holds it. */
-function tokensOf(packed: PackedFields, index: readonly string[] | undefined): Pick<Pattern, 'indexed' | 'verified'> {
+const indexName = (item: string | readonly string[]): string =>
+  typeof item === 'string' ? fieldName(item) : compoundName(item)
+
+/** `field=token` of each field, sorted by name, apart by whether an index holds it; and of the fields that are indexed together, if all are there. */
+function tokensOf(packed: PackedFields, index: Index | undefined): Pick<Pattern, 'indexed' | 'verified' | 'compound'> {
   const indexed: string[] = []
   const verified: string[] = []
+  const compounds = index?.filter((item): item is readonly string[] => typeof item !== 'string') ?? NONE
+  const tokens = compounds.length > 0 ? new Map<string, string>() : undefined
   for (const packedName of Object.keys(packed).sort()) {
     const value = packed[packedName]!
     const name = nameOf(packedName)
     const found = index ? index.includes(name) : isScalar(value)
-    ;(found ? indexed : verified).push(`${fieldName(name)}=${tokenOf(value)}`)
+    const token = `${fieldName(name)}=${tokenOf(value)}`
+    ;(found ? indexed : verified).push(token)
+    tokens?.set(name, token)
   }
-  return { indexed, verified }
+  if (!tokens) return { indexed, verified }
+  const compound = compounds
+    .filter((names) => names.every((name) => tokens.has(name)))
+    .map((names) =>
+      compoundToken(
+        names,
+        names.map((name) => tokens.get(name)!),
+      ),
+    )
+  return { indexed, verified, compound }
 }
+
+const NONE: readonly (readonly string[])[] = []

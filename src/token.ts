@@ -22,6 +22,13 @@ const SEPARATORS = /[=@,*:; ]/g
 export const fieldName = (name: string): string =>
   name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name).replace(SEPARATORS, hex)
 
+/** Fields that are indexed together: their names inside a record or a key. A single field's name has no `;`. */
+export const compoundName = (names: readonly string[]): string => names.map(fieldName).join(';')
+
+/** One token for the values of several fields, given their tokens. */
+export const compoundToken = (names: readonly string[], tokens: readonly string[]): string =>
+  `${compoundName(names)}=#${digest(tokens.join('|'))}`
+
 /** A kind's name inside a record or a key. */
 export const kindName = (name: string): string => escaped(name).replace(SEPARATORS, hex)
 

@@ -32,13 +32,20 @@ export class Transaction implements AsyncDisposable {
   readonly #writes = new Set<Promise<unknown>>()
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
   readonly #ofRequest: boolean
-  #deferred: { readonly images: readonly Image[]; readonly asked: number }[] = []
+  /** What is kept back: that of a request, and what was written in this turn, which travels with a commit that comes in the same. */
+  #deferred: Deferred[] = []
+  #turn: NodeJS.Immediate | undefined
+  /** It is told of its own writes. */
+  #watched = false
   /** Why it can only be aborted. */
   #failure: unknown
   #aborted: SpaceError | undefined
   /** Both are made when first asked for. */
   #signal: AbortController | undefined
   #waits: AbortController | undefined
+  /** Finds under way, and whether somebody else heeds its end. */
+  #finds = 0
+  #heeded = false
 
   /** @internal Use space.begin or space.transact; that of a request is `currentRequest().transaction`. */
   constructor(
@@ -88,10 +95,11 @@ export class Transaction implements AsyncDisposable {
     this.check()
     this.#refuseOfRequest()
     this.#state = 'ending'
+    const images = this.#kept()
     while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
     if (this.#failure === undefined) {
       try {
-        await this.#engine.commit(this.id)
+        await this.#engine.commit(this.id, images)
         this.#over(undefined)
         return
       } catch (error) {
@@ -142,7 +150,7 @@ export class Transaction implements AsyncDisposable {
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
-      done = await complete({ images: this.#deferred.flatMap(restOf), tx: this.id })
+      done = await complete({ images: this.#kept(), tx: this.id })
       return done
     } finally {
       if (done) this.#over(undefined)
@@ -153,17 +161,39 @@ export class Transaction implements AsyncDisposable {
   /** @internal Fires when it ends, whichever way. */
   get over(): AbortSignal {
     this.#waits ??= new AbortController()
+    this.#heeded = true
     return this.#waits.signal
   }
 
   /** @internal One that fails makes the commit fail: all or nothing. */
   async write(images: readonly Image[]): Promise<Grant[]> {
     this.check()
-    if (this.#ofRequest && this.#waits === undefined) {
+    if (this.#watched || (this.#ofRequest && this.#waits !== undefined)) return this.#write(images)
+    const grants = images.map(({ leaseMs }) => ({ expiresAt: wallMs() + leaseMs }))
+    if (this.#ofRequest) {
       this.#deferred.push({ images, asked: monotonicMs() })
-      return images.map(({ leaseMs }) => ({ expiresAt: wallMs() + leaseMs }))
+      return grants
     }
-    return this.#write(images)
+    return new Promise((resolve, reject) => {
+      this.#turn ??= setImmediate(() => this.#send())
+      this.#deferred.push({ images, asked: monotonicMs(), sent: resolve, kept: () => resolve(grants), failed: reject })
+    })
+  }
+
+  /** What was kept back goes out. */
+  #send(): void {
+    this.#turn = undefined
+    for (const deferred of this.#deferred.splice(0)) {
+      this.#write(restOf(deferred)).then(deferred.sent, deferred.failed ?? (() => {}))
+    }
+  }
+
+  /** What was kept back goes with the end: whoever awaits it is told so, and the end tells what became of it. */
+  #kept(): Image[] {
+    clearImmediate(this.#turn)
+    const deferred = this.#deferred.splice(0)
+    for (const { kept } of deferred) kept?.()
+    return deferred.flatMap(restOf)
   }
 
   #write(images: readonly Image[]): Promise<Grant[]> {
@@ -177,17 +207,26 @@ export class Transaction implements AsyncDisposable {
     return write
   }
 
+  /** @internal Somebody is told of what is written under it, when it is. */
+  watch(): void {
+    this.#watched = true
+  }
+
   /** @internal A take of which nobody knows whether it took may not be committed. */
   async find<T>(signal: AbortSignal | undefined, operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check()
-    const { over } = this
+    this.#waits ??= new AbortController()
+    const over = this.#waits.signal
+    this.#finds++
     // What is found under it may be what was written under it.
-    for (const deferred of this.#deferred.splice(0)) void this.#write(restOf(deferred))
+    this.#send()
     try {
       return await operation(signal ? AbortSignal.any([signal, over]) : over)
     } catch (error) {
       if (isSpaceError(error, 'OUTCOME_UNKNOWN')) this.#failure ??= error
       throw error
+    } finally {
+      this.#finds--
     }
   }
 
@@ -200,6 +239,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   async #giveUp(): Promise<void> {
+    this.#kept()
     try {
       await this.#engine.abort(this.id)
     } catch {
@@ -230,14 +270,25 @@ export class Transaction implements AsyncDisposable {
     this.#state = 'over'
     clearTimeout(this.#timer)
     this.#aborted = aborted
-    this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
+    this.#kept()
+    // Nearly always nobody waits any longer, and to tell nobody costs as much as a commit.
+    if (aborted || this.#heeded || this.#finds > 0) this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
     if (aborted) this.#signal?.abort(aborted)
     this.#onOver(this)
   }
 }
 
+interface Deferred {
+  readonly images: readonly Image[]
+  readonly asked: number
+  /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
+  readonly sent?: (grants: Grant[]) => void
+  readonly kept?: () => void
+  readonly failed?: (error: unknown) => void
+}
+
 /** Leases run from the write, also of what is sent later. */
-const restOf = ({ images, asked }: { images: readonly Image[]; asked: number }): Image[] =>
+const restOf = ({ images, asked }: Deferred): Image[] =>
   images.map((image) => ({ ...image, leaseMs: Math.max(image.leaseMs - (monotonicMs() - asked), 0) }))
 
 function grantedOf(leaseMs: number = DEFAULT_LEASE_MS): number {

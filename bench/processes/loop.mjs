@@ -6,8 +6,11 @@ const DRAIN_MS = 5_000
 /** More than this many are no accident, and telling them all tells nothing. */
 const ENOUGH_ERRORS = 100
 
-/** Sends the parent what it measured. `once` does the thing and checks its outcome; what it throws is an error of the run. */
-export async function closedLoop(once) {
+/**
+ * Sends the parent what it measured. `once` does the thing and checks its outcome; what it throws is an error of the run. If it returns a
+ * number, that many ms of it count. `rateOf` makes a rate of these and of the seconds measured.
+ */
+export async function closedLoop(once, rateOf = (took, seconds) => took.length / seconds) {
   const { inFlight, warmUpMs, seconds } = options
   await begin()
   const took = []
@@ -21,8 +24,8 @@ export async function closedLoop(once) {
     while (state !== 'over') {
       const since = performance.now()
       try {
-        await once()
-        if (state === 'measuring') took.push(performance.now() - since)
+        const counted = await once()
+        if (state === 'measuring') took.push(counted ?? performance.now() - since)
       } catch (error) {
         firstError ??= String(error?.message ?? error)
         errors++
@@ -46,7 +49,7 @@ export async function closedLoop(once) {
     errors += busy
     firstError ??= `${busy} of ${inFlight} were not answered within ${DRAIN_MS} ms after the end`
   }
-  tell('measured', { result: { perSecond: took.length / elapsed, ...percentiles(took), errors, firstError } })
+  tell('measured', { result: { perSecond: rateOf(took, elapsed), ...percentiles(took), errors, firstError } })
 }
 
 /** Of milliseconds. */

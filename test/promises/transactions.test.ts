@@ -243,6 +243,33 @@ everyEngine('transactions', (opened) => {
     expect(await other.takeAll([Task], { waitMs: 0 })).toHaveLength(20)
   })
 
+  test('a write that is not awaited has its lease when the commit is through, and is nothing when it was aborted', async () => {
+    const { space, other } = opened()
+    await space.write(Task({ id: 'in' }))
+    const tx = await space.begin()
+    await space.take(Task, { tx })
+    const writing = space.write(Task({ id: 'out' }), { tx })
+    await tx.commit()
+    await (await writing).renew(60_000)
+    expect(await other.takeAll([Task], { waitMs: 0 })).toEqual([{ id: 'out' }])
+    const aborted = await space.begin()
+    const nowhere = space.write(Task({ id: 'nowhere' }), { tx: aborted })
+    await aborted.abort()
+    await expect((await nowhere).renew(60_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
+    await nothing()
+  })
+
+  test('who registers under it is told of a write that its commit overtakes', async () => {
+    const { space } = opened()
+    const tx = await space.begin()
+    const told: unknown[] = []
+    await space.notify([Task], ({ entry }) => void told.push(entry), { tx })
+    void space.write(Task({ id: 'a' }), { tx })
+    await tx.commit()
+    await until(() => told.length > 0, 'the event')
+    expect(told).toEqual([{ id: 'a' }])
+  })
+
   test('when its lease ends it is aborted: what it took is back without anybody asking, its signal fires, its commit is refused', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: 'a' }))

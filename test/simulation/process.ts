@@ -128,7 +128,7 @@ export class Process {
       cancel: (id) => call(() => own.cancel(id)),
       begin: (leaseMs, onEnded) => own.begin(leaseMs, onEnded),
       renewTransaction: (tx, leaseMs) => call(() => own.renewTransaction(tx, leaseMs)),
-      commit: (tx) => call(() => own.commit(tx)),
+      commit: (tx, images) => call(() => own.commit(tx, images)),
       abort: (tx) => call(() => own.abort(tx)),
       notify: (interest: Interest) => call(() => own.notify(interest)),
       request: (image: Image, onOutcome) => call(() => own.request(image, outcomes(onOutcome))),

@@ -47,6 +47,15 @@ export async function waiting(space: Space, signal: AbortSignal): Promise<void> 
   entryInfo(taken)
 }
 
+export const indexing = [
+  defineEntry<{ id: string; type: string }>('Indexed', { index: ['id', ['id', 'type']] }),
+  // @ts-expect-error: no such field
+  defineEntry<{ id: string; type: string }>('Indexed', { index: ['id', ['id', 'size']] }),
+  // @ts-expect-error: one field is no list
+  defineEntry<{ id: string; type: string }>('Indexed', { index: [['id']] }),
+  defineEntry('Indexed', { schema: z.object({ id: z.string(), type: z.string() }), index: [['type', 'id']] }),
+]
+
 export async function writing(space: Space): Promise<void> {
   const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 1 })
   is<Same<typeof lease.expiresAt, number>>()

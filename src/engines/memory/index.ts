@@ -134,9 +134,10 @@ export class MemoryEngine implements Engine {
     return { expiresAt: this.#world.transactions.renew(tx, leaseMs) }
   }
 
-  async commit(tx: string): Promise<void> {
+  async commit(tx: string, images: readonly Image[]): Promise<void> {
     this.#open()
     this.#world.transactions.get(tx)
+    this.#world.put(images, undefined)
     this.#world.end(tx, true)
   }
 

@@ -3,7 +3,7 @@
 -- A search looks at no more candidates than this in one call; then the client goes on from where it stopped.
 local MOST_CANDIDATES = 200
 
--- A template as it is asked for: kind, root, number of indexed tokens, these, number of others, these.
+-- A template as it is asked for: kind, root, number of indexed tokens, these, number of others, these, number of compound tokens, these.
 local function readSpec(argv, i, mode)
   local spec = { mode = mode, kind = argv[i], root = argv[i + 1], indexed = {}, verified = {} }
   local n = tonumber(argv[i + 2])
@@ -11,10 +11,17 @@ local function readSpec(argv, i, mode)
   i = i + 3 + n
   n = tonumber(argv[i])
   for j = 1, n do spec.verified[j] = argv[i + j] end
+  i = i + n + 1
+  n = tonumber(argv[i])
+  if n > 0 then
+    spec.compound = {}
+    for j = 1, n do spec.compound[j] = argv[i + j] end
+  end
   return spec, i + n + 1
 end
 
--- Whether everybody who writes under this root indexes such a token (see K of write.lua). A structure begins with =o.
+-- Whether everybody who writes under this root indexes such a token (see K of write.lua). A structure begins with =o, a token of several
+-- fields together with =#; these are indexed only where all name them.
 local function everywhere(root, token)
   local policy = policies[root]
   if policy == nil then
@@ -22,9 +29,9 @@ local function everywhere(root, token)
     policy = find(root, 'takespace.', 1, true) ~= 1 and call('HGET', P .. 'K', root) or 's*'
     policies[root] = policy
   end
-  if policy == 's*' then return find(token, '=o', 1, true) == nil end
   local at = find(token, '=', 1, true)
-  if byte(policy) == 115 and byte(token, at + 1) == 111 then return false end
+  local first = byte(token, at + 1)
+  if byte(policy) == 115 and (first == 111 or first == 35) then return false end
   return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
 end
 
@@ -32,11 +39,14 @@ end
 -- `letter`: f what is free, r what transactions have read.
 local function wayTo(spec, root, letter)
   local best, size, at = P .. letter .. '@' .. (spec.kind == '*' and root or spec.kind), nil, 0
-  for j = 1, #spec.indexed do
-    if everywhere(root, spec.indexed[j]) then
-      local key = P .. letter .. '=' .. root .. '|' .. spec.indexed[j]
-      local n = #spec.indexed == 1 and 0 or call('ZCARD', key)
-      if not size or n < size then best, size, at = key, n, j end
+  local n = #spec.indexed
+  for j = 1, n + (spec.compound and #spec.compound or 0) do
+    local token = j > n and spec.compound[j - n] or spec.indexed[j]
+    if everywhere(root, token) then
+      local key = P .. letter .. '=' .. root .. '|' .. token
+      local held = n == 1 and not spec.compound and 0 or call('ZCARD', key)
+      if not size or held < size then best, size, at = key, held, j end
+      if held == 0 then break end
     end
   end
   local needles = {}
@@ -148,7 +158,7 @@ local function look(spec, most, after)
       for h = 1, #locked do more[#more + 1] = locked[h] end
     end
   end
-  if spec.tx ~= '' then
+  if spec.tx ~= '' and facts['u' .. spec.tx] ~= false then
     local own = {}
     searchOwn(spec, most, after, own)
     for h = 1, #own do more[#more + 1] = own[h] end
@@ -235,7 +245,7 @@ function OPS.f(argv, i, answer)
     if wid ~= '' and spec.tx ~= '' then unregister(SID, wid) end
     found(hits[1], spec, answer)
   else
-    if spec.ifExists and not after and not conflict(spec) then wid = '' end
+    if wid ~= '' and spec.ifExists and not after and not conflict(spec) then wid = '' end
     -- One that looks again, because something may have become free for its transaction only, stands there already.
     if wid ~= '' and not (spec.tx ~= '' and specOf(SID, wid)) then register(SID, wid, spec, 1) end
     if after then answer('m', after) else answer(wid ~= '' and 'w' or 'n') end

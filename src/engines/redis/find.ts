@@ -11,13 +11,15 @@ import { type Parsed, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 
 /** A template as readSpec of find.lua wants it. */
-export const specOf = ({ kind, root, indexed, verified }: Pattern): string[] => [
+export const specOf = ({ kind, root, indexed, verified, compound = [] }: Pattern): string[] => [
   kind,
   root,
   String(indexed.length),
   ...indexed,
   String(verified.length),
   ...verified,
+  String(compound.length),
+  ...compound,
 ]
 
 /** How long the space may take to confirm that a wait has ended before it is ended without. */

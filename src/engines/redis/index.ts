@@ -146,8 +146,8 @@ export class RedisEngine implements Engine {
     return this.#transactions.renew(tx, leaseMs)
   }
 
-  commit(tx: string): Promise<void> {
-    return this.#transactions.commit(tx)
+  async commit(tx: string, images: readonly Image[]): Promise<void> {
+    await this.#transactions.commit(tx, await this.#writes.along(images))
   }
 
   abort(tx: string): Promise<void> {

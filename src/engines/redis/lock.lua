@@ -30,7 +30,7 @@ end
 -- Taken under a transaction: what it had written itself, what it alone had read, or what was free or just handed to it.
 local function takeUnder(tid, id, rec)
   local c = sig(signatureOf(rec))
-  if call('SREM', P .. 't' .. tid, '+' .. id) == 1 then
+  if facts['u' .. tid] ~= false and call('SREM', P .. 't' .. tid, '+' .. id) == 1 then
     call('ZREM', P .. 'u' .. tid, id)
     return mark(tid, '*', id)
   end

@@ -50,7 +50,6 @@ end
 -- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer. All of it is set free in
 -- the order of its places: who waits gets the best.
 local function finish(tid, committed)
-  flushPuts()
   local marks = call('SMEMBERS', P .. 't' .. tid)
   local written = call('ZRANGE', P .. 'u' .. tid, 0, -1)
   call('ZREM', P .. 'T', tid)
@@ -114,6 +113,8 @@ function OPS.B(argv, i, answer)
   local tid, ends = SID .. '.' .. argv[i], now + tonumber(argv[i + 1])
   call('ZADD', P .. 'T', ends, tid)
   facts.T = true
+  -- It has written nothing so far.
+  facts['u' .. tid] = false
   txs[tid] = ends
   dueAt(ends)
   answer('k')
@@ -134,15 +135,20 @@ function OPS.L(argv, i, answer)
   return i + 2
 end
 
--- C: all of it is so. transaction
+-- C: all of it is so, and what is written with it. transaction, then as w
 function OPS.C(argv, i, answer)
-  if live(argv[i]) then
-    finish(argv[i], true)
-    answer('k')
-  else
+  local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
+  if not live(tid) then
     answer('T')
+  elseif last > i + 1 and isFull() then
+    answer('e', 'SPACE_FULL')
+  else
+    finish(tid, true)
+    for at = i + 2, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
+    metaDirty = true
+    answer('k')
   end
-  return i + 1
+  return last + 1
 end
 
 -- A: nothing of it ever was. transaction

@@ -1,6 +1,6 @@
 /** Transactions of this process: the space hears of each with its first operation, in the same batch. */
 import type { Grant } from '../../engine.js'
-import { SpaceError } from '../../errors.js'
+import { type ErrorCode, SpaceError } from '../../errors.js'
 import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
 
@@ -11,9 +11,6 @@ interface Open {
   told: boolean
   known: boolean
 }
-
-/** Neither renewed nor told of anything any longer: the space need not hear of it. */
-const UNTOLD: Answer = { letter: 'k', values: [], now: 0 }
 
 export class Transactions {
   readonly #session: string
@@ -68,12 +65,16 @@ export class Transactions {
     return { expiresAt: now + leaseMs }
   }
 
-  async commit(tx: string): Promise<void> {
+  /** `entries`: what is written with it, as of `w`: how many, then these. */
+  async commit(tx: string, entries: readonly (string | Buffer)[]): Promise<void> {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
     // Nothing was done under it.
-    const { letter } = open.told ? await this.#commit(tx) : UNTOLD
+    if (!open.told && entries[0] === '0') return
+    const args = open.told ? ['C', tx, ...entries] : ['w', ...entries]
+    const { letter, values } = await this.#commit(tx, args)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+    if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
   }
 
   async abort(tx: string): Promise<void> {
@@ -105,10 +106,10 @@ export class Transactions {
     return [...known, ...this.#committing]
   }
 
-  async #commit(tx: string): Promise<Answer> {
+  async #commit(tx: string, args: readonly (string | Buffer)[]): Promise<Answer> {
     this.#committing.add(tx)
     try {
-      return await ask(this.#batches, ['C', tx], { repeatable: false })
+      return await ask(this.#batches, args, { repeatable: false })
     } finally {
       this.#committing.delete(tx)
     }

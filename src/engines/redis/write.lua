@@ -41,6 +41,7 @@ end
 local function writeUnder(tid, id, form, rec, score)
   flushPuts()
   call('ZADD', P .. 'u' .. tid, score, id)
+  facts['u' .. tid] = true
   mark(tid, '+', id)
   hide(id, form.c, score)
   if #linesFor(form.c, 'n') > 0 then announce(form.c, id, rec, 'wva', tid) end
