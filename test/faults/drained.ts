@@ -1,5 +1,6 @@
 /** The end of every fault test: faults off, drain, and then nothing is left in Redis. */
 import { openSpace } from '../../src/open.js'
+import { violations } from '../support/invariants.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
@@ -15,6 +16,11 @@ export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<vo
   const next = await openSpace(redis.url)
   try {
     await until(async () => (await redis.cli('ZCARD', '{ts:default}:S')) === '1', 'nobody else is there', timeoutMs)
+    await until(async () => {
+      const wrong = await violations(redis)
+      if (wrong.length > 0) throw new Error(wrong.join('\n'))
+      return true
+    }, 'what is left is in order')
   } finally {
     await next.close()
   }

@@ -10,11 +10,12 @@ import fc from 'fast-check'
 import { AnyEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import type { Transaction } from '../../src/transaction.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { CLIENTS, code, perform, Side, type Step, step } from './steps.js'
+import { CLIENTS, code, concurrent, type Fields, perform, Side, type Step, step } from './steps.js'
 
 const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
 const PROGRAMS = Number(AGREEING_PROGRAMS ?? 150)
@@ -63,23 +64,24 @@ const closeAll = (): Promise<unknown> => Promise.all(opened.splice(0).map((space
 
 let programs = 0
 
+const inOrder = (name: string): Promise<void> =>
+  until(
+    async () => {
+      expect(await violations(redis, name)).toEqual([])
+      return true
+    },
+    'Redis is in order',
+    1_000,
+  )
+
 test('a random program gets the same answers from both engines', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
       const name = `program ${++programs}`
       const [memory] = await spacesOn('memory:', name, 1)
       const real = new Side(await spacesOn(redis.url, name, CLIENTS))
-      const inOrder = (): Promise<void> =>
-        until(
-          async () => {
-            expect(await violations(redis, name)).toEqual([])
-            return true
-          },
-          'Redis is in order',
-          500,
-        )
       try {
-        const told = await run(steps, real, inOrder)
+        const told = await run(steps, real, () => inOrder(name))
         const asked = await run(steps, new Side(Array(CLIENTS).fill(memory)), async () => {})
         expect(told).toEqual(asked)
       } finally {
@@ -89,5 +91,97 @@ test('a random program gets the same answers from both engines', async () => {
     { numRuns: PROGRAMS, ...replay },
   )
 }, 3_600_000)
+
+/** What a program of groups did, as far as its callers were told. */
+class Accounts {
+  /** By entry: the transaction under which it was written, if any. */
+  readonly written = new Map<number, Transaction | undefined>()
+  readonly taken: Found[] = []
+  readonly read: Found[] = []
+  readonly cancelled = new Set<number>()
+
+  /** Of a step that has been answered. */
+  enter(step: Step, n: number, under: Transaction | undefined, answer: unknown): void {
+    if (typeof answer === 'string' && answer.startsWith('error')) return
+    if (step.op === 'write') this.written.set(n, under)
+    else if (step.op === 'cancel' && answer) this.cancelled.add((answer as { cancelled: number }).cancelled)
+    else if (step.op === 'takeAll') for (const each of answer as Fields[]) this.taken.push({ n: each.n!, under })
+    else if (step.op === 'take' || step.op === 'read') this.found(step.op === 'take', under, answer)
+  }
+
+  found(take: boolean, under: Transaction | undefined, answer: unknown): void {
+    if (answer && typeof answer === 'object') (take ? this.taken : this.read).push({ n: (answer as Fields).n!, under })
+  }
+
+  /** Nothing lost, nothing taken twice, nothing seen that never was; `rest` is what stands in the space at last. */
+  check(rest: readonly number[]): void {
+    const final = [...rest, ...this.taken.filter(({ under }) => committed(under)).map(({ n }) => n)]
+    expect(final).toEqual([...new Set(final)])
+    const there = [...this.written].filter(([, under]) => committed(under)).map(([n]) => n)
+    expect(final.filter((n) => !there.includes(n))).toEqual([])
+    expect(there.filter((n) => !final.includes(n) && !this.cancelled.has(n))).toEqual([])
+    expect(rest.filter((n) => this.cancelled.has(n))).toEqual([])
+    for (const { n, under } of [...this.read, ...this.taken]) {
+      const writer = this.written.get(n)
+      expect([n, this.written.has(n) && (committed(writer) || writer === under)]).toEqual([n, true])
+    }
+  }
+}
+interface Found {
+  readonly n: number
+  readonly under: Transaction | undefined
+}
+const committed = (tx: Transaction | undefined): boolean => tx === undefined || !tx.signal.aborted
+
+/** The steps of a group go out together; what they are answered depends on the order in which they come. */
+async function runGroups(groups: readonly (readonly Step[])[], side: Side): Promise<Accounts> {
+  const accounts = new Accounts()
+  const takers = new Map<string, boolean>()
+  let n = 0
+  for (const group of groups) {
+    const steps = group.map((each) => {
+      const number = n++
+      if (each.op === 'wait') takers.set(`wait ${number}`, each.take)
+      const under = 'tx' in each ? side.txOf(each.by, each.tx) : undefined
+      return perform(each, number, side)
+        .catch(code)
+        .then((answer) => accounts.enter(each, number, under, answer))
+    })
+    await Promise.all(steps)
+  }
+  const ends = side.transactions.flatMap((open) => open.splice(0).map((tx, i) => (i % 2 ? tx.commit() : tx.abort())))
+  for (const { controller } of side.going) controller.abort(new Error('given up'))
+  await Promise.allSettled(ends)
+  for (const { what, tx, done } of side.going) accounts.found(takers.get(what)!, tx, await done)
+  await side.settle()
+  return accounts
+}
+
+test.each(['memory', 'redis'])(
+  'in %s, of what goes on at the same time nothing is lost, nothing taken twice',
+  async (engine) => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(concurrent, { minLength: 2, maxLength: 8 }), { maxLength: 8 }),
+        async (groups) => {
+          const name = `groups ${++programs}`
+          const url = engine === 'memory' ? 'memory:' : redis.url
+          const own = await spacesOn(url, name, engine === 'memory' ? 1 : CLIENTS)
+          try {
+            const side = new Side(Array.from({ length: CLIENTS }, (_, i) => own[i % own.length]!))
+            const accounts = await runGroups(groups, side)
+            if (engine === 'redis') await inOrder(name)
+            const rest = await own[0]!.takeAll([AnyEntry], { max: 1_000, waitMs: 0 })
+            accounts.check(rest.map(({ n }) => n as number))
+          } finally {
+            await closeAll()
+          }
+        },
+      ),
+      { numRuns: engine === 'memory' ? PROGRAMS * 2 : PROGRAMS, ...replay },
+    )
+  },
+  3_600_000,
+)
 
 failOnLeaks()

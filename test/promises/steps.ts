@@ -248,9 +248,11 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
     case 'renewTx':
       await from(open, step.which)?.renew(60_000)
       return 'renewed'
-    case 'cancel':
-      await from(side.leases, step.which)?.lease.cancel()
-      return 'cancelled'
+    case 'cancel': {
+      const cancelled = from(side.leases, step.which)
+      await cancelled?.lease.cancel()
+      return cancelled && { cancelled: cancelled.n }
+    }
     case 'renew':
       await from(side.leases, step.which)?.lease.renew(step.leaseMs)
       return 'renewed'

@@ -29,7 +29,14 @@ export class Bodies {
 
   /** @throws SpaceError SPACE_UNREACHABLE (nothing was done that matters), SPACE_FULL */
   put(key: string, body: Buffer, leaseMs: number): Promise<void> {
-    return this.#overLink((link) => link.putBody(key, body, leaseMs + GRACE_MS))
+    // For ever is what its entry makes of it.
+    const ttlMs = leaseMs === Number.POSITIVE_INFINITY ? GRACE_MS : leaseMs + GRACE_MS
+    return this.#overLink((link) => link.putBody(key, body, ttlMs))
+  }
+
+  /** Its entry was refused. Without a link its time to live sees to it. */
+  drop(key: string): void {
+    this.#link?.dropBody(key).catch(() => {})
   }
 
   /** null: it is not there any longer. */

@@ -127,6 +127,7 @@ export class Claims {
     const under = this.#transactions.isTold(tx) ? tx : ''
     const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
     const { letter, values } = await ask(this.#batches, args, { repeatable: true })
+    if (letter !== 'k') this.#writes.refused(images)
     if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
     if (letter === 'k') this.#transactions.close(tx)

@@ -18,6 +18,7 @@ export interface Link {
   beat(args: string[]): Promise<number>
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
+  dropBody(key: string): Promise<unknown>
   /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
   cut(reason: string): void
 }
@@ -152,10 +153,10 @@ export class Connection {
       beat: (args) => fcall(BEAT, args) as Promise<number>,
       putBody: async (key, body, ttlMs) => {
         const bulk = this.#bulkClient()
-        if (ttlMs === Number.POSITIVE_INFINITY) await bulk.set(key, body)
-        else await bulk.set(key, body, 'PX', Math.ceil(ttlMs))
+        await bulk.set(key, body, 'PX', Math.ceil(ttlMs))
       },
       getBody: (key) => this.#bulkClient().getBuffer(key),
+      dropBody: (key) => this.#bulkClient().unlink(key),
       cut: (reason) => {
         if (this.#commands !== redis) return
         this.#logger.warn({ reason }, 'the link to the space is given up')

@@ -29,7 +29,7 @@ local function formOf(argument)
     end
     form = {
       dead = lease == 0, zero = SCORE_ZERO - priority * PRIORITY_STEP,
-      before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
+      keeps = ends == NEVER and byte(head, 2) == 64, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
     }
     forms[argument] = form
   end
@@ -57,6 +57,8 @@ local function write(id, form, body, tid)
   dirty = true
   local ids = form.bucket
   ids[#ids + 1] = id
+  -- Until now its body had a time to live, lest it stay for ever without its entry.
+  if form.keeps then call('PERSIST', P .. 'b' .. id) end
   if tid then return writeUnder(tid, id, form, rec, score) end
   available(id, rec, form.c, score, 'wva')
 end

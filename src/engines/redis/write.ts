@@ -51,11 +51,16 @@ export class Writes {
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
     for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
     const options = { repeatable: false }
-    const answer = await (tx === undefined
-      ? ask(this.#batches, ['w', ...this.#entries(images)], options)
-      : this.#transactions.ask(tx, ['V', tx, ...this.#entries(images)], options))
-    this.#refuseErrors(answer)
-    return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
+    try {
+      const answer = await (tx === undefined
+        ? ask(this.#batches, ['w', ...this.#entries(images)], options)
+        : this.#transactions.ask(tx, ['V', tx, ...this.#entries(images)], options))
+      this.#refuseErrors(answer)
+      return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
+    } catch (error) {
+      this.#dropBodies(images, error)
+      throw error
+    }
   }
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
@@ -63,6 +68,7 @@ export class Writes {
     this.#requests.set(image.id, { onOutcome })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
+        this.#dropBodies([image], error)
         // Its outcome may have overtaken the news that the write was lost.
         if (this.#forget(image.id)) reject(error)
       }
@@ -170,13 +176,23 @@ export class Writes {
   }
 
   async #putBody({ id, body, leaseMs }: Image): Promise<void> {
-    if (!Bodies.isLarge(body)) return
+    // Of what is dead on arrival nothing is stored.
+    if (!Bodies.isLarge(body) || leaseMs === 0) return
     try {
       await this.#bodies.put(this.#keys.body(id), body, leaseMs)
     } catch (error) {
       this.#note(error)
       throw error
     }
+  }
+
+  #dropBodies(images: readonly Image[], error: unknown): void {
+    if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(images)
+  }
+
+  /** These were surely not written: nothing of them is to stay. */
+  refused(images: readonly Image[]): void {
+    for (const { id, body } of images) if (Bodies.isLarge(body)) this.#bodies.drop(this.#keys.body(id))
   }
 
   /** Written along with a completion; their large bodies go first. */
