@@ -9,6 +9,8 @@ import { microseconds, SPACE } from './run.js'
 const Item = defineEntry<{ group: string; value: string }>('Item', { index: ['group'] })
 const PATTERN = { kind: 'takespace.Request', root: 'takespace.Request', indexed: [], verified: [] }
 const AT_ONCE = 64
+/** Whose process died while Redis was away is buried when its lease ends (15 s). */
+const BURIED_MS = 20_000
 /** What stays of a space that nobody uses, as in test/faults/drained.ts. */
 const CONSTANT = /\}:(m|K|x\d+)$/
 
@@ -17,7 +19,7 @@ export async function drain(redis: Redis, file: string): Promise<string[]> {
   const space = await openSpace(redis.url, { name: SPACE })
   const prefix = `{ts:${SPACE}}:`
   try {
-    await until(async () => (await redis.cli('ZCARD', `${prefix}S`)) === '1', 'the dead are buried')
+    await until(async () => (await redis.cli('ZCARD', `${prefix}S`)) === '1', 'the dead are buried', BURIED_MS)
     let taken = 0
     const takeOne = async (): Promise<boolean> => {
       const invoked = microseconds()

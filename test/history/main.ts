@@ -1,5 +1,6 @@
 /** check:history: runs each fault profile with each seed, and says what it did, what it found, and which fault hit how often. */
 import { parseArgs } from 'node:util'
+import { DEFECTS, hunt, isCaught } from './defects.js'
 import { FAULTS } from './faults.js'
 import { run } from './run.js'
 
@@ -9,7 +10,9 @@ const { values } = parseArgs({
     faults: { type: 'string', default: 'none,kill,freeze,drop,restart' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     seeds: { type: 'string', default: '1' },
+    /** Hunts the planted defects instead; or those whose name has this in it. */
     defects: { type: 'boolean', default: false },
+    defect: { type: 'string' },
   },
 })
 
@@ -42,6 +45,23 @@ async function runAll(): Promise<number> {
   return violated
 }
 
-const violated = await runAll()
-console.log(violated === 0 ? 'no violation' : `${violated} violations`)
-process.exit(violated === 0 ? 0 : 1)
+/** A table of the planted defects; answers how many were not caught. */
+async function huntAll(): Promise<number> {
+  let missed = 0
+  for (const defect of DEFECTS.filter(({ name }) => name.includes(values.defect ?? ''))) {
+    const caught = await hunt(defect, Number(values.seed))
+    const by = Object.entries(caught.by).map(([check, n]) => `${check} (${n})`)
+    if (!isCaught(defect, caught)) missed++
+    const verdict = isCaught(defect, caught) ? 'caught' : 'NOT CAUGHT'
+    console.log(`${defect.name} | ${verdict} | ${by.join(', ')} | ${caught.operations} operations, ${caught.seconds} s`)
+    if (values.defect)
+      for (const { check, what } of caught.last.violations.slice(0, MOST_TOLD)) console.log(`  ${check}: ${what}`)
+  }
+  return missed
+}
+
+const wanting = await (values.defects || values.defect ? huntAll() : runAll())
+console.log(
+  wanting === 0 ? 'all is well' : `${wanting} ${values.defects || values.defect ? 'not caught' : 'violations'}`,
+)
+process.exit(wanting === 0 ? 0 : 1)

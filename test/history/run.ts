@@ -141,7 +141,8 @@ export async function run(settings: Settings): Promise<Run> {
       note,
       over: over.signal,
       replace: (member) => running.replace(member),
-      disown: (session) => watcher!.declareDead(session),
+      // Not while Redis is away.
+      disown: (session) => watcher!.declareDead(session).catch(() => {}),
     }
     const striking = settings.faults.map((fault) => strike(fault, target))
     const wrong: string[] = []

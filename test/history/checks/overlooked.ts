@@ -9,12 +9,15 @@ import { thereUntil } from './linearizable.js'
 
 /** So long after its end an operation that was cut off may still hold something: until its process is buried. */
 const BURIED_US = 3_000_000
+/** The same, if Redis was away when it died: only the end of its lease tells. */
+const BURIED_LATE_US = 17_000_000
 
 export function nothingOverlooked({ history: { operations, events }, entries }: Facts): string[] {
   const lives = groupBy(
     [...entries.lives.values()].filter(({ exists }) => exists === 'yes'),
     ({ group }) => group,
   )
+  const burial = events.some(({ what }) => what === 'redis-killed') ? BURIED_LATE_US : BURIED_US
   const killed = new Map(events.filter(({ what }) => what === 'killed').map(({ p, at }) => [p, at]))
   // Whoever takes may hold a match for a moment, also one that it does not get in the end; so may who reads under a transaction.
   const holding = groupBy(
@@ -24,10 +27,9 @@ export function nothingOverlooked({ history: { operations, events }, entries }: 
   const freeAgain = (operation: Operation): number => {
     const tx = operation.tx === undefined ? undefined : entries.transactions.get(operation.tx)
     const end = tx ? (tx.end?.returned ?? Number.POSITIVE_INFINITY) : operation.returned
-    const isSure = operation.out === 'ok' && (!tx || tx.committed !== 'maybe')
+    const isSure = operation.out === 'ok' && tx?.committed !== 'maybe'
     return (
-      Math.min(end, killed.get(operation.p) ?? Number.POSITIVE_INFINITY) +
-      (isSure && Number.isFinite(end) ? 0 : BURIED_US)
+      Math.min(end, killed.get(operation.p) ?? Number.POSITIVE_INFINITY) + (isSure && Number.isFinite(end) ? 0 : burial)
     )
   }
   const wrong: string[] = []
