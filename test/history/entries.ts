@@ -104,6 +104,11 @@ function lifeOf(
       else if (under.committed === 'maybe') mayEnd.push({ ...operation, returned: under.end!.returned })
     }
   }
+  // Locks don't stop leases: what a transaction has taken can still be cancelled, and it commits all the same.
+  const taken = [...ends, ...mayEnd].filter(({ tx }) => tx !== undefined)
+  const isUnder = (cancel: Operation): boolean =>
+    cancel.what === 'cancel' &&
+    taken.some(({ invoked, returned }) => cancel.returned > invoked && cancel.invoked < returned)
   const { out } = written
   const own: EntryLife['exists'] = out === 'ok' ? 'yes' : out === 'unknown' ? 'maybe' : 'no'
   return {
@@ -115,7 +120,7 @@ function lifeOf(
     leaseMs: written.leaseMs!,
     written,
     met: about.filter((operation) => operation.out === 'ok' && (operation.tx === undefined || operation.tx !== tx?.id)),
-    ends,
+    ends: ends.filter((end) => !isUnder(end)),
     mayEnd,
     renewals: about.filter(({ what }) => what === 'renew'),
     tx,

@@ -39,7 +39,8 @@ export const FAULTS: Readonly<Record<string, (target: Target) => Promise<void>>>
   /** kill -9; another process comes in its place. */
   async kill(target) {
     await between(target, 100, 500)
-    const member = anyOf(target, target.members)
+    const workers = target.members.filter(({ role }) => role === 'worker')
+    const member = anyOf(target, workers.length > 0 && target.random() < 0.5 ? workers : target.members)
     member.process.kill('SIGKILL')
     await member.process.exited
     target.note('killed', member.name)

@@ -9,7 +9,10 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '20' },
     faults: { type: 'string', default: 'none,kill,freeze,drop,restart' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
+    /** So many, from that one on. */
     seeds: { type: 'string', default: '1' },
+    /** Each seed runs one of the profiles, in turn, instead of all. */
+    'in-turn': { type: 'boolean', default: false },
     /** Hunts the planted defects instead; or those whose name has this in it. */
     defects: { type: 'boolean', default: false },
     defect: { type: 'string' },
@@ -27,7 +30,8 @@ const MOST_TOLD = 10
 async function runAll(): Promise<number> {
   let violated = 0
   for (let seed = Number(values.seed); seed < Number(values.seed) + Number(values.seeds); seed++) {
-    for (const faults of profiles) {
+    const own = values['in-turn'] ? [profiles[seed % profiles.length]!] : profiles
+    for (const faults of own) {
       const profile = faults.join('+') || 'none'
       const { history, hits, violations, executions, checkedInMs } = await run({
         seed,

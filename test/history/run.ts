@@ -21,6 +21,7 @@ export const SPACE = 'history'
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
 const PROCESS = fileURLToPath(new URL('children/process.js', import.meta.url))
 const SETTLED_WITHIN_MS = 15_000
+const LONGER_MS = 10_000
 
 export interface Settings {
   readonly seed: number
@@ -130,7 +131,7 @@ export async function run(settings: Settings): Promise<Run> {
   let watcher: Space | undefined
   try {
     watcher = await openSpace(redis.url, { name: SPACE })
-    for (const role of settings.roles ?? ROLES) await running.start(role)
+    await Promise.all((settings.roles ?? ROLES).map((role) => running.start(role)))
     const over = new AbortController()
     const { members, random, note } = running
     const target: Target = {
@@ -147,8 +148,11 @@ export async function run(settings: Settings): Promise<Run> {
     const striking = settings.faults.map((fault) => strike(fault, target))
     const wrong: string[] = []
     const end = performance.now() + settings.seconds * 1000
-    while (performance.now() < end) {
-      await pause(Math.min(500, Math.max(end - performance.now(), 0)))
+    // A fault that has not hit yet goes on for a while.
+    const isOver = (now: number): boolean =>
+      now > end && (now > end + LONGER_MS || missed(hitsOf(settings, running.history())).length === 0)
+    while (!isOver(performance.now())) {
+      await pause(Math.min(500, Math.max(end - performance.now(), 100)))
       // While Redis is away nothing can be scanned.
       wrong.push(...(await scan(redis, SPACE).catch(() => [])))
     }
@@ -170,15 +174,18 @@ export async function run(settings: Settings): Promise<Run> {
   }
 }
 
+const hitsOf = ({ faults }: Settings, history: History): Hits =>
+  Object.assign({}, ...faults.map((fault) => HITS[fault]!(history)))
+
 function judged(
   history: History,
-  { faults }: Settings,
+  settings: Settings,
   { unsettled, wrong, left }: Readonly<Record<'unsettled' | 'wrong' | 'left', readonly string[]>>,
 ): Run {
   const began = performance.now()
   const found = check(history)
   const checkedInMs = Math.round(performance.now() - began)
-  const hits = Object.assign({}, ...faults.map((fault) => HITS[fault]!(history)))
+  const hits = hitsOf(settings, history)
   const named = (check: string, list: readonly string[]): Violation[] =>
     [...new Set(list)].map((what) => ({ check, what }))
   return {

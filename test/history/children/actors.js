@@ -6,6 +6,9 @@ const LONG_MS = 600_000
 
 const found = (entry) => (entry ? { out: 'ok', value: entry.value } : { out: 'none' })
 
+/** So long, or until it is told to stop. */
+const idle = (ms, { stop }) => pause(ms, undefined, { signal: stop }).catch(() => {})
+
 /** Loops until it is told to stop; what one round does comes from the seed. */
 function loop({ stop, random }, round, pauseMs) {
   const run = async () => {
@@ -93,10 +96,11 @@ export const owner = (actors) => {
       await read(actors, group, 0)
       // Half of them end by themselves.
       const kept = actors.random() < 0.6 && (await renew(actors, lease, value, 5_000))
-      await pause(short * 1.2)
+      await idle(short * 1.2, actors)
+      if (actors.stop.aborted) return
       await read(actors, group, 0)
       if (!kept && actors.random() < 0.5) return
-      await pause(actors.random() * 1_500)
+      await idle(actors.random() * 1_500, actors)
       if (actors.random() < 0.3) await cancel(actors, lease, value)
       while (!actors.stop.aborted && (await take(actors, group, 0)));
     },
