@@ -15,7 +15,7 @@ export function nothingInvented({ entries, requests }: Facts): string[] {
 }
 
 /** What has no lease to speak of stays until it is taken or cancelled; at the end all that stood there was taken. */
-const STAYS_MS = 60_000
+export const STAYS_MS = 60_000
 
 /**
  * An entry of which nobody knows who took it may have been taken by a take of which nobody knows what it took: one each. Of all ways to

@@ -1,18 +1,25 @@
 /** A request has one answer, that of the claim whose completion the space accepted; what may not run twice does not. */
 import type { Operation } from '../history.js'
+import { outages } from '../outages.js'
 import type { ClaimLife, RequestLife } from '../requests.js'
 import type { Facts } from './index.js'
 
-export function oneAnswer({ requests }: Facts): string[] {
-  const found: string[] = []
-  for (const life of requests.lives.values())
-    found.push(...[...wrongWith(life)].map((what) => `${life.value}: ${what}`))
-  return found
+export function oneAnswer({ requests, history: { events } }: Facts): string[] {
+  const wasOut = outages(events)
+  return [...requests.lives.values()].flatMap((life) => {
+    const isTwice = life.repeatable && wasOut(life.asked)
+    return [...wrongWith(life, isTwice)].map((what) => `${life.value}: ${what}`)
+  })
 }
 
-function* wrongWith({ value, repeatable, claims, outcomes, timedOut }: RequestLife): Generator<string> {
+/** `isTwice`: it may have been written twice, since it may be repeated and its gateway could not know whether it had been written. */
+function* wrongWith(
+  { value, repeatable, claims, outcomes, timedOut }: RequestLife,
+  isTwice: boolean,
+): Generator<string> {
   const accepted = claims.filter((claim) => operationOf(claim, 'complete')?.out === 'ok')
-  if (accepted.length > 1) yield `completions were accepted under ${accepted.map(({ claim }) => claim).join(' and ')}`
+  if (accepted.length > 1 && !isTwice)
+    yield `completions were accepted under ${accepted.map(({ claim }) => claim).join(' and ')}`
   if (outcomes.length > 1) yield `its gateway heard ${outcomes.map(({ kind }) => kind).join(' and ')}`
   const [outcome] = outcomes
   if (outcome?.kind === 'completed') {
@@ -22,7 +29,8 @@ function* wrongWith({ value, repeatable, claims, outcomes, timedOut }: RequestLi
     if (!completion) yield `its answer is nobody's: ${outcome.body}`
     else if (completion.out === 'refused') yield `its answer came from ${of}, which was refused`
     else if (completion.invoked > outcome.at) yield `its answer came before ${of} gave it`
-    if (accepted[0] && accepted[0].claim !== of) yield `${accepted[0].claim} was accepted, and its answer is of ${of}`
+    if (accepted[0] && !isTwice && accepted[0].claim !== of)
+      yield `${accepted[0].claim} was accepted, and its answer is of ${of}`
   } else if (outcome && accepted[0]) {
     yield `${accepted[0].claim} was accepted, and its gateway heard ${outcome.kind}`
   }

@@ -1,5 +1,7 @@
 /** A transaction is all or nothing, and until it commits nobody else sees any of it. */
-import type { Transaction } from '../entries.js'
+import type { Entries } from '../entries.js'
+import type { Operation } from '../history.js'
+import { STAYS_MS } from './books.js'
 import { type Facts, told } from './index.js'
 
 export function allOrNothing({ entries }: Facts): string[] {
@@ -11,22 +13,32 @@ export function allOrNothing({ entries }: Facts): string[] {
       const early = met.find(({ returned }) => returned < since)
       if (early) wrong.push(`${value} of ${tx.id} was seen before it committed, by ${told(early)}`)
     }
-    if (tx.committed === 'maybe' && isHalf(tx, entries)) {
-      wrong.push(`${tx.id} was cut off: what it took is gone, and what it wrote never came (${told(tx.end!)})`)
-    }
   }
-  return wrong
+  return [...wrong, ...halves(entries)]
 }
 
 /**
- * Cut off in its commit, and nobody has met what it wrote: then it did not commit, so what it took is there again. Unless others may have
- * taken the one or the other without knowing.
+ * Cut off in its commit, and nobody has met what it wrote: then it did not commit, so what it took is there again. Unless others have taken
+ * the one or the other without knowing; each such take explains one.
  */
-function isHalf({ takes, writes }: Transaction, { lives, unknownTakes }: Facts['entries']): boolean {
-  const uncertain = new Set(unknownTakes.map(({ group }) => group))
-  if ([...takes, ...writes].some(({ group }) => uncertain.has(group))) return false
-  return takes.some(({ value }) => {
-    const taken = lives.get(value!)
-    return taken !== undefined && taken.ends.length === 0
+function halves({ transactions, lives, unknownTakes }: Entries): string[] {
+  const spent = new Set<Operation>()
+  const cutOff = [...transactions.values()]
+    .filter(({ committed }) => committed === 'maybe')
+    .sort((a, b) => b.end!.invoked - a.end!.invoked)
+  return cutOff.flatMap(({ id, end, takes, writes }) => {
+    const isGone = ({ value }: Operation): boolean => {
+      const taken = lives.get(value!)
+      return taken !== undefined && taken.ends.length === 0 && taken.leaseMs >= STAYS_MS
+    }
+    const gone = takes.find(isGone)
+    if (!gone) return []
+    const possible = unknownTakes.filter(({ returned }) => returned >= end!.invoked)
+    const hidden = possible.filter(({ group }) => writes.some((write) => write.group === group))
+    if (hidden.length >= writes.length) return []
+    const taker = possible.find((take) => take.group === gone.group && !spent.has(take))
+    if (!taker) return [`${id}: what it took is gone, and what it wrote never came (${told(end!)})`]
+    spent.add(taker)
+    return []
   })
 }

@@ -41,7 +41,7 @@ const cancel = ({ recorder }, lease, value) =>
 const renew = ({ recorder }, lease, value, leaseMs) =>
   recorder.run('renew', { value, leaseMs }, () => lease.renew(leaseMs))
 
-const groupOf = ({ settings, random }) => `g${Math.floor(random() * settings.groups)}`
+const groupOf = ({ settings, random }, of = 1) => `g${Math.floor((random() * settings.groups) / of)}`
 
 /** Writes, takes and reads in the groups that all share. */
 export const trader = (actors) =>
@@ -54,7 +54,8 @@ export const trader = (actors) =>
       if (chance < 0.35) await write(actors, group, actors.value(), LONG_MS)
       else if (chance < 0.42) await writeAll(actors, group)
       else if (chance < 0.72) await take(actors, group, 0)
-      else if (chance < 0.85) await take(actors, group, 1 + Math.floor(random() * 100))
+      // Who waits may hold something for a moment after its wait; so in half of the groups nobody does.
+      else if (chance < 0.85) await take(actors, groupOf(actors, 2), 1 + Math.floor(random() * 100))
       else await read(actors, group, random() < 0.7 ? 0 : 50)
     },
     8,
