@@ -14,6 +14,8 @@ export interface Defect {
   readonly pieces: readonly (readonly [from: string, to: string])[]
   /** The least that brings it to light. */
   readonly workload: Pick<Settings, 'faults' | 'roles' | 'workMs'>
+  /** Part of the ordinary test run. */
+  readonly isQuick?: true
   /** What has to catch it; others may as well. */
   readonly caughtBy: readonly string[]
 }
@@ -24,6 +26,7 @@ const ENTRIES = ['trader', 'trader', 'trader']
 export const DEFECTS: readonly Defect[] = [
   {
     name: 'take without token check',
+    isQuick: true,
     file: 'lua',
     pieces: [
       [
@@ -36,6 +39,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'completion without token check',
+    isQuick: true,
     file: 'lua',
     pieces: [['if is[j] == 1 then', 'if is[j] then']],
     workload: { faults: ['freeze'], roles: SERVICE, workMs: 20 },
@@ -65,6 +69,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'de-duplication of operation ids removed',
+    isQuick: true,
     file: 'lua',
     pieces: [['if kept[2] then', 'if false then']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
@@ -72,6 +77,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'half-done function',
+    isQuick: true,
     file: 'lua',
     pieces: [
       [
