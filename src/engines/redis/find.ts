@@ -31,7 +31,7 @@ interface Call {
   registered: boolean
   /** An entry is in hand and being acknowledged: the end of the wait comes too late. */
   accepting: boolean
-  /** Under a transaction: a search is under way, which may take something; what ends the wait meanwhile is done when it is answered. */
+  /** A search is under way, which may find something; what ends the wait meanwhile is done when it is answered. */
   searching: boolean
   onSearched: (() => void) | undefined
 }
@@ -149,7 +149,7 @@ export class Finds {
   }
 
   async #register(call: Call): Promise<void> {
-    call.searching = call.find.tx !== undefined
+    call.searching = true
     try {
       const answer = await this.#search(call.find, call.wid)
       if (answer.letter === 'n') return call.wait.resolve(null)
@@ -234,8 +234,14 @@ export class Finds {
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
   #end(call: Call, settle: () => void): void {
     if (call.accepting) return
-    if (call.searching) {
-      call.onSearched = () => this.#end(call, settle)
+    const { tx, signal } = call.find
+    if (call.searching && (tx !== undefined || !signal?.aborted)) {
+      // Under a transaction it may have taken something, so its answer is waited for as long as that may take.
+      const bound = tx === undefined ? setTimeout(settle, CONFIRM_MS) : undefined
+      call.onSearched = () => {
+        clearTimeout(bound)
+        this.#end(call, settle)
+      }
       return
     }
     if (!call.registered || call.wait.settled) return settle()
