@@ -9,6 +9,8 @@ import { microseconds, SPACE } from './run.js'
 const Item = defineEntry<{ group: string; value: string }>('Item', { index: ['group'] })
 const PATTERN = { kind: 'takespace.Request', root: 'takespace.Request', indexed: [], verified: [] }
 const AT_ONCE = 64
+/** For what the sweep has yet to come to. */
+const EMPTY_MS = 4_000
 /** Whose process died while Redis was away is buried when its lease ends (15 s). */
 const BURIED_MS = 20_000
 /** What stays of a space that nobody uses, as in test/faults/drained.ts. */
@@ -43,7 +45,7 @@ export async function drain(redis: Redis, file: string): Promise<string[]> {
   }
   const left = async (): Promise<string[]> =>
     (await redis.cli('KEYS', '*')).split('\n').filter((key) => key !== '' && !CONSTANT.test(key))
-  await until(async () => (await left()).length === 0, 'nothing is left in Redis').catch(() => {})
+  await until(async () => (await left()).length === 0, 'nothing is left in Redis', EMPTY_MS).catch(() => {})
   const keys = await left()
   const records = keys.includes(`${prefix}e`) ? (await redis.cli('HGETALL', `${prefix}e`)).split('\n') : []
   return [...keys, ...records.slice(0, 20)].map((what) => `left in Redis: ${what}`)

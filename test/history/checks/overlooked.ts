@@ -51,7 +51,7 @@ export function nothingOverlooked({ history: { operations, events }, entries }: 
 /** Whether it holds nothing once it has ended: it got what it has, or found nothing at once. */
 const isSure = ({ out, waitMs }: Operation, tx: Transaction | undefined): boolean =>
   tx
-    ? tx.committed !== 'maybe' && tx.end !== undefined && tx.end.out !== 'unknown'
+    ? tx.committed !== 'maybe' && tx.end !== undefined && ['ok', 'refused'].includes(tx.end.out)
     : out === 'ok' || (out === 'none' && waitMs === 0)
 
 const isEmptyHanded = ({ what, out, tx, waitMs }: Operation): boolean =>
