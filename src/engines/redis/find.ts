@@ -33,7 +33,7 @@ interface Call {
   registered: boolean
   /** An entry is in hand and being acknowledged: the end of the wait comes too late. */
   accepting: boolean
-  /** Under a transaction: a search is under way, which may take something. What comes meanwhile has its turn when it is answered. */
+  /** A search is under way, which may find something. What comes meanwhile has its turn when it is answered. */
   searching: boolean
   /** Something has come up since the search went out: it is to look again. */
   again: boolean
@@ -168,7 +168,7 @@ export class Finds {
   }
 
   async #register(call: Call): Promise<void> {
-    call.searching = call.find.tx !== undefined
+    call.searching = true
     call.again = false
     let answer: Answer | undefined
     try {
@@ -262,7 +262,9 @@ export class Finds {
 
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
   #end(call: Call, settle: () => void): void {
-    if (call.accepting || call.searching) {
+    // Who has lost interest need not wait for the answer, unless that may have taken something under a transaction.
+    const { tx, signal } = call.find
+    if (call.accepting || (call.searching && (tx !== undefined || !signal?.aborted))) {
       call.over = settle
       if (call.searching) setTimeout(() => this.#giveUp(call, settle), CONFIRM_MS).unref()
       return

@@ -1,0 +1,175 @@
+/**
+ * Defects to plant, by which the checker is checked: each is a copy of our build with one piece of text replaced, so that nothing in src
+ * knows of them. A piece that is no longer there exactly once is an error: then the defect has to be thought of anew.
+ */
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Run, run, type Settings } from './run.js'
+
+export interface Defect {
+  readonly name: string
+  /** Of dist; `lua`: the function library. */
+  readonly file: string
+  readonly pieces: readonly (readonly [from: string, to: string])[]
+  /** The least that brings it to light. */
+  readonly workload: Pick<Settings, 'faults' | 'roles' | 'workMs'>
+  /** Part of the ordinary test run. */
+  readonly isQuick?: true
+  /** What has to catch it; others may as well. */
+  readonly caughtBy: readonly string[]
+}
+
+const SERVICE = ['gateway', 'worker', 'worker', 'gateway']
+const ENTRIES = ['trader', 'trader', 'trader']
+
+export const DEFECTS: readonly Defect[] = [
+  {
+    name: 'take without token check',
+    isQuick: true,
+    file: 'lua',
+    pieces: [
+      [
+        "elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then",
+        "elseif call('SREM', P .. 'c' .. SID, claim) and call('HDEL', P .. 'e', id) then",
+      ],
+    ],
+    workload: { faults: [], roles: ENTRIES },
+    caughtBy: ['one holder'],
+  },
+  {
+    name: 'completion without token check',
+    isQuick: true,
+    file: 'lua',
+    pieces: [['if is[j] == 1 then', 'if is[j] then']],
+    workload: { faults: ['freeze'], roles: SERVICE, workMs: 20 },
+    caughtBy: ['one answer, of the accepted claim', 'one holder'],
+  },
+  {
+    name: 'sweep ignoring a renewal',
+    file: 'lua',
+    pieces: [
+      [
+        'if expired(rec) then\n            remove(ids[i], rec)\n          elseif',
+        'if true then\n            remove(ids[i], rec)\n          elseif',
+      ],
+    ],
+    workload: { faults: [], roles: ['trader', 'trader'] },
+    caughtBy: ['nothing overlooked', 'each entry linearizable'],
+  },
+  {
+    name: 'token reset after failover',
+    file: 'lua',
+    pieces: [
+      ['meta.tok = meta.tok < us and us or meta.tok + 1', 'meta.tok = meta.tok + 1'],
+      ['meta.run = RUN\n', 'meta.run = RUN\n  meta.tok = 0\n'],
+    ],
+    workload: { faults: ['restart', 'freeze'], roles: SERVICE, workMs: 100 },
+    caughtBy: ['tokens rise'],
+  },
+  {
+    name: 'de-duplication of operation ids removed',
+    isQuick: true,
+    file: 'lua',
+    pieces: [['if kept[2] then', 'if false then']],
+    workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
+    caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable'],
+  },
+  {
+    name: 'half-done function',
+    isQuick: true,
+    file: 'lua',
+    pieces: [
+      [
+        'if committed then drop(taken) else',
+        "if committed then\n    drop(taken)\n    if #taken > 0 then error('half') end\n  else",
+      ],
+    ],
+    workload: { faults: [], roles: ENTRIES },
+    caughtBy: ['all or nothing', 'scan of Redis'],
+  },
+  {
+    name: 'response released before its level',
+    file: 'lua',
+    pieces: [
+      [
+        "call('SREM', key, unpack_(held))\n  cleared(ids)",
+        "redis.set_repl(redis.REPL_NONE)\n  call('SREM', key, unpack_(held))\n  cleared(ids)",
+      ],
+      [
+        "call('HDEL', P .. 'e', unpack_(ids))\nend",
+        "call('HDEL', P .. 'e', unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\nend",
+      ],
+    ],
+    workload: { faults: ['restart'], roles: SERVICE },
+    caughtBy: ['one answer, of the accepted claim'],
+  },
+  {
+    name: 'write acknowledged before its level',
+    file: 'src/engines/redis/write.js',
+    pieces: [
+      [
+        "ask(this.#batches, ['w', ...this.#entries(images)], options)",
+        "(ask(this.#batches, ['w', ...this.#entries(images)], options).catch(() => {}), { letter: 'k', values: [], now: Date.now() })",
+      ],
+    ],
+    workload: { faults: ['restart'], roles: ENTRIES },
+    caughtBy: ['nothing lost', 'nothing overlooked'],
+  },
+]
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const LIBRARY = 'src/engines/redis/library.generated.js'
+
+/** Answers the folder of the build with the defect. Below the root, since it imports the same packages. */
+export function plant({ name, file, pieces }: Defect): string {
+  const dist = join(ROOT, '.cache', 'history', name.replaceAll(' ', '-'))
+  rmSync(dist, { recursive: true, force: true })
+  mkdirSync(dist, { recursive: true })
+  cpSync(join(ROOT, 'dist'), dist, { recursive: true })
+  const path = join(dist, file === 'lua' ? LIBRARY : file)
+  const whole = readFileSync(path, 'utf8')
+  let text = whole
+  for (const [from, to] of pieces) {
+    // The library is one text of JSON in its module.
+    const [old, planted] = file === 'lua' ? [inJson(from), inJson(to)] : [from, to]
+    if (text.split(old).length !== 2) throw new Error(`${name}: not exactly once in ${file}: ${from}`)
+    text = text.replace(old, () => planted)
+  }
+  // Under a name of its own, as every other content of the library.
+  if (file === 'lua') text = text.replace(/LIBRARY_VERSION = '\w+'/, "LIBRARY_VERSION = 'defect'")
+  writeFileSync(path, text)
+  return dist
+}
+
+const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
+
+export interface Caught {
+  /** The checks that raised an alarm, with how many lines each. Empty: it was not caught. */
+  readonly by: Readonly<Record<string, number>>
+  readonly seconds: number
+  readonly operations: number
+  readonly last: Run
+}
+
+/** Longer and longer runs until one catches it. */
+const ATTEMPTS_SECONDS = [1.5, 3, 6, 12]
+
+export async function hunt(defect: Defect, seed: number): Promise<Caught> {
+  const dist = plant(defect)
+  let seconds = 0
+  let operations = 0
+  for (const [i, attempt] of ATTEMPTS_SECONDS.entries()) {
+    const last = await run({ ...defect.workload, seconds: attempt, seed: seed + i, dist })
+    seconds += attempt
+    operations += last.history.operations.length
+    const by: Record<string, number> = {}
+    for (const { check } of last.violations) if (check !== 'the fault hit') by[check] = (by[check] ?? 0) + 1
+    if (defect.caughtBy.some((check) => check in by) || i === ATTEMPTS_SECONDS.length - 1) {
+      return { by, seconds, operations, last }
+    }
+  }
+  throw new Error('there are no attempts')
+}
+
+export const isCaught = ({ caughtBy }: Defect, { by }: Caught): boolean => caughtBy.some((check) => check in by)

@@ -1,0 +1,31 @@
+/** The short form of `npm run check:history`: one seed for each fault, and the planted defects that are quick to catch. */
+import { describe, expect, test } from '@jest/globals'
+import { failOnLeaks } from '../support/leaks.js'
+import { DEFECTS, hunt } from './defects.js'
+import { FAULTS } from './faults.js'
+import { run } from './run.js'
+
+const SECONDS = 2
+const SEED = 1
+
+describe('many processes write, read, take, renew, complete and commit', () => {
+  for (const fault of Object.keys(FAULTS)) {
+    test(`while faults strike: ${fault}`, async () => {
+      const { history, violations, executions } = await run({ seed: SEED, seconds: SECONDS, faults: [fault] })
+      expect(violations).toEqual([])
+      expect(history.operations.length).toBeGreaterThan(500)
+      expect(executions).toBeGreaterThan(50)
+    }, 60_000)
+  }
+})
+
+describe('a planted defect is caught', () => {
+  for (const defect of DEFECTS.filter(({ isQuick }) => isQuick)) {
+    test(defect.name, async () => {
+      const { by } = await hunt(defect, SEED)
+      expect(defect.caughtBy.filter((check) => check in by)).not.toEqual([])
+    }, 60_000)
+  }
+})
+
+failOnLeaks()
