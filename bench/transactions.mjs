@@ -34,8 +34,8 @@ export const workers = {
   steps: (bench) => steps(bench, { [ANSWER]: 'answer', [BESIDE]: 'beside', [WITHIN]: 'within' }, worker),
   baselines: [],
   costs: costs([
-    [WITHIN, ANSWER, MOST],
-    [WITHIN, BESIDE, undefined],
+    [WITHIN, BESIDE, MOST],
+    [WITHIN, ANSWER, undefined],
   ]),
 }
 
