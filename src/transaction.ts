@@ -30,6 +30,8 @@ export class Transaction implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   /** Writes on their way: a commit waits for them. */
   readonly #writes = new Set<Promise<unknown>>()
+  /** Finds on their way: what they take is in somebody's hands before a commit makes it final. */
+  readonly #finds = new Set<Promise<unknown>>()
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
   readonly #ofRequest: boolean
   #deferred: { readonly images: readonly Image[]; readonly asked: number }[] = []
@@ -88,7 +90,7 @@ export class Transaction implements AsyncDisposable {
     this.check()
     this.#refuseOfRequest()
     this.#state = 'ending'
-    while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
+    await this.#settled()
     if (this.#failure === undefined) {
       try {
         await this.#engine.commit(this.id)
@@ -138,7 +140,7 @@ export class Transaction implements AsyncDisposable {
   async endWith(complete: (along: Along) => Promise<boolean>): Promise<boolean> {
     this.check()
     this.#state = 'ending'
-    while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
+    await this.#settled()
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
@@ -183,12 +185,22 @@ export class Transaction implements AsyncDisposable {
     const { over } = this
     // What is found under it may be what was written under it.
     for (const deferred of this.#deferred.splice(0)) void this.#write(restOf(deferred))
+    const finding = operation(signal ? AbortSignal.any([signal, over]) : over)
+    this.#finds.add(finding)
     try {
-      return await operation(signal ? AbortSignal.any([signal, over]) : over)
+      return await finding
     } catch (error) {
       if (isSpaceError(error, 'OUTCOME_UNKNOWN')) this.#failure ??= error
       throw error
+    } finally {
+      this.#finds.delete(finding)
     }
+  }
+
+  /** What is on its way has come; what waits, waits no longer. */
+  async #settled(): Promise<void> {
+    this.#waits?.abort(new SpaceError('TRANSACTION_ENDED'))
+    while (this.#writes.size + this.#finds.size > 0) await Promise.allSettled([...this.#writes, ...this.#finds])
   }
 
   #refuseOfRequest(): void {

@@ -192,7 +192,11 @@ export class MemoryEngine implements Engine {
 
   async release(delivery: Delivery): Promise<void> {
     const item = this.#offers.heldBy(delivery)
-    if (item) this.#putBack(item)
+    if (item && item.started && !delivery.repeatable) {
+      // What had started may not be run twice.
+      this.#bag.remove(item.image.id)
+      item.onOutcome?.({ kind: 'lost' })
+    } else if (item) this.#putBack(item)
     this.#offers.end(delivery, 1)
   }
 
@@ -279,6 +283,7 @@ export class MemoryEngine implements Engine {
   #putBack(item: Item): void {
     this.#bag.restore(item)
     item.claim = ''
+    item.started = false
     this.#change(item, { isNew: true, written: false }, () => {})
   }
 
