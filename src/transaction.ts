@@ -82,7 +82,8 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
-   * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it.
+   * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it; of finds that
+   * were not, one that has something has it first, and one that waits ends with TRANSACTION_ENDED.
    * @throws SpaceError TRANSACTION_ENDED: nothing of it is so; OUTCOME_UNKNOWN: all or nothing, but nobody knows which; whatever a write
    *   under it failed with: then it is aborted
    */

@@ -19,7 +19,7 @@ import { until } from '../support/until.js'
 import { CLIENTS, code, concurrent, type Fields, perform, Side, type Step, step } from './steps.js'
 
 const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
-const PROGRAMS = Number(AGREEING_PROGRAMS ?? 60)
+const PROGRAMS = Number(AGREEING_PROGRAMS ?? 45)
 const replay = AGREEING_SEED ? { seed: Number(AGREEING_SEED), path: AGREEING_PATH ?? '' } : {}
 
 let redis: Redis

@@ -192,7 +192,7 @@ export class MemoryEngine implements Engine {
 
   async release(delivery: Delivery): Promise<void> {
     const item = this.#offers.heldBy(delivery)
-    if (item && item.started && !delivery.repeatable) {
+    if (item?.started && !delivery.repeatable) {
       // What had started may not be run twice.
       this.#bag.remove(item.image.id)
       item.onOutcome?.({ kind: 'lost' })
