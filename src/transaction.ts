@@ -30,6 +30,8 @@ export class Transaction implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   /** Writes on their way: a commit waits for them. */
   readonly #writes = new Set<Promise<unknown>>()
+  /** Finds on their way: what they take is in somebody's hands before a commit makes it final. */
+  readonly #finds = new Set<Promise<unknown>>()
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
   readonly #ofRequest: boolean
   /** What is kept back: that of a request, and what was written in this turn, which travels with a commit that comes in the same. */
@@ -43,8 +45,7 @@ export class Transaction implements AsyncDisposable {
   /** Both are made when first asked for. */
   #signal: AbortController | undefined
   #waits: AbortController | undefined
-  /** Finds under way, and whether somebody else heeds its end. */
-  #finds = 0
+  /** Whether somebody else heeds its end. */
   #heeded = false
 
   /** @internal Use space.begin or space.transact; that of a request is `currentRequest().transaction`. */
@@ -87,7 +88,8 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
-   * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it.
+   * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it; of finds that
+   * were not, one that has something has it first, and one that waits ends with TRANSACTION_ENDED.
    * @throws SpaceError TRANSACTION_ENDED: nothing of it is so; OUTCOME_UNKNOWN: all or nothing, but nobody knows which; whatever a write
    *   under it failed with: then it is aborted
    */
@@ -96,7 +98,7 @@ export class Transaction implements AsyncDisposable {
     this.#refuseOfRequest()
     this.#state = 'ending'
     const images = this.#kept()
-    while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
+    await this.#settled()
     if (this.#failure === undefined) {
       try {
         await this.#engine.commit(this.id, images)
@@ -146,7 +148,7 @@ export class Transaction implements AsyncDisposable {
   async endWith(complete: (along: Along) => Promise<boolean>): Promise<boolean> {
     this.check()
     this.#state = 'ending'
-    while (this.#writes.size > 0) await Promise.allSettled(this.#writes)
+    await this.#settled()
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
@@ -217,17 +219,24 @@ export class Transaction implements AsyncDisposable {
     this.check()
     this.#waits ??= new AbortController()
     const over = this.#waits.signal
-    this.#finds++
     // What is found under it may be what was written under it.
     this.#send()
+    const finding = operation(signal ? AbortSignal.any([signal, over]) : over)
+    this.#finds.add(finding)
     try {
-      return await operation(signal ? AbortSignal.any([signal, over]) : over)
+      return await finding
     } catch (error) {
       if (isSpaceError(error, 'OUTCOME_UNKNOWN')) this.#failure ??= error
       throw error
     } finally {
-      this.#finds--
+      this.#finds.delete(finding)
     }
+  }
+
+  /** What is on its way has come; what waits, waits no longer. */
+  async #settled(): Promise<void> {
+    if (this.#heeded || this.#finds.size > 0) this.#waits?.abort(new SpaceError('TRANSACTION_ENDED'))
+    while (this.#writes.size + this.#finds.size > 0) await Promise.allSettled([...this.#writes, ...this.#finds])
   }
 
   #refuseOfRequest(): void {
@@ -272,7 +281,8 @@ export class Transaction implements AsyncDisposable {
     this.#aborted = aborted
     this.#kept()
     // Nearly always nobody waits any longer, and to tell nobody costs as much as a commit.
-    if (aborted || this.#heeded || this.#finds > 0) this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
+    if (aborted || this.#heeded || this.#finds.size > 0)
+      this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
     if (aborted) this.#signal?.abort(aborted)
     this.#onOver(this)
   }

@@ -81,8 +81,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'if committed then drop(taken) else',
-        "if committed then\n    drop(taken)\n    if #taken > 0 then error('half') end\n  else",
+        'drop(committed and taken or written)',
+        "drop(committed and taken or written)\n  if committed and #taken > 0 then error('half') end",
       ],
     ],
     workload: { faults: [], roles: ENTRIES },

@@ -133,6 +133,17 @@ everyEngine('requesting', (opened) => {
     for (const s of sent) s.withdraw()
   })
 
+  test('one that may not run twice and has started is lost when it is released', async () => {
+    const { space, other } = opened()
+    const { held, next } = await hold(other)
+    const sent = sendRequest(space, request('/once'), terms({ repeatable: false }))
+    const given = await next()
+    expect(await given.start()).toBe(true)
+    await given.release()
+    await expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST' })
+    expect(held).toEqual([])
+  })
+
   test('a released request goes to another worker, a completion after the release is refused', async () => {
     const { space, other } = opened()
     const first = await hold(space)

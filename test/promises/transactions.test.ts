@@ -439,6 +439,38 @@ everyEngine('transactions', (opened) => {
     expect(await waiting).toMatchObject([{ reason: { code: 'TRANSACTION_ENDED' } }, { value: null }])
   })
 
+  test('what is handed to a take under one that is just ending is there for others', async () => {
+    const { space, other } = opened()
+    for (const end of ['commit', 'abort'] as const) {
+      for (let i = 0; i < 10; i++) {
+        const tx = await space.begin()
+        const waiting = space.take(Task, { tx }).catch(({ code }) => code)
+        await space.readIfExists(Other)
+        await Promise.all([space.write(Task({ id: 'a' })), tx[end]()])
+        const got = await waiting
+        const left = await other.take(Task, { waitMs: got === 'TRANSACTION_ENDED' || end === 'abort' ? 2_000 : 0 })
+        expect([got, left]).toEqual([
+          expect.anything(),
+          got === 'TRANSACTION_ENDED' || end === 'abort' ? { id: 'a' } : null,
+        ])
+      }
+    }
+  })
+
+  test('what a take that is not awaited has taken is in its hands before the commit makes that final', async () => {
+    const { space, other } = opened()
+    const note = 'x'.repeat(5_000)
+    for (const waitMs of [0, 10_000]) {
+      await other.write(Task({ id: 'a', note }))
+      const tx = await space.begin()
+      const taking = space.take(Task, { tx, waitMs }).catch(({ code }) => code)
+      await tx.commit()
+      const found = [await taking, await other.takeIfExists(Task)]
+      expect(found).toContainEqual({ id: 'a', note })
+      expect(found.filter((each) => each?.id === 'a')).toHaveLength(1)
+    }
+  })
+
   test('of those who wait, a taker outside comes before a reader under one', async () => {
     const { space, other } = opened()
     const tx = await space.begin()

@@ -188,7 +188,13 @@ export class MemoryEngine implements Engine {
 
   async release(delivery: Delivery): Promise<void> {
     const item = this.#world.offers.heldBy(delivery)
-    if (item) this.#world.putBack(item)
+    if (item?.started && !delivery.repeatable) {
+      // What had started may not be run twice.
+      this.#world.bag.remove(item.image.id)
+      this.#world.tell(item, { kind: 'lost' })
+    } else if (item) {
+      this.#world.putBack(item)
+    }
     this.#world.offers.end(delivery, 1)
   }
 

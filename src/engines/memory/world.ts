@@ -58,6 +58,7 @@ export class World {
   putBack(item: Item): void {
     this.bag.restore(item)
     item.claim = ''
+    item.started = false
     this.change(item, { isNew: true, written: false }, () => {})
   }
 

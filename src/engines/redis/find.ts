@@ -1,6 +1,6 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
 import type { Find, Pattern, Stored } from '../../engine.js'
-import { SpaceError } from '../../errors.js'
+import { isSpaceError, SpaceError } from '../../errors.js'
 import { tokenOf } from '../../token.js'
 import { Wait } from '../../wait.js'
 import { type Answer, ask } from './ask.js'
@@ -244,8 +244,14 @@ export class Finds {
     const args = ['a', claim, tx]
     // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
     const options = { repeatable: false }
-    const { letter } = await (tx ? this.#transactions.ask(tx, args, options) : ask(this.#batches, args, options))
-    return letter === 'k'
+    if (!tx) return (await ask(this.#batches, args, options)).letter === 'k'
+    try {
+      return (await this.#transactions.ask(tx, args, options)).letter === 'k'
+    } catch (error) {
+      // It ended while the entry was on its way, so the space may not have been asked.
+      if (isSpaceError(error, 'TRANSACTION_ENDED')) this.#giveBack(claim)
+      throw error
+    }
   }
 
   async #setAside(claim: string, id: string, reason: string): Promise<boolean> {
