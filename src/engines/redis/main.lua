@@ -44,11 +44,12 @@ local function batch(keys, argv)
   end
   local function refuse(at) letters[at] = 'n' end
   endWhatIsDue()
+  local written = meta.seq
   local i, n = 6, #argv
   while i <= n do i = OPS[argv[i]](argv, i + 1, answer, credits) end
   settle(refuse)
   if next(credits) then refill(credits) end
-  sweep()
+  sweep(SWEPT_PER_CALL + SWEPT_PER_WRITE * (meta.seq - written))
   lookAround()
   if facts.recheck and isThere('I') then missIfExists() end
   flush()
@@ -71,7 +72,7 @@ local function beat(keys, argv)
   local dead = missing(list)
   for i = 1, #dead do bury(dead[i]) end
   endWhatIsDue()
-  if floor(now / 1000) - meta.sweep >= 5 then sweep() end
+  if floor(now / 1000) - meta.sweep >= 5 then sweep(SWEPT_PER_BEAT) end
   if facts.recheck and isThere('I') then missIfExists() end
   flush()
   if metaDirty or #dead > 0 then saveMeta() end

@@ -1,9 +1,10 @@
 -- Sweeping: what has ended is removed a bounded number at a time. Nobody sees it meanwhile; the check at match time is exact.
 
-local SWEPT_PER_CALL = 64
+-- Each write is to be looked at about twice; what comes beyond that, after many were written at once, is spread over the calls that follow.
+local SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT = 8, 3, 256
 
-local function sweep()
-  local sec, budget = floor(now / 1000), SWEPT_PER_CALL
+local function sweep(budget)
+  local sec = floor(now / 1000)
   while meta.sweep <= sec and budget > 0 do
     local key = P .. 'x' .. meta.sweep
     local ids = call('LPOP', key, budget)
