@@ -30,6 +30,8 @@ export class Transaction implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined
   /** Writes on their way: a commit waits for them. */
   readonly #writes = new Set<Promise<unknown>>()
+  /** Entries that a schema looks at before they are written. */
+  readonly #checked = new Set<Promise<unknown>>()
   /** Finds on their way: what they take is in somebody's hands before a commit makes it final. */
   readonly #finds = new Set<Promise<unknown>>()
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
@@ -96,6 +98,8 @@ export class Transaction implements AsyncDisposable {
   async commit(): Promise<void> {
     this.check()
     this.#refuseOfRequest()
+    await this.#allChecked()
+    this.check()
     this.#state = 'ending'
     const images = this.#kept()
     await this.#settled()
@@ -146,6 +150,7 @@ export class Transaction implements AsyncDisposable {
 
   /** @internal Commits that of a request, together with its answer. false: the answer was refused, and so was all of it. */
   async endWith(complete: (along: Along) => Promise<boolean>): Promise<boolean> {
+    await this.#allChecked()
     this.check()
     this.#state = 'ending'
     await this.#settled()
@@ -231,6 +236,22 @@ export class Transaction implements AsyncDisposable {
     } finally {
       this.#finds.delete(finding)
     }
+  }
+
+  /** @internal A write has come as far as its schema: a commit does not overtake it. One that is refused makes the commit fail. */
+  checking(check: Promise<unknown>): void {
+    this.#checked.add(check)
+    check.then(
+      () => this.#checked.delete(check),
+      (error) => {
+        this.#checked.delete(check)
+        this.#failure ??= error
+      },
+    )
+  }
+
+  async #allChecked(): Promise<void> {
+    while (this.#checked.size > 0) await Promise.allSettled(this.#checked)
   }
 
   /** What is on its way has come; what waits, waits no longer. */

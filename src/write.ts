@@ -47,6 +47,7 @@ export async function writeEntries(
   }
   const leases = entries.map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
   const encoding = encodeAll(entries)
+  if (encoding instanceof Promise) tx?.checking(encoding)
   const encoded = encoding instanceof Promise ? await encoding : encoding
   const images = encoded.map((own, i): Image => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
   const asked = monotonicMs()

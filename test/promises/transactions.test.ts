@@ -2,6 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { DEAD_LETTER } from '../../src/engine.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
+import type { StandardSchema } from '../../src/schema.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'
@@ -268,6 +269,35 @@ everyEngine('transactions', (opened) => {
     await tx.commit()
     await until(() => told.length > 0, 'the event')
     expect(told).toEqual([{ id: 'a' }])
+  })
+
+  test('also one whose schema takes its time; and one that its schema refuses makes the commit fail', async () => {
+    const { space, other } = opened()
+    const schema: StandardSchema<{ id: string }> = {
+      '~standard': {
+        version: 1,
+        vendor: 'ours',
+        validate: async (value) => {
+          await new Promise((resolve) => setImmediate(resolve))
+          const { id } = value as { id: string }
+          return id === 'bad' ? { issues: [{ message: 'bad', path: ['id'] }] } : { value: { id } }
+        },
+      },
+    }
+    const Slow = defineEntry('Slow', { schema })
+    const tx = await space.begin()
+    const writing = space.write(Slow({ id: 'a' }), { tx })
+    await tx.commit()
+    await writing
+    expect(await other.takeIfExists(Slow)).toEqual({ id: 'a' })
+    const next = await space.begin()
+    void space.write(Slow({ id: 'b' }), { tx: next })
+    const refused = expect(space.write(Slow({ id: 'bad' }), { tx: next })).rejects.toMatchObject({
+      code: 'INVALID_ENTRY',
+    })
+    await expect(next.commit()).rejects.toMatchObject({ code: 'INVALID_ENTRY' })
+    await refused
+    await nothing()
   })
 
   test('when its lease ends it is aborted: what it took is back without anybody asking, its signal fires, its commit is refused', async () => {
