@@ -34,6 +34,8 @@ interface Call {
   /** A search is under way, which may find something; what ends the wait meanwhile is done when it is answered. */
   searching: boolean
   onSearched: (() => void) | undefined
+  /** What its end is, once its time is up or its signal has fired; an entry that is in hand comes first. */
+  over: (() => void) | undefined
 }
 
 export class Finds {
@@ -135,6 +137,7 @@ export class Finds {
       accepting: false,
       searching: false,
       onSearched: undefined,
+      over: undefined,
     }
     this.#calls.set(wid, call)
     const { waitMs, signal } = find
@@ -178,7 +181,8 @@ export class Finds {
       const stored = await this.#accepted(call.find, claim, parsed)
       if (stored) return call.wait.resolve(stored)
       call.accepting = false
-      void this.#register(call)
+      if (call.over) call.over()
+      else void this.#register(call)
     } catch (error) {
       call.wait.reject(error)
     }
@@ -232,30 +236,28 @@ export class Finds {
   }
 
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
-  #end(call: Call, settle: () => void): void {
-    if (call.accepting) return
+  #end(call: Call, end: () => void): void {
+    call.over = end
+    const settle = (): void => {
+      if (!call.accepting) end()
+    }
     const { tx, signal } = call.find
     if (call.searching && (tx !== undefined || !signal?.aborted)) {
       // Under a transaction it may have taken something, so its answer is waited for as long as that may take.
       const bound = tx === undefined ? setTimeout(settle, CONFIRM_MS) : undefined
       call.onSearched = () => {
         clearTimeout(bound)
-        this.#end(call, settle)
+        this.#end(call, end)
       }
       return
     }
     if (!call.registered || call.wait.settled) return settle()
     const bound = setTimeout(settle, CONFIRM_MS)
-    ask(this.#batches, ['u', call.wid], { repeatable: true }).then(
-      () => {
-        clearTimeout(bound)
-        if (!call.accepting) settle()
-      },
-      () => {
-        clearTimeout(bound)
-        settle()
-      },
-    )
+    const left = (): void => {
+      clearTimeout(bound)
+      settle()
+    }
+    ask(this.#batches, ['u', call.wid], { repeatable: true }).then(left, left)
   }
 
   #leave(call: Call): void {
