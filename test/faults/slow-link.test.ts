@@ -1,24 +1,30 @@
-/** Promise 1 over a slow link: what is there is found, also by whose wait is shorter than the way to the space and back. */
+/** Promises 1, 2 and 10 over a slow link: a wait that ends while an answer is on its way overlooks nothing, loses nothing, and does end. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { within } from '../../src/within.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Link, startLink } from '../support/link.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
 
-const SLOW_MS = 50
+const SLOW_MS = 100
+const WAIT_MS = 500
 
 let redis: Redis
 let link: Link
 let space: Space
+/** Not behind the link. */
+let near: Space
 beforeAll(async () => {
   redis = await startRedis()
   link = await startLink(redis.port)
   space = await openSpace(link.url)
+  near = await openSpace(redis.url)
 })
 afterAll(async () => {
-  await space.close()
+  await Promise.all([space.close(), near.close()])
   await link.close()
   await redis.stop()
 })
@@ -29,6 +35,38 @@ test('a wait that is over before the space has answered does not overlook what i
   expect(await space.read(Task, { waitMs: 1 })).toEqual({ id: 't1' })
   expect(await space.take(Task, { waitMs: 1 })).toEqual({ id: 't1' })
   expect(await space.take(Task, { waitMs: 1 })).toBeNull()
+  link.delay(0)
+})
+
+/** A taker behind the slow link who has waited for so long already; its wait is over after WAIT_MS. */
+async function waiting(forMs: number): Promise<{ taken: Promise<unknown>; began: number }> {
+  link.delay(SLOW_MS)
+  const began = performance.now()
+  const taken = space.take(Task, { waitMs: WAIT_MS }).catch((error) => error.code)
+  await until(() => performance.now() >= began + forMs, 'it has waited')
+  return { taken, began }
+}
+
+test('what is handed over at the end of a wait is taken, or is there, or its taker is told that nobody knows', async () => {
+  const { taken, began } = await waiting(WAIT_MS + 10)
+  // Its leave is on its way; the entry comes to meet it. From here on no answer gets through.
+  await near.write(Task({ id: 't2' }))
+  await until(() => performance.now() >= began + WAIT_MS + SLOW_MS / 2, 'the hand-over has passed the link')
+  link.dropReplies()
+  await within(2_000, taken)
+  link.heal()
+  link.delay(0)
+  const found = await taken
+  const there = await near.take(Task, { waitMs: 1_000 })
+  expect([found, there]).not.toEqual([null, null])
+})
+
+test('a wait that is over while its entry is cancelled ends', async () => {
+  const { taken } = await waiting(WAIT_MS - SLOW_MS * 1.5)
+  const lease = await near.write(Task({ id: 't3' }))
+  await lease.cancel()
+  expect(await within(3_000, taken)).toBe(true)
+  expect(await taken).toBeNull()
   link.delay(0)
 })
 

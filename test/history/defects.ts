@@ -73,7 +73,7 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [['if kept[2] then', 'if false then']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
-    caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable'],
+    caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable', 'nothing lost'],
   },
   {
     name: 'half-done function',

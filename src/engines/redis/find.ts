@@ -39,7 +39,7 @@ interface Call {
   again: boolean
   /** An entry was handed over; it is accepted unless the search has found one. */
   handed: (() => void) | undefined
-  /** The wait is over: it ends so unless there is an entry. */
+  /** What its end is, once its time is up or its signal has fired; an entry that is in hand comes first. */
   over: (() => void) | undefined
 }
 
@@ -268,25 +268,21 @@ export class Finds {
 
   /** The wait is over; but if its hand-off is under way, the entry wins, and is not lost. */
   #end(call: Call, settle: () => void): void {
+    call.over = settle
     // Who has lost interest need not wait for the answer, unless that may have taken something under a transaction.
     const { tx, signal } = call.find
     if (call.accepting || (call.searching && (tx !== undefined || !signal?.aborted))) {
-      call.over = settle
       if (call.searching) setTimeout(() => this.#giveUp(call, settle), CONFIRM_MS).unref()
       return
     }
     if (!call.registered || call.wait.settled) return settle()
-    const bound = setTimeout(settle, CONFIRM_MS)
-    ask(this.#batches, ['u', call.wid], { repeatable: true }).then(
-      () => {
-        clearTimeout(bound)
-        if (!call.accepting) settle()
-      },
-      () => {
-        clearTimeout(bound)
-        settle()
-      },
-    )
+    // An entry that is in hand comes first; if that brings nothing, the wait ends then.
+    const left = (): void => {
+      clearTimeout(bound)
+      if (!call.accepting) settle()
+    }
+    const bound = setTimeout(left, CONFIRM_MS)
+    ask(this.#batches, ['u', call.wid], { repeatable: true }).then(left, left)
   }
 
   /** What ended it while it was busy ends it now, if that brought nothing. */

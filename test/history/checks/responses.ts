@@ -8,14 +8,24 @@ export function oneAnswer({ requests, history: { events } }: Facts): string[] {
   const wasOut = outages(events)
   return [...requests.lives.values()].flatMap((life) => {
     const isTwice = life.repeatable && wasOut(life.asked)
-    return [...wrongWith(life, isTwice)].map((what) => `${life.value}: ${what}`)
+    const isSure = (completion: Operation): boolean =>
+      completion.returned - completion.invoked < GRACE_US || !wasOut(completion)
+    return [...wrongWith(life, isTwice, isSure)].map((what) => `${life.value}: ${what}`)
   })
 }
 
-/** `isTwice`: it may have been written twice, since it may be repeated and its gateway could not know whether it had been written. */
+/** Whose link is away for so long may be buried (GRACE_MS of session.lua). */
+const GRACE_US = 250_000
+
+/**
+ * `isTwice`: it may have been written twice, since it may be repeated and its gateway could not know whether it had been written.
+ * `isSure`: whether a refusal can be believed. A completion whose answer was lost is given again; if its process was buried meanwhile, it is
+ * refused then, although it was accepted the first time.
+ */
 function* wrongWith(
   { value, repeatable, claims, outcomes, timedOut }: RequestLife,
   isTwice: boolean,
+  isSure: (completion: Operation) => boolean,
 ): Generator<string> {
   const accepted = claims.filter((claim) => operationOf(claim, 'complete')?.out === 'ok')
   if (accepted.length > 1 && !isTwice)
@@ -27,7 +37,7 @@ function* wrongWith(
     const claim = claims.find(({ claim }) => claim === of)
     const completion = claim && operationOf(claim, 'complete')
     if (!completion) yield `its answer is nobody's: ${outcome.body}`
-    else if (completion.out === 'refused') yield `its answer came from ${of}, which was refused`
+    else if (completion.out === 'refused' && isSure(completion)) yield `its answer came from ${of}, which was refused`
     else if (completion.invoked > outcome.at) yield `its answer came before ${of} gave it`
     if (accepted[0] && !isTwice && accepted[0].claim !== of)
       yield `${accepted[0].claim} was accepted, and its answer is of ${of}`
