@@ -11,6 +11,7 @@ import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { check, type Violation } from './checks/index.js'
+import { randomOf } from './children/random.js'
 import { drain } from './drain.js'
 import { type Member, strike, type Target } from './faults.js'
 import { type History, readHistory } from './history.js'
@@ -48,17 +49,6 @@ const ROLES = ['trader', 'gateway', 'worker', 'trader', 'gateway', 'worker']
 const GROUPS = 6
 
 export const microseconds = (): number => Number(process.hrtime.bigint() / 1000n)
-
-/** Small, and the same everywhere (mulberry32). */
-function randomOf(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 class Running {
   readonly folder = mkdtempSync(join(tmpdir(), 'takespace-history-'))

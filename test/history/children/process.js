@@ -4,22 +4,12 @@
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { canceller, owner, trader, transactor } from './actors.js'
+import { randomOf } from './random.js'
 import { Recorder } from './recorder.js'
 import { gateway, worker } from './requests.js'
 
 const settings = JSON.parse(process.argv[2])
 const { openSpace, defineEntry } = await import(pathToFileURL(join(settings.dist, 'src', 'index.js')).href)
-
-/** A small generator of its own, since one seed has to give one workload (mulberry32). */
-function randomOf(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
-}
 
 const recorder = new Recorder(settings.file, settings.name)
 const space = await openSpace(settings.url, { name: 'history' })

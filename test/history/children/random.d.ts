@@ -1,0 +1,2 @@
+/** What random.js exports: numbers from 0 to below 1. */
+export function randomOf(seed: number): () => number
