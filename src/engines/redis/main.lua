@@ -13,9 +13,9 @@ local function batch(keys, argv)
   local mode, number = argv[4], argv[2]
   NONCE = argv[5]
   if mode == 'h' then
-    local fresh = hello()
+    local born = hello()
     saveMeta()
-    return { fresh and 'F' or 'K', now13 }
+    return { 'K', now13, born }
   end
   local skey = P .. 's' .. SID
   local slot = tonumber(number) % 64

@@ -174,7 +174,7 @@ function OPS.y(argv, i, answer)
   return i + n + 1
 end
 
--- Opens the session, or finds it again. True if it had to be made.
+-- Opens the session, or finds it again. Answers which one it is: what was asked in another one of the same name is not remembered in this.
 local function hello()
   local fresh = call('EXISTS', P .. 's' .. SID) == 0
   call('HSET', P .. 's' .. SID, 'run', RUN)
@@ -182,7 +182,7 @@ local function hello()
   -- One long member keeps the set of claims, and the hash of answers, out of the encoding that is searched from end to end.
   if fresh then
     call('SADD', P .. 'c' .. SID, string.rep('-', 65))
-    call('HSET', P .. 's' .. SID, '-', string.rep('-', 65))
+    call('HSET', P .. 's' .. SID, '-', string.rep('-', 65), 'born', format('%.0f', meta.tok))
   end
-  return fresh
+  return call('HGET', P .. 's' .. SID, 'born') or ''
 end

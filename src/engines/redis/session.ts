@@ -28,7 +28,8 @@ export class Session {
   readonly #holdings: Holdings
   readonly #logger: Logger
   #link: Link | undefined
-  #lastRun: string | undefined
+  /** The history of the server, and the session in it, to which all that is unanswered belongs. Another one knows nothing of that. */
+  #settled: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
@@ -100,14 +101,13 @@ export class Session {
   async #join(link: Link): Promise<void> {
     try {
       const { run } = link.server
-      const [answer] = await link.batch([this.id, '0', run, 'h', 'h'])
-      const letter = answer!.toString('latin1')
-      if (letter.startsWith('!')) throw new SpaceError('DATA_NEWER')
+      const [answer, , born] = await link.batch([this.id, '0', run, 'h', 'h'])
+      if (answer!.toString('latin1').startsWith('!')) throw new SpaceError('DATA_NEWER')
       this.#batches.renewed()
-      const known = letter === 'K' && this.#lastRun === run
-      this.#lastRun = run
-      await this.#batches.settle(link, known)
+      const found = `${run} ${born}`
+      await this.#batches.settle(link, found === this.#settled)
       if (this.#link !== link) return
+      this.#settled = found
       await this.#sync(link)
     } catch (error) {
       const refused = refusalOf(error as Error)
