@@ -238,7 +238,8 @@ test('a worker whose connection is cut for 50 ms loses nothing, runs nothing twi
   })()
   while (cuts < form(15, 200)) {
     const before = outcomes.length
-    await until(() => link.connections > 0 && runs.size > cuts && outcomes.length > before + 8, 'the worker is at work')
+    const isBack = (): boolean => link.connections > 0 && runs.size > cuts && outcomes.length > before + 8
+    await until(() => isBack() && atOnce > 0, 'the worker is at work')
     if (atOnce > 0) busyCuts++
     cuts++
     await link.refuse()

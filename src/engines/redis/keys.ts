@@ -14,7 +14,7 @@
  * | `x<second>`         | list   | ids to be looked at by the sweep in that second                       | the sweep        |
  * | `K`                 | hash   | the roots of all kinds that were written, and what is indexed there   | the space        |
  * | `S`                 | zset   | sessions, by the end of their leases                                  | sessions         |
- * | `s<session>`        | hash   | the run id it subscribed in; the last 64 answers                      | session          |
+ * | `s<session>`        | hash   | the run id it subscribed in; when it was opened; the last 64 answers                      | session          |
  * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |
  * | `o<session>`        | hash   | id → outcome, until it has said that it arrived                       | session          |
  * | `p<session>`        | hash   | its waits                                                             | session          |
