@@ -3,11 +3,15 @@
 -- Each write is to be looked at about twice; what comes beyond that, after many were written at once, is spread over the calls that follow.
 local SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT = 8, 3, 256
 
+-- So many at a time, since Lua's stack takes no more than some thousands of values; and no call holds the server for longer than a few ms.
+local SWEPT_AT_ONCE, MOST_SWEPT = 1000, 2000
+
 local function sweep(budget)
   local sec = floor(now / 1000)
+  if budget > MOST_SWEPT then budget = MOST_SWEPT end
   while meta.sweep <= sec and budget > 0 do
     local key = P .. 'x' .. meta.sweep
-    local ids = call('LPOP', key, budget)
+    local ids = call('LPOP', key, budget < SWEPT_AT_ONCE and budget or SWEPT_AT_ONCE)
     if not ids or #ids == 0 then
       meta.sweep = meta.sweep + 1
       budget = budget - 1
