@@ -130,12 +130,18 @@ local function searchLocked(spec, root, most, after, into)
   until not on or #into >= most
 end
 
--- What its transaction has written and not taken.
-local function searchOwn(spec, most, after, into)
+-- All that a record is compared with when no index has led to it.
+local function needlesOf(spec)
   local needles = {}
   if spec.kind ~= '*' then needles[1] = '|@' .. spec.kind .. '|' end
   for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
   for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
+  return needles
+end
+
+-- What its transaction has written and not taken.
+local function searchOwn(spec, most, after, into)
+  local needles = needlesOf(spec)
   local ids = call('ZRANGEBYSCORE', P .. 'u' .. spec.tx, after and '(' .. after or '-inf', '+inf')
   for j = 1, #ids do
     local rec = call('HGET', P .. 'e', ids[j])
@@ -174,10 +180,7 @@ end
 -- Whether a transaction of somebody else holds a match.
 local function conflict(spec)
   local roots = spec.kind == '*' and call('HKEYS', P .. 'K') or { spec.root }
-  local needles = {}
-  if spec.kind ~= '*' then needles[1] = '|@' .. spec.kind .. '|' end
-  for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
-  for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
+  local needles = needlesOf(spec)
   for r = 1, #roots do
     local key, from = P .. 'h@' .. roots[r], 0
     repeat

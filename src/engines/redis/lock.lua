@@ -34,9 +34,7 @@ local function takeUnder(tid, id, rec)
     call('ZREM', P .. 'u' .. tid, id)
     return mark(tid, '*', id)
   end
-  if isThere('R') and call('HDEL', P .. 'R', id) == 1 then
-    local locks = locksOf(c)
-    for i = 1, #locks do call('ZREM', locks[i], id) end
+  if isThere('R') and unread(id, c) then
     call('SREM', P .. 't' .. tid, 'r' .. id)
   end
   for i = 1, #c.index do call('ZREM', c.index[i], id) end

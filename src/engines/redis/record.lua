@@ -100,12 +100,17 @@ local function locksOf(c)
   return c.locks
 end
 
+-- No transaction has read it any longer; says whether one had.
+local function unread(id, c)
+  if call('HDEL', P .. 'R', id) == 0 then return false end
+  local locks = locksOf(c)
+  for i = 1, #locks do call('ZREM', locks[i], id) end
+  return true
+end
+
 -- Out of what transactions hold; those who wait for its end only are to be looked at. Says whether it was hidden by one.
 local function letGo(id, c)
-  if call('HDEL', P .. 'R', id) == 1 then
-    local locks = locksOf(c)
-    for i = 1, #locks do call('ZREM', locks[i], id) end
-  end
+  unread(id, c)
   facts.recheck = true
   return call('ZREM', P .. 'h@' .. c.root, id) == 1
 end

@@ -19,10 +19,8 @@ local function unlock(id, tid)
     end
     return
   end
-  call('HDEL', P .. 'R', id)
   local c = sig(signatureOf(rec))
-  local locks = locksOf(c)
-  for i = 1, #locks do call('ZREM', locks[i], id) end
+  unread(id, c)
   if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), 'a') end
 end
 
@@ -144,8 +142,7 @@ function OPS.C(argv, i, answer)
     answer('e', 'SPACE_FULL')
   else
     finish(tid, true)
-    for at = i + 2, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
-    metaDirty = true
+    writeEach(argv, i + 2, last)
     answer('k')
   end
   return last + 1
@@ -183,8 +180,7 @@ function OPS.e(argv, i, answer, credits)
   if place == '@' then call('UNLINK', P .. 'b' .. id) end
   tell(sid, id, argv[i + 2])
   if tid ~= '' then finish(tid, true) end
-  for at = i + 5, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
-  metaDirty = true
+  writeEach(argv, i + 5, last)
   answer('k')
   return last + 1
 end

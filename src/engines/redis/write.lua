@@ -63,13 +63,18 @@ local function write(id, form, body, tid)
   available(id, rec, form.c, score, 'wva')
 end
 
+-- Entries as they stand in an operation, three values each; under a transaction if one is named.
+local function writeEach(argv, from, last, tid)
+  for at = from, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2], tid) end
+  metaDirty = true
+end
+
 function OPS.w(argv, i, answer)
   local last = i + tonumber(argv[i]) * 3
   if isFull() then
     answer('e', 'SPACE_FULL')
   else
-    for at = i + 1, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2]) end
-    metaDirty = true
+    writeEach(argv, i + 1, last)
     answer('k')
   end
   return last + 1
@@ -98,8 +103,7 @@ function OPS.V(argv, i, answer)
   elseif isFull() then
     answer('e', 'SPACE_FULL')
   else
-    for at = i + 2, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2], tid) end
-    metaDirty = true
+    writeEach(argv, i + 2, last, tid)
     answer('k')
   end
   return last + 1
