@@ -32,8 +32,8 @@ function round(app, n) {
   return n % 2 === 0 ? both : both.reverse()
 }
 
-/** `admin`: the flags that open an admin port at the gateway and at the workers; none by default. */
-export async function throughSpace(bench, app, file, admin = { gateway: [], workers: [] }) {
+/** `flags`: what else the gateway and the workers are started with. */
+export async function throughSpace(bench, app, file, flags = { gateway: [], workers: [] }) {
   const { children, redis, concurrency } = bench
   const port = await freePort()
   const gateway = children.command(`http-gateway-${app}`, [
@@ -42,10 +42,10 @@ export async function throughSpace(bench, app, file, admin = { gateway: [], work
     String(port),
     '--url',
     redis.url,
-    ...admin.gateway,
+    ...flags.gateway,
   ])
   const args = ['worker', file, '--processes', String(PROCESSES), '--concurrency', String(concurrency)]
-  const workers = await startWorkers(children, `http-worker-${app}`, [...args, '--url', redis.url, ...admin.workers])
+  const workers = await startWorkers(children, `http-worker-${app}`, [...args, '--url', redis.url, ...flags.workers])
   const target = `http://127.0.0.1:${port}/`
   await answered(target)
   const driver = await startLoad(bench, target)

@@ -6,22 +6,28 @@ import { countCores } from './cores.mjs'
 const AROUND_MS = 20_000
 
 /** `start` starts what is to be measured; it returns the roles (role → process ids) and the driver, a process of bench/processes. */
-export async function run({ redis, children, seconds }, start) {
+export async function run(bench, start) {
   try {
-    await redis.empty()
-    const { roles, driver } = await start()
-    const boundMs = AROUND_MS + seconds * 1000
-    const measured = heard(driver, 'measured', boundMs)
-    measured.catch(() => {})
-    const measuring = heard(driver, 'measuring', boundMs)
-    driver.send({ type: 'go' })
-    await measuring
-    const cores = countCores({ ...roles, redis: [redis.pid] })
-    const { result } = await measured
-    return { ...result, cores: cores() }
+    await bench.redis.empty()
+    return await measure(bench, await start())
   } catch (error) {
-    return { perSecond: 0, p50: 0, p99: 0, errors: 1, firstError: error.message, cores: {} }
+    return failed(error)
   } finally {
-    await children.end()
+    await bench.children.end()
   }
 }
+
+/** What is started, measured once. */
+export async function measure({ redis, seconds }, { roles, driver }) {
+  const boundMs = AROUND_MS + seconds * 1000
+  const measured = heard(driver, 'measured', boundMs)
+  measured.catch(() => {})
+  const measuring = heard(driver, 'measuring', boundMs)
+  driver.send({ type: 'go' })
+  await measuring
+  const cores = countCores({ ...roles, redis: [redis.pid] })
+  const { result } = await measured
+  return { ...result, cores: cores() }
+}
+
+export const failed = (error) => ({ perSecond: 0, p50: 0, p99: 0, errors: 1, firstError: error.message, cores: {} })

@@ -17,11 +17,14 @@ async function load(duration) {
 const errorsOf = ({ errors, mismatches, requests, statusCodeStats }) =>
   errors + mismatches + requests.total - (statusCodeStats['200']?.count ?? 0)
 
-await begin()
-const warm = await load(warmUpMs / 1000)
-tell('measuring')
-const measured = await load(seconds)
-const errors = errorsOf(warm) + errorsOf(measured)
-const { took, duration, statusCodeStats, timeouts, mismatches } = errorsOf(warm) > 0 ? warm : measured
-const firstError = errors > 0 ? JSON.stringify({ statusCodeStats, timeouts, mismatches }) : undefined
-tell('measured', { result: { perSecond: took.length / duration, ...percentiles(took), errors, firstError } })
+/** Each time that it is told to begin. */
+for (;;) {
+  await begin()
+  const warm = await load(warmUpMs / 1000)
+  tell('measuring')
+  const measured = await load(seconds)
+  const errors = errorsOf(warm) + errorsOf(measured)
+  const { took, duration, statusCodeStats, timeouts, mismatches } = errorsOf(warm) > 0 ? warm : measured
+  const firstError = errors > 0 ? JSON.stringify({ statusCodeStats, timeouts, mismatches }) : undefined
+  tell('measured', { result: { perSecond: took.length / duration, ...percentiles(took), errors, firstError } })
+}
