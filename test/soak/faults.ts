@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { System } from '../faults/system.js'
 import { randomOf } from '../history/children/random.js'
 import type { Redis } from '../support/redis.js'
+import { until } from '../support/until.js'
 
 export interface Target {
   readonly redis: Redis
@@ -35,7 +36,7 @@ const anyOf = <T>({ random }: Lane, list: readonly T[]): T => list[Math.floor(ra
 
 const FAULTS: Readonly<Record<string, (target: Lane) => Promise<unknown>>> = {
   async 'worker killed'(target) {
-    target.killed.push(await target.system.strike('SIGKILL', target.spared))
+    target.killed.push(await target.system.strike('SIGKILL', (pids) => pids.slice(target.spared)))
   },
 
   async 'process frozen'(target) {
@@ -46,9 +47,12 @@ const FAULTS: Readonly<Record<string, (target: Lane) => Promise<unknown>>> = {
   },
 
   async 'connection cut'(target) {
-    const clients = await target.redis.cli('CLIENT', 'LIST')
-    const ids = [...clients.matchAll(/^id=(\d+) .*cmd=(?!client)/gm)].map(([, id]) => id!)
-    // The one that it was may have ended by itself.
+    let ids: string[] = []
+    await until(async () => {
+      const clients = await target.redis.cli('CLIENT', 'LIST')
+      ids = [...clients.matchAll(/^id=(\d+) .*cmd=(?!client)/gm)].map(([, id]) => id!)
+      return ids.length > 0
+    }, 'somebody is connected')
     await target.redis.cli('CLIENT', 'KILL', 'ID', anyOf(target, ids))
   },
 

@@ -37,6 +37,7 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
     rows.push([name, String(own.length), ...figures, `${first.descriptors} → ${last.descriptors}`])
   }
   wrong.push(...keysThatDiffer(before, after))
+  const keys = samples.get('Redis')!.map((sample) => sample.keys!)
   const { requests, statuses, executions, longestMs, busyKills } = account
   const lines = [
     ...table(rows),
@@ -44,7 +45,7 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
     `faults: ${listed(struck)}; ${busyKills} kills struck a worker at work`,
     `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms`,
     `program: ${JSON.stringify(program)}`,
-    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left`,
+    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
   ]
   return { lines, wrong }
 }

@@ -13,6 +13,8 @@ export interface Sample {
   readonly resident: number
   /** Of Redis: its connections. */
   readonly descriptors: number
+  /** Of Redis: how many keys. */
+  readonly keys?: number
 }
 
 /** What is there while nobody does anything. */
@@ -23,6 +25,14 @@ export interface Idle {
   readonly unswept: number
   readonly samples: ReadonlyMap<string, Sample>
 }
+
+const HEAP = new URL('children/heap.js', import.meta.url).href
+
+/** The environment of a process that can be looked at, and of those that it starts. */
+export const watched = (folder: string): Record<string, string> => ({
+  NODE_OPTIONS: `--import=${HEAP}`,
+  SOAK_FOLDER: folder,
+})
 
 const SWEEP_LIST = /\}:x\d+$/
 
@@ -62,6 +72,7 @@ export class Samples {
       heap: figure('used_memory'),
       resident: figure('used_memory_rss'),
       descriptors: figure('connected_clients'),
+      keys: Number(told.match(/^db0:keys=(\d+)/m)?.[1] ?? 0),
     })
   }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { nothingIsLeft } from '../faults/drained.js'
 import { type System, startSystem } from '../faults/system.js'
 import { randomOf } from '../history/children/random.js'
@@ -14,9 +14,8 @@ import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { type Account, accountOf } from './account.js'
 import { FAULT_NAMES, strikeAll } from './faults.js'
-import { type Idle, type Sample, Samples } from './samples.js'
+import { type Idle, type Sample, Samples, watched } from './samples.js'
 
-const HEAP = pathToFileURL(fileURLToPath(new URL('children/heap.js', import.meta.url))).href
 const PROGRAM = fileURLToPath(new URL('children/program.js', import.meta.url))
 const GETS_PER_SECOND = 80
 const POSTS_PER_SECOND = 20
@@ -24,7 +23,9 @@ const PROCESSES = 4
 /** Of these, so many are never killed, so that something can be said of their memory. */
 const SPARED = 2
 /** Before the faults, and after them: so that whatever serving opens is open when descriptors are counted. */
-const CALM_SECONDS = 5
+const CALM_SECONDS = 3
+/** So much longer, if a fault has not struck yet. */
+const LONGER_MS = 30_000
 /** The sweep looks at what is gone 8 s after it was written, and a gateway keeps what it waited for no longer. */
 const SETTLED_WITHIN_MS = 60_000
 const MOST_SAMPLES = 180
@@ -136,7 +137,9 @@ class Running {
     const striking = strikeAll(target, over.signal)
     const end = performance.now() + seconds * 1_000
     const everyMs = Math.max(1_000, (seconds * 1_000) / MOST_SAMPLES)
-    for (let n = 1; performance.now() < end; n++) {
+    const allStruck = (): boolean => FAULT_NAMES.every((fault) => struck.has(fault))
+    const isOver = (now: number): boolean => now > end && (allStruck() || now > end + LONGER_MS)
+    for (let n = 1; !isOver(performance.now()); n++) {
       await Promise.race([pause(everyMs), striking])
       await this.samples.look()
       if (n % 15 !== 0) continue
@@ -197,7 +200,7 @@ const isBack =
 export async function soak(settings: Settings): Promise<Soak> {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-soak-'))
   const redis = await startRedis({ appendonly: true })
-  const env = { NODE_OPTIONS: `--import=${HEAP}`, SOAK_FOLDER: folder }
+  const env = watched(folder)
   let system: System | undefined
   let program: Process | undefined
   try {
