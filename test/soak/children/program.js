@@ -30,6 +30,7 @@ const fresh = () => ({
   errors: {},
 })
 
+const MOST_THERE = 100
 /** Why a transaction is aborted that could go on. */
 const UNWILLING = Symbol('unwilling')
 /** What a fault may be answered with. */
@@ -61,6 +62,8 @@ const name = () => `v${++made}`
 const padding = () => (random() < 0.1 ? 'x'.repeat(3_000) : '')
 
 async function writer() {
+  // What is there must not grow because its takers are slower than it is.
+  if (there.size > MOST_THERE) return
   const value = name()
   there.set(value, 'maybe')
   const entry = Job({ value, lane: made % 2, padding: padding() })
