@@ -8,6 +8,8 @@ export interface Account {
   readonly statuses: Readonly<Record<string, number>>
   readonly executions: number
   readonly longestMs: number
+  /** Of which every worker that was given them died; each is a dead letter. */
+  readonly exhausted: number
   /** Kills that struck a worker at work. */
   readonly busyKills: number
   /** One line each; nothing of this may be. */
@@ -29,6 +31,8 @@ export function accountOf(
   const statuses: Record<string, number> = {}
   const wrong: string[] = []
   let longestMs = 0
+  let exhausted = 0
+  const ended = new Set(runs.filter((run) => run.ended !== undefined).map(({ url }) => url))
   for (const [method, list] of Object.entries(answers)) {
     for (const { url, status, text, ms } of list) {
       const name = `${method} ${status}`
@@ -36,7 +40,10 @@ export function accountOf(
       longestMs = Math.max(longestMs, Math.round(ms))
       const ran = times.get(url) ?? 0
       const what = `${method} ${url}, answered ${status}, run ${ran} times`
-      if (!MAY_BE[method]!.includes(status)) wrong.push(`${what}: ${text.slice(0, 300)}`)
+      if (/DELIVERIES_EXHAUSTED/.test(text)) {
+        exhausted++
+        if (ended.has(url)) wrong.push(`${what}: ${text}`)
+      } else if (!MAY_BE[method]!.includes(status)) wrong.push(`${what}: ${text.slice(0, 300)}`)
       else if (status === 200 && ran === 0) wrong.push(what)
       else if (method === 'POST' && (ran > 1 || (status === 503 && ran > 0))) wrong.push(what)
     }
@@ -48,6 +55,7 @@ export function accountOf(
     statuses,
     executions: runs.length,
     longestMs,
+    exhausted,
     busyKills: busy.size,
     wrong,
   }

@@ -38,12 +38,12 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
   }
   wrong.push(...keysThatDiffer(before, after))
   const keys = samples.get('Redis')!.map((sample) => sample.keys!)
-  const { requests, statuses, executions, longestMs, busyKills } = account
+  const { requests, statuses, executions, longestMs, exhausted, busyKills } = account
   const lines = [
     ...table(rows),
     '',
     `faults: ${listed(struck)}; ${busyKills} kills struck a worker at work`,
-    `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms`,
+    `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms; ${exhausted} whose workers all died`,
     `program: ${JSON.stringify(program)}`,
     `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
   ]
