@@ -59,7 +59,7 @@ for _, key in ipairs(call('KEYS', '*')) do
   elseif first == 'b' then
     if not recs[(sub(name, 2):gsub(':r$', ''))] and sub(name, -2) ~= ':r' then bad(name .. ' is the body of nothing') end
     if call('PTTL', key) < 0 and recs[sub(name, 2)] and sub(recs[sub(name, 2)], 1, 13) ~= '9999999999999' then bad(name .. ' has no end') end
-  elseif not (name == 'm' or name == 'e' or name == 'W' or name == 'Wn' or name == 'K' or name == 'S' or name == 'T'
+  elseif not (name == 'm' or name == 'e' or name == 'B' or name == 'W' or name == 'Wn' or name == 'K' or name == 'S' or name == 'T'
     or name == 'D' or name == 'R' or name == 'I') then
     bad(name .. ' is a key that nobody knows')
   end

@@ -169,7 +169,7 @@ function OPS.a(argv, i, answer)
       answer('n')
     end
   elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
-    call('UNLINK', P .. 'b' .. id)
+    dropBody(id)
     answer('k')
   else
     answer('n')
@@ -244,7 +244,7 @@ local function settle(refuse)
       local id = idOf(named[j])
       ids[#ids + 1] = id
       local form = done.forms[j]
-      if form[3] then call('UNLINK', P .. 'b' .. id) end
+      if form[3] then dropBody(id) end
       tell(form[4], id, done.outcomes[j])
     else
       refuse(done.slots[j])

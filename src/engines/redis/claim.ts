@@ -1,7 +1,7 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 
 import type { Along, Delivery, Offer, Pattern } from '../../engine.js'
-import { type ErrorCode, SpaceError } from '../../errors.js'
+import { SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../in-flight.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
@@ -126,9 +126,9 @@ export class Claims {
     const entries = await this.#writes.along(images)
     const under = this.#transactions.isTold(tx) ? tx : ''
     const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
-    const { letter, values } = await ask(this.#batches, args, { repeatable: true })
+    const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: images.length })
     if (letter !== 'k') this.#writes.refused(images)
-    if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+    if (letter === 'e') throw this.#writes.noted(values[0]!)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
     if (letter === 'k') this.#transactions.close(tx)
     this.#let(held)

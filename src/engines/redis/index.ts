@@ -1,6 +1,7 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one session. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import type { Bounds } from '../../bounds.js'
 import type {
   Along,
   Backlog,
@@ -41,6 +42,7 @@ export interface RedisOptions {
   readonly durability: 'memory' | 'local' | 'fsync' | undefined
   readonly connectTimeoutMs: number
   readonly logger: Logger
+  readonly bounds: Bounds
 }
 
 const LEVELS = ['memory', 'local', 'fsync']
@@ -75,13 +77,14 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private constructor(url: string, { name, logger }: RedisOptions) {
+  private constructor(url: string, { name, logger, bounds }: RedisOptions) {
     const keys = keysOf(name)
     this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
       this.session,
       nonce,
+      bounds,
       () => this.#lost(),
       () => this.#writes.reports(),
     )
@@ -147,7 +150,13 @@ export class RedisEngine implements Engine {
   }
 
   async commit(tx: string, images: readonly Image[]): Promise<void> {
-    await this.#transactions.commit(tx, await this.#writes.along(images))
+    const entries = await this.#writes.along(images)
+    try {
+      await this.#transactions.commit(tx, entries, (code) => this.#writes.noted(code))
+    } catch (error) {
+      this.#writes.failed(images, error)
+      throw error
+    }
   }
 
   abort(tx: string): Promise<void> {

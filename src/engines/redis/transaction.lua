@@ -32,7 +32,7 @@ local function drop(ids)
     local rec = call('HGET', P .. 'e', ids[j])
     if rec then
       unhide(ids[j], sig(signatureOf(rec)))
-      if isLarge(rec) then call('UNLINK', P .. 'b' .. ids[j]) end
+      if isLarge(rec) then dropBody(ids[j]) end
     end
   end
   if #ids > 0 then many('HDEL', P .. 'e', ids) end
@@ -138,7 +138,7 @@ function OPS.C(argv, i, answer)
   local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
   if not live(tid) then
     answer('T')
-  elseif last > i + 1 and isFull() then
+  elseif last > i + 1 and (isFull() or isOver(argv, i + 2, last, tid)) then
     answer('e', 'SPACE_FULL')
   else
     finish(tid, true)
@@ -160,11 +160,11 @@ end
 function OPS.e(argv, i, answer, credits)
   local wid, credit, place, sid = argv[i]:match('^(%S*) (%d+) (%S) (%S+)$')
   local claim, tid, last = argv[i + 1], argv[i + 3], i + 4 + tonumber(argv[i + 4]) * 3
-  if last > i + 4 and isFull() then
-    answer('e', 'SPACE_FULL')
-    return last + 1
-  elseif tid ~= '' and not live(tid) then
+  if tid ~= '' and not live(tid) then
     answer('T')
+    return last + 1
+  elseif last > i + 4 and (isFull() or isOver(argv, i + 5, last, tid ~= '' and tid, idOf(claim))) then
+    answer('e', 'SPACE_FULL')
     return last + 1
   end
   if tonumber(credit) > 0 then credits[wid] = (credits[wid] or 0) + tonumber(credit) end
@@ -177,7 +177,7 @@ function OPS.e(argv, i, answer, credits)
   flushPuts()
   call('HDEL', P .. 'e', id)
   cleared({ id })
-  if place == '@' then call('UNLINK', P .. 'b' .. id) end
+  if place == '@' then dropBody(id) end
   tell(sid, id, argv[i + 2])
   if tid ~= '' then finish(tid, true) end
   writeEach(argv, i + 5, last)
