@@ -257,6 +257,13 @@ local function settle(refuse)
   call('HDEL', P .. 'e', unpack_(ids))
 end
 
+-- S: the body of an outcome, where a plain SET is refused since the server is full. id, body
+function OPS.S(argv, i, answer)
+  call('SET', P .. 'b' .. argv[i] .. ':r', argv[i + 1], 'PX', BODY_GRACE_MS)
+  answer('k')
+  return i + 2
+end
+
 -- k: outcomes that have arrived. how many, then an id each, @id if its body has a key of its own
 function OPS.k(argv, i, answer)
   local n = tonumber(argv[i])

@@ -28,6 +28,7 @@ import { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { Claims } from './claim.js'
 import { Connection } from './connection.js'
+import { Eviction } from './eviction.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
@@ -57,6 +58,7 @@ export class RedisEngine implements Engine {
   readonly #connection: Connection
   readonly #batches: Batches
   readonly #bodies = new Bodies()
+  readonly #eviction = new Eviction()
   readonly #finds: Finds
   readonly #claims: Claims
   readonly #writes: Writes
@@ -102,10 +104,12 @@ export class RedisEngine implements Engine {
       {
         onUp: (link) => {
           this.#bodies.up(link)
+          this.#eviction.up(link)
           this.#session.up(link)
         },
         onDown: () => {
           this.#bodies.down()
+          this.#eviction.down()
           this.#session.down()
         },
         onPush: (message) => this.#pushed(message),
@@ -235,13 +239,15 @@ export class RedisEngine implements Engine {
   }
 
   async health(): Promise<Health> {
+    const looks = [this.#eviction.look()]
     // Nobody has this lease: the cheapest question there is.
-    if (this.#session.connected && this.#batches.silentMs > QUIET_MS)
-      await within(ASK_MS, this.renew('', 0)).catch(() => {})
+    if (this.#session.connected && this.#batches.silentMs > QUIET_MS) looks.push(this.renew('', 0).then(() => {}))
+    await within(ASK_MS, Promise.all(looks)).catch(() => {})
     return {
       connected: this.#session.connected,
       answeredMsAgo: this.#batches.silentMs,
       full: this.#writes.isFull,
+      evicts: this.#eviction.policy,
       queued: this.#batches.queued,
       reconnects: this.#session.reconnects,
     }
