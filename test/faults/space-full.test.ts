@@ -254,6 +254,14 @@ test('the bytes of large bodies are counted as long as they stand, whichever way
   await expect(asked).rejects.toThrow()
   await gone()
 
+  // Somebody who counts nothing has removed it.
+  const lost = await space.write(large('lost'))
+  await redis.cli('UNLINK', `{ts:${name}}:b${lost.id}`)
+  await expect(space.writeAll(Array.from({ length: 60 }, () => large('over')))).rejects.toMatchObject(FULL)
+  expect(await counted()).toBe(0)
+  await lost.cancel()
+  await gone()
+
   // What was refused is not counted.
   await expect(space.writeAll(Array.from({ length: 60 }, () => large('over')))).rejects.toMatchObject(FULL)
   await gone()

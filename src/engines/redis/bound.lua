@@ -53,17 +53,23 @@ local function takenBy(tid)
   return ids
 end
 
--- Whether there is no room for entries as they stand in an operation, three values each. `tid`: their transaction; `ending`: goes with them.
+-- What somebody has removed who does not count, such as an older release beside this one, would fill the space for ever.
+local function recount()
+  local ids = call('HRANDFIELD', P .. 'B', 32)
+  for j = 1, #ids do if call('EXISTS', P .. 'b' .. ids[j]) == 0 then uncount(ids[j]) end end
+end
+
+-- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. `tid`: their transaction; `ending`: goes with them.
 local function isOver(argv, from, last, tid, ending)
   if not mostEntries and not mostBytes then return false end
   local count, bytes = sizeOf(argv, from, last)
   if count == 0 then return false end
   local over = tooMuch(count, bytes)
   if over and not facts.swept then
-    -- What has ended makes room, too.
     facts.swept = true
     flushPuts()
     sweep(MOST_SWEPT)
+    if mostBytes then recount() end
     bytesBefore, bytesSince = nil, 0
     over = tooMuch(count, bytes)
   end

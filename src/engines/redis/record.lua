@@ -146,13 +146,17 @@ local function countBody(id)
   metaDirty = true
 end
 
-local function dropBody(id)
-  call('UNLINK', P .. 'b' .. id)
-  local bytes = meta.large and call('HGET', P .. 'B', id)
+local function uncount(id)
+  local bytes = call('HGET', P .. 'B', id)
   if not bytes then return end
   call('HDEL', P .. 'B', id)
   meta.large = meta.large - bytes
   metaDirty = true
+end
+
+local function dropBody(id)
+  call('UNLINK', P .. 'b' .. id)
+  if meta.large then uncount(id) end
 end
 
 -- Out of the space altogether; says whether it was free, that is, in the indexes.
