@@ -180,6 +180,8 @@ export interface Health {
   readonly answeredMsAgo: number
   /** Whether a write was refused just now because the store is full. */
   readonly full: boolean
+  /** The policy by which the store throws entries away when it is full; undefined: it does not, as it must be. */
+  readonly evicts?: string | undefined
   /** Operations that have not been answered yet. */
   readonly queued: number
   /** Links that replaced a lost one. */

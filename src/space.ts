@@ -274,15 +274,14 @@ export class Space {
    */
   async transact<T>(run: (tx: Transaction) => Promise<T> | T, options: TransactionOptions = {}): Promise<T> {
     const tx = await this.begin(options)
-    let result: T
     try {
-      result = await run(tx)
+      const result = await run(tx)
+      await tx.commit()
+      return result
     } catch (error) {
       await tx.abort()
       throw error
     }
-    await tx.commit()
-    return result
   }
 
   /** Whoever saw the process of `session` die says so, and what it held is given back at once. */

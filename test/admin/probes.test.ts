@@ -207,6 +207,29 @@ describe('on Redis', () => {
     }
   })
 
+  test('told to evict while it runs: not ready within 10 s, nor to be joined, and ready again when that is put back', async () => {
+    await using space = await openSpace(redis.url, { name: 'evicting' })
+    const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
+    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    await Promise.all([worker.start(), gateway.start()])
+    const policy = (is: string): Promise<string> => redis.cli('CONFIG', 'SET', 'maxmemory-policy', is)
+    for (const { adminUrl } of [worker, gateway]) await within(1_000, adminUrl, 200)
+    await policy('allkeys-lru')
+    try {
+      for (const { adminUrl } of [worker, gateway]) {
+        await within(10_000, adminUrl, 503)
+        expect((await probe(adminUrl, '/readyz'))[1]).toMatchObject({
+          space: 'ok',
+          policy: 'the server may evict entries: its maxmemory-policy is allkeys-lru',
+        })
+      }
+      await expect(openSpace(redis.url, { name: 'evicting' })).rejects.toMatchObject({ code: 'REDIS_EVICTS' })
+    } finally {
+      await policy('noeviction')
+    }
+    for (const { adminUrl } of [worker, gateway]) await within(10_000, adminUrl, 200)
+  })
+
   test('full: a gateway whose write was refused is not ready for a while', async () => {
     await using space = await openSpace(redis.url, { name: 'full' })
     const gateway = createGateway({ space, port: 0, adminPort: 0 })

@@ -1,4 +1,4 @@
-/** An app for fault tests: it takes 50 ms for a request, and writes each begin and end of one into a ledger that outlives its process. */
+/** An app for fault tests: it takes 50 ms for a request (`?ms=`), answers with its pid (and blanks, `?bytes=`), and writes each begin and end of one into a ledger that outlives its process. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +10,13 @@ const ledger = process.env.LEDGER
 const note = (what, url) => appendFileSync(ledger, what + ' ' + url + ' ' + process.pid + ' ' + Date.now() + '\\n')
 export default (req, res) => {
   const { url } = req
-  const ms = Number(new URLSearchParams(url.split('?')[1]).get('ms') ?? 50)
+  const query = new URLSearchParams(url.split('?')[1])
+  const ms = Number(query.get('ms') ?? 50)
   note('begin', url)
   req.resume()
   setTimeout(() => {
     note('end', url)
-    res.end(String(process.pid))
+    res.end(String(process.pid).padEnd(Number(query.get('bytes') ?? 0)))
   }, ms)
 }
 `

@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number
   /** The body of an answer, the reason if there was none. */
   readonly text: string
+  /** The field Retry-After. */
+  readonly retryAfter: string | undefined
   readonly ms: number
 }
 
@@ -39,10 +41,10 @@ export function startLoad(base: string, { perSecond, method, path, timeoutMs = 3
   const send = (url: string): void => {
     const since = performance.now()
     let over = false
-    const end = (status: number, text: string): void => {
+    const end = (status: number, text: string, retryAfter?: string): void => {
       if (over) return
       over = true
-      answers.push({ url, status, text, ms: performance.now() - since })
+      answers.push({ url, status, text, retryAfter, ms: performance.now() - since })
       if (answers.length === sent) onAll?.()
     }
     const req = request({ hostname, port, method, path: url, agent, timeout: timeoutMs }, (res) => {
@@ -50,7 +52,7 @@ export function startLoad(base: string, { perSecond, method, path, timeoutMs = 3
       res.setEncoding('utf8').on('data', (chunk) => {
         text += chunk
       })
-      res.on('end', () => end(res.statusCode as number, text))
+      res.on('end', () => end(res.statusCode as number, text, res.headers['retry-after']))
       res.on('error', (error) => end(0, String(error)))
     })
     req.on('timeout', () => req.destroy(new Error(`no answer for ${timeoutMs} ms`)))
