@@ -1,4 +1,7 @@
-/** An app for fault tests: it takes 50 ms for a request, and writes each begin and end of one into a ledger that outlives its process. */
+/**
+ * An app for fault tests: it takes 50 ms (`ms`) for a request, answers with its pid and so many
+ * `bytes`, and writes each begin and end of one into a ledger that outlives its process.
+ */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,12 +13,14 @@ const ledger = process.env.LEDGER
 const note = (what, url) => appendFileSync(ledger, what + ' ' + url + ' ' + process.pid + ' ' + Date.now() + '\\n')
 export default (req, res) => {
   const { url } = req
-  const ms = Number(new URLSearchParams(url.split('?')[1]).get('ms') ?? 50)
+  const asked = new URLSearchParams(url.split('?')[1])
+  const ms = Number(asked.get('ms') ?? 50)
+  const more = '.'.repeat(Number(asked.get('bytes') ?? 0))
   note('begin', url)
   req.resume()
   setTimeout(() => {
     note('end', url)
-    res.end(String(process.pid))
+    res.end(process.pid + more)
   }, ms)
 }
 `
