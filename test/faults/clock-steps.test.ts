@@ -81,7 +81,7 @@ onLinux.each<Steps>([
   async ({ what, redisBy, gatewayBy, workerBy, rounds }) => {
     const running = await startSystem(redis, { processes: 3, gatewayEnv: gatewayClock.env, env: workerClock.env })
     system = running
-    const load = startMixed(running, { query: '?ms=150' })
+    const load = startMixed(running, { workMs: 150 })
     const answered = (url: string): boolean => load.gets.answers.some((answer) => answer.url === url)
     const off: number[] = []
     const recoveredMs: number[] = []

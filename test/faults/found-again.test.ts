@@ -3,6 +3,7 @@ import { expect, test } from '@jest/globals'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'
+import { until } from '../support/until.js'
 
 const at = overLink()
 
@@ -26,5 +27,42 @@ test('a write whose answer was lost, and then the answer that the session is a n
   expect(await told).toBe('OUTCOME_UNKNOWN')
   expect(await at.near.takeIfExists(Task)).toBeNull()
 })
+
+test('a process that is cut twice, and was back in between, is missing since the second cut', async () => {
+  // So long it may be missing (session.lua).
+  const GRACE_MS = 250
+  const connected = async (): Promise<boolean> => (await at.far.engine.health()).connected
+  const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:s${at.far.session}`, 'born')
+  // Whoever calls looks around.
+  const looking = (enough: () => boolean): Promise<void> =>
+    until(async () => {
+      await at.near.readIfExists(Task)
+      return enough()
+    }, 'somebody has looked')
+  let shown = 0
+  for (let round = 0; round < 40 && shown < 3; round++) {
+    await until(connected, 'it is back')
+    const was = await born()
+    // A handshake over so slow a link takes about 100 ms.
+    at.link.delay(8)
+    const wasBack = at.link.dropNextReplyThenCut(isHello)
+    at.link.cut()
+    const first = performance.now()
+    await looking(() => performance.now() > first + 60)
+    await wasBack
+    at.link.delay(12)
+    const second = performance.now()
+    await until(() => performance.now() > first + GRACE_MS + 10, 'it would have been missing for too long')
+    const isAway = !(await connected())
+    await looking(() => performance.now() > first + GRACE_MS + 20)
+    await until(connected, 'it is back')
+    at.link.delay(0)
+    // On a busy machine it may have been away for longer, and then it is rightly taken for dead.
+    if (!isAway || performance.now() - second > GRACE_MS) continue
+    shown++
+    expect(await born()).toBe(was)
+  }
+  expect(shown).toBeGreaterThan(0)
+}, 60_000)
 
 failOnLeaks()

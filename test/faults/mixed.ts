@@ -11,13 +11,31 @@ export interface Mixed {
   stop(): Promise<readonly Answer[]>
 }
 
-export function startMixed(
-  { urls }: Pick<System, 'urls'>,
-  { perSecond = 60, query = '', body }: { perSecond?: number; query?: string; body?: (n: number) => string } = {},
-): Mixed {
-  const begin = (method: string, name: string): Load =>
-    startLoad(urls, { perSecond: perSecond / 2, method, path: (n) => `/${name}/${n}${query}`, ...(body && { body }) })
-  const [gets, posts] = [begin('GET', 'get'), begin('POST', 'post')]
+/** Over 2 KiB: it takes the second connection of a process. */
+const LARGE_BYTES = 5_000
+
+export interface MixedOptions {
+  readonly perSecond?: number
+  /** How long a handler takes. */
+  readonly workMs?: number
+  /** Every other POST brings a large body, every other GET is answered with one. */
+  readonly large?: boolean
+}
+
+export function startMixed({ urls }: Pick<System, 'urls'>, options: MixedOptions = {}): Mixed {
+  const { perSecond = 60, workMs = 50, large = false } = options
+  const isLarge = (n: number): boolean => large && n % 2 === 1
+  const gets = startLoad(urls, {
+    perSecond: perSecond / 2,
+    method: 'GET',
+    path: (n) => `/get/${n}?ms=${workMs}${isLarge(n) ? `&bytes=${LARGE_BYTES}` : ''}`,
+  })
+  const posts = startLoad(urls, {
+    perSecond: perSecond / 2,
+    method: 'POST',
+    path: (n) => `/post/${n}?ms=${workMs}`,
+    body: (n) => (isLarge(n) ? 'x'.repeat(LARGE_BYTES) : ''),
+  })
   return {
     gets,
     posts,

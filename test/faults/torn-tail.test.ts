@@ -102,7 +102,7 @@ test(
     system = running
     const looking = await openSpace(redis.url)
     space = looking
-    const load = startMixed(running, { query: '?ms=150' })
+    const load = startMixed(running, { workMs: 150 })
     const writing = pairs(looking)
     writer = writing
     let torn = 0
