@@ -118,7 +118,7 @@ onLinux.each<Steps>([
     const verdict = verdictOf(answers, running.runs())
     const most = Math.round(Math.max(0, ...recoveredMs))
     tell(
-      `F23 ${what}`,
+      `${what}`,
       verdict,
       `${off.length} steps; ${recoveredMs.length} kills hit, dead work done again within ${most} ms`,
     )
@@ -157,7 +157,7 @@ onLinuxLong.each([
     expect(await other.held[0]?.complete(OK)).toBe(true)
     expect(await answer).toBe('200')
     tell(
-      `F23 ${what}, a frozen worker`,
+      `${what}, a frozen worker`,
       { requests: 1, failed: 0, twice: 1, longestMs: ms, statuses: {} },
       '1 frozen while it held work, its late answer refused',
     )

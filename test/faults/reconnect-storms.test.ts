@@ -47,11 +47,7 @@ test.each([
     }
     const answers = await load.stop()
     const verdict = verdictOf(answers, running.runs())
-    tell(
-      `F18 ${what} cut, ${STORMS} times`,
-      verdict,
-      `${cut} connections, ${underWay} times while requests were under way`,
-    )
+    tell(`${what} cut, ${STORMS} times`, verdict, `${cut} connections, ${underWay} times while requests were under way`)
     // A process that needs more than 250 ms to come back, as on a busy machine, is taken for dead: what it held and may be run again is, and of
     // the rest its client is told. Few do.
     const failed = answers.filter(({ status }) => status !== 200)

@@ -64,7 +64,7 @@ test(
     const failed = answers.filter(({ status }) => status !== 200)
     const round = (list: readonly number[]): number => Math.round(Math.max(...list))
     const told = `not ready after ${round(unready)} ms, ready ${round(ready)} ms and serving ${round([backMs])} ms after its return`
-    tell(`F20 Redis frozen for ${SILENT_MS / 1_000} s`, verdict, told)
+    tell(`Redis frozen for ${SILENT_MS / 1_000} s`, verdict, told)
     expect(failed.filter(({ status }) => ![502, 503, 504].includes(status))).toEqual([])
     // The fault hit: some had to be told, and some were waiting when it came back.
     expect(failed.length).toBeGreaterThan(0)

@@ -48,7 +48,7 @@ test.each([
       await until(() => load.answered > before, 'requests are answered again')
     }
     const verdict = verdictOf(await load.stop(), running.runs())
-    tell(`F19 ${what} of 3 s, ${TIMES} times`, verdict, `${waited} requests waited`)
+    tell(`${what} of 3 s, ${TIMES} times`, verdict, `${waited} requests waited`)
     expect(waited).toBeGreaterThan(TIMES * 50)
     expect(verdict.failed).toBe(0)
     expect(verdict.twice).toBe(0)

@@ -12,18 +12,23 @@ export interface System {
   readonly gateways: readonly Process[]
   readonly supervisor: Process
   /** All executions of handlers so far. */
-  runs(): Run[]
+  runs(): readonly Run[]
+  /** The worker processes that run a handler now, as far as they have said. */
+  busy(): number[]
   /** The worker processes that are ready and alive. */
   workers(): number[]
   /** How many have become ready since the start. */
   readonly readied: number
-  /** Kills a random worker process, but not the so many oldest. Answers its pid; the supervisor starts another. */
-  strike(signal: NodeJS.Signals, spared?: number): Promise<number>
+  /** Kills a random worker process, or one of those that `among` picks. Answers its pid; the supervisor starts another. */
+  strike(signal: NodeJS.Signals, among?: (pids: readonly number[]) => readonly number[]): Promise<number>
   /** Ends everything as its operator would, and checks that nothing stays in Redis. */
   drain(): Promise<void>
   /** Ends everything at once: for a test that failed half-way. */
   destroy(): void
 }
+
+/** Eight processes on a busy machine. */
+const READY_WITHIN_MS = 30_000
 
 export interface SystemOptions {
   readonly processes: number
@@ -57,6 +62,8 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
   const struck = new Set<number>()
   const workers = (): number[] => readied().filter((pid) => !struck.has(pid) && alive(pid))
 
+  const busy = (): number[] => [...new Set(app.open().map(({ pid }) => pid))].filter(alive)
+
   const destroy = (): void => {
     for (const { pid } of [supervisor, ...gateways]) {
       try {
@@ -70,7 +77,7 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
   const urls: string[] = []
   try {
     for (const gateway of gateways) urls.push((await gateway.line(/"url":"([^"]+)"/))[1] as string)
-    await until(() => workers().length === processes, 'the worker processes are ready')
+    await until(() => workers().length === processes, 'the worker processes are ready', READY_WITHIN_MS)
   } catch (error) {
     destroy()
     throw error
@@ -82,16 +89,17 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
     gateways,
     supervisor,
     runs: app.runs,
+    busy,
     workers,
     get readied() {
       return readied().length
     },
-    async strike(signal, spared = 0) {
+    async strike(signal, among = (pids) => pids) {
       // With one left the next request would have nobody; that is no promise of ours.
       await until(() => workers().length >= 2, 'two worker processes are ready')
-      let list: number[] = []
+      let list: readonly number[] = []
       await until(() => {
-        list = workers().slice(spared)
+        list = among(workers())
         return list.length > 0
       }, 'one that may be struck is ready')
       const pid = list[Math.floor(random() * list.length)] as number

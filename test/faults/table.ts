@@ -1,4 +1,4 @@
-/** The table of docs/reliability.md: `npm run test:faults` names a folder by FAULT_ROWS, and each fault test puts its row into it. */
+/** What the fault tests measured, for the tables of docs/reliability.md: each puts it into the folder that FAULT_ROWS names, if it does. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -14,11 +14,20 @@ export interface Row {
   readonly hits: string
 }
 
-/** @param fault the place in the table and what struck, such as `F19 CLIENT PAUSE ALL, 3 s` */
-export function row(fault: string, figures: Row): void {
+/** @param fault what struck, such as `CLIENT PAUSE ALL, 3 s` */
+export const row = (fault: string, { longestMs, ...figures }: Row): void =>
+  put('row', { fault, ...figures, longestMs: Math.round(longestMs) })
+
+/** Figures that are of another kind. */
+export const others = (what: string, figures: Readonly<Record<string, number | string>>): void =>
+  put('figures', { what, figures })
+
+let written = 0
+function put(kind: string, content: object): void {
   const folder = process.env.FAULT_ROWS
   if (!folder) return
   mkdirSync(folder, { recursive: true })
-  const file = join(folder, `${fault.replaceAll(/\W+/g, '-')}.json`)
-  writeFileSync(file, JSON.stringify({ fault, ...figures, longestMs: Math.round(figures.longestMs) }))
+  // In the order in which they came, also from several processes.
+  const name = `${Date.now()}-${process.pid}-${written++}-${kind}.json`
+  writeFileSync(join(folder, name), JSON.stringify(content))
 }

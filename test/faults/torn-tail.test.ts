@@ -133,7 +133,7 @@ test(
     const answers = await load.stop()
     const verdict = verdictOf(answers, running.runs(), { forgets: true })
     const told = `${TEARS} tears, ${torn} bytes; ${halves} entries found, of ${lost} acknowledged pairs nothing`
-    tell('F09 the end of the AOF torn off', verdict, told)
+    tell('the end of the AOF torn off', verdict, told)
     const failed = answers.filter(({ status }) => status !== 200)
     expect(failed.filter(({ status }) => ![502, 503, 504].includes(status))).toEqual([])
     expect(verdict.longestMs).toBeLessThan(TIMEOUT_MS + 1_500)

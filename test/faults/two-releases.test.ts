@@ -90,7 +90,7 @@ test(
     await until(() => load.answered >= alone, 'the last one serves alone')
     const verdict = verdictOf(await load.stop(), app.runs())
     const pids = new Set(app.runs().map(({ pid }) => pid))
-    tell('F25 two releases at once', verdict, `${ROUNDS} replacements, ${most} libraries, ${pids.size} processes ran`)
+    tell('two releases at once', verdict, `${ROUNDS} replacements, ${most} libraries, ${pids.size} processes ran`)
     expect(verdict.failed).toBe(0)
     expect(verdict.twice).toBe(0)
     // The fault hit.

@@ -2,7 +2,7 @@
 import { expect } from '@jest/globals'
 import type { Run } from '../support/app.js'
 import type { Answer } from '../support/load.js'
-import { report } from './form.js'
+import { show } from './form.js'
 import { type Row, row } from './table.js'
 
 export interface Verdict {
@@ -14,8 +14,8 @@ export interface Verdict {
   readonly statuses: Readonly<Record<string, number>>
 }
 
-/** A request whose path begins so may be run again; any other may not. */
-const MAY_RUN_AGAIN = /^\/get\b/
+/** A request whose path begins so is a GET, and may be run again; any other may not. */
+const MAY_RUN_AGAIN = /^\/(get|waiting|now)\b/
 
 /** @param forgets whether Redis may have forgotten what it had acknowledged: then a request whose start is forgotten may run again, too */
 export function verdictOf(answers: readonly Answer[], runs: readonly Run[], { forgets = false } = {}): Verdict {
@@ -46,6 +46,6 @@ export function verdictOf(answers: readonly Answer[], runs: readonly Run[], { fo
 /** Tells it on the terminal, and in the table. */
 export function tell(fault: string, { statuses, ...figures }: Verdict, hits: Row['hits']): void {
   const { twice, longestMs } = figures
-  report(fault, { ...statuses, 'executed twice': twice, 'longest ms': Math.round(longestMs), hits })
+  show(fault, { ...statuses, 'executed twice': twice, 'longest ms': Math.round(longestMs), hits })
   row(fault, { ...figures, hits })
 }

@@ -33,6 +33,7 @@ import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { TakesOfMany } from './take-many.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
@@ -56,6 +57,7 @@ export class RedisEngine implements Engine {
   readonly #batches: Batches
   readonly #bodies = new Bodies()
   readonly #finds: Finds
+  readonly #many: TakesOfMany
   readonly #claims: Claims
   readonly #writes: Writes
   readonly #listings: Listings
@@ -87,6 +89,7 @@ export class RedisEngine implements Engine {
     )
     this.#transactions = new Transactions(this.session, this.#batches)
     this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
@@ -160,6 +163,10 @@ export class RedisEngine implements Engine {
 
   find(find: Find): Promise<Stored | null> {
     return this.#finds.find(find)
+  }
+
+  takeMany(find: Find, most: number): Promise<Stored[]> {
+    return this.#many.take(find, most)
   }
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {

@@ -1,4 +1,4 @@
--- then: record wait lock aside claim write find list notify lease transaction sweep session replay main
+-- then: record wait lock aside claim write find list take-many notify lease transaction complete sweep session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -32,7 +32,7 @@ local meta       -- the partition's counters
 local metaDirty
 
 local puts, adds, claims, outs, pushes, full, buckets = {}, {}, {}, {}, {}, {}, {}
-local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
+local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} }
 local putCount, dirty
 local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, {}, {}
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
@@ -161,7 +161,7 @@ local function begin(key, sid, run)
   if next(full) then full = {} end
   if next(txs) then txs = {} end
   if next(facts) then facts = {} end
-  if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} } end
+  if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} } end
   putCount, dirty = 0, false
   if not known then newHistory() end
   now13 = format('%013.0f', now)
