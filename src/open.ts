@@ -1,10 +1,12 @@
 /** openSpace: from an address to a space. The one place that knows which engines there are. */
+import { type Bounds, checkedBounds } from './bounds.js'
 import { MemoryEngine } from './engines/memory/index.js'
+import { World } from './engines/memory/world.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { Space } from './space.js'
 
-export interface OpenOptions {
+export interface OpenOptions extends Bounds {
   /** Spaces of different names on one server know nothing of each other. Default `default`. */
   readonly name?: string
   /** What "acknowledged" means (docs/durability.md): `memory`, `local`, `fsync`. Default: what the server gives, with a warning below `local`. */
@@ -32,17 +34,19 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   if (typeof name !== 'string' || name === '' || name.length > 100 || !name.isWellFormed()) {
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
   }
+  const bounds = checkedBounds(options)
   if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
   if (url === 'memory:') {
     if (durability && durability !== 'memory') {
       throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
     }
-    return new Space(new MemoryEngine(), name, logger)
+    return new Space(new MemoryEngine(new World(), bounds), name, logger)
   }
   if (isRedisUrl(url)) {
     // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.
     const { RedisEngine } = await import('./engines/redis/index.js')
-    return new Space(await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger }), name, logger)
+    const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds })
+    return new Space(engine, name, logger)
   }
   throw new SpaceError('URL_UNKNOWN')
 }

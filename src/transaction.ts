@@ -93,7 +93,8 @@ export class Transaction implements AsyncDisposable {
    * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it; of finds that
    * were not, one that has something has it first, and one that waits ends with TRANSACTION_ENDED.
    * @throws SpaceError TRANSACTION_ENDED: nothing of it is so; OUTCOME_UNKNOWN: all or nothing, but nobody knows which; whatever a write
-   *   under it failed with: then it is aborted
+   *   under it failed with: then it is aborted. SPACE_FULL, if there is no room for the writes that travel with it: then nothing of it is so, it
+   *   is open still, and may be committed again
    */
   async commit(): Promise<void> {
     this.check()
@@ -101,14 +102,15 @@ export class Transaction implements AsyncDisposable {
     await this.#allChecked()
     this.check()
     this.#state = 'ending'
-    const images = this.#kept()
+    const kept = this.#kept()
     await this.#settled()
     if (this.#failure === undefined) {
       try {
-        await this.#engine.commit(this.id, images)
+        await this.#engine.commit(this.id, kept.flatMap(restOf))
         this.#over(undefined)
         return
       } catch (error) {
+        if (isSpaceError(error, 'SPACE_FULL') && this.#reopened(kept)) throw error
         this.#failure = error
       }
     }
@@ -148,6 +150,19 @@ export class Transaction implements AsyncDisposable {
     await this.#giveUp()
   }
 
+  /** As it was before a commit that found no room; false if it has ended meanwhile. */
+  #reopened(kept: readonly Deferred[]): boolean {
+    if (this.#state !== 'ending' || this.#endsAt <= monotonicMs()) return false
+    this.#state = 'open'
+    this.#deferred = kept.map(({ images, asked }) => ({ images, asked }))
+    // Who waited under it has been told that it ends.
+    this.#waits = undefined
+    this.#heeded = false
+    this.#turn = undefined
+    this.#arm()
+    return true
+  }
+
   /** @internal Commits that of a request, together with its answer. false: the answer was refused, and so was all of it. */
   async endWith(complete: (along: Along) => Promise<boolean>): Promise<boolean> {
     await this.#allChecked()
@@ -157,7 +172,7 @@ export class Transaction implements AsyncDisposable {
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
-      done = await complete({ images: this.#kept(), tx: this.id })
+      done = await complete({ images: this.#kept().flatMap(restOf), tx: this.id })
       return done
     } finally {
       if (done) this.#over(undefined)
@@ -196,11 +211,11 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** What was kept back goes with the end: whoever awaits it is told so, and the end tells what became of it. */
-  #kept(): Image[] {
+  #kept(): Deferred[] {
     clearImmediate(this.#turn)
     const deferred = this.#deferred.splice(0)
     for (const { kept } of deferred) kept?.()
-    return deferred.flatMap(restOf)
+    return deferred
   }
 
   #write(images: readonly Image[]): Promise<Grant[]> {

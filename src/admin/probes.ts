@@ -19,8 +19,8 @@ export interface Probes {
   ready(): Promise<Verdict>
 }
 
-/** A space that has not answered for so long counts as away. */
-const ANSWERED_WITHIN_MS = 3_000
+/** A space that has not answered for so long counts as away: with the second for which a quiet process asks it, that makes three. */
+const ANSWERED_WITHIN_MS = 2_000
 /** An event loop that keeps what is due waiting for so long is no good to a request. */
 const TURNED_WITHIN_MS = 1_000
 
@@ -35,13 +35,14 @@ export const probesOf = (
   started: () => verdict({ started: phase() === 'starting' ? 'not yet' : 'ok' }),
   async ready() {
     const lateMs = await loopTurned()
-    const { connected, answeredMsAgo, full } = await health()
+    const { connected, answeredMsAgo, full, evicts } = await health()
     const silent = answeredMsAgo > ANSWERED_WITHIN_MS
     return verdict({
       phase: phase() === 'up' ? 'ok' : phase(),
       loop: lateMs > TURNED_WITHIN_MS ? `the event loop took ${Math.round(lateMs)} ms to turn` : 'ok',
       space: !connected ? 'not connected' : silent ? `no answer for ${Math.round(answeredMsAgo)} ms` : 'ok',
       writes: full ? 'the space is full' : 'ok',
+      policy: evicts ? `the server may evict entries: its maxmemory-policy is ${evicts}` : 'ok',
       serving: serving() ? 'ok' : 'not serving',
       ...conditions(),
     })

@@ -16,6 +16,8 @@ interface Flags {
   readonly timeoutMs: number
   readonly maxBodyBytes: number
   readonly maxDeliveries: number
+  readonly maxEntries?: number
+  readonly maxBytes?: number
   readonly adminPort?: number
   readonly adminHost: string
 }
@@ -37,16 +39,18 @@ export function gateway(program: Command): void {
     )
     .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
     .option('--max-deliveries <n>', 'so many workers may die of a request until it is set aside', integer(1, 9), 3)
+    .option('--max-entries <n>', 'so many entries may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
+    .option('--max-bytes <n>', 'so many bytes may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
     .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
     .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
 }
 
-async function run({ name, durability, ...terms }: Flags, url: string): Promise<void> {
+async function run({ name, durability, maxEntries, maxBytes, ...terms }: Flags, url: string): Promise<void> {
   const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost } = terms
   const limits = { timeoutMs, maxBodyBytes, maxDeliveries }
   const logger = await openLog('gateway')
-  const space = await openSpace(url, { name, durability, logger })
+  const space = await openSpace(url, { name, durability, maxEntries, maxBytes, logger })
   try {
     const gateway = createGateway({ space, host, port, ...limits, adminPort, adminHost, logger })
     await gateway.start()

@@ -36,7 +36,11 @@ export interface SystemOptions {
   /** How many. Default 1. */
   readonly gateways?: number
   /** What its processes find in their environment beside what they need. */
-  readonly env?: Record<string, string>
+  readonly env?: Readonly<Record<string, string>>
+  /** Of the gateways alone. */
+  readonly gatewayEnv?: Readonly<Record<string, string>>
+  readonly gatewayFlags?: readonly string[]
+  readonly workerFlags?: readonly string[]
   /** Whom a strike hits. */
   readonly random?: () => number
 }
@@ -46,9 +50,11 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
   const app = ledgerApp()
   const env = { TAKESPACE_URL: redis.url, ...app.env, ...options.env }
   const gateways = Array.from({ length: options.gateways ?? 1 }, () =>
-    startProcess(['takespace', 'gateway', '--port', '0'], { env }),
+    startProcess(['takespace', 'gateway', '--port', '0', ...(options.gatewayFlags ?? [])], {
+      env: { ...env, ...options.gatewayEnv },
+    }),
   )
-  const flags = ['--processes', String(processes), '--concurrency', String(concurrency)]
+  const flags = ['--processes', String(processes), '--concurrency', String(concurrency), ...(options.workerFlags ?? [])]
   const supervisor = startProcess(['takespace', 'worker', app.file, ...flags], { env })
 
   const pidsIn = (pattern: RegExp): number[] => [...supervisor.output().matchAll(pattern)].map(([, pid]) => Number(pid))

@@ -13,14 +13,13 @@ const ledger = process.env.LEDGER
 const note = (what, url) => appendFileSync(ledger, what + ' ' + url + ' ' + process.pid + ' ' + Date.now() + '\\n')
 export default (req, res) => {
   const { url } = req
-  const asked = new URLSearchParams(url.split('?')[1])
-  const ms = Number(asked.get('ms') ?? 50)
-  const more = '.'.repeat(Number(asked.get('bytes') ?? 0))
+  const query = new URLSearchParams(url.split('?')[1])
+  const ms = Number(query.get('ms') ?? 50)
   note('begin', url)
   req.resume()
   setTimeout(() => {
     note('end', url)
-    res.end(process.pid + more)
+    res.end(String(process.pid).padEnd(Number(query.get('bytes') ?? 0)))
   }, ms)
 }
 `

@@ -1,5 +1,6 @@
 /** One suite of promises for every engine: the same tests run in memory and on a real Redis server. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals'
+import type { Bounds } from '../../src/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
 import { openSpace } from '../../src/open.js'
@@ -12,41 +13,48 @@ export interface Opened {
   readonly space: Space
   /** Another process's view of the same space. */
   readonly other: Space
+  /** One more view of it, whose writes are bounded. */
+  bounded(bounds: Bounds): Promise<Space>
 }
 
 /** Calls `promises` once for each engine; inside a test, `opened()` is the space to test. */
 export function everyEngine(what: string, promises: (opened: () => Opened, engine: 'memory' | 'redis') => void): void {
+  const opened = new Set<Space>()
+  const kept = (space: Space): Space => {
+    opened.add(space)
+    return space
+  }
+  const closeAll = async (): Promise<void> => {
+    await Promise.all(Array.from(opened, (space) => space.close()))
+    opened.clear()
+  }
+
   describe(`${what}, in memory`, () => {
-    let opened: Opened | undefined
-    afterEach(async () => {
-      await Promise.all([opened?.space.close(), opened?.other.close()])
-      opened = undefined
-    })
+    let views: Opened
+    afterEach(closeAll)
     beforeEach(() => {
       const world = new World()
-      const open = (): Space => new Space(new MemoryEngine(world), 'memory')
-      opened = { space: open(), other: open() }
+      const open = (bounds?: Bounds): Space => kept(new Space(new MemoryEngine(world, bounds), 'memory'))
+      views = { space: open(), other: open(), bounded: async (bounds) => open(bounds) }
     })
-    promises(() => opened!, 'memory')
+    promises(() => views, 'memory')
   })
 
   describe(`${what}, on Redis`, () => {
     let redis: Redis
-    let opened: Opened | undefined
+    let views: Opened
     let names = 0
     beforeAll(async () => {
       redis = await startRedis()
     })
     beforeEach(async () => {
       const name = `space ${++names} {:}`
-      opened = { space: await openSpace(redis.url, { name }), other: await openSpace(redis.url, { name }) }
+      const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(redis.url, { name, ...bounds }))
+      views = { space: await open(), other: await open(), bounded: open }
     })
-    afterEach(async () => {
-      await Promise.all([opened?.space.close(), opened?.other.close()])
-      opened = undefined
-    })
+    afterEach(closeAll)
     afterAll(() => redis.stop())
-    promises(() => opened!, 'redis')
+    promises(() => views, 'redis')
   })
 
   failOnLeaks()

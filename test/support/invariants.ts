@@ -49,7 +49,7 @@ end
 local claimed, marked, swept = {}, {}, {}
 for key in pairs(keys) do
   local first, rest = key:sub(1, 1), key:sub(2)
-  if key == 'm' or key == 'e' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
+  if key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
     first = ''
   elseif first == 'c' then
     for claim in pairs(set(key)) do
@@ -142,6 +142,13 @@ for id, list in pairs(readers) do
     if not T[tx] or not marked[id] or marked[id][tx] ~= 'r' then say('R', id, 'names', tx) end
   end
 end
+local large = 0
+for id, bytes in pairs(hash('B')) do
+  large = large + bytes
+  if not (paths[id] and paths[id].large) then say('B', id, 'has no large body') end
+end
+local counters = redis.call('GET', P .. 'm')
+if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('B is of', large, 'bytes and not as many as were counted') end
 for id, sid in pairs(hash('D')) do if claimed[id] ~= sid then say('D', id, 'is not held by', sid) end end
 
 -- Waits and registrations stand in lines, and are counted.

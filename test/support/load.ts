@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number
   /** The body of an answer, the reason if there was none. */
   readonly text: string
+  /** The field Retry-After. */
+  readonly retryAfter: string | undefined
   readonly ms: number
 }
 
@@ -47,10 +49,10 @@ export function startLoad(to: string | readonly string[], options: LoadOptions):
     const { hostname, port } = servers[n % servers.length]!
     const since = performance.now()
     let over = false
-    const end = (status: number, text: string): void => {
+    const end = (status: number, text: string, retryAfter?: string): void => {
       if (over) return
       over = true
-      answers.push({ url, status, text, ms: performance.now() - since })
+      answers.push({ url, status, text, retryAfter, ms: performance.now() - since })
       if (answers.length === sent) onAll?.()
     }
     const req = request({ hostname, port, method, path: url, agent, timeout: timeoutMs }, (res) => {
@@ -58,7 +60,7 @@ export function startLoad(to: string | readonly string[], options: LoadOptions):
       res.setEncoding('utf8').on('data', (chunk) => {
         text += chunk
       })
-      res.on('end', () => end(res.statusCode as number, text))
+      res.on('end', () => end(res.statusCode as number, text, res.headers['retry-after']))
       res.on('error', (error) => end(0, String(error)))
     })
     req.on('timeout', () => req.destroy(new Error(`no answer for ${timeoutMs} ms`)))
@@ -71,6 +73,8 @@ export function startLoad(to: string | readonly string[], options: LoadOptions):
     const due = Math.min(((performance.now() - began) / 1_000) * perSecond, most)
     while (sent < due) send(sent++)
   }, TICK_MS)
+  // A test that failed does not stop it, and is to end.
+  timer.unref()
 
   return {
     get sent() {

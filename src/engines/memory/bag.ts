@@ -1,4 +1,5 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
+import type { Bounds } from '../../bounds.js'
 import { wallMs } from '../../clock.js'
 import type { Image, Outcome, Pattern, Stored } from '../../engine.js'
 import { matches } from './match.js'
@@ -135,6 +136,14 @@ export class Bag {
     if (item.expiresAt > wallMs()) return true
     this.#items.delete(item.image.id)
     return false
+  }
+
+  /** Whether these fit in, if what goes is gone. It goes through all that there is, as a find does; without bounds nobody asks. */
+  hasRoom(images: readonly Image[], { maxEntries, maxBytes }: Bounds, goes: (item: Item) => boolean): boolean {
+    const standing = this.entries().filter((item) => !goes(item))
+    const all = [...standing.map(({ image }) => image), ...images.filter(({ leaseMs }) => leaseMs > 0)]
+    if (maxEntries !== undefined && all.length > maxEntries) return false
+    return maxBytes === undefined || all.reduce((bytes, { body }) => bytes + body.length, 0) <= maxBytes
   }
 
   /** Twice what is left before the next one: each write pays for a bounded part of it. */

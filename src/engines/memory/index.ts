@@ -3,6 +3,7 @@
  * differs from it, this one is read first. There is no await inside any step, so each call is atomic by construction.
  */
 
+import type { Bounds } from '../../bounds.js'
 import { monotonicMs, wallMs } from '../../clock.js'
 import type {
   Along,
@@ -27,22 +28,31 @@ import { type Item, readable, storedOf, takeable } from './bag.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
 
+/** So long a refused write counts: whoever gets no traffic because of it has to be tried again. */
+const FULL_MS = 3_000
+
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
   readonly session: string
   readonly #world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()
+  readonly #bounds: Bounds
+  /** When a write was last refused because the space is full. */
+  #refusedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
-  /** Processes that share a world share its space. */
-  constructor(world = new World()) {
+  /** Processes that share a world share its space; each has bounds of its own for what it writes. */
+  constructor(world = new World(), bounds: Bounds = {}) {
     this.#world = world
+    this.#bounds = bounds
     this.session = world.join()
   }
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
     this.#open()
+    if (tx !== undefined) this.#world.transactions.get(tx)
+    this.#refuseBeyond(images, tx)
     const items = this.#world.put(images, tx)
     return items.map(({ expiresAt }) => ({ expiresAt }))
   }
@@ -63,6 +73,20 @@ export class MemoryEngine implements Engine {
         throw error
       }
     }
+  }
+
+  async takeMany(find: Find, most: number): Promise<Stored[]> {
+    const taken: Stored[] = []
+    try {
+      while (taken.length < most) {
+        const stored = await this.find(find)
+        if (!stored) break
+        taken.push(stored)
+      }
+    } catch (error) {
+      if (taken.length === 0) throw error
+    }
+    return taken
   }
 
   async #find({ pattern, take, waitMs, signal, tx, ifExists = false }: Find): Promise<Item | null> {
@@ -137,6 +161,7 @@ export class MemoryEngine implements Engine {
   async commit(tx: string, images: readonly Image[]): Promise<void> {
     this.#open()
     this.#world.transactions.get(tx)
+    this.#refuseBeyond(images, tx)
     this.#world.put(images, undefined)
     this.#world.end(tx, true)
   }
@@ -153,6 +178,7 @@ export class MemoryEngine implements Engine {
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.#open()
+    this.#refuseBeyond([image])
     this.#world.put([image], undefined, { session: this.session, onOutcome })
   }
 
@@ -175,6 +201,7 @@ export class MemoryEngine implements Engine {
     if (along) this.#world.transactions.get(along.tx)
     const item = this.#world.offers.heldBy(delivery)
     if (item) {
+      if (along) this.#refuseBeyond(along.images, along.tx, item)
       this.#world.bag.remove(item.image.id)
       this.#world.tell(item, { kind: 'completed', body })
       if (along) {
@@ -239,7 +266,8 @@ export class MemoryEngine implements Engine {
 
   async health(): Promise<Health> {
     const connected = !this.#closed
-    return { connected, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
+    const full = monotonicMs() - this.#refusedAt < FULL_MS
+    return { connected, answeredMsAgo: 0, full, queued: 0, reconnects: 0 }
   }
 
   async close(): Promise<void> {
@@ -247,6 +275,16 @@ export class MemoryEngine implements Engine {
     this.#closed = true
     this.#world.leave(this.session)
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
+  }
+
+  /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
+  #refuseBeyond(images: readonly Image[], tx?: string, ending?: Item): void {
+    const { maxEntries, maxBytes } = this.#bounds
+    if ((maxEntries === undefined && maxBytes === undefined) || images.length === 0) return
+    const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
+    if (this.#world.bag.hasRoom(images, this.#bounds, goes)) return
+    this.#refusedAt = monotonicMs()
+    throw new SpaceError('SPACE_FULL')
   }
 
   #open(): void {

@@ -11,6 +11,7 @@ export interface Answer {
 export interface AskOptions {
   readonly repeatable: boolean
   readonly standing?: boolean
+  readonly entries?: number
 }
 
 export function ask(batches: Batches, args: readonly (string | Buffer)[], options: AskOptions): Promise<Answer> {

@@ -169,7 +169,7 @@ function OPS.a(argv, i, answer)
       answer('n')
     end
   elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
-    call('UNLINK', P .. 'b' .. id)
+    dropBody(id)
     answer('k')
   else
     answer('n')
@@ -206,6 +206,13 @@ function OPS.r(argv, i, answer, credits)
     local wid = argv[i + 1]
     if wid ~= '' then credits[wid] = (credits[wid] or 0) + 1 end
   end
+  answer('k')
+  return i + 2
+end
+
+-- S: the body of an outcome, where a plain SET is refused since the server is full. id, body
+function OPS.S(argv, i, answer)
+  call('SET', P .. 'b' .. argv[i] .. ':r', argv[i + 1], 'PX', BODY_GRACE_MS)
   answer('k')
   return i + 2
 end

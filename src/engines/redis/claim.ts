@@ -1,7 +1,7 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 
 import type { Along, Delivery, Offer, Pattern } from '../../engine.js'
-import { type ErrorCode, SpaceError } from '../../errors.js'
+import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../in-flight.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
@@ -126,9 +126,9 @@ export class Claims {
     const entries = await this.#writes.along(images)
     const under = this.#transactions.isTold(tx) ? tx : ''
     const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
-    const { letter, values } = await ask(this.#batches, args, { repeatable: true })
+    const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: images.length })
     if (letter !== 'k') this.#writes.refused(images)
-    if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+    if (letter === 'e') throw this.#writes.noted(values[0]!)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
     if (letter === 'k') this.#transactions.close(tx)
     this.#let(held)
@@ -158,7 +158,11 @@ export class Claims {
   /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
   async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
     try {
-      await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0)
+      await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0).catch((error) => {
+        if (!isSpaceError(error, 'SPACE_FULL')) throw error
+        // A full server refuses plain commands; but an answer ends something and is never refused, so this one pays its way through Lua.
+        return ask(this.#batches, ['S', delivery.id, body], { repeatable: true })
+      })
     } catch (error) {
       this.release(delivery).catch(() => {})
       throw error

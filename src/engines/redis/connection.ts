@@ -8,7 +8,7 @@ import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import { BATCH, BEAT, ensureLibrary, isLibraryMissing } from './library.js'
-import { examine, type Server } from './server.js'
+import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** One life of the connection: from a handshake to the moment it is cut. */
 export interface Link {
@@ -19,6 +19,8 @@ export interface Link {
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
   dropBody(key: string): Promise<unknown>
+  /** By which policy the server throws keys away now, if it does. */
+  evicts(): Promise<string | undefined>
   /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
   cut(reason: string): void
 }
@@ -157,6 +159,7 @@ export class Connection {
       },
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
+      evicts: async () => evictionIn(fieldsOf(await redis.info('memory'))),
       cut: (reason) => {
         if (this.#commands !== redis) return
         this.#logger.warn({ reason }, 'the link to the space is given up')

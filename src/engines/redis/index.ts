@@ -1,6 +1,7 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one session. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import type { Bounds } from '../../bounds.js'
 import type {
   Along,
   Backlog,
@@ -27,12 +28,14 @@ import { Batches } from './batches.js'
 import { Bodies } from './bodies.js'
 import { Claims } from './claim.js'
 import { Connection } from './connection.js'
+import { Eviction } from './eviction.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { TakesOfMany } from './take-many.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
@@ -41,6 +44,7 @@ export interface RedisOptions {
   readonly durability: 'memory' | 'local' | 'fsync' | undefined
   readonly connectTimeoutMs: number
   readonly logger: Logger
+  readonly bounds: Bounds
 }
 
 const LEVELS = ['memory', 'local', 'fsync']
@@ -55,7 +59,9 @@ export class RedisEngine implements Engine {
   readonly #connection: Connection
   readonly #batches: Batches
   readonly #bodies = new Bodies()
+  readonly #eviction = new Eviction()
   readonly #finds: Finds
+  readonly #many: TakesOfMany
   readonly #claims: Claims
   readonly #writes: Writes
   readonly #listings: Listings
@@ -75,18 +81,20 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private constructor(url: string, { name, logger }: RedisOptions) {
+  private constructor(url: string, { name, logger, bounds }: RedisOptions) {
     const keys = keysOf(name)
     this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
       this.session,
       nonce,
+      bounds,
       () => this.#lost(),
       () => this.#writes.reports(),
     )
     this.#transactions = new Transactions(this.session, this.#batches)
     this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
@@ -99,10 +107,12 @@ export class RedisEngine implements Engine {
       {
         onUp: (link) => {
           this.#bodies.up(link)
+          this.#eviction.up(link)
           this.#session.up(link)
         },
         onDown: () => {
           this.#bodies.down()
+          this.#eviction.down()
           this.#session.down()
         },
         onPush: (message) => this.#pushed(message),
@@ -147,7 +157,13 @@ export class RedisEngine implements Engine {
   }
 
   async commit(tx: string, images: readonly Image[]): Promise<void> {
-    await this.#transactions.commit(tx, await this.#writes.along(images))
+    const entries = await this.#writes.along(images)
+    try {
+      await this.#transactions.commit(tx, entries, (code) => this.#writes.noted(code))
+    } catch (error) {
+      this.#writes.failed(images, error)
+      throw error
+    }
   }
 
   abort(tx: string): Promise<void> {
@@ -160,6 +176,10 @@ export class RedisEngine implements Engine {
 
   find(find: Find): Promise<Stored | null> {
     return this.#finds.find(find)
+  }
+
+  takeMany(find: Find, most: number): Promise<Stored[]> {
+    return this.#many.take(find, most)
   }
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {
@@ -226,13 +246,15 @@ export class RedisEngine implements Engine {
   }
 
   async health(): Promise<Health> {
+    const looks = [this.#eviction.look()]
     // Nobody has this lease: the cheapest question there is.
-    if (this.#session.connected && this.#batches.silentMs > QUIET_MS)
-      await within(ASK_MS, this.renew('', 0)).catch(() => {})
+    if (this.#session.connected && this.#batches.silentMs > QUIET_MS) looks.push(this.renew('', 0).then(() => {}))
+    await within(ASK_MS, Promise.all(looks)).catch(() => {})
     return {
       connected: this.#session.connected,
       answeredMsAgo: this.#batches.silentMs,
       full: this.#writes.isFull,
+      evicts: this.#eviction.policy,
       queued: this.#batches.queued,
       reconnects: this.#session.reconnects,
     }

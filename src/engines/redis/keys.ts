@@ -7,6 +7,7 @@
  * | `m`                 | string | the counters, packed: run id, lease clock, tokens, order, sweep       | the space        |
  * | `e`                 | hash   | id → record (record.lua)                                              | leases           |
  * | `b<id>`, `b<id>:r`  | string | a large body of an entry, of an outcome                               | its entry; a TTL |
+ * | `B`                 | hash   | id → bytes of its large body, once somebody has bounded them          | leases           |
  * | `f@<kind>`          | zset   | the free entries of a kind and the kinds that extend it, by score     | leases           |
  * | `f=<root>\|f=<token>` | zset | the free entries with this value in this field, by score              | leases           |
  * | `wt@…`, `wr@…`      | zset   | who waits to take, to read, with one signature; by credit and order   | sessions         |

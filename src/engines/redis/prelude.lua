@@ -1,4 +1,4 @@
--- then: record wait lock aside claim write find list notify lease transaction complete sweep session replay main
+-- then: record wait lock aside claim sweep bound write find list take-many notify lease transaction complete session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -38,6 +38,7 @@ local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, 
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
 local members = {} -- what a member of a line stands for
+local mostEntries, mostBytes -- the bounds that this call keeps to; nil: none
 local txs, facts = {}, {} -- when transactions end, and what is known of the partition; both asked for at most once in a call
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
@@ -163,6 +164,7 @@ local function begin(key, sid, run)
   if next(facts) then facts = {} end
   if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} } end
   putCount, dirty = 0, false
+  mostEntries, mostBytes = nil, nil
   if not known then newHistory() end
   now13 = format('%013.0f', now)
 end

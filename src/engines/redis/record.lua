@@ -78,6 +78,29 @@ local function bucket(expires, writtenAt)
   return list
 end
 
+-- What many entries share, in one word of an operation (see write.lua); an empty one is the one before it.
+local function formOf(argument)
+  if argument == '' then return forms.last end
+  local form = forms[argument]
+  if not form then
+    local lease, priority, head, S = argument:match('^(%S+) (%S+) ([^|]+)(.*)$')
+    lease, priority = tonumber(lease), tonumber(priority)
+    local expires, ends = now + lease, nil
+    if lease < 0 or expires >= 9999999999999 then
+      expires, ends = 9999999999999, NEVER
+    else
+      ends = format('%013.0f', expires)
+    end
+    form = {
+      dead = lease == 0, large = byte(head, 2) == 64, zero = SCORE_ZERO - priority * PRIORITY_STEP,
+      keeps = ends == NEVER and byte(head, 2) == 64, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
+    }
+    forms[argument] = form
+  end
+  forms.last = form
+  return form
+end
+
 local function alive(sid)
   local known = living[sid]
   if known == nil then
@@ -120,6 +143,27 @@ local function letGo(id, c)
   facts.recheck = true
 end
 
+-- The large bodies are counted as soon as somebody has bounded the space by bytes.
+local function countBody(id)
+  local bytes = call('STRLEN', P .. 'b' .. id)
+  call('HSET', P .. 'B', id, bytes)
+  meta.large = meta.large + bytes
+  metaDirty = true
+end
+
+local function uncount(id)
+  local bytes = call('HGET', P .. 'B', id)
+  if not bytes then return end
+  call('HDEL', P .. 'B', id)
+  meta.large = meta.large - bytes
+  metaDirty = true
+end
+
+local function dropBody(id)
+  call('UNLINK', P .. 'b' .. id)
+  if meta.large then uncount(id) end
+end
+
 -- Out of the space altogether; says whether it was free, that is, in the indexes.
 local function remove(id, rec)
   flushPuts()
@@ -131,6 +175,6 @@ local function remove(id, rec)
     if isThere('D') then call('HDEL', P .. 'D', id) end
   end
   call('HDEL', P .. 'e', id)
-  if isLarge(rec) then call('UNLINK', P .. 'b' .. id) end
+  if isLarge(rec) then dropBody(id) end
   return free == 1
 end

@@ -18,14 +18,20 @@ export async function examine(redis: Commands): Promise<Server> {
   if (!(major >= 7)) throw new SpaceError('REDIS_TOO_OLD', `This one is ${version}.`)
   if (info.get('loading') === '1') throw new Error('LOADING the server is reading its data')
   if (info.get('role') === 'slave') throw new Error('READONLY the server is a replica')
-  const policy = info.get('maxmemory_policy')
-  if (policy && policy !== 'noeviction') throw new SpaceError('REDIS_EVICTS', `It is ${policy} now.`)
+  const policy = evictionIn(info)
+  if (policy) throw new SpaceError('REDIS_EVICTS', `It is ${policy} now.`)
   const aof = info.get('aof_enabled') === '1'
   return {
     run: info.get('run_id') ?? '',
     version,
     durability: !aof ? 'memory' : (await syncsAlways(redis)) ? 'fsync' : 'local',
   }
+}
+
+/** The policy by which it throws keys away when it is full; undefined: it does not. */
+export function evictionIn(info: ReadonlyMap<string, string>): string | undefined {
+  const policy = info.get('maxmemory_policy')
+  return policy === 'noeviction' ? undefined : policy
 }
 
 async function syncsAlways(redis: Commands): Promise<boolean> {

@@ -1,6 +1,6 @@
 /** Transactions of this process: the space hears of each with its first operation, in the same batch. */
 import type { Grant } from '../../engine.js'
-import { type ErrorCode, SpaceError } from '../../errors.js'
+import { SpaceError } from '../../errors.js'
 import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
 
@@ -65,16 +65,19 @@ export class Transactions {
     return { expiresAt: now + leaseMs }
   }
 
-  /** `entries`: what is written with it, as of `w`: how many, then these. */
-  async commit(tx: string, entries: readonly (string | Buffer)[]): Promise<void> {
+  /** `entries`: what is written with it, as of `w`: how many, then these. One that has no room for them is open still. */
+  async commit(tx: string, entries: readonly (string | Buffer)[], noted: (code: Buffer) => SpaceError): Promise<void> {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
     // Nothing was done under it.
     if (!open.told && entries[0] === '0') return
     const args = open.told ? ['C', tx, ...entries] : ['w', ...entries]
-    const { letter, values } = await this.#commit(tx, args)
+    const { letter, values } = await this.#commit(tx, args, Number(entries[0]))
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
-    if (letter === 'e') throw new SpaceError(values[0]!.toString('latin1') as ErrorCode)
+    if (letter === 'e') {
+      this.#open.set(numberOf(tx), open)
+      throw noted(values[0]!)
+    }
   }
 
   async abort(tx: string): Promise<void> {
@@ -106,10 +109,10 @@ export class Transactions {
     return [...known, ...this.#committing]
   }
 
-  async #commit(tx: string, args: readonly (string | Buffer)[]): Promise<Answer> {
+  async #commit(tx: string, args: readonly (string | Buffer)[], entries: number): Promise<Answer> {
     this.#committing.add(tx)
     try {
-      return await ask(this.#batches, args, { repeatable: false })
+      return await ask(this.#batches, args, { repeatable: false, entries })
     } finally {
       this.#committing.delete(tx)
     }

@@ -15,28 +15,6 @@ local function isFull()
   return meta.full
 end
 
-local function formOf(argument)
-  if argument == '' then return forms.last end
-  local form = forms[argument]
-  if not form then
-    local lease, priority, head, S = argument:match('^(%S+) (%S+) ([^|]+)(.*)$')
-    lease, priority = tonumber(lease), tonumber(priority)
-    local expires, ends = now + lease, nil
-    if lease < 0 or expires >= 9999999999999 then
-      expires, ends = 9999999999999, NEVER
-    else
-      ends = format('%013.0f', expires)
-    end
-    form = {
-      dead = lease == 0, zero = SCORE_ZERO - priority * PRIORITY_STEP,
-      keeps = ends == NEVER and byte(head, 2) == 64, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
-    }
-    forms[argument] = form
-  end
-  forms.last = form
-  return form
-end
-
 -- What is written under a transaction is seen by that one only.
 local function writeUnder(tid, id, form, rec, score)
   if facts['u' .. tid] ~= true then
@@ -61,6 +39,7 @@ local function write(id, form, body, tid)
   ids[#ids + 1] = id
   -- Until now its body had a time to live, lest it stay for ever without its entry.
   if form.keeps then call('PERSIST', P .. 'b' .. id) end
+  if form.large and meta.large then countBody(id) end
   if tid then return writeUnder(tid, id, form, rec, score) end
   available(id, rec, form.c, score, 'wva')
 end
@@ -73,7 +52,7 @@ end
 
 function OPS.w(argv, i, answer)
   local last = i + tonumber(argv[i]) * 3
-  if isFull() then
+  if isFull() or isOver(argv, i + 1, last) then
     answer('e', 'SPACE_FULL')
   else
     writeEach(argv, i + 1, last)
@@ -86,7 +65,7 @@ function OPS.W(argv, i, answer)
   local last = i + tonumber(argv[i]) * 3
   local full = isFull()
   for at = i + 1, last, 3 do
-    if full then
+    if full or isOver(argv, at, at) then
       answer('e', 'SPACE_FULL')
     else
       write(argv[at + 1], formOf(argv[at]), argv[at + 2])
@@ -102,7 +81,7 @@ function OPS.V(argv, i, answer)
   local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
   if not live(tid) then
     answer('T')
-  elseif isFull() then
+  elseif isFull() or isOver(argv, i + 2, last, tid) then
     answer('e', 'SPACE_FULL')
   else
     writeEach(argv, i + 2, last, tid)

@@ -49,16 +49,16 @@ export class Writes {
   }
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
-    for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
-    const options = { repeatable: false }
+    const options = { repeatable: false, entries: images.length }
     try {
+      for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
       const answer = await (tx === undefined
         ? ask(this.#batches, ['w', ...this.#entries(images)], options)
         : this.#transactions.ask(tx, ['V', tx, ...this.#entries(images)], options))
       this.#refuseErrors(answer)
       return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
     } catch (error) {
-      this.#dropBodies(images, error)
+      this.failed(images, error)
       throw error
     }
   }
@@ -68,7 +68,7 @@ export class Writes {
     this.#requests.set(image.id, { onOutcome })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
-        this.#dropBodies([image], error)
+        this.failed([image], error)
         // Its outcome may have overtaken the news that the write was lost.
         if (this.#forget(image.id)) reject(error)
       }
@@ -159,15 +159,21 @@ export class Writes {
     return monotonicMs() - this.#refusedAt < FULL_MS
   }
 
-  #note(error: unknown): void {
-    if (isSpaceError(error, 'SPACE_FULL')) this.#refusedAt = monotonicMs()
+  /** The error that the space names; a space that is full is known as such for a while. */
+  noted(code: Buffer): SpaceError {
+    const error = new SpaceError(code.toString('latin1') as ErrorCode)
+    if (error.code === 'SPACE_FULL') this.#refusedAt = monotonicMs()
+    return error
+  }
+
+  /** Whether they were surely not written is the error's to say. */
+  failed(images: readonly Image[], error: unknown): void {
+    if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(images)
   }
 
   #refuseErrors({ letter, values }: Answer): void {
     if (letter !== 'e') return
-    const error = new SpaceError(values[0]!.toString('latin1') as ErrorCode)
-    this.#note(error)
-    throw error
+    throw this.noted(values[0]!)
   }
 
   #arrive(id: string): void {
@@ -181,13 +187,9 @@ export class Writes {
     try {
       await this.#bodies.put(this.#keys.body(id), body, leaseMs)
     } catch (error) {
-      this.#note(error)
+      if (isSpaceError(error, 'SPACE_FULL')) this.#refusedAt = monotonicMs()
       throw error
     }
-  }
-
-  #dropBodies(images: readonly Image[], error: unknown): void {
-    if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(images)
   }
 
   /** These were surely not written: nothing of them is to stay. */
@@ -197,7 +199,12 @@ export class Writes {
 
   /** Written along with a completion; their large bodies go first. */
   async along(images: readonly Image[]): Promise<(string | Buffer)[]> {
-    for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    try {
+      for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+    } catch (error) {
+      this.failed(images, error)
+      throw error
+    }
     return this.#entries(images)
   }
 
