@@ -99,7 +99,7 @@ export class Writes {
     const onOutcome = this.#forget(id)
     const letter = bytes[0]
     if (letter === COMPLETED_LARGE) {
-      void this.#fetch(id, onOutcome)
+      void this.#fetch(id, bytes.toString('latin1', 1), onOutcome)
       return
     }
     this.#arrive(id)
@@ -135,16 +135,16 @@ export class Writes {
     return onOutcome
   }
 
-  async #fetch(id: string, onOutcome: ((outcome: Outcome) => void) | undefined): Promise<void> {
+  async #fetch(id: string, claim: string, onOutcome: ((outcome: Outcome) => void) | undefined): Promise<void> {
     let body: Buffer | null = null
     try {
-      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(id))
+      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
       if (onOutcome) this.#requests.set(id, { onOutcome })
       return
     }
-    this.#arrive(`@${id}`)
+    this.#arrive(`@${claim}`)
     onOutcome?.(body ? { kind: 'completed', body } : { kind: 'lost' })
   }
 
