@@ -52,7 +52,7 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
     `faults: ${listed(struck)}; ${busyKills} kills struck a worker at work`,
     `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms; ${exhausted} whose workers all died`,
     `program: ${JSON.stringify(program)}`,
-    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
+    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; ${soak.strays} large bodies whose entry was never written were removed; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
   ]
   return { lines, wrong }
 }
