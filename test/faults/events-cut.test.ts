@@ -207,7 +207,7 @@ test('its lease ends while the link is away: it has ended, and does not come bac
   expect([told.events, told.missed]).toEqual([[], []])
   await expect(told.registration.lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
   // The other's is what it was granted for, and no more.
-  const [, ends] = (await redis.cli('ZRANGE', '{ts:default}:T', '-1', '-1', 'WITHSCORES')).split('\n')
+  const [, ends] = (await redis.cli('ZRANGE', '{ts:default}:N', '-1', '-1', 'WITHSCORES')).split('\n')
   expect(Number(ends)).toBeLessThanOrEqual(kept.registration.lease.expiresAt + 1)
 })
 

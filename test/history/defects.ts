@@ -81,8 +81,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'drop(committed and taken or written)',
-        "drop(committed and taken or written)\n  if committed and #taken > 0 then error('half') end",
+        'drop(committed and taken or named(written))',
+        "drop(committed and taken or named(written))\n  if committed and #taken > 0 then error('half') end",
       ],
     ],
     workload: { faults: [], roles: ENTRIES },
@@ -97,8 +97,8 @@ export const DEFECTS: readonly Defect[] = [
         "redis.set_repl(redis.REPL_NONE)\n  call('SREM', key, unpack_(held))\n  cleared(ids)",
       ],
       [
-        "call('HDEL', P .. 'e', unpack_(ids))\nend",
-        "call('HDEL', P .. 'e', unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\nend",
+        "call('HDEL', P .. 'e', unpack_(ids))\n  for j",
+        "call('HDEL', P .. 'e', unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\n  for j",
       ],
     ],
     workload: { faults: ['restart'], roles: SERVICE },
@@ -153,7 +153,7 @@ export interface Caught {
 }
 
 /** Longer and longer runs until one catches it. */
-const ATTEMPTS_SECONDS = [1.5, 3, 6, 12]
+const ATTEMPTS_SECONDS = [1.5, 3, 6, 12, 24]
 
 export async function hunt(defect: Defect, seed: number): Promise<Caught> {
   const dist = plant(defect)

@@ -6,6 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { violations } from '../support/invariants.js'
 import { startLink } from '../support/link.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -16,7 +17,6 @@ import { drain } from './drain.js'
 import { type Member, strike, type Target } from './faults.js'
 import { type History, readHistory } from './history.js'
 import { HITS, type Hits, missed } from './hits.js'
-import { scan } from './scan.js'
 
 export const SPACE = 'history'
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
@@ -144,14 +144,14 @@ export async function run(settings: Settings): Promise<Run> {
     while (!isOver(performance.now())) {
       await pause(Math.min(500, Math.max(end - performance.now(), 100)))
       // While Redis is away nothing can be scanned.
-      wrong.push(...(await scan(redis, SPACE).catch(() => [])))
+      wrong.push(...(await violations(redis, SPACE).catch(() => [])))
     }
     over.abort()
     await Promise.all(striking)
     const unsettled = await running.settle()
     await watcher.close()
     watcher = undefined
-    wrong.push(...(await scan(redis, SPACE)))
+    wrong.push(...(await violations(redis, SPACE)))
     const left = await drain(redis, running.file('drain'))
     return judged(running.history(), settings, { unsettled, wrong, left })
   } finally {

@@ -28,7 +28,7 @@ local function zset(key)
   for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
   return map
 end
-local records, readers, T, sessions = hash('e'), hash('R'), zset('T'), zset('S')
+local records, readers, T, N, sessions = hash('e'), hash('R'), zset('T'), zset('N'), zset('S')
 
 -- Where each record should stand, by its signature.
 local paths = {}
@@ -46,34 +46,43 @@ for id, rec in pairs(records) do
 end
 
 -- Who holds what: claims of sessions, marks of transactions.
-local claimed, marked = {}, {}
+local claimed, marked, swept = {}, {}, {}
 for key in pairs(keys) do
   local first, rest = key:sub(1, 1), key:sub(2)
-  if key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
+  if key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
     first = ''
   elseif first == 'c' then
     for claim in pairs(set(key)) do
       local id = claim:match('^([^:]+):')
+      if id and claimed[id] and records[id] then say(id, 'is held twice') end
       if id then claimed[id] = rest end
     end
   elseif first == 't' then
     if not T[rest] then say(key, 'of no transaction') end
-    local written = zset('u' .. rest)
     for mark in pairs(set(key)) do
       local letter, id = mark:sub(1, 1), mark:sub(2)
       if letter == 'n' then
-        if not T[rest:sub(1, 22) .. ':' .. id] then say(key, mark, 'of no registration') end
-      elseif records[id] then
-        marked[id] = marked[id] or {}
-        marked[id][rest] = letter
-        if letter == '+' and not written[id] then say(id, 'written, but not in u' .. rest) end
+        if not N[rest:sub(1, 22) .. ':' .. id] then say(key, mark, 'of no registration') end
+      elseif letter == 'w' then
+        for own in pairs(zset('u' .. rest)) do
+          if records[own] then
+            marked[own] = marked[own] or {}
+            marked[own][rest] = '+'
+          end
+        end
+      else
+        local large = id:byte() == 64
+        if large then id = id:sub(2) end
+        if records[id] then
+          if letter ~= 'r' and large ~= paths[id].large then say(key, mark, 'is wrong about its body') end
+          marked[id] = marked[id] or {}
+          marked[id][rest] = letter
+        end
       end
-    end
-    for id in pairs(written) do
-      if redis.call('SISMEMBER', P .. key, '+' .. id) == 0 then say(id, 'in u' .. rest, 'without its mark') end
     end
   elseif first == 'u' then
     if not T[rest] then say(key, 'of no transaction') end
+    if redis.call('SISMEMBER', P .. 't' .. rest, 'w') == 0 then say(key, 'and its transaction has not written') end
   end
   if (first == 's' or first == 'c' or first == 'o' or first == 'p' or first == 'q') and not sessions[rest] then say(key, 'of no session') end
   if first == 'b' then
@@ -83,13 +92,14 @@ for key in pairs(keys) do
     if ttl < 0 and not (paths[id] and records[id]:sub(1, 13) == '9999999999999') then say(key, 'has no end') end
   elseif first == 'x' then
     if not rest:match('^%d+$') then say(key, 'is no key of ours') end
-  elseif first == 'f' or first == 'r' or first == 'h' then
+    for _, id in ipairs(redis.call('LRANGE', P .. key, 0, -1)) do swept[id] = true end
+  elseif first == 'f' or first == 'r' then
     for id, score in pairs(zset(key)) do
       local path, found = paths[id], false
       if not path then
         say(key, id, 'has no record')
       else
-        if first == 'h' then found = rest == '@' .. path.root else for _, each in ipairs(path) do found = found or each == rest end end
+        for _, each in ipairs(path) do found = found or each == rest end
         if not found then say(key, id, 'is not of its signature') end
         if string.format('%016.0f', tonumber(score)) ~= path.score then say(key, id, 'has another score') end
       end
@@ -106,25 +116,25 @@ for id, path in pairs(paths) do
     if redis.call('ZSCORE', P .. 'f' .. each, id) then free = free + 1 end
     if redis.call('ZSCORE', P .. 'r' .. each, id) then locked = locked + 1 end
   end
-  local hidden = redis.call('ZSCORE', P .. 'h@' .. path.root, id) and 1 or 0
+  local hidden = 0
+  for tx, letter in pairs(marked[id] or {}) do
+    if letter ~= 'r' then
+      hidden = hidden + 1
+    elseif not readers[id] or not readers[id]:find(',' .. tx .. ',', 1, true) then
+      say(id, 'is not read by', tx)
+    end
+  end
+  if hidden > 1 then say(id, 'is hidden by', hidden, 'transactions') end
   local state = {}
   if free > 0 then state[#state + 1] = 'free' end
   if locked > 0 then state[#state + 1] = 'read' end
   if hidden > 0 then state[#state + 1] = 'hidden' end
   if claimed[id] then state[#state + 1] = 'claimed' end
+  if records[id]:sub(1, 13) ~= '9999999999999' and not swept[id] then say(id, 'is in no list of the sweep') end
   if #state ~= 1 then say(id, 'is', #state == 0 and 'nowhere' or table.concat(state, ' and ')) end
   if free > 0 and free ~= #path then say(id, 'is free in', free, 'of', #path, 'indexes') end
   if locked > 0 and locked ~= #path then say(id, 'is read in', locked, 'of', #path, 'indexes') end
   if (locked > 0) ~= (readers[id] ~= nil) then say(id, 'is read by', readers[id] or 'nobody') end
-  local holders = 0
-  for tx, letter in pairs(marked[id] or {}) do
-    if letter == 'r' then
-      if not readers[id] or not readers[id]:find(',' .. tx .. ',', 1, true) then say(id, 'is not read by', tx) end
-    else
-      holders = holders + 1
-    end
-  end
-  if holders ~= hidden then say(id, 'is hidden by', holders, 'transactions') end
 end
 for id, list in pairs(readers) do
   if not records[id] then say('R', id, 'has no record') end
@@ -156,7 +166,7 @@ for sid in pairs(sessions) do
     if spec.tx ~= '' and not T[spec.tx] then say(member, 'waits under', spec.tx) end
   end
   for wid in pairs(registered) do
-    if wid:sub(-1) ~= '#' and not T[sid .. ':' .. wid] then say('q' .. sid, wid, 'has no lease') end
+    if wid:sub(-1) ~= '#' and not N[sid .. ':' .. wid] then say('q' .. sid, wid, 'has no lease') end
   end
 end
 for key in pairs(keys) do
@@ -171,10 +181,9 @@ for reg, shapes in pairs(hash('W')) do
   for shape in shapes:gmatch('[^|]+') do if not kept[reg .. shape] then say('W', reg, shape, 'of no wait') end end
 end
 for member in pairs(set('I')) do if not names[member] or not names[member].ifExists then say('I', member, 'does not wait') end end
-for name in pairs(T) do
-  local sid = name:sub(1, 22)
-  if not sessions[sid] then say('T', name, 'of no session') end
-  if name:sub(23, 23) == ':' and redis.call('HEXISTS', P .. 'q' .. sid, name:sub(24)) == 0 then say('T', name, 'of no registration') end
+for name in pairs(T) do if not sessions[name:sub(1, 22)] then say('T', name, 'of no session') end end
+for name in pairs(N) do
+  if redis.call('HEXISTS', P .. 'q' .. name:sub(1, 22), name:sub(24)) == 0 then say('N', name, 'of no registration') end
 end
 return table.concat(wrong, '\\n')
 `

@@ -7,15 +7,15 @@ local LETTER_LEASE_MS = 604800000
 local MOST_LETTERS = 10000
 
 -- It is no longer what transactions have written, taken or read, so that none of them shows it or drops it when it ends.
-local function disown(id, c)
+local function disown(id, rec, c)
   local readers = call('HGET', P .. 'R', id)
   if readers then
     for tid in gmatch(readers, '[^,]+') do call('SREM', P .. 't' .. tid, 'r' .. id) end
   end
-  if not letGo(id, c) then return end
-  local names = call('ZRANGE', P .. 'T', 0, -1)
+  letGo(id, c)
+  local names, marked = transactions(), isLarge(rec) and '@' .. id or id
   for j = 1, #names do
-    call('SREM', P .. 't' .. names[j], '-' .. id, '+' .. id, '*' .. id)
+    call('SREM', P .. 't' .. names[j], '-' .. marked, '*' .. marked)
     call('ZREM', P .. 'u' .. names[j], id)
   end
 end
@@ -27,7 +27,7 @@ local function setAside(id, rec, reason)
   local S = signatureOf(rec)
   local c = sig(S)
   for i = 1, #c.index do call('ZREM', c.index[i], id) end
-  if isThere('T') then disown(id, c) end
+  if isThere('T') then disown(id, rec, c) end
   local head = '|@' .. LETTER .. '|reason=' .. reason
   if c.tokens.service then head = head .. '|' .. c.tokens.service end
   local letter = sig(head .. '|;|')

@@ -210,53 +210,6 @@ function OPS.r(argv, i, answer, credits)
   return i + 2
 end
 
--- c: holders have done it. how many; then for each: form (empty: the one before it), claim, outcome
--- The form is what many completions share: offer, credit, @ if the request's body has a key of its own, session to tell.
--- Completions of a call are settled together, in few commands: see settle().
-function OPS.c(argv, i, answer, credits)
-  local count = tonumber(argv[i])
-  local slots, named, asked, outcomes, n = done.slots, done.claims, done.forms, done.outcomes, done.n
-  for at = i + 1, i + count * 3, 3 do
-    local form = argv[at] == '' and forms.last or forms[argv[at]]
-    if not form then
-      local wid, credit, place, sid = argv[at]:match('^(%S*) (%d+) (%S) (%S+)$')
-      form = { wid, tonumber(credit), place == '@', sid }
-      forms[argv[at]] = form
-    end
-    forms.last = form
-    if form[2] > 0 then credits[form[1]] = (credits[form[1]] or 0) + form[2] end
-    n = n + 1
-    slots[n], asked[n], named[n], outcomes[n] = answer('k'), form, argv[at + 1], argv[at + 2]
-  end
-  done.n = n
-  return i + 1 + count * 3
-end
-
--- What is still held under the claim that was named is completed; every other completion is refused.
-local function settle(refuse)
-  local n = done.n
-  if n == 0 then return end
-  local key, named, ids, held = P .. 'c' .. SID, done.claims, {}, {}
-  local is = call('SMISMEMBER', key, unpack_(named))
-  for j = 1, n do
-    if is[j] == 1 then
-      held[#held + 1] = named[j]
-      local id = idOf(named[j])
-      ids[#ids + 1] = id
-      local form = done.forms[j]
-      if form[3] then dropBody(id) end
-      tell(form[4], id, done.outcomes[j])
-    else
-      refuse(done.slots[j])
-    end
-  end
-  if #held == 0 then return end
-  call('SREM', key, unpack_(held))
-  cleared(ids)
-  -- One that was withdrawn, or whose lease ended, is there no longer: its requester drops an outcome that it does not wait for.
-  call('HDEL', P .. 'e', unpack_(ids))
-end
-
 -- S: the body of an outcome, where a plain SET is refused since the server is full. id, body
 function OPS.S(argv, i, answer)
   call('SET', P .. 'b' .. argv[i] .. ':r', argv[i + 1], 'PX', BODY_GRACE_MS)

@@ -177,31 +177,37 @@ local function look(spec, most, after)
   return hits, #hits < most and on or nil
 end
 
+-- What a transaction has taken or written: in no index, and there again for others when it ends one way or the other.
+local function hiddenBy(tid)
+  local ids, marks = call('ZRANGE', P .. 'u' .. tid, 0, -1), call('SMEMBERS', P .. 't' .. tid)
+  for j = 1, #marks do
+    local letter = byte(marks[j])
+    if letter == 45 or letter == 42 then ids[#ids + 1] = unmarked(marks[j]) end
+  end
+  return ids
+end
+
 -- Whether a transaction of somebody else holds a match.
 local function conflict(spec)
-  local roots = spec.kind == '*' and call('HKEYS', P .. 'K') or { spec.root }
+  flushPuts()
   local needles = needlesOf(spec)
-  for r = 1, #roots do
-    local key, from = P .. 'h@' .. roots[r], 0
-    repeat
-      local ids = call('ZRANGE', key, from, from + MOST_CANDIDATES - 1)
-      for j = 1, #ids do
-        local rec = call('HGET', P .. 'e', ids[j])
-        if rec and not expired(rec) and fits(rec, needles) then
-          local mine = spec.tx ~= '' and P .. 't' .. spec.tx
-          if not mine or (call('SISMEMBER', mine, '-' .. ids[j]) == 0 and call('SISMEMBER', mine, '*' .. ids[j]) == 0) then return true end
-        end
-      end
-      from = from + #ids
-    until #ids < MOST_CANDIDATES
-    if spec.mode == 't' and isThere('R') then
-      local function others(id) return call('HGET', P .. 'R', id) ~= ',' .. spec.tx .. ',' end
-      local hits, on
-      repeat
-        hits, on = searchRoot(spec, roots[r], 1, on, 'r', others)
-        if hits[1] then return true end
-      until not on
+  local names = isThere('T') and transactions() or {}
+  for n = 1, #names do
+    local ids = names[n] ~= spec.tx and hiddenBy(names[n]) or {}
+    for j = 1, #ids do
+      local rec = call('HGET', P .. 'e', ids[j])
+      if rec and not expired(rec) and fits(rec, needles) and (spec.kind ~= '*' or isAnybodys(rec)) then return true end
     end
+  end
+  if spec.mode ~= 't' or not isThere('R') then return false end
+  local roots = spec.kind == '*' and call('HKEYS', P .. 'K') or { spec.root }
+  local function others(id) return call('HGET', P .. 'R', id) ~= ',' .. spec.tx .. ',' end
+  for r = 1, #roots do
+    local hits, on
+    repeat
+      hits, on = searchRoot(spec, roots[r], 1, on, 'r', others)
+      if hits[1] then return true end
+    until not on
   end
   return false
 end
@@ -217,7 +223,7 @@ local function found(hit, spec, answer)
   if spec.tx ~= '' then
     if spec.mode == 't' then
       takeUnder(spec.tx, id, rec)
-    elseif call('SISMEMBER', P .. 't' .. spec.tx, '+' .. id) == 0 then
+    elseif not hasWritten(spec.tx, id) then
       lock(id, rec, sig(signatureOf(rec)), spec.tx)
     end
     return answer('f', id, '', rec)

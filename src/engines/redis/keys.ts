@@ -15,14 +15,13 @@
  * | `x<second>`         | list   | ids to be looked at by the sweep in that second                       | the sweep        |
  * | `K`                 | hash   | the roots of all kinds that were written, and what is indexed there   | the space        |
  * | `S`                 | zset   | sessions, by the end of their leases                                  | sessions         |
- * | `s<session>`        | hash   | the run id it subscribed in; when it was opened; the last 64 answers                      | session          |
+ * | `s<session>`        | hash   | the run id it subscribed in; when it was opened; the last 64 answers | session          |
  * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |
  * | `o<session>`        | hash   | id → outcome, until it has said that it arrived                       | session          |
  * | `p<session>`        | hash   | its waits                                                             | session          |
  * | `D`                 | hash   | id → session: who holds a request that a holder has died with         | sessions         |
- * | `T`                 | zset   | transactions and registrations, by the end of their leases            | leases           |
+ * | `T`, `N`            | zset   | transactions, and registrations, by the end of their leases           | leases           |
  * | `t<tx>`, `u<tx>`    | set, zset | what a transaction did; what it has written, by score              | transactions     |
- * | `h@<root>`          | zset   | what transactions hide, by score                                      | transactions     |
  * | `r@<kind>`, `r=…`   | zset   | what transactions have read, as `f@` and `f=`                         | transactions     |
  * | `R`                 | hash   | id → the transactions that have read it                               | transactions     |
  * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |

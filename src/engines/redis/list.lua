@@ -22,7 +22,7 @@ function OPS.i(argv, i, answer)
   for h = 1, #hits do
     local id, rec = hits[h][1], hits[h][2]
     item(page, id, '', rec)
-    if tid ~= '' and call('SISMEMBER', P .. 't' .. tid, '+' .. id) == 0 then lock(id, rec, sig(signatureOf(rec)), tid) end
+    if tid ~= '' and not hasWritten(tid, id) then lock(id, rec, sig(signatureOf(rec)), tid) end
   end
   if #hits == most then on = scoreOf(hits[most][2]) end
   answer('p', on or '', concat(page))

@@ -1,13 +1,18 @@
--- Locks: what a transaction holds. What it read can be read by all and taken by nobody else; what it wrote or took is hidden.
--- A transaction is `session.number`; its marks say what it did: r read, - taken, + written, * written and taken.
+-- Locks: what a transaction holds. What it read can be read by all and taken by nobody else; what it wrote or took is in no index.
+-- A transaction is `session.number`; its marks say what it did: r read, - taken, * written and taken, n registered; w that it has written,
+-- and what stands by itself, in order. An id whose body has a key of its own has @ before it where it is to be removed.
 
 local function mark(tid, letter, id) call('SADD', P .. 't' .. tid, letter .. id) end
 
--- Seen by nobody but its transaction; the others are told by it that something is there.
-local function hide(id, c, score)
-  call('ZADD', P .. 'h@' .. c.root, score, id)
-  facts['h@' .. c.root] = true
-end
+-- The id that a mark names.
+local function unmarked(text) return sub(text, byte(text, 2) == 64 and 3 or 2) end
+
+-- All that are under way.
+local function transactions() return call('ZRANGE', P .. 'T', 0, -1) end
+
+local function markTaken(tid, letter, id, rec) mark(tid, letter, isLarge(rec) and '@' .. id or id) end
+
+local function hasWritten(tid, id) return facts['u' .. tid] ~= false and call('ZSCORE', P .. 'u' .. tid, id) ~= false end
 
 -- From now on nobody else takes it; it may stand in the indexes of what is free, or in none.
 local function lock(id, rec, c, tid)
@@ -30,14 +35,10 @@ end
 -- Taken under a transaction: what it had written itself, what it alone had read, or what was free or just handed to it.
 local function takeUnder(tid, id, rec)
   local c = sig(signatureOf(rec))
-  if facts['u' .. tid] ~= false and call('SREM', P .. 't' .. tid, '+' .. id) == 1 then
-    call('ZREM', P .. 'u' .. tid, id)
-    return mark(tid, '*', id)
-  end
+  if facts['u' .. tid] ~= false and call('ZREM', P .. 'u' .. tid, id) == 1 then return markTaken(tid, '*', id, rec) end
   if isThere('R') and unread(id, c) then
     call('SREM', P .. 't' .. tid, 'r' .. id)
   end
   for i = 1, #c.index do call('ZREM', c.index[i], id) end
-  hide(id, c, scoreOf(rec))
-  mark(tid, '-', id)
+  markTaken(tid, '-', id, rec)
 end

@@ -47,7 +47,7 @@ local function batch(keys, argv)
   local written = meta.seq
   local i, n = 6, #argv
   while i <= n do i = OPS[argv[i]](argv, i + 1, answer, credits) end
-  settle(refuse)
+  settle(argv, refuse)
   if next(credits) then refill(credits) end
   sweep(SWEPT_PER_CALL + SWEPT_PER_WRITE * (meta.seq - written))
   lookAround()

@@ -8,7 +8,7 @@ local function dropRegistration(sid, wid)
   if spec and spec.tx ~= '' then call('SREM', P .. 't' .. spec.tx, 'n' .. wid) end
   for j = 1, parts do unregister(sid, wid .. '.' .. j) end
   call('HDEL', P .. 'q' .. sid, wid, wid .. '#')
-  return call('ZREM', P .. 'T', registrationOf(sid, wid)) == 1
+  return call('ZREM', P .. 'N', registrationOf(sid, wid)) == 1
 end
 
 -- The next moment at which something other than an entry ends.
@@ -37,7 +37,7 @@ function OPS.n(argv, i, answer)
   end
   local ends = lease < 0 and 9999999999999 or now + lease
   call('HSET', P .. 'q' .. SID, wid, argv[i + 1], wid .. '#', parts)
-  call('ZADD', P .. 'T', ends, registrationOf(SID, wid))
+  call('ZADD', P .. 'N', ends, registrationOf(SID, wid))
   if tid ~= '' then mark(tid, 'n', wid) end
   dueAt(ends)
   answer('k')
@@ -48,8 +48,8 @@ end
 function OPS.N(argv, i, answer)
   local lease = tonumber(argv[i + 1])
   local name, ends = registrationOf(SID, argv[i]), lease < 0 and 9999999999999 or now + lease
-  if call('ZSCORE', P .. 'T', name) then
-    call('ZADD', P .. 'T', ends, name)
+  if call('ZSCORE', P .. 'N', name) then
+    call('ZADD', P .. 'N', ends, name)
     dueAt(ends)
     answer('k')
   else
@@ -66,7 +66,7 @@ end
 
 -- E: the number of its last event, by which its owner knows after a reconnect what it has missed. wid
 function OPS.E(argv, i, answer)
-  local last = call('ZSCORE', P .. 'T', registrationOf(SID, argv[i])) and call('HGET', P .. 'q' .. SID, argv[i])
+  local last = call('ZSCORE', P .. 'N', registrationOf(SID, argv[i])) and call('HGET', P .. 'q' .. SID, argv[i])
   if last then answer('m', last) else answer('n') end
   return i + 1
 end

@@ -1,4 +1,4 @@
--- then: record wait lock aside claim sweep bound write find list notify lease transaction session replay main
+-- then: record wait lock aside claim sweep bound write find list notify lease transaction complete session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -32,13 +32,13 @@ local meta       -- the partition's counters
 local metaDirty
 
 local puts, adds, claims, outs, pushes, full, buckets = {}, {}, {}, {}, {}, {}, {}
-local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} }
+local done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} }
 local putCount, dirty
 local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, {}, {}
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
 local members = {} -- what a member of a line stands for
-local mostEntries, mostBytes -- the bounds that this call keeps to; nil: none
+local bounded    -- whether this call keeps to bounds (bound.lua)
 local txs, facts = {}, {} -- when transactions end, and what is known of the partition; both asked for at most once in a call
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
@@ -162,9 +162,9 @@ local function begin(key, sid, run)
   if next(full) then full = {} end
   if next(txs) then txs = {} end
   if next(facts) then facts = {} end
-  if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {} } end
+  if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} } end
   putCount, dirty = 0, false
-  mostEntries, mostBytes = nil, nil
+  bounded = false
   if not known then newHistory() end
   now13 = format('%013.0f', now)
 end

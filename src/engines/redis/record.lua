@@ -58,6 +58,12 @@ local function sig(S)
   return c
 end
 
+-- AnyEntry matches every kind but the framework's own.
+local function isAnybodys(rec)
+  local kinds = sig(signatureOf(rec)).kinds
+  return kinds[#kinds] == '*'
+end
+
 -- When it is to be looked at: after 8 s, then each time it is twice as old, and when its lease ends. What was taken long ago must not
 -- stay in the list of its day, and what stays long must not be looked at often. Answers the list of those of that second.
 local function bucket(expires, writtenAt)
@@ -131,11 +137,10 @@ local function unread(id, c)
   return true
 end
 
--- Out of what transactions hold; those who wait for its end only are to be looked at. Says whether it was hidden by one.
+-- Out of what transactions have read; those who wait for the end of one are to be looked at.
 local function letGo(id, c)
   unread(id, c)
   facts.recheck = true
-  return call('ZREM', P .. 'h@' .. c.root, id) == 1
 end
 
 -- The large bodies are counted as soon as somebody has bounded the space by bytes.

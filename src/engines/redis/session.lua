@@ -155,10 +155,10 @@ function OPS.y(argv, i, answer)
       end
     end
   end
-  local names = isThere('T') and call('ZRANGE', P .. 'T', 0, -1) or {}
+  local names = isThere('T') and transactions() or {}
   for j = 1, #names do
     if sub(names[j], 1, 23) == SID .. '.' then
-      if known[names[j]] then known[names[j]] = nil else finish(names[j], false) end
+      if known[names[j]] then known[names[j]] = nil else undo(names[j]) end
     end
   end
   for claim in pairs(known) do

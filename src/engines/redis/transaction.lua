@@ -1,7 +1,16 @@
--- B, L, C, A, e: transactions, from their beginning to their end.
+-- B, L, C, A: transactions, from their beginning to their end.
 
 -- Its own session, and the number that this gave it.
 local function sessionOf(tid) return sub(tid, 1, 22) end
+
+-- Ids as drop() has them: with @ where the body has a key of its own.
+local function named(ids)
+  for j = 1, #ids do
+    local rec = call('HGET', P .. 'e', ids[j])
+    if rec and isLarge(rec) then ids[j] = '@' .. ids[j] end
+  end
+  return ids
+end
 
 -- It reads this no longer. The last one sets it free; the last but one may have it now, and is told to look again.
 local function unlock(id, tid)
@@ -24,54 +33,66 @@ local function unlock(id, tid)
   if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), 'a') end
 end
 
-local function unhide(id, c) call('ZREM', P .. 'h@' .. c.root, id) end
-
 -- What is gone with it, either way.
 local function drop(ids)
+  if #ids == 0 then return end
   for j = 1, #ids do
-    local rec = call('HGET', P .. 'e', ids[j])
-    if rec then
-      unhide(ids[j], sig(signatureOf(rec)))
-      if isLarge(rec) then dropBody(ids[j]) end
+    local id = ids[j]
+    if byte(id) == 64 then
+      ids[j] = sub(id, 2)
+      dropBody(ids[j])
     end
   end
-  if #ids > 0 then many('HDEL', P .. 'e', ids) end
+  many('HDEL', P .. 'e', ids)
 end
 
 -- What was hidden is there for all now.
 local function show(id, rec, letters)
-  local c = sig(signatureOf(rec))
-  unhide(id, c)
-  if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), letters) end
+  if expired(rec) then remove(id, rec) else available(id, rec, sig(signatureOf(rec)), scoreOf(rec), letters) end
+end
+
+-- It begins to end; false if it has ended before. Those whose leases are over this call has ended already, unless there were too many.
+local function strike(tid)
+  if txs[tid] == nil and (meta.due == 0 or meta.due > now) then
+    txs[tid] = 0
+    return call('ZREM', P .. 'T', tid) == 1
+  end
+  local is = live(tid)
+  txs[tid] = 0
+  return call('ZREM', P .. 'T', tid) == 1 and is
 end
 
 -- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer. All of it is set free in
 -- the order of its places: who waits gets the best.
 local function finish(tid, committed)
-  local marks = call('SMEMBERS', P .. 't' .. tid)
-  local written = call('ZRANGE', P .. 'u' .. tid, 0, -1)
-  call('ZREM', P .. 'T', tid)
-  call('DEL', P .. 't' .. tid, P .. 'u' .. tid)
-  txs[tid] = 0
+  local key, own, written = P .. 't' .. tid, P .. 'u' .. tid, {}
+  local marks = call('SMEMBERS', key)
+  call('DEL', key)
   local taken, both, read = {}, {}, {}
   for j = 1, #marks do
     local letter, id = byte(marks[j]), sub(marks[j], 2)
     if letter == 45 then taken[#taken + 1] = id
     elseif letter == 42 then both[#both + 1] = id
     elseif letter == 114 then read[#read + 1] = id
-    elseif letter == 110 and dropRegistration(sessionOf(tid), id) then push(sessionOf(tid), 'T', ':' .. id .. '\t', '') end
+    elseif letter == 110 and dropRegistration(sessionOf(tid), id) then push(sessionOf(tid), 'T', ':' .. id .. '\t', '')
+    elseif letter == 119 then
+      flushPuts()
+      written = call('ZRANGE', own, 0, -1)
+      call('DEL', own)
+    end
   end
-  drop(both)
-  drop(committed and taken or written)
   local freed = {}
   local function free(ids, letters)
     for j = 1, #ids do
-      local rec = call('HGET', P .. 'e', ids[j])
-      if rec then freed[#freed + 1] = { ids[j], rec, letters } end
+      local id = byte(ids[j]) == 64 and sub(ids[j], 2) or ids[j]
+      local rec = call('HGET', P .. 'e', id)
+      if rec then freed[#freed + 1] = { id, rec, letters } end
     end
   end
   free(read)
   if committed then free(written, 'wva') else free(taken, 'va') end
+  drop(both)
+  drop(committed and taken or named(written))
   -- What it has written stands in this order already.
   if not committed or #read > 0 then table.sort(freed, byPlace) end
   for j = 1, #freed do
@@ -81,29 +102,39 @@ local function finish(tid, committed)
   facts.recheck = true
 end
 
+-- None of it ever was.
+local function undo(tid)
+  call('ZREM', P .. 'T', tid)
+  txs[tid] = 0
+  finish(tid, false)
+end
+
+local MOST_DUE = 64
+
 -- Transactions and registrations whose leases have ended. A bounded number; the rest in the next call.
 local function endWhatIsDue()
   if meta.due == 0 or meta.due > now then return end
-  local names = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', 0, 64)
-  for j = 1, #names do
-    local name = names[j]
-    if byte(name, 23) == 46 then finish(name, false) else dropRegistration(sessionOf(name), sub(name, 24)) end
-    push(sessionOf(name), 'T', sub(name, 23) .. '\t', '')
+  local ended = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', 0, MOST_DUE)
+  for j = 1, #ended do undo(ended[j]) end
+  local over = call('ZRANGEBYSCORE', P .. 'N', '-inf', now, 'LIMIT', 0, MOST_DUE)
+  for j = 1, #over do dropRegistration(sessionOf(over[j]), sub(over[j], 24)) end
+  meta.due = 0
+  for _, names in ipairs({ ended, over }) do
+    for j = 1, #names do push(sessionOf(names[j]), 'T', sub(names[j], 23) .. '\t', '') end
   end
-  local next_ = call('ZRANGE', P .. 'T', 0, 0, 'WITHSCORES')
-  meta.due = next_[2] and tonumber(next_[2]) or 0
+  for _, key in ipairs({ 'T', 'N' }) do
+    local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]
+    if first then dueAt(tonumber(first)) end
+  end
   metaDirty = true
 end
 
 -- All that a session has of this sort ends with it.
 local function forgetTransactions(sid)
-  if call('EXISTS', P .. 'T') == 0 then return end
-  local names = call('ZRANGE', P .. 'T', 0, -1)
-  for j = 1, #names do
-    if sub(names[j], 1, 22) == sid then
-      if byte(names[j], 23) == 46 then finish(names[j], false) else dropRegistration(sid, sub(names[j], 24)) end
-    end
-  end
+  local names = transactions()
+  for j = 1, #names do if sub(names[j], 1, 22) == sid then undo(names[j]) end end
+  local wids = call('HKEYS', P .. 'q' .. sid)
+  for j = 1, #wids do if byte(wids[j], -1) ~= 35 then dropRegistration(sid, wids[j]) end end
 end
 
 -- B: one begins. number, lease in ms
@@ -136,10 +167,10 @@ end
 -- C: all of it is so, and what is written with it. transaction, then as w
 function OPS.C(argv, i, answer)
   local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
-  if not live(tid) then
-    answer('T')
-  elseif last > i + 1 and (isFull() or isOver(argv, i + 2, last, tid)) then
+  if last > i + 1 and (isFull() or isOver(argv, i + 2, last, tid)) and live(tid) then
     answer('e', 'SPACE_FULL')
+  elseif not strike(tid) then
+    answer('T')
   else
     finish(tid, true)
     writeEach(argv, i + 2, last)
@@ -150,37 +181,7 @@ end
 
 -- A: nothing of it ever was. transaction
 function OPS.A(argv, i, answer)
-  if live(argv[i]) then finish(argv[i], false) end
+  if live(argv[i]) then undo(argv[i]) end
   answer('k')
   return i + 1
-end
-
--- e: a holder has done it, and with it all that it wrote or did under a transaction; or nothing of this. form as in c, claim, outcome,
--- transaction or '', then as w
-function OPS.e(argv, i, answer, credits)
-  local wid, credit, place, sid = argv[i]:match('^(%S*) (%d+) (%S) (%S+)$')
-  local claim, tid, last = argv[i + 1], argv[i + 3], i + 4 + tonumber(argv[i + 4]) * 3
-  if tid ~= '' and not live(tid) then
-    answer('T')
-    return last + 1
-  elseif last > i + 4 and (isFull() or isOver(argv, i + 5, last, tid ~= '' and tid, idOf(claim))) then
-    answer('e', 'SPACE_FULL')
-    return last + 1
-  end
-  if tonumber(credit) > 0 then credits[wid] = (credits[wid] or 0) + tonumber(credit) end
-  if call('SREM', P .. 'c' .. SID, claim) == 0 then
-    if tid ~= '' then finish(tid, false) end
-    answer('n')
-    return last + 1
-  end
-  local id = idOf(claim)
-  flushPuts()
-  call('HDEL', P .. 'e', id)
-  cleared({ id })
-  if place == '@' then dropBody(id) end
-  tell(sid, id, argv[i + 2])
-  if tid ~= '' then finish(tid, true) end
-  writeEach(argv, i + 5, last)
-  answer('k')
-  return last + 1
 end

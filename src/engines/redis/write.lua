@@ -17,11 +17,13 @@ end
 
 -- What is written under a transaction is seen by that one only.
 local function writeUnder(tid, id, form, rec, score)
-  flushPuts()
-  call('ZADD', P .. 'u' .. tid, score, id)
-  facts['u' .. tid] = true
-  mark(tid, '+', id)
-  hide(id, form.c, score)
+  if facts['u' .. tid] ~= true then
+    mark(tid, 'w', '')
+    facts['u' .. tid] = true
+  end
+  local key = P .. 'u' .. tid
+  append(adds, key, score)
+  append(adds, key, id)
   if #linesFor(form.c, 'n') > 0 then announce(form.c, id, rec, 'wva', tid) end
 end
 
