@@ -200,6 +200,8 @@ export interface Engine {
   write(images: readonly Image[], tx?: string): Promise<Grant[]>
   /** The best match, or null when the wait is over. A take is final when this resolves. */
   find(find: Find): Promise<Stored | null>
+  /** What is there, the best first, up to `most`; it waits for nothing. An error is told only if nothing was taken before it. */
+  takeMany(find: Find, most: number): Promise<Stored[]>
   /** null: the space knows no such lease. */
   renew(id: string, leaseMs: number): Promise<Grant | null>
   /** false: the space knows no such lease. */

@@ -40,16 +40,10 @@ export async function search(
   let found: Entry | null = null
   let misfit: Misfit
   const fits = async (stored: Stored): Promise<boolean> => {
-    const entry = await entryOf(stored, definition)
-    if (!(entry instanceof Misfit)) {
-      found = entry
-      return true
-    }
-    if (entry.thrown !== undefined) {
-      throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })
-    }
-    misfit = entry
-    return false
+    const entry = await judged(stored, definition)
+    if (entry instanceof Misfit) misfit = entry
+    else found = entry
+    return !(entry instanceof Misfit)
   }
   const onAside = (stored: Stored): void => onMisfit(stored, misfit)
   const find = { pattern, take, waitMs, ifExists, fits, onAside }
@@ -58,4 +52,34 @@ export async function search(
     : engine.find({ ...find, signal }))
   // One that fitted may have been lost before it was acknowledged.
   return stored && found
+}
+
+/** What is there and fits its kind, the best first, up to `most`. */
+export async function takeMany(
+  engine: Engine,
+  { pattern, definition }: Template<object>,
+  most: number,
+  tx: Transaction | undefined,
+  onMisfit: (stored: Stored, misfit: Misfit) => void,
+): Promise<Entry[]> {
+  const seen = new Map<Stored, Entry | Misfit>()
+  const fits = async (stored: Stored): Promise<boolean> => {
+    const entry = await judged(stored, definition)
+    seen.set(stored, entry)
+    return !(entry instanceof Misfit)
+  }
+  const onAside = (stored: Stored): void => onMisfit(stored, seen.get(stored) as Misfit)
+  const find = { pattern, take: true, waitMs: 0, fits, onAside }
+  const taken = await (tx
+    ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most))
+    : engine.takeMany(find, most))
+  return taken.map((stored) => seen.get(stored) as Entry)
+}
+
+async function judged(stored: Stored, definition: Template<object>['definition']): Promise<Entry | Misfit> {
+  const entry = await entryOf(stored, definition)
+  if (entry instanceof Misfit && entry.thrown !== undefined) {
+    throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })
+  }
+  return entry
 }

@@ -4,7 +4,7 @@ import { type ContentsOptions, contentsOf } from './contents.js'
 import type { Engine, Stored } from './engine.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
-import { checkedWait, type FindOptions, search, type Terms } from './find.js'
+import { checkedWait, type FindOptions, search, type Terms, takeMany } from './find.js'
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js'
 import { checkedLease, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
 import { type Logger, silent } from './log.js'
@@ -143,6 +143,7 @@ export class Space {
     const finds = {
       take: (template: Template<object>, waitMs: number, ends?: AbortSignal) =>
         this.#search(template, { take: true, waitMs, signal: ends, tx }),
+      takeMany: (template: Template<object>, most: number) => this.#takeMany(template, most, tx),
       watch: (asked: readonly Template<object>[], leaseMs: number, onAvailable: () => void) =>
         this.#watch(asked, leaseMs, tx, onAvailable),
     }
@@ -368,6 +369,13 @@ export class Space {
   #search(template: Template<object>, terms: Terms): Promise<Entry | null> {
     this.#open()
     return search(this.engine, template, terms, (stored, misfit) =>
+      this.#misfit(stored, template.definition.kind, misfit),
+    )
+  }
+
+  #takeMany(template: Template<object>, most: number, tx: Transaction | undefined): Promise<Entry[]> {
+    this.#open()
+    return takeMany(this.engine, template, most, tx, (stored, misfit) =>
       this.#misfit(stored, template.definition.kind, misfit),
     )
   }

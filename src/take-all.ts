@@ -19,12 +19,11 @@ export interface TakeAllOptions {
 /** What it asks of a space. */
 export interface Finds {
   take(template: Template<object>, waitMs: number, signal?: AbortSignal): Promise<Entry<object> | null>
+  /** What is there, up to `most`. */
+  takeMany(template: Template<object>, most: number): Promise<Entry<object>[]>
   /** Has `onAvailable` called whenever a match can be taken, until it is told to stop or the time is over. */
   watch(templates: readonly Template<object>[], waitMs: number, onAvailable: () => void): Promise<() => void>
 }
-
-/** So many takes go out together; those that find nothing cost little. */
-const AT_ONCE = 128
 
 export function checkedMax(max: number): number {
   if (!Number.isSafeInteger(max) || max < 1) {
@@ -46,8 +45,8 @@ export async function takeAll(
   signal: AbortSignal | undefined,
 ): Promise<Entry<object>[]> {
   const [only] = templates
-  if (templates.length === 1) return drain(finds, only!, max, waitMs, signal)
   signal?.throwIfAborted()
+  if (templates.length === 1) return drain(finds, only!, max, waitMs, signal)
   const there = await drainEach(finds, templates, max)
   if (there.length > 0 || waitMs <= 0) return there
   signal?.throwIfAborted()
@@ -103,7 +102,7 @@ async function drainEach(finds: Finds, templates: readonly Template<object>[], m
   return taken
 }
 
-/** The matches of one template: the first one by waiting, the others only if they are there. */
+/** The matches of one template: what is there; if nothing is, the first one that comes, and what came with it. */
 async function drain(
   finds: Finds,
   template: Template<object>,
@@ -111,18 +110,13 @@ async function drain(
   waitMs: number,
   signal?: AbortSignal,
 ): Promise<Entry<object>[]> {
+  const there = await finds.takeMany(template, most)
+  if (there.length > 0 || waitMs <= 0) return there
   const first = await finds.take(template, waitMs, signal)
   if (!first) return []
-  const taken = [first]
-  while (taken.length < most) {
-    const asked = Math.min(most - taken.length, AT_ONCE)
-    const results = await Promise.allSettled(Array.from({ length: asked }, () => finds.take(template, 0)))
-    const before = taken.length
-    for (const result of results) if (result.status === 'fulfilled' && result.value) taken.push(result.value)
-    // Nothing more is there, or an error came between: what is in hand is the caller's.
-    if (taken.length - before < asked) break
-  }
-  return taken
+  // What is in hand is the caller's, whatever becomes of the rest.
+  const rest = most > 1 ? await finds.takeMany(template, most - 1).catch(() => []) : []
+  return [first, ...rest]
 }
 
 /** Whatever can be read can be taken, but for what others take first; were there more that could only be read, the caller would spin. */

@@ -23,6 +23,33 @@ everyEngine('takeAll', (opened) => {
     expect(await space.takeIfExists(AnyEntry)).toBeNull()
   })
 
+  test('matches among many that are none, further down than one call of a search goes', async () => {
+    const { space, other } = opened()
+    const of = (n: number) => Task({ id: String(n), type: n % 3 === 0 ? 'x' : 'y', note: n < 500 ? 'a' : 'b' })
+    await space.writeAll(Array.from({ length: 1_000 }, (_, n) => of(n)))
+    const wanted = Task.template({ type: 'x', note: 'b' })
+    const expected = Array.from({ length: 1_000 }, (_, n) => n).filter((n) => n % 3 === 0 && n >= 500)
+    expect(ids(await other.takeAll([wanted], { max: 140 })).map(Number)).toEqual(expected.slice(0, 140))
+    expect(ids(await other.takeAll([wanted], { max: 140 })).map(Number)).toEqual(expected.slice(140))
+    expect(await other.takeAll([wanted], { waitMs: 0 })).toEqual([])
+    expect(await space.takeAll([Task], { max: 2_000 })).toHaveLength(1_000 - expected.length)
+  })
+
+  test('under a transaction all of them are back when it aborts, in their places, and gone when it commits', async () => {
+    const { space, other } = opened()
+    await space.writeAll(tasks(0, 300))
+    const undone = await space.begin()
+    expect(await space.takeAll([Task], { max: 200, tx: undone })).toHaveLength(200)
+    expect(ids(await other.takeAll([Task], { max: 1 }))).toEqual(['200'])
+    await undone.abort()
+    const tx = await space.begin()
+    await space.write(Task({ id: 'own' }), { tx })
+    const all = ids(await space.takeAll([Task], { max: 1_000, tx }))
+    expect(all).toEqual([...tasks(0, 300).map(({ id }) => id), 'own'].filter((id) => id !== '200'))
+    await tx.commit()
+    expect(await other.takeIfExists(Task)).toBeNull()
+  })
+
   test('at the end of the wait it is empty, not before', async () => {
     const { space } = opened()
     for (const templates of [[Task], [Task, Other]]) {

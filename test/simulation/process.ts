@@ -124,6 +124,7 @@ export class Process {
       session: own.session,
       write: (images: readonly Image[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
+      takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),
       renew: (id, leaseMs) => call(() => own.renew(id, leaseMs)),
       cancel: (id) => call(() => own.cancel(id)),
       begin: (leaseMs, onEnded) => own.begin(leaseMs, onEnded),

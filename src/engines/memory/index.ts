@@ -75,6 +75,20 @@ export class MemoryEngine implements Engine {
     }
   }
 
+  async takeMany(find: Find, most: number): Promise<Stored[]> {
+    const taken: Stored[] = []
+    try {
+      while (taken.length < most) {
+        const stored = await this.find(find)
+        if (!stored) break
+        taken.push(stored)
+      }
+    } catch (error) {
+      if (taken.length === 0) throw error
+    }
+    return taken
+  }
+
   async #find({ pattern, take, waitMs, signal, tx, ifExists = false }: Find): Promise<Item | null> {
     this.#open()
     if (tx !== undefined) this.#world.transactions.get(tx)

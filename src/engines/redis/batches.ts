@@ -59,7 +59,7 @@ const WATCH_MS = 250
 const RENEW_MS = 4_000
 
 /** How many values follow each letter of an answer (replay.lua has the same table). */
-const VALUES: Record<string, number> = { f: 3, m: 1, e: 1, p: 2 }
+const VALUES: Record<string, number> = { f: 3, m: 1, e: 1, p: 2, P: 3 }
 const NONE: readonly Buffer[] = []
 
 /** What a server says when it cannot serve now; the link is given up and the batch asked about again on the next one. */

@@ -1,8 +1,6 @@
 -- M: what the process of this call bounds the space to, and whether there is room. Without M nothing here runs.
 
 local isOver
-
--- A block, because a function has room for no more than 200 locals.
 do
 
 -- So many records are looked at to tell what all of them take: 2 µs, and no removal has to know how large it was.

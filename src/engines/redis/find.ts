@@ -118,7 +118,7 @@ export class Finds {
       const answer = await this.#search(find, '')
       if (answer.letter !== 'f') return null
       const { claim, parsed } = foundIn(answer)
-      const stored = await this.#accepted(find, claim, parsed)
+      const stored = await this.accepted(find, claim, parsed)
       if (stored) return stored
     }
   }
@@ -202,7 +202,7 @@ export class Finds {
   async #accept(call: Call, claim: string, parsed: Parsed): Promise<void> {
     call.accepting = true
     try {
-      const stored = await this.#accepted(call.find, claim, parsed)
+      const stored = await this.accepted(call.find, claim, parsed)
       if (stored) return call.wait.resolve(stored)
       call.accepting = false
       call.registered = false
@@ -214,7 +214,7 @@ export class Finds {
   }
 
   /** null: the claim was lost meanwhile, or this is none that anybody could use; the find is to go on. */
-  async #accepted(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
+  async accepted(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
     if (claim) this.#accepting.add(claim)
     try {
       // Without its body there is nothing to be had of it: it has gone, or nobody could ever read it.

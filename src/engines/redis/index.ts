@@ -35,6 +35,7 @@ import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { TakesOfMany } from './take-many.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
@@ -60,6 +61,7 @@ export class RedisEngine implements Engine {
   readonly #bodies = new Bodies()
   readonly #eviction = new Eviction()
   readonly #finds: Finds
+  readonly #many: TakesOfMany
   readonly #claims: Claims
   readonly #writes: Writes
   readonly #listings: Listings
@@ -92,6 +94,7 @@ export class RedisEngine implements Engine {
     )
     this.#transactions = new Transactions(this.session, this.#batches)
     this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
@@ -173,6 +176,10 @@ export class RedisEngine implements Engine {
 
   find(find: Find): Promise<Stored | null> {
     return this.#finds.find(find)
+  }
+
+  takeMany(find: Find, most: number): Promise<Stored[]> {
+    return this.#many.take(find, most)
   }
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {

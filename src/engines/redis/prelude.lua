@@ -1,8 +1,10 @@
--- then: record wait lock aside claim sweep bound write find list notify lease transaction complete session replay main
+-- then: record wait lock aside claim sweep bound write find list take-many notify lease transaction complete session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
 -- reads, then only notes what is to be written; flush() writes. So nothing that an operation does can leave a half-done step behind.
+--
+-- The joined files are one function, and Lua gives a function 200 locals: a file with many that nobody else uses keeps them in a block.
 
 local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
 

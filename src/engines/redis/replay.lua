@@ -1,7 +1,7 @@
 -- The answer to a batch that ran before and is asked about again, because the first answer was lost on its way.
 
 -- How many values follow each letter.
-local VALUES = { f = 3, m = 1, e = 1, p = 2 }
+local VALUES = { f = 3, m = 1, e = 1, p = 2, P = 3 }
 
 local function replay(answered)
   local letters, out, at = {}, { '', now13 }, 3
@@ -15,6 +15,16 @@ local function replay(answered)
       else
         letter = 'a'
       end
+    elseif letter == 'P' then
+      -- What was taken is the asker's, and found again under its ids.
+      local page = { now13 }
+      for name in gmatch(answered[at + 1], '%S+') do
+        local isClaim = find(name, ':', 1, true)
+        local id = isClaim and idOf(name) or name
+        local rec = call('HGET', P .. 'e', id)
+        if rec then item(page, id, isClaim and name or '', rec) end
+      end
+      out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], concat(page)
     elseif letter == 'p' then
       -- What there was is not kept; what there is now is as good.
       letter = 'a'

@@ -1,0 +1,67 @@
+/** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
+import type { Find, Stored } from '../../engine.js'
+import { type Answer, ask } from './ask.js'
+import type { Batches } from './batches.js'
+import { type Finds, specOf } from './find.js'
+import { readPush } from './push.js'
+import { type Parsed, parseRecord } from './record.js'
+import type { Transactions } from './transaction.js'
+
+/** In one call; more would hold the server for too long. */
+const AT_ONCE = 128
+
+interface Handed {
+  readonly claim: string
+  readonly parsed: Parsed
+}
+
+export class TakesOfMany {
+  readonly #batches: Batches
+  readonly #transactions: Transactions
+  readonly #finds: Finds
+
+  constructor(batches: Batches, transactions: Transactions, finds: Finds) {
+    this.#batches = batches
+    this.#transactions = transactions
+    this.#finds = finds
+  }
+
+  async take(find: Find, most: number): Promise<Stored[]> {
+    const taken: Stored[] = []
+    let after = ''
+    while (taken.length < most) {
+      const asked = Math.min(most - taken.length, AT_ONCE)
+      const answer = await this.#ask(find, after, asked).catch((error) => endWith(taken, error))
+      if (!answer) break
+      after = answer.values[0]!.toString('latin1')
+      const handed = handedIn(answer)
+      const accepted = handed.map(({ claim, parsed }) => this.#finds.accepted(find, claim, parsed))
+      let failure: unknown
+      for (const each of await Promise.allSettled(accepted)) {
+        if (each.status === 'rejected') failure ??= each.reason
+        else if (each.value) taken.push(each.value)
+      }
+      if (failure !== undefined) endWith(taken, failure)
+      if (failure !== undefined || (after === '' && handed.length < asked)) break
+    }
+    return taken
+  }
+
+  #ask(find: Find, after: string, most: number): Promise<Answer> {
+    const { tx = '', pattern } = find
+    const args = ['F', after, String(most), tx, ...specOf(pattern)]
+    // As of a single take, see Finds.
+    return tx ? this.#transactions.ask(tx, args, { repeatable: false }) : ask(this.#batches, args, { repeatable: true })
+  }
+}
+
+/** What is in hand is the caller's; only without anything is it told. */
+function endWith(taken: readonly Stored[], error: unknown): undefined {
+  if (taken.length === 0) throw error
+}
+
+function handedIn({ values, now }: Answer): Handed[] {
+  const handed: Handed[] = []
+  readPush(values[2]!, ({ a, b, bytes }) => handed.push({ claim: b, parsed: parseRecord(a, bytes, now) }))
+  return handed
+}
