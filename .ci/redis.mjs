@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { hasDebianPackages, onPath, quietly, unpackInto } from './debian.mjs'
 
 const OLDEST = 7
 const cache = fileURLToPath(new URL('../.cache/redis', import.meta.url))
@@ -11,9 +12,6 @@ const record = join(cache, 'server.json')
 const isRoot = process.getuid?.() === 0
 
 const say = (line) => process.stderr.write(`takespace: ${line}\n`)
-const quietly = (command, args, options) => spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options })
-const works = (command, args, options) => quietly(command, args, options).status === 0
-const onPath = (tool) => works('sh', ['-c', `command -v ${tool}`])
 
 /** Folders with libraries that were unpacked rather than installed. */
 function libraryPath() {
@@ -56,44 +54,14 @@ function find() {
   return { server: null, old }
 }
 
-/**
- * Debian and Ubuntu, root or not: the distribution's signed packages, unpacked into our cache folder. Nothing is installed, because
- * installing redis-server would also start a service on 6379.
- */
+/** Nothing is installed, because installing redis-server would also start a service on 6379. */
 function unpackDebian() {
-  if (!onPath('apt-get') || !onPath('dpkg-deb')) return false
+  if (!hasDebianPackages()) return false
   say("no Redis 7 here: unpacking the system's packages into .cache/redis")
-  rmSync(unpacked, { recursive: true, force: true })
-  const packages = join(cache, 'packages')
-  rmSync(packages, { recursive: true, force: true })
-  mkdirSync(packages, { recursive: true })
-  const asIs = ['-qq', '-o', 'APT::Sandbox::User=root']
-  // Lists of our own for when the system has none or outdated ones; this, too, works without being root.
-  const lists = join(cache, 'apt')
-  const ownLists = [
-    ...asIs,
-    '-o',
-    `Dir::State=${lists}/state`,
-    '-o',
-    `Dir::Cache=${lists}/cache`,
-    '-o',
-    'Dir::State::status=/var/lib/dpkg/status',
-  ]
-  let options = asIs
-  const download = (name) => works('apt-get', [...options, 'download', name], { cwd: packages })
-  const get = (name) => {
-    if (download(name)) return true
-    if (options === ownLists) return false
-    for (const folder of ['state/lists/partial', 'cache/archives/partial'])
-      mkdirSync(join(lists, folder), { recursive: true })
-    if (!works('apt-get', [...ownLists, 'update'])) return false
-    options = ownLists
-    return download(name)
-  }
-  const unpack = () => readdirSync(packages).every((deb) => works('dpkg-deb', ['-x', join(packages, deb), unpacked]))
-  const done = get('redis-server') && get('redis-tools') && unpack() && addLibraries(get, unpack)
-  for (const folder of [packages, lists]) rmSync(folder, { recursive: true, force: true })
-  return done
+  return unpackInto(
+    unpacked,
+    (get, unpack) => get('redis-server') && get('redis-tools') && unpack() && addLibraries(get, unpack),
+  )
 }
 
 /** Asks the loader what is missing, round by round, since a library may need others. */

@@ -19,8 +19,8 @@ export interface Probes {
   ready(): Promise<Verdict>
 }
 
-/** A space that has not answered for so long counts as away. */
-const ANSWERED_WITHIN_MS = 3_000
+/** A space that has not answered for so long counts as away: with the second for which a quiet process asks it, that makes three. */
+const ANSWERED_WITHIN_MS = 2_000
 /** An event loop that keeps what is due waiting for so long is no good to a request. */
 const TURNED_WITHIN_MS = 1_000
 

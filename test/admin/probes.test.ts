@@ -82,7 +82,7 @@ test('a start that fails leaves no admin port open, and one that is taken says s
   expect(second.adminUrl).toBeUndefined()
 })
 
-test('a space that is full, or has not answered for three seconds, makes it not ready', async () => {
+test('a space that is full, or has not answered for two seconds, makes it not ready', async () => {
   const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
   const ready = async (parts: Partial<typeof health>) => {
     const verdict = await probesOf(
@@ -94,7 +94,7 @@ test('a space that is full, or has not answered for three seconds, makes it not 
   }
   expect(await ready({})).toBe(true)
   expect(await ready({ full: true })).toBe(false)
-  expect(await ready({ answeredMsAgo: 3_100 })).toBe(false)
+  expect(await ready({ answeredMsAgo: 2_100 })).toBe(false)
   expect(await ready({ connected: false })).toBe(false)
 })
 
@@ -147,7 +147,7 @@ describe('on Redis', () => {
   const within = async (ms: number, url: string | undefined, status: number): Promise<void> =>
     until(async () => (await probe(url, '/readyz'))[0] === status, `/readyz answers ${status}`, ms)
 
-  test('killed: not ready within 4 s, alive all the time, ready again after the restart', async () => {
+  test('killed: not ready within 3 s, alive all the time, ready again after the restart', async () => {
     await using space = await openSpace(redis.url, { name: 'killed' })
     const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
     const gateway = createGateway({ space, port: 0, adminPort: 0 })
@@ -155,7 +155,7 @@ describe('on Redis', () => {
     for (const { adminUrl } of [worker, gateway]) expect(await statuses(adminUrl)).toEqual([200, 200, 200])
     await redis.kill()
     for (const { adminUrl } of [worker, gateway]) {
-      await within(4_000, adminUrl, 503)
+      await within(3_000, adminUrl, 503)
       expect(await statuses(adminUrl)).toEqual([200, 200, 503])
     }
     await redis.restart()
@@ -165,7 +165,7 @@ describe('on Redis', () => {
     expect(text).toMatch(/^takespace_space_reconnects_total [1-9]/m)
   })
 
-  test('frozen, with its connections open: not ready within 4 s, ready again and serving when it goes on', async () => {
+  test('frozen, with its connections open: not ready within 3 s, ready again and serving when it goes on', async () => {
     // As in production: a link of its own for each.
     await using space = await openSpace(redis.url, { name: 'frozen' })
     await using other = await openSpace(redis.url, { name: 'frozen' })
@@ -175,7 +175,7 @@ describe('on Redis', () => {
     for (const { adminUrl } of [worker, gateway]) await within(1_000, adminUrl, 200)
     redis.pause()
     try {
-      await Promise.all([worker, gateway].map(({ adminUrl }) => within(4_000, adminUrl, 503)))
+      await Promise.all([worker, gateway].map(({ adminUrl }) => within(3_000, adminUrl, 503)))
       for (const { adminUrl } of [worker, gateway]) {
         const [, checks] = await probe(adminUrl, '/readyz')
         expect(checks.space).toMatch(/^(not connected|no answer for \d+ ms)$/)

@@ -1,13 +1,10 @@
 /** Promise 9: events are numbered without a gap, and a loss is told, whatever becomes of the link, of Redis, or of the session. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { afterEach, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
-import { openSpace } from '../../src/open.js'
 import type { NotifyOptions, Registration } from '../../src/registration.js'
-import type { Space } from '../../src/space.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Link, startLink } from '../support/link.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { overLink } from '../support/over-link.js'
 import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
 import { form, report } from './form.js'
@@ -15,39 +12,12 @@ import { form, report } from './form.js'
 const Task = defineEntry<{ n: number; note?: string }>('Task')
 const Other = defineEntry<{ n: number }>('Other')
 
-let redis: Redis
-let link: Link
-let far: Space
-let near: Space
-beforeAll(async () => {
-  redis = await startRedis({ appendonly: true })
-  link = await startLink(redis.port)
-})
-beforeEach(async () => {
-  far = await openSpace(link.url)
-  near = await openSpace(redis.url)
-})
+const at = overLink({ appendonly: true, anew: true })
 afterEach(async () => {
-  await link.accept()
-  await near.takeAll([Task], { max: 10_000, waitMs: 0 })
-  await Promise.all([far, near].map((space) => space.close()))
-  await nothingIsLeft(redis)
+  await at.near.takeAll([Task], { max: 10_000, waitMs: 0 })
+  await at.close()
+  await nothingIsLeft(at.redis)
 })
-afterAll(async () => {
-  await link.close()
-  await redis.stop()
-})
-
-const connected = (space: Space) => async (): Promise<boolean> => (await space.engine.health()).connected
-async function away(): Promise<void> {
-  await link.refuse()
-  link.cut()
-  await until(async () => !(await connected(far)()), 'the link is gone')
-}
-async function back(): Promise<void> {
-  await link.accept()
-  await until(connected(far), 'the link is back')
-}
 
 /** What a listener behind the link was told: each event's entry and number, and what it has missed. */
 interface Told {
@@ -66,7 +36,7 @@ async function listen(options: NotifyOptions = {}): Promise<Told> {
     void events.push([entry.n, sequence])
   const onMissed = (count: number, sequence: number): void => void missed.push([count, sequence])
   const onEnded = (): void => void ended.push(1)
-  const registration = await far.notify([Task], listener, { ...options, onMissed, onEnded })
+  const registration = await at.far.notify([Task], listener, { ...options, onMissed, onEnded })
   return {
     registration,
     events,
@@ -76,8 +46,8 @@ async function listen(options: NotifyOptions = {}): Promise<Told> {
       // One that was missed tells of nothing; the next one does.
       await until(async () => {
         const n = ++last
-        await near.write(Task({ n }))
-        for (let i = 0; i < 3; i++) await far.readIfExists(Other)
+        await at.near.write(Task({ n }))
+        for (let i = 0; i < 3; i++) await at.far.readIfExists(Other)
         return events.some((event) => event[0] === n)
       }, 'events come again')
     },
@@ -102,20 +72,20 @@ test(
     const cuts = form(10, 200)
     let n = 0
     for (let cut = 0; cut < cuts; cut++) {
-      await until(connected(far), 'the link is back')
+      await at.isBack()
       const writes = Array.from({ length: 40 }, () =>
-        near.write(Task({ n: n++, note: n % 10 ? '' : 'x'.repeat(3_000) })),
+        at.near.write(Task({ n: n++, note: n % 10 ? '' : 'x'.repeat(3_000) })),
       )
       await Promise.race(writes)
-      if (cut % 2) link.cut()
+      if (cut % 2) at.link.cut()
       else {
-        link.dropReplies()
+        at.link.dropReplies()
         await Promise.all(writes)
-        link.heal()
+        at.link.heal()
       }
       await Promise.all(writes)
     }
-    await until(connected(far), 'the link is back')
+    await at.isBack()
     await told.stands()
     const lost = told.missed.reduce((sum, [count]) => sum + count, 0)
     report('link cut while events come', {
@@ -129,16 +99,16 @@ test(
     expect(told.events.at(-1)?.[1]).toBeGreaterThan(cuts * 40)
     expect(new Set(told.events.map(([each]) => each)).size).toBe(told.events.length)
     expect(told.ended).toEqual([])
-    expect(await violations(redis)).toEqual([])
+    expect(await violations(at.redis)).toEqual([])
   },
   form(30_000, 600_000),
 )
 
 test('the functions of Redis are flushed: nothing is missed', async () => {
   const told = await listen()
-  await near.write(Task({ n: 1 }))
-  await redis.cli('FUNCTION', 'FLUSH')
-  for (const n of [2, 3]) await near.write(Task({ n }))
+  await at.near.write(Task({ n: 1 }))
+  await at.redis.cli('FUNCTION', 'FLUSH')
+  for (const n of [2, 3]) await at.near.write(Task({ n }))
   await told.stands()
   expect(told.events.slice(0, 3)).toEqual([
     [1, 1],
@@ -150,23 +120,23 @@ test('the functions of Redis are flushed: nothing is missed', async () => {
 
 test('Redis is killed and comes back: the registration stands, and what was missed is told', async () => {
   const told = await listen()
-  const writing = Promise.allSettled(Array.from({ length: 50 }, (_, n) => near.write(Task({ n }))))
+  const writing = Promise.allSettled(Array.from({ length: 50 }, (_, n) => at.near.write(Task({ n }))))
   await until(() => told.events.length > 0, 'events come')
-  await redis.kill()
-  await redis.restart()
+  await at.redis.kill()
+  await at.redis.restart()
   await writing
-  await until(connected(far), 'the link is back')
+  await at.isBack()
   await told.stands()
   complete(told)
   expect(told.ended).toEqual([])
   await told.registration.cancel()
-  expect(await violations(redis)).toEqual([])
+  expect(await violations(at.redis)).toEqual([])
 }, 60_000)
 
 test('the session was declared dead: that nobody knows how many were missed is told, and events come again', async () => {
   const told = await listen()
-  await near.write(Task({ n: 1 }))
-  await near.declareDead(far.session)
+  await at.near.write(Task({ n: 1 }))
+  await at.near.declareDead(at.far.session)
   await told.stands()
   rising(told)
   expect(told.missed).toEqual([[Number.POSITIVE_INFINITY, 2]])
@@ -177,15 +147,15 @@ test('the session was declared dead: that nobody knows how many were missed is t
 
 test('the link is away for so long that the session is given up: the same, but one under a transaction has ended with it', async () => {
   const told = await listen()
-  const tx = await far.begin()
+  const tx = await at.far.begin()
   const under = await listen({ tx })
-  const session = `{ts:default}:s${far.session}`
-  await away()
+  const session = `{ts:default}:s${at.far.session}`
+  await at.away()
   await until(async () => {
-    await near.write(Task({ n: 1 }))
-    return (await redis.cli('EXISTS', session)) === '0'
+    await at.near.write(Task({ n: 1 }))
+    return (await at.redis.cli('EXISTS', session)) === '0'
   }, 'the space has given it up')
-  await back()
+  await at.back()
   await told.stands()
   expect(told.missed).toEqual([[Number.POSITIVE_INFINITY, 1]])
   rising(told)
@@ -197,17 +167,17 @@ test('the link is away for so long that the session is given up: the same, but o
 test('its lease ends while the link is away: it has ended, and does not come back', async () => {
   const told = await listen({ leaseMs: 100 })
   const kept = await listen({ leaseMs: 60_000 })
-  await away()
+  await at.away()
   const over = performance.now() + 150
   await until(() => performance.now() > over, 'the lease to end')
-  await near.write(Task({ n: 1 }))
-  await back()
+  await at.near.write(Task({ n: 1 }))
+  await at.back()
   await kept.stands()
   expect(told.ended).toEqual([1])
   expect([told.events, told.missed]).toEqual([[], []])
   await expect(told.registration.lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
   // The other's is what it was granted for, and no more.
-  const [, ends] = (await redis.cli('ZRANGE', '{ts:default}:N', '-1', '-1', 'WITHSCORES')).split('\n')
+  const [, ends] = (await at.redis.cli('ZRANGE', '{ts:default}:N', '-1', '-1', 'WITHSCORES')).split('\n')
   expect(Number(ends)).toBeLessThanOrEqual(kept.registration.lease.expiresAt + 1)
 })
 

@@ -1,4 +1,5 @@
 /** The two forms of the fault tests: short in every run, long when FAULT_SECONDS says for how many seconds a fault is to go on. */
+import { others } from './table.js'
 
 export const LONG_SECONDS = Number(process.env.FAULT_SECONDS ?? 0)
 
@@ -7,8 +8,14 @@ export const isLong = LONG_SECONDS > 0
 /** One figure for each form. */
 export const form = <T>(short: T, long: T): T => (isLong ? long : short)
 
-/** What was measured, on the terminal past Jest's console; the short form keeps it to itself unless FAULT_FIGURES is set. */
+/** What was measured, for the table and on the terminal past Jest's console; the short form keeps it to itself unless FAULT_FIGURES is set. */
 export function report(what: string, figures: Readonly<Record<string, number | string>>): void {
+  others(what, figures)
+  show(what, figures)
+}
+
+/** On the terminal alone. */
+export function show(what: string, figures: Readonly<Record<string, number | string>>): void {
   if (!isLong && !process.env.FAULT_FIGURES) return
   const list = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`)
   process.stdout.write(`  ${what}: ${list.join(', ')}\n`)

@@ -1,11 +1,12 @@
 /** Promises 4 and 8: Redis is killed, frozen and flushed of its functions under load; what it had accepted is answered afterwards. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Answer, type Load, startLoad } from '../support/load.js'
+import { type Load, startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { form, isLong, LONG_SECONDS, report, spread } from './form.js'
+import { form, isLong, LONG_SECONDS, spread } from './form.js'
 import { type System, startSystem } from './system.js'
+import { tell, verdictOf } from './verdict.js'
 
 let redis: Redis
 let system: System | undefined
@@ -17,12 +18,6 @@ afterEach(() => {
   system?.destroy()
 })
 afterAll(() => redis.stop())
-
-const statusesOf = (answers: readonly Answer[]): Record<string, number> => {
-  const counts: Record<string, number> = {}
-  for (const { status } of answers) counts[`HTTP ${status}`] = (counts[`HTTP ${status}`] ?? 0) + 1
-  return counts
-}
 
 /** Nobody ended or was replaced. */
 function nobodyRestarted(running: System, workers: number): void {
@@ -63,7 +58,7 @@ test('requests in the space when Redis was killed are answered after its restart
   await until(() => running.runs().filter(({ ended }) => ended !== undefined).length >= 4, 'their handlers end')
   await redis.restart()
   const all = await answers
-  report('Redis killed with requests in it', { 'in the space': inSpace, ...statusesOf(all) })
+  tell('Redis killed with requests in it', verdictOf(all, running.runs()), `${inSpace} requests in the space`)
   expect(inSpace).toBeGreaterThan(20)
   expect(all.filter(({ status }) => status !== 200)).toEqual([])
   expect(twice(running)).toEqual([])
@@ -93,17 +88,8 @@ test('under load, kill -9 of Redis and its restart: each request is answered or 
   const got = await gets.stop()
   const posted = await posts.stop()
   const back = spread(backAfter)
-  report('Redis killed under load, GET', {
-    kills,
-    ...statusesOf(got),
-    'longest ms': spread(got.map(({ ms }) => ms)).most,
-  })
-  report('Redis killed under load, POST', {
-    kills,
-    ...statusesOf(posted),
-    'run twice': twice(running).filter(([url]) => url.startsWith('/post')).length,
-  })
-  report('answers again after the restart, ms', { median: back.median, most: back.most })
+  const verdict = verdictOf([...got, ...posted], running.runs())
+  tell(`Redis killed under load, ${kills} times`, verdict, `serving ${back.most} ms after its return`)
   // Refused, or waited for within the deadline.
   expect(got.filter(({ status }) => status !== 200 && status !== 503)).toEqual([])
   // 502 where nobody can know whether it ran.
@@ -135,8 +121,12 @@ test('under load, while Redis is frozen requests wait or are refused, and no POS
   }
   const got = await gets.stop()
   const posted = await posts.stop()
-  report('Redis frozen, GET', { ...statusesOf(got), 'longest ms': spread(got.map(({ ms }) => ms)).most })
-  report('Redis frozen, POST', statusesOf(posted))
+  const seconds = form('2 s', '2, 4 and 6 s')
+  tell(
+    `Redis frozen for ${seconds}`,
+    verdictOf([...got, ...posted], running.runs()),
+    'requests waited for over a second',
+  )
   expect(got.filter(({ status }) => status !== 200 && status !== 503)).toEqual([])
   expect(posted.filter(({ status }) => ![200, 502, 503].includes(status))).toEqual([])
   // So short an absence is waited for.
@@ -162,7 +152,7 @@ test('under load, functions that somebody flushed are loaded again, and no clien
     await until(async () => (await redis.cli('FUNCTION', 'LIST')).includes('takespace_'), 'the library is there again')
   }
   const all = [...(await gets.stop()), ...(await posts.stop())]
-  report('functions flushed', { flushes, ...statusesOf(all), 'longest ms': spread(all.map(({ ms }) => ms)).most })
+  tell(`functions flushed, ${flushes} times`, verdictOf(all, running.runs()), `loaded again ${flushes} times`)
   expect(all.filter(({ status }) => status !== 200)).toEqual([])
   expect(twice(running)).toEqual([])
   nobodyRestarted(running, 2)

@@ -1,13 +1,10 @@
 /** Promises 2 and 8: requests reach Redis and its replies are lost. Each operation takes effect once, or its caller is told. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { isSpaceError } from '../../src/errors.js'
-import { openSpace } from '../../src/open.js'
 import { serveRequests, type Taken } from '../../src/request.js'
-import type { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Link, startLink } from '../support/link.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { overLink } from '../support/over-link.js'
 import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
 import { form, report } from './form.js'
@@ -19,24 +16,7 @@ const PER_CUT = 4
 
 const Item = defineEntry<{ n: number; by: string }>('Item')
 
-let redis: Redis
-let link: Link
-/** Behind the link: replies to it are lost. */
-let far: Space
-/** Not behind it: knows what is true. */
-let near: Space
-beforeAll(async () => {
-  redis = await startRedis({ appendonly: true })
-  link = await startLink(redis.port)
-  far = await openSpace(link.url)
-  near = await openSpace(redis.url)
-})
-afterEach(() => link.heal())
-afterAll(async () => {
-  await Promise.all([far, near].map((space) => space.close()))
-  await link.close()
-  await redis.stop()
-})
+const at = overLink({ appendonly: true })
 
 /** What became of an operation: its value, or `unknown` when its caller was told that nobody knows. */
 async function told<T>(operation: Promise<T>): Promise<T | 'unknown'> {
@@ -50,26 +30,26 @@ async function told<T>(operation: Promise<T>): Promise<T | 'unknown'> {
 
 /** Runs `operate` each time a reply is about to be lost, until so many were; each round ends when its operations have. */
 async function losingReplies(times: number, operate: (round: number) => Promise<unknown>): Promise<number> {
-  const before = link.lost
+  const before = at.link.lost
   for (let round = 0; round < times; round++) {
-    const lost = link.lost
-    const dropped = round % 2 === 0 ? link.dropNextReplyThenCut() : undefined
-    if (!dropped) link.dropReplies()
+    const lost = at.link.lost
+    const dropped = round % 2 === 0 ? at.link.dropNextReplyThenCut() : undefined
+    if (!dropped) at.link.dropReplies()
     const operations = operate(round)
     if (dropped) await dropped
     else {
-      await until(() => link.lost > lost, 'a reply is lost')
-      link.heal()
+      await until(() => at.link.lost > lost, 'a reply is lost')
+      at.link.heal()
     }
     await operations
   }
-  return link.lost - before
+  return at.link.lost - before
 }
 
 const everything = async (): Promise<{ n: number; by: string }[]> => {
   const all: { n: number; by: string }[] = []
   for (;;) {
-    const item = await near.takeIfExists(Item)
+    const item = await at.near.takeIfExists(Item)
     if (!item) return all
     all.push(item)
   }
@@ -89,13 +69,13 @@ describe('while replies are lost', () => {
       const enough = new AbortController()
       const { signal } = enough
       const taking = (async () => {
-        for (;;) found.push((await near.take(Item, { signal })).n)
+        for (;;) found.push((await at.near.take(Item, { signal })).n)
       })()
       taking.catch(() => {})
       const lost = await losingReplies(CUTS, (round) =>
         Promise.all(
           numbers(round).map(async (n) => {
-            if ((await told(far.write(Item({ n, by: 'far' })))) === 'unknown') unknown.add(n)
+            if ((await told(at.far.write(Item({ n, by: 'far' })))) === 'unknown') unknown.add(n)
             else wrote.push(n)
           }),
         ),
@@ -121,10 +101,10 @@ describe('while replies are lost', () => {
       const lost = await losingReplies(CUTS, async (round) => {
         const entries = numbers(round)
         all.push(...entries)
-        await near.writeAll(entries.map((n) => Item({ n, by: 'near' })))
+        await at.near.writeAll(entries.map((n) => Item({ n, by: 'near' })))
         await Promise.all(
           entries.map(async (n) => {
-            const item = await told(far.takeIfExists(Item.template({ n })))
+            const item = await told(at.far.takeIfExists(Item.template({ n })))
             if (item === 'unknown') unknown++
             else if (item) took.push(item.n)
             else missed.push(n)
@@ -149,9 +129,9 @@ describe('while replies are lost', () => {
       let unknown = 0
       const lost = await losingReplies(CUTS, (round) => {
         const entries = numbers(round)
-        const taken = entries.map((n) => told(far.take(Item.template({ n }), { waitMs: 10_000 })))
+        const taken = entries.map((n) => told(at.far.take(Item.template({ n }), { waitMs: 10_000 })))
         // Of other processes, so handed over by a push; some before the loss, some while it goes on.
-        const written = entries.map((n) => near.write(Item({ n, by: 'near' })))
+        const written = entries.map((n) => at.near.write(Item({ n, by: 'near' })))
         return Promise.all([
           ...written,
           ...taken.map(async (item) => {
@@ -181,7 +161,7 @@ describe('while replies are lost', () => {
       const held: Taken[] = []
       let atOnce = 0
       let most = 0
-      const serving = await serveRequests(far, 'web', CONCURRENCY, async (taken) => {
+      const serving = await serveRequests(at.far, 'web', CONCURRENCY, async (taken) => {
         const { target } = taken.request
         if (target.startsWith('/credit')) {
           held.push(taken)
@@ -198,7 +178,7 @@ describe('while replies are lost', () => {
         Promise.all(
           numbers(round).map(async (n) => {
             asked++
-            expect(await outcomeOf(send(near, `/${n}`, { repeatable: false }))).toBe('200')
+            expect(await outcomeOf(send(at.near, `/${n}`, { repeatable: false }))).toBe('200')
             answered++
           }),
         ),
@@ -214,7 +194,7 @@ describe('while replies are lost', () => {
       expect([...runs].filter(([, times]) => times !== 1)).toEqual([])
       expect(runs.size).toBe(asked)
       expect(most).toBeLessThanOrEqual(CONCURRENCY)
-      expect(await creditOf(far, near, 'web', CONCURRENCY, held)).toBe(CONCURRENCY)
+      expect(await creditOf(at.far, at.near, 'web', CONCURRENCY, held)).toBe(CONCURRENCY)
       await serving.stop()
     },
     form(30_000, 240_000),
@@ -225,7 +205,7 @@ describe('while replies are lost', () => {
     async () => {
       const runs = new Map<string, number>()
       const outcomes = new Map<string, number>()
-      const serving = await serveRequests(near, 'web', PER_CUT, async (taken) => {
+      const serving = await serveRequests(at.near, 'web', PER_CUT, async (taken) => {
         const { target } = taken.request
         if (await taken.start()) runs.set(target, (runs.get(target) ?? 0) + 1)
         expect(await taken.complete(OK)).toBe(true)
@@ -234,7 +214,7 @@ describe('while replies are lost', () => {
       const lost = await losingReplies(CUTS, (round) =>
         Promise.all(
           numbers(round).map(async (n) => {
-            const outcome = await outcomeOf(send(far, `/${n}`, { repeatable: false }))
+            const outcome = await outcomeOf(send(at.far, `/${n}`, { repeatable: false }))
             outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
             if (outcome === '200') ok.push(`/${n}`)
           }),
@@ -252,8 +232,8 @@ describe('while replies are lost', () => {
 })
 
 test('afterwards nothing is left', async () => {
-  await Promise.all([far, near].map((space) => space.close()))
-  await nothingIsLeft(redis)
+  await at.close()
+  await nothingIsLeft(at.redis)
 })
 
 failOnLeaks()

@@ -1,48 +1,30 @@
 /** Promises 1, 2 and 10 over a slow link: a wait that ends while an answer is on its way overlooks nothing, loses nothing, and does end. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { openSpace } from '../../src/open.js'
-import type { Space } from '../../src/space.js'
+import { expect, test } from '@jest/globals'
 import { within } from '../../src/within.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Link, startLink } from '../support/link.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { overLink } from '../support/over-link.js'
 import { until } from '../support/until.js'
 
 const SLOW_MS = 100
 const WAIT_MS = 500
 
-let redis: Redis
-let link: Link
-let space: Space
-/** Not behind the link. */
-let near: Space
-beforeAll(async () => {
-  redis = await startRedis()
-  link = await startLink(redis.port)
-  space = await openSpace(link.url)
-  near = await openSpace(redis.url)
-})
-afterAll(async () => {
-  await Promise.all([space.close(), near.close()])
-  await link.close()
-  await redis.stop()
-})
+const at = overLink()
 
 test('a wait that is over before the space has answered does not overlook what is there', async () => {
-  await space.write(Task({ id: 't1' }))
-  link.delay(SLOW_MS)
-  expect(await space.read(Task, { waitMs: 1 })).toEqual({ id: 't1' })
-  expect(await space.take(Task, { waitMs: 1 })).toEqual({ id: 't1' })
-  expect(await space.take(Task, { waitMs: 1 })).toBeNull()
-  link.delay(0)
+  await at.far.write(Task({ id: 't1' }))
+  at.link.delay(SLOW_MS)
+  expect(await at.far.read(Task, { waitMs: 1 })).toEqual({ id: 't1' })
+  expect(await at.far.take(Task, { waitMs: 1 })).toEqual({ id: 't1' })
+  expect(await at.far.take(Task, { waitMs: 1 })).toBeNull()
+  at.link.delay(0)
 })
 
 /** A taker behind the slow link who has waited for so long already; its wait is over after WAIT_MS. */
 async function waiting(forMs: number): Promise<{ taken: Promise<unknown>; began: number }> {
-  link.delay(SLOW_MS)
+  at.link.delay(SLOW_MS)
   const began = performance.now()
-  const taken = space.take(Task, { waitMs: WAIT_MS }).catch((error) => error.code)
+  const taken = at.far.take(Task, { waitMs: WAIT_MS }).catch((error) => error.code)
   await until(() => performance.now() >= began + forMs, 'it has waited')
   return { taken, began }
 }
@@ -50,32 +32,32 @@ async function waiting(forMs: number): Promise<{ taken: Promise<unknown>; began:
 test('what is handed over at the end of a wait is taken, or is there, or its taker is told that nobody knows', async () => {
   const { taken, began } = await waiting(WAIT_MS + 10)
   // Its leave is on its way; the entry comes to meet it. From here on no answer gets through.
-  await near.write(Task({ id: 't2' }))
+  await at.near.write(Task({ id: 't2' }))
   await until(() => performance.now() >= began + WAIT_MS + SLOW_MS / 2, 'the hand-over has passed the link')
-  link.dropReplies()
+  at.link.dropReplies()
   await within(2_000, taken)
-  link.heal()
-  link.delay(0)
+  at.link.heal()
+  at.link.delay(0)
   const found = await taken
-  const there = await near.take(Task, { waitMs: 1_000 })
+  const there = await at.near.take(Task, { waitMs: 1_000 })
   expect([found, there]).not.toEqual([null, null])
 })
 
 test('a wait that is over while its entry is cancelled ends', async () => {
   const { taken } = await waiting(WAIT_MS - SLOW_MS * 1.5)
-  const lease = await near.write(Task({ id: 't3' }))
+  const lease = await at.near.write(Task({ id: 't3' }))
   await lease.cancel()
   expect(await within(3_000, taken)).toBe(true)
   expect(await taken).toBeNull()
-  link.delay(0)
+  at.link.delay(0)
 })
 
 test('a wait ends all the same, within a second, when the space does not answer', async () => {
-  link.blackhole()
+  at.link.blackhole()
   const began = performance.now()
-  expect(await space.take(Task, { waitMs: 20 })).toBeNull()
+  expect(await at.far.take(Task, { waitMs: 20 })).toBeNull()
   expect(performance.now() - began).toBeLessThan(1_500)
-  link.heal()
+  at.link.heal()
 })
 
 failOnLeaks()

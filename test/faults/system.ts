@@ -1,5 +1,4 @@
 /** A whole system for fault tests: `takespace gateway` and `takespace worker` as real processes on one Redis. */
-import { expect } from '@jest/globals'
 import { ledgerApp, type Run } from '../support/app.js'
 import { type Process, startProcess } from '../support/process.js'
 import type { Redis } from '../support/redis.js'
@@ -8,32 +7,54 @@ import { nothingIsLeft } from './drained.js'
 
 export interface System {
   readonly url: string
-  readonly gateway: Process
+  /** Of all gateways; `url` is the first. */
+  readonly urls: readonly string[]
+  readonly gateways: readonly Process[]
   readonly supervisor: Process
   /** All executions of handlers so far. */
-  runs(): Run[]
+  runs(): readonly Run[]
+  /** The worker processes that run a handler now, as far as they have said. */
+  busy(): number[]
   /** The worker processes that are ready and alive. */
   workers(): number[]
   /** How many have become ready since the start. */
   readonly readied: number
-  /** Kills a random worker process, its pid; the supervisor starts another. */
-  strike(signal: NodeJS.Signals): Promise<number>
+  /** Kills a random worker process, or one of those that `among` picks. Answers its pid; the supervisor starts another. */
+  strike(signal: NodeJS.Signals, among?: (pids: readonly number[]) => readonly number[]): Promise<number>
   /** Ends everything as its operator would, and checks that nothing stays in Redis. */
   drain(): Promise<void>
   /** Ends everything at once: for a test that failed half-way. */
   destroy(): void
 }
 
+/** Eight processes on a busy machine. */
+const READY_WITHIN_MS = 30_000
+
 export interface SystemOptions {
   readonly processes: number
   readonly concurrency?: number
+  /** How many. Default 1. */
+  readonly gateways?: number
+  /** What its processes find in their environment beside what they need. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Of the gateways alone. */
+  readonly gatewayEnv?: Readonly<Record<string, string>>
+  readonly gatewayFlags?: readonly string[]
+  readonly workerFlags?: readonly string[]
+  /** Whom a strike hits. */
+  readonly random?: () => number
 }
 
-export async function startSystem(redis: Redis, { processes, concurrency = 16 }: SystemOptions): Promise<System> {
+export async function startSystem(redis: Redis, options: SystemOptions): Promise<System> {
+  const { processes, concurrency = 16, random = Math.random } = options
   const app = ledgerApp()
-  const env = { TAKESPACE_URL: redis.url, ...app.env }
-  const gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env })
-  const flags = ['--processes', String(processes), '--concurrency', String(concurrency)]
+  const env = { TAKESPACE_URL: redis.url, ...app.env, ...options.env }
+  const gateways = Array.from({ length: options.gateways ?? 1 }, () =>
+    startProcess(['takespace', 'gateway', '--port', '0', ...(options.gatewayFlags ?? [])], {
+      env: { ...env, ...options.gatewayEnv },
+    }),
+  )
+  const flags = ['--processes', String(processes), '--concurrency', String(concurrency), ...(options.workerFlags ?? [])]
   const supervisor = startProcess(['takespace', 'worker', app.file, ...flags], { env })
 
   const pidsIn = (pattern: RegExp): number[] => [...supervisor.output().matchAll(pattern)].map(([, pid]) => Number(pid))
@@ -41,8 +62,10 @@ export async function startSystem(redis: Redis, { processes, concurrency = 16 }:
   const struck = new Set<number>()
   const workers = (): number[] => readied().filter((pid) => !struck.has(pid) && alive(pid))
 
+  const busy = (): number[] => [...new Set(app.open().map(({ pid }) => pid))].filter(alive)
+
   const destroy = (): void => {
-    for (const { pid } of [supervisor, gateway]) {
+    for (const { pid } of [supervisor, ...gateways]) {
       try {
         process.kill(-pid, 'SIGKILL')
       } catch {
@@ -51,38 +74,46 @@ export async function startSystem(redis: Redis, { processes, concurrency = 16 }:
     }
     app.remove()
   }
-  let url = ''
+  const urls: string[] = []
   try {
-    url = (await gateway.line(/"url":"([^"]+)"/))[1] as string
-    await until(() => workers().length === processes, 'the worker processes are ready')
+    for (const gateway of gateways) urls.push((await gateway.line(/"url":"([^"]+)"/))[1] as string)
+    await until(() => workers().length === processes, 'the worker processes are ready', READY_WITHIN_MS)
   } catch (error) {
     destroy()
     throw error
   }
 
   return {
-    url,
-    gateway,
+    url: urls[0] as string,
+    urls,
+    gateways,
     supervisor,
     runs: app.runs,
+    busy,
     workers,
     get readied() {
       return readied().length
     },
-    async strike(signal) {
+    async strike(signal, among = (pids) => pids) {
       // With one left the next request would have nobody; that is no promise of ours.
       await until(() => workers().length >= 2, 'two worker processes are ready')
-      const list = workers()
-      const pid = list[Math.floor(Math.random() * list.length)] as number
+      let list: readonly number[] = []
+      await until(() => {
+        list = among(workers())
+        return list.length > 0
+      }, 'one that may be struck is ready')
+      const pid = list[Math.floor(random() * list.length)] as number
       struck.add(pid)
       process.kill(pid, signal)
       return pid
     },
     async drain() {
-      supervisor.kill('SIGTERM')
-      expect(await supervisor.exited).toEqual({ code: 0, signal: null })
-      gateway.kill('SIGTERM')
-      expect(await gateway.exited).toEqual({ code: 0, signal: null })
+      for (const process of [supervisor, ...gateways]) {
+        process.kill('SIGTERM')
+        const { code, signal } = await process.exited
+        if (code !== 0)
+          throw new Error(`it ended with ${signal ?? code} and not with 0:\n${process.output().slice(-2_000)}`)
+      }
       app.remove()
       await nothingIsLeft(redis)
     },

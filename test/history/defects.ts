@@ -2,16 +2,10 @@
  * Defects to plant, by which the checker is checked: each is a copy of our build with one piece of text replaced, so that nothing in src
  * knows of them. A piece that is no longer there exactly once is an error: then the defect has to be thought of anew.
  */
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { type Change, changedBuild } from '../support/builds.js'
 import { type Run, run, type Settings } from './run.js'
 
-export interface Defect {
-  readonly name: string
-  /** Of dist; `lua`: the function library. */
-  readonly file: string
-  readonly pieces: readonly (readonly [from: string, to: string])[]
+export interface Defect extends Change {
   /** The least that brings it to light. */
   readonly workload: Pick<Settings, 'faults' | 'roles' | 'workMs'>
   /** Part of the ordinary test run. */
@@ -118,32 +112,6 @@ export const DEFECTS: readonly Defect[] = [
   },
 ]
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const LIBRARY = 'src/engines/redis/library.generated.js'
-
-/** Answers the folder of the build with the defect. Below the root, since it imports the same packages. */
-export function plant({ name, file, pieces }: Defect): string {
-  const dist = join(ROOT, '.cache', 'history', name.replaceAll(' ', '-'))
-  rmSync(dist, { recursive: true, force: true })
-  mkdirSync(dist, { recursive: true })
-  cpSync(join(ROOT, 'dist'), dist, { recursive: true })
-  const path = join(dist, file === 'lua' ? LIBRARY : file)
-  const whole = readFileSync(path, 'utf8')
-  let text = whole
-  for (const [from, to] of pieces) {
-    // The library is one text of JSON in its module.
-    const [old, planted] = file === 'lua' ? [inJson(from), inJson(to)] : [from, to]
-    if (text.split(old).length !== 2) throw new Error(`${name}: not exactly once in ${file}: ${from}`)
-    text = text.replace(old, () => planted)
-  }
-  // Under a name of its own, as every other content of the library.
-  if (file === 'lua') text = text.replace(/LIBRARY_VERSION = '\w+'/, "LIBRARY_VERSION = 'defect'")
-  writeFileSync(path, text)
-  return dist
-}
-
-const inJson = (text: string): string => JSON.stringify(text).slice(1, -1)
-
 export interface Caught {
   /** The checks that raised an alarm, with how many lines each. Empty: it was not caught. */
   readonly by: Readonly<Record<string, number>>
@@ -156,7 +124,7 @@ export interface Caught {
 const ATTEMPTS_SECONDS = [1.5, 3, 6, 12, 24]
 
 export async function hunt(defect: Defect, seed: number): Promise<Caught> {
-  const dist = plant(defect)
+  const dist = changedBuild(defect)
   let seconds = 0
   let operations = 0
   for (const [i, attempt] of ATTEMPTS_SECONDS.entries()) {

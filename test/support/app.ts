@@ -1,5 +1,8 @@
-/** An app for fault tests: it takes 50 ms for a request (`?ms=`), answers with its pid (and blanks, `?bytes=`), and writes each begin and end of one into a ledger that outlives its process. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+/**
+ * An app for fault tests: it takes 50 ms (`ms`) for a request, answers with its pid and so many
+ * `bytes`, and writes each begin and end of one into a ledger that outlives its process.
+ */
+import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -34,8 +37,10 @@ export interface LedgerApp {
   readonly file: string
   /** Where its processes find the ledger. */
   readonly env: Record<string, string>
-  /** All executions so far, as they began. */
-  runs(): Run[]
+  /** All executions so far, as they began. Reads on from where the last look ended, so a look costs little. */
+  runs(): readonly Run[]
+  /** Those that have begun and not ended, of processes that have died too. */
+  open(): readonly Run[]
   remove(): void
 }
 
@@ -45,25 +50,47 @@ export function ledgerApp(): LedgerApp {
   const ledger = join(folder, 'ledger')
   writeFileSync(file, SOURCE)
   writeFileSync(ledger, '')
+  const chunk = Buffer.alloc(1 << 16)
+  let read = 0
+  let unread = ''
+  const runs: { url: string; pid: number; begun: number; ended: number | undefined }[] = []
+  const open = new Map<string, (typeof runs)[number]>()
+  const note = (line: string): void => {
+    const [what, url = '', pid = '', at = ''] = line.split(' ')
+    const key = `${url} ${pid}`
+    if (what === 'begin') {
+      const run = { url, pid: Number(pid), begun: Number(at), ended: undefined }
+      runs.push(run)
+      open.set(key, run)
+    } else if (what === 'end') {
+      const run = open.get(key)
+      if (run) run.ended = Number(at)
+      open.delete(key)
+    }
+  }
+  const look = (): void => {
+    const fd = openSync(ledger, 'r')
+    for (;;) {
+      const size = readSync(fd, chunk, 0, chunk.length, read)
+      if (size === 0) break
+      read += size
+      unread += chunk.toString('latin1', 0, size)
+    }
+    closeSync(fd)
+    const lines = unread.split('\n')
+    unread = lines.pop() as string
+    for (const line of lines) note(line)
+  }
   return {
     file,
     env: { LEDGER: ledger },
     runs() {
-      const runs: { url: string; pid: number; begun: number; ended: number | undefined }[] = []
-      const open = new Map<string, (typeof runs)[number]>()
-      for (const line of readFileSync(ledger, 'utf8').split('\n')) {
-        const [what, url = '', pid = '', at = ''] = line.split(' ')
-        const key = `${url} ${pid}`
-        if (what === 'begin') {
-          const run = { url, pid: Number(pid), begun: Number(at), ended: undefined }
-          runs.push(run)
-          open.set(key, run)
-        } else if (what === 'end') {
-          const run = open.get(key)
-          if (run) run.ended = Number(at)
-        }
-      }
+      look()
       return runs
+    },
+    open() {
+      look()
+      return [...open.values()]
     },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }

@@ -25,20 +25,28 @@ export interface LoadOptions {
   readonly method: string
   /** What the n-th request asks for. */
   readonly path: (n: number) => string
+  /** What the n-th request brings; default nothing. */
+  readonly body?: (n: number) => string
+  /** So many, and then no more. */
+  readonly most?: number
   /** A client's patience; one that it ends counts as no answer. */
   readonly timeoutMs?: number
 }
 
 const TICK_MS = 5
 
-export function startLoad(base: string, { perSecond, method, path, timeoutMs = 30_000 }: LoadOptions): Load {
+/** @param to one server, or several that are asked in turn */
+export function startLoad(to: string | readonly string[], options: LoadOptions): Load {
+  const { perSecond, method, path, body = () => '', most = Number.POSITIVE_INFINITY, timeoutMs = 30_000 } = options
   const agent = new Agent({ keepAlive: true })
-  const { hostname, port } = new URL(base)
+  const servers = [to].flat().map((url) => new URL(url))
   const answers: Answer[] = []
   let sent = 0
   let onAll: (() => void) | undefined
 
-  const send = (url: string): void => {
+  const send = (n: number): void => {
+    const url = path(n)
+    const { hostname, port } = servers[n % servers.length]!
     const since = performance.now()
     let over = false
     const end = (status: number, text: string, retryAfter?: string): void => {
@@ -57,14 +65,16 @@ export function startLoad(base: string, { perSecond, method, path, timeoutMs = 3
     })
     req.on('timeout', () => req.destroy(new Error(`no answer for ${timeoutMs} ms`)))
     req.on('error', (error) => end(0, String(error)))
-    req.end()
+    req.end(body(n))
   }
 
   const began = performance.now()
   const timer = setInterval(() => {
-    const due = ((performance.now() - began) / 1_000) * perSecond
-    while (sent < due) send(path(sent++))
+    const due = Math.min(((performance.now() - began) / 1_000) * perSecond, most)
+    while (sent < due) send(sent++)
   }, TICK_MS)
+  // A test that failed does not stop it, and is to end.
+  timer.unref()
 
   return {
     get sent() {

@@ -14,6 +14,8 @@ export interface RedisOptions {
   readonly appendfsync?: 'always' | 'everysec' | 'no'
   /** More of the server's own, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[]
+  /** What it finds in its environment beside ours. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Redis {
@@ -21,6 +23,8 @@ export interface Redis {
   readonly port: number
   /** Of the running server, or of the last one. */
   readonly pid: number
+  /** Where it keeps its files. */
+  readonly folder: string
   /** Resolves when the process is gone. SIGKILL unless said otherwise. */
   kill(signal?: NodeJS.Signals): Promise<void>
   /** The same port and folder; ends the running server with SIGTERM first. Resolves when it answers. */
@@ -62,7 +66,7 @@ async function launch(port: number, folder: string, options: RedisOptions): Prom
   const { appendonly = false, appendfsync = 'everysec', args = [] } = options
   const own = ['--bind', '127.0.0.1', '--protected-mode', 'yes', '--port', String(port), '--dir', folder, '--save', '']
   const log = ['--appendonly', appendonly ? 'yes' : 'no', '--appendfsync', appendfsync]
-  const env = libraryPath ? { ...process.env, LD_LIBRARY_PATH: libraryPath } : process.env
+  const env = { ...process.env, ...(libraryPath ? { LD_LIBRARY_PATH: libraryPath } : {}), ...options.env }
   const server = spawn(binary, [...own, ...log, ...args], { env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   const hear = (chunk: Buffer): void => {
@@ -111,6 +115,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     get pid() {
       return server.pid as number
     },
+    folder,
     kill,
     async restart() {
       await kill('SIGTERM')

@@ -11,15 +11,13 @@ local BESIDE = 60
 local mostEntries, mostBytes
 -- Bytes that were in use when this call first asked, and those that it has written since.
 local bytesBefore, bytesSince
--- Entries and bytes that completions of this call are still to write, less the requests that go with them.
-local promised, promisedBytes
 
 -- M: stands ahead of the operations and has no answer. most entries, most bytes; 0: no such bound
 function OPS.M(argv, i)
   local entries, bytes = tonumber(argv[i]), tonumber(argv[i + 1])
   mostEntries = entries > 0 and entries or nil
   mostBytes = bytes > 0 and bytes or nil
-  bytesBefore, bytesSince, promised, promisedBytes = nil, 0, 0, 0
+  bytesBefore, bytesSince = nil, 0
   bounded = true
   -- From now on whoever writes or removes a large body counts it.
   if mostBytes and not meta.large then
@@ -31,7 +29,7 @@ end
 
 -- What leaves no more than there was is never too much: others may have written beyond this bound.
 local function tooMuch(count, bytes)
-  if mostEntries and count > 0 and call('HLEN', P .. 'e') + putCount / 2 + promised + count > mostEntries then return true end
+  if mostEntries and count > 0 and call('HLEN', P .. 'e') + putCount / 2 + count > mostEntries then return true end
   if not mostBytes or bytes <= 0 then return false end
   bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large
   return bytesBefore + bytesSince + bytes > mostBytes
@@ -51,63 +49,41 @@ local function sizeOf(argv, from, last)
   return count, bytes
 end
 
--- What a transaction has taken is gone when it commits. Until then it may come back, so it makes room for that one only.
-local function takenBy(tid)
-  local ids, marks = {}, call('SMEMBERS', P .. 't' .. tid)
-  for j = 1, #marks do
-    local letter = byte(marks[j])
-    if letter == 45 or letter == 42 then ids[#ids + 1] = unmarked(marks[j]) end
-  end
-  return ids
-end
-
--- The same of what goes with these.
-local function sizeThere(ids)
-  local count, bytes = 0, 0
-  for j = 1, #ids do
-    local size = call('HSTRLEN', P .. 'e', ids[j])
-    if size > 0 then
-      count = count + 1
-      bytes = bytes + size + #ids[j] + BESIDE + tonumber(mostBytes and call('HGET', P .. 'B', ids[j]) or 0)
-    end
-  end
-  return count, bytes
-end
-
 -- What somebody has removed who does not count, such as an older release beside this one, would fill the space for ever.
 local function recount()
   local ids = call('HRANDFIELD', P .. 'B', 32)
   for j = 1, #ids do if call('EXISTS', P .. 'b' .. ids[j]) == 0 then uncount(ids[j]) end end
 end
 
--- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each.
--- `tid`: their transaction; `ending`: a request that goes with them, so that they are written when all completions of the call are settled.
+-- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
+-- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
 function isOver(argv, from, last, tid, ending)
   if not bounded then return false end
   local count, bytes = sizeOf(argv, from, last)
   if count == 0 then return false end
-  if ending then
-    local n, size = sizeThere({ ending })
-    count, bytes = count - n, bytes - size
-  end
   local over = tooMuch(count, bytes)
   if over and not facts.swept then
     facts.swept = true
     flushPuts()
     sweep(MOST_SWEPT)
     if mostBytes then recount() end
-    bytesBefore, bytesSince = nil, promisedBytes
+    bytesBefore, bytesSince = nil, 0
     over = tooMuch(count, bytes)
   end
-  if over and tid then
-    local n, size = sizeThere(takenBy(tid))
-    count, bytes = count - n, bytes - size
+  if over and (tid or ending) then
+    local ids = tid and takenUnder(tid) or {}
+    ids[#ids + 1] = ending
+    for j = 1, #ids do
+      local size = call('HSTRLEN', P .. 'e', ids[j])
+      if size > 0 then
+        count = count - 1
+        bytes = bytes - size - #ids[j] - BESIDE - tonumber(call('HGET', P .. 'B', ids[j]) or 0)
+      end
+    end
     over = tooMuch(count, bytes)
   end
-  if over then return true end
-  bytesSince = bytesSince + bytes
-  if ending and not tid then promised, promisedBytes = promised + count, promisedBytes + bytes end
-  return false
+  if not over then bytesSince = bytesSince + bytes end
+  return over
 end
 
 end

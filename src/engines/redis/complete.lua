@@ -28,28 +28,26 @@ function OPS.c(argv, i, answer, credits)
 end
 
 -- e: a holder has done it, and with it all that it wrote or did under a transaction; or nothing of this. form as in c, claim, outcome,
--- transaction or '', then as w. What only writes is settled together with other completions.
+-- transaction or '', then as w. What only writes is settled together with other completions, unless room has to be counted one by one.
 function OPS.e(argv, i, answer, credits)
   local claim, tid, from, last = argv[i + 1], argv[i + 3], i + 5, i + 4 + tonumber(argv[i + 4]) * 3
-  if last >= from and (isFull() or isOver(argv, from, last, tid ~= '' and tid, idOf(claim))) then
-    answer('e', 'SPACE_FULL')
-  elseif tid == '' then
-    completed(argv, i, answer('k'), credits, last >= from and { from, last })
-  elseif not live(tid) then
+  if tid ~= '' and not live(tid) then
     answer('T')
+  elseif last >= from and (isFull() or isOver(argv, from, last, tid ~= '' and tid, idOf(claim))) then
+    answer('e', 'SPACE_FULL')
+  elseif tid == '' and not bounded then
+    completed(argv, i, answer('k'), credits, last >= from and { from, last })
   elseif call('SREM', P .. 'c' .. SID, claim) == 0 then
-    undo(tid)
+    if tid ~= '' then undo(tid) end
     answer('n')
   else
-    local form = completionOf(argv[i], credits)
-    local id = idOf(claim)
+    local form, id = completionOf(argv[i], credits), idOf(claim)
     flushPuts()
     call('HDEL', P .. 'e', id)
     cleared({ id })
     if form[3] then dropBody(id) end
     tell(form[4], id, argv[i + 2])
-    strike(tid)
-    finish(tid, true)
+    if tid ~= '' and strike(tid) then finish(tid, true) end
     writeEach(argv, from, last)
     answer('k')
   end

@@ -182,11 +182,8 @@ end
 
 -- What a transaction has taken or written: in no index, and there again for others when it ends one way or the other.
 local function hiddenBy(tid)
-  local ids, marks = call('ZRANGE', P .. 'u' .. tid, 0, -1), call('SMEMBERS', P .. 't' .. tid)
-  for j = 1, #marks do
-    local letter = byte(marks[j])
-    if letter == 45 or letter == 42 then ids[#ids + 1] = unmarked(marks[j]) end
-  end
+  local ids, written = takenUnder(tid), call('ZRANGE', P .. 'u' .. tid, 0, -1)
+  for j = 1, #written do ids[#ids + 1] = written[j] end
   return ids
 end
 

@@ -7,6 +7,16 @@ local function mark(tid, letter, id) call('SADD', P .. 't' .. tid, letter .. id)
 -- The id that a mark names.
 local function unmarked(text) return sub(text, byte(text, 2) == 64 and 3 or 2) end
 
+-- What a transaction has taken, in no order.
+local function takenUnder(tid)
+  local ids, marks = {}, call('SMEMBERS', P .. 't' .. tid)
+  for j = 1, #marks do
+    local letter = byte(marks[j])
+    if letter == 45 or letter == 42 then ids[#ids + 1] = unmarked(marks[j]) end
+  end
+  return ids
+end
+
 -- All that are under way.
 local function transactions() return call('ZRANGE', P .. 'T', 0, -1) end
 

@@ -179,6 +179,12 @@ local function hello()
   local fresh = call('EXISTS', P .. 's' .. SID) == 0
   call('HSET', P .. 's' .. SID, 'run', RUN)
   call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID)
+  -- It may be cut again before anybody has seen it here: then it has been missing since that, and not since the cut before.
+  if meta.gone ~= '' then
+    local gone = readGone()
+    gone[SID] = nil
+    saveGone(gone)
+  end
   -- One long member keeps the set of claims, and the hash of answers, out of the encoding that is searched from end to end.
   if fresh then
     call('SADD', P .. 'c' .. SID, string.rep('-', 65))

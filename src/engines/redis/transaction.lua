@@ -167,7 +167,7 @@ end
 -- C: all of it is so, and what is written with it. transaction, then as w
 function OPS.C(argv, i, answer)
   local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
-  if last > i + 1 and (isFull() or isOver(argv, i + 2, last, tid)) and live(tid) then
+  if last > i + 1 and live(tid) and (isFull() or isOver(argv, i + 2, last, tid)) then
     answer('e', 'SPACE_FULL')
   elseif not strike(tid) then
     answer('T')

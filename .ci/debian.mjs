@@ -1,0 +1,48 @@
+/** Packages of Debian and Ubuntu, unpacked into a folder of ours: signed, root or not, and nothing of them is installed. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+export const quietly = (command, args, options) =>
+  spawnSync(command, args, { encoding: 'utf8', timeout: 300_000, ...options })
+const works = (command, args, options) => quietly(command, args, options).status === 0
+export const onPath = (tool) => works('sh', ['-c', `command -v ${tool}`])
+
+export const hasDebianPackages = () => onPath('apt-get') && onPath('dpkg-deb')
+
+/** Empties `root` and calls `fill` with what fills it: `get(name)` downloads a package, `unpack()` unpacks all of them. Answers what it answers. */
+export function unpackInto(root, fill) {
+  const cache = join(root, '..')
+  const packages = join(cache, 'packages')
+  // Lists of our own for when the system has none or outdated ones; this, too, works without being root.
+  const lists = join(cache, 'apt')
+  for (const folder of [root, packages]) rmSync(folder, { recursive: true, force: true })
+  mkdirSync(packages, { recursive: true })
+  const asIs = ['-qq', '-o', 'APT::Sandbox::User=root']
+  const ownLists = [
+    ...asIs,
+    '-o',
+    `Dir::State=${lists}/state`,
+    '-o',
+    `Dir::Cache=${lists}/cache`,
+    '-o',
+    'Dir::State::status=/var/lib/dpkg/status',
+  ]
+  let options = asIs
+  const download = (name) => works('apt-get', [...options, 'download', name], { cwd: packages })
+  const get = (name) => {
+    if (download(name)) return true
+    if (options === ownLists) return false
+    for (const folder of ['state/lists/partial', 'cache/archives/partial'])
+      mkdirSync(join(lists, folder), { recursive: true })
+    if (!works('apt-get', [...ownLists, 'update'])) return false
+    options = ownLists
+    return download(name)
+  }
+  const unpack = () => readdirSync(packages).every((deb) => works('dpkg-deb', ['-x', join(packages, deb), root]))
+  try {
+    return fill(get, unpack)
+  } finally {
+    for (const folder of [packages, lists]) rmSync(folder, { recursive: true, force: true })
+  }
+}

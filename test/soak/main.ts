@@ -1,0 +1,20 @@
+/** test:soak: a system under load and mixed faults for many minutes; says in one table what each process takes before, during and after. */
+import { parseArgs } from 'node:util'
+import { report } from './report.js'
+import { soak } from './soak.js'
+
+const { values } = parseArgs({
+  options: {
+    /** Of faults. */
+    minutes: { type: 'string', default: '30' },
+    seed: { type: 'string', default: String(Date.now() % 100_000) },
+  },
+})
+
+const seconds = Number(values.minutes) * 60
+console.log(`seed ${values.seed}, ${values.minutes} minutes`)
+const done = await soak({ seed: Number(values.seed), seconds, say: (line) => console.log(line) })
+const { lines, wrong } = report(done, seconds)
+for (const line of [...lines, ...wrong]) console.log(line)
+console.log(wrong.length === 0 ? 'all bounds kept' : `${wrong.length} bounds passed`)
+process.exit(wrong.length === 0 ? 0 : 1)
