@@ -1,8 +1,5 @@
 -- M: what the process of this call bounds the space to, and whether there is room. Without M nothing here runs.
 
-local isOver
-do
-
 -- So many records are looked at to tell what all of them take: 2 µs, and no removal has to know how large it was.
 local SAMPLES = 100
 -- What Redis takes for a record beside the bytes of it and of its id, about.
@@ -57,7 +54,7 @@ end
 
 -- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
 -- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
-function isOver(argv, from, last, tid, ending)
+local function isOver(argv, from, last, tid, ending)
   if not bounded then return false end
   local count, bytes = sizeOf(argv, from, last)
   if count == 0 then return false end
@@ -84,6 +81,4 @@ function isOver(argv, from, last, tid, ending)
   end
   if not over then bytesSince = bytesSince + bytes end
   return over
-end
-
 end

@@ -1,13 +1,10 @@
 -- f, g, u, o, O: reads and takes, the ones that wait for an entry, and the standing ones that have credit.
 
-local readSpec, wayTo, searchRoot, byPlace, look, missIfExists, refill
-do
-
 -- A search looks at no more candidates than this in one call; then the client goes on from where it stopped.
 local MOST_CANDIDATES = 200
 
 -- A template as it is asked for: kind, root, number of indexed tokens, these, number of others, these, number of compound tokens, these.
-function readSpec(argv, i, mode)
+local function readSpec(argv, i, mode)
   local spec = { mode = mode, kind = argv[i], root = argv[i + 1], indexed = {}, verified = {} }
   local n = tonumber(argv[i + 2])
   for j = 1, n do spec.indexed[j] = argv[i + 2 + j] end
@@ -40,7 +37,7 @@ end
 
 -- The smallest index that holds all matches, and what it leaves to verify.
 -- `letter`: f what is free, r what transactions have read.
-function wayTo(spec, root, letter)
+local function wayTo(spec, root, letter)
   local best, size, at = P .. letter .. '@' .. (spec.kind == '*' and root or spec.kind), nil, 0
   local n = #spec.indexed
   for j = 1, n + (spec.compound and #spec.compound or 0) do
@@ -72,7 +69,7 @@ end
 
 -- Up to `most` matches in order, each { id, record }, of those that are free; or, with another letter, of those that transactions have
 -- read and that are accepted. The second result is where to go on if the bound was met.
-function searchRoot(spec, root, most, after, letter, accept)
+local function searchRoot(spec, root, most, after, letter, accept)
   local key, needles = wayTo(spec, root, letter or 'f')
   local hits, seen, size = {}, 0, most
   while true do
@@ -121,7 +118,7 @@ local function search(spec, most, after, accept)
   return all
 end
 
-function byPlace(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end
+local function byPlace(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end
 
 -- All of a root that transactions have read, as far as this template's owner may have it: who reads, any; who takes, what it alone has read.
 local function searchLocked(spec, root, most, after, into)
@@ -156,7 +153,7 @@ local function searchOwn(spec, most, after, into)
 end
 
 -- All that a read, or whoever has a transaction, may have: what is free, what has been read, what was written under its own transaction.
-function look(spec, most, after)
+local function look(spec, most, after)
   local hits, on = search(spec, most, after)
   local more = {}
   if (spec.mode == 'r' or spec.tx ~= '') and isThere('R') then
@@ -293,7 +290,7 @@ end
 local function mayHave(spec) return spec.tx ~= '' and live(spec.tx) and look(spec, 1)[1] end
 
 -- Who waits only for what transactions hold, does so no longer when none does.
-function missIfExists()
+local function missIfExists()
   local waiting = call('SMEMBERS', P .. 'I')
   for j = 1, #waiting do
     local who = memberOf(waiting[j])
@@ -334,7 +331,7 @@ function OPS.O(argv, i, answer, credits)
 end
 
 -- Offers whose credit has risen are handed what is there already; what credit is left stands in line.
-function refill(credits)
+local function refill(credits)
   local busy = isThere('D') and holders()[SID]
   local function bearable(id, rec)
     if not isSuspect(rec) then return true end
@@ -359,6 +356,4 @@ function refill(credits)
       setScore(line, member, (credit - #hits) * CREDIT_STEP - meta.wait - 1)
     end
   end
-end
-
 end
