@@ -104,7 +104,7 @@ export class Writes {
     const endsAt = letter === COMPLETED_LARGE ? (this.#requests.get(id)?.endsAt ?? 0) : 0
     const onOutcome = this.#forget(id)
     if (letter === COMPLETED_LARGE) {
-      void this.#fetch(id, onOutcome, endsAt)
+      void this.#fetch(id, bytes.toString('latin1', 1), onOutcome, endsAt)
       return
     }
     this.#arrive(id)
@@ -164,16 +164,21 @@ export class Writes {
     return onOutcome
   }
 
-  async #fetch(id: string, onOutcome: Requester['onOutcome'], endsAt: number): Promise<void> {
+  async #fetch(
+    id: string,
+    claim: string,
+    onOutcome: ((outcome: Outcome) => void) | undefined,
+    endsAt: number,
+  ): Promise<void> {
     let body: Buffer | null = null
     try {
-      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(id))
+      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
       if (onOutcome) this.#requests.set(id, { onOutcome, endsAt })
       return
     }
-    this.#arrive(`@${id}`)
+    this.#arrive(`@${claim}`)
     onOutcome?.(body ? { kind: 'completed', body } : { kind: 'lost' })
   }
 
