@@ -153,6 +153,8 @@ export type Outcome =
   | { readonly kind: 'lost' }
   /** It was delivered as often as is allowed and never completed. */
   | { readonly kind: 'exhausted' }
+  /** This process had been taken for dead, or the server has forgotten: it is not there any more, and what became of it reached nobody. */
+  | { readonly kind: 'unknown'; readonly remainingMs: number }
 
 /** A part of a listing. */
 export interface Page {

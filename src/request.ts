@@ -127,6 +127,11 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
   }
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const onOutcome = (outcome: Outcome): void => {
+      // What may run again is written once more, for as long as its client waits.
+      if (outcome.kind === 'unknown' && terms.repeatable) {
+        space.engine.request({ ...image, leaseMs: outcome.remainingMs }, onOutcome).catch(reject)
+        return
+      }
       try {
         resolve(responseOf(outcome))
       } catch (error) {
@@ -145,6 +150,7 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
 
 function responseOf(outcome: Outcome): HttpResponse {
   if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
+  if (outcome.kind === 'unknown') throw new SpaceError('OUTCOME_UNKNOWN')
   if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')
   try {
     return decodeResponse(outcome.body)

@@ -53,7 +53,7 @@ export interface Event {
   readonly attempt?: number
   /** On the space's own clock, ms. */
   readonly grantedAt?: number
-  readonly kind?: 'completed' | 'lost' | 'exhausted'
+  readonly kind?: 'completed' | 'lost' | 'exhausted' | 'unknown'
   readonly body?: string
   readonly session?: string
 }

@@ -282,8 +282,8 @@ export class RedisEngine implements Engine {
   }
 
   /** @internal for Session */
-  askAnew(): void {
-    this.#writes.askAnew()
+  askAnew(afresh: boolean): void {
+    this.#writes.askAnew(afresh)
     this.#finds.askAnew()
     this.#claims.askAnew()
     this.#registrations.askAnew()

@@ -12,8 +12,8 @@ import type { Link } from './connection.js'
 export interface Holdings {
   /** Every claim this process knows to hold. */
   claims(): string[]
-  /** Waits and offers register again. */
-  askAnew(): void
+  /** Waits and offers register again. `afresh`: what the space was to tell this process meanwhile, it may have told nobody. */
+  askAnew(afresh: boolean): void
   /** What would otherwise wait for the next batch is said now. */
   report(): void
 }
@@ -34,6 +34,8 @@ export class Session {
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
   #leaving = false
+  /** The session is another one than that which stood here last. */
+  #afresh = false
   #joins = 0
   #onReady: (() => void) | undefined
   #onRefused: ((error: Error) => void) | undefined
@@ -105,8 +107,10 @@ export class Session {
       if (answer!.toString('latin1').startsWith('!')) throw new SpaceError('DATA_NEWER')
       this.#batches.renewed()
       const found = `${run} ${born}`
-      await this.#batches.settle(link, found === this.#settled)
+      const known = found === this.#settled
+      await this.#batches.settle(link, known)
       if (this.#link !== link) return
+      if (!known) this.#afresh = true
       this.#settled = found
       await this.#sync(link)
     } catch (error) {
@@ -132,7 +136,9 @@ export class Session {
     if (this.#link !== link) return
     this.#syncing = false
     this.#joins++
-    this.#batches.flow(() => this.#holdings.askAnew())
+    const afresh = this.#afresh
+    this.#afresh = false
+    this.#batches.flow(() => this.#holdings.askAnew(afresh))
     this.#onReady?.()
     this.#beatIn(link, 0)
   }

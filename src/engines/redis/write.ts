@@ -23,6 +23,8 @@ const FULL_MS = 3_000
 
 interface Requester {
   onOutcome: ((outcome: Outcome) => void) | undefined
+  /** On the monotonic clock, ms. */
+  readonly endsAt: number
 }
 
 export class Writes {
@@ -39,6 +41,8 @@ export class Writes {
   readonly #roots = new Set<string>()
 
   #refusedAt = Number.NEGATIVE_INFINITY
+  /** Whether such a question was not answered. */
+  #inDoubt = false
 
   constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
     this.#transactions = transactions
@@ -65,7 +69,7 @@ export class Writes {
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(image.body)) await this.#putBody(image)
-    this.#requests.set(image.id, { onOutcome })
+    this.#requests.set(image.id, { onOutcome, endsAt: monotonicMs() + image.leaseMs })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         this.failed([image], error)
@@ -96,10 +100,11 @@ export class Writes {
 
   /** An outcome has come: `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
   outcome(id: string, bytes: Buffer): void {
-    const onOutcome = this.#forget(id)
     const letter = bytes[0]
+    const endsAt = letter === COMPLETED_LARGE ? (this.#requests.get(id)?.endsAt ?? 0) : 0
+    const onOutcome = this.#forget(id)
     if (letter === COMPLETED_LARGE) {
-      void this.#fetch(id, bytes.toString('latin1', 1), onOutcome)
+      void this.#fetch(id, bytes.toString('latin1', 1), onOutcome, endsAt)
       return
     }
     this.#arrive(id)
@@ -122,8 +127,32 @@ export class Writes {
   }
 
   /** The server may have forgotten all of it. */
-  askAnew(): void {
+  askAnew(afresh: boolean): void {
     this.#roots.clear()
+    if (afresh || this.#inDoubt) this.#askForAll()
+  }
+
+  /**
+   * Requests whose outcomes may have been told to nobody. One that is still in the space has its outcome to come: asked by a renewal that
+   * leaves its end where it was. Of one that is gone an outcome that could be told has come before this answer.
+   */
+  #askForAll(): void {
+    this.#inDoubt = false
+    for (const [id, { endsAt }] of this.#requests) {
+      const remainingMs = Math.ceil(endsAt - monotonicMs())
+      // Its deadline will have it.
+      if (remainingMs <= 0) continue
+      this.#batches.add({
+        args: ['l', id, String(remainingMs)],
+        repeatable: true,
+        answer: (letter) => {
+          if (letter === 'n') this.#forget(id)?.({ kind: 'unknown', remainingMs })
+        },
+        fail: () => {
+          this.#inDoubt = true
+        },
+      })
+    }
   }
 
   #forget(id: string): ((outcome: Outcome) => void) | undefined {
@@ -135,13 +164,18 @@ export class Writes {
     return onOutcome
   }
 
-  async #fetch(id: string, claim: string, onOutcome: ((outcome: Outcome) => void) | undefined): Promise<void> {
+  async #fetch(
+    id: string,
+    claim: string,
+    onOutcome: ((outcome: Outcome) => void) | undefined,
+    endsAt: number,
+  ): Promise<void> {
     let body: Buffer | null = null
     try {
       if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
-      if (onOutcome) this.#requests.set(id, { onOutcome })
+      if (onOutcome) this.#requests.set(id, { onOutcome, endsAt })
       return
     }
     this.#arrive(`@${claim}`)

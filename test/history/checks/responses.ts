@@ -10,22 +10,29 @@ export function oneAnswer({ requests, history: { events } }: Facts): string[] {
     const isTwice = life.repeatable && wasOut(life.asked)
     const isSure = (completion: Operation): boolean =>
       completion.returned - completion.invoked < GRACE_US || !wasOut(completion)
-    return [...wrongWith(life, isTwice, isSure)].map((what) => `${life.value}: ${what}`)
+    const heard = life.outcomes[0]?.at ?? life.asked.returned
+    const mayBeUnknown = wasOut({ ...life.asked, returned: heard })
+    return [...wrongWith(life, { isTwice, isSure, mayBeUnknown })].map((what) => `${life.value}: ${what}`)
   })
 }
 
 /** Whose link is away for so long may be buried (GRACE_MS of session.lua). */
 const GRACE_US = 250_000
 
+interface Doubts {
+  readonly isTwice: boolean
+  readonly isSure: (completion: Operation) => boolean
+  readonly mayBeUnknown: boolean
+}
+
 /**
  * `isTwice`: it may have been written twice, since it may be repeated and its gateway could not know whether it had been written.
  * `isSure`: whether a refusal can be believed. A completion whose answer was lost is given again; if its process was buried meanwhile, it is
- * refused then, although it was accepted the first time.
+ * refused then, although it was accepted the first time. `mayBeUnknown`: its gateway may have been buried, so that nobody was told.
  */
 function* wrongWith(
   { value, repeatable, claims, outcomes, timedOut }: RequestLife,
-  isTwice: boolean,
-  isSure: (completion: Operation) => boolean,
+  { isTwice, isSure, mayBeUnknown }: Doubts,
 ): Generator<string> {
   const accepted = claims.filter((claim) => operationOf(claim, 'complete')?.out === 'ok')
   if (accepted.length > 1 && !isTwice)
@@ -41,6 +48,8 @@ function* wrongWith(
     else if (completion.invoked > outcome.at) yield `its answer came before ${of} gave it`
     if (accepted[0] && !isTwice && accepted[0].claim !== of)
       yield `${accepted[0].claim} was accepted, and its answer is of ${of}`
+  } else if (outcome?.kind === 'unknown') {
+    if (!mayBeUnknown) yield 'its gateway was never away, and heard unknown'
   } else if (outcome && accepted[0]) {
     yield `${accepted[0].claim} was accepted, and its gateway heard ${outcome.kind}`
   }

@@ -1,0 +1,62 @@
+/** Promise 4: a gateway that was taken for dead, and is not, has an answer for each of its clients at once, and not at their deadlines. */
+import { expect, test } from '@jest/globals'
+import { Task } from '../support/kinds.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { overLink } from '../support/over-link.js'
+import { until } from '../support/until.js'
+import { nothingIsLeft } from './drained.js'
+import { hold, OK, outcomeOf, send } from './requests.js'
+
+const at = overLink({ appendonly: true })
+
+/** The far one has been given up: what is told to it from now on reaches nobody. */
+const givenUp = (): Promise<void> =>
+  until(async () => {
+    await at.near.readIfExists(Task)
+    return (await at.redis.cli('EXISTS', `{ts:default}:s${at.far.session}`)) === '0'
+  }, 'the space has given it up')
+
+test('what was answered while it was away is done again, or is unknown to its client; what still runs goes on', async () => {
+  const worker = await hold(at.near, 4)
+  const again = outcomeOf(send(at.far, '/again', { repeatable: true }))
+  const once = outcomeOf(send(at.far, '/once', { repeatable: false }))
+  const later = outcomeOf(send(at.far, '/later', { repeatable: false }))
+  const large = outcomeOf(send(at.far, `/large?${'x'.repeat(5_000)}`, { repeatable: true }))
+  await until(() => worker.held.length === 4, 'the worker holds them')
+  const held = (path: string) =>
+    worker.held.splice(
+      worker.held.findIndex(({ request }) => request.target.startsWith(path)),
+      1,
+    )[0]!
+  await at.away()
+  await givenUp()
+  for (const path of ['/again', '/once', '/large']) expect(await held(path).complete(OK)).toBe(true)
+  await at.back()
+  expect(await once).toBe('OUTCOME_UNKNOWN')
+  await until(() => worker.held.length === 3, 'those that may run again are there again')
+  for (const path of ['/again', '/large', '/later']) expect(await held(path).complete(OK)).toBe(true)
+  expect(await Promise.all([again, large, later])).toEqual(['200', '200', '200'])
+  await worker.stop()
+})
+
+test('also when its link is cut once more before it has heard what became of them', async () => {
+  const worker = await hold(at.near, 1)
+  const once = outcomeOf(send(at.far, '/once', { repeatable: false }))
+  await until(() => worker.held.length === 1, 'the worker holds it')
+  await at.away()
+  await givenUp()
+  expect(await worker.held[0]!.complete(OK)).toBe(true)
+  // The answer to a sync is one letter and the clock; then it asks.
+  const cut = at.link.dropNextReplyThenCut((bytes) => bytes.includes('\r\nn\r\n'))
+  await at.link.accept()
+  await cut
+  expect(await once).toBe('OUTCOME_UNKNOWN')
+  await worker.stop()
+})
+
+test('afterwards nothing is left', async () => {
+  await at.close()
+  await nothingIsLeft(at.redis)
+})
+
+failOnLeaks()
