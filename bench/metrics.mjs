@@ -1,62 +1,35 @@
-/**
- * Part (c): what metrics cost: `GET /` where gateway and workers have admin ports that are scraped, beside the same without any. A few
- * percent are looked for, and a shared machine drifts by more from one minute to the next: so both stand at the same time, each in a space
- * of its own on one server, and are loaded in turns, first the one, then the other.
- */
+/** Part (c): what metrics cost: `GET /` where gateway and workers have admin ports that are scraped, beside the same without any. */
 import { fileURLToPath } from 'node:url'
 import { throughSpace } from './http.mjs'
 import { freePort } from './redis.mjs'
-import { failed, measure } from './run.mjs'
+import { inTurns } from './turns.mjs'
 
+/** A few percent are looked for. */
 const FEWEST_TURNS = 24
-/** What a process compiles and loads for its first requests and scrapes is no cost of those that follow for days. */
-const THROWN_AWAY = 2
-const WARM_UP_MS = 500
 const SCRAPE_EVERY_MS = 1_000
 const SCRAPED_WITHIN_MS = 3_000
 const APP = fileURLToPath(new URL('apps/plain.mjs', import.meta.url))
-const GROUP = '(req, res) app'
 const WITH = 'takespace'
 const WITHOUT = 'no admin port'
 
 export const metrics = {
   name: 'metrics',
   title: 'GET / requests a second, admin ports scraped once a second (takespace), and none',
-  steps: ({ runs }) => [{ contender: 'both', group: GROUP, run: 0, measure: (bench) => both(bench, runs) }],
+  steps: ({ runs }) => [step(Math.max(runs, FEWEST_TURNS))],
   baselines: [WITHOUT],
 }
 
-async function both(bench, runs) {
-  try {
-    await bench.redis.empty()
-    const ports = [await freePort(), await freePort()]
-    const [gateway, workers] = ports.map((port) => ['--admin-port', String(port)])
-    const systems = {
-      [WITH]: await start(bench, WITH, { gateway, workers }),
-      [WITHOUT]: await start(bench, 'without', { gateway: [], workers: [] }),
-    }
-    const samples = []
-    const turns = Math.max(runs, FEWEST_TURNS) + THROWN_AWAY
-    for (let turn = 0; turn < turns; turn++) {
-      const order = turn % 2 === 0 ? [WITH, WITHOUT] : [WITHOUT, WITH]
-      for (const contender of order) {
-        const loaded = () => measure(bench, systems[contender])
-        const sample = await (contender === WITH ? scraped(ports, loaded) : loaded())
-        samples.push({ ...sample, contender, run: turn })
-      }
-    }
-    return samples.filter(({ run, errors }) => run >= THROWN_AWAY || errors > 0)
-  } catch (error) {
-    return failed(error)
-  } finally {
-    await bench.children.end()
+function step(turns) {
+  const ports = []
+  const start = async (bench, hasPorts) => {
+    if (hasPorts) ports.push(await freePort(), await freePort())
+    const [gateway, workers] = hasPorts ? ports.map((port) => ['--admin-port', String(port)]) : [[], []]
+    const space = ['--name', bench.name]
+    const flags = { gateway: [...space, ...gateway], workers: [...space, ...workers] }
+    return throughSpace(bench, `plain-${hasPorts ? 'with' : 'without'}`, APP, flags)
   }
-}
-
-function start(bench, name, { gateway, workers }) {
-  const apart = ['--name', name]
-  const flags = { gateway: [...apart, ...gateway], workers: [...apart, ...workers] }
-  return throughSpace({ ...bench, warmUpMs: WARM_UP_MS }, `plain-${name}`, APP, flags)
+  const around = (contender, loaded) => (contender === WITH ? scraped(ports, loaded) : loaded())
+  return inTurns({ group: '(req, res) app', forms: { [WITH]: true, [WITHOUT]: false }, turns, start, around })
 }
 
 /** The supervisor's port answers for both worker processes. A scrape that fails makes the sample invalid. */

@@ -1,5 +1,5 @@
 /** Parts programs and workers: what a transaction adds to taking an entry and writing another one, in a program and in a handler. */
-import { run } from './run.mjs'
+import { inTurns } from './turns.mjs'
 
 const IN_FLIGHT = [1, 64]
 const MOST = 1.3
@@ -39,28 +39,23 @@ export const workers = {
   ]),
 }
 
-/** Each form once, in turns forwards and backwards. */
+const TURNS_PER_RUN = 4
+
 function steps({ runs }, forms, start) {
-  const round = (inFlight, n) => {
-    const all = Object.entries(forms).map(([contender, form]) => ({
-      contender,
-      group: groupOf(inFlight),
-      run: n,
-      measure: (bench) => run(bench, () => start(bench, inFlight, form)),
-    }))
-    return n % 2 === 0 ? all : all.reverse()
-  }
-  return IN_FLIGHT.flatMap((inFlight) => Array.from({ length: runs }, (_, n) => round(inFlight, n)).flat())
+  return IN_FLIGHT.map((inFlight) => {
+    const startOne = (bench, form) => start(bench, inFlight, form)
+    return inTurns({ group: groupOf(inFlight), forms, turns: runs * TURNS_PER_RUN, start: startOne })
+  })
 }
 
-async function program({ children, redis, warmUpMs, seconds }, inFlight, form) {
-  const options = { url: redis.url, inFlight, warmUpMs, seconds, form }
+async function program({ children, redis, name, warmUpMs, seconds }, inFlight, form) {
+  const options = { url: redis.url, name, inFlight, warmUpMs, seconds, form }
   const driver = await children.fork(`programs-${form}`, 'take-write', options)
   return { driver, roles: { client: [driver.pid] } }
 }
 
-async function worker({ children, redis, warmUpMs, seconds }, inFlight, form) {
-  const options = { url: redis.url, inFlight, warmUpMs, seconds, form }
+async function worker({ children, redis, name, warmUpMs, seconds }, inFlight, form) {
+  const options = { url: redis.url, name, inFlight, warmUpMs, seconds, form }
   const served = await children.fork(`workers-${form}`, 'handler', options)
   const driver = await children.fork('workers-client', 'takespace-client', options)
   return { driver, roles: { client: [driver.pid], workers: [served.pid] } }

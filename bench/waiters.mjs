@@ -1,7 +1,8 @@
 /** Part waiters: what a write costs while many wait for something else, and one that fires an event, beside one that nobody waits for. */
-import { run } from './run.mjs'
+import { inTurns } from './turns.mjs'
 
 const IN_FLIGHT = [1, 64]
+const TURNS_PER_RUN = 4
 const NONE = 'none waiting'
 const MANY_TAKERS = '10,000 takers of something else'
 const MANY_LISTENERS = '1,000 registrations for something else'
@@ -19,7 +20,10 @@ export const waiters = {
   name: 'waiters',
   title: 'writes a second while others wait, templates of three shapes',
   steps: ({ runs }) =>
-    IN_FLIGHT.flatMap((inFlight) => Array.from({ length: runs }, (_, n) => round(inFlight, n)).flat()),
+    IN_FLIGHT.map((inFlight) => {
+      const startOne = (bench, held) => start(bench, inFlight, held)
+      return inTurns({ group: groupOf(inFlight), forms: CASES, turns: runs * TURNS_PER_RUN, start: startOne })
+    }),
   baselines: [],
   costs: IN_FLIGHT.flatMap((inFlight) =>
     [
@@ -34,19 +38,8 @@ function groupOf(inFlight) {
   return `${inFlight} in flight`
 }
 
-/** Each case once, in turns forwards and backwards. */
-function round(inFlight, n) {
-  const all = Object.keys(CASES).map((contender) => ({
-    contender,
-    group: groupOf(inFlight),
-    run: n,
-    measure: (bench) => run(bench, () => start(bench, inFlight, CASES[contender])),
-  }))
-  return n % 2 === 0 ? all : all.reverse()
-}
-
-async function start({ children, redis, warmUpMs, seconds }, inFlight, held) {
-  const options = { url: redis.url, inFlight, warmUpMs, seconds }
+async function start({ children, redis, name, warmUpMs, seconds }, inFlight, held) {
+  const options = { url: redis.url, name, inFlight, warmUpMs, seconds }
   const waiting = held && (await children.fork('waiters-waiting', 'waiting', { ...options, ...held }))
   const driver = await children.fork('waiters-write', 'write', options)
   return { driver, roles: { client: [driver.pid], ...(waiting && { workers: [waiting.pid] }) } }

@@ -4,7 +4,7 @@ import { createWorker, currentRequest } from 'takespace/workers'
 import { begin, options } from './parent.mjs'
 
 const Result = defineEntry('Result')
-const space = await openSpace(options.url)
+const space = await openSpace(options.url, { name: options.name })
 let count = 0
 const result = () => Result({ id: `r${++count}`, service: 'echo' })
 

@@ -7,12 +7,18 @@ const DRAIN_MS = 5_000
 const ENOUGH_ERRORS = 100
 
 /**
- * Sends the parent what it measured. `once` does the thing and checks its outcome; what it throws is an error of the run. If it returns a
+ * Each time that it is told to begin, sends the parent what it measured. `once` does the thing and checks its outcome; what it throws is an error of the run. If it returns a
  * number, that many ms of it count. `rateOf` makes a rate of these and of the seconds measured.
  */
 export async function closedLoop(once, rateOf = (took, seconds) => took.length / seconds) {
+  for (;;) {
+    await begin()
+    tell('measured', { result: await measured(once, rateOf) })
+  }
+}
+
+async function measured(once, rateOf) {
   const { inFlight, warmUpMs, seconds } = options
-  await begin()
   const took = []
   let state = 'warming'
   let errors = 0
@@ -49,7 +55,7 @@ export async function closedLoop(once, rateOf = (took, seconds) => took.length /
     errors += busy
     firstError ??= `${busy} of ${inFlight} were not answered within ${DRAIN_MS} ms after the end`
   }
-  tell('measured', { result: { perSecond: rateOf(took, elapsed), ...percentiles(took), errors, firstError } })
+  return { perSecond: rateOf(took, elapsed), ...percentiles(took), errors, firstError }
 }
 
 /** Of milliseconds. */

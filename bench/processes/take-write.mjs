@@ -5,7 +5,7 @@ import { options } from './parent.mjs'
 
 const POPULATION = 1_000
 const Task = defineEntry('Task')
-const space = await openSpace(options.url)
+const space = await openSpace(options.url, { name: options.name })
 let count = 0
 const task = () => Task({ id: `t${++count}`, queue: 'a', note: payload() })
 const waiting = Task.template({ queue: 'a' })

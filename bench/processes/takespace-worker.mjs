@@ -3,7 +3,7 @@ import { openSpace } from 'takespace'
 import { serveRequests } from '../../dist/src/request.js'
 import { begin, options, tell } from './parent.mjs'
 
-const space = await openSpace(options.url)
+const space = await openSpace(options.url, { name: options.name })
 await serveRequests(space, 'echo', options.concurrency, (taken) => {
   taken.complete({ status: 200, reason: '', headers: [], body: taken.request.body }).then(
     (accepted) => accepted || tell('failed', { why: 'the space refused an answer' }),

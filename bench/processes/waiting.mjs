@@ -3,7 +3,7 @@ import { defineEntry, openSpace } from 'takespace'
 import { begin, options, tell } from './parent.mjs'
 
 const Job = defineEntry('Job')
-const space = await openSpace(options.url)
+const space = await openSpace(options.url, { name: options.name })
 
 const SHAPES = [
   (i) => ({ id: `w${i}` }),
