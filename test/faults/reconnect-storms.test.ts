@@ -51,7 +51,9 @@ test.each([
     // A process that needs more than 250 ms to come back, as on a busy machine, is taken for dead: what it held and may be run again is, and of
     // the rest its client is told. Few do.
     const failed = answers.filter(({ status }) => status !== 200)
-    expect(failed.filter(({ url, text }) => !url.startsWith('/post') || !/WORKER_LOST|OUTCOME_UNKNOWN/.test(text))).toEqual([])
+    expect(
+      failed.filter(({ url, text }) => !url.startsWith('/post') || !/WORKER_LOST|OUTCOME_UNKNOWN/.test(text)),
+    ).toEqual([])
     expect(failed.length + verdict.twice).toBeLessThan(answers.length / 20)
     expect(verdict.longestMs).toBeLessThan(5_000)
     // The fault hit: on average at least every second process, each time; of the second connections there are fewer.
