@@ -17,6 +17,7 @@ import { until } from '../support/until.js'
 import { form, LONG_SECONDS, report, spread } from './form.js'
 import { OK } from './requests.js'
 import { type System, startSystem } from './system.js'
+import { row } from './table.js'
 
 const SECONDS = form(1, LONG_SECONDS)
 const Probe = defineEntry('Probe')
@@ -106,6 +107,17 @@ test('maxmemory under load: 503 with Retry-After, what waits is worked off, writ
   const whileFull = running
     .runs()
     .filter(({ url, ended = 0 }) => /bytes/.test(url) && times.some(([from, to]) => ended > from && ended < to))
+  const [longest, twice] = [
+    spread(answers.filter(({ status }) => status === 200).map(({ ms }) => ms)).most,
+    [...runs.values()].filter((n) => n > 1).length,
+  ]
+  row('`maxmemory` reached', {
+    requests: answers.length,
+    failed: refused.length + others.length,
+    twice,
+    longestMs: longest,
+    hits: `${times.length} times, with ${refused.length} refused`,
+  })
   report('maxmemory', {
     requests: answers.length,
     refused: refused.length,
@@ -115,8 +127,8 @@ test('maxmemory under load: 503 with Retry-After, what waits is worked off, writ
     'worked off within ms': spread(drains).most,
     'writes again within ms': spread(resumptions).most,
     'large answers while full': whileFull.length,
-    'run twice': [...runs.values()].filter((n) => n > 1).length,
-    'longest wait of an answer ms': spread(answers.filter(({ status }) => status === 200).map(({ ms }) => ms)).most,
+    'run twice': twice,
+    'longest wait of an answer ms': longest,
   })
   expect(others).toEqual([])
   for (const { url, status, text, retryAfter } of answers) {

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { DEAD_LETTER } from '../../src/engine.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import { serveRequests } from '../../src/request.js'
+import { serveRequests, type Taken } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { OK, outcomeOf, send } from '../faults/requests.js'
 import { everyEngine } from '../support/every-engine.js'
@@ -160,6 +160,40 @@ everyEngine('A bounded space', (opened, engine) => {
     await space.writeAll(tasks(5))
     await tx.commit()
     expect((await idsIn(space)).length).toBe(8)
+  })
+
+  test('what leaves no more than there was is taken, also where others have written beyond the bound', async () => {
+    const { other, bounded } = opened()
+    await other.writeAll(tasks(5))
+    const space = await bounded({ maxEntries: 2, maxBytes: 10 })
+    await expect(space.write(Task({ id: 'over' }))).rejects.toMatchObject(FULL)
+    await space.transact(async (tx) => {
+      await space.take(Task, { tx })
+      await space.take(Task, { tx })
+      void space.write(Task({ id: 'for two' }), { tx })
+    })
+    expect(await idsIn(other)).toEqual(['for two', 't2', 't3', 't4'])
+  })
+
+  test('what many handlers write with their answers in one turn is counted exactly', async () => {
+    const { other, bounded } = opened()
+    const asked = Array.from({ length: 8 }, (_, i) => send(other, `/${i}`, { repeatable: true }))
+    const worker = await bounded({ maxEntries: 11 })
+    const held: Taken[] = []
+    const serving = await serveRequests(worker, 'web', 8, (taken) => void held.push(taken))
+    await until(() => held.length === 8, 'all are held')
+    const given = await Promise.allSettled(
+      held.map((taken) => {
+        void worker.writeAll(tasks(2), { tx: taken.transaction })
+        return taken.complete(OK)
+      }),
+    )
+    // Each is one more than there was.
+    expect(given.filter(({ status }) => status === 'fulfilled').length).toBe(3)
+    await Promise.all(held.map((taken) => taken.complete(OK)))
+    expect(new Set(await Promise.all(asked.map(outcomeOf)))).toEqual(new Set(['200']))
+    expect((await idsIn(other)).length).toBe(6)
+    await serving.stop()
   })
 
   test('a request over the bound is refused; answers, also large ones, and what a handler wrote with one are taken', async () => {

@@ -10,6 +10,8 @@ export interface Account {
   readonly longestMs: number
   /** Of which every worker that was given them died; each is a dead letter. */
   readonly exhausted: number
+  /** Of which nobody knows whether they were written, or that were surely not. */
+  readonly unwritten: number
   /** Kills that struck a worker at work. */
   readonly busyKills: number
   /** One line each; nothing of this may be. */
@@ -32,12 +34,14 @@ export function accountOf(
   const wrong: string[] = []
   let longestMs = 0
   let exhausted = 0
+  let unwritten = 0
   const ended = new Set(runs.filter((run) => run.ended !== undefined).map(({ url }) => url))
   for (const [method, list] of Object.entries(answers)) {
     for (const { url, status, text, ms } of list) {
       const name = `${method} ${status}`
       statuses[name] = (statuses[name] ?? 0) + 1
       longestMs = Math.max(longestMs, Math.round(ms))
+      if (/OUTCOME_UNKNOWN|SPACE_UNREACHABLE/.test(text)) unwritten++
       const ran = times.get(url) ?? 0
       const what = `${method} ${url}, answered ${status}, run ${ran} times`
       if (/DELIVERIES_EXHAUSTED/.test(text)) {
@@ -56,6 +60,7 @@ export function accountOf(
     executions: runs.length,
     longestMs,
     exhausted,
+    unwritten,
     busyKills: busy.size,
     wrong,
   }

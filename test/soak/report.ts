@@ -1,5 +1,5 @@
 /** The table of a soak, and which of its bounds were passed. */
-import { type Sample, slope } from './samples.js'
+import { type Sample, slope, slopeAtEqualDescriptors } from './samples.js'
 import { keysThatDiffer, listed, type Soak } from './soak.js'
 
 /** MB in a minute, over the second half of the run. */
@@ -20,16 +20,23 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
   const { samples, before, after, struck, account, program } = soak
   const wrong = [...soak.wrong]
   const rows = [
-    ['process', 'samples', ...Object.keys(MEMORIES).flatMap((name) => [`${name} MB`, 'MB/min']), 'descriptors'],
+    [
+      'process',
+      'samples',
+      ...Object.keys(MEMORIES).flatMap((name) => [`${name} MB`, 'MB/min', 'at equal descriptors']),
+      'descriptors',
+    ],
   ]
   for (const [name, own] of samples) {
     const [first, last] = [before.samples.get(name)!, after.samples.get(name)!]
     const figures = Object.entries(MEMORIES).flatMap(([memory, of]) => {
-      const perMinute = slope(own, of) / MB
+      const perMinute = slopeAtEqualDescriptors(own, of) / MB
       if (seconds >= SHORTEST_FIT_SECONDS && !(perMinute < STEEPEST)) {
-        wrong.push(`${name}: its ${memory} grows by ${perMinute.toFixed(2)} MB a minute`)
+        wrong.push(
+          `${name}: its ${memory} grows by ${perMinute.toFixed(2)} MB a minute at an equal number of descriptors`,
+        )
       }
-      return [`${mb(of(first))} → ${mb(of(last))}`, perMinute.toFixed(2)]
+      return [`${mb(of(first))} → ${mb(of(last))}`, (slope(own, of) / MB).toFixed(2), perMinute.toFixed(2)]
     })
     if (last.descriptors > first.descriptors) {
       wrong.push(`${name}: ${first.descriptors} descriptors before, ${last.descriptors} after`)
@@ -45,7 +52,7 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
     `faults: ${listed(struck)}; ${busyKills} kills struck a worker at work`,
     `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms; ${exhausted} whose workers all died`,
     `program: ${JSON.stringify(program)}`,
-    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
+    `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; ${soak.strays} large bodies whose entry was never written were removed; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
   ]
   return { lines, wrong }
 }

@@ -91,18 +91,31 @@ export class Samples {
   }
 }
 
+type Figure = (sample: Sample) => number
+
 /** By how much something grows in a minute, by least squares over the second half of the samples. */
-export function slope(samples: readonly Sample[], of: (sample: Sample) => number): number {
+export const slope = (samples: readonly Sample[], of: Figure): number => fitted(samples, of).alone
+
+/**
+ * The same at an equal number of descriptors: a machine that is slower for a while has more connections open, each of which takes memory until it
+ * is closed, and that is no leak. Descriptors that leak are counted as such.
+ */
+export const slopeAtEqualDescriptors = (samples: readonly Sample[], of: Figure): number => fitted(samples, of).equal
+
+function fitted(samples: readonly Sample[], of: Figure): { alone: number; equal: number } {
   const later = samples.slice(Math.floor(samples.length / 2))
-  const mean = (list: readonly number[]): number => list.reduce((sum, x) => sum + x, 0) / list.length
-  const minutes = later.map(({ at }) => at / 60_000)
-  const figures = later.map(of)
-  const [atMean, mid] = [mean(minutes), mean(figures)]
-  let above = 0
-  let below = 0
-  for (const [i, at] of minutes.entries()) {
-    above += (at - atMean) * (figures[i]! - mid)
-    below += (at - atMean) ** 2
+  const fromMean = (list: readonly number[]): number[] => {
+    const mean = list.reduce((sum, x) => sum + x, 0) / list.length
+    return list.map((x) => x - mean)
   }
-  return above / below
+  const minutes = fromMean(later.map(({ at }) => at / 60_000))
+  const open = fromMean(later.map(({ descriptors }) => descriptors))
+  const figures = fromMean(later.map(of))
+  const product = (a: readonly number[], b: readonly number[]): number => a.reduce((sum, x, i) => sum + x * b[i]!, 0)
+  const [tt, to, oo] = [product(minutes, minutes), product(minutes, open), product(open, open)]
+  const [ft, fo] = [product(minutes, figures), product(open, figures)]
+  const alone = ft / tt
+  const apart = tt * oo - to * to
+  // Hardly any change, or the same as that of time: the two cannot be told apart.
+  return { alone, equal: apart > tt * oo * 0.001 ? (oo * ft - to * fo) / apart : alone }
 }

@@ -47,6 +47,8 @@ export interface Soak {
   readonly after: Idle
   readonly struck: ReadonlyMap<string, number>
   readonly account: Account
+  /** Large bodies whose entry was never written. */
+  readonly strays: number
   /** What the program says of itself. */
   readonly program: Readonly<Record<string, unknown>>
   /** One line each; nothing of this may be. */
@@ -80,6 +82,8 @@ class Running {
   readonly wrong: string[] = []
   readonly struck = new Map<string, number>()
   readonly #killed: number[] = []
+  /** Large bodies whose entry was never written. */
+  strays = 0
 
   constructor(
     readonly settings: Settings,
@@ -100,6 +104,7 @@ class Running {
     const accounts = this.#accounts().length
     this.program.kill('SIGHUP')
     await until(() => this.#accounts().length > accounts, 'the program has taken what is left', 30_000)
+    await this.#dropStrays()
     const end = performance.now() + SETTLED_WITHIN_MS
     for (;;) {
       const [now, wrong] = [await this.samples.idle(), await violations(this.redis)]
@@ -110,6 +115,17 @@ class Running {
       }
       // Each look collects garbage everywhere.
       await pause(1_000)
+    }
+  }
+
+  /**
+   * A large body goes before its entry. If Redis dies between the two nobody knows whether the entry was written, and the body stays until
+   * its time to live is over, a day later.
+   */
+  async #dropStrays(): Promise<void> {
+    for (const line of await violations(this.redis)) {
+      const [, key] = line.match(/^(b\S+) of no entry$/) ?? []
+      if (key) this.strays += Number(await this.redis.cli('UNLINK', `{ts:default}:${key}`))
     }
   }
 
@@ -241,12 +257,23 @@ export async function soak(settings: Settings): Promise<Soak> {
     const after = await running.calm('after', isBack(before))
     const told = running.told()
     running.judge()
+    const unknown = (told.errors as Record<string, number>).OUTCOME_UNKNOWN ?? 0
+    if (running.strays > account.unwritten + unknown) running.wrong.push(`${running.strays} large bodies of no entry`)
     program.kill('SIGTERM')
     const { code } = await program.exited
     if (code !== 0) running.wrong.push(`the program ended with ${code}`)
     // What was measured is worth telling all the same.
     await system.drain().catch((error) => running.wrong.push(String(error)))
-    return { samples: series, before, after, struck: running.struck, account, program: told, wrong: running.wrong }
+    return {
+      samples: series,
+      before,
+      after,
+      struck: running.struck,
+      account,
+      program: told,
+      strays: running.strays,
+      wrong: running.wrong,
+    }
   } finally {
     system?.destroy()
     program?.kill('SIGKILL')

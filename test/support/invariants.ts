@@ -86,7 +86,7 @@ for key in pairs(keys) do
   end
   if (first == 's' or first == 'c' or first == 'o' or first == 'p' or first == 'q') and not sessions[rest] then say(key, 'of no session') end
   if first == 'b' then
-    local id = rest:gsub(':r$', '')
+    local id = rest:match('^[^:]+')
     local ttl = redis.call('PTTL', P .. key)
     if rest == id and not (paths[id] and paths[id].large) then say(key, 'of no entry') end
     if ttl < 0 and not (paths[id] and records[id]:sub(1, 13) == '9999999999999') then say(key, 'has no end') end

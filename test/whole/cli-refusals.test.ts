@@ -112,6 +112,18 @@ test.each<Wrong>([
     args: ['gateway', '--durability', 'disk'],
     says: /--durability.*one of memory, local, fsync/,
   },
+  {
+    what: 'a bound of nothing',
+    code: 2,
+    args: ['gateway', '--max-entries', '0'],
+    says: /--max-entries.*integer from 1/,
+  },
+  {
+    what: 'a bound of no number',
+    code: 2,
+    args: ['gateway', '--max-bytes', '1mb'],
+    says: /--max-bytes.*integer from 1/,
+  },
   { what: 'a service without a name', code: 2, args: ['worker', app, '--service', ''], says: /--service.*1 to 100/ },
   { what: 'a TypeScript app that throws', code: 1, args: ['dev', THROWS], says: /failed.*the database is not there/ },
   { what: 'a TypeScript app that is none', code: 1, args: ['dev', WRONG_TS], says: /wrong\.ts failed while/ },

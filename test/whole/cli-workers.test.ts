@@ -41,8 +41,8 @@ const started = async (command: string[], until: RegExp): Promise<[Process, RegE
   return [process, await process.line(until)]
 }
 
-const startGateway = async (name: string): Promise<[Process, string]> => {
-  const [gateway, [, url]] = await started(['gateway', '--port', '0', '--name', name], /"url":"([^"]+)"/)
+const startGateway = async (name: string, more: string[] = []): Promise<[Process, string]> => {
+  const [gateway, [, url]] = await started(['gateway', '--port', '0', '--name', name, ...more], /"url":"([^"]+)"/)
   return [gateway, url as string]
 }
 
@@ -160,6 +160,20 @@ test('what the server is to give, each worker process asks for itself', async ()
   }
   await until(() => workersOf(workers).length === 3, 'a third worker process is ready')
   await end(workers)
+})
+
+test('a gateway with --max-entries tells those beyond it 503 with Retry-After, and goes on when there is room', async () => {
+  const [gateway, url] = await startGateway('bounded', ['--max-entries', '3', '--max-bytes', '100000'])
+  const asked = Array.from({ length: 5 }, () => fetch(url))
+  const refused: Response[] = []
+  for (const response of asked) void response.then((answer) => answer.status === 503 && refused.push(answer))
+  await until(() => refused.length === 2, 'two are refused')
+  for (const { headers } of refused) expect(headers.get('retry-after')).toBe('1')
+  expect(await refused[0]?.json()).toMatchObject({ code: 'SPACE_FULL' })
+  const [workers] = await startWorkers('bounded')
+  expect((await Promise.all(asked)).map(({ status }) => status).sort()).toEqual([200, 200, 200, 503, 503])
+  expect((await fetch(url)).status).toBe(200)
+  await end(workers, gateway)
 })
 
 test('an app that cannot be loaded ends the supervisor with the reason', async () => {

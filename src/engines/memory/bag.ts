@@ -138,12 +138,17 @@ export class Bag {
     return false
   }
 
-  /** Whether these fit in, if what goes is gone. It goes through all that there is, as a find does; without bounds nobody asks. */
-  hasRoom(images: readonly Image[], { maxEntries, maxBytes }: Bounds, goes: (item: Item) => boolean): boolean {
-    const standing = this.entries().filter((item) => !goes(item))
-    const all = [...standing.map(({ image }) => image), ...images.filter(({ leaseMs }) => leaseMs > 0)]
-    if (maxEntries !== undefined && all.length > maxEntries) return false
-    return maxBytes === undefined || all.reduce((bytes, { body }) => bytes + body.length, 0) <= maxBytes
+  /**
+   * Whether these fit in, if what goes is gone. What leaves no more than there was always does: others may have written beyond these bounds.
+   * It goes through all that there is, as a find does; without bounds nobody asks.
+   */
+  hasRoom(images: readonly Image[], bounds: Bounds, goes: (item: Item) => boolean): boolean {
+    const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds
+    const items = this.entries()
+    const before = items.map(({ image }) => image)
+    const stays = items.filter((item) => !goes(item)).map(({ image }) => image)
+    const after = [...stays, ...images.filter(({ leaseMs }) => leaseMs > 0)]
+    return after.length <= Math.max(maxEntries, before.length) && bytesOf(after) <= Math.max(maxBytes, bytesOf(before))
   }
 
   /** Twice what is left before the next one: each write pays for a bounded part of it. */
@@ -152,6 +157,8 @@ export class Bag {
     this.#sweepAt = Math.max(1024, this.#items.size * 2)
   }
 }
+
+const bytesOf = (images: readonly Image[]): number => images.reduce((bytes, { body }) => bytes + body.length, 0)
 
 /** Whether it has the better place. */
 const before = (a: Item, b: Item): boolean =>

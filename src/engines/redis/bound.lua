@@ -5,6 +5,7 @@ local SAMPLES = 100
 -- What Redis takes for a record beside the bytes of it and of its id, about.
 local BESIDE = 60
 
+local mostEntries, mostBytes
 -- Bytes that were in use when this call first asked, and those that it has written since.
 local bytesBefore, bytesSince
 
@@ -14,6 +15,7 @@ function OPS.M(argv, i)
   mostEntries = entries > 0 and entries or nil
   mostBytes = bytes > 0 and bytes or nil
   bytesBefore, bytesSince = nil, 0
+  bounded = true
   -- From now on whoever writes or removes a large body counts it.
   if mostBytes and not meta.large then
     meta.large = 0
@@ -22,14 +24,15 @@ function OPS.M(argv, i)
   return i + 2
 end
 
+-- What leaves no more than there was is never too much: others may have written beyond this bound.
 local function tooMuch(count, bytes)
-  if mostEntries and call('HLEN', P .. 'e') + putCount / 2 + count > mostEntries then return true end
-  if not mostBytes then return false end
+  if mostEntries and count > 0 and call('HLEN', P .. 'e') + putCount / 2 + count > mostEntries then return true end
+  if not mostBytes or bytes <= 0 then return false end
   bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 
--- How many are to be written of these, and their bytes.
+-- How many of these are to be written, and their bytes.
 local function sizeOf(argv, from, last)
   local count, bytes = 0, 0
   for at = from, last, 3 do
@@ -52,7 +55,7 @@ end
 -- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
 -- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
 local function isOver(argv, from, last, tid, ending)
-  if not mostEntries and not mostBytes then return false end
+  if not bounded then return false end
   local count, bytes = sizeOf(argv, from, last)
   if count == 0 then return false end
   local over = tooMuch(count, bytes)

@@ -33,8 +33,14 @@ local function deliver(member, id, rec)
   if who.once then unregister(who.sid, who.wid) end
 end
 
+-- The body of an outcome that stands under a key of its own, which bears the name of its claim.
+local function dropOutcome(claim) call('UNLINK', P .. 'b' .. claim) end
+
 local function tell(sid, id, outcome)
-  if not alive(sid) then return false end
+  if not alive(sid) then
+    if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
+    return false
+  end
   local list = outs[sid]
   if not list then
     list = {}
@@ -119,9 +125,10 @@ local function putBack(id, rec)
   available(id, rec, sig(signatureOf(rec)), scoreOf(rec), 'va')
 end
 
--- What a holder did not do.
+-- What a holder did not do. It may have been about to: then the body of its outcome is there already.
 local function giveBack(claim)
   local id = idOf(claim)
+  dropOutcome(claim)
   local rec = call('HGET', P .. 'e', id)
   cleared({ id })
   if rec then putBack(id, rec) end
@@ -131,6 +138,7 @@ end
 local function recover(claim)
   local started = byte(claim, -1) == 33
   local id = idOf(claim)
+  dropOutcome(started and sub(claim, 1, -2) or claim)
   local rec = call('HGET', P .. 'e', id)
   cleared({ id })
   if not rec then return end
@@ -210,22 +218,22 @@ function OPS.r(argv, i, answer, credits)
   return i + 2
 end
 
--- S: the body of an outcome, where a plain SET is refused since the server is full. id, body
+-- S: the body of an outcome, where a plain SET is refused since the server is full. claim, body
 function OPS.S(argv, i, answer)
-  call('SET', P .. 'b' .. argv[i] .. ':r', argv[i + 1], 'PX', BODY_GRACE_MS)
+  call('SET', P .. 'b' .. argv[i], argv[i + 1], 'PX', BODY_GRACE_MS)
   answer('k')
   return i + 2
 end
 
--- k: outcomes that have arrived. how many, then an id each, @id if its body has a key of its own
+-- k: outcomes that have arrived. how many, then an id each, @claim if its body has a key of its own
 function OPS.k(argv, i, answer)
   local n = tonumber(argv[i])
   local ids = {}
   for j = 1, n do
     local id = argv[i + j]
     if byte(id) == 64 then
-      id = sub(id, 2)
-      call('UNLINK', P .. 'b' .. id .. ':r')
+      dropOutcome(sub(id, 2))
+      id = idOf(sub(id, 2))
     end
     ids[j] = id
   end

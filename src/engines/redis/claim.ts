@@ -13,7 +13,6 @@ import type { Transactions } from './transaction.js'
 import type { Writes } from './write.js'
 
 const COMPLETED = Buffer.from('c')
-const COMPLETED_LARGE = Buffer.from('C')
 
 interface Standing {
   readonly wid: string
@@ -102,8 +101,15 @@ export class Claims {
     if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
     if (large) await this.#putOutcome(held, body)
-    const outcome = large ? COMPLETED_LARGE : Buffer.concat([COMPLETED, body])
-    if (along) return this.#completeWith(held, outcome, credit, along)
+    const outcome = large ? Buffer.from(`C${held.claim}`) : Buffer.concat([COMPLETED, body])
+    const accepted = await (along
+      ? this.#completeWith(held, outcome, credit, along)
+      : this.#complete(held, outcome, credit))
+    if (large && !accepted) this.#bodies.drop(this.#keys.outcomeBody(held.claim))
+    return accepted
+  }
+
+  #complete(held: Held, outcome: Buffer, credit: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#batches.add({
         form: formOf(held, credit),
@@ -158,10 +164,10 @@ export class Claims {
   /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
   async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
     try {
-      await this.#bodies.put(this.#keys.outcomeBody(delivery.id), body, 0).catch((error) => {
+      await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body, 0).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // A full server refuses plain commands; but an answer ends something and is never refused, so this one pays its way through Lua.
-        return ask(this.#batches, ['S', delivery.id, body], { repeatable: true })
+        return ask(this.#batches, ['S', delivery.claim, body], { repeatable: true })
       })
     } catch (error) {
       this.release(delivery).catch(() => {})

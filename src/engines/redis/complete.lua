@@ -35,7 +35,7 @@ function OPS.e(argv, i, answer, credits)
     answer('T')
   elseif last >= from and (isFull() or isOver(argv, from, last, tid ~= '' and tid, idOf(claim))) then
     answer('e', 'SPACE_FULL')
-  elseif tid == '' and not mostEntries and not mostBytes then
+  elseif tid == '' and not bounded then
     completed(argv, i, answer('k'), credits, last >= from and { from, last })
   elseif call('SREM', P .. 'c' .. SID, claim) == 0 then
     if tid ~= '' then undo(tid) end

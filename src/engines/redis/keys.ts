@@ -6,7 +6,7 @@
  * |---------------------|--------|-----------------------------------------------------------------------|------------------|
  * | `m`                 | string | the counters, packed: run id, lease clock, tokens, order, sweep       | the space        |
  * | `e`                 | hash   | id → record (record.lua)                                              | leases           |
- * | `b<id>`, `b<id>:r`  | string | a large body of an entry, of an outcome                               | its entry; a TTL |
+ * | `b<id>`, `b<claim>` | string | a large body of an entry, of an outcome                               | its entry; a TTL |
  * | `B`                 | hash   | id → bytes of its large body, once somebody has bounded them          | leases           |
  * | `f@<kind>`          | zset   | the free entries of a kind and the kinds that extend it, by score     | leases           |
  * | `f=<root>\|f=<token>` | zset | the free entries with this value in this field, by score              | leases           |
@@ -35,7 +35,8 @@ export interface Keys {
   channel(session: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
-  outcomeBody(id: string): string
+  /** One per claim: what a former holder still answers must not take the place of what was accepted. */
+  outcomeBody(claim: string): string
 }
 
 export function keysOf(space: string): Keys {
@@ -45,6 +46,6 @@ export function keysOf(space: string): Keys {
     meta: `${prefix}m`,
     channel: (session) => `${prefix}!${session}`,
     body: (id) => `${prefix}b${id}`,
-    outcomeBody: (id) => `${prefix}b${id}:r`,
+    outcomeBody: (claim) => `${prefix}b${claim}`,
   }
 }

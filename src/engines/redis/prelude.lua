@@ -3,6 +3,8 @@
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
 -- reads, then only notes what is to be written; flush() writes. So nothing that an operation does can leave a half-done step behind.
+--
+-- The joined files are one function, and Lua gives a function 200 locals: a file with many that nobody else uses keeps them in a block.
 
 local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
 
@@ -38,7 +40,7 @@ local sigs, shapes, lines, specs, living, forms, policies = {}, {}, {}, {}, {}, 
 local tokens     -- how many claims this call has made, and the number that all their tokens begin with
 local tokenBase
 local members = {} -- what a member of a line stands for
-local mostEntries, mostBytes -- the bounds that this call keeps to; nil: none
+local bounded    -- whether this call keeps to bounds (bound.lua)
 local txs, facts = {}, {} -- when transactions end, and what is known of the partition; both asked for at most once in a call
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
@@ -164,7 +166,7 @@ local function begin(key, sid, run)
   if next(facts) then facts = {} end
   if done.n > 0 then done = { n = 0, slots = {}, forms = {}, claims = {}, outcomes = {}, along = {} } end
   putCount, dirty = 0, false
-  mostEntries, mostBytes = nil, nil
+  bounded = false
   if not known then newHistory() end
   now13 = format('%013.0f', now)
 end

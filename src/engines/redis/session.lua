@@ -26,7 +26,7 @@ local function bury(sid, leaving)
   call('ZREM', P .. 'S', sid)
   local outcomes = call('HGETALL', P .. 'o' .. sid)
   for i = 1, #outcomes, 2 do
-    if byte(outcomes[i + 1]) == 67 then call('UNLINK', P .. 'b' .. outcomes[i] .. ':r') end
+    if byte(outcomes[i + 1]) == 67 then dropOutcome(sub(outcomes[i + 1], 2)) end
   end
   call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid, P .. 'q' .. sid)
   living[sid] = false

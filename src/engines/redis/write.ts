@@ -40,7 +40,7 @@ export class Writes {
   /** Roots that this process has told the space of, each with what is indexed there. */
   readonly #roots = new Set<string>()
 
-  /** Large outcomes that are under way. */
+  /** Large outcomes that are under way, by their claims. */
   readonly #fetching = new Set<string>()
   #refusedAt = Number.NEGATIVE_INFINITY
   /** Whether such a question was not answered. */
@@ -104,8 +104,9 @@ export class Writes {
   outcome(id: string, bytes: Buffer): void {
     const letter = bytes[0]
     if (letter === COMPLETED_LARGE) {
+      const claim = bytes.toString('latin1', 1)
       // Told again after a reconnect: it has not arrived before it is here.
-      if (!this.#fetching.has(id)) void this.#fetch(id, this.#requests.get(id))
+      if (!this.#fetching.has(claim)) void this.#fetch(id, claim, this.#requests.get(id))
       return
     }
     const onOutcome = this.#forget(id)
@@ -166,20 +167,20 @@ export class Writes {
     return onOutcome
   }
 
-  async #fetch(id: string, requester: Requester | undefined): Promise<void> {
+  async #fetch(id: string, claim: string, requester: Requester | undefined): Promise<void> {
     const onOutcome = this.#forget(id)
     let body: Buffer | null = null
-    this.#fetching.add(id)
+    this.#fetching.add(claim)
     try {
-      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(id))
+      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
       if (requester && onOutcome) this.#requests.set(id, { ...requester, onOutcome })
       return
     } finally {
-      this.#fetching.delete(id)
+      this.#fetching.delete(claim)
     }
-    this.#arrive(`@${id}`)
+    this.#arrive(`@${claim}`)
     if (body) onOutcome?.({ kind: 'completed', body })
     // It went with the session, when this process was taken for dead.
     else if (requester)
