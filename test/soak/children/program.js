@@ -24,6 +24,7 @@ const fresh = () => ({
   moved: 0,
   events: 0,
   missed: 0,
+  forgotten: 0,
   ended: 0,
   unknownTakes: 0,
   strange: [],
@@ -119,8 +120,10 @@ async function listen() {
   const registration = await attempt(() =>
     space.notify([Job.template({ lane: 0 })], () => account.events++, {
       leaseMs: Number.POSITIVE_INFINITY,
+      // Infinity: the space had forgotten it, so nobody knows how many.
       onMissed: (count) => {
-        account.missed += count
+        if (Number.isFinite(count)) account.missed += count
+        else account.forgotten++
       },
       onEnded: () => {
         account.ended++
