@@ -54,6 +54,28 @@ test('also when its link is cut once more before it has heard what became of the
   await worker.stop()
 })
 
+test('a large answer that is told a second time while it is fetched is not thrown away before it has come', async () => {
+  const worker = await hold(at.near, 1)
+  const isLarge = (bytes: Buffer): boolean => bytes.includes('zzzz')
+  const answer = outcomeOf(send(at.far, '/large', { repeatable: false }))
+  await until(() => worker.held.length === 1, 'the worker holds it')
+  let losing = true
+  void (async () => {
+    while (losing) await at.link.dropNextReplyThenCut(isLarge)
+  })()
+  const before = at.link.lost
+  await worker.held[0]!.complete({ ...OK, body: Buffer.alloc(5_000, 'z') })
+  await until(() => at.link.lost > before, 'it is lost on its way')
+  // The link comes back, and the space tells of it again.
+  at.link.cut()
+  await at.isBack()
+  // What has arrived travels with the next batch.
+  await at.far.readIfExists(Task)
+  losing = false
+  expect(await answer).toBe('200')
+  await worker.stop()
+})
+
 test('afterwards nothing is left', async () => {
   await at.close()
   await nothingIsLeft(at.redis)

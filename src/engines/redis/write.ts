@@ -40,6 +40,8 @@ export class Writes {
   /** Roots that this process has told the space of, each with what is indexed there. */
   readonly #roots = new Set<string>()
 
+  /** Large outcomes that are under way, by their claims. */
+  readonly #fetching = new Set<string>()
   #refusedAt = Number.NEGATIVE_INFINITY
   /** Whether such a question was not answered. */
   #inDoubt = false
@@ -101,12 +103,13 @@ export class Writes {
   /** An outcome has come: `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
   outcome(id: string, bytes: Buffer): void {
     const letter = bytes[0]
-    const endsAt = letter === COMPLETED_LARGE ? (this.#requests.get(id)?.endsAt ?? 0) : 0
-    const onOutcome = this.#forget(id)
     if (letter === COMPLETED_LARGE) {
-      void this.#fetch(id, bytes.toString('latin1', 1), onOutcome, endsAt)
+      const claim = bytes.toString('latin1', 1)
+      // Told again after a reconnect: it has not arrived before it is here.
+      if (!this.#fetching.has(claim)) void this.#fetch(id, claim, this.#requests.get(id))
       return
     }
+    const onOutcome = this.#forget(id)
     this.#arrive(id)
     if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
     else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
@@ -164,22 +167,24 @@ export class Writes {
     return onOutcome
   }
 
-  async #fetch(
-    id: string,
-    claim: string,
-    onOutcome: ((outcome: Outcome) => void) | undefined,
-    endsAt: number,
-  ): Promise<void> {
+  async #fetch(id: string, claim: string, requester: Requester | undefined): Promise<void> {
+    const onOutcome = this.#forget(id)
     let body: Buffer | null = null
+    this.#fetching.add(claim)
     try {
       if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
       // The link is down. The outcome is told again by the next sync, so it stays unreported and its listener stays in place.
-      if (onOutcome) this.#requests.set(id, { onOutcome, endsAt })
+      if (requester && onOutcome) this.#requests.set(id, { ...requester, onOutcome })
       return
+    } finally {
+      this.#fetching.delete(claim)
     }
     this.#arrive(`@${claim}`)
-    onOutcome?.(body ? { kind: 'completed', body } : { kind: 'lost' })
+    if (body) onOutcome?.({ kind: 'completed', body })
+    // It went with the session, when this process was taken for dead.
+    else if (requester)
+      onOutcome?.({ kind: 'unknown', remainingMs: Math.max(Math.ceil(requester.endsAt - monotonicMs()), 1) })
   }
 
   /** Says now what has arrived, in a batch of its own if need be. */
