@@ -123,6 +123,33 @@ describe('while replies are lost', () => {
   )
 
   test(
+    'a takeAll under a transaction has all that its commit removes, and nothing of it is gone when that fails',
+    async () => {
+      const COUNT = 150
+      let committed = 0
+      let undone = 0
+      const lost = await losingReplies(CUTS / 2, async (round) => {
+        const written = Array.from({ length: COUNT }, (_, i) => Item({ n: round * COUNT + i, by: 'near' }))
+        await at.near.writeAll(written)
+        const tx = await at.far.begin()
+        const taken = await at.far.takeAll([Item], { max: COUNT, waitMs: 0, tx }).catch(() => [])
+        const ended = await told(tx.commit()).catch(() => 'undone')
+        const left = await everything()
+        // Of a commit whose answer nobody knows either may be so.
+        if (ended === 'unknown') return
+        const mine = ended === 'undone' ? [] : taken
+        expect(sorted([...mine, ...left].map(({ n }) => n))).toEqual(written.map(({ n }) => n))
+        if (mine.length > 0) committed++
+        else undone++
+      })
+      report('replies dropped, takeAll in transactions', { lost, committed, undone })
+      expect(lost).toBeGreaterThanOrEqual(CUTS / 2)
+      expect(committed).toBeGreaterThan(0)
+    },
+    form(60_000, 240_000),
+  )
+
+  test(
     'a take that waits is handed its entry, also when the hand-off itself is lost',
     async () => {
       const took: number[] = []

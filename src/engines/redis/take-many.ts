@@ -1,5 +1,6 @@
 /** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
 import type { Find, Stored } from '../../engine.js'
+import { isSpaceError } from '../../errors.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import { type Finds, specOf } from './find.js'
@@ -31,7 +32,7 @@ export class TakesOfMany {
     let after = ''
     while (taken.length < most) {
       const asked = Math.min(most - taken.length, AT_ONCE)
-      const answer = await this.#ask(find, after, asked).catch((error) => endWith(taken, error))
+      const answer = await this.#ask(find, after, asked).catch((error) => endWith(taken, find, error))
       if (!answer) break
       after = answer.values[0]!.toString('latin1')
       const handed = handedIn(answer)
@@ -41,7 +42,7 @@ export class TakesOfMany {
         if (each.status === 'rejected') failure ??= each.reason
         else if (each.value) taken.push(each.value)
       }
-      if (failure !== undefined) endWith(taken, failure)
+      if (failure !== undefined) endWith(taken, find, failure)
       if (failure !== undefined || (after === '' && handed.length < asked)) break
     }
     return taken
@@ -55,9 +56,12 @@ export class TakesOfMany {
   }
 }
 
-/** What is in hand is the caller's; only without anything is it told. */
-function endWith(taken: readonly Stored[], error: unknown): undefined {
-  if (taken.length === 0) throw error
+/**
+ * What is in hand is the caller's; only without anything is it told. But if a transaction may have taken what nobody knows of, it must not
+ * be committed; then all of it is back.
+ */
+function endWith(taken: readonly Stored[], { tx }: Find, error: unknown): undefined {
+  if (taken.length === 0 || (tx !== undefined && isSpaceError(error, 'OUTCOME_UNKNOWN'))) throw error
 }
 
 function handedIn({ values, now }: Answer): Handed[] {
