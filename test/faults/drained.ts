@@ -1,6 +1,6 @@
 /** The end of every fault test: faults off, drain, and then nothing is left in Redis. */
 import { openSpace } from '../../src/open.js'
-import { violations } from '../support/invariants.js'
+import { dropUnwritten, violations } from '../support/invariants.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
@@ -21,6 +21,7 @@ export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<vo
       if (wrong.length > 0) throw new Error(wrong.join('\n'))
       return true
     }, 'what is left is in order')
+    await dropUnwritten(redis)
   } finally {
     await next.close()
   }

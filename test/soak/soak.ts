@@ -8,7 +8,7 @@ import { DEAD_LETTER } from '../../src/engine.js'
 import { openSpace } from '../../src/open.js'
 import { type System, startSystem } from '../faults/system.js'
 import { randomOf } from '../history/children/random.js'
-import { violations } from '../support/invariants.js'
+import { dropUnwritten, violations } from '../support/invariants.js'
 import { type Answer, type Load, startLoad } from '../support/load.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -119,14 +119,11 @@ class Running {
   }
 
   /**
-   * A large body goes before its entry. If Redis dies between the two nobody knows whether the entry was written, and the body stays until
-   * its time to live is over, a day later.
+   * A large body goes before its entry. If Redis or the process dies between the two, the body stays until its time to live is over, two
+   * hours later; that of a written one is longer.
    */
   async #dropStrays(): Promise<void> {
-    for (const line of await violations(this.redis)) {
-      const [, key] = line.match(/^(b\S+) of no entry$/) ?? []
-      if (key) this.strays += Number(await this.redis.cli('UNLINK', `{ts:default}:${key}`))
-    }
+    this.strays += await dropUnwritten(this.redis)
   }
 
   #accounts = (): RegExpMatchArray[] => [...this.program.output().matchAll(/^account (.*)$/gm)]

@@ -88,7 +88,10 @@ for key in pairs(keys) do
   if first == 'b' then
     local id = rest:match('^[^:]+')
     local ttl = redis.call('PTTL', P .. key)
-    if rest == id and not (paths[id] and paths[id].large) then say(key, 'of no entry') end
+    local isWritten = paths[id] and paths[id].large
+    -- A process that dies between the two leaves a body without its entry, for two hours at most.
+    if rest == id and not isWritten and (ttl < 0 or ttl > 7200000) then say(key, 'of no entry') end
+    if rest == id and isWritten and ttl >= 0 and ttl <= 7200000 then say(key, 'will be gone before its entry') end
     if ttl < 0 and not (paths[id] and records[id]:sub(1, 13) == '9999999999999') then say(key, 'has no end') end
   elseif first == 'x' then
     if not rest:match('^%d+$') then say(key, 'is no key of ours') end
@@ -193,4 +196,21 @@ export async function violations(redis: Redis, name = 'default'): Promise<string
   const prefix = keysOf(name).meta.slice(0, -1)
   const answer = await redis.cli('EVAL', SCAN, '0', prefix)
   return answer.split('\n').filter((line) => line !== '')
+}
+
+const UNWRITTEN = `
+local dropped = 0
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  if key:sub(1, #ARGV[1] + 1) == ARGV[1] .. 'b' then
+    local ttl = redis.call('PTTL', key)
+    local id = key:sub(#ARGV[1] + 2)
+    if ttl >= 0 and ttl <= 7200000 and redis.call('HEXISTS', ARGV[1] .. 'e', id) == 0 then dropped = dropped + redis.call('UNLINK', key) end
+  end
+end
+return dropped
+`
+
+/** Removes the large bodies whose writers died before they wrote the entry; else they would stay for two hours. Answers how many. */
+export async function dropUnwritten(redis: Redis, name = 'default'): Promise<number> {
+  return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf(name).meta.slice(0, -1)))
 }

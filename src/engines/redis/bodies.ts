@@ -4,8 +4,13 @@ import { SpaceError } from '../../errors.js'
 import type { Link } from './connection.js'
 import { LARGEST_INLINE } from './record.js'
 
-/** Only a safety net: a body goes with its entry. But nothing may stay for ever if a process dies between the body and its entry. */
-const GRACE_MS = 24 * 60 * 60 * 1000
+/**
+ * Nothing may stay for ever if a process dies between the body and its entry: the write gives it the time of that. Long enough for a clock
+ * that is put forward by an hour.
+ */
+export const UNTIL_WRITTEN_MS = 2 * 60 * 60 * 1000
+/** Of an outcome: only a safety net, for it goes when it has arrived, or with whoever waits for it. */
+export const UNTIL_ARRIVED_MS = 24 * 60 * 60 * 1000
 
 /** As long as any other operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
@@ -28,9 +33,7 @@ export class Bodies {
   }
 
   /** @throws SpaceError SPACE_UNREACHABLE (nothing was done that matters), SPACE_FULL */
-  put(key: string, body: Buffer, leaseMs: number): Promise<void> {
-    // For ever is what its entry makes of it.
-    const ttlMs = leaseMs === Number.POSITIVE_INFINITY ? GRACE_MS : leaseMs + GRACE_MS
+  put(key: string, body: Buffer, ttlMs: number): Promise<void> {
     return this.#overLink((link) => link.putBody(key, body, ttlMs))
   }
 

@@ -4,7 +4,7 @@
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
 -- reads, then only notes what is to be written; flush() writes. So nothing that an operation does can leave a half-done step behind.
 --
--- The joined files are one function, and Lua gives a function 200 locals: a file with many that nobody else uses keeps them in a block.
+-- The joined files are one function, and Lua gives that 200 locals: the build ends those of a file with it where no later file names them.
 
 local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
 

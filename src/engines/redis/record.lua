@@ -93,7 +93,7 @@ local function formOf(argument)
     end
     form = {
       dead = lease == 0, large = byte(head, 2) == 64, zero = SCORE_ZERO - priority * PRIORITY_STEP,
-      keeps = ends == NEVER and byte(head, 2) == 64, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
+      bodyTtl = ends ~= NEVER and lease + BODY_GRACE_MS, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
     }
     forms[argument] = form
   end

@@ -38,7 +38,9 @@ local function write(id, form, body, tid)
   local ids = form.bucket
   ids[#ids + 1] = id
   -- Until now its body had a time to live, lest it stay for ever without its entry.
-  if form.keeps then call('PERSIST', P .. 'b' .. id) end
+  if form.large then
+    if form.bodyTtl then call('PEXPIRE', P .. 'b' .. id, form.bodyTtl) else call('PERSIST', P .. 'b' .. id) end
+  end
   if form.large and meta.large then countBody(id) end
   if tid then return writeUnder(tid, id, form, rec, score) end
   available(id, rec, form.c, score, 'wva')

@@ -4,7 +4,7 @@ import type { Grant, Image, Outcome } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches, Operation } from './batches.js'
-import { Bodies } from './bodies.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
 import type { Transactions } from './transaction.js'
@@ -224,7 +224,7 @@ export class Writes {
     // Of what is dead on arrival nothing is stored.
     if (!Bodies.isLarge(body) || leaseMs === 0) return
     try {
-      await this.#bodies.put(this.#keys.body(id), body, leaseMs)
+      await this.#bodies.put(this.#keys.body(id), body, UNTIL_WRITTEN_MS)
     } catch (error) {
       if (isSpaceError(error, 'SPACE_FULL')) this.#refusedAt = monotonicMs()
       throw error
