@@ -73,12 +73,17 @@ test(
     let n = 0
     for (let cut = 0; cut < cuts; cut++) {
       await at.isBack()
+      await told.stands()
+      const before = told.events.length
       const writes = Array.from({ length: 40 }, () =>
         at.near.write(Task({ n: n++, note: n % 10 ? '' : 'x'.repeat(3_000) })),
       )
       await Promise.race(writes)
-      if (cut % 2) at.link.cut()
-      else {
+      if (cut % 2) {
+        // Some have come, and some may be on their way.
+        await until(() => told.events.length >= before + 3, 'events come')
+        at.link.cut()
+      } else {
         at.link.dropReplies()
         await Promise.all(writes)
         at.link.heal()
