@@ -75,8 +75,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'drop(committed and taken or named(written))',
-        "drop(committed and taken or named(written))\n  if committed and #taken > 0 then error('half') end",
+        'drop(committed and taken or written, large)',
+        "drop(committed and taken or written, large)\n  if committed and #taken > 0 then error('half') end",
       ],
     ],
     workload: { faults: [], roles: ENTRIES },

@@ -20,6 +20,12 @@ local function completed(argv, at, slot, credits, along)
   done.claims[n], done.outcomes[n], done.along[n] = argv[at + 1], argv[at + 2], along
 end
 
+-- Whoever waits for it is told.
+local function settled(form, id, outcome)
+  if form[3] then dropBody(id) end
+  tell(form[4], id, outcome)
+end
+
 -- c: holders have done it. how many; then for each: form (empty: the one before it), claim, outcome
 function OPS.c(argv, i, answer, credits)
   local last = i + tonumber(argv[i]) * 3
@@ -45,8 +51,7 @@ function OPS.e(argv, i, answer, credits)
     flushPuts()
     call('HDEL', P .. 'e', id)
     cleared({ id })
-    if form[3] then dropBody(id) end
-    tell(form[4], id, argv[i + 2])
+    settled(form, id, argv[i + 2])
     if tid ~= '' and strike(tid) then finish(tid, true) end
     writeEach(argv, from, last)
     answer('k')
@@ -66,9 +71,7 @@ local function settle(argv, refuse)
       held[#held + 1] = named[j]
       local id = idOf(named[j])
       ids[#ids + 1] = id
-      local form = done.forms[j]
-      if form[3] then dropBody(id) end
-      tell(form[4], id, done.outcomes[j])
+      settled(done.forms[j], id, done.outcomes[j])
       if done.along[j] and not written[named[j]] then
         written[named[j]] = true
         written[#written + 1] = done.along[j]

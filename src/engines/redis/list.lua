@@ -6,18 +6,23 @@ local function item(page, a, b, bytes)
   page[n + 1], page[n + 2], page[n + 3], page[n + 4] = 'i' .. a .. '\t', b, lengthOf(bytes), bytes
 end
 
--- i: what can be read, in the order of its places, from where the last page ended; under a transaction it is locked. after or '', how many,
--- transaction or '', template of one kind
+-- What is asked for page by page: where the last one ended or '', how many, transaction or '', template of one kind.
+local function readPage(argv, i, mode)
+  local spec, rest = readSpec(argv, i + 3, mode)
+  spec.tx = argv[i + 2]
+  return spec, tonumber(argv[i + 1]), argv[i] ~= '' and argv[i] or nil, rest
+end
+
+-- i: what can be read, in the order of its places, from where the last page ended; under a transaction it is locked. a page
 function OPS.i(argv, i, answer)
-  local after, most, tid = argv[i], tonumber(argv[i + 1]), argv[i + 2]
-  local spec, rest = readSpec(argv, i + 3, 'r')
-  spec.tx = tid
+  local spec, most, after, rest = readPage(argv, i, 'r')
+  local tid = spec.tx
   if tid ~= '' and not live(tid) then
     answer('T')
     return rest
   end
   flushPuts()
-  local hits, on = look(spec, most, after ~= '' and after or nil)
+  local hits, on = look(spec, most, after)
   local page = { now13 }
   for h = 1, #hits do
     local id, rec = hits[h][1], hits[h][2]

@@ -13,14 +13,13 @@ end
 -- F: takes what is there, in order, and waits for nothing. where to go on or '', how many at most, transaction or '', template of one kind.
 -- Tells where to go on if the search has met its bound, the claims (under a transaction the ids), and the entries.
 function OPS.F(argv, i, answer)
-  local after, most, tid = argv[i], tonumber(argv[i + 1]), argv[i + 2]
-  local spec, rest = readSpec(argv, i + 3, 't')
-  spec.tx = tid
+  local spec, most, after, rest = readPage(argv, i, 't')
+  local tid = spec.tx
   if tid ~= '' and not live(tid) then
     answer('T')
     return rest
   end
-  local hits, on = look(spec, most, after ~= '' and after or nil)
+  local hits, on = look(spec, most, after)
   local page, names = { now13 }, {}
   if tid == '' then unindexAll(hits) end
   for h = 1, #hits do

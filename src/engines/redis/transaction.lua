@@ -3,15 +3,6 @@
 -- Its own session, and the number that this gave it.
 local function sessionOf(tid) return sub(tid, 1, 22) end
 
--- Ids as drop() has them: with @ where the body has a key of its own.
-local function named(ids)
-  for j = 1, #ids do
-    local rec = call('HGET', P .. 'e', ids[j])
-    if rec and isLarge(rec) then ids[j] = '@' .. ids[j] end
-  end
-  return ids
-end
-
 -- It reads this no longer. The last one sets it free; the last but one may have it now, and is told to look again.
 local function unlock(id, tid)
   local held = call('HGET', P .. 'R', id)
@@ -33,16 +24,10 @@ local function unlock(id, tid)
   if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), 'a') end
 end
 
--- What is gone with it, either way.
-local function drop(ids)
+-- What is gone with it, either way. `large`: those whose bodies have keys of their own.
+local function drop(ids, large)
   if #ids == 0 then return end
-  for j = 1, #ids do
-    local id = ids[j]
-    if byte(id) == 64 then
-      ids[j] = sub(id, 2)
-      dropBody(ids[j])
-    end
-  end
+  for j = 1, #ids do if large[ids[j]] then dropBody(ids[j]) end end
   many('HDEL', P .. 'e', ids)
 end
 
@@ -68,9 +53,10 @@ local function finish(tid, committed)
   local key, own, written = P .. 't' .. tid, P .. 'u' .. tid, {}
   local marks = call('SMEMBERS', key)
   call('DEL', key)
-  local taken, both, read = {}, {}, {}
+  local taken, both, read, large = {}, {}, {}, {}
   for j = 1, #marks do
-    local letter, id = byte(marks[j]), sub(marks[j], 2)
+    local letter, id = byte(marks[j]), unmarked(marks[j])
+    if byte(marks[j], 2) == 64 then large[id] = true end
     if letter == 45 then taken[#taken + 1] = id
     elseif letter == 42 then both[#both + 1] = id
     elseif letter == 114 then read[#read + 1] = id
@@ -84,15 +70,22 @@ local function finish(tid, committed)
   local freed = {}
   local function free(ids, letters)
     for j = 1, #ids do
-      local id = byte(ids[j]) == 64 and sub(ids[j], 2) or ids[j]
-      local rec = call('HGET', P .. 'e', id)
-      if rec then freed[#freed + 1] = { id, rec, letters } end
+      local rec = call('HGET', P .. 'e', ids[j])
+      if rec then freed[#freed + 1] = { ids[j], rec, letters } end
     end
   end
   free(read)
-  if committed then free(written, 'wva') else free(taken, 'va') end
-  drop(both)
-  drop(committed and taken or named(written))
+  if committed then
+    free(written, 'wva')
+  else
+    free(taken, 'va')
+    for j = 1, #written do
+      local rec = call('HGET', P .. 'e', written[j])
+      large[written[j]] = rec and isLarge(rec)
+    end
+  end
+  drop(both, large)
+  drop(committed and taken or written, large)
   -- What it has written stands in this order already.
   if not committed or #read > 0 then table.sort(freed, byPlace) end
   for j = 1, #freed do
