@@ -17,6 +17,8 @@ export interface Target {
   readonly struck: Map<string, number>
   /** Worker processes that were killed. */
   readonly killed: number[]
+  /** Kills of Redis that found acknowledged work not yet in its file. */
+  readonly delays: { unwrittenAtKill: number }
 }
 
 const LEAST_PAUSE_MS = 300
@@ -67,6 +69,12 @@ const FAULTS: Readonly<Record<string, (target: Lane) => Promise<unknown>>> = {
   'functions flushed': ({ redis }) => redis.cli('FUNCTION', 'FLUSH'),
 
   async 'Redis killed'(target) {
+    // Redis answers what its `everysec` has not written while a sync of the disk is under way.
+    const persistence = await target.redis.cli('INFO', 'persistence')
+    const pending = ['aof_buffer_length', 'aof_delayed_fsync'].some((name) => {
+      return !new RegExp(`^${name}:0\\r?$`, 'm').test(persistence)
+    })
+    if (pending) target.delays.unwrittenAtKill++
     await target.redis.kill()
     await pause(between(target, 0, LONGEST_AWAY_MS))
     await target.redis.restart()

@@ -7,13 +7,17 @@ const { values } = parseArgs({
   options: {
     /** Of faults. */
     minutes: { type: 'string', default: '30' },
+    /** The AOF's: `always` must lose nothing. */
+    fsync: { type: 'string', default: 'always' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
   },
 })
 
+const fsync = values.fsync as 'always' | 'everysec'
+if (fsync !== 'always' && fsync !== 'everysec') throw new Error('--fsync is always or everysec.')
 const seconds = Number(values.minutes) * 60
-console.log(`seed ${values.seed}, ${values.minutes} minutes`)
-const done = await soak({ seed: Number(values.seed), seconds, say: (line) => console.log(line) })
+console.log(`seed ${values.seed}, ${values.minutes} minutes, appendfsync ${fsync}`)
+const done = await soak({ seed: Number(values.seed), seconds, fsync, say: (line) => console.log(line) })
 const { lines, wrong } = report(done, seconds)
 for (const line of [...lines, ...wrong]) console.log(line)
 console.log(wrong.length === 0 ? 'all bounds kept' : `${wrong.length} bounds passed`)

@@ -51,6 +51,7 @@ export function report(soak: Soak, seconds: number): { lines: string[]; wrong: s
     '',
     `faults: ${listed(struck)}; ${busyKills} kills struck a worker at work`,
     `requests: ${requests}, ${listed(statuses)}; executions ${executions}, longest wait ${longestMs} ms; ${exhausted} whose workers all died`,
+    `kills of Redis that found acknowledged work not yet in its file, or had seen a sync put off: ${soak.unwrittenAtKill}`,
     `program: ${JSON.stringify(program)}`,
     `keys: ${before.keys.length} before, ${after.keys.length} after, none when all had left; ${soak.strays} large bodies whose entry was never written were removed; under load ${Math.min(...keys)} to ${Math.max(...keys)}`,
   ]

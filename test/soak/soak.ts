@@ -35,6 +35,8 @@ export interface Settings {
   readonly seed: number
   /** Of faults. */
   readonly seconds: number
+  /** What the server does with its AOF: `always` loses nothing when it is killed, `everysec` what it had put off (docs/durability.md). */
+  readonly fsync: 'always' | 'everysec'
   /** What is told while it goes on. */
   readonly say: (line: string) => void
 }
@@ -49,6 +51,8 @@ export interface Soak {
   readonly account: Account
   /** Large bodies whose entry was never written. */
   readonly strays: number
+  /** Kills of Redis that found acknowledged work not yet in its file. */
+  readonly unwrittenAtKill: number
   /** What the program says of itself. */
   readonly program: Readonly<Record<string, unknown>>
   /** One line each; nothing of this may be. */
@@ -82,6 +86,7 @@ class Running {
   readonly wrong: string[] = []
   readonly struck = new Map<string, number>()
   readonly #killed: number[] = []
+  readonly delays = { unwrittenAtKill: 0 }
   /** Large bodies whose entry was never written. */
   strays = 0
 
@@ -146,8 +151,8 @@ class Running {
     const lasting = [...this.samples.members.values()]
     const over = new AbortController()
     const loads = new Loads(this.system.urls, 'soak')
-    const { redis, system, struck } = this
-    const target = { redis, system, struck, spared: SPARED, lasting, seed, killed: this.#killed }
+    const { redis, system, struck, delays } = this
+    const target = { redis, system, struck, delays, spared: SPARED, lasting, seed, killed: this.#killed }
     const striking = strikeAll(target, over.signal)
     const end = performance.now() + seconds * 1_000
     const everyMs = Math.max(1_000, (seconds * 1_000) / MOST_SAMPLES)
@@ -223,7 +228,7 @@ const isBack =
 
 export async function soak(settings: Settings): Promise<Soak> {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-soak-'))
-  const redis = await startRedis({ appendonly: true })
+  const redis = await startRedis({ appendonly: true, appendfsync: settings.fsync })
   const env = watched(folder)
   let system: System | undefined
   let program: Process | undefined
@@ -269,6 +274,7 @@ export async function soak(settings: Settings): Promise<Soak> {
       account,
       program: told,
       strays: running.strays,
+      unwrittenAtKill: running.delays.unwrittenAtKill,
       wrong: running.wrong,
     }
   } finally {
