@@ -101,7 +101,7 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
       await until(() => {
         list = among(workers())
         return list.length > 0
-      }, 'one that may be struck is ready')
+      }, 'one that may be struck is ready', READY_WITHIN_MS)
       const pid = list[Math.floor(random() * list.length)] as number
       struck.add(pid)
       process.kill(pid, signal)
