@@ -1,12 +1,15 @@
 /** Client: requests by program, through the space, without a socket. */
+import { type CallOptions, call } from './call.js'
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
 import { type HttpRequest, type HttpResponse, sendRequest } from './request.js'
+import { settled } from './settled.js'
 import type { Space } from './space.js'
+import type { TaskInput, TaskResult, Tasks } from './tasks.js'
 
 export interface ClientOptions {
   readonly space: Space
-  /** Which app the requests are for. Default `web`. */
+  /** Which app, and whose tasks, the requests are for. Default `web`. */
   readonly service?: string
 }
 
@@ -21,7 +24,15 @@ export interface ClientFetchOptions extends RequestInit {
   readonly repeatable?: boolean
 }
 
-export interface Client {
+export interface Client<T extends Tasks = Tasks> {
+  /**
+   * Runs a task at a worker and waits for what it returns (request/reply).
+   *
+   * @throws the signal's reason; SpaceError TASK_FAILED with the task's error as `cause`, REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED,
+   *   INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
+   * @example const { ok } = await client.call('resize', { width: 10 }, { timeoutMs: 5_000 })
+   */
+  call<N extends keyof T & string>(task: N, input: TaskInput<T, N>, options?: CallOptions): Promise<TaskResult<T, N>>
   /**
    * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
    * count. This is how an app is tested without Redis and without a port (docs/testing.md).
@@ -38,11 +49,18 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])
 
-export function createClient({ space, service: ours = 'web' }: ClientOptions): Client {
+/**
+ * A client of a space. With the type of a worker's tasks, calls of them have types.
+ *
+ * @throws SpaceError INVALID_ARGUMENT
+ * @example const client = createClient<typeof tasks>({ space })
+ */
+export function createClient<T extends Tasks = Tasks>({ space, service: ours = 'web' }: ClientOptions): Client<T> {
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
   return {
+    call: (task, input, options) => call(space, ours, task, input, options) as Promise<never>,
     async fetch(input, options = {}) {
       const { timeoutMs = 30_000, service = ours, priority = 0, repeatable, ...init } = options
       if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
@@ -52,7 +70,8 @@ export function createClient({ space, service: ours = 'web' }: ClientOptions): C
       request.signal.throwIfAborted()
       const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
       const sent = sendRequest(space, await encode(request), { service, timeoutMs, priority, repeatable: again })
-      const response = await settled(sent.response, timeoutMs, request.signal, sent.withdraw)
+      const end = { timeoutMs, signal: request.signal, late: () => new SpaceError('REQUEST_TIMEOUT') }
+      const response = await settled(sent.response, end, sent.withdraw)
       return decode(response, request)
     },
   }
@@ -82,24 +101,4 @@ function decode(response: HttpResponse, request: Request): Response {
   const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
   const { status, reason: statusText } = response
   return new Response(bodiless ? null : new Uint8Array(response.body), { status, statusText, headers })
-}
-
-/** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
-function settled<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal, withdraw: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
-    const giveUp = (reason: unknown): void => {
-      // Of what is withdrawn nothing more is heard.
-      settle()
-      withdraw()
-      reject(reason)
-    }
-    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
-    const onAbort = (): void => giveUp(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(settle)
-  })
 }

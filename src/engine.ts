@@ -61,6 +61,8 @@ export interface Pattern {
   readonly verified: readonly string[]
   /** Of fields that its kind indexes together: a way to the matches where everybody indexes them so, and nothing to be compared. */
   readonly compound?: readonly string[]
+  /** Of an offer: a match has one of these `field=token`, all of one field. Finds and listings do not heed it. */
+  readonly anyOf?: readonly string[]
 }
 
 /** Stands for every kind but the framework's own. */

@@ -29,6 +29,7 @@ export const ERRORS = {
   REQUEST_TIMEOUT: kind(504, false, 'No worker answered before the deadline; one may have started.'),
   WORKER_LOST: kind(502, false, 'The worker died after it had started this request; it was not run again.'),
   DELIVERIES_EXHAUSTED: kind(502, false, 'Every worker that was given this request died before it answered.'),
+  TASK_FAILED: kind(500, false, 'The task failed; its error is the cause.'),
   BAD_RESPONSE: kind(502, false, 'The worker answered with something that is not an HTTP response.'),
   URL_UNKNOWN: kind(500, false, "The space's address is not understood. Use redis://host:6379, rediss://… or memory:"),
   REDIS_TOO_OLD: kind(500, false, 'takespace needs Redis 7.0 or Valkey, for its functions. Upgrade the server.'),
@@ -41,7 +42,11 @@ export const ERRORS = {
   DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
   APP_FILE_MISSING: kind(500, false, 'The app file cannot be loaded.'),
-  APP_NOT_EXPORTED: kind(500, false, 'The app file exports no app. Add the line: export default app'),
+  APP_NOT_EXPORTED: kind(
+    500,
+    false,
+    'The app file exports no app. Add the line: export default app (or, for tasks: export const tasks = { … })',
+  ),
   APP_SHAPE_UNKNOWN: kind(
     500,
     false,

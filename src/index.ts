@@ -1,5 +1,6 @@
 /** The public names of takespace, one per line. */
 
+export type { CallOptions } from './call.js'
 export type { Client, ClientFetchOptions, ClientOptions } from './client.js'
 export { createClient } from './client.js'
 export type { ContentsOptions } from './contents.js'
@@ -18,6 +19,7 @@ export type { SchemaIssue, StandardSchema } from './schema.js'
 export type { Snapshot } from './snapshot.js'
 export type { Space } from './space.js'
 export type { TakeAllOptions } from './take-all.js'
+export type { TaskInput, TaskResult, Tasks } from './tasks.js'
 export type { Template } from './template.js'
 export type { Transaction, TransactionOptions } from './transaction.js'
 export type { WriteAllOptions, WriteOptions } from './write.js'

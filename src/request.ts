@@ -40,6 +40,8 @@ export interface HttpResponse {
 /** What a gateway asks of the space. */
 export interface Outgoing {
   readonly service: string
+  /** The name of a task, for workers that have it; else it is for the service's app. */
+  readonly task?: string
   /** From now until the client is told 504; the entry's lease. */
   readonly timeoutMs: number
   readonly priority: number
@@ -99,32 +101,42 @@ export interface Serving {
   stop(): Promise<void>
 }
 
-/** The kind of the entries that requests are. */
+/** The kind of the entries that requests for an app are, and of those for a task. */
 export const REQUEST = `${OWN_KINDS}Request`
+export const TASK = `${OWN_KINDS}Task`
 
 const indexOf = (service: string): string => `service=${tokenOf(service)}`
 
-/** The wildcard on everything but the service. */
-const patternOf = (service: string): Pattern => ({
-  kind: REQUEST,
-  root: REQUEST,
-  indexed: [indexOf(service)],
-  verified: [],
-})
+const taskToken = (task: string): string => `task=${tokenOf(task)}`
+
+/** All requests for the app of a service, or all for any of these tasks. */
+function patternOf(service: string, tasks?: readonly string[]): Pattern {
+  const kind = tasks ? TASK : REQUEST
+  const indexed = [indexOf(service)]
+  const names = tasks?.map(taskToken) ?? []
+  if (names.length === 1) indexed.push(names[0]!)
+  return { kind, root: kind, indexed, verified: [], ...(names.length > 1 ? { anyOf: names } : {}) }
+}
+
+/** The entry that a request is. */
+export function imageOf(id: string, request: HttpRequest, terms: Outgoing): Image {
+  const { service, task, timeoutMs, priority, repeatable, maxDeliveries = MOST_DELIVERIES } = terms
+  return {
+    id,
+    kinds: [task === undefined ? REQUEST : TASK],
+    indexed: task === undefined ? [indexOf(service)] : [indexOf(service), taskToken(task)],
+    verified: [],
+    body: encodeRequest(request),
+    leaseMs: timeoutMs,
+    priority,
+    request: { repeatable, maxDeliveries },
+  }
+}
 
 /** Writes a request into the space. */
 export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing): Sent {
   const id = space.newId()
-  const image: Image = {
-    id,
-    kinds: [REQUEST],
-    indexed: [indexOf(terms.service)],
-    verified: [],
-    body: encodeRequest(request),
-    leaseMs: terms.timeoutMs,
-    priority: terms.priority,
-    request: { repeatable: terms.repeatable, maxDeliveries: terms.maxDeliveries ?? MOST_DELIVERIES },
-  }
+  const image = imageOf(id, request, terms)
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const onOutcome = (outcome: Outcome): void => {
       // What may run again is written once more, for as long as its client waits.
@@ -159,18 +171,23 @@ function responseOf(outcome: Outcome): HttpResponse {
   }
 }
 
-/** How many requests of a service wait for a worker, and for how long the oldest has. */
-export const backlogOf = (space: Space, service: string): Promise<Backlog> => space.engine.backlog(patternOf(service))
+/** How many requests for the app of a service, or for its tasks, wait for a worker, and for how long the oldest has. */
+export async function backlogOf(space: Space, service: string): Promise<Backlog> {
+  const kinds = [REQUEST, TASK].map((kind) => ({ kind, root: kind, indexed: [indexOf(service)], verified: [] }))
+  const [requests, tasks] = await Promise.all(kinds.map((pattern) => space.engine.backlog(pattern)))
+  return { count: requests!.count + tasks!.count, oldestMs: Math.max(requests!.oldestMs, tasks!.oldestMs) }
+}
 
-/** Takes requests of a service from the space, at most `concurrency` held at a time. */
+/** Takes requests of a service from the space, at most `concurrency` held at a time: those for its app, or those for one of these tasks. */
 export async function serveRequests(
   space: Space,
   service: string,
   concurrency: number,
   onRequest: (taken: Taken) => void,
+  tasks?: readonly string[],
 ): Promise<Serving> {
   const terms = { engine: space.engine, service, credit: 1 }
-  const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
+  const offer = await space.engine.offer(patternOf(service, tasks), concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)

@@ -25,6 +25,7 @@ test('takespace', () => {
     'openSpace',
   ])
   expect(typesOf('src/index.ts')).toEqual([
+    'CallOptions',
     'Client',
     'ClientFetchOptions',
     'ClientOptions',
@@ -53,6 +54,9 @@ test('takespace', () => {
     'SpaceEvent',
     'StandardSchema',
     'TakeAllOptions',
+    'TaskInput',
+    'TaskResult',
+    'Tasks',
     'Template',
     'Transaction',
     'TransactionOptions',
@@ -67,13 +71,22 @@ test('takespace/gateway', () => {
 })
 
 test('takespace/workers', () => {
-  expect(Object.keys(workers).sort()).toEqual(['createWorker', 'currentRequest'])
+  expect(Object.keys(workers).sort()).toEqual([
+    'GiveUp',
+    'RetryIn',
+    'createWorker',
+    'currentRequest',
+    'giveUp',
+    'retryIn',
+  ])
   expect(typesOf('workers/index.ts')).toEqual([
     'App',
     'CurrentRequest',
     'FetchApp',
     'KoaApp',
     'NodeApp',
+    'Task',
+    'TaskContext',
     'Worker',
     'WorkerOptions',
   ])

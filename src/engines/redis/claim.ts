@@ -178,7 +178,9 @@ export class Claims {
   async #ask(offer: Standing): Promise<void> {
     offer.answered = false
     const credit = String(Math.max(offer.capacity - offer.held, 0))
-    await ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
+    const { anyOf = [] } = offer.pattern
+    const args = ['o', offer.wid, credit, ...specOf(offer.pattern), String(anyOf.length), ...anyOf]
+    await ask(this.#batches, args, { repeatable: true, standing: true })
     offer.answered = true
   }
 
