@@ -1,16 +1,24 @@
 /** Client: requests by program, through the space, without a socket. */
 import { type CallOptions, call } from './call.js'
 import { LONGEST_TIMER_MS } from './clock.js'
+import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
 import { type HttpRequest, type HttpResponse, sendRequest } from './request.js'
+import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
 import type { TaskInput, TaskResult, Tasks } from './tasks.js'
+import { type Ticket, ticketNamed } from './ticket.js'
 
 export interface ClientOptions {
   readonly space: Space
   /** Which app, and whose tasks, the requests are for. Default `web`. */
   readonly service?: string
+  /**
+   * What this client enqueues is refused with SPACE_FULL if the tickets in the space, with the outcomes that they keep, take more bytes with it.
+   * Default 256 MiB.
+   */
+  readonly maxTicketBytes?: number
 }
 
 export interface ClientFetchOptions extends RequestInit {
@@ -34,6 +42,44 @@ export interface Client<T extends Tasks = Tasks> {
    */
   call<N extends keyof T & string>(task: N, input: TaskInput<T, N>, options?: CallOptions): Promise<TaskResult<T, N>>
   /**
+   * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
+   * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
+   *
+   * What is due later, and what is tried more than once, is looked after by a scheduler (`takespace scheduler`); until one runs it waits.
+   *
+   * @throws the signal's reason; SpaceError KEY_REUSED, SPACE_FULL, INVALID_ENTRY, INVALID_ARGUMENT, SPACE_UNREACHABLE, …
+   * @example
+   * const ticket = await client.enqueue('resize', { width: 10 }, { attempts: 5, backoff: { kind: 'exponential', delayMs: 1_000 } })
+   * console.log(await ticket.result({ waitMs: 60_000 }))
+   */
+  enqueue<N extends keyof T & string>(
+    task: N,
+    input: TaskInput<T, N>,
+    options?: EnqueueOptions,
+  ): Promise<Ticket<TaskResult<T, N>>>
+  /**
+   * What was enqueued, by the id of its ticket, from any process.
+   * @example const ticket = client.ticket<{ ok: boolean }>(id); console.log(await ticket.status())
+   */
+  ticket<R = unknown>(id: string): Ticket<R>
+  /**
+   * Has a task done again and again. A schedule of the same name is replaced. What was due while no scheduler ran is done once, late.
+   *
+   * @returns when it is due next
+   * @throws the signal's reason; SpaceError INVALID_ARGUMENT, also for a cron expression or a time zone that is none; REQUEST_TIMEOUT: no
+   *   scheduler runs
+   * @example await client.schedule('nightly', { cron: '0 3 * * *', timeZone: 'Europe/Berlin' }, 'report', { days: 1 })
+   */
+  schedule<N extends keyof T & string>(
+    name: string,
+    times: Times,
+    task: N,
+    input: TaskInput<T, N>,
+    options?: ScheduleOptions,
+  ): Promise<{ readonly next: Date }>
+  /** Ends a schedule. false: there is none of this name. Throws as `schedule` does. */
+  unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
+  /**
    * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
    * count. This is how an app is tested without Redis and without a port (docs/testing.md).
    *
@@ -55,12 +101,23 @@ const BODILESS = new Set([204, 205, 304])
  * @throws SpaceError INVALID_ARGUMENT
  * @example const client = createClient<typeof tasks>({ space })
  */
-export function createClient<T extends Tasks = Tasks>({ space, service: ours = 'web' }: ClientOptions): Client<T> {
+export function createClient<T extends Tasks = Tasks>({
+  space,
+  service: ours = 'web',
+  maxTicketBytes = 256 << 20,
+}: ClientOptions): Client<T> {
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
+  if (!Number.isSafeInteger(maxTicketBytes) || maxTicketBytes < 1) {
+    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
+  }
   return {
     call: (task, input, options) => call(space, ours, task, input, options) as Promise<never>,
+    enqueue: (task, input, options) => enqueue(space, ours, maxTicketBytes, task, input, options) as Promise<never>,
+    ticket: (id) => ticketNamed(space, id),
+    schedule: (name, times, task, input, options) => schedule(space, ours, name, times, task, input, options),
+    unschedule: (name, options) => unschedule(space, name, options),
     async fetch(input, options = {}) {
       const { timeoutMs = 30_000, service = ours, priority = 0, repeatable, ...init } = options
       if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {

@@ -14,6 +14,8 @@
  *  9. Of each change that somebody asked for, one event is sent, and numbered without a gap; a loss is told.
  */
 
+import type { Tickets } from './tickets.js'
+
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {
   readonly id: string
@@ -137,7 +139,7 @@ export interface Delivery extends Stored {
 export interface Along {
   readonly images: readonly Image[]
   /** Committed with it, if anything was done under it. */
-  readonly tx: string
+  readonly tx?: string
 }
 
 /** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */
@@ -257,6 +259,9 @@ export interface Engine {
   backlog(pattern: Pattern): Promise<Backlog>
   /** The root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
+
+  /** Requests whose outcomes are kept. */
+  readonly tickets: Tickets
 
   /** Always resolves, within a second. */
   health(): Promise<Health>

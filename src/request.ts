@@ -9,7 +9,10 @@ import {
   type Pattern,
 } from './engine.js'
 import { SpaceError } from './errors.js'
+import { failureIn, letterOf } from './failed-task.js'
 import type { Space } from './space.js'
+import { isLettered } from './task.js'
+import { ticketOf } from './tickets.js'
 import { tokenOf } from './token.js'
 import { Transaction } from './transaction.js'
 
@@ -83,6 +86,8 @@ export interface Taken {
   start(): Promise<boolean>
   /** Answers. false: the claim was lost, the space has refused this answer. */
   complete(response: HttpResponse): Promise<boolean>
+  /** Says how far it is, to whoever has its ticket, if it has one. At most LARGEST_NOTE bytes. */
+  progress(note: Buffer): Promise<void>
   /** Gives it back for another worker. */
   release(): Promise<void>
   /** Committed by an answer below 500, aborted by any other end. */
@@ -224,6 +229,7 @@ class Holding implements Taken {
   readonly #terms: Terms
   readonly #delivery: Delivery
   #transaction: Transaction | undefined
+  #isLost = false
 
   constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
     this.request = request
@@ -272,7 +278,22 @@ class Holding implements Taken {
       return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
     }
     void tx?.end()
-    return engine.complete(this.#delivery, body, credit)
+    const letter = this.#letterOf(response)
+    return engine.complete(this.#delivery, body, credit, letter && { images: [letter] })
+  }
+
+  /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */
+  #letterOf(response: HttpResponse): Image | undefined {
+    const { request, service, attempt, priority } = this
+    // What was cancelled has not failed.
+    if (response.status < 500 || this.#isLost || !isLettered(request)) return undefined
+    const failed = failureIn(response)
+    return failed && letterOf(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
+  }
+
+  /** Says how far it is, to whoever has its ticket. */
+  async progress(note: Buffer): Promise<void> {
+    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.progress(this.#delivery, note)
   }
 
   get isTransacting(): boolean {
@@ -292,6 +313,7 @@ class Holding implements Taken {
 
   /** The engine's word. */
   lost(): void {
+    this.#isLost = true
     this.onLost?.()
   }
 }
@@ -316,7 +338,7 @@ function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
   return { head, body: bytes.subarray(end + 1) }
 }
 
-function encodeRequest(r: HttpRequest): Buffer {
+export function encodeRequest(r: HttpRequest): Buffer {
   return encode([r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers], r.body)
 }
 
@@ -335,11 +357,11 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
   }
 }
 
-function encodeResponse(r: HttpResponse): Buffer {
+export function encodeResponse(r: HttpResponse): Buffer {
   return encode([r.status, r.reason, r.headers], r.body)
 }
 
-function decodeResponse(bytes: Buffer): HttpResponse {
+export function decodeResponse(bytes: Buffer): HttpResponse {
   const { head, body } = decode(bytes)
   const [status, reason, headers] = head
   if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')

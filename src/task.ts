@@ -55,6 +55,10 @@ export function encodeCall(task: string, input: unknown, { stack, attempt, lette
   return { method: TASK_METHOD, target: task, httpVersion: '1.1', headers, body, peer: '', secure: false }
 }
 
+/** Whether its failure is to go to the dead letters. */
+export const isLettered = ({ method, headers }: HttpRequest): boolean =>
+  method === TASK_METHOD && headers.includes(LETTER)
+
 export interface Call {
   readonly task: string
   readonly input: unknown
@@ -87,15 +91,16 @@ export function failureOf(error: unknown, stack = false): Failure {
 }
 
 /** The response of a task. What it returned may be nothing that can be stored: that is a failure, too. */
-export function encodeOutcome(outcome: TaskOutcome): HttpResponse {
+export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
+  const headers = attempt === 1 ? HEADERS : [...HEADERS, ATTEMPT, String(attempt)]
   switch (outcome.kind) {
     case 'done':
-      return { status: 200, reason: 'OK', headers: HEADERS, body: encodeFields({ value: outcome.value }) }
+      return { status: 200, reason: 'OK', headers, body: encodeFields({ value: outcome.value }) }
     case 'retry':
-      return { status: 503, reason: 'Retry', headers: HEADERS, body: encodeFields({ retryInMs: outcome.inMs }) }
+      return { status: 503, reason: 'Retry', headers, body: encodeFields({ retryInMs: outcome.inMs }) }
     default: {
       const body = encodeFields({ ...outcome.failure, ...(outcome.kind === 'gaveUp' ? { gaveUp: true } : {}) })
-      return { status: 500, reason: 'Failed', headers: HEADERS, body }
+      return { status: 500, reason: 'Failed', headers, body }
     }
   }
 }
@@ -129,6 +134,12 @@ export function errorOf({ name, message, code, stack }: Failure): Error {
   // Ours would tell of the client, not of the task.
   error.stack = stack ?? `${name}: ${message}`
   return code === undefined ? error : Object.assign(error, { code })
+}
+
+/** Which attempt it was that has this outcome. */
+export function attemptIn({ headers }: Pick<HttpResponse, 'headers'>): number {
+  const at = headers.indexOf(ATTEMPT)
+  return at < 0 ? 1 : Number(headers[at + 1]) || 1
 }
 
 /** What it returned. @throws SpaceError TASK_FAILED, whose cause is the task's error */

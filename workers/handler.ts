@@ -28,6 +28,8 @@ export interface TurnContext extends CurrentRequest {
   readonly wasCut: boolean
   /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
   onCut: ((reason: Error) => void) | undefined
+  /** Says how far it is to whoever has its ticket; nobody hears it if it has none. */
+  progress(note: Buffer): Promise<void>
   /** Takes an error that came too late to become the response, so that it is at least logged. */
   tooLate(error: unknown): void
 }

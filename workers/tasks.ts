@@ -1,6 +1,7 @@
 /** Tasks as a handler: each request names one of a worker's functions, and what that gives is the answer. */
 import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
+import { encodeNote } from '../src/note.js'
 import type { HttpResponse } from '../src/request.js'
 import { type Call, decodeCall, encodeOutcome, failureOf, LONGEST_TASK_NAME, type TaskOutcome } from '../src/task.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
@@ -9,6 +10,13 @@ import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 /** What a task is given beside its input: what `currentRequest()` tells of it, and its own. */
 export interface TaskContext extends CurrentRequest {
   readonly task: string
+  /**
+   * Says how far it is, to whoever has the ticket of an enqueued task: any value of at most 2 000 bytes as JSON. The last one counts: those
+   * that come faster than the space takes them are left out. It need not be awaited, and never rejects for the space's sake.
+   *
+   * @throws SpaceError INVALID_ARGUMENT for a value that is too large, INVALID_ENTRY for one that cannot be stored
+   */
+  progress(value: unknown): Promise<void>
 }
 
 /**
@@ -40,7 +48,7 @@ export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): H
     const called = decodeCall(request)
     const outcome = await outcomeOf(called, tasks.get(called.task), turn, logger)
     try {
-      return encodeOutcome(outcome)
+      return encodeOutcome(outcome, called.attempt + turn.attempt - 1)
     } catch (error) {
       return failed(error, called, turn, logger)
     }
@@ -82,11 +90,32 @@ class Run implements TaskContext {
   readonly task: string
   readonly #attempt: number
   readonly #turn: TurnContext
+  #next: Buffer | undefined
+  #sending: Promise<void> | undefined
 
   constructor({ task, attempt }: Call, turn: TurnContext) {
     this.task = task
     this.#attempt = attempt
     this.#turn = turn
+  }
+
+  /** One at a time; of those that come meanwhile the last. */
+  async progress(value: unknown): Promise<void> {
+    const note = encodeNote({ progress: value })
+    this.#next = note
+    if (this.#sending) return this.#sending
+    const send = async (): Promise<void> => {
+      while (this.#next) {
+        const sent = this.#next
+        this.#next = undefined
+        // A space that is away hears of a later one.
+        await this.#turn.progress(sent).catch(() => {})
+      }
+    }
+    this.#sending = send().finally(() => {
+      this.#sending = undefined
+    })
+    return this.#sending
   }
 
   get id(): string {

@@ -267,6 +267,10 @@ export class Turn implements TurnContext, Placed {
     return this.#taken.transaction
   }
 
+  progress(note: Buffer): Promise<void> {
+    return this.#taken.progress(note)
+  }
+
   tooLate(error: unknown): void {
     const { logger } = this.#watch
     const fields = { id: this.id, service: this.service, err: error }

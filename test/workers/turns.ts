@@ -48,6 +48,9 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
       answers.push(response)
       return true
     },
+    async progress() {
+      calls.push('progress')
+    },
     async release() {
       calls.push('release')
     },
@@ -87,6 +90,7 @@ export function contextOf(): TurnContext & { cut(): void; readonly afterthoughts
     },
     onCut: undefined,
     afterthoughts,
+    progress: async () => {},
     tooLate: (error) => void afterthoughts.push(error),
     cut() {
       const reason = new Error('cut')

@@ -36,6 +36,7 @@ import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
 import { TakesOfMany } from './take-many.js'
+import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
@@ -55,6 +56,7 @@ const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly session: string
+  readonly tickets: RedisTickets
   #durability = 'memory'
   readonly #connection: Connection
   readonly #batches: Batches
@@ -97,6 +99,8 @@ export class RedisEngine implements Engine {
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
+    const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
+    this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.#session = new Session(this.session, this.#batches, this, logger)
