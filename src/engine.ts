@@ -197,6 +197,8 @@ export interface Health {
 export interface Engine {
   /** The durability level that the store really gives (DESIGN §6). */
   readonly durability: string
+  /** The address of the server, where there is one. */
+  readonly server?: string | undefined
   /** This process in the space; what it holds is held under this name. */
   readonly session: string
 

@@ -8,6 +8,7 @@ import { imageOf, type Outgoing } from './request.js'
 import type { Space } from './space.js'
 import { encodeCall } from './task.js'
 import { LATER, type Ticket, ticketNamed } from './ticket.js'
+import type { Opening, TicketTerms } from './tickets.js'
 
 export interface Backoff {
   /** `fixed`: the same before each attempt; `exponential`: doubled each time. */
@@ -50,7 +51,7 @@ export interface EnqueueOptions extends RetryOptions {
   readonly signal?: AbortSignal
 }
 
-const DAY_MS = 24 * 60 * 60 * 1000
+export const DAY_MS = 24 * 60 * 60 * 1000
 const RETRY_OPTIONS = ['attempts', 'backoff', 'service', 'priority', 'timeoutMs', 'repeatable']
 const OPTIONS: ReadonlySet<string> = new Set([...RETRY_OPTIONS, 'delayMs', 'at', 'leaseMs', 'idempotencyKey', 'signal'])
 export const SCHEDULE_OPTIONS: ReadonlySet<string> = new Set(RETRY_OPTIONS)
@@ -86,41 +87,35 @@ export async function enqueue(
   const { leaseMs = DAY_MS, idempotencyKey: key, signal } = options
   checkedTime('leaseMs', leaseMs)
   const dueAt = dueAtOf(options)
-  const { service, priority, timeoutMs, repeatable, attempts } = retries
   checkedKey(key)
   signal?.throwIfAborted()
-
-  const id = key === undefined ? space.newId() : `k${digest(['enqueue', service, key])}`
-  const isLater = attempts > 1 || dueAt > wallMs()
-  const ticket = {
-    id,
-    print: key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')]),
-    // A scheduler renews it for each attempt.
-    leaseMs: isLater ? dueAt - wallMs() + UNTIL_SCHEDULED_MS + leaseMs : timeoutMs + leaseMs,
-    keptMs: leaseMs,
-    maxBytes: maxTicketBytes,
-  }
-  const opening = await space.engine.tickets.open(
-    ticket,
-    isLater
-      ? laterImage(space, { ...retries, ticket: id, task, input, dueAt, leaseMs })
-      : imageOf(`${id}.${space.newId()}`, encodeCall(task, input, { letter: true }), {
-          service,
-          task,
-          timeoutMs,
-          priority,
-          repeatable,
-        }),
-  )
+  const id = key === undefined ? space.newId() : `k${digest(['enqueue', retries.service, key])}`
+  const print = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
+  const ticket = { id, print, keptMs: leaseMs, maxBytes: maxTicketBytes }
+  const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
   return ticketNamed(space, id)
 }
 
-/** Its id is its own, also when it is enqueued twice under one key: a large input stands under it before the space has said which counts. */
+/** Opens it, unless it is open already: for a worker, or for a scheduler. */
+export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wanted: LaterTask): Promise<Opening> {
+  const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs } = wanted
+  const inMs = dueAt - wallMs()
+  if (attempts > 1 || inMs > 0) {
+    // A scheduler renews it for each attempt.
+    const ticketTerms = { ...terms, leaseMs: Math.max(inMs, 0) + UNTIL_SCHEDULED_MS + leaseMs }
+    return space.engine.tickets.open(ticketTerms, laterImage(space, wanted))
+  }
+  const outgoing = { service, task, timeoutMs, priority, repeatable }
+  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true }), outgoing)
+  return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, image)
+}
+
+/** By its id it is no request of the ticket: that a scheduler has done its share is not the ticket's outcome. */
 function laterImage(space: Space, later: LaterTask) {
   const terms: Outgoing = { ...toScheduler(LATER), timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0) }
-  return imageOf(`${later.ticket}.${LATER}.${space.newId()}`, encodeCall(LATER, later), terms)
+  return imageOf(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
 }
 
 /** The terms of what a scheduler is asked. */

@@ -52,7 +52,7 @@ export interface Ticket<R = unknown> {
   onProgress(listener: (progress: unknown) => void): Promise<() => Promise<void>>
 }
 
-/** The request of one that a scheduler is to look after has this in its id; in those of others there is one dot. */
+/** The id of what a scheduler is to look after ends so; no id that a space makes does. */
 export const LATER = 'later'
 
 /** Longer than any ticket waits for what is not coming. */
@@ -125,7 +125,7 @@ async function statusOf(space: Space, id: string): Promise<TicketStatus> {
     ...(error === undefined ? {} : { error: failureIn(error) }),
     ...(dueAt === undefined ? {} : { dueAt: new Date(dueAt) }),
   }
-  if (there.requestId.startsWith(`${id}.${LATER}.`)) return { state: phase ?? 'scheduled', ...more }
+  if (there.requestId.endsWith(`.${LATER}`)) return { state: phase ?? 'scheduled', ...more }
   return { state: there.state === 'absent' ? 'expired' : there.state, ...more }
 }
 

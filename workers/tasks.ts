@@ -99,8 +99,8 @@ class Run implements TaskContext {
     this.#turn = turn
   }
 
-  /** One at a time; of those that come meanwhile the last. */
-  async progress(value: unknown): Promise<void> {
+  /** One at a time; of those that come meanwhile the last. Bound, since tasks take their context apart. */
+  readonly progress = async (value: unknown): Promise<void> => {
     const note = encodeNote({ progress: value })
     this.#next = note
     if (this.#sending) return this.#sending

@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../open.js'
+import { createScheduler } from '../scheduler.js'
 import { masked } from './failure.js'
 import { openLog } from './log.js'
 import { durabilityOption, integer, nameOption, portOption, sharedUrl, urlOption } from './settings.js'
@@ -20,6 +21,7 @@ interface Flags {
   readonly maxBytes?: number
   readonly adminPort?: number
   readonly adminHost: string
+  readonly scheduler?: true
 }
 
 export function gateway(program: Command): void {
@@ -43,17 +45,19 @@ export function gateway(program: Command): void {
     .option('--max-bytes <n>', 'so many bytes may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
     .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
+    .option('--scheduler', 'look after what is due later, too, as takespace scheduler does')
     .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
 }
 
 async function run({ name, durability, maxEntries, maxBytes, ...terms }: Flags, url: string): Promise<void> {
-  const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost } = terms
+  const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost, scheduler } = terms
   const limits = { timeoutMs, maxBodyBytes, maxDeliveries }
   const logger = await openLog('gateway')
   const space = await openSpace(url, { name, durability, maxEntries, maxBytes, logger })
   try {
     const gateway = createGateway({ space, host, port, ...limits, adminPort, adminHost, logger })
     await gateway.start()
+    if (scheduler) await createScheduler({ space, logger }).start()
     logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
   } catch (error) {
     await space.close()

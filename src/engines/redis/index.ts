@@ -56,6 +56,7 @@ const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly session: string
+  readonly server: string
   readonly tickets: RedisTickets
   #durability = 'memory'
   readonly #connection: Connection
@@ -84,6 +85,7 @@ export class RedisEngine implements Engine {
   }
 
   private constructor(url: string, { name, logger, bounds }: RedisOptions) {
+    this.server = url
     const keys = keysOf(name)
     this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
