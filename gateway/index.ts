@@ -53,12 +53,23 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, timeoutMs, maxBodyBytes, maxDeliveries, maxInFlight, services } = terms
+  const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
+  const { keyLeaseMs, maxKeyBytes, principalOf } = terms
   const { adminPort, adminHost, logger } = terms
   const routes = routesOf(services, timeoutMs, maxDeliveries)
   const limits = new Limits(maxBodyBytes, maxInFlight)
   const watch = adminPort === undefined ? undefined : { tally: new GatewayTally(), open: new InFlight<Begun>() }
-  const edge: Edge = { space, routes, limits, log: logger, phase: 'open', watch, tracing: tracing() }
+  const edge: Edge = {
+    space,
+    routes,
+    limits,
+    maxReplayBytes,
+    keeping: { keyLeaseMs, maxKeyBytes, principalOf },
+    log: logger,
+    phase: 'open',
+    watch,
+    tracing: tracing(),
+  }
   const admin =
     watch &&
     new Admin({

@@ -7,9 +7,10 @@ import { MAX_HEADER_LINES } from './encode.js'
 import { BODY_TOO_SLOW, finished, METHOD_UNKNOWN, Refusal, rawAnswer } from './refusals.js'
 
 const OPTIONS = {
-  /** Slow headers end within 10 s and a slow request within 30 s, each a check's interval included; Node.js gives them 60 s and 300 s. */
+  /** Slow headers end within 10 s, a check's interval included; Node.js gives them 60 s. */
   headersTimeout: 9_000,
-  requestTimeout: 29_000,
+  // A body may take as long as it flows: body.ts and upload.ts see to one that does not.
+  requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
   /** Longer than the 60 s of common load balancers: of two ends that close an idle connection, the client's must be the first. */
   keepAliveTimeout: 65_000,

@@ -1,11 +1,9 @@
 /** Client: requests by program, through the space, without a socket. */
 import { type CallOptions, call } from './call.js'
-import { LONGEST_TIMER_MS } from './clock.js'
 import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
-import { type HttpRequest, type HttpResponse, sendRequest } from './request.js'
+import { fetchThrough } from './fetch.js'
 import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
-import { settled } from './settled.js'
 import type { Space } from './space.js'
 import type { TaskInput, TaskResult, Tasks } from './tasks.js'
 import { type Ticket, ticketNamed } from './ticket.js'
@@ -22,7 +20,7 @@ export interface ClientOptions {
 }
 
 export interface ClientFetchOptions extends RequestInit {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
+  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
   readonly timeoutMs?: number
   /** Default: the client's. */
   readonly service?: string
@@ -81,19 +79,13 @@ export interface Client<T extends Tasks = Tasks> {
   unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
   /**
    * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
-   * count. This is how an app is tested without Redis and without a port (docs/testing.md).
+   * count. Bodies pass as they come, both ways, whatever their length. This is how an app is tested without Redis and without a port (docs/testing.md).
    *
    * @throws the signal's reason; SpaceError REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const response = await client.fetch('/orders/1', { method: 'POST', body: JSON.stringify(order) })
    */
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
-
-/** RFC 9110 §9.2.2: intending the same effect once or many times. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
-
-/** Statuses that the Fetch standard gives no body. */
-const BODILESS = new Set([204, 205, 304])
 
 /**
  * A client of a space. With the type of a worker's tasks, calls of them have types.
@@ -103,7 +95,7 @@ const BODILESS = new Set([204, 205, 304])
  */
 export function createClient<T extends Tasks = Tasks>({
   space,
-  service: ours = 'web',
+  service = 'web',
   maxTicketBytes = 256 << 20,
 }: ClientOptions): Client<T> {
   if (typeof space?.newId !== 'function') {
@@ -113,49 +105,11 @@ export function createClient<T extends Tasks = Tasks>({
     throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
   }
   return {
-    call: (task, input, options) => call(space, ours, task, input, options) as Promise<never>,
-    enqueue: (task, input, options) => enqueue(space, ours, maxTicketBytes, task, input, options) as Promise<never>,
+    call: (task, input, options) => call(space, service, task, input, options) as Promise<never>,
+    enqueue: (task, input, options) => enqueue(space, service, maxTicketBytes, task, input, options) as Promise<never>,
     ticket: (id) => ticketNamed(space, id),
-    schedule: (name, times, task, input, options) => schedule(space, ours, name, times, task, input, options),
+    schedule: (name, times, task, input, options) => schedule(space, service, name, times, task, input, options),
     unschedule: (name, options) => unschedule(space, name, options),
-    async fetch(input, options = {}) {
-      const { timeoutMs = 30_000, service = ours, priority = 0, repeatable, ...init } = options
-      if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
-        throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
-      }
-      const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init)
-      request.signal.throwIfAborted()
-      const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
-      const sent = sendRequest(space, await encode(request), { service, timeoutMs, priority, repeatable: again })
-      const end = { timeoutMs, signal: request.signal, late: () => new SpaceError('REQUEST_TIMEOUT') }
-      const response = await settled(sent.response, end, sent.withdraw)
-      return decode(response, request)
-    },
+    fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
   }
-}
-
-async function encode(request: Request): Promise<HttpRequest> {
-  const { host, pathname, search, protocol } = new URL(request.url)
-  const body = Buffer.from(await request.arrayBuffer())
-  const headers = ['host', host]
-  for (const [name, value] of request.headers)
-    if (name !== 'host' && name !== 'content-length') headers.push(name, value)
-  if (request.body) headers.push('content-length', String(body.length))
-  return {
-    method: request.method,
-    target: pathname + search,
-    httpVersion: '1.1',
-    headers,
-    body,
-    peer: '127.0.0.1',
-    secure: protocol === 'https:',
-  }
-}
-
-function decode(response: HttpResponse, request: Request): Response {
-  const headers = new Headers()
-  for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
-  const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
-  const { status, reason: statusText } = response
-  return new Response(bodiless ? null : new Uint8Array(response.body), { status, statusText, headers })
 }

@@ -1,7 +1,8 @@
 /** Dead letters: what nobody could do, set aside with the reason, for somebody to look into. */
 import { DEAD_LETTER, type Listed } from './engine.js'
 import { failedIn } from './failed-task.js'
-import { decodeRequest, type HttpRequest, REQUEST, TASK } from './request.js'
+import { decodeRequest, type HttpRequest } from './message.js'
+import { REQUEST, TASK } from './request.js'
 import { readSignature } from './signature.js'
 import type { Failure } from './task.js'
 import { kindNamed } from './token.js'

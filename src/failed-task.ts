@@ -1,7 +1,8 @@
 /** Of a task that has failed for good and that nobody waits for: its dead letter, with what it was, how often it was tried, and why it failed. */
 import type { Image } from './engine.js'
 import { letterImage } from './letter.js'
-import { encodeRequest, type HttpRequest, type HttpResponse, imageOf } from './request.js'
+import { encodeRequest, type HttpRequest, type HttpResponse } from './message.js'
+import { imageOf } from './request-kind.js'
 import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './task.js'
 
 /** What a request that failed carries, once it is a dead letter. */

@@ -1,7 +1,7 @@
 /** Outcome of a ticket: what stands in the space once there is one, as the answer that a worker gave or as the reason why there is none. */
 import type { Stored } from './engine.js'
 import { SpaceError } from './errors.js'
-import { decodeResponse, type HttpResponse } from './request.js'
+import { decodeResponse, type HttpResponse } from './message.js'
 import { CANCELLED, COMPLETED, EXHAUSTED, LOST } from './tickets.js'
 
 /** @throws SpaceError WORKER_LOST, DELIVERIES_EXHAUSTED, TICKET_CANCELLED, BAD_RESPONSE */

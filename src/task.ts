@@ -1,7 +1,7 @@
 /** Task: a request that names a function of a worker instead of a path; how what goes in and what comes out stand in the space. */
 import { decodeFields, encodeFields } from './codec.js'
 import { SpaceError } from './errors.js'
-import type { HttpRequest, HttpResponse } from './request.js'
+import type { HttpRequest, HttpResponse } from './message.js'
 
 /** The method of the RequestEntry of a task; its target is the task's name. No method of HTTP is named so. */
 export const TASK_METHOD = 'TASK'

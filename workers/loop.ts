@@ -126,6 +126,8 @@ export class Loop {
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
+    // What was answered bit by bit is on its way still.
+    await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
   #begin(taken: Taken, handle: Handler): void {

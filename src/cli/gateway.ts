@@ -17,6 +17,8 @@ interface Flags {
   readonly timeoutMs: number
   readonly maxBodyBytes: number
   readonly maxDeliveries: number
+  readonly keyLeaseMs: number
+  readonly maxKeyBytes: number
   readonly maxEntries?: number
   readonly maxBytes?: number
   readonly adminPort?: number
@@ -41,6 +43,13 @@ export function gateway(program: Command): void {
     )
     .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
     .option('--max-deliveries <n>', 'so many workers may die of a request until it is set aside', integer(1, 9), 3)
+    .option('--key-lease-ms <ms>', 'how long answers to Idempotency-Keys are kept', integer(1, 2 ** 31 - 1), 86_400_000)
+    .option(
+      '--max-key-bytes <n>',
+      'so many bytes of kept answers may be in the space',
+      integer(0, 2 ** 53 - 1),
+      256 << 20,
+    )
     .option('--max-entries <n>', 'so many entries may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--max-bytes <n>', 'so many bytes may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
@@ -51,7 +60,8 @@ export function gateway(program: Command): void {
 
 async function run({ name, durability, maxEntries, maxBytes, ...terms }: Flags, url: string): Promise<void> {
   const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost, scheduler } = terms
-  const limits = { timeoutMs, maxBodyBytes, maxDeliveries }
+  const { keyLeaseMs, maxKeyBytes } = terms
+  const limits = { timeoutMs, maxBodyBytes, maxDeliveries, keyLeaseMs, maxKeyBytes }
   const logger = await openLog('gateway')
   const space = await openSpace(url, { name, durability, maxEntries, maxBytes, logger })
   try {

@@ -28,11 +28,14 @@
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
  * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
+ * | `~<session>`        | channel | streams: bytes from other processes, none of which are kept           |                  |
  */
 export interface Keys {
   /** The one declared key of every call; its name without the last letter is the prefix. */
   readonly meta: string
   channel(session: string): string
+  /** Messages of other processes to this one. */
+  messages(session: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
   /** One per claim: what a former holder still answers must not take the place of what was accepted. */
@@ -45,6 +48,7 @@ export function keysOf(space: string): Keys {
   return {
     meta: `${prefix}m`,
     channel: (session) => `${prefix}!${session}`,
+    messages: (session) => `${prefix}~${session}`,
     body: (id) => `${prefix}b${id}`,
     outcomeBody: (claim) => `${prefix}b${claim}`,
   }

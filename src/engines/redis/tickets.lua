@@ -72,6 +72,16 @@ function LATER.keep(id, outcome)
   if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
 end
 
+-- Whether a ticket of so many bytes is too much, even when what has ended is swept.
+local function isTooMuch(bytes, most)
+  if (meta.tickets or 0) + bytes > most and not facts.swept then
+    facts.swept = true
+    flushPuts()
+    sweep(MOST_SWEPT)
+  end
+  return (meta.tickets or 0) + bytes > most
+end
+
 -- t: opens a ticket together with an entry, unless it is there. most bytes of all tickets, then as w for the two of them: form, id, body each
 -- Answers k if it was opened, j if it was there and its outcome is, or nobody else waits for that; b if somebody does, d if it is another.
 function OPS.t(argv, i, answer)
@@ -93,7 +103,7 @@ function OPS.t(argv, i, answer)
         answer('j')
       end
     end
-  elseif isFull() or (meta.tickets or 0) + #form.before + 16 + #form.after + #rid + 24 > tonumber(argv[i]) or isOver(argv, i + 1, i + 6) then
+  elseif isFull() or isTooMuch(#form.before + 16 + #form.after + #rid + 24, tonumber(argv[i])) or isOver(argv, i + 1, i + 6) then
     answer('e', 'SPACE_FULL')
   else
     local state = rid .. ' ' .. SID .. '\n'
@@ -157,8 +167,8 @@ function OPS.p(argv, i, answer)
   return i + 2
 end
 
--- h: this process waits for it no longer. ticket
-function OPS.h(argv, i, answer)
+-- I: this process waits for it no longer. ticket
+function OPS.I(argv, i, answer)
   local rec, _, pending = ticketAt(argv[i])
   if pending then
     local id, owner, note, from = stateOf(rec)

@@ -76,7 +76,7 @@ export class RedisTickets implements Tickets {
   }
 
   async leave(id: string): Promise<void> {
-    await ask(this.#batches, ['h', id], { repeatable: true })
+    await ask(this.#batches, ['I', id], { repeatable: true })
   }
 
   async look(id: string): Promise<TicketState | null> {
