@@ -95,6 +95,14 @@ export async function run(terms: Terms): Promise<Running> {
   }
 }
 
+/** One that is with a worker. */
+interface Underway {
+  readonly bull: BullJob
+  readonly job: Job
+  /** Its progress, one after the other. */
+  told: Promise<void>
+}
+
 /** The jobs of one queue, as far as they are this scheduler's at the moment. */
 class Jobs {
   readonly #terms: Terms
@@ -103,7 +111,7 @@ class Jobs {
   readonly #jobOf: (job: BullJob) => Job
   readonly #worker: Worker
   /** By the ids of their attempts. */
-  readonly #inFlight = new Map<string, { readonly bull: BullJob; readonly job: Job }>()
+  readonly #inFlight = new Map<string, Underway>()
   /** Where firings that nobody has seen are caught up with. */
   readonly #queue: Queue<Data> | undefined
   #registration: string | undefined
@@ -158,9 +166,13 @@ class Jobs {
   async #process(bull: BullJob): Promise<unknown> {
     const job = this.#jobOf(bull)
     if (this.#queue) await missedBefore(this.#queue, bull, nextOf)
-    this.#inFlight.set(job.id, { bull, job })
+    const running: Underway = { bull, job, told: Promise.resolve() }
+    this.#inFlight.set(job.id, running)
     try {
       const verdict = await runJob(this.#terms.space, job, this.#over)
+      // What the task said before it ended has come before its outcome did, and is told before it.
+      await new Promise(setImmediate)
+      await running.told
       if (verdict.kind === 'done') return jsonOf(verdict.value)
       if (verdict.kind === 'over') throw withError(new UnrecoverableError(verdict.failure.message), verdict.failure)
       if (verdict.inMs === undefined) throw withError(new Error(verdict.failure.message), verdict.failure)
@@ -187,8 +199,14 @@ class Jobs {
       patterns: [notesOf({ group: groupOf(this.#name) })],
       on: 'written',
       leaseMs: Number.POSITIVE_INFINITY,
-      onEvent: ({ id: attempt, body }) =>
-        this.#progress(attempt, body).catch((err) => logger.debug({ err }, 'progress')),
+      onEvent: ({ id: attempt, body }) => {
+        const running = this.#inFlight.get(attempt)
+        const { progress } = decodeNote(body)
+        if (!running || progress === undefined) return
+        running.told = running.told
+          .then(() => this.#progress(running, progress))
+          .catch((err) => logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
+      },
       onMissed: () => {},
       onEnded: () => {
         if (!this.#over.aborted) this.#listen().catch((err) => logger.warn({ err }, 'progress of jobs is not heard of'))
@@ -197,11 +215,7 @@ class Jobs {
     this.#registration = id
   }
 
-  async #progress(attempt: string, body: Buffer): Promise<void> {
-    const running = this.#inFlight.get(attempt)
-    const { progress } = decodeNote(body)
-    if (!running || progress === undefined) return
-    const { bull, job } = running
+  async #progress({ bull, job }: Underway, progress: unknown): Promise<void> {
     await bull.updateProgress(jsonOf(progress) as object)
     if (job.ticket === undefined) return
     const note = encodeNote({ phase: 'running', attempt: job.number, progress })
