@@ -44,6 +44,8 @@ export interface Edge {
   readonly maxReplayBytes: number
   /** On which terms answers to keyed requests are kept. */
   readonly keeping: Keeping
+  /** Ends each connection that was handed over to another protocol. */
+  readonly upgraded: Set<() => void>
   /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
   readonly watch: Watch | undefined
   /** Set when there is somebody to give spans to. */
@@ -60,7 +62,7 @@ export interface Begun extends Placed {
 }
 
 /** How far one request has come. */
-interface Exchange extends Begun {
+export interface Exchange extends Begun {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -116,7 +118,7 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
   if (edge.log !== silent) record(x, ms)
 }
 
-const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
+export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
   place: -1,
   since: monotonicMs(),
   edge,
@@ -135,7 +137,7 @@ const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange 
 })
 
 /** Decides, before a byte of the body is read, whether this request is taken on, and for which service. */
-function admit(x: Exchange, head: Head): Route {
+export function admit(x: Exchange, head: Head): Route {
   const { limits, routes, phase } = x.edge
   if (phase === 'stopped') throw STOPPING
   const route = routeFor(routes, head.target)
@@ -154,7 +156,7 @@ function receive(x: Exchange, head: Head, expects100: boolean): Promise<Received
 }
 
 /** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
-function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+export function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
   return outcome(x, send(x, request, terms), terms.timeoutMs)
 }
 
@@ -273,7 +275,7 @@ function answer(x: Exchange, response: HttpResponse): void {
 }
 
 /** One clear error instead of the answer (promise 4 of DESIGN §3). */
-function refuse(x: Exchange, reason: unknown): void {
+export function refuse(x: Exchange, reason: unknown): void {
   const { req, res, head, edge } = x
   if (reason === CLIENT_GONE || req.socket.destroyed) {
     x.status = 499
@@ -311,7 +313,7 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse, body: string
   req.once('end', end).once('close', end).resume()
 }
 
-function record(x: Exchange, ms: number): void {
+export function record(x: Exchange, ms: number): void {
   const target = x.head?.target ?? x.req.url ?? ''
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)

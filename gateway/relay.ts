@@ -1,5 +1,6 @@
 /** Relays a response's body to its client as it comes. One that breaks off is cut, so that no part of it looks like all. */
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Rest } from '../src/message.js'
 import { isBodiless, pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
@@ -37,7 +38,7 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
       },
       onBroken(reason) {
         // HTTP/1.0 has no other way to tell a body that was cut from one that has ended.
-        if (req.httpVersionMinor === 0) socket?.resetAndDestroy()
+        if (req.httpVersionMinor === 0 && socket) reset(socket)
         else res.destroy()
         over(reason)
       },
@@ -45,4 +46,10 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
     // Whoever waits for a head that has been flushed sees it before there is a body.
     res.flushHeaders()
   })
+}
+
+/** Node.js would end the stream first, in good order, and reset it after that. */
+function reset(socket: Socket): void {
+  socket.destroySoon = () => void socket.destroy()
+  socket.resetAndDestroy()
 }

@@ -119,6 +119,8 @@ export class Loop {
   /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
   async stop(): Promise<void> {
     const { stopTimeoutMs, logger } = this.#terms
+    // These have no end of their own; their clients are told to come again.
+    for (const turn of [...this.#turns]) if (turn.isUpgraded) turn.stop()
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
       logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')

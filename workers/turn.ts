@@ -107,6 +107,11 @@ export class Turn implements TurnContext, Placed {
     return this.#taken.request.method
   }
 
+  /** Whether its connection is another protocol's. */
+  get isUpgraded(): boolean {
+    return this.#taken.request.more === 'upgrade'
+  }
+
   /** Without its query, which may hold what is nobody's business. */
   get path(): string {
     const { target } = this.#taken.request

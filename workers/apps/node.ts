@@ -91,7 +91,7 @@ export function nodeHandler(app: NodeApp): Handler {
 const closed = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-function incoming(request: HttpRequest, connection: Connection): Incoming {
+export function incoming(request: HttpRequest, connection: Connection): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
   const { httpVersion, headers, body } = request
   req.method = request.method
