@@ -10,7 +10,6 @@ import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
 const TASKS = `
-let refuses = true
 export const tasks = {
   double: (n) => n * 2,
   greet: async ({ name }, { progress }) => {
@@ -113,6 +112,17 @@ test('attempts are made as asked; what fails for good is listed, shown, enqueued
   expect(await ids()).toHaveLength(1)
   expect((await shell('ls', 'takespace.DeadLetter')).output).toContain('"path":"sometimes"')
 }, 120_000)
+
+test('examples/tasks.js does what it says', async () => {
+  await started(['worker', 'examples/tasks.js', '--service', 'examples'], /the worker takes requests/)
+  const wait = ['--service', 'examples', '--wait', '--json']
+  const result = async (...args: string[]): Promise<unknown> =>
+    JSON.parse((await shell('enqueue', ...args, ...wait)).output)
+  expect(await result('resize', '{"width":3}')).toMatchObject({ result: { ok: true, area: 9 } })
+  expect(await result('flaky', '--attempts', '3')).toMatchObject({ result: 'attempt 3 succeeded' })
+  expect(await result('invite', '{"user":"ada"}', '--attempts', '2')).toMatchObject({ result: 'ada is invited' })
+  expect(await result('invite', '{"user":"nobody"}')).toMatchObject({ error: { message: 'there is no such user' } })
+}, 60_000)
 
 test("a BullMQ producer's queue is served as it is", async () => {
   const connection = { port: redis.port }
