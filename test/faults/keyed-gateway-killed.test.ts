@@ -3,21 +3,23 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
-import { form, report } from './form.js'
+import { form, report, show } from './form.js'
 import { type System, startSystem } from './system.js'
 
-const KILLS = form(4, 200)
-/** Several requests under way each time it dies, at different steps of their lives. */
-const AT_ONCE = 4
+const KILLS = form(6, 200)
+/** So many at a time: most of what a kill takes is the start of the next gateway. */
+const AT_ONCE = form(3, 10)
+/** Several requests under way each time one dies, at different steps of their lives. */
+const REQUESTS = 3
 
 let redis: Redis
 let system: System | undefined
-let doomed: Process | undefined
+const doomed = new Set<Process>()
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
 afterEach(() => {
-  doomed?.kill('SIGKILL')
+  for (const process of doomed) process.kill('SIGKILL')
   system?.destroy()
 })
 afterAll(() => redis.stop())
@@ -27,6 +29,8 @@ interface Answered {
   readonly text: string
   readonly id: string | null
   readonly conflicts: number
+  /** How often it was asked, but for those. */
+  readonly attempts: number
 }
 
 /** As a client does: again with the same key, while it gets 409 or no answer at all. */
@@ -43,8 +47,38 @@ async function insist(urls: readonly string[], path: string, key: string): Promi
       await new Promise((resolve) => setTimeout(resolve, 100))
       continue
     }
-    return { status: response.status, text, id: response.headers.get('x-request-id'), conflicts }
+    return {
+      status: response.status,
+      text,
+      id: response.headers.get('x-request-id'),
+      conflicts,
+      attempts: attempt - conflicts + 1,
+    }
   }
+}
+
+/** Starts a gateway, asks it, kills it before it has answered, and asks two others. */
+async function killOne(running: System, i: number, asked: string[], counts: { cut: number; conflicts: number }) {
+  const gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env: { TAKESPACE_URL: redis.url } })
+  doomed.add(gateway)
+  const [, url] = await gateway.line(/"url":"([^"]+)"/, 60_000)
+  const paths = Array.from({ length: REQUESTS }, (_, n) => `/keyed-${i}-${n}?ms=${100 + 100 * n}`)
+  const first = paths.map((path) => insist([url!, running.urls[0]!], path, path))
+  // At some moment from before the handlers run to when the last of them has ended.
+  await new Promise((resolve) => setTimeout(resolve, (i * 37) % 300))
+  gateway.kill('SIGKILL')
+  await gateway.exited
+  doomed.delete(gateway)
+  const answers = await Promise.all(first)
+  counts.cut += answers.filter(({ attempts }) => attempts > 1).length
+  // And at a third one, which has seen nothing of it.
+  const again = await Promise.all(paths.map((path) => insist([running.urls[1]!], path, path)))
+  for (const [n, { status, text, id, conflicts }] of answers.entries()) {
+    expect(status).toBe(200)
+    expect(again[n]).toMatchObject({ status, text, id })
+    counts.conflicts += conflicts
+  }
+  asked.push(...paths)
 }
 
 test(
@@ -52,36 +86,14 @@ test(
   async () => {
     const running = await startSystem(redis, { processes: 2, concurrency: 16, gateways: 2 })
     system = running
-    let cut = 0
-    let conflicts = 0
+    const counts = { cut: 0, conflicts: 0 }
     const asked: string[] = []
-    for (let i = 0; i < KILLS; i++) {
-      const gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env: { TAKESPACE_URL: redis.url } })
-      doomed = gateway
-      const [, url] = await gateway.line(/"url":"([^"]+)"/, 20_000)
-      const paths = Array.from({ length: AT_ONCE }, (_, n) => `/keyed-${i}-${n}?ms=${20 + 60 * n}`)
-      const first = paths.map((path) => insist([url!, running.urls[0]!], path, path))
-      // Killed between the request and the answer: at some moment while the handlers run.
-      await new Promise((resolve) => setTimeout(resolve, 10 + ((i * 37) % 150)))
-      const before = new Set(
-        running
-          .runs()
-          .filter(({ ended }) => ended !== undefined)
-          .map(({ url: path }) => path),
-      )
-      gateway.kill('SIGKILL')
-      await gateway.exited
-      cut += paths.filter((path) => !before.has(path)).length
-      const answers = await Promise.all(first)
-      // And at a third one, which has seen nothing of it.
-      const again = await Promise.all(paths.map((path) => insist([running.urls[1]!], path, path)))
-      for (const [n, answer] of answers.entries()) {
-        expect(answer.status).toBe(200)
-        expect({ ...again[n], conflicts: 0 }).toEqual({ ...answer, conflicts: 0 })
-        conflicts += answer.conflicts
-      }
-      asked.push(...paths)
+    for (let i = 0; i < KILLS; i += AT_ONCE) {
+      const numbers = Array.from({ length: Math.min(AT_ONCE, KILLS - i) }, (_, n) => i + n)
+      await Promise.all(numbers.map((n) => killOne(running, n, asked, counts)))
+      show('killed so far', { kills: i + numbers.length })
     }
+    const { cut, conflicts } = counts
     const executions = new Map<string, number>()
     for (const { url: path } of running.runs()) executions.set(path, (executions.get(path) ?? 0) + 1)
     const more = asked.filter((path) => executions.get(path) !== 1)
