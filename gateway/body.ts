@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { Limits } from './limits.js'
-import { BODY_TOO_SLOW } from './refusals.js'
+import { BODY_TOO_LARGE, BODY_TOO_SLOW } from './refusals.js'
 
 /** A body that takes longer, although it is small, is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
@@ -74,6 +74,46 @@ export function readBody(
     // Read by someone before us (a body parser in front of a mounted handler): nothing more would ever come.
     if (req.readableEnded || req.destroyed)
       fail(new TypeError('The body had been read before the gateway was given it.'))
+  })
+}
+
+/** What comes after its beginning, up to `most` bytes in all. @throws Refusal or CLIENT_GONE, as readBody rejects */
+export function readRest(
+  req: IncomingMessage,
+  first: Received,
+  limits: Limits,
+  held: { bytes: number },
+  most: number,
+): Promise<Received> {
+  return new Promise((resolve, reject) => {
+    if (first.body.length > most) throw BODY_TOO_LARGE
+    if (first.ended) return resolve(first)
+    const chunks = [first.body]
+    const settle = (): void => {
+      clearTimeout(timer)
+      req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
+    }
+    const fail = (reason: unknown): void => {
+      settle()
+      reject(reason)
+    }
+    const onData = (chunk: Buffer): void => {
+      try {
+        limits.hold(held.bytes, chunk.length)
+        held.bytes += chunk.length
+        if (held.bytes > most) throw BODY_TOO_LARGE
+        chunks.push(chunk)
+      } catch (refusal) {
+        fail(refusal)
+      }
+    }
+    const onEnd = (): void => {
+      settle()
+      resolve({ body: Buffer.concat(chunks), ended: true, trailers: trailersOf(req) })
+    }
+    const onGone = (): void => fail(CLIENT_GONE)
+    const timer = setTimeout(() => fail(BODY_TOO_SLOW), BODY_MS)
+    req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone).resume()
   })
 }
 

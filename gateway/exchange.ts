@@ -21,6 +21,8 @@ import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
 import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
 import { Kept } from './kept.js'
+import { askOnce, type Keeping, receiveAll } from './keyed.js'
+import { keyOf } from './keys.js'
 import type { Limits } from './limits.js'
 import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
 import { relay } from './relay.js'
@@ -40,6 +42,8 @@ export interface Edge {
   phase: 'open' | 'draining' | 'stopped'
   /** So many bytes of a body that comes bit by bit are kept, to be given to another worker. */
   readonly maxReplayBytes: number
+  /** On which terms answers to keyed requests are kept. */
+  readonly keeping: Keeping
   /** Ends each connection that was handed over to another protocol. */
   readonly upgraded: Set<() => void>
   /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
@@ -88,10 +92,16 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     x.head = head
     const route = admit(x, head)
     x.span = edge.tracing?.exchange(x.service, head.method, head.headers)
-    const body = head.length === 0 ? NO_BODY : await receive(x, head, expects100)
+    const key = head.hasKey ? keyOf(head.method, head.headers) : undefined
+    const first = head.length === 0 ? NO_BODY : await receive(x, head, expects100)
+    const body = key === undefined ? first : await receiveAll(req, first, edge.limits, x)
     const request = encode(req, head, body)
     const terms = termsFor(route, head.method, head.hasKey)
-    const response = await (body.ended ? ask(x, request, terms) : askStreaming(x, request, terms))
+    const response = await (key !== undefined
+      ? askOnce(x, key, request, terms)
+      : body.ended
+        ? ask(x, request, terms)
+        : askStreaming(x, request, terms))
     if (response.rest) await relayed(x, response, response.rest)
     else answer(x, response)
   } catch (reason) {

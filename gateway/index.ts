@@ -58,6 +58,7 @@ const AFTERWARDS_MS = 1_000
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
   const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
+  const { keyLeaseMs, maxKeyBytes, principalOf } = terms
   const { adminPort, adminHost, logger } = terms
   const routes = routesOf(services, timeoutMs, maxDeliveries)
   const limits = new Limits(maxBodyBytes, maxInFlight)
@@ -67,6 +68,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     routes,
     limits,
     maxReplayBytes,
+    keeping: { keyLeaseMs, maxKeyBytes, principalOf },
     upgraded: new Set(),
     log: logger,
     phase: 'open',

@@ -3,6 +3,7 @@ import { LONGEST_TIMER_MS } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { Space } from '../src/space.js'
+import { type PrincipalOf, principalIn } from './keys.js'
 import type { ServiceOptions } from './routes.js'
 
 export interface GatewayOptions {
@@ -23,6 +24,17 @@ export interface GatewayOptions {
   readonly maxReplayBytes?: number
   /** After so many deliveries whose workers died a request goes to the dead letters and its client gets 502; 1 to 9. Default 3. */
   readonly maxDeliveries?: number
+  /** How long the answer to a request with an Idempotency-Key is given again, in ms. Default a day. */
+  readonly keyLeaseMs?: number
+  /**
+   * Requests with an Idempotency-Key get 503 while the answers that are kept in the space, with all tickets, take so many bytes. Default 256 MiB.
+   */
+  readonly maxKeyBytes?: number
+  /**
+   * Whom a request is from, by its header fields (lower-case names): the keys of different ones are independent. Default: by `authorization`, else
+   * by `cookie`. Where these change between two tries of one client, say what does not, such as the subject of its token.
+   */
+  readonly principalOf?: PrincipalOf
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
   readonly maxInFlight?: number
   /** Which requests are for which service; the longest pathPrefix wins. Default: all for the service `web`. */
@@ -44,6 +56,9 @@ const NAMES: ReadonlySet<string> = new Set([
   'maxReplayBytes',
   'maxDeliveries',
   'maxInFlight',
+  'keyLeaseMs',
+  'maxKeyBytes',
+  'principalOf',
   'services',
   'adminPort',
   'adminHost',
@@ -64,6 +79,9 @@ export function checked(options: GatewayOptions): Checked {
     timeoutMs = 30_000,
     maxBodyBytes = 1 << 20,
     maxReplayBytes = 64 << 20,
+    keyLeaseMs = 86_400_000,
+    maxKeyBytes = 256 << 20,
+    principalOf = principalIn,
     maxDeliveries = 3,
     maxInFlight = 10_000,
     services = [{ service: 'web' }],
@@ -79,13 +97,17 @@ export function checked(options: GatewayOptions): Checked {
   integer('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
   if (maxBodyBytes !== Number.POSITIVE_INFINITY) integer('maxBodyBytes', maxBodyBytes, 0, Number.MAX_SAFE_INTEGER)
   integer('maxReplayBytes', maxReplayBytes, 0, Number.MAX_SAFE_INTEGER)
+  integer('keyLeaseMs', keyLeaseMs, 1, LONGEST_TIMER_MS)
+  integer('maxKeyBytes', maxKeyBytes, 0, Number.MAX_SAFE_INTEGER)
+  if (typeof principalOf !== 'function') throw invalid('principalOf is a function of header fields.')
   integer('maxDeliveries', maxDeliveries, 1, 9)
   integer('maxInFlight', maxInFlight, 1, Number.MAX_SAFE_INTEGER)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger has debug, info, warn and error, as a pino instance has.')
-  const terms = { timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services }
+  const keys = { keyLeaseMs, maxKeyBytes, principalOf }
+  const terms = { timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services, ...keys }
   return { space, host, port, ...terms, adminPort, adminHost, logger }
 }
 

@@ -34,6 +34,21 @@ export const UPGRADE_INVALID = new Refusal(
 )
 export const BODY_TOO_LARGE = new Refusal(413, 'BODY_TOO_LARGE', 'The body is larger than is accepted here.', true)
 export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
+export const KEY_INVALID = new Refusal(
+  400,
+  'KEY_INVALID',
+  'Send one Idempotency-Key of 1 to 255 visible ASCII characters, in double quotes or without.',
+)
+export const KEY_IN_USE = new Refusal(
+  409,
+  'KEY_IN_USE',
+  'A request with this Idempotency-Key is being answered. Ask again shortly for its answer.',
+)
+export const KEY_REUSED = new Refusal(
+  422,
+  'KEY_REUSED',
+  'This Idempotency-Key was used for a request with another method, target or body. Use a new one.',
+)
 export const NO_SERVICE = new Refusal(404, 'NO_SERVICE', 'No service answers for this path.')
 export const OVERLOADED = new Refusal(503, 'OVERLOADED', 'Too many requests are under way. Try again shortly.')
 export const STOPPING = new Refusal(503, 'GATEWAY_STOPPING', 'This gateway is stopping. Try again shortly.', true)
@@ -93,7 +108,7 @@ export function headersOf(refusal: Refusal, body: string, id: string, close: boo
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))]
   headers.push('Cache-Control', 'no-store')
   if (id) headers.push('X-Request-Id', id)
-  if (refusal.status === 503) headers.push('Retry-After', RETRY_AFTER_S)
+  if (refusal.status === 503 || refusal === KEY_IN_USE) headers.push('Retry-After', RETRY_AFTER_S)
   // RFC 9110 §15.5.22, RFC 6455 §4.4.
   if (refusal.status === 426) headers.push('Upgrade', 'websocket', 'Sec-WebSocket-Version', '13')
   if (close) headers.push('Connection', 'close')

@@ -1,12 +1,22 @@
 /** Client: requests by program, through the space, without a socket. */
+import { type CallOptions, call } from './call.js'
+import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
 import { fetchThrough } from './fetch.js'
+import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import type { Space } from './space.js'
+import type { TaskInput, TaskResult, Tasks } from './tasks.js'
+import { type Ticket, ticketNamed } from './ticket.js'
 
 export interface ClientOptions {
   readonly space: Space
-  /** Which app the requests are for. Default `web`. */
+  /** Which app, and whose tasks, the requests are for. Default `web`. */
   readonly service?: string
+  /**
+   * What this client enqueues is refused with SPACE_FULL if the tickets in the space, with the outcomes that they keep, take more bytes with it.
+   * Default 256 MiB.
+   */
+  readonly maxTicketBytes?: number
 }
 
 export interface ClientFetchOptions extends RequestInit {
@@ -20,7 +30,53 @@ export interface ClientFetchOptions extends RequestInit {
   readonly repeatable?: boolean
 }
 
-export interface Client {
+export interface Client<T extends Tasks = Tasks> {
+  /**
+   * Runs a task at a worker and waits for what it returns (request/reply).
+   *
+   * @throws the signal's reason; SpaceError TASK_FAILED with the task's error as `cause`, REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED,
+   *   INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
+   * @example const { ok } = await client.call('resize', { width: 10 }, { timeoutMs: 5_000 })
+   */
+  call<N extends keyof T & string>(task: N, input: TaskInput<T, N>, options?: CallOptions): Promise<TaskResult<T, N>>
+  /**
+   * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
+   * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
+   *
+   * What is due later, and what is tried more than once, is looked after by a scheduler (`takespace scheduler`); until one runs it waits.
+   *
+   * @throws the signal's reason; SpaceError KEY_REUSED, SPACE_FULL, INVALID_ENTRY, INVALID_ARGUMENT, SPACE_UNREACHABLE, …
+   * @example
+   * const ticket = await client.enqueue('resize', { width: 10 }, { attempts: 5, backoff: { kind: 'exponential', delayMs: 1_000 } })
+   * console.log(await ticket.result({ waitMs: 60_000 }))
+   */
+  enqueue<N extends keyof T & string>(
+    task: N,
+    input: TaskInput<T, N>,
+    options?: EnqueueOptions,
+  ): Promise<Ticket<TaskResult<T, N>>>
+  /**
+   * What was enqueued, by the id of its ticket, from any process.
+   * @example const ticket = client.ticket<{ ok: boolean }>(id); console.log(await ticket.status())
+   */
+  ticket<R = unknown>(id: string): Ticket<R>
+  /**
+   * Has a task done again and again. A schedule of the same name is replaced. What was due while no scheduler ran is done once, late.
+   *
+   * @returns when it is due next
+   * @throws the signal's reason; SpaceError INVALID_ARGUMENT, also for a cron expression or a time zone that is none; REQUEST_TIMEOUT: no
+   *   scheduler runs
+   * @example await client.schedule('nightly', { cron: '0 3 * * *', timeZone: 'Europe/Berlin' }, 'report', { days: 1 })
+   */
+  schedule<N extends keyof T & string>(
+    name: string,
+    times: Times,
+    task: N,
+    input: TaskInput<T, N>,
+    options?: ScheduleOptions,
+  ): Promise<{ readonly next: Date }>
+  /** Ends a schedule. false: there is none of this name. Throws as `schedule` does. */
+  unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
   /**
    * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
    * count. Bodies pass as they come, both ways, whatever their length. This is how an app is tested without Redis and without a port (docs/testing.md).
@@ -31,11 +87,29 @@ export interface Client {
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
 
-export function createClient({ space, service = 'web' }: ClientOptions): Client {
+/**
+ * A client of a space. With the type of a worker's tasks, calls of them have types.
+ *
+ * @throws SpaceError INVALID_ARGUMENT
+ * @example const client = createClient<typeof tasks>({ space })
+ */
+export function createClient<T extends Tasks = Tasks>({
+  space,
+  service = 'web',
+  maxTicketBytes = 256 << 20,
+}: ClientOptions): Client<T> {
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
+  if (!Number.isSafeInteger(maxTicketBytes) || maxTicketBytes < 1) {
+    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
+  }
   return {
+    call: (task, input, options) => call(space, service, task, input, options) as Promise<never>,
+    enqueue: (task, input, options) => enqueue(space, service, maxTicketBytes, task, input, options) as Promise<never>,
+    ticket: (id) => ticketNamed(space, id),
+    schedule: (name, times, task, input, options) => schedule(space, service, name, times, task, input, options),
+    unschedule: (name, options) => unschedule(space, name, options),
     fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
   }
 }

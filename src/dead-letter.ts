@@ -1,14 +1,16 @@
 /** Dead letters: what nobody could do, set aside with the reason, for somebody to look into. */
 import { DEAD_LETTER, type Listed } from './engine.js'
+import { failedIn } from './failed-task.js'
 import { decodeRequest, type HttpRequest } from './message.js'
-import { REQUEST } from './request.js'
+import { REQUEST, TASK } from './request.js'
 import { readSignature } from './signature.js'
+import type { Failure } from './task.js'
 import { kindNamed } from './token.js'
 
 export interface DeadLetter {
   /** That of the request or entry, as in every log. */
   readonly id: string
-  /** `exhausted`: every worker that was given it died. */
+  /** `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `misfit` and `bodiless` of entries. */
   readonly reason: string
   /** What it was. */
   readonly kind: string
@@ -16,6 +18,9 @@ export interface DeadLetter {
   readonly attempts: number
   readonly writtenAt: number
   readonly service?: string
+  /** Of a task: its name, and the last error. */
+  readonly task?: string
+  readonly error?: Failure
   readonly request?: HttpRequest
 }
 
@@ -34,7 +39,9 @@ export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): De
   const was = readSignature(head.slice(at))
   const kind = kindNamed(was.kinds[0]!)
   const letter = { id, reason: kindNamed(head.slice('s:'.length, at)), kind, attempts: deaths, writtenAt }
-  if (kind !== REQUEST) return letter
+  if (kind !== REQUEST && kind !== TASK) return letter
   const service = valueIn(was.indexed, 'service')
-  return { ...letter, ...(service ? { service } : {}), request: decodeRequest(body.subarray(end + 1)) }
+  const request = decodeRequest(body.subarray(end + 1))
+  const task = kind === TASK ? { task: request.target, ...failedIn(request) } : {}
+  return { ...letter, ...(service ? { service } : {}), ...task, request }
 }

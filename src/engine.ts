@@ -15,6 +15,8 @@
  * 10. Messages from process to process come at most once and in order, and whenever some may have been lost, their receiver is told.
  */
 
+import type { Tickets } from './tickets.js'
+
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {
   readonly id: string
@@ -67,6 +69,8 @@ export interface Pattern {
   readonly verified: readonly string[]
   /** Of fields that its kind indexes together: a way to the matches where everybody indexes them so, and nothing to be compared. */
   readonly compound?: readonly string[]
+  /** Of an offer: a match has one of these `field=token`, all of one field. Finds and listings do not heed it. */
+  readonly anyOf?: readonly string[]
 }
 
 /** Stands for every kind but the framework's own. */
@@ -143,7 +147,7 @@ export interface Delivery extends Stored {
 export interface Along {
   readonly images: readonly Image[]
   /** Committed with it, if anything was done under it. */
-  readonly tx: string
+  readonly tx?: string
 }
 
 /** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */
@@ -203,6 +207,8 @@ export interface Health {
 export interface Engine {
   /** The durability level that the store really gives (DESIGN §6). */
   readonly durability: string
+  /** The address of the server, where there is one. */
+  readonly server?: string | undefined
   /** This process in the space; what it holds is held under this name. */
   readonly session: string
 
@@ -279,6 +285,9 @@ export interface Engine {
   backlog(pattern: Pattern): Promise<Backlog>
   /** The root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
+
+  /** Requests whose outcomes are kept. */
+  readonly tickets: Tickets
 
   /** Always resolves, within a second. */
   health(): Promise<Health>

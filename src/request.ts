@@ -1,26 +1,21 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
 import { Arrival } from './arrival.js'
-import type { Backlog, Image, Outcome } from './engine.js'
+import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
-import {
-  decodeResponse,
-  encodeRequest,
-  type HttpRequest,
-  type HttpResponse,
-  placeIn,
-  type ResponseHead,
-} from './message.js'
-import { indexOf, patternOf, REQUEST } from './request-kind.js'
+import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './message.js'
+import { imageOf, patternOf, TASK } from './request-kind.js'
 import type { Space } from './space.js'
 import type { Outlet } from './streams/index.js'
 
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './message.js'
-export { REQUEST } from './request-kind.js'
+export { imageOf, REQUEST, TASK } from './request-kind.js'
 export { type Serving, serveRequests, type Taken } from './serving.js'
 
 /** What a gateway asks of the space. */
 export interface Outgoing {
   readonly service: string
+  /** The name of a task, for workers that have it; else it is for the service's app. */
+  readonly task?: string
   /** From now until the client is told 504; the entry's lease. */
   readonly timeoutMs: number
   readonly priority: number
@@ -29,8 +24,6 @@ export interface Outgoing {
   /** After so many deliveries whose workers died it goes to the dead letters; 1 to 9, default 3. */
   readonly maxDeliveries?: number
 }
-
-const MOST_DELIVERIES = 3
 
 /** A request under way. */
 export interface Sent {
@@ -57,16 +50,7 @@ export function sendRequest(
 ): Sent {
   const id = space.newId()
   const streamed = request.more !== undefined
-  const image: Image = {
-    id,
-    kinds: [REQUEST],
-    indexed: [indexOf(terms.service)],
-    verified: [],
-    body: encodeRequest(request),
-    leaseMs: terms.timeoutMs,
-    priority: terms.priority,
-    request: { repeatable: terms.repeatable, maxDeliveries: terms.maxDeliveries ?? MOST_DELIVERIES, streamed },
-  }
+  const image = imageOf(id, request, terms)
   const upload = streamed ? space.streams.outlet(id) : undefined
   let arrival: Arrival | undefined
   const response = new Promise<HttpResponse>((resolve, reject) => {
@@ -125,5 +109,10 @@ function bytesOf(outcome: Exclude<Outcome, { kind: 'begun' }>): Buffer {
   return outcome.body
 }
 
-/** How many requests of a service wait for a worker, and for how long the oldest has. */
-export const backlogOf = (space: Space, service: string): Promise<Backlog> => space.engine.backlog(patternOf(service))
+/** How many requests for the app of a service, or for its tasks, wait for a worker, and for how long the oldest has. */
+export async function backlogOf(space: Space, service: string): Promise<Backlog> {
+  const { engine } = space
+  const patterns = [patternOf(service), { ...patternOf(service), kind: TASK, root: TASK }]
+  const [requests, tasks] = await Promise.all(patterns.map((pattern) => engine.backlog(pattern)))
+  return { count: requests!.count + tasks!.count, oldestMs: Math.max(requests!.oldestMs, tasks!.oldestMs) }
+}

@@ -1,5 +1,6 @@
 /** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
-import type { Delivery, Engine } from './engine.js'
+import type { Delivery, Engine, Image } from './engine.js'
+import { failureIn, letterOf } from './failed-task.js'
 import {
   decodeRequest,
   decodeTrailers,
@@ -14,7 +15,10 @@ import {
 } from './message.js'
 import { patternOf } from './request-kind.js'
 import type { Space } from './space.js'
+import { Collector, type Sink } from './streams/collector.js'
 import type { Inlet, Outlet } from './streams/index.js'
+import { isLettered } from './task.js'
+import { ticketOf } from './tickets.js'
 import { Transaction } from './transaction.js'
 
 /** A request that a worker holds. */
@@ -39,15 +43,19 @@ export interface Taken {
    * Begins to answer: what is written goes out at once, after these heads (one, and interim ones before it). Nobody else is given the request from
    * now on.
    */
-  begin(head: ResponseHead): Outlet
+  begin(head: ResponseHead): Sink
   /** Whether it has begun. */
   readonly begun: boolean
+  /** Whether its answer is kept in the space, and so collected to its end, however it is written. */
+  readonly isKept: boolean
   /** It goes on for longer than is usual, without its place among those that the worker holds. */
   lend(): void
   /** Answers; what has begun ends with it, and only its trailers count. false: the claim was lost, the space has refused this answer. */
   complete(response: HttpResponse): Promise<boolean>
   /** What has begun will never be complete, and whoever reads it sees that. */
   breakOff(): void
+  /** Says how far it is, to whoever has its ticket, if it has one. At most LARGEST_NOTE bytes. */
+  progress(note: Buffer): Promise<void>
   /** Gives it back for another worker. */
   release(): Promise<void>
   /** Committed by an answer below 500, aborted by any other end. */
@@ -66,15 +74,16 @@ export interface Serving {
   stop(): Promise<void>
 }
 
-/** Takes requests of a service from the space, at most `concurrency` held at a time. */
+/** Takes requests of a service from the space, at most `concurrency` held at a time: those for its app, or those for one of these tasks. */
 export async function serveRequests(
   space: Space,
   service: string,
   concurrency: number,
   onRequest: (taken: Taken) => void,
+  tasks?: readonly string[],
 ): Promise<Serving> {
   const terms = { space, engine: space.engine, service, credit: 1 }
-  const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
+  const offer = await space.engine.offer(patternOf(service, tasks), concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)
@@ -118,6 +127,8 @@ class Holding implements Taken {
   #holding: Promise<boolean> | undefined
   /** Whether the head that counts has gone. */
   #hasHead = false
+  #isLost = false
+  #collected: Collector | undefined
 
   constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
     this.request = request
@@ -165,10 +176,23 @@ class Holding implements Taken {
   }
 
   get begun(): boolean {
-    return this.#outlet !== undefined
+    return this.#outlet !== undefined || this.#collected !== undefined
   }
 
-  begin(head: ResponseHead): Outlet {
+  get isKept(): boolean {
+    return ticketOf(this.id) !== ''
+  }
+
+  /** What is kept is kept whole. */
+  #collect(head: ResponseHead): Sink {
+    const isFinal = head.status >= 200
+    if (!isFinal) return new Collector(head, LARGEST_KEPT)
+    this.#collected = new Collector(head, LARGEST_KEPT)
+    return this.#collected
+  }
+
+  begin(head: ResponseHead): Sink {
+    if (this.isKept) return this.#collect(head)
     this.#hasHead ||= head.status >= 200 || head.status === SWITCHING_PROTOCOLS
     if (this.#outlet) {
       this.#outlet.write(encodeHead(head))
@@ -197,14 +221,16 @@ class Holding implements Taken {
   }
 
   breakOff(): void {
+    this.#collected = undefined
     this.#inlet?.cancel()
     this.#outlet?.destroy('WORKER_LOST')
   }
 
-  async complete(response: HttpResponse): Promise<boolean> {
+  async complete(answer: HttpResponse): Promise<boolean> {
     const { engine, credit } = this.#terms
+    const response = this.isKept ? this.#kept(answer) : answer
     this.#inlet?.cancel()
-    if (!this.#outlet && response.body.length > LARGEST_WHOLE) {
+    if (!this.isKept && !this.#outlet && response.body.length > LARGEST_WHOLE) {
       this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
     }
     const outlet = this.#outlet
@@ -226,7 +252,26 @@ class Holding implements Taken {
       return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
     }
     void tx?.end()
-    return engine.complete(this.#delivery, body, credit)
+    const letter = this.#letterOf(response)
+    return engine.complete(this.#delivery, body, credit, letter && { images: [letter] })
+  }
+
+  /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */
+  #letterOf(response: HttpResponse): Image | undefined {
+    const { request, service, attempt, priority } = this
+    // What was cancelled has not failed.
+    if (response.status < 500 || this.#isLost || !isLettered(request)) return undefined
+    const failed = failureIn(response)
+    return failed && letterOf(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
+  }
+
+  async progress(note: Buffer): Promise<void> {
+    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.progress(this.#delivery, note)
+  }
+
+  #kept(answer: HttpResponse): HttpResponse {
+    const response = this.#collected ? (this.#collected.with(answer) ?? TOO_LARGE) : answer
+    return response.body.length <= LARGEST_KEPT ? response : TOO_LARGE
   }
 
   get isTransacting(): boolean {
@@ -247,8 +292,19 @@ class Holding implements Taken {
 
   /** The engine's word. */
   lost(): void {
+    this.#isLost = true
     this.onLost?.()
   }
+}
+
+/** An answer that is kept takes memory at each end, and in the space for as long as it is kept. */
+const LARGEST_KEPT = 16 * 1024 * 1024
+
+const TOO_LARGE: HttpResponse = {
+  status: 502,
+  reason: 'Bad Gateway',
+  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  body: Buffer.from('The answer is too large to be kept, as the Idempotency-Key asks. The request was run.\n'),
 }
 
 /** RFC 9110 §15.2.2. */

@@ -1,6 +1,6 @@
 /** Handler: the one shape that every app is brought into before a turn runs it. */
 import type { HttpRequest, HttpResponse, ResponseHead } from '../src/request.js'
-import type { Outlet } from '../src/streams/index.js'
+import type { Sink } from '../src/streams/collector.js'
 import type { Transaction } from '../src/transaction.js'
 
 /** What `currentRequest()` tells about the request that is being handled. */
@@ -32,9 +32,11 @@ export interface TurnContext extends CurrentRequest {
    * before the one that counts. The handler still settles with its response when all was written; of it only the trailers count.
    * @throws SpaceError BAD_RESPONSE when HTTP cannot carry this head
    */
-  begin(head: ResponseHead): Outlet
+  begin(head: ResponseHead): Sink
   /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
   onCut: ((reason: Error) => void) | undefined
+  /** Says how far it is to whoever has its ticket; nobody hears it if it has none. */
+  progress(note: Buffer): Promise<void>
   /** Takes an error that came too late to become the response, so that it is at least logged. */
   tooLate(error: unknown): void
 }

@@ -10,22 +10,27 @@ import type { Space } from '../src/space.js'
 import { WorkerTally } from '../src/tally.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop, type TurnInFlight } from './loop.js'
+import { checkedTasks, type Task, taskHandler } from './tasks.js'
 
+export { GiveUp, giveUp, RetryIn, retryIn } from '../src/tasks.js'
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
 export { currentRequest } from './current.js'
 export type { CurrentRequest } from './handler.js'
+export type { Task, TaskContext } from './tasks.js'
 
 export interface WorkerOptions {
   /** Where the requests are. The worker is stopped before the space closes. */
   readonly space: Space
   /**
    * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
-   * app, never a factory of one, and as it is: nothing of it is changed for takespace.
+   * app, never a factory of one, and as it is: nothing of it is changed for takespace. A worker has an app, tasks, or both.
    */
-  readonly app: App
+  readonly app?: App | undefined
+  /** Functions by name, for `client.call` and `client.enqueue`. Of the tasks of its service it takes those that it has. */
+  readonly tasks?: Readonly<Record<string, Task>> | undefined
   /** Which requests it takes: those that were written for this service. Default `web`. */
   readonly service?: string
-  /** How many requests it holds at a time, an integer ≥ 1. Default 16. */
+  /** How many requests it holds at a time, an integer ≥ 1; one with an app and tasks as many of each. Default 16. */
   readonly concurrency?: number
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number
@@ -69,7 +74,17 @@ export interface Worker extends Service, AsyncDisposable {
   readonly measures: readonly Measure[]
 }
 
-const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutMs', 'adminPort', 'adminHost', 'logger'])
+const OPTIONS = new Set([
+  'space',
+  'app',
+  'tasks',
+  'service',
+  'concurrency',
+  'stopTimeoutMs',
+  'adminPort',
+  'adminHost',
+  'logger',
+])
 
 /**
  * Makes a worker. It takes nothing until it is started.
@@ -82,7 +97,7 @@ const OPTIONS = new Set(['space', 'app', 'service', 'concurrency', 'stopTimeoutM
  * process.once('SIGTERM', () => worker.stop())
  */
 export function createWorker(options: WorkerOptions): Worker {
-  const { space, app, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
+  const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
   const { adminPort, adminHost = '127.0.0.1' } = options
   const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
   if (unknown !== undefined) throw wrong(`createWorker has no option ${unknown}.`)
@@ -96,9 +111,17 @@ export function createWorker(options: WorkerOptions): Worker {
   if (typeof adminHost !== 'string' || adminHost === '') throw wrong('adminHost is an address or a host name.')
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
 
+  if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
+
   const tally = new WorkerTally()
-  const loop = new Loop(space, handlerOf(app), { service, concurrency, stopTimeoutMs, logger, tally })
-  const measures = workerMeasures(tally, { service, capacity: concurrency, turns: loop })
+  const named = tasks === undefined ? undefined : checkedTasks(tasks)
+  const serves = {
+    app: app === undefined ? undefined : handlerOf(app),
+    tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
+  }
+  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, tally })
+  const capacity = app !== undefined && tasks !== undefined ? 2 * concurrency : concurrency
+  const measures = workerMeasures(tally, { service, capacity, turns: loop })
   const serving = (): boolean => loop.standing
   const conditions = (): Checks => {
     const { strayed, maxStrayed } = loop
@@ -118,7 +141,7 @@ export function createWorker(options: WorkerOptions): Worker {
         })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
-    await unless(stopped.signal, readyOf(app))
+    if (app !== undefined) await unless(stopped.signal, readyOf(app))
     await loop.start()
   }
   const start = async (): Promise<void> => {

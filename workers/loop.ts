@@ -1,4 +1,4 @@
-/** The loop: a standing take on one service, and the turns that came of it and have not ended. */
+/** The loop: the standing takes on one service, and the turns that came of it and have not ended. */
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { InFlight } from '../src/in-flight.js'
@@ -23,6 +23,12 @@ export interface LoopTerms {
   readonly tally: WorkerTally
 }
 
+/** What answers the requests: those for the app of the service, and those for its tasks. */
+export interface Serves {
+  readonly app: Handler | undefined
+  readonly tasks: { readonly names: readonly string[]; readonly handle: Handler } | undefined
+}
+
 /** One of the turns in flight, as it is told to whoever looks after the process. */
 export interface TurnInFlight {
   readonly id: string
@@ -38,27 +44,27 @@ const MOST_LISTED = 20
 
 export class Loop {
   readonly #space: Space
-  readonly #handle: Handler
+  readonly #serves: Serves
   readonly #terms: LoopTerms
   readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
   readonly #strays = new Strays()
   #watch: Watch
-  #serving: Serving | undefined
+  #serving: Serving[] = []
   #cutting = false
   #onIdle: (() => void) | undefined
 
-  constructor(space: Space, handle: Handler, terms: LoopTerms) {
+  constructor(space: Space, serves: Serves, terms: LoopTerms) {
     this.#space = space
-    this.#handle = handle
+    this.#serves = serves
     this.#terms = terms
     const { logger, tally } = terms
     this.#watch = { logger, tally, strays: this.#strays, deadlines: this.#deadlines }
   }
 
-  /** Whether its take stands in the space. */
+  /** Whether its takes stand in the space. */
   get standing(): boolean {
-    return this.#serving?.standing ?? false
+    return this.#serving.length > 0 && this.#serving.every(({ standing }) => standing)
   }
 
   /** Requests taken since the start. */
@@ -102,7 +108,12 @@ export class Loop {
   async start(): Promise<void> {
     const { service, concurrency } = this.#terms
     this.#watch = { ...this.#watch, tracing: tracing() }
-    this.#serving = await serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken))
+    const { app, tasks } = this.#serves
+    const serve = (handle: Handler, names?: readonly string[]): Promise<Serving> =>
+      serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken, handle), names)
+    this.#serving = []
+    if (app) this.#serving.push(await serve(app))
+    if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))
   }
 
   /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
@@ -121,11 +132,11 @@ export class Loop {
     await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
-  #begin(taken: Taken): void {
+  #begin(taken: Taken, handle: Handler): void {
     const { tally } = this.#terms
     tally.taken++
     tally.waited.observe(taken.waitedMs)
-    const turn = new Turn(taken, this.#handle, this.#watch)
+    const turn = new Turn(taken, handle, this.#watch)
     this.#turns.add(turn)
     this.#deadlines.watch(turn)
     // Handed out while the stop was on its way to the space: given back unopened.
@@ -138,7 +149,7 @@ export class Loop {
 
   async #drained(): Promise<void> {
     try {
-      await this.#serving?.stop()
+      await Promise.all(this.#serving.map((serving) => serving.stop()))
     } catch (error) {
       this.#terms.logger.warn({ err: error }, 'the space did not hear that this worker takes nothing more')
     }

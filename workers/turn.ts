@@ -15,7 +15,7 @@ import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Placed } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
-import type { Outlet } from '../src/streams/index.js'
+import type { Sink } from '../src/streams/collector.js'
 import type { Ending, WorkerTally } from '../src/tally.js'
 import type { Transaction } from '../src/transaction.js'
 import { runCurrent } from './current.js'
@@ -84,7 +84,7 @@ export class Turn implements TurnContext, Placed {
   /** Of an answer that goes out as it is written: where to, where its body begins there, and the length that it announced. */
   #stream:
     | {
-        readonly outlet: Outlet
+        readonly outlet: Sink
         readonly status: number
         readonly from: number
         readonly announced: number | undefined
@@ -195,15 +195,15 @@ export class Turn implements TurnContext, Placed {
     this.#over()
   }
 
-  begin(head: ResponseHead): Outlet {
+  begin(head: ResponseHead): Sink {
     const sealed = sealedHead(head)
     const outlet = this.#taken.begin(sealed)
     if (head.status >= 200 || head.status === 101) {
       const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
       const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
       this.#stream = { outlet, status: head.status, from: outlet.written, announced }
-      // It has been met.
-      this.dueAt = Number.POSITIVE_INFINITY
+      // It has been met; but one that is kept is not answered before all of it is there.
+      if (!this.#taken.isKept) this.dueAt = Number.POSITIVE_INFINITY
     }
     outlet.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     this.#lendSoon()
@@ -373,6 +373,10 @@ export class Turn implements TurnContext, Placed {
 
   get transaction(): Transaction {
     return this.#taken.transaction
+  }
+
+  progress(note: Buffer): Promise<void> {
+    return this.#taken.progress(note)
   }
 
   tooLate(error: unknown): void {

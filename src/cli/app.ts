@@ -1,8 +1,9 @@
-/** Loads an app file, and loads it anew when it has changed: what it exports as default or as `app`. */
+/** Loads an app file, and loads it anew when it has changed: what it exports as default or as `app`, and as `tasks`. */
 import { existsSync, realpathSync } from 'node:fs'
 import { createRequire, register } from 'node:module'
 import { dirname, resolve, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import type { Task } from '../../workers/index.js'
 import { SpaceError } from '../errors.js'
 
 const require = createRequire(import.meta.url)
@@ -13,8 +14,14 @@ let generation = 0
 /** The files that turned out to be CommonJS; they leave the cache when a load fails, and would be told no longer. */
 const commonJs = new Set<string>()
 
+/** What a worker is made of: an app, tasks, or both. */
+export interface Served<App> {
+  readonly app: App | undefined
+  readonly tasks: Readonly<Record<string, Task>> | undefined
+}
+
 /** @throws SpaceError APP_FILE_MISSING, APP_NOT_EXPORTED with the line to add */
-export function loadApp<App>(file: string): Promise<App> {
+export function loadApp<App>(file: string): Promise<Served<App>> {
   return load(file, async (path) => {
     if (TYPESCRIPT.test(path)) return byJiti(path)
     const module: Exports = await import(pathToFileURL(path).href)
@@ -24,7 +31,7 @@ export function loadApp<App>(file: string): Promise<App> {
 }
 
 /** The same from what the files say now: the app file and all that it imports from its folder, packages left out. */
-export function reloadApp<App>(file: string): Promise<App> {
+export function reloadApp<App>(file: string): Promise<Served<App>> {
   return load(file, async (path) => {
     forgetAll(dirname(path))
     if (TYPESCRIPT.test(path)) return byJiti(path)
@@ -36,7 +43,7 @@ export function reloadApp<App>(file: string): Promise<App> {
   })
 }
 
-async function load<App>(file: string, evaluate: (path: string) => Promise<Exports>): Promise<App> {
+async function load<App>(file: string, evaluate: (path: string) => Promise<Exports>): Promise<Served<App>> {
   const path = resolve(file)
   if (!existsSync(path)) throw new SpaceError('APP_FILE_MISSING', `There is no ${path}.`)
   let module: Exports
@@ -46,10 +53,11 @@ async function load<App>(file: string, evaluate: (path: string) => Promise<Expor
   } catch (cause) {
     throw new SpaceError('APP_FILE_MISSING', `${file} failed while it was loaded.`, { cause })
   }
-  const app = exported(module)
-  if (app === undefined)
+  const app = exported(module) as App | undefined
+  const tasks = module.tasks ?? (module.default as Exports | undefined)?.tasks
+  if (app === undefined && !isTasks(tasks))
     throw new SpaceError('APP_NOT_EXPORTED', `(In CommonJS: module.exports = app.) The file is ${file}.`)
-  return app as App
+  return { app, tasks: isTasks(tasks) ? tasks : undefined }
 }
 
 /** Loaded only for those who write TypeScript. */
@@ -66,7 +74,11 @@ function forgetAll(folder: string): void {
 interface Exports {
   readonly default?: unknown
   readonly app?: unknown
+  readonly tasks?: unknown
 }
+
+/** What else is wrong with them, createWorker says. */
+const isTasks = (value: unknown): value is Record<string, Task> => typeof value === 'object' && value !== null
 
 /** CommonJS reaches us as the default of a module; compiled from ESM it has, there, a default of its own. */
 function exported(module: Exports): unknown {

@@ -19,7 +19,7 @@ export function dev(program: Command): void {
   program
     .command('dev')
     .description('serve an app from one process, with the space in memory, and reload it when its files change')
-    .argument('<app>', 'the app file: a module that exports its app as default or as `app`')
+    .argument('<app>', 'the app file: a module that exports its app as default or as `app`, or `tasks`')
     .addOption(portOption())
     .addOption(concurrencyOption())
     .action(run)
@@ -27,20 +27,20 @@ export function dev(program: Command): void {
 
 async function run(file: string, { port, concurrency }: Flags): Promise<void> {
   const logger = await openLog('dev')
-  const app = await loadApp<App>(file)
+  const served = await loadApp<App>(file)
   const space = await openSpace('memory:', { logger })
   const gateway = createGateway({ space, port, logger })
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading | undefined
   try {
-    reloading = await runReloading(file, app, { space, concurrency, logger }, tell)
+    reloading = await runReloading(file, served, { space, concurrency, logger }, tell)
     await gateway.start()
   } catch (error) {
     reloading?.close()
     await space.close()
     throw error
   }
-  process.stdout.write(welcome(file, gateway.url, app))
+  process.stdout.write(welcome(file, gateway.url, served.app))
   stopOnSignal({
     async stop() {
       reloading?.close()

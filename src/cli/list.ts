@@ -2,10 +2,10 @@
 import type { Command } from 'commander'
 import { decodeFields } from '../codec.js'
 import { deadLetterOf } from '../dead-letter.js'
-import { DEAD_LETTER, type Listed } from '../engine.js'
+import { DEAD_LETTER, type Listed, OWN_KINDS } from '../engine.js'
 import { decodeRequest } from '../message.js'
 import { openSpace } from '../open.js'
-import { REQUEST } from '../request.js'
+import { REQUEST, TASK } from '../request.js'
 import type { Space } from '../space.js'
 import { Template } from '../template.js'
 import { kindNamed } from '../token.js'
@@ -26,7 +26,7 @@ export function list(program: Command): void {
   program
     .command('ls')
     .description('list the kinds in a space, or the entries of one, best first')
-    .argument('[kind]', `a kind, by name; also ${REQUEST} and ${DEAD_LETTER}`)
+    .argument('[kind]', `a kind, by name; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
     .argument('[fields...]', 'name=value, or one JSON object', readFields)
     .addOption(urlOption())
     .addOption(nameOption())
@@ -67,7 +67,8 @@ function plain(entry: Listed): Record<string, unknown> {
   const { id, priority, writtenAt, remainingMs, deaths } = entry
   const kind = kindNamed(entry.kinds[0]!)
   const info = { kind, id, priority, writtenAt, leaseMs: Number.isFinite(remainingMs) ? remainingMs : null }
-  if (kind === REQUEST) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
+  if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
+  if (kind !== DEAD_LETTER && kind.startsWith(OWN_KINDS)) return info
   if (kind !== DEAD_LETTER) return { ...info, fields: decodeFields(entry.body) }
   const { request, ...letter } = deadLetterOf(entry)
   return {

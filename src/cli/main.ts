@@ -3,13 +3,16 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { config } from './config.js'
+import { dead } from './dead.js'
 import { dev } from './dev.js'
 import { doctor } from './doctor.js'
+import { enqueue } from './enqueue.js'
 import { entries } from './entries.js'
 import { describe } from './failure.js'
 import { gateway } from './gateway.js'
 import { list } from './list.js'
 import { prepare } from './precedence.js'
+import { scheduler } from './scheduler.js'
 import { worker } from './worker.js'
 import { workerProcess } from './worker-process.js'
 
@@ -32,7 +35,9 @@ const program = new Command('takespace')
   .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
   .exitOverride()
 
-for (const add of [dev, gateway, worker, workerProcess, list, entries, doctor, config]) add(program)
+for (const add of [dev, gateway, worker, workerProcess, scheduler, enqueue, list, entries, dead, doctor, config]) {
+  add(program)
+}
 prepare(program)
 
 try {

@@ -5,7 +5,19 @@ import { didYouMean } from './nearest.js'
 import { logLevelOption } from './settings.js'
 
 /** What is asked for once is no setting. */
-const NO_SETTINGS = ['config', 'json', 'waitMs', 'leaseMs', 'priority', 'max']
+const NO_SETTINGS = [
+  'config',
+  'json',
+  'waitMs',
+  'leaseMs',
+  'priority',
+  'max',
+  'wait',
+  'delay',
+  'attempts',
+  'backoff',
+  'key',
+]
 
 /** Kubernetes sets these in every pod beside services whose names begin with takespace; `TAKESPACE_ADMIN_PORT` may be one of them. */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
@@ -18,9 +30,13 @@ const isForeign = (variable: string, value = ''): boolean =>
 export const settingsOf = (command: Command): readonly Option[] =>
   command.options.filter((option) => !NO_SETTINGS.includes(option.attributeName()))
 
+/** With those that stand below another one, such as `dead ls`. */
+const commandsOf = (program: Command): Command[] =>
+  program.commands.flatMap((command) => [command, ...commandsOf(command)])
+
 /** Gives every command a config file, a log level and, for each of its settings, a variable of the environment. */
 export function prepare(program: Command): void {
-  for (const command of program.commands) {
+  for (const command of commandsOf(program)) {
     command.addOption(logLevelOption())
     if (!isHidden(command))
       command.option('--config <file>', 'settings in a file (default: takespace.config.{js,mjs,ts,json})')
@@ -69,7 +85,7 @@ async function applyConfig(program: Command, command: Command): Promise<void> {
   if (!config) return
   const { file, settings } = config
   // One file serves all commands; each takes what concerns it.
-  const known = new Set(program.commands.flatMap((each) => settingsOf(each).map((option) => option.attributeName())))
+  const known = new Set(commandsOf(program).flatMap((each) => settingsOf(each).map((option) => option.attributeName())))
   for (const name of settings.keys()) {
     if (!known.has(name)) command.error(`error: ${file} has an unknown setting ${name}.${didYouMean(name, known)}`)
   }
@@ -102,5 +118,5 @@ const variableOf = (option: Option): string => `TAKESPACE_${option.name().replac
 const variables = (program: Command): Set<string> =>
   new Set([
     'TAKESPACE_CONFIG',
-    ...program.commands.flatMap((command) => settingsOf(command).flatMap(({ envVar }) => envVar ?? [])),
+    ...commandsOf(program).flatMap((command) => settingsOf(command).flatMap(({ envVar }) => envVar ?? [])),
   ])

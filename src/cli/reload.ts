@@ -2,7 +2,7 @@
 import { dirname, resolve } from 'node:path'
 import { type App, createWorker, type Worker, type WorkerOptions } from '../../workers/index.js'
 import { monotonicMs } from '../clock.js'
-import { reloadApp } from './app.js'
+import { reloadApp, type Served } from './app.js'
 import { describe } from './failure.js'
 import { type Watch, watchCode } from './watch.js'
 
@@ -11,16 +11,16 @@ export interface Reloading {
   close(): void
 }
 
-type Settings = Omit<WorkerOptions, 'app'>
+type Settings = Omit<WorkerOptions, 'app' | 'tasks'>
 
 /** Resolves when the app takes requests. What became of a change is said by `tell`, in one line. */
 export async function runReloading(
   file: string,
-  app: App,
+  served: Served<App>,
   settings: Settings,
   tell: (line: string) => void,
 ): Promise<Reloading> {
-  let current = await started({ ...settings, app })
+  let current = await started({ ...settings, ...served })
   let changedAgain = false
   let reloading = false
   let closed = false
@@ -39,7 +39,7 @@ export async function runReloading(
   const swap = async (): Promise<void> => {
     const begun = monotonicMs()
     try {
-      const fresh = await started({ ...settings, app: await reloadApp<App>(file) })
+      const fresh = await started({ ...settings, ...(await reloadApp<App>(file)) })
       const old = current
       current = fresh
       // Not waited for: its slowest request must not hold up the next change.

@@ -67,11 +67,11 @@ async function run(file: string, { name, ...terms }: Flags, url: string): Promis
 
   try {
     const logger = await openLog('worker')
-    const app = await loadApp<App>(file)
+    const served = await loadApp<App>(file)
     const space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
     close = () => space.close()
     report({ session: space.session })
-    const worker = createWorker({ space, app, service, concurrency, stopTimeoutMs, logger })
+    const worker = createWorker({ space, ...served, service, concurrency, stopTimeoutMs, logger })
     answerQuestions(worker, space, logger)
     // Before it starts: the first request may come, and block it, before it can say that it is ready.
     await startBeat(worker, logger, (beat) => report({ beat }))

@@ -47,7 +47,7 @@ export function worker(program: Command): void {
   program
     .command('worker')
     .description('take requests from the space and answer them with an app')
-    .argument('<app>', 'the app file: a module that exports its app as default or as `app`')
+    .argument('<app>', 'the app file: a module that exports its app as default or as `app`, or `tasks`')
     .option('--processes <n>', 'processes to keep running', integer(1, 1_000), 1)
     .addOption(concurrencyOption())
     .addOption(serviceOption())

@@ -1,7 +1,7 @@
 /** The web's streams over ours: what a `{ fetch }` app reads as its request, and a program as its response. */
 import { SpaceError } from '../errors.js'
 import type { Rest } from '../message.js'
-import type { Outlet } from './outlet.js'
+import type { Sink } from './collector.js'
 
 /** As a server would read ahead. */
 const READ_AHEAD_BYTES = 65_536
@@ -42,7 +42,7 @@ export const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
   Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 
 /** Resolves when more may be written, or nothing more is wanted. */
-export const roomIn = (outlet: Outlet): Promise<void> =>
+export const roomIn = (outlet: Sink): Promise<void> =>
   new Promise((resolve) => {
     outlet.onDrain = resolve
     void outlet.over.then(resolve)

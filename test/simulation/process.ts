@@ -183,6 +183,14 @@ export class Process {
       list: (pattern, after, most, tx) => call(() => own.list(pattern, after, most, tx)),
       backlog: (pattern) => call(() => own.backlog(pattern)),
       kinds: () => call(() => own.kinds()),
+      tickets: {
+        open: (ticket, image) => call(() => own.tickets.open(ticket, image)),
+        settle: (id, outcome) => call(() => own.tickets.settle(id, outcome)),
+        note: (id, note) => call(() => own.tickets.note(id, note)),
+        progress: (delivery, note) => call(() => own.tickets.progress(delivery, note)),
+        leave: (id) => call(() => own.tickets.leave(id)),
+        look: (id) => call(() => own.tickets.look(id)),
+      },
       health: () => own.health(),
       close: async () => {
         if (!this.alive) throw new SpaceError('SPACE_CLOSED')

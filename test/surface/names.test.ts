@@ -19,16 +19,20 @@ test('takespace', () => {
     'AnyEntry',
     'SpaceError',
     'createClient',
+    'createScheduler',
     'defineEntry',
     'entryInfo',
     'isSpaceError',
     'openSpace',
   ])
   expect(typesOf('src/index.ts')).toEqual([
+    'Backoff',
+    'CallOptions',
     'Client',
     'ClientFetchOptions',
     'ClientOptions',
     'ContentsOptions',
+    'EnqueueOptions',
     'Entry',
     'EntryInfo',
     'EntryKind',
@@ -46,6 +50,11 @@ test('takespace', () => {
     'NotifyOptions',
     'OpenOptions',
     'Registration',
+    'ResultOptions',
+    'RetryOptions',
+    'ScheduleOptions',
+    'Scheduler',
+    'SchedulerOptions',
     'SchemaIssue',
     'SchemaOptions',
     'Snapshot',
@@ -53,7 +62,13 @@ test('takespace', () => {
     'SpaceEvent',
     'StandardSchema',
     'TakeAllOptions',
+    'TaskInput',
+    'TaskResult',
+    'Tasks',
     'Template',
+    'Ticket',
+    'TicketStatus',
+    'Times',
     'Transaction',
     'TransactionOptions',
     'WriteAllOptions',
@@ -67,13 +82,22 @@ test('takespace/gateway', () => {
 })
 
 test('takespace/workers', () => {
-  expect(Object.keys(workers).sort()).toEqual(['createWorker', 'currentRequest'])
+  expect(Object.keys(workers).sort()).toEqual([
+    'GiveUp',
+    'RetryIn',
+    'createWorker',
+    'currentRequest',
+    'giveUp',
+    'retryIn',
+  ])
   expect(typesOf('workers/index.ts')).toEqual([
     'App',
     'CurrentRequest',
     'FetchApp',
     'KoaApp',
     'NodeApp',
+    'Task',
+    'TaskContext',
     'Worker',
     'WorkerOptions',
   ])

@@ -62,7 +62,7 @@ describe('README', () => {
 
 test('the settings in docs/operations.md are those of the command line', async () => {
   const flags = new Set<string>()
-  for (const command of ['gateway', 'worker', 'dev']) {
+  for (const command of ['gateway', 'worker', 'dev', 'scheduler']) {
     const help = startProcess(['takespace', command, '--help'])
     await help.exited
     for (const [flag] of help.output().matchAll(/--[\w-]+/g)) if (flag !== '--help') flags.add(flag)

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import {
   AnyEntry,
+  createClient,
   defineEntry,
   type Entry,
   entryInfo,
@@ -9,6 +10,7 @@ import {
   type Space,
   type SpaceError,
 } from '../../src/index.js'
+import { createWorker, giveUp, retryIn, type TaskContext } from '../../workers/index.js'
 
 /** Compiles only if both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -168,4 +170,23 @@ export async function together(space: Space, lease: Lease): Promise<void> {
   }
   const inMs: number = lease.expiresInMs
   return void inMs
+}
+
+export async function calling(space: Space): Promise<void> {
+  const tasks = {
+    resize: async (input: { width: number }, _context: TaskContext) => ({ ok: input.width > 0 }),
+    fetch: async (url: string) => (url === '' ? giveUp('no address') : url.length > 9 ? retryIn(5) : url.length),
+  }
+  createWorker({ space, tasks })
+  const client = createClient<typeof tasks>({ space })
+  const resized = await client.call('resize', { width: 3 }, { timeoutMs: 5 })
+  is<Same<typeof resized, { ok: boolean }>>()
+  const fetched = await client.call('fetch', 'x')
+  is<Same<typeof fetched, number>>()
+  // @ts-expect-error: no such task
+  await client.call('risize', { width: 3 })
+  // @ts-expect-error: not what it takes
+  await client.call('resize', { widht: 3 })
+  // Without the type of the tasks anything may be called.
+  await createClient({ space }).call('anything', { at: 'all' })
 }

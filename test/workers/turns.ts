@@ -50,6 +50,9 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
       answers.push(response)
       return true
     },
+    async progress() {
+      calls.push('progress')
+    },
     async release() {
       calls.push('release')
     },
@@ -59,6 +62,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     },
     lend() {},
     breakOff() {},
+    isKept: false,
     isTransacting: false,
     get transaction(): never {
       throw new Error('there is no space')
@@ -137,6 +141,7 @@ export function contextOf(): Context {
     heads,
     onCut: undefined,
     afterthoughts,
+    progress: async () => {},
     tooLate: (error) => void afterthoughts.push(error),
     cut() {
       const reason = new Error('cut')

@@ -2,7 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, ResponseHead } from '../../src/request.js'
-import type { Outlet } from '../../src/streams/index.js'
+import type { Sink } from '../../src/streams/collector.js'
 import { bufferOf, readableOf, roomIn } from '../../src/streams/web.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { isBodiless, plain } from '../response.js'
@@ -89,7 +89,7 @@ async function bodyOf(
   turn.onCut = (reason) => void reader.cancel(reason).catch(() => {})
   let kept: Uint8Array[] = []
   let size = 0
-  let outlet: Outlet | undefined
+  let outlet: Sink | undefined
   let failure: unknown
   const go = (): void => {
     try {

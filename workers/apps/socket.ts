@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import type { Outlet } from '../../src/streams/index.js'
+import type { Sink } from '../../src/streams/collector.js'
 
 /** As a real socket's: what may be written before a writer is told to wait for `drain`. */
 const HIGH_WATER_MARK = 16 * 1024
@@ -38,18 +38,18 @@ export class Connection extends EventEmitter {
   /** Node's: the response that has the right to write. */
   _httpMessage: Message | null = null
 
-  readonly #begin: () => Outlet
+  readonly #begin: () => Sink
   readonly #interim: (text: string) => void
   #chunks: Buffer[] = []
   #size = 0
   /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
-  #outlet: Outlet | undefined
+  #outlet: Sink | undefined
   #beginning: NodeJS.Timeout | undefined
   #undrained = 0
   #timer: NodeJS.Timeout | undefined
 
   /** `begin` sends the head off, `interim` the text of one that comes before it. */
-  constructor(remoteAddress: string, encrypted: boolean, begin: () => Outlet, interim: (text: string) => void) {
+  constructor(remoteAddress: string, encrypted: boolean, begin: () => Sink, interim: (text: string) => void) {
     super()
     this.#begin = begin
     this.#interim = interim

@@ -7,7 +7,7 @@ import { STATUS_CODES } from 'node:http'
 import { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead } from '../../src/request.js'
-import type { Outlet } from '../../src/streams/index.js'
+import type { Sink } from '../../src/streams/collector.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { incoming } from './node.js'
 
@@ -97,7 +97,7 @@ class RawAnswer {
   readonly #turn: TurnContext
   #text = NOTHING
   #head: ResponseHead | undefined
-  #outlet: Outlet | undefined
+  #outlet: Sink | undefined
   readonly #body: Buffer[] = []
 
   constructor(turn: TurnContext) {

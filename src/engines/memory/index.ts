@@ -25,6 +25,7 @@ import type {
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../wait.js'
 import { hasNoSuccessor, type Item, readable, storedOf, takeable } from './bag.js'
+import { MemoryTickets } from './tickets.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
 
@@ -34,6 +35,7 @@ const FULL_MS = 3_000
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
   readonly session: string
+  readonly tickets: MemoryTickets
   readonly #world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()
@@ -47,6 +49,10 @@ export class MemoryEngine implements Engine {
     this.#world = world
     this.#bounds = bounds
     this.session = world.join()
+    this.tickets = new MemoryTickets(world, this.session, (images) => {
+      this.#open()
+      this.#refuseBeyond(images)
+    })
   }
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
@@ -224,7 +230,7 @@ export class MemoryEngine implements Engine {
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
-    if (along) this.#world.transactions.get(along.tx)
+    if (along?.tx !== undefined) this.#world.transactions.get(along.tx)
     const item = this.#world.offers.heldBy(delivery)
     if (item) {
       if (along) this.#refuseBeyond(along.images, along.tx, item)
@@ -232,7 +238,7 @@ export class MemoryEngine implements Engine {
       this.#world.tell(item, { kind: 'completed', body })
       if (along) {
         this.#world.put(along.images, undefined)
-        this.#world.end(along.tx, true)
+        if (along.tx !== undefined) this.#world.end(along.tx, true)
       }
     }
     this.#world.offers.end(delivery, credit)

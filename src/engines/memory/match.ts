@@ -6,5 +6,5 @@ export function matches(pattern: Pattern, image: Image): boolean {
   const asked = pattern.kind === ANY_KIND ? !kinds[0]!.startsWith(OWN_KINDS) : kinds.includes(pattern.kind)
   if (!asked) return false
   const has = (token: string): boolean => image.indexed.includes(token) || image.verified.includes(token)
-  return pattern.indexed.every(has) && pattern.verified.every(has)
+  return pattern.indexed.every(has) && pattern.verified.every(has) && (pattern.anyOf?.some(has) ?? true)
 }

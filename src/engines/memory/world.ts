@@ -1,16 +1,12 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
-import { signatureOf } from '../../signature.js'
-import { tokenOf } from '../../token.js'
+import { letterImage } from '../../letter.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'
 import { Registrations } from './registrations.js'
 import { type Open, Transactions } from './transactions.js'
 import { type Waiter, Waiters } from './waiters.js'
-
-/** A week: time enough to look into it. */
-const LETTER_LEASE_MS = 7 * 24 * 60 * 60 * 1000
 
 export class World {
   readonly bag = new Bag()
@@ -21,12 +17,20 @@ export class World {
   /** By session: who hears messages. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
+  readonly #joined = new Set<string>()
   /** Does not answer at the moment, so nothing is handed to it. */
   #silent: string | undefined
 
   /** A name for a process. */
   join(): string {
-    return `memory${++this.#sessions}`
+    const session = `memory${++this.#sessions}`
+    this.#joined.add(session)
+    return session
+  }
+
+  /** Whether such a process is there. */
+  knows(session: string): boolean {
+    return this.#joined.has(session)
   }
 
   put(images: readonly Image[], tx: string | undefined, requester?: Requester): Item[] {
@@ -110,16 +114,7 @@ export class World {
     const { image } = item
     const { id, priority } = image
     if ((this.bag.get(id)?.image ?? image).kinds[0] === DEAD_LETTER) return false
-    const service = image.indexed.filter((token) => token.startsWith('service='))
-    const letter: Image = {
-      id,
-      kinds: [DEAD_LETTER],
-      indexed: [`reason=${tokenOf(reason)}`, ...service],
-      verified: [],
-      body: Buffer.concat([Buffer.from(`${tokenOf(reason)}${signatureOf(image)}\n`), image.body]),
-      leaseMs: LETTER_LEASE_MS,
-      priority,
-    }
+    const letter = letterImage(id, reason, image, image.body, priority)
     this.bag.replace(item, letter)
     this.missIfExists()
     return true
@@ -175,6 +170,7 @@ export class World {
 
   /** It is gone indeed: nobody waits there any longer, and nobody asks for its requests. */
   forget(session: string): void {
+    this.#joined.delete(session)
     this.waiters.forget(session)
     this.registrations.forget(session)
     this.bury(session)

@@ -20,6 +20,15 @@ local function disown(id, rec, c)
   end
 end
 
+local function dropOldest()
+  local all = P .. 'f@' .. LETTER
+  if call('ZCARD', all) > MOST_LETTERS then
+    local oldest = call('ZRANGE', all, 0, 0)[1]
+    local old = call('HGET', P .. 'e', oldest)
+    if old then remove(oldest, old) else call('ZREM', all, oldest) end
+  end
+end
+
 -- The record of a dead letter is an entry's: its body is the reason, the signature of what was set aside, a newline, and the body of that.
 -- `reason` is a token.
 local function setAside(id, rec, reason)
@@ -28,9 +37,10 @@ local function setAside(id, rec, reason)
   local c = sig(S)
   for i = 1, #c.index do call('ZREM', c.index[i], id) end
   if isThere('T') then disown(id, rec, c) end
+  if c.root == TICKET then uncountTicket(id, rec) end
   local head = '|@' .. LETTER .. '|reason=' .. reason
   if c.tokens.service then head = head .. '|' .. c.tokens.service end
-  local letter = sig(head .. '|;|')
+  local letter = sig(head .. '|;|id=s:' .. id .. '|')
   local ends, score = now + LETTER_LEASE_MS, scoreOf(rec)
   local body = sub(rec, find(rec, '\n', 46, true) + 1)
   call('HSET', P .. 'e', id, format('%013.0f', ends) .. sub(rec, 14, 43) .. 'e' .. sub(rec, 45, 45) .. letter.text .. '\n' .. reason .. S .. '\n' .. body)
@@ -38,12 +48,7 @@ local function setAside(id, rec, reason)
   if isLarge(rec) then call('PEXPIRE', P .. 'b' .. id, LETTER_LEASE_MS + BODY_GRACE_MS) end
   local list = bucket(ends, now)
   list[#list + 1] = id
-  local all = P .. 'f@' .. LETTER
-  if call('ZCARD', all) > MOST_LETTERS then
-    local oldest = call('ZRANGE', all, 0, 0)[1]
-    local old = call('HGET', P .. 'e', oldest)
-    if old then remove(oldest, old) else call('ZREM', all, oldest) end
-  end
+  dropOldest()
 end
 
 -- q: whoever found that an entry cannot be used by anybody has it set aside; not if it is not there (any longer). id, token of the reason,

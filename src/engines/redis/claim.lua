@@ -37,6 +37,7 @@ end
 local function dropOutcome(claim) call('UNLINK', P .. 'b' .. claim) end
 
 local function tell(sid, id, outcome)
+  if sid == KEPT then return LATER.keep(id, outcome) end
   if not alive(sid) then
     if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
     return false

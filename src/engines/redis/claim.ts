@@ -149,13 +149,13 @@ export class Claims {
   /** All of it is so if the claim is accepted, else nothing. */
   async #completeWith(held: Held, outcome: Buffer, credit: number, { images, tx }: Along): Promise<boolean> {
     const entries = await this.#writes.along(images)
-    const under = this.#transactions.isTold(tx) ? tx : ''
+    const under = tx !== undefined && this.#transactions.isTold(tx) ? tx : ''
     const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
     const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: images.length })
     if (letter !== 'k') this.#writes.refused(images)
     if (letter === 'e') throw this.#writes.noted(values[0]!)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
-    if (letter === 'k') this.#transactions.close(tx)
+    if (letter === 'k' && tx !== undefined) this.#transactions.close(tx)
     this.#let(held)
     return letter === 'k'
   }
@@ -197,7 +197,9 @@ export class Claims {
   async #ask(offer: Standing): Promise<void> {
     offer.answered = false
     const credit = String(Math.max(offer.capacity - offer.held, 0))
-    await ask(this.#batches, ['o', offer.wid, credit, ...specOf(offer.pattern)], { repeatable: true, standing: true })
+    const { anyOf = [] } = offer.pattern
+    const args = ['o', offer.wid, credit, ...specOf(offer.pattern), String(anyOf.length), ...anyOf]
+    await ask(this.#batches, args, { repeatable: true, standing: true })
     offer.answered = true
   }
 

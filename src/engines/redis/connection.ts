@@ -239,6 +239,14 @@ function release(redis: Redis): void {
   if (redis.status !== 'end' && !stream?.destroyed) redis.disconnect()
 }
 
+/** What an address says, for another client of the same server. */
+export function addressIn(url: string): Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
+  const { host, port, username, password, db, tls } = optionsOf(url)
+  return Object.fromEntries(
+    Object.entries({ host, port, username, password, db, tls }).filter(([, value]) => value !== undefined),
+  )
+}
+
 function optionsOf(url: string): RedisOptions {
   let parsed: URL
   try {

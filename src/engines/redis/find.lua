@@ -310,11 +310,17 @@ function OPS.u(argv, i, answer)
   return i + 1
 end
 
--- o: a standing take with credit. wait, credit, template
+-- o: a standing take with credit. wait, credit, template, how many tokens of which a match has one, these
 function OPS.o(argv, i, answer, credits)
   local wid, credit = argv[i], tonumber(argv[i + 1])
   local spec, rest = readSpec(argv, i + 2, 't')
   spec.tx = ''
+  local n = tonumber(argv[rest])
+  if n > 0 then
+    spec.anyOf = {}
+    for j = 1, n do spec.anyOf[j] = argv[rest + j] end
+  end
+  rest = rest + n + 1
   unregister(SID, wid)
   register(SID, wid, spec, 0)
   credits[wid] = credit
@@ -328,6 +334,19 @@ function OPS.O(argv, i, answer, credits)
   credits[argv[i]] = nil
   answer('k')
   return i + 1
+end
+
+-- What of a template with alternatives lies behind more of what it does not match than one search looks at: each alternative has an index.
+local function searchEach(spec, most, accept, hits)
+  local seen = {}
+  for h = 1, #hits do seen[hits[h][1]] = true end
+  for j = 1, #spec.anyOf do
+    local one = { mode = 't', kind = spec.kind, root = spec.root, indexed = { spec.anyOf[j] }, verified = spec.indexed }
+    local more = search(one, most, nil, accept)
+    for h = 1, #more do if not seen[more[h][1]] then hits[#hits + 1] = more[h] end end
+  end
+  table.sort(hits, byPlace)
+  for j = most + 1, #hits do hits[j] = nil end
 end
 
 -- Offers whose credit has risen are handed what is there already; what credit is left stands in line.
@@ -345,7 +364,12 @@ local function refill(credits)
       local member, line = SID .. ':' .. wid, lineOf(spec.key)
       local score = line.score[member] or (line.changed[member] and 0) or tonumber(call('ZSCORE', spec.key, member) or 0)
       local credit = more + (score > 0 and ceil(score / CREDIT_STEP) or 0)
-      local hits = search(spec, credit, nil, bearable)
+      local accept = bearable
+      if spec.anyOf then
+        accept = function(id, rec) return hasOne(spec.anyOf, signatureOf(rec)) and bearable(id, rec) end
+      end
+      local hits, on = search(spec, credit, nil, accept)
+      if on and spec.anyOf then searchEach(spec, credit, accept, hits) end
       for h = 1, #hits do
         unindex(hits[h][1], hits[h][2])
         if isSuspect(hits[h][2]) then suspect(SID, hits[h][1]) end

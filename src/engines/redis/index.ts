@@ -37,6 +37,7 @@ import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
 import { TakesOfMany } from './take-many.js'
+import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
 
@@ -56,6 +57,8 @@ const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly session: string
+  readonly server: string
+  readonly tickets: RedisTickets
   #durability = 'memory'
   readonly #connection: Connection
   readonly #batches: Batches
@@ -84,6 +87,7 @@ export class RedisEngine implements Engine {
   }
 
   private constructor(url: string, { name, logger, bounds }: RedisOptions) {
+    this.server = url
     const keys = keysOf(name)
     this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
@@ -99,6 +103,8 @@ export class RedisEngine implements Engine {
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
     this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
+    const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
+    this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.#frames = new Frames(keys)

@@ -33,18 +33,19 @@ function OPS.l(argv, i, answer)
   return i + 2
 end
 
--- x: it is gone now; whoever holds it is told that it works for nobody. id
-function OPS.x(argv, i, answer)
-  local id = argv[i]
+-- It is gone now; whoever holds it is told that it works for nobody. False if it was not there.
+local function withdraw(id)
   local rec = leased(id)
-  if not rec then
-    answer('n')
-  else
-    if not remove(id, rec) and isRequest(rec) then
-      local all = call('ZRANGE', P .. 'S', 0, -1)
-      for j = 1, #all do push(all[j], 'x', id .. '\t', '') end
-    end
-    answer('k')
+  if not rec then return false end
+  if not remove(id, rec) and isRequest(rec) then
+    local all = call('ZRANGE', P .. 'S', 0, -1)
+    for j = 1, #all do push(all[j], 'x', id .. '\t', '') end
   end
+  return true
+end
+
+-- x: it is withdrawn. id
+function OPS.x(argv, i, answer)
+  answer(withdraw(argv[i]) and 'k' or 'n')
   return i + 1
 end

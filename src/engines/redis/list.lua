@@ -59,7 +59,7 @@ end
 function OPS.J(argv, i, answer)
   flushPuts()
   local page, roots = { now13 }, call('HKEYS', P .. 'K')
-  roots[#roots + 1], roots[#roots + 2] = 'takespace.Request', LETTER
+  for _, own in ipairs({ 'takespace.Request', 'takespace.Task', TICKET, LETTER }) do roots[#roots + 1] = own end
   for j = 1, #roots do item(page, roots[j], text(call('ZCARD', P .. 'f@' .. roots[j])), '') end
   answer('p', '', concat(page))
   return i

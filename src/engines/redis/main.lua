@@ -70,7 +70,7 @@ local function beat(keys, argv)
   if argv[3] == '1' then call('ZADD', P .. 'S', 'XX', now + SESSION_LEASE_MS, SID) end
   local list = nextSessions()
   local dead = missing(list)
-  for i = 1, #dead do bury(dead[i]) end
+  buryAll(dead)
   endWhatIsDue()
   if floor(now / 1000) - meta.sweep >= 5 then sweep(SWEPT_PER_BEAT) end
   if facts.recheck and isThere('I') then missIfExists() end

@@ -1,4 +1,4 @@
--- then: record wait lock aside claim hold sweep bound write find list take-many notify lease transaction complete session replay main
+-- then: record wait lock aside claim hold sweep bound write find list take-many notify lease transaction complete tickets session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and
@@ -42,6 +42,12 @@ local tokenBase
 local members = {} -- what a member of a line stands for
 local bounded    -- whether this call keeps to bounds (bound.lua)
 local txs, facts = {}, {} -- when transactions end, and what is known of the partition; both asked for at most once in a call
+
+-- The session that stands for nobody: a request of it is kept, and what it comes to is told to its ticket (tickets.lua).
+local KEPT = '----------------------'
+-- The root of all tickets.
+local TICKET = 'takespace.Ticket'
+local LATER = {} -- functions of later files that earlier ones call
 
 local OPS = {}   -- one function per operation, keyed by the letter that asks for it
 

@@ -105,6 +105,7 @@ local function formOf(argument)
 end
 
 local function alive(sid)
+  if sid == KEPT then return true end
   local known = living[sid]
   if known == nil then
     known = call('EXISTS', P .. 's' .. sid) == 1
@@ -167,6 +168,15 @@ local function dropBody(id)
   if meta.large then uncount(id) end
 end
 
+-- The bytes that all tickets take, so that they can be bounded.
+local function countTicket(bytes)
+  local all = (meta.tickets or 0) + bytes
+  meta.tickets = all > 0 and all or 0
+  metaDirty = true
+end
+
+local function uncountTicket(id, rec) countTicket(-#rec - (isLarge(rec) and call('STRLEN', P .. 'b' .. id) or 0)) end
+
 -- Out of the space altogether; says whether it was free, that is, in the indexes.
 local function remove(id, rec)
   flushPuts()
@@ -178,6 +188,7 @@ local function remove(id, rec)
     if isThere('D') then call('HDEL', P .. 'D', id) end
   end
   call('HDEL', P .. 'e', id)
+  if c.root == TICKET then uncountTicket(id, rec) end
   if isLarge(rec) then dropBody(id) end
   return free == 1
 end

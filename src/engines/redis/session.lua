@@ -42,6 +42,15 @@ local function bury(sid, leaving)
   flush()
 end
 
+-- Several at once: none of them is handed what another one held.
+local function buryAll(dead)
+  if #dead > 1 then
+    flush()
+    for i = 1, #dead do forget(dead[i]) end
+  end
+  for i = 1, #dead do bury(dead[i]) end
+end
+
 -- Who is missing, and since when: `session=ms` each, kept with the counters because it is nearly always empty.
 local function readGone()
   local gone = {}
@@ -101,8 +110,7 @@ local function lookAround()
   if wall < meta.look and meta.look - wall < 1000 then return end
   meta.look = wall + LOOK_MS
   metaDirty = true
-  local dead = missing(nextSessions())
-  for i = 1, #dead do bury(dead[i]) end
+  buryAll(missing(nextSessions()))
 end
 
 -- d: whoever saw a process die says so; a process says it of itself when it takes its leave. session

@@ -101,7 +101,7 @@ local function register(sid, wid, spec, credit)
     if list[i] == shape then known = true end
     if byte(list[i], -1) ~= 42 then exact = exact + 1 end
   end
-  if not known and #items > 1 and exact >= MOST_SHAPES then shape, tokens = ':' .. names[1] .. '*', items[1] end
+  if spec.anyOf or not known and #items > 1 and exact >= MOST_SHAPES then shape, tokens = ':' .. names[1] .. '*', items[1] end
   spec.reg, spec.shape, spec.key = reg, shape, P .. 'w' .. reg .. shape .. '|' .. tokens
   if call('HINCRBY', P .. 'Wn', reg .. shape, 1) == 1 then
     list[#list + 1] = shape
@@ -146,6 +146,13 @@ local function memberOf(member)
   return known
 end
 
+-- Whether an entry has one of these tokens, if any are asked for.
+local function hasOne(tokens, S)
+  if not tokens then return true end
+  for i = 1, #tokens do if find(S, '|' .. tokens[i] .. '|', 1, true) then return true end end
+  return false
+end
+
 -- Whether a wait that shares only its first field with others in its line is met by this entry.
 local function meets(member, S)
   local who = memberOf(member)
@@ -153,7 +160,7 @@ local function meets(member, S)
   if not spec then return false end
   for i = 1, #spec.indexed do if not find(S, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
   for i = 1, #spec.verified do if not find(S, '|' .. spec.verified[i] .. '|', 1, true) then return false end end
-  return true
+  return hasOne(spec.anyOf, S)
 end
 
 -- The sessions that hold a suspect, each as a key.

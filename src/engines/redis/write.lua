@@ -43,6 +43,8 @@ local function write(id, form, body, tid)
   end
   if form.large and meta.large then countBody(id) end
   if tid then return writeUnder(tid, id, form, rec, score) end
+  -- A worker, or a scheduler, may set aside what has failed for good.
+  if form.c.root == LETTER then dropOldest() end
   available(id, rec, form.c, score, 'wva')
 end
 

@@ -1,6 +1,6 @@
 /** Writes and requests: entries into the space, and the outcomes of requests back to whoever wrote them. */
 import { monotonicMs } from '../../clock.js'
-import type { Grant, Image, Outcome } from '../../engine.js'
+import { type Grant, type Image, type Outcome, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import { type Answer, ask } from './ask.js'
 import type { Batches, Operation } from './batches.js'
@@ -254,20 +254,20 @@ export class Writes {
   }
 
   /** Written along with a completion; their large bodies go first. */
-  async along(images: readonly Image[]): Promise<(string | Buffer)[]> {
+  async along(images: readonly Image[], session = this.#session): Promise<(string | Buffer)[]> {
     try {
       for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
     } catch (error) {
       this.failed(images, error)
       throw error
     }
-    return this.#entries(images)
+    return this.#entries(images, session)
   }
 
-  #entries(images: readonly Image[]): (string | Buffer)[] {
+  #entries(images: readonly Image[], session = this.#session): (string | Buffer)[] {
     this.#announce(images)
     const args: (string | Buffer)[] = [String(images.length)]
-    for (const image of images) args.push(formOf(image, this.#session), image.id, inline(image.body))
+    for (const image of images) args.push(formOf(image, session), image.id, inline(image.body))
     return args
   }
 
@@ -276,7 +276,8 @@ export class Writes {
     for (const { kinds, index = '*' } of images) {
       const root = kinds[kinds.length - 1]!
       const known = `${root} ${index}`
-      if (this.#roots.has(known)) continue
+      // AnyEntry does not look for the framework's own kinds.
+      if (root.startsWith(OWN_KINDS) || this.#roots.has(known)) continue
       this.#roots.add(known)
       this.#batches.add({
         args: ['K', root, index],

@@ -1,0 +1,57 @@
+/** Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): which key a request carries, whose it is, and what it stands for. */
+import { createHash } from 'node:crypto'
+import { KEY_INVALID } from './refusals.js'
+
+/** As the draft recommends a bound, and as most services have it. */
+const LONGEST_KEY = 255
+
+/** A String of Structured Fields (RFC 9651 §3.3.3), with parameters that say nothing to us; or, as most clients send it, the bare text. */
+const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:;[^"]*)?$/
+const BARE = /^[\x21\x23-\x2b\x2d-\x7e]+$/
+
+/** These change nothing, or mean the same each time: nothing is remembered of them (RFC 9110 §9.2.1). */
+const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
+
+/** undefined: it has none that counts. @throws Refusal KEY_INVALID */
+export function keyOf(method: string, headers: readonly string[]): string | undefined {
+  if (SAFE.has(method)) return undefined
+  let found: string | undefined
+  for (let i = 0; i < headers.length; i += 2) {
+    if (headers[i]!.toLowerCase() !== 'idempotency-key') continue
+    // Two of them are a list, and a list is no key.
+    if (found !== undefined) throw KEY_INVALID
+    found = headers[i + 1]!
+  }
+  if (found === undefined) return undefined
+  const text = found.trim()
+  const key = QUOTED.exec(text)?.[1]?.replace(/\\(["\\])/g, '$1') ?? (BARE.test(text) ? text : '')
+  if (key === '' || key.length > LONGEST_KEY) throw KEY_INVALID
+  return key
+}
+
+/** Whom a request is from, as far as its header lines tell: who it says it is, else which browser it comes from. */
+export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>) => string
+
+export const principalIn: PrincipalOf = ({ authorization, cookie }) => authorization ?? cookie ?? ''
+
+/** Header lines by their lower-case names, repeated ones joined (RFC 9110 §5.3). */
+export function fieldsOf(headers: readonly string[]): Record<string, string> {
+  const fields: Record<string, string> = Object.create(null)
+  for (let i = 0; i < headers.length; i += 2) {
+    const name = headers[i]!.toLowerCase()
+    const before = fields[name]
+    fields[name] =
+      before === undefined ? headers[i + 1]! : `${before}${name === 'cookie' ? '; ' : ', '}${headers[i + 1]!}`
+  }
+  return fields
+}
+
+/** One short word for all of these. Nothing in one of them can be taken for the border between two. */
+export function digestOf(...parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256')
+  for (const part of parts) {
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part
+    hash.update(`${bytes.length}:`).update(bytes)
+  }
+  return hash.digest('base64url').slice(0, 27)
+}

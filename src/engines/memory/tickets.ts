@@ -1,0 +1,146 @@
+/** Tickets of a memory space: each is an entry that changes its kind when its outcome is there. */
+import type { Delivery, Image, Outcome } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import {
+  CANCELLED,
+  COMPLETED,
+  EXHAUSTED,
+  LOST,
+  type Opening,
+  pendingImage,
+  resultImage,
+  TICKET,
+  type TicketState,
+  type Tickets,
+  type TicketTerms,
+  ticketOf,
+} from '../../tickets.js'
+import { type Item, storedOf } from './bag.js'
+import type { World } from './world.js'
+
+/** What is known of one that is not settled. */
+interface Pending {
+  readonly terms: TicketTerms
+  /** The entry that will settle it. */
+  readonly requestId: string
+  /** Who waits for it. */
+  owner: string | undefined
+  note: Buffer
+}
+
+export class MemoryTickets implements Tickets {
+  readonly #world: World
+  readonly #session: string
+  readonly #check: (images: readonly Image[]) => void
+
+  /** `check` throws when the process may not write these. */
+  constructor(world: World, session: string, check: (images: readonly Image[]) => void) {
+    this.#world = world
+    this.#session = session
+    this.#check = check
+  }
+
+  async open(terms: TicketTerms, image: Image): Promise<Opening> {
+    const there = this.#world.bag.get(terms.id)
+    if (there) return this.#join(there, terms)
+    const ticket = pendingImage(terms)
+    this.#check([ticket, image])
+    const bytes = this.#world.bag
+      .entries()
+      .filter(isTicket)
+      .reduce((sum, item) => sum + sizeOf(item), 0)
+    if (bytes + sizeOf({ image: ticket }) > terms.maxBytes) throw new SpaceError('SPACE_FULL')
+    const [item] = this.#world.put([ticket], undefined)
+    states.set(item!, { terms, requestId: image.id, owner: this.#session, note: Buffer.alloc(0) })
+    const onOutcome = (outcome: Outcome): void => this.#told(image.id, outcome)
+    this.#world.put([image], undefined, image.request && { session: '', onOutcome })
+    return 'opened'
+  }
+
+  #join(item: Item, { print }: TicketTerms): Opening {
+    const { verified } = item.image
+    const mine = pendingImage({ id: '', print, leaseMs: 0, keptMs: 0, maxBytes: 0 }).verified[0]!
+    if (!isTicket(item) || !verified.includes(mine)) return 'differs'
+    const pending = states.get(item)
+    if (!pending) return 'joined'
+    if (pending.owner !== undefined && this.#world.knows(pending.owner)) return 'busy'
+    pending.owner = this.#session
+    return 'joined'
+  }
+
+  async settle(id: string, outcome: Buffer | null): Promise<boolean> {
+    const item = this.#pending(id)
+    if (!item) return false
+    const { requestId } = states.get(item)!
+    this.#conclude(item, outcome === null ? CANCELLED : COMPLETED, outcome ?? Buffer.alloc(0))
+    const request = outcome === null ? this.#world.bag.get(requestId) : undefined
+    if (request) {
+      this.#world.bag.remove(requestId)
+      this.#world.offers.lose(request)
+    }
+    return true
+  }
+
+  async note(id: string, note: Buffer): Promise<boolean> {
+    const item = this.#pending(id)
+    if (!item) return false
+    states.get(item)!.note = note
+    const stored = (): ReturnType<typeof storedOf> => ({ ...storedOf(item), body: note })
+    this.#world.registrations.around(item, stored, { isNew: true, written: true }, () => {})
+    return true
+  }
+
+  async progress(delivery: Delivery, note: Buffer): Promise<boolean> {
+    const id = ticketOf(delivery.id)
+    const item = this.#pending(id)
+    const held = this.#world.offers.heldBy(delivery) && item && states.get(item)!.requestId === delivery.id
+    return held ? this.note(id, note) : false
+  }
+
+  async leave(id: string): Promise<void> {
+    const item = this.#pending(id)
+    const pending = item && states.get(item)
+    if (pending?.owner === this.#session) pending.owner = undefined
+  }
+
+  async look(id: string): Promise<TicketState | null> {
+    const item = this.#world.bag.get(id)
+    if (!item || !isTicket(item)) return null
+    const pending = states.get(item)
+    const { remainingMs } = storedOf(item)
+    if (!pending) return { state: 'settled', remainingMs, requestId: '', deaths: 0, note: Buffer.alloc(0) }
+    const { requestId, note } = pending
+    const request = this.#world.bag.get(requestId)
+    const state = !request ? 'absent' : request.claim === '' ? 'waiting' : 'running'
+    return { state, remainingMs, requestId, deaths: request?.deaths ?? 0, note }
+  }
+
+  #told(requestId: string, outcome: Outcome): void {
+    const item = this.#pending(ticketOf(requestId))
+    if (!item || states.get(item)!.requestId !== requestId) return
+    if (outcome.kind === 'completed') this.#conclude(item, COMPLETED, outcome.body)
+    else this.#conclude(item, outcome.kind === 'lost' ? LOST : EXHAUSTED, Buffer.alloc(0))
+  }
+
+  #conclude(item: Item, kind: string, body: Buffer): void {
+    const { terms } = states.get(item)!
+    this.#world.bag.replace(item, resultImage(item.image, kind, terms.keptMs, body))
+    const result = this.#world.bag.get(terms.id)
+    if (result) this.#world.change(result, { isNew: true, written: true }, () => {})
+  }
+
+  #pending(id: string): Item | undefined {
+    const item = this.#world.bag.get(id)
+    return item && states.has(item) ? item : undefined
+  }
+}
+
+/** Apart from the entries, and gone with them. */
+const states = new WeakMap<Item, Pending>()
+
+const isTicket = ({ image }: Pick<Item, 'image'>): boolean => image.kinds.includes(TICKET)
+
+/** A record's head is about so large. */
+const BESIDE = 100
+
+const sizeOf = ({ image }: Pick<Item, 'image'>): number => image.body.length + BESIDE

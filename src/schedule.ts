@@ -1,0 +1,100 @@
+/** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
+import { checkedTask, checkedTime, onlyKnown } from './call.js'
+import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS, toScheduler } from './enqueue.js'
+import { isSpaceError, SpaceError } from './errors.js'
+import { sendRequest } from './request.js'
+import { settled } from './settled.js'
+import type { Space } from './space.js'
+import { decodeOutcome, encodeCall, resultOf } from './task.js'
+
+/** When a task is due again and again: by a cron expression, or every so many ms. */
+export type Times =
+  | {
+      /** Five fields, or six with seconds in front. */
+      readonly cron: string
+      /** As IANA names it. Default `UTC`. */
+      readonly timeZone?: string
+    }
+  | { readonly everyMs: number }
+
+export interface ScheduleOptions extends RetryOptions {
+  /** How long to wait for a scheduler to take it, in ms. Default 30 000. */
+  readonly callTimeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** What a scheduler is told. */
+export interface Scheduled {
+  readonly name: string
+  readonly times: Times
+  readonly task: string
+  readonly input: unknown
+  readonly retries: ReturnType<typeof checkedRetries>
+}
+
+const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, 'callTimeoutMs', 'signal'])
+
+export async function schedule(
+  space: Space,
+  ours: string,
+  name: string,
+  times: Times,
+  task: string,
+  input: unknown,
+  options: ScheduleOptions = {},
+): Promise<{ readonly next: Date }> {
+  onlyKnown('schedule', options, OPTIONS)
+  checkedName(name)
+  checkedTimes(times)
+  checkedTask(task)
+  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours) }
+  const next = await askScheduler(space, 'schedule', scheduled, options)
+  return { next: new Date(Number(next)) }
+}
+
+export async function unschedule(
+  space: Space,
+  name: string,
+  options: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'> = {},
+) {
+  checkedName(name)
+  return (await askScheduler(space, 'unschedule', name, options)) === true
+}
+
+async function askScheduler(
+  space: Space,
+  task: string,
+  input: unknown,
+  { callTimeoutMs: timeoutMs = 30_000, signal }: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>,
+): Promise<unknown> {
+  checkedTime('callTimeoutMs', timeoutMs)
+  signal?.throwIfAborted()
+  const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
+  const late = (): SpaceError =>
+    new SpaceError('REQUEST_TIMEOUT', 'Does a scheduler run on this space? takespace scheduler')
+  try {
+    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late }, sent.withdraw)))
+  } catch (error) {
+    if (!isSpaceError(error, 'TASK_FAILED')) throw error
+    const { message } = error.cause as Error
+    throw new SpaceError('INVALID_ARGUMENT', message, { cause: error.cause })
+  }
+}
+
+function checkedName(name: unknown): void {
+  // BullMQ makes keys of it, with colons between their parts.
+  if (typeof name !== 'string' || name === '' || name.length > 100 || name.includes(':') || !name.isWellFormed()) {
+    throw new SpaceError('INVALID_ARGUMENT', 'A schedule has a name of 1 to 100 characters, without a colon.')
+  }
+}
+
+function checkedTimes(times: Times): void {
+  const { cron, timeZone, everyMs } = (times ?? {}) as { cron?: unknown; timeZone?: unknown; everyMs?: unknown }
+  if (cron === undefined && everyMs !== undefined) {
+    checkedTime('everyMs', everyMs)
+    return
+  }
+  const isText =
+    typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
+  if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
+}

@@ -1,0 +1,49 @@
+/** Asked: what schedulers are asked for through the space: a task that is due later, a schedule, the end of one. */
+import type { LaterTask } from '../enqueue.js'
+import { SCHEDULER } from '../enqueue.js'
+import type { Logger } from '../log.js'
+import { type Serving, serveRequests, type Taken } from '../request.js'
+import type { Scheduled } from '../schedule.js'
+import type { Space } from '../space.js'
+import { decodeCall, encodeOutcome, failureOf } from '../task.js'
+
+export interface Queueing {
+  later(task: LaterTask): Promise<void>
+  /** When it is due next, ms since 1970. */
+  schedule(scheduled: Scheduled): Promise<number>
+  unschedule(name: string): Promise<boolean>
+}
+
+/** So many are worked on at a time. */
+const CONCURRENCY = 64
+/** What could not be done now is given back after this, to whoever can. */
+const GIVE_BACK_MS = 1_000
+
+export function serveAsked(space: Space, queueing: Queueing, logger: Logger): Promise<Serving> {
+  const onTaken = (taken: Taken): void => {
+    answer(taken, queueing, logger).catch((err) =>
+      logger.warn({ id: taken.id, err }, 'an answer did not reach the space'),
+    )
+  }
+  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, ['later', 'schedule', 'unschedule'])
+}
+
+async function answer(taken: Taken, queueing: Queueing, logger: Logger): Promise<void> {
+  let value: unknown
+  try {
+    const { task, input } = decodeCall(taken.request)
+    if (task === 'later') value = await queueing.later(input as LaterTask)
+    else if (task === 'schedule') value = await queueing.schedule(input as Scheduled)
+    else value = await queueing.unschedule(String(input))
+  } catch (error) {
+    if (taken.request.target === 'later') {
+      // Nobody waits for an answer, and somebody for the task.
+      logger.error({ id: taken.id, err: error }, 'a later task could not be queued, and is given back')
+      setTimeout(() => taken.release().catch(() => {}), GIVE_BACK_MS)
+      return
+    }
+    await taken.complete(encodeOutcome({ kind: 'failed', failure: failureOf(error) }))
+    return
+  }
+  await taken.complete(encodeOutcome({ kind: 'done', value }))
+}

@@ -1,0 +1,333 @@
+/** BullMQ's place: it keeps what is due later, and hands each job to one scheduler when it is; what a job is then told is what its task said. */
+import { type Job as BullJob, defaultRepeatStrategy, type MinimalJob, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { attemptId } from '../attempt.js'
+import { wallMs } from '../clock.js'
+import { decodeFields, packFields } from '../codec.js'
+import { addressIn } from '../engines/redis/connection.js'
+import type { LaterTask, RetryOptions } from '../enqueue.js'
+import { SpaceError } from '../errors.js'
+import type { Logger } from '../log.js'
+import { decodeNote, encodeNote } from '../note.js'
+import type { Scheduled } from '../schedule.js'
+import type { Space } from '../space.js'
+import type { Failure } from '../task.js'
+import { notesOf } from '../tickets.js'
+import { within } from '../within.js'
+import { type Queueing, serveAsked } from './asked.js'
+import { type Job, runJob } from './job.js'
+import { missedBefore, type Next } from './missed.js'
+
+export interface Terms {
+  readonly space: Space
+  readonly url: string
+  readonly queueName: string
+  readonly fromQueues: readonly string[]
+  readonly service: string
+  readonly timeoutMs: number
+  readonly concurrency: number
+  readonly stopTimeoutMs: number
+  readonly logger: Logger
+}
+
+export interface Running {
+  stop(): Promise<void>
+}
+
+/** The jobs that takespace adds: what enqueue and schedule say of a task. */
+interface Data extends Required<Omit<RetryOptions, 'backoff' | 'attempts' | 'repeatable'>> {
+  readonly task: string
+  /** Packed as entries are: JSON where that is exact. */
+  readonly input?: unknown
+  readonly ticket?: string
+  readonly leaseMs?: number
+}
+
+/** A scheduler that was killed is noticed within these two; a job of it that is taken over finds its attempt in the space. */
+const LOCK_MS = 6_000
+const STALLED_MS = 2_000
+/** Each death of a scheduler counts; the job can do nothing for it. */
+const MOST_STALLED = 1_000_000
+/** How long finished jobs are there to be looked at, in s; and how many of them. */
+const KEEP_COMPLETED = { age: 24 * 60 * 60, count: 10_000 }
+const KEEP_FAILED = { age: 7 * 24 * 60 * 60, count: 10_000 }
+/** Of a server that is away. */
+const READY_MS = 10_000
+const CLOSING_MS = 1_000
+
+/** The task said when it wants to be tried again. */
+class Later extends Error {
+  inMs = 0
+}
+const ASKED_BACKOFF = 'asked by the task'
+
+export async function run(terms: Terms): Promise<Running> {
+  const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
+  const connection = addressIn(url)
+  const over = new AbortController()
+  const queue = new Queue<Data>(queueName, { connection: { ...connection, maxRetriesPerRequest: null } })
+  queue.on('error', (err) => logger.warn({ err, queue: queueName }, 'BullMQ'))
+  const own = new Jobs(terms, queueName, over.signal, (job) => ownJob(queueName, job), queue)
+  const others = fromQueues.map(
+    (name) => new Jobs(terms, name, over.signal, (job) => theirJob(terms, name, job), undefined),
+  )
+  const all = [own, ...others]
+  const close = async (): Promise<void> => {
+    over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
+    const closed = Promise.allSettled([...all.map((jobs) => jobs.close()), queue.close()])
+    if (!(await within(CLOSING_MS, closed))) await within(CLOSING_MS, queue.disconnect()).catch(() => {})
+  }
+  try {
+    const ready = Promise.all([queue.waitUntilReady(), ...all.map((jobs) => jobs.start())])
+    ready.catch(() => {})
+    if (!(await within(READY_MS, ready))) throw new SpaceError('SPACE_UNREACHABLE', 'BullMQ found no Redis.')
+    await ready
+    const serving = await serveAsked(space, queueingIn(queue), logger)
+    return {
+      async stop() {
+        await within(CLOSING_MS, serving.stop()).catch(() => {})
+        await within(stopTimeoutMs, Promise.all(all.map((jobs) => jobs.drained()))).catch(() => {})
+        await close()
+      },
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** One that is with a worker. */
+interface Underway {
+  readonly bull: BullJob
+  readonly job: Job
+  /** Its progress, one after the other. */
+  told: Promise<void>
+}
+
+/** The jobs of one queue, as far as they are this scheduler's at the moment. */
+class Jobs {
+  readonly #terms: Terms
+  readonly #name: string
+  readonly #over: AbortSignal
+  readonly #jobOf: (job: BullJob) => Job
+  readonly #worker: Worker
+  /** By the ids of their attempts. */
+  readonly #inFlight = new Map<string, Underway>()
+  /** Where firings that nobody has seen are caught up with. */
+  readonly #queue: Queue<Data> | undefined
+  #registration: string | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(
+    terms: Terms,
+    name: string,
+    over: AbortSignal,
+    jobOf: (job: BullJob) => Job,
+    queue: Queue<Data> | undefined,
+  ) {
+    this.#terms = terms
+    this.#name = name
+    this.#over = over
+    this.#jobOf = jobOf
+    this.#queue = queue
+    const { url, concurrency, logger } = terms
+    this.#worker = new Worker(name, (job) => this.#process(job), {
+      connection: { ...addressIn(url), maxRetriesPerRequest: null },
+      autorun: false,
+      concurrency,
+      lockDuration: LOCK_MS,
+      stalledInterval: STALLED_MS,
+      maxStalledCount: MOST_STALLED,
+      settings: { backoffStrategy },
+    })
+    this.#worker.on('error', (err) => logger.warn({ err, queue: name }, 'BullMQ'))
+    // The job has what its attempt said.
+    for (const event of ['completed', 'failed'] as const) {
+      this.#worker.on(event, (job: BullJob | undefined) => job && this.#forget(job))
+    }
+  }
+
+  async start(): Promise<void> {
+    await this.#worker.waitUntilReady()
+    await this.#listen()
+    this.#worker.run().catch((err) => this.#terms.logger.error({ err, queue: this.#name }, 'BullMQ takes no jobs'))
+  }
+
+  /** Takes nothing new; resolves when what it has is over. */
+  async drained(): Promise<void> {
+    await this.#worker.pause(true)
+    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+  }
+
+  async close(): Promise<void> {
+    if (this.#registration) this.#terms.space.engine.cancel(this.#registration).catch(() => {})
+    await this.#worker.close(true)
+  }
+
+  async #process(bull: BullJob): Promise<unknown> {
+    const job = this.#jobOf(bull)
+    if (this.#queue) await missedBefore(this.#queue, bull, nextOf)
+    const running: Underway = { bull, job, told: Promise.resolve() }
+    this.#inFlight.set(job.id, running)
+    try {
+      const verdict = await runJob(this.#terms.space, job, this.#over)
+      // What the task said before it ended has come before its outcome did, and is told before it.
+      await new Promise(setImmediate)
+      await running.told
+      if (verdict.kind === 'done') return jsonOf(verdict.value)
+      if (verdict.kind === 'over') throw withError(new UnrecoverableError(verdict.failure.message), verdict.failure)
+      if (verdict.inMs === undefined) throw withError(new Error(verdict.failure.message), verdict.failure)
+      // Its own back-off would be asked otherwise.
+      bull.opts.backoff = { type: ASKED_BACKOFF }
+      throw Object.assign(new Later(verdict.failure.message), { inMs: verdict.inMs })
+    } finally {
+      this.#inFlight.delete(job.id)
+      if (this.#inFlight.size === 0) this.#onIdle?.()
+    }
+  }
+
+  /** It counts the attempt that is over already. */
+  #forget(bull: BullJob): void {
+    const id = attemptIdOf(this.#name, bull, bull.attemptsMade - 1)
+    this.#terms.space.engine.cancel(id).catch(() => {
+      // Its lease ends by itself.
+    })
+  }
+
+  async #listen(): Promise<void> {
+    const { space, logger } = this.#terms
+    const { id } = await space.engine.notify({
+      patterns: [notesOf({ group: groupOf(this.#name) })],
+      on: 'written',
+      leaseMs: Number.POSITIVE_INFINITY,
+      onEvent: ({ id: attempt, body }) => {
+        const running = this.#inFlight.get(attempt)
+        const { progress } = decodeNote(body)
+        if (!running || progress === undefined) return
+        running.told = running.told
+          .then(() => this.#progress(running, progress))
+          .catch((err) => logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
+      },
+      onMissed: () => {},
+      onEnded: () => {
+        if (!this.#over.aborted) this.#listen().catch((err) => logger.warn({ err }, 'progress of jobs is not heard of'))
+      },
+    })
+    this.#registration = id
+  }
+
+  async #progress({ bull, job }: Underway, progress: unknown): Promise<void> {
+    await bull.updateProgress(jsonOf(progress) as object)
+    if (job.ticket === undefined) return
+    const note = encodeNote({ phase: 'running', attempt: job.number, progress })
+    await this.#terms.space.engine.tickets.note(job.ticket, note)
+  }
+}
+
+const groupOf = (queue: string): string => `bull:${queue}`
+
+const attemptIdOf = (queue: string, job: BullJob, attemptsMade: number): string =>
+  attemptId([queue, String(job.id), String(job.timestamp), String(attemptsMade)])
+
+/** What is the same for all jobs. */
+function attemptOf(queue: string, job: BullJob) {
+  const { attemptsMade, opts } = job
+  const number = attemptsMade + 1
+  return {
+    id: attemptIdOf(queue, job, attemptsMade),
+    number,
+    group: groupOf(queue),
+    isLast: number >= (opts.attempts ?? 1),
+    nextInMs: delayOf(opts.backoff, number),
+  }
+}
+
+function ownJob(queue: string, job: BullJob<Data>): Job {
+  const { task, input, service, priority, timeoutMs, ticket, leaseMs } = job.data
+  const { attempts = 1, backoff } = job.opts
+  const decoded = decodeFields(Buffer.from(JSON.stringify({ input }))) as { input?: unknown }
+  const retries = { attempts, backoff: backoffOf(backoff), service, priority, timeoutMs }
+  const terms = { task, input: decoded.input, service, priority, timeoutMs, ticket, leaseMs }
+  return { ...attemptOf(queue, job), ...terms, options: JSON.stringify(retries) }
+}
+
+/** BullMQ's 1 is its highest priority after those that have none, and greater numbers come later; ours count the other way. */
+function theirJob({ service, timeoutMs }: Terms, queue: string, job: BullJob): Job {
+  const priority = -Math.min(job.opts.priority ?? 0, 128)
+  return { ...attemptOf(queue, job), task: job.name, input: job.data, service, priority: priority || 0, timeoutMs }
+}
+
+function queueingIn(queue: Queue<Data>): Queueing {
+  return {
+    async later({ ticket, task, input, dueAt, attempts, backoff, service, priority, timeoutMs, leaseMs }: LaterTask) {
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs }
+      // Added again, because whoever had it was killed, it is the same job.
+      await queue.add(task, data, {
+        jobId: ticket,
+        delay: Math.max(dueAt - wallMs(), 0),
+        ...optionsOf(attempts, backoff),
+      })
+    },
+    async schedule({ name, times, task, input, retries }: Scheduled) {
+      const { attempts, backoff, service, priority, timeoutMs } = retries
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs }
+      const repeat = 'cron' in times ? { pattern: times.cron, tz: times.timeZone ?? 'UTC' } : { every: times.everyMs }
+      // A name that is no time zone, or a date that never comes, would be found out when it is due.
+      if (repeat.pattern !== undefined && nextOf(wallMs(), repeat) === undefined) {
+        throw new TypeError(`There is no date that ${repeat.pattern} means.`)
+      }
+      const job = await queue.upsertJobScheduler(name, repeat, { name: task, data, opts: optionsOf(attempts, backoff) })
+      return (job.opts as { prevMillis?: number }).prevMillis ?? job.timestamp + (job.delay ?? 0)
+    },
+    unschedule: (name) => queue.removeJobScheduler(name),
+  }
+}
+
+const nextOf: Next = (time, repeat) =>
+  defaultRepeatStrategy(time, repeat as Parameters<typeof defaultRepeatStrategy>[1])
+
+const optionsOf = (attempts: number, backoff: RetryOptions['backoff']) => ({
+  attempts,
+  ...(backoff ? { backoff: { type: backoff.kind, delay: backoff.delayMs } } : {}),
+  removeOnComplete: KEEP_COMPLETED,
+  removeOnFail: KEEP_FAILED,
+})
+
+type BullBackoff = BullJob['opts']['backoff']
+
+const backoffOf = (backoff: BullBackoff): RetryOptions['backoff'] =>
+  typeof backoff === 'object' && (backoff.type === 'fixed' || backoff.type === 'exponential')
+    ? { kind: backoff.type as 'fixed' | 'exponential', delayMs: backoff.delay ?? 0 }
+    : undefined
+
+/** As BullMQ has it. */
+function delayOf(backoff: BullBackoff, attemptsMade: number): number {
+  if (typeof backoff === 'number') return backoff
+  const delay = backoff?.delay ?? 0
+  return backoff?.type === 'exponential' ? Math.round(2 ** (attemptsMade - 1) * delay) : delay
+}
+
+/** What BullMQ does not know: what the task asked for, or a strategy that was a function in the program of the queue's former workers. */
+function backoffStrategy(
+  _attemptsMade: number,
+  _type: string | undefined,
+  error: Error | undefined,
+  job: MinimalJob | undefined,
+) {
+  return error instanceof Later ? error.inMs : delayOf(job?.opts.backoff, 1) || 1_000
+}
+
+function withError(error: Error, { name, stack }: Failure): Error {
+  error.stack = stack ?? `${name}: ${error.message}`
+  return error
+}
+
+/** A job's result is JSON; what is none is told as text. */
+function jsonOf(value: unknown): unknown {
+  try {
+    return JSON.parse(
+      JSON.stringify(value, (_name, each) => (typeof each === 'bigint' ? String(each) : each)) ?? 'null',
+    )
+  } catch {
+    return String(value)
+  }
+}

@@ -1,0 +1,154 @@
+/** The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, to be tried again, or over. */
+import { type Attempt, attemptId, persist, runAttempt } from '../attempt.js'
+import { wallMs } from '../clock.js'
+import { DAY_MS } from '../enqueue.js'
+import { isSpaceError } from '../errors.js'
+import { letterOf, OPTIONS } from '../failed-task.js'
+import { encodeResponse, type HttpResponse } from '../message.js'
+import { encodeNote, type Note } from '../note.js'
+import type { Space } from '../space.js'
+import { decodeOutcome, encodeCall, encodeOutcome, type Failure, failureOf, type TaskOutcome } from '../task.js'
+import { CANCELLED, resultOf } from '../tickets.js'
+
+export interface Job extends Attempt {
+  /** Whether there is none after this one. */
+  readonly isLast: boolean
+  /** When the next one would be due, in ms from now, unless the task says otherwise. */
+  readonly nextInMs: number
+  /** Who waits for it, and how long it is kept for them. */
+  readonly ticket?: string | undefined
+  readonly leaseMs?: number | undefined
+  /** With which options it was enqueued, as JSON, where its failure is to become a dead letter. */
+  readonly options?: string | undefined
+}
+
+export type Verdict =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'again'; readonly failure: Failure; readonly inMs: number | undefined }
+  | { readonly kind: 'over'; readonly failure: Failure }
+
+/** Of an error, as much as fits on a ticket beside the rest. */
+const NOTED = 500
+
+/** @throws only the signal's reason: then nobody knows more than before, and whoever has the job next finds the same attempt. */
+export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<Verdict> {
+  const { ticket } = job
+  if (ticket !== undefined && !(await announced(space, ticket, job, signal))) return { kind: 'done', value: undefined }
+  const watch = new AbortController()
+  if (ticket !== undefined) watchCancel(space, ticket, job, AbortSignal.any([signal, watch.signal]))
+  try {
+    const answer = await runAttempt(space, job, signal)
+    return await judged(space, job, answer, decodeOutcome(answer), signal)
+  } catch (error) {
+    signal.throwIfAborted()
+    if (isSpaceError(error, 'TICKET_CANCELLED')) return { kind: 'done', value: undefined }
+    const outcome: TaskOutcome = { kind: 'failed', failure: failureOf(error) }
+    return judged(space, job, undefined, outcome, signal)
+  } finally {
+    watch.abort()
+  }
+}
+
+/** False if it was cancelled before. */
+async function announced(space: Space, ticket: string, job: Job, signal: AbortSignal): Promise<boolean> {
+  await noted(space, ticket, job, { phase: 'running', attempt: job.number }, 0, signal)
+  const settled = await persist(signal, () => space.engine.find({ pattern: resultOf(ticket), take: false, waitMs: 0 }))
+  return settled?.kinds[0] !== CANCELLED
+}
+
+async function noted(
+  space: Space,
+  ticket: string,
+  job: Job,
+  note: Note,
+  inMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  // It must outlast the attempt and still be there when its outcome is; another day for whatever holds a scheduler up.
+  const leaseMs = inMs + job.timeoutMs + (job.leaseMs ?? 0) + DAY_MS
+  await persist(signal, async () => {
+    if (await space.engine.tickets.note(ticket, encodeNote(note))) await space.engine.renew(ticket, leaseMs)
+  })
+}
+
+/** Cancelled while it runs: its attempt is, too. */
+function watchCancel(space: Space, ticket: string, { id, timeoutMs }: Job, signal: AbortSignal): void {
+  space.engine
+    .find({ pattern: resultOf(ticket), take: false, waitMs: timeoutMs, signal })
+    .then((found) => found?.kinds[0] === CANCELLED && space.engine.tickets.settle(id, null))
+    .catch(() => {
+      // It is over, or the space is away: then its answer will be of no use, and nothing worse.
+    })
+}
+
+async function judged(
+  space: Space,
+  job: Job,
+  answer: HttpResponse | undefined,
+  outcome: TaskOutcome,
+  signal: AbortSignal,
+): Promise<Verdict> {
+  const { ticket, number } = job
+  if (outcome.kind === 'done') {
+    await settle(space, ticket, answer as HttpResponse, signal)
+    return { kind: 'done', value: outcome.value }
+  }
+  const inMs = outcome.kind === 'retry' ? outcome.inMs : undefined
+  const failure = outcome.kind === 'retry' ? retryFailure(outcome.inMs) : outcome.failure
+  if (!job.isLast && outcome.kind !== 'gaveUp') {
+    const nextInMs = inMs ?? job.nextInMs
+    const note: Note = {
+      phase: 'scheduled',
+      attempt: number,
+      error: `${failure.name}: ${failure.message}`.slice(0, NOTED),
+      dueAt: wallMs() + nextInMs,
+    }
+    if (ticket !== undefined) await noted(space, ticket, job, note, nextInMs, signal)
+    return { kind: 'again', failure, inMs }
+  }
+  const over = { kind: outcome.kind === 'gaveUp' ? ('gaveUp' as const) : ('failed' as const), failure }
+  if (job.options !== undefined) await setAside(space, job, over.kind, failure, job.options, signal)
+  await settle(space, ticket, encodeOutcome(over, number), signal)
+  return { kind: 'over', failure }
+}
+
+const retryFailure = (inMs: number): Failure => ({
+  name: 'RetryIn',
+  message: `It asked to be tried again in ${inMs} ms.`,
+})
+
+async function settle(
+  space: Space,
+  ticket: string | undefined,
+  answer: HttpResponse,
+  signal: AbortSignal,
+): Promise<void> {
+  if (ticket === undefined) return
+  await persist(signal, () => space.engine.tickets.settle(ticket, encodeResponse(answer)))
+}
+
+const MARKED_MS = 7 * DAY_MS
+
+/** Once, whoever does it: under a ticket of its own. */
+async function setAside(
+  space: Space,
+  job: Job,
+  kind: 'failed' | 'gaveUp',
+  error: Failure,
+  options: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, number, task, input, service, priority } = job
+  const call = encodeCall(task, input)
+  const request = { ...call, headers: [...call.headers, OPTIONS, options] }
+  const failed = { attempts: number, error, reason: kind === 'gaveUp' ? 'gave up' : 'failed' }
+  const mark = {
+    id: attemptId([id, 'letter']),
+    print: 'letter',
+    leaseMs: MARKED_MS,
+    keptMs: MARKED_MS,
+    maxBytes: 1 << 30,
+  }
+  const letter = letterOf(`${space.newId()}.letter`, service, request, failed, priority)
+  await persist(signal, () => space.engine.tickets.open(mark, letter))
+}

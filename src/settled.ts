@@ -1,0 +1,34 @@
+/** settled: a promise with a deadline and a signal, and what is to be done when one of these comes first. */
+
+/** Whichever comes first: the promise, the deadline, or the caller's signal; after either of these two `withdraw` is called. */
+export function settled<T>(
+  promise: Promise<T>,
+  { timeoutMs, signal, late }: { timeoutMs: number; signal: AbortSignal | undefined; late: () => unknown },
+  withdraw: () => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    const giveUp = (reason: unknown): void => {
+      // Of what is withdrawn nothing more is heard.
+      settle()
+      withdraw()
+      reject(reason)
+    }
+    const timer = setTimeout(() => giveUp(late()), timeoutMs)
+    const onAbort = (): void => giveUp(signal!.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    promise.then(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error) => {
+        settle()
+        reject(error)
+      },
+    )
+  })
+}

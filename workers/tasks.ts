@@ -1,0 +1,148 @@
+/** Tasks as a handler: each request names one of a worker's functions, and what that gives is the answer. */
+import { SpaceError } from '../src/errors.js'
+import type { Logger } from '../src/log.js'
+import { encodeNote } from '../src/note.js'
+import type { HttpResponse } from '../src/request.js'
+import { type Call, decodeCall, encodeOutcome, failureOf, LONGEST_TASK_NAME, type TaskOutcome } from '../src/task.js'
+import { GiveUp, RetryIn } from '../src/tasks.js'
+import type { CurrentRequest, Handler, TurnContext } from './handler.js'
+
+/** What a task is given beside its input: what `currentRequest()` tells of it, and its own. */
+export interface TaskContext extends CurrentRequest {
+  readonly task: string
+  /**
+   * Says how far it is, to whoever has the ticket of an enqueued task: any value of at most 2 000 bytes as JSON. The last one counts: those
+   * that come faster than the space takes them are left out. It need not be awaited, and never rejects for the space's sake.
+   *
+   * @throws SpaceError INVALID_ARGUMENT for a value that is too large, INVALID_ENTRY for one that cannot be stored
+   */
+  progress(value: unknown): Promise<void>
+}
+
+/**
+ * A task: what it returns is the result, what it throws a failure; `retryIn` and `giveUp` are outcomes that it returns.
+ *
+ * @example export const tasks = { resize: async (input: { width: number }, { signal }: TaskContext) => ({ ok: true }) }
+ */
+// biome-ignore lint/suspicious/noExplicitAny: each task has an input of its own
+export type Task = (input: any, context: TaskContext) => unknown
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
+  const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)
+  if (typeof tasks !== 'object' || tasks === null) throw wrong('tasks is an object of functions, by name.')
+  const entries = Object.entries(tasks)
+  if (entries.length === 0) throw wrong('tasks has no task.')
+  for (const [name, task] of entries) {
+    if (name === '' || name.length > LONGEST_TASK_NAME || !name.isWellFormed()) {
+      throw wrong(`A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+    }
+    if (typeof task !== 'function') throw wrong(`The task ${name} is not a function.`)
+  }
+  // Not the object: one that a stranger names `constructor` or `__proto__` is none of ours.
+  return new Map(entries)
+}
+
+export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): Handler {
+  return async (request, turn) => {
+    const called = decodeCall(request)
+    const outcome = await outcomeOf(called, tasks.get(called.task), turn, logger)
+    try {
+      return encodeOutcome(outcome, called.attempt + turn.attempt - 1)
+    } catch (error) {
+      return failed(error, called, turn, logger)
+    }
+  }
+}
+
+async function outcomeOf(
+  called: Call,
+  task: Task | undefined,
+  turn: TurnContext,
+  logger: Logger,
+): Promise<TaskOutcome> {
+  try {
+    if (!task) throw new SpaceError('INVALID_ARGUMENT', `This worker has no task ${called.task}.`)
+    const value = await task(called.input, new Run(called, turn))
+    if (value instanceof RetryIn) return { kind: 'retry', inMs: value.ms }
+    if (value instanceof GiveUp) return { kind: 'gaveUp', failure: { name: 'GaveUp', message: value.reason } }
+    return { kind: 'done', value }
+  } catch (error) {
+    report(error, called, turn, logger)
+    return { kind: 'failed', failure: failureOf(error, called.stack) }
+  }
+}
+
+/** Of a result that cannot be stored. */
+function failed(error: unknown, called: Call, turn: TurnContext, logger: Logger): HttpResponse {
+  report(error, called, turn, logger)
+  return encodeOutcome({ kind: 'failed', failure: failureOf(error, called.stack) })
+}
+
+function report(error: unknown, { task }: Call, turn: TurnContext, logger: Logger): void {
+  // One that heeds its signal ends by throwing; that is as it should be.
+  if (turn.wasCut) turn.tooLate(error)
+  else logger.error({ id: turn.id, service: turn.service, task, err: error }, 'the task failed')
+}
+
+/** Getters rather than a copy: most tasks look at little of it, and a signal costs something when it is asked for. */
+class Run implements TaskContext {
+  readonly task: string
+  readonly #attempt: number
+  readonly #turn: TurnContext
+  #next: Buffer | undefined
+  #sending: Promise<void> | undefined
+
+  constructor({ task, attempt }: Call, turn: TurnContext) {
+    this.task = task
+    this.#attempt = attempt
+    this.#turn = turn
+  }
+
+  /** One at a time; of those that come meanwhile the last. Bound, since tasks take their context apart. */
+  readonly progress = async (value: unknown): Promise<void> => {
+    const note = encodeNote({ progress: value })
+    this.#next = note
+    if (this.#sending) return this.#sending
+    const send = async (): Promise<void> => {
+      while (this.#next) {
+        const sent = this.#next
+        this.#next = undefined
+        // A space that is away hears of a later one.
+        await this.#turn.progress(sent).catch(() => {})
+      }
+    }
+    this.#sending = send().finally(() => {
+      this.#sending = undefined
+    })
+    return this.#sending
+  }
+
+  get id(): string {
+    return this.#turn.id
+  }
+
+  get service(): string {
+    return this.#turn.service
+  }
+
+  get priority(): number {
+    return this.#turn.priority
+  }
+
+  get attempt(): number {
+    return this.#attempt + this.#turn.attempt - 1
+  }
+
+  get deadline(): number {
+    return this.#turn.deadline
+  }
+
+  get signal(): AbortSignal {
+    return this.#turn.signal
+  }
+
+  get transaction(): CurrentRequest['transaction'] {
+    return this.#turn.transaction
+  }
+}
