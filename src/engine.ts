@@ -14,6 +14,8 @@
  *  9. Of each change that somebody asked for, one event is sent, and numbered without a gap; a loss is told.
  */
 
+import type { SessionEntries } from './session/entries.js'
+
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {
   readonly id: string
@@ -100,7 +102,8 @@ export type Transition = 'written' | 'visible' | 'available'
 /** What somebody asks to be told of. */
 export interface Interest {
   readonly patterns: readonly Pattern[]
-  readonly on: Transition
+  /** `ended`: of session entries alone. */
+  readonly on: Transition | 'ended'
   readonly leaseMs: number
   /** The transaction whose writes it sees, too, and with which it ends. */
   readonly tx?: string | undefined
@@ -195,6 +198,9 @@ export interface Engine {
   readonly durability: string
   /** This process in the space; what it holds is held under this name. */
   readonly session: string
+
+  /** Entries that are changed in place (session/entries.ts has the promises). */
+  readonly sessions: SessionEntries
 
   // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
 

@@ -23,8 +23,10 @@ import type {
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { SESSION } from '../../session/entries.js'
 import { Wait } from '../../wait.js'
-import { type Item, readable, storedOf, takeable } from './bag.js'
+import { type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { ProcessSessions } from './process-sessions.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
 
@@ -34,6 +36,7 @@ const FULL_MS = 3_000
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
   readonly session: string
+  readonly sessions: ProcessSessions
   readonly #world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()
@@ -47,6 +50,9 @@ export class MemoryEngine implements Engine {
     this.#world = world
     this.#bounds = bounds
     this.session = world.join()
+    this.sessions = new ProcessSessions(world.sessions, this.session, (count, bytes) =>
+      this.#hasRoom([], { count, bytes }),
+    )
   }
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
@@ -261,7 +267,7 @@ export class MemoryEngine implements Engine {
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
     this.#open()
-    return this.#world.bag.roots()
+    return this.#world.bag.roots().set(SESSION, this.#world.sessions.ids(undefined).length)
   }
 
   async health(): Promise<Health> {
@@ -275,16 +281,24 @@ export class MemoryEngine implements Engine {
     this.#closed = true
     this.#world.leave(this.session)
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
+    this.sessions.close()
   }
 
   /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
   #refuseBeyond(images: readonly Image[], tx?: string, ending?: Item): void {
-    const { maxEntries, maxBytes } = this.#bounds
-    if ((maxEntries === undefined && maxBytes === undefined) || images.length === 0) return
     const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
-    if (this.#world.bag.hasRoom(images, this.#bounds, goes)) return
-    this.#refusedAt = monotonicMs()
+    if (images.length === 0 || this.#hasRoom(images, { count: 0, bytes: 0 }, goes)) return
     throw new SpaceError('SPACE_FULL')
+  }
+
+  /** `more`: of sessions. */
+  #hasRoom(images: readonly Image[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
+    const { maxEntries, maxBytes } = this.#bounds
+    if (maxEntries === undefined && maxBytes === undefined) return true
+    const { size } = this.#world.sessions
+    if (this.#world.bag.hasRoom(images, this.#bounds, goes, size, more)) return true
+    this.#refusedAt = monotonicMs()
+    return false
   }
 
   #open(): void {

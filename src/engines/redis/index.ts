@@ -35,6 +35,7 @@ import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { Transactions } from './transaction.js'
 import { Writes } from './write.js'
@@ -55,6 +56,7 @@ const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly session: string
+  readonly sessions: SessionEntriesOnRedis
   #durability = 'memory'
   readonly #connection: Connection
   readonly #batches: Batches
@@ -99,6 +101,7 @@ export class RedisEngine implements Engine {
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
+    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
@@ -264,6 +267,7 @@ export class RedisEngine implements Engine {
     if (this.#closed) return
     this.#closed = true
     this.#finds.close()
+    this.sessions.close()
     this.#session.leave()
     if (this.#session.connected) await this.#farewell()
     this.#session.close()
@@ -278,7 +282,7 @@ export class RedisEngine implements Engine {
 
   /** @internal for Session */
   claims(): string[] {
-    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names()]
+    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names(), ...this.sessions.claims()]
   }
 
   /** @internal for Session */
@@ -286,6 +290,7 @@ export class RedisEngine implements Engine {
     this.#writes.askAnew(afresh)
     this.#finds.askAnew()
     this.#claims.askAnew()
+    this.sessions.askAnew()
     this.#registrations.askAnew()
   }
 
@@ -307,10 +312,11 @@ export class RedisEngine implements Engine {
       if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
       if (letter === 'e') return this.#registrations.event(a, b, bytes, now)
       if (this.#session.syncing) return
-      if (letter === 'z') return this.#finds.missed(a)
+      if (letter === 'z') return a.startsWith('h') ? this.sessions.missed(a) : this.#finds.missed(a)
       if (letter === 'A') return this.#finds.lookAgain(a)
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
+      else if (a.startsWith('h')) this.sessions.granted(a, b)
       else this.#finds.delivered(a, b, bytes, now)
     })
   }

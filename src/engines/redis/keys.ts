@@ -27,6 +27,10 @@
  * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
  * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
+ * | `Y`                 | zset   | session entries, by the end of their leases                           | leases           |
+ * | `h<id>`             | hash   | a session entry: `=name` → version and text; `.` → version, bytes, owner | its lease        |
+ * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
+ * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
  */
 export interface Keys {
