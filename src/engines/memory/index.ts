@@ -267,7 +267,9 @@ export class MemoryEngine implements Engine {
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
     this.#open()
-    return this.#world.bag.roots().set(SESSION, this.#world.sessions.ids(undefined).length)
+    const roots = this.#world.bag.roots()
+    const sessions = this.#world.sessions.ids(undefined).length
+    return sessions > 0 ? roots.set(SESSION, sessions) : roots
   }
 
   async health(): Promise<Health> {

@@ -63,7 +63,8 @@ function OPS.J(argv, i, answer)
   local page, roots = { now13 }, call('HKEYS', P .. 'K')
   roots[#roots + 1], roots[#roots + 2] = 'takespace.Request', LETTER
   for j = 1, #roots do item(page, roots[j], text(call('ZCARD', P .. 'f@' .. roots[j])), '') end
-  item(page, SESSION, text(call('ZCARD', P .. 'Y')), '')
+  local sessions = call('ZCARD', P .. 'Y')
+  if sessions > 0 then item(page, SESSION, text(sessions), '') end
   answer('p', '', concat(page))
   return i
 end

@@ -59,8 +59,10 @@ export class SessionEntriesOnRedis implements SessionEntries {
     for (const [name, text] of set) args.push(encoded(name), version(name), text)
     for (const name of removed) args.push(encoded(name), version(name), '')
     // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
-    const { letter, values } = await this.#ending(lock, () => this.#ask(args, { repeatable: isNew }))
+    const { letter, values } = await this.#ask(args, { repeatable: isNew })
+    // What is refused leaves its lock as it was.
     if (letter === 'e') throw this.#writes.noted(values[0]!)
+    this.#locks.delete(lock)
     return letter === 'm' ? values[0]!.toString('latin1') : null
   }
 
