@@ -26,6 +26,8 @@ export function cookieText(cookie: SessionCookie, before: string | undefined): s
     delete stored.expires
     // @fastify/session keeps both.
     delete stored.originalExpires
+    const text = JSON.stringify(stored)
+    if (text === before) return text
     const earlier = before === undefined ? undefined : (JSON.parse(before) as SessionCookie).originalMaxAge
     if (typeof earlier === 'number' && Math.abs(earlier - originalMaxAge) < DRIFT_MS) stored.originalMaxAge = earlier
   }

@@ -23,6 +23,8 @@ export interface Attribute {
 
 export interface LoadedSession {
   readonly attributes: ReadonlyMap<string, Attribute>
+  /** Changes with each save. */
+  readonly version: string
   /** Whose it is, as it was saved; '' = nobody's. */
   readonly owner: string
   /** Milliseconds that its lease had still to run; Infinity = for ever. */
@@ -47,12 +49,21 @@ export interface SessionChange {
   readonly removed: readonly string[]
   /** The versions on which it stands, of the attributes that it names; of one that is not here there was none. undefined: any will do. */
   readonly versions?: ReadonlyMap<string, string> | undefined
+  /** What was in it when it was loaded or last saved, if that is known: where little of it stays as it was, all of it is written at once. */
+  readonly base?: Pick<LoadedSession, 'attributes' | 'version' | 'owner'> | undefined
   /** undefined: as it was. */
   readonly owner?: string | undefined
   /** Ends with this; '' = none. */
   readonly lock: string
   /** Names and texts together may have so many bytes. */
   readonly maxBytes: number
+}
+
+export interface SavedSession {
+  /** Of the session, and of each attribute that was set. */
+  readonly version: string
+  /** Whether there is nothing in it but what the saver knows of: its base with what it changed. */
+  readonly isKnown: boolean
 }
 
 export interface SessionPage {
@@ -70,10 +81,10 @@ export interface SessionEntries {
   /** Once more, under a lock that is had already. */
   reload(id: string, lock: string): Promise<LoadedSession | null>
   /**
-   * The version of what was set; null: it is not there, and nothing was saved.
+   * null: it is not there, and nothing was saved.
    * @throws SpaceError SESSION_CONFLICT, SESSION_LOCKED, SESSION_TOO_LARGE, CLAIM_LOST (the lock is over), SPACE_FULL: nothing was saved
    */
-  save(id: string, change: SessionChange): Promise<string | null>
+  save(id: string, change: SessionChange): Promise<SavedSession | null>
   /** Its lease ends so long from now; the lock ends with this. false: it is not there. */
   touch(id: string, leaseMs: number, lock: string): Promise<boolean>
   /** false: it was not there. */

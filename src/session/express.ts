@@ -219,7 +219,7 @@ export class SpaceSessionStore extends EventEmitter {
     }
     const { cookie = {}, ...attributes } = this.attributesOf(session) as StoredSession
     const texts = textsOf(attributes)
-    texts.set('cookie', cookieText(cookie, snapshot.texts.get('cookie')))
+    texts.set('cookie', cookieText(cookie, snapshot.textOf('cookie')))
     await this.#sessions.save(sessionId, attributes, texts, leaseMs, snapshot)
   }
 

@@ -203,8 +203,8 @@ class OpenSession implements FetchSession {
   }
 
   #isChanged(texts: ReadonlyMap<string, string>): boolean {
-    const before = this.#snapshot.texts
-    return texts.size !== before.size || [...texts].some(([name, text]) => before.get(name) !== text)
+    const { set, removed } = this.#snapshot.differences(texts)
+    return set.length + removed.length > 0
   }
 
   #leave(): void {

@@ -5,10 +5,10 @@
 import { SpaceError } from '../errors.js'
 import type { Registration } from '../registration.js'
 import { type EndListener, type NotifyEndOptions, notifyEnds } from './ended.js'
-import type { SessionEntries } from './entries.js'
+import type { LoadedSession, SessionEntries } from './entries.js'
 import { entryIdOf } from './id.js'
 import { LONGEST_USER, type SessionOptions, type Terms, termsOf } from './options.js'
-import { attributesOf, differences, Snapshot } from './snapshot.js'
+import { attributesOf, Snapshot } from './snapshot.js'
 
 export interface Loaded {
   readonly attributes: Record<string, unknown>
@@ -29,21 +29,21 @@ export class Sessions {
   /** null: it is not there. Under the policy `lock` it is this request's from then on. */
   async load(sessionId: string): Promise<Loaded | null> {
     const { policy, lockMs, waitMs } = this.terms
-    const loaded = await this.#entries.load(entryIdOf(sessionId), policy === 'lock' ? { lockMs, waitMs } : undefined)
-    return loaded && { ...this.#read(Snapshot.of(loaded)), remainingMs: loaded.remainingMs }
+    const id = entryIdOf(sessionId)
+    return this.#read(id, await this.#entries.load(id, policy === 'lock' ? { lockMs, waitMs } : undefined))
   }
 
   /** As it is now, for whoever has loaded it before and may have its lock. */
   async reload(sessionId: string, { lock }: Snapshot): Promise<Loaded | null> {
     if (lock === '') return this.load(sessionId)
-    const loaded = await this.#entries.reload(entryIdOf(sessionId), lock)
-    return loaded && { ...this.#read(Snapshot.of(loaded)), remainingMs: loaded.remainingMs }
+    const id = entryIdOf(sessionId)
+    return this.#read(id, await this.#entries.reload(id, lock))
   }
 
   /** What is in it, and in nobody's way. */
   async look(id: string): Promise<Record<string, unknown> | null> {
     const loaded = await this.#entries.load(id)
-    return loaded && attributesOf(Snapshot.of(loaded))
+    return loaded && attributesOf(new Snapshot(loaded))
   }
 
   /** @param texts what it is to be: of that, what differs from the snapshot is saved. false: it has ended meanwhile, and stays so. */
@@ -111,9 +111,12 @@ export class Sessions {
     return notifyEnds(this.terms.space, listener, user === undefined ? undefined : ownerOf(user), options)
   }
 
-  #read(snapshot: Snapshot): Omit<Loaded, 'remainingMs'> {
+  #read(id: string, loaded: LoadedSession | null): Loaded | null {
+    if (!loaded) return null
+    const snapshot = new Snapshot(loaded)
+    snapshot.id = id
     try {
-      return { attributes: attributesOf(snapshot), snapshot }
+      return { attributes: attributesOf(snapshot), snapshot, remainingMs: loaded.remainingMs }
     } catch (cause) {
       throw new SpaceError('INVALID_ENTRY', 'A stored session cannot be read.', { cause })
     }
@@ -128,31 +131,36 @@ export class Sessions {
   ): Promise<boolean> {
     const { policy, maxBytes, userOf } = this.terms
     const { lock, isKnown, owner: owned } = snapshot
-    const { set, removed } = differences(snapshot.texts, texts)
+    const { set, removed } = snapshot.differences(texts)
     const owner = ownerOf(userOf(attributes))
-    const version = await this.#entries.save(entryIdOf(sessionId), {
+    snapshot.id ??= entryIdOf(sessionId)
+    const saved = await this.#entries.save(snapshot.id, {
       leaseMs,
       isNew: !isKnown,
       set,
       removed,
       versions: isKnown && policy !== 'merge' ? snapshot.versions : undefined,
+      base: snapshot.version === '' ? undefined : snapshot,
       owner: owner === owned ? undefined : owner,
       lock,
       maxBytes,
     })
     snapshot.lock = ''
     snapshot.isKnown = true
-    if (version === null) return false
+    if (!saved) return false
     snapshot.owner = owner
-    for (const [name, text] of set) snapshot.saved(name, text, version)
-    for (const name of removed) snapshot.saved(name, undefined, version)
+    snapshot.saved(set, removed, saved)
     return true
   }
 
   #inTurn<T>(snapshot: Snapshot | undefined, run: () => Promise<T>): Promise<T> {
     if (!snapshot) return run()
-    const turn = snapshot.busy.then(run)
-    snapshot.busy = turn.catch(() => {})
+    const turn = snapshot.busy ? snapshot.busy.then(run) : run()
+    const settled = turn.then(
+      () => {},
+      () => {},
+    )
+    snapshot.busy = settled
     return turn
   }
 }

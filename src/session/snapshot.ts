@@ -1,39 +1,51 @@
 /** A snapshot: what a session was when it was loaded or last saved. Only what differs from it is saved. */
 import { SpaceError } from '../errors.js'
-import type { LoadedSession } from './entries.js'
+import type { Attribute, LoadedSession, SavedSession } from './entries.js'
 
 /** As many attributes as an entry has fields. */
 const MOST_ATTRIBUTES = 1_000
 
 export class Snapshot {
-  /** By attribute. */
-  readonly texts = new Map<string, string>()
-  readonly versions = new Map<string, string>()
-  owner = ''
+  /** Of the entry, once it has been made of the session's. */
+  id: string | undefined
+  attributes: Map<string, Attribute>
+  /** Of what the space has beside these attributes nothing is known when it is ''. */
+  version: string
+  owner: string
   /** Held until the next save, touch or release; '' = none. */
-  lock = ''
+  lock: string
   /** Whether the space has it; one that it has not yet is new. */
-  isKnown = false
+  isKnown: boolean
   /** What is under way with it: saves of one request come one after the other. */
-  busy: Promise<unknown> = Promise.resolve()
+  busy: Promise<unknown> | undefined
 
-  static of(loaded: LoadedSession): Snapshot {
-    const snapshot = new Snapshot()
-    for (const [name, { text, version }] of loaded.attributes) snapshot.saved(name, text, version)
-    snapshot.owner = loaded.owner
-    snapshot.lock = loaded.lock
-    snapshot.isKnown = true
-    return snapshot
+  constructor(loaded?: LoadedSession) {
+    this.attributes = new Map(loaded?.attributes)
+    this.version = loaded?.version ?? ''
+    this.owner = loaded?.owner ?? ''
+    this.lock = loaded?.lock ?? ''
+    this.isKnown = loaded !== undefined
   }
 
-  saved(name: string, text: string | undefined, version: string): void {
-    if (text === undefined) {
-      this.texts.delete(name)
-      this.versions.delete(name)
-    } else {
-      this.texts.set(name, text)
-      this.versions.set(name, version)
-    }
+  textOf(name: string): string | undefined {
+    return this.attributes.get(name)?.text
+  }
+
+  /** What is other than it was, and what is not there any more. */
+  differences(texts: ReadonlyMap<string, string>): { set: [string, string][]; removed: string[] } {
+    const set = [...texts].filter(([name, text]) => this.textOf(name) !== text)
+    const removed = [...this.attributes.keys()].filter((name) => !texts.has(name))
+    return { set, removed }
+  }
+
+  get versions(): Map<string, string> {
+    return new Map(Array.from(this.attributes, ([name, { version }]) => [name, version]))
+  }
+
+  saved(set: readonly [string, string][], removed: readonly string[], { version, isKnown }: SavedSession): void {
+    for (const [name, text] of set) this.attributes.set(name, { text, version })
+    for (const name of removed) this.attributes.delete(name)
+    this.version = isKnown ? version : ''
   }
 
   /** Never part of a session's JSON, where a framework copies it along with the attributes. */
@@ -65,7 +77,7 @@ export function textsOf(attributes: object): Map<string, string> {
 /** @throws whatever is wrong with it: anybody may have written it */
 export function attributesOf(snapshot: Snapshot): Record<string, unknown> {
   const attributes: Record<string, unknown> = {}
-  for (const [name, text] of snapshot.texts) {
+  for (const [name, { text }] of snapshot.attributes) {
     // Set as JSON.parse does: a name such as __proto__ steers nothing.
     const value: unknown = JSON.parse(text)
     if (name === '__proto__')
@@ -73,14 +85,4 @@ export function attributesOf(snapshot: Snapshot): Record<string, unknown> {
     else attributes[name] = value
   }
   return attributes
-}
-
-/** What has to be said of it: what is other than it was, and what is not there any more. */
-export function differences(
-  before: ReadonlyMap<string, string>,
-  after: ReadonlyMap<string, string>,
-): { set: [string, string][]; removed: string[] } {
-  const set = [...after].filter(([name, text]) => before.get(name) !== text)
-  const removed = [...before.keys()].filter((name) => !after.has(name))
-  return { set, removed }
 }

@@ -58,6 +58,28 @@ everyEngine('Session entries', (opened) => {
       expect(Object.keys((await read()) ?? {})).toHaveLength(102)
     })
 
+    test('that brings all there is loses nothing that another one has changed meanwhile', async () => {
+      const { space, other } = opened()
+      const saved = await make({ a: '1', b: '1' })
+      expect(saved?.isKnown).toBe(true)
+      const base = (await sessionsOf(space).load(ID)) as LoadedSession
+      expect(base.version).toBe(saved?.version)
+      const whole = await sessionsOf(space).save(ID, change({ a: '2' }, { base }))
+      expect(whole?.isKnown).toBe(true)
+      // What it was based on is not what there is any longer.
+      await sessionsOf(other).save(ID, change({ c: '3' }, { removed: ['b'] }))
+      const put = await sessionsOf(space).save(ID, change({ d: '4' }, { base }))
+      expect(put?.isKnown).toBe(false)
+      expect(await read()).toEqual({ a: '2', c: '3', d: '4' })
+      const again = (await sessionsOf(other).load(ID)) as LoadedSession
+      expect(again.version).toBe(put?.version)
+      // The versions of what stays as it is stay, too.
+      const seen = versionsOf(again)
+      await sessionsOf(space).save(ID, change({ d: '5' }, { base: again, versions: seen }))
+      const { d: _, ...rest } = Object.fromEntries(versionsOf(await sessionsOf(other).load(ID)))
+      expect(rest).toEqual({ a: seen.get('a'), c: seen.get('c') })
+    })
+
     test('that is new takes the place of all that was there', async () => {
       await make({ a: '1', b: '2' })
       await make({ c: '3' })
@@ -104,8 +126,9 @@ everyEngine('Session entries', (opened) => {
 
     test('answers the version on which the next one may stand', async () => {
       const { space } = opened()
-      const first = await make({ a: '1' })
-      const second = await sessionsOf(space).save(ID, change({ a: '2' }, { versions: new Map([['a', first!]]) }))
+      const first = (await make({ a: '1' }))?.version
+      const second = (await sessionsOf(space).save(ID, change({ a: '2' }, { versions: new Map([['a', first!]]) })))
+        ?.version
       expect(second).not.toBe(first)
       expect(
         await sessionsOf(space).save(ID, change({ a: '3' }, { versions: new Map([['a', second!]]) })),

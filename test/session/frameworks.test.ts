@@ -278,7 +278,7 @@ everyEngine('Sessions', (opened) => {
         await wrapped(
           (request) => {
             session(request).set('a', 1)
-            return Response.redirect('http://app.example/next')
+            return Response.redirect('http://app.example/next', 302)
           },
           { cookie: { name: '__Host-session', maxAgeMs: 60_000 } },
         ).browser.get('/')

@@ -150,11 +150,21 @@ end
 -- Each session entry has its attributes and its size, its owner knows it, and a lock on it is held.
 local all, owners = 0, 0
 for id in pairs(entries) do
-  local fields, sum = hash('h' .. id), 0
-  local bytes, owner = (fields['.'] or ''):match('^%x+ (%d+) (.*)$')
-  for name, kept in pairs(fields) do
-    if name ~= '.' then sum = sum + #name - 1 + #kept - kept:find(' ', 1, true) end
+  local text, sum = redis.call('GET', P .. 'h' .. id) or '', 0
+  local ends, bytes, owner = text:match('^(%d+) (%d+) %S+ ([^\\n]*)\\n')
+  local from, names = (text:find('\\n', 1, true) or 0) + 1, {}
+  while from <= #text do
+    local line = text:find('\\n', from, true)
+    local name, version, length = text:sub(from, line - 1):match('^(.*)\\t(.+)\\t(%d+)$')
+    if not name or names[name] then
+      say(id, text:sub(from, line), name and 'is there twice' or 'is no attribute')
+      break
+    end
+    names[name] = true
+    sum = sum + #name + length
+    from = line + length + 1
   end
+  if tonumber(ends or 0) ~= tonumber(entries[id]) then say(id, 'ends at', ends or '', 'and', entries[id]) end
   if not bytes then
     say(id, 'has a lease and nothing else')
   else

@@ -1,6 +1,13 @@
 /** Session entries as one process of a memory space has them: its locks are under its name, its waits end with it, its bounds hold. */
 import { SpaceError } from '../../errors.js'
-import type { LoadedSession, LockTerms, SessionChange, SessionEntries, SessionPage } from '../../session/entries.js'
+import type {
+  LoadedSession,
+  LockTerms,
+  SavedSession,
+  SessionChange,
+  SessionEntries,
+  SessionPage,
+} from '../../session/entries.js'
 import type { Wait } from '../../wait.js'
 import type { Room, SessionEntriesInMemory } from './session-entries.js'
 
@@ -28,7 +35,7 @@ export class ProcessSessions implements SessionEntries {
     return loaded && { ...loaded, lock }
   }
 
-  async save(id: string, change: SessionChange): Promise<string | null> {
+  async save(id: string, change: SessionChange): Promise<SavedSession | null> {
     return this.#open().save(id, change, this.#hasRoom)
   }
 

@@ -1,13 +1,14 @@
 /** Session entries of a memory space: what is in each, who has locked it, and who waits for that. Each step is atomic, as all here. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
-import type { LoadedSession, LockTerms, SessionChange, SessionEnd } from '../../session/entries.js'
+import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../session/entries.js'
 import { Wait } from '../../wait.js'
 import type { Size } from './bag.js'
 
 interface Kept {
   readonly id: string
   attributes: Map<string, { text: string; version: string }>
+  version: string
   owner: string
   expiresAt: number
   timer: NodeJS.Timeout | undefined
@@ -62,13 +63,14 @@ export class SessionEntriesInMemory {
     return wait
   }
 
-  save(id: string, change: SessionChange, hasRoom: Room): string | null {
+  save(id: string, change: SessionChange, hasRoom: Room): SavedSession | null {
     const { isNew, set, removed, versions, lock } = change
     const kept = this.#get(id)
     if (!kept && !isNew) return null
     if (lock !== '' && kept?.locker?.lock !== lock) throw new SpaceError('CLAIM_LOST')
     if (lock === '' && kept?.locker) throw new SpaceError('SESSION_LOCKED')
     const before = kept?.attributes ?? new Map()
+    const current = kept?.version
     for (const name of versions ? [...set.map(([name]) => name), ...removed] : []) {
       const there = before.get(name)?.version ?? ''
       if (there !== (versions?.get(name) ?? '')) throw new SpaceError('SESSION_CONFLICT')
@@ -82,10 +84,11 @@ export class SessionEntriesInMemory {
     if ((growth > 0 || !kept) && !hasRoom(kept ? 0 : 1, growth)) throw new SpaceError('SPACE_FULL')
     const saved = kept ?? this.#make(id)
     saved.attributes = after
-    saved.owner = change.owner ?? saved.owner
+    saved.version = version
+    saved.owner = change.owner ?? (isNew ? '' : saved.owner)
     this.#lease(saved, change.leaseMs)
     this.unlock(lock)
-    return version
+    return { version, isKnown: isNew || current === change.base?.version }
   }
 
   touch(id: string, leaseMs: number, lock: string): boolean {
@@ -143,6 +146,7 @@ export class SessionEntriesInMemory {
     const kept: Kept = {
       id,
       attributes: new Map(),
+      version: '',
       owner: '',
       expiresAt: 0,
       timer: undefined,
@@ -195,8 +199,9 @@ const bytesOf = (attributes: ReadonlyMap<string, { text: string }>): number =>
     0,
   )
 
-const loadedOf = ({ attributes, owner, expiresAt, locker }: Kept): LoadedSession => ({
+const loadedOf = ({ attributes, version, owner, expiresAt, locker }: Kept): LoadedSession => ({
   attributes: new Map(attributes),
+  version,
   owner,
   remainingMs: expiresAt - wallMs(),
   lock: locker?.lock ?? '',

@@ -19,6 +19,8 @@ export interface Link {
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
   dropBody(key: string): Promise<unknown>
+  /** What stands under each of these keys. */
+  getAll(keys: readonly string[]): Promise<(Buffer | null)[]>
   /** By which policy the server throws keys away now, if it does. */
   evicts(): Promise<string | undefined>
   /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
@@ -159,6 +161,7 @@ export class Connection {
       },
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
+      getAll: (keys) => redis.mgetBuffer([...keys]),
       evicts: async () => evictionIn(fieldsOf(await redis.info('memory'))),
       cut: (reason) => {
         if (this.#commands !== redis) return

@@ -101,7 +101,7 @@ export class RedisEngine implements Engine {
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
-    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes)
+    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
@@ -111,11 +111,13 @@ export class RedisEngine implements Engine {
         onUp: (link) => {
           this.#bodies.up(link)
           this.#eviction.up(link)
+          this.sessions.up(link)
           this.#session.up(link)
         },
         onDown: () => {
           this.#bodies.down()
           this.#eviction.down()
+          this.sessions.down()
           this.#session.down()
         },
         onPush: (message) => this.#pushed(message),
@@ -316,7 +318,7 @@ export class RedisEngine implements Engine {
       if (letter === 'A') return this.#finds.lookAgain(a)
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
-      else if (a.startsWith('h')) this.sessions.granted(a, b)
+      else if (a.startsWith('h')) this.sessions.granted(a, b, bytes, now)
       else this.#finds.delivered(a, b, bytes, now)
     })
   }

@@ -28,7 +28,7 @@
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
  * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
  * | `Y`                 | zset   | session entries, by the end of their leases                           | leases           |
- * | `h<id>`             | hash   | a session entry: `=name` → version and text; `.` → version, bytes, owner | its lease        |
+ * | `h<id>`             | string | a session entry: its head, then its attributes                        | its lease        |
  * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
  * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
@@ -39,6 +39,8 @@ export interface Keys {
   channel(session: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
+  /** What a session entry holds. */
+  sessionEntry(id: string): string
   /** One per claim: what a former holder still answers must not take the place of what was accepted. */
   outcomeBody(claim: string): string
 }
@@ -50,6 +52,7 @@ export function keysOf(space: string): Keys {
     meta: `${prefix}m`,
     channel: (session) => `${prefix}!${session}`,
     body: (id) => `${prefix}b${id}`,
+    sessionEntry: (id) => `${prefix}h${id}`,
     outcomeBody: (claim) => `${prefix}b${claim}`,
   }
 }

@@ -1,7 +1,15 @@
 -- h, H, t, Z, Q, Y, X: session entries are loaded, saved, touched, destroyed; a lock is given back; they are counted, and listed.
 --
--- A session entry is a hash: `=name` → `version text` for each attribute, and `.` → `version bytes owner`. Its lease stands in Y, so touching it
--- moves nothing, and counting looks at none. Its id begins with $, by which its locks are told from other claims.
+-- A session entry is one string: a line, then for each attribute a line `name<tab>version<tab>length` and its text. The first line is
+--
+--   1-13  when its lease ends, ms on the lease clock; all nines: never
+--  15-22  its size: bytes of all names and texts
+--  24-39  its version
+--  41-    whose it is
+--
+-- So many are read by one MGET, past these functions, which would copy every byte more than once; and what is saved is written as it came,
+-- unless two have changed a session at once, or one has changed little of a large one. Each save says what it changes.
+-- When its lease ends stands in Y as well, so counting looks at none. Its id begins with $, by which its locks are told from other claims.
 -- A lock is a claim: in the set of what its process holds, and with it gone when that is. Who waits for one stands in a line, as a take does.
 
 local LOCK_KIND = 'takespace.SessionLock'
@@ -9,10 +17,19 @@ local SESSION_KIND = 'takespace.Session'
 -- So many end in one call, beside what it was asked: a millisecond.
 local MOST_ENDED = 256
 
-local function isSessionThere(id)
-  local ends = call('ZSCORE', P .. 'Y', id)
-  return ends and tonumber(ends) > now, ends
+-- The fixed part of its first line, '' if there is none; and the whole of it.
+local function headOf(id) return call('GETRANGE', P .. 'h' .. id, 0, 39) end
+local function wholeHeadOf(id)
+  local head = call('GETRANGE', P .. 'h' .. id, 0, 4095)
+  return sub(head, 1, find(head, '\n', 1, true) or 0)
 end
+
+-- Times are compared as text: both have 13 digits.
+local function isLive(head) return sub(head, 1, 13) > now13 end
+
+local function sizeIn(head) return tonumber(sub(head, 15, 22)) end
+
+local function ownerIn(head) return sub(head, 41, -2) end
 
 -- All that sessions take, beside what Redis takes for it.
 local function growSessions(by)
@@ -44,6 +61,12 @@ local function nextInLine(id)
   return who, spec
 end
 
+-- What is larger than this goes past here (record.ts).
+local LARGEST_INLINE = 2048
+
+-- What is in it; '' if it is large, and is to be read around.
+local function smallIn(id) return call('STRLEN', P .. 'h' .. id) <= LARGEST_INLINE and call('GET', P .. 'h' .. id) or '' end
+
 local function dropLock(id, locker)
   local claim = sub(locker, 24)
   call('HDEL', P .. 'G', id)
@@ -63,26 +86,17 @@ unlock = function(claim)
   if not locker or sub(locker, 24) ~= claim then return end
   dropLock(id, locker)
   local who, spec = nextInLine(id)
-  if who then push(who.sid, who.delivery, lockFor(who.sid, id, spec.lockMs), '') end
-end
-
-local function headOf(packed)
-  local version, bytes, owner = packed:match('^(%x+) (%d+) (.*)$')
-  return tonumber(version, 16), tonumber(bytes), owner
+  if who then push(who.sid, who.delivery, lockFor(who.sid, id, spec.lockMs), smallIn(id)) end
 end
 
 -- It stays so: nothing is left of it, those who wait for its lock hear that it is gone, and whoever asked for it hears why.
 local function endSession(id, reason)
-  local packed = call('HGET', P .. 'h' .. id, '.')
+  local head = wholeHeadOf(id)
+  local owner = ownerIn(head)
   call('ZREM', P .. 'Y', id)
   call('UNLINK', P .. 'h' .. id)
-  local owner = ''
-  if packed then
-    local _, bytes
-    _, bytes, owner = headOf(packed)
-    if owner ~= '' then call('SREM', P .. 'y' .. owner, id) end
-    growSessions(-bytes)
-  end
+  if owner ~= '' then call('SREM', P .. 'y' .. owner, id) end
+  if head ~= '' then growSessions(-sizeIn(head)) end
   local locker = lockerOf(id)
   if locker then
     dropLock(id, locker)
@@ -103,125 +117,127 @@ local function endSessionsDue()
   for j = 1, #over do unlock(over[j]) end
 end
 
--- A page: what is left of its lease and whose it is, then each attribute.
-local function contentsOf(id, ends)
-  local flat = call('HGETALL', P .. 'h' .. id)
-  local page, n = { now13, '', '', '\t0\n' }, 4
-  for j = 1, #flat, 2 do
-    local name, kept = flat[j], flat[j + 1]
-    if name == '.' then
-      local _, _, owner = headOf(kept)
-      page[2], page[3] = 'h' .. (ends == NEVER and '' or format('%.0f', tonumber(ends) - now)) .. '\t', owner
-    else
-      page[n + 1], page[n + 2], page[n + 3] = 'i' .. sub(name, 2) .. '\t', lengthOf(kept), kept
-      n = n + 3
-    end
-  end
-  return concat(page)
-end
-
--- h: what is in it. With a wait it is locked; if it is already, by another one, that wait stands in line. id, wait or '', ms of the lock
+-- h: what is in it, '' if it is large and is to be read around. With a wait it is locked; if it is already, by another one, that wait stands in
+-- line. id, wait or '', ms of the lock
 function OPS.h(argv, i, answer)
   local id, wid = argv[i], argv[i + 1]
-  local is, ends = isSessionThere(id)
-  if not is then
+  if not isLive(headOf(id)) then
     answer('n')
   elseif wid == '' then
-    answer('p', '', contentsOf(id, ends))
+    answer('p', '', call('GET', P .. 'h' .. id))
   elseif lockerOf(id) then
     register(SID, wid, { mode = 't', kind = LOCK_KIND, indexed = { 'id=' .. id }, verified = {}, tx = '', lockMs = tonumber(argv[i + 2]) }, 1)
     answer('w')
   else
-    answer('p', lockFor(SID, id, tonumber(argv[i + 2])), contentsOf(id, ends))
+    answer('p', lockFor(SID, id, tonumber(argv[i + 2])), smallIn(id))
   end
   return i + 3
 end
 
-local function leaseSession(id, lease)
+-- When such a lease ends that begins now, as 13 digits.
+local function leaseEnd(id, lease)
   local ends = now + lease
   if lease < 0 or ends > 9999999999999 then ends = 9999999999999 end
-  call('ZADD', P .. 'Y', ends, id)
   dueAt(ends)
+  local ends13 = format('%013.0f', ends)
+  call('ZADD', P .. 'Y', ends13, id)
+  return ends13
 end
 
--- Why it may not be saved, or nil; else the size that it has then.
-local function refusal(argv, from, last, is, isNew, old, bytes, most)
-  local size = isNew and 0 or bytes
-  for at = from, last, 3 do
-    local name, expected, text, kept = argv[at], argv[at + 1], argv[at + 2], old[(at - from) / 3 + 2]
-    local space = kept and find(kept, ' ', 1, true)
-    if expected ~= '' and expected ~= (kept and sub(kept, 1, space - 1) or '-') then return 'SESSION_CONFLICT' end
-    if kept and not isNew then size = size - #name - (#kept - space) end
-    if text ~= '' then size = size + #name + #text end
+-- The attributes that begin there, in order: name, version, where they begin and end; the size of name and text.
+local function attributes(all, from, last)
+  return function()
+    if from > last then return end
+    local begins, line = from, find(all, '\n', from, true)
+    local name, version, length = sub(all, from, line - 1):match('^(.*)\t(.*)\t(%d+)$')
+    from = line + length + 1
+    return name, version, begins, from - 1, #name + length
   end
-  local growth = size - bytes
-  if growth > 0 and size > most then return 'SESSION_TOO_LARGE' end
-  if (growth > 0 or not is) and (isFull() or bounded and isTooMuch(is and 0 or 1, growth)) then return 'SPACE_FULL' end
-  return nil, size
 end
 
--- H: it is changed, or made if it is said to be new (n). id, lease in ms (-1: for ever), n or u, lock or '', owner (@ before it; '': as it
--- was), most bytes, how many attributes; then for each: name, the version that it must have (-: there is none; '': any), text ('': it goes)
+-- What there is, with what is changed put in the place of what it was; and its size. nil: what it stands on has been changed.
+local function merged(key, changes, removed, expected)
+  local all = call('GET', key)
+  local parts, size, changed, must = {}, 0, {}, {}
+  for name, version in gmatch(expected, '(%S*) (%S+)\n') do must[name] = version end
+  for name, _, _, _, own in attributes(changes, 1, #changes) do
+    changed[name] = true
+    size = size + own
+  end
+  for name in gmatch(removed, '(%S*)\n') do changed[name] = true end
+  for name, version, from, last, own in attributes(all, find(all, '\n', 1, true) + 1, #all) do
+    if not changed[name] then
+      parts[#parts + 1] = sub(all, from, last)
+      size = size + own
+    elseif must[name] and must[name] ~= version then
+      return
+    end
+    must[name] = nil
+  end
+  for _, version in pairs(must) do if version ~= '-' then return end end
+  parts[#parts + 1] = changes
+  return concat(parts), size
+end
+
+-- H: it is changed, or made if it is said to be new. id, lease in ms (-1: for ever), lock or '', most bytes; the version on which all that is here
+-- stands (+: it is new; '': not all is here), how many bytes are its first line, how many what is changed; names that go, a line each; the
+-- versions that names must have, a line each (-: there is none); u if its owner is as it was; all of it, what is changed first. g says that
+-- it was put together with what was there.
 function OPS.H(argv, i, answer)
-  local id, isNew, claim, owner, n = argv[i], argv[i + 2] == 'n', argv[i + 3], argv[i + 4], tonumber(argv[i + 6])
-  local key, from, last = P .. 'h' .. id, i + 7, i + 6 + n * 3
-  local is, ends = isSessionThere(id)
-  if not is and ends then endSession(id, 'expired') end
+  local id, claim, base, contents = argv[i], argv[i + 2], argv[i + 4], argv[i + 10]
+  local key, head, isNew, rest = P .. 'h' .. id, headOf(id), base == '+', i + 11
+  local is = isLive(head)
+  if not is and head ~= '' then endSession(id, 'expired') end
   if not is and not isNew then
     answer('n')
-    return last + 1
+    return rest
   end
   local locker = lockerOf(id)
   if claim ~= '' and not (locker and sub(locker, 24) == claim) then
     answer('e', 'CLAIM_LOST')
-    return last + 1
+    return rest
   elseif claim == '' and locker then
     answer('e', 'SESSION_LOCKED')
-    return last + 1
+    return rest
   end
-  local names = { '.' }
-  for at = from, last, 3 do names[#names + 1] = '=' .. argv[at] end
-  local old, version, bytes, owned = {}, 0, 0, ''
-  if is then
-    old = call('HMGET', key, unpack_(names))
-    version, bytes, owned = headOf(old[1])
+  local isKnown = isNew or sub(head, 24, 39) == base
+  local size, before = sizeIn(contents), is and sizeIn(head) or 0
+  if not isKnown then
+    local first, changed = tonumber(argv[i + 5]), tonumber(argv[i + 6])
+    local all
+    all, size = merged(key, sub(contents, first + 1, first + changed), argv[i + 7], argv[i + 8])
+    if not all then
+      answer('e', 'SESSION_CONFLICT')
+      return rest
+    end
+    local owner = argv[i + 9] == 'u' and ownerIn(wholeHeadOf(id)) or sub(contents, 41, first - 1)
+    contents = sub(contents, 1, 14) .. format('%08d', size) .. sub(contents, 23, 40) .. owner .. '\n' .. all
   end
-  local refused, size = refusal(argv, from, last, is, isNew, old, bytes, tonumber(argv[i + 5]))
+  local growth = size - before
+  local refused = growth > 0 and size > tonumber(argv[i + 3]) and 'SESSION_TOO_LARGE'
+  if not refused and (growth > 0 or not is) and (isFull() or bounded and isTooMuch(is and 0 or 1, growth)) then refused = 'SPACE_FULL' end
   if refused then
     answer('e', refused)
-    return last + 1
+    return rest
   end
-  version = meta.tok > version and meta.tok or version + 1
-  local v, owns = format('%x', version), owner == '' and owned or sub(owner, 2)
-  if n > 0 or isNew or owns ~= owned then
-    local set, gone = { '.', v .. ' ' .. format('%.0f', size) .. ' ' .. owns }, {}
-    for at = from, last, 3 do
-      local name, text = '=' .. argv[at], argv[at + 2]
-      if text == '' then
-        gone[#gone + 1] = name
-      else
-        set[#set + 1], set[#set + 2] = name, v .. ' ' .. text
-      end
-    end
-    if isNew and is then call('UNLINK', key) end
-    many('HSET', key, set)
-    if #gone > 0 then many('HDEL', key, gone) end
-    growSessions(size - bytes)
-    if owns ~= owned then
-      if owned ~= '' then call('SREM', P .. 'y' .. owned, id) end
-      if owns ~= '' then call('SADD', P .. 'y' .. owns, id) end
-    end
+  if argv[i + 9] ~= 'u' then
+    local owned, owner = is and ownerIn(wholeHeadOf(id)) or '', sub(contents, 41, find(contents, '\n', 41, true) - 1)
+    if owned ~= '' then call('SREM', P .. 'y' .. owned, id) end
+    if owner ~= '' then call('SADD', P .. 'y' .. owner, id) end
   end
-  leaseSession(id, tonumber(argv[i + 1]))
+  call('SET', key, contents)
+  call('SETRANGE', key, 0, leaseEnd(id, tonumber(argv[i + 1])))
+  growSessions(growth)
   if claim ~= '' then unlock(claim) end
-  answer('m', v)
-  return last + 1
+  answer(isKnown and 'k' or 'g')
+  return rest
 end
 
 -- t: its lease ends so long from now, and nothing else changes. id, lease in ms (-1: for ever), lock or ''
 function OPS.t(argv, i, answer)
-  local is = isSessionThere(argv[i])
-  if is then leaseSession(argv[i], tonumber(argv[i + 1])) end
+  local id = argv[i]
+  local is = call('GETRANGE', P .. 'h' .. id, 0, 12) > now13
+  if is then call('SETRANGE', P .. 'h' .. id, 0, leaseEnd(id, tonumber(argv[i + 1]))) end
   if argv[i + 2] ~= '' then unlock(argv[i + 2]) end
   answer(is and 'k' or 'n')
   return i + 3
@@ -229,8 +245,9 @@ end
 
 -- Z: it is gone, and stays so. id
 function OPS.Z(argv, i, answer)
-  local is, ends = isSessionThere(argv[i])
-  if ends then endSession(argv[i], is and 'destroyed' or 'expired') end
+  local head = headOf(argv[i])
+  local is = isLive(head)
+  if head ~= '' then endSession(argv[i], is and 'destroyed' or 'expired') end
   answer(is and 'k' or 'n')
   return i + 1
 end
@@ -257,7 +274,7 @@ function OPS.X(argv, i, answer)
     for j = 1, #page[2], 2 do if tonumber(page[2][j + 1]) > now then ids[#ids + 1] = page[2][j] end end
   else
     page = call('SSCAN', P .. 'y' .. sub(owner, 2), argv[i + 1], 'COUNT', 100)
-    for j = 1, #page[2] do if isSessionThere(page[2][j]) then ids[#ids + 1] = page[2][j] end end
+    for j = 1, #page[2] do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
   end
   answer('p', page[1], concat(ids, ' '))
   return i + 2

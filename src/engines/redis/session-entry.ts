@@ -1,10 +1,11 @@
 /** Session entries on Redis: each call is one operation in the batch of its turn, and a lock is waited for in line. */
+import { randomBytes } from 'node:crypto'
 
 import { SpaceError } from '../../errors.js'
 import type {
-  Attribute,
   LoadedSession,
   LockTerms,
+  SavedSession,
   SessionChange,
   SessionEntries,
   SessionPage,
@@ -12,7 +13,9 @@ import type {
 import { Wait } from '../../wait.js'
 import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
-import { readPush } from './push.js'
+import type { Link } from './connection.js'
+import type { Keys } from './keys.js'
+import { changeArgs, encoded, sessionIn } from './session-record.js'
 import type { Writes } from './write.js'
 
 /** Who waits for a lock. */
@@ -25,45 +28,53 @@ interface Waiting {
   granted: boolean
 }
 
-const SPACE = ' '.charCodeAt(0)
-/** Names that stand in the space as they are; others are percent-encoded. */
-const PLAIN = /^[\w.-]+$/
+/** A lease that has so long to run cannot have ended on a clock that this process knows from an answer: its steps are 5 s at most. */
+const SURELY_MS = 10_000
+/** A command that reads more of them holds the server for longer. */
+const MOST_READ = 128
+const NOTHING = Buffer.alloc(0)
 
 export class SessionEntriesOnRedis implements SessionEntries {
   readonly #batches: Batches
   readonly #writes: Writes
+  readonly #keys: Keys
   readonly #waiting = new Map<string, Waiting>()
   readonly #locks = new Set<string>()
+  #reads: { readonly key: string; readonly resolve: (bytes: Buffer | null) => void }[] = []
+  /** Tells the versions of this process from those of all others. */
+  readonly #tag = randomBytes(6).toString('base64url')
+  #saves = 0
   #wids = 0
 
-  constructor(batches: Batches, writes: Writes) {
+  #link: Link | undefined
+
+  constructor(batches: Batches, writes: Writes, keys: Keys) {
+    this.#keys = keys
     this.#batches = batches
     this.#writes = writes
   }
 
   async load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
-    if (terms) return this.#inLine(id, terms)
-    return loadedIn(await this.#ask(['h', id, '', '']), '')
+    return terms ? this.#inLine(id, terms) : this.reload(id, '')
   }
 
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
-    return loadedIn(await this.#ask(['h', id, '', '']), lock)
+    const around = await this.#around(id, lock)
+    if (around) return around
+    const { letter, values, now } = await this.#ask(['h', id, '', ''])
+    return letter === 'p' ? sessionIn(values[1]!, now, lock) : null
   }
 
-  async save(id: string, change: SessionChange): Promise<string | null> {
-    const { set, removed, versions, owner, lock, isNew } = change
-    const version = (name: string): string => (versions ? versions.get(name) || '-' : '')
-    const count = String(set.length + removed.length)
-    const owns = owner === undefined ? '' : `@${encoded(owner)}`
-    const args = ['H', id, leaseOf(change.leaseMs), isNew ? 'n' : 'u', lock, owns, String(change.maxBytes), count]
-    for (const [name, text] of set) args.push(encoded(name), version(name), text)
-    for (const name of removed) args.push(encoded(name), version(name), '')
+  async save(id: string, change: SessionChange): Promise<SavedSession | null> {
+    const { leaseMs, lock, isNew } = change
+    const version = this.#tag + (++this.#saves).toString(36).padStart(8, '0')
+    const args = ['H', id, leaseOf(leaseMs), lock, ...changeArgs(change, version)]
     // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
     const { letter, values } = await this.#ask(args, { repeatable: isNew })
     // What is refused leaves its lock as it was.
     if (letter === 'e') throw this.#writes.noted(values[0]!)
     this.#locks.delete(lock)
-    return letter === 'm' ? values[0]!.toString('latin1') : null
+    return letter === 'n' ? null : { version, isKnown: letter === 'k' }
   }
 
   async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
@@ -92,11 +103,12 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   /** The space has given a lock to one who waited. */
-  granted(wid: string, lock: string): void {
+  granted(wid: string, lock: string, bytes: Buffer, now: number): void {
     const waiting = this.#waiting.get(wid)
     if (!waiting) return this.#giveBack(lock)
     this.#locks.add(lock)
     waiting.granted = true
+    if (bytes.length > 0) return this.#settle(waiting, sessionIn(bytes, now, lock), lock)
     this.reload(waiting.id, lock).then(
       (loaded) => this.#settle(waiting, loaded, lock),
       (error) => {
@@ -111,6 +123,14 @@ export class SessionEntriesOnRedis implements SessionEntries {
     this.#waiting.get(wid)?.wait.resolve(null)
   }
 
+  up(link: Link): void {
+    this.#link = link
+  }
+
+  down(): void {
+    this.#link = undefined
+  }
+
   /** The locks that this process knows to have. */
   claims(): Iterable<string> {
     return this.#locks
@@ -122,6 +142,38 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   close(): void {
     for (const { wait } of this.#waiting.values()) wait.reject(new SpaceError('SPACE_CLOSED'))
+  }
+
+  /**
+   * Past the functions, which would copy every byte of it more than once. undefined: they have to say, since it is not there, or its lease
+   * may be about to end, and that is exact, or the way is not clear.
+   */
+  async #around(id: string, lock: string): Promise<LoadedSession | undefined> {
+    if (!this.#link) return undefined
+    const bytes = await this.#read(id)
+    const now = this.#batches.leaseNow
+    if (!bytes || now === undefined) return undefined
+    const loaded = sessionIn(bytes, now, lock)
+    return loaded.remainingMs > SURELY_MS ? loaded : undefined
+  }
+
+  /** Those of one turn of the event loop are read by one command. */
+  #read(id: string): Promise<Buffer | null> {
+    return new Promise((resolve) => {
+      this.#reads.push({ key: this.#keys.sessionEntry(id), resolve })
+      if (this.#reads.length === 1) setImmediate(() => void this.#readAll())
+    })
+  }
+
+  async #readAll(): Promise<void> {
+    const reads = this.#reads
+    this.#reads = []
+    while (reads.length > 0) {
+      const some = reads.splice(0, MOST_READ)
+      const link = this.#link
+      const found = link ? await link.getAll(some.map(({ key }) => key)).catch(() => []) : []
+      for (const [i, { resolve }] of some.entries()) resolve(found[i] ?? null)
+    }
   }
 
   #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
@@ -145,7 +197,9 @@ export class SessionEntriesOnRedis implements SessionEntries {
       if (answer.letter === 'w') return
       const lock = answer.letter === 'p' ? answer.values[0]!.toString('latin1') : ''
       if (lock) this.#locks.add(lock)
-      this.#settle(waiting, loadedIn(answer, lock), lock)
+      const bytes = lock ? answer.values[1]! : NOTHING
+      const loaded = bytes.length > 0 ? sessionIn(bytes, answer.now, lock) : lock ? await this.reload(id, lock) : null
+      this.#settle(waiting, loaded, lock)
     } catch (error) {
       // Without a link it stands in line anew when there is one, unless its time is up before that.
       if (!(error as SpaceError).retryable) waiting.wait.reject(error)
@@ -190,24 +244,4 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
 const leaseOf = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 
-const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
-
 const ownerOf = (owner: string | undefined): string => (owner === undefined ? '' : `@${encoded(owner)}`)
-
-function loadedIn({ letter, values }: Answer, lock: string): LoadedSession | null {
-  if (letter !== 'p') return null
-  const attributes = new Map<string, Attribute>()
-  let owner = ''
-  let remainingMs = Number.POSITIVE_INFINITY
-  readPush(values[1]!, ({ letter: item, a, b, bytes }) => {
-    if (item === 'h') {
-      owner = decodeURIComponent(b)
-      if (a !== '') remainingMs = Number(a)
-      return
-    }
-    const space = bytes.indexOf(SPACE)
-    const version = bytes.toString('latin1', 0, space)
-    attributes.set(a.includes('%') ? decodeURIComponent(a) : a, { version, text: bytes.toString('utf8', space + 1) })
-  })
-  return { attributes, owner, remainingMs, lock }
-}
