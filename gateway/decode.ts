@@ -1,7 +1,7 @@
 /** A worker's response becomes an HTTP response: framed by us, stripped of what concerned the worker's side only, otherwise intact. */
 import type { ServerResponse } from 'node:http'
 import type { HttpResponse } from '../src/request.js'
-import { HOP_BY_HOP, listedIn, without } from './fields.js'
+import { HOP_BY_HOP, listedIn, passedOn, without } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
 
 /** A client that takes nothing of its answer for so long is given up; Node.js takes the first interval for progress, so twice that. */
@@ -14,13 +14,47 @@ const DIGITS = /^\d+$/
 
 /** Writes the whole response. Throws BAD_RESPONSE, with nothing written, when it is not one that HTTP can carry. */
 export function decode(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
+  const bodiless = isBodiless(res, response.status)
+  const { body, trailers } = response
+  // Only a chunked body has trailers; HTTP/1.0 has none.
+  const behind = trailers && !bodiless && res.req.httpVersionMinor > 0 ? passedOn(trailers) : []
+  writeHead(res, response, id, close, bodiless || behind.length > 0 ? undefined : body.length)
+  if (behind.length === 0) return send(res, bodiless ? undefined : body)
+  res.write(body)
+  res.addTrailers(pairsOf(behind))
+  res.end()
+}
+
+/** The head of one whose body is still to come; see relay.ts. Throws as `decode` does. */
+export function decodeHead(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
+  writeHead(res, response, id, close, undefined)
+}
+
+/** What has no body by rule (RFC 9110 §6.4.1). */
+export const isBodiless = (res: ServerResponse, status: number): boolean =>
+  status === 204 || status === 304 || res.req.method === 'HEAD'
+
+/** Name, value, name, value … as addTrailers wants them. */
+export function pairsOf(fields: readonly string[]): [string, string][] {
+  const pairs: [string, string][] = []
+  for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i] as string, fields[i + 1] as string])
+  return pairs
+}
+
+/** `length`: of a body that is here; undefined: what it announces itself. */
+function writeHead(
+  res: ServerResponse,
+  response: HttpResponse,
+  id: string,
+  close: boolean,
+  length: number | undefined,
+): void {
   const { status, reason } = response
   // 1xx is never the final response of an exchange (RFC 9110 §15.2); 101 would hand our connection over.
   if (!Number.isInteger(status) || status < 200 || status > 999) throw BAD_RESPONSE
   if (response.headers.length % 2 !== 0) throw BAD_RESPONSE
 
-  const bodiless = status === 204 || status === 304 || res.req.method === 'HEAD'
-  const headers = headersFor(response, status, bodiless)
+  const headers = headersFor(response, length)
   headers.push('X-Request-Id', id)
   if (close) headers.push('Connection', 'close')
   try {
@@ -30,11 +64,9 @@ export function decode(res: ServerResponse, response: HttpResponse, id: string, 
   } catch {
     throw BAD_RESPONSE
   }
-  send(res, bodiless ? undefined : response.body)
 }
 
-function headersFor(response: HttpResponse, status: number, bodiless: boolean): string[] {
-  const { headers, body } = response
+function headersFor({ headers, status, rest, trailers }: HttpResponse, length: number | undefined): string[] {
   const kept: string[] = []
   let announced = ''
   let connection = ''
@@ -45,10 +77,11 @@ function headersFor(response: HttpResponse, status: number, bodiless: boolean): 
     if (lower === 'content-length') announced = value
     else if (lower === 'connection') connection = value
     // The entry's id is the one id of gateway, space and worker.
-    else if (lower !== 'x-request-id' && !HOP_BY_HOP.has(lower)) kept.push(name, value)
+    else if (lower === 'x-request-id') continue
+    else if (!HOP_BY_HOP.has(lower) || (lower === 'trailer' && (rest || trailers))) kept.push(name, value)
   }
-  if (!bodiless) kept.push('Content-Length', String(body.length))
-  // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none.
+  if (length !== undefined) kept.push('Content-Length', String(length))
+  // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none. What is still to come keeps its word or is cut.
   else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
   const listed = listedIn(connection)
   return listed ? without(kept, listed) : kept

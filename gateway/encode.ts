@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import type { HttpRequest } from '../src/request.js'
+import type { Received } from './body.js'
 import { HOP_BY_HOP, listedIn, without } from './fields.js'
 import {
   CODING_INVALID,
@@ -89,12 +90,13 @@ export function readHead(req: IncomingMessage): Head {
 }
 
 /** Completes the head with its body and with what this gateway knows of the peer. */
-export function encode(req: IncomingMessage, head: Head, body: Buffer): HttpRequest {
+export function encode(req: IncomingMessage, head: Head, { body, ended, trailers }: Received): HttpRequest {
   const { headers } = head
   const peer = peerOf(req)
   const secure = (req.socket as TLSSocket).encrypted === true
-  // A chunked body has been put together; whoever reads it next needs its length (RFC 9112 §6.3).
-  if (head.length < 0) headers.push('Content-Length', String(body.length))
+  // A chunked body has been put together; whoever reads it next needs its length (RFC 9112 §6.3). One that still comes has none.
+  if (head.length < 0)
+    headers.push(...(ended ? ['Content-Length', String(body.length)] : ['Transfer-Encoding', 'chunked']))
   headers.push('X-Forwarded-For', peer, 'X-Forwarded-Proto', secure ? 'https' : 'http')
   return {
     method: head.method,
@@ -102,6 +104,8 @@ export function encode(req: IncomingMessage, head: Head, body: Buffer): HttpRequ
     httpVersion: req.httpVersionMinor === 0 ? '1.0' : '1.1',
     headers,
     body,
+    more: ended ? undefined : ('body' as const),
+    trailers: trailers.length > 0 ? trailers : undefined,
     peer,
     secure,
   }

@@ -2,18 +2,33 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
-import { SpaceError } from '../src/errors.js'
+import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { InFlight, Placed } from '../src/in-flight.js'
 import { type Logger, silent } from '../src/log.js'
-import { type HttpRequest, type HttpResponse, type Outgoing, type Sent, sendRequest } from '../src/request.js'
+import {
+  type HttpRequest,
+  type HttpResponse,
+  type Outgoing,
+  type ResponseHead,
+  type Rest,
+  type Sent,
+  sendRequest,
+} from '../src/request.js'
 import type { Space } from '../src/space.js'
+import type { Outlet } from '../src/streams/index.js'
 import type { GatewayTally } from '../src/tally.js'
-import { CLIENT_GONE, readBody } from './body.js'
-import { decode } from './decode.js'
+import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
+import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
+import { Kept } from './kept.js'
 import type { Limits } from './limits.js'
 import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
+import { relay } from './relay.js'
 import { type Route, routeFor, termsFor } from './routes.js'
+import { Upload } from './upload.js'
+
+/** The engine's bound: it is not that which ends one that may run once only. */
+const MOST_DELIVERIES = 9
 
 /** What all exchanges of one gateway share. */
 export interface Edge {
@@ -23,6 +38,10 @@ export interface Edge {
   readonly log: Logger
   /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
   phase: 'open' | 'draining' | 'stopped'
+  /** So many bytes of a body that comes bit by bit are kept, to be given to another worker. */
+  readonly maxReplayBytes: number
+  /** Ends each connection that was handed over to another protocol. */
+  readonly upgraded: Set<() => void>
   /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
   readonly watch: Watch | undefined
   /** Set when there is somebody to give spans to. */
@@ -39,7 +58,7 @@ export interface Begun extends Placed {
 }
 
 /** How far one request has come. */
-interface Exchange extends Begun {
+export interface Exchange extends Begun {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -52,6 +71,9 @@ interface Exchange extends Begun {
   span: OpenSpan | undefined
   /** The entry's id, once there is an entry. */
   id: string
+  /** What still comes of the request. */
+  upload: Upload | undefined
+  sent: Sent | undefined
   /** What the client was told; 499 (as nginx has it) when it was not there to be told. */
   status: number
   code: string | undefined
@@ -66,12 +88,16 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     x.head = head
     const route = admit(x, head)
     x.span = edge.tracing?.exchange(x.service, head.method, head.headers)
-    const body = head.length === 0 ? NO_BODY : await receive(x, expects100)
-    const response = await ask(x, encode(req, head, body), termsFor(route, head.method, head.hasKey))
-    answer(x, response)
+    const body = head.length === 0 ? NO_BODY : await receive(x, head, expects100)
+    const request = encode(req, head, body)
+    const terms = termsFor(route, head.method, head.hasKey)
+    const response = await (body.ended ? ask(x, request, terms) : askStreaming(x, request, terms))
+    if (response.rest) await relayed(x, response, response.rest)
+    else answer(x, response)
   } catch (reason) {
     refuse(x, reason)
   } finally {
+    x.upload?.stop()
     if (x.entered) edge.limits.leave(x.bytes)
     edge.watch?.open.remove(x)
     x.span?.end(x.status)
@@ -82,7 +108,7 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
   if (edge.log !== silent) record(x, ms)
 }
 
-const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
+export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
   place: -1,
   since: monotonicMs(),
   edge,
@@ -94,14 +120,14 @@ const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange 
   service: '',
   span: undefined,
   id: '',
+  upload: undefined,
+  sent: undefined,
   status: 0,
   code: undefined,
 })
 
-const NO_BODY = Buffer.alloc(0)
-
 /** Decides, before a byte of the body is read, whether this request is taken on, and for which service. */
-function admit(x: Exchange, head: Head): Route {
+export function admit(x: Exchange, head: Head): Route {
   const { limits, routes, phase } = x.edge
   if (phase === 'stopped') throw STOPPING
   const route = routeFor(routes, head.target)
@@ -114,35 +140,69 @@ function admit(x: Exchange, head: Head): Route {
 }
 
 /** Only a client whose request was admitted is told to send its body (RFC 9110 §10.1.1). */
-function receive(x: Exchange, expects100: boolean): Promise<Buffer> {
+function receive(x: Exchange, head: Head, expects100: boolean): Promise<Received> {
   if (expects100) x.res.writeContinue()
-  return readBody(x.req, x.edge.limits, x)
+  return readBody(x.req, head.length, x.edge.limits, x)
 }
 
 /** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
-function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  if (x.req.socket.destroyed) throw CLIENT_GONE
-  const sent = sendRequest(x.edge.space, request, terms)
-  x.id = sent.id
-  return outcome(x, sent, terms.timeoutMs)
+export function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+  return outcome(x, send(x, request, terms), terms.timeoutMs)
 }
 
-/** Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. */
-function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number): Promise<HttpResponse> {
+function send(x: Exchange, request: HttpRequest, terms: Outgoing): Sent {
+  if (x.req.socket.destroyed) throw CLIENT_GONE
+  const sent = sendRequest(x.edge.space, request, terms, (head) => interim(x, head))
+  x.id = sent.id
+  x.sent = sent
+  return sent
+}
+
+/**
+ * The same while more of the request comes. Once a worker has read of it, the space gives it to nobody else; if that worker dies, and it may run
+ * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
+ */
+async function askStreaming(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+  const kept = new Kept(terms.repeatable ? x.edge.maxReplayBytes : 0)
+  const upload = new Upload(x.req, x.bytes, x.edge.limits, kept)
+  x.upload = upload
+  for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {
+    const sent = send(x, request, { ...terms, maxDeliveries: left })
+    void upload.to(sent.upload as Outlet)
+    try {
+      return await outcome(x, sent, terms.timeoutMs, upload)
+    } catch (error) {
+      if (!isSpaceError(error, 'WORKER_LOST') || !terms.repeatable || !upload.canRepeat || left <= 1) throw error
+    }
+  }
+}
+
+/**
+ * Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. The deadline
+ * of a request that still comes is counted from when it last moved.
+ */
+function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, upload?: Upload): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
       socket.off('close', onGone)
+      if (upload) upload.onFailed = onBroken
     }
     const giveUp = (reason: unknown): void => {
       settle()
       sent.withdraw()
       reject(reason)
     }
+    // The answer is on its way already; what the request has still to say, nobody will hear.
+    const onBroken = (): void => sent.upload?.destroy('OUTCOME_UNKNOWN')
     // The socket's own event: a response that is queued behind another one (pipelining) hears of no close.
     const onGone = (): void => giveUp(CLIENT_GONE)
     const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
     socket.on('close', onGone)
+    if (upload) {
+      upload.onProgress = () => timer.refresh()
+      upload.onFailed = giveUp
+    }
     sent.response.then(
       (response) => {
         settle()
@@ -156,13 +216,56 @@ function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number): 
   })
 }
 
-function answer(x: Exchange, response: HttpResponse): void {
-  decode(x.res, response, x.id, x.edge.phase !== 'open')
+/** What comes before the answer (RFC 9110 §15.2); 100 has been said here, and HTTP/1.0 knows none of it. */
+function interim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
+  if (res.headersSent || req.httpVersionMinor === 0) return
+  const links = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'link')
+  try {
+    if (status === 102) res.writeProcessing()
+    else if (status === 103 && links.length > 0) res.writeEarlyHints({ link: links })
+  } catch {
+    // Hints that are none are not passed on.
+  }
+}
+
+/** The answer while its body comes: its client may go meanwhile, its worker too. */
+async function relayed(x: Exchange, response: HttpResponse, rest: Rest): Promise<void> {
+  const { res, req, sent } = x
+  const { socket } = req
+  try {
+    decodeHead(res, response, x.id, x.edge.phase !== 'open' || !req.complete)
+  } catch (error) {
+    sent?.withdraw()
+    throw error
+  }
   x.status = response.status
+  await new Promise<void>((resolve) => {
+    const onGone = (): void => {
+      sent?.withdraw()
+      x.code = 'CLIENT_GONE'
+      resolve()
+    }
+    socket.once('close', onGone)
+    void relay(res, rest).then((code) => {
+      socket.off('close', onGone)
+      x.code = code
+      resolve()
+    })
+  })
+}
+
+function answer(x: Exchange, response: HttpResponse): void {
+  const { req, res, edge } = x
+  // Answered before all of the request was here (RFC 9112 §9.6): what still comes is read away for a moment, then the connection ends.
+  const early = x.upload !== undefined && !req.complete
+  x.upload?.stop()
+  decode(res, response, x.id, edge.phase !== 'open' || early)
+  x.status = response.status
+  if (early) req.resume()
 }
 
 /** One clear error instead of the answer (promise 4 of DESIGN §3). */
-function refuse(x: Exchange, reason: unknown): void {
+export function refuse(x: Exchange, reason: unknown): void {
   const { req, res, head, edge } = x
   if (reason === CLIENT_GONE || req.socket.destroyed) {
     x.status = 499
@@ -200,7 +303,7 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse, body: string
   req.once('end', end).once('close', end).resume()
 }
 
-function record(x: Exchange, ms: number): void {
+export function record(x: Exchange, ms: number): void {
   const target = x.head?.target ?? x.req.url ?? ''
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)

@@ -33,6 +33,23 @@ export function listedIn(connection: string): Set<string> | undefined {
   return names
 }
 
+/** Framing, routing and authentication are not said behind a body (RFC 9110 §6.5.1); whoever merges trailers into headers would be misled. */
+const NEVER_BEHIND: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'x-request-id',
+])
+
+/** Of trailers, name, value, name, value …, those that are passed on. */
+export const passedOn = (trailers: readonly string[]): string[] => without(trailers, NEVER_BEHIND)
+
 /** Name, value, name, value … without those names. */
 export function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = []

@@ -1,6 +1,7 @@
 /** createGateway: HTTP in, entry out. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { isIPv6 } from 'node:net'
+import { isIPv6, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
 import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
@@ -14,7 +15,8 @@ import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { routesOf } from './routes.js'
-import { type Listening, listen, type OnRequest } from './server.js'
+import { type Listening, listen, type OnRequest, type OnUpgrade } from './server.js'
+import { upgrade } from './upgrade.js'
 
 export type { GatewayOptions } from './options.js'
 export type { ServiceOptions } from './routes.js'
@@ -34,6 +36,8 @@ export interface Gateway extends Service, AsyncDisposable {
   readonly adminUrl: string | undefined
   /** Serves one request: for a server of your own, instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
+  /** The same for its 'upgrade' event: a WebSocket. */
+  readonly upgradeHandler: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
 /** What an exchange takes after its deadline to be answered. */
@@ -53,12 +57,22 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, timeoutMs, maxBodyBytes, maxDeliveries, maxInFlight, services } = terms
+  const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
   const { adminPort, adminHost, logger } = terms
   const routes = routesOf(services, timeoutMs, maxDeliveries)
   const limits = new Limits(maxBodyBytes, maxInFlight)
   const watch = adminPort === undefined ? undefined : { tally: new GatewayTally(), open: new InFlight<Begun>() }
-  const edge: Edge = { space, routes, limits, log: logger, phase: 'open', watch, tracing: tracing() }
+  const edge: Edge = {
+    space,
+    routes,
+    limits,
+    maxReplayBytes,
+    upgraded: new Set(),
+    log: logger,
+    phase: 'open',
+    watch,
+    tracing: tracing(),
+  }
   const admin =
     watch &&
     new Admin({
@@ -82,11 +96,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     // An exchange answers for itself; should it ever not, its client sees a cut connection and everybody else nothing.
     exchange(edge, req, res, expects100).catch(() => req.socket.destroy())
   }
+  const onUpgrade: OnUpgrade = (req, socket, first) => {
+    upgrade(edge, req, socket, first).catch(() => socket.destroy())
+  }
   const server = service(
     async () => {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
-        listening = await listen(host, port, onRequest)
+        listening = await listen(host, port, onRequest, onUpgrade)
       }
       await (admin ? admin.during(open) : open())
     },
@@ -98,6 +115,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     async stop() {
       if (edge.phase === 'open') edge.phase = 'draining'
       if (admin) admin.phase = 'draining'
+      // These have no end of their own.
+      for (const restart of [...edge.upgraded]) restart()
       await server.stop()
       await within(drainMs, edge.limits.idle())
       edge.phase = 'stopped'
@@ -111,6 +130,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return admin?.url
     },
     handler: (req, res) => onRequest(req, res, false),
+    upgradeHandler: (req, socket, head) => onUpgrade(req, socket as Socket, head),
     [Symbol.asyncDispose]: () => gateway.stop(),
   }
   space.adopt(gateway)

@@ -12,7 +12,7 @@ export class Limits {
   constructor(
     readonly maxBodyBytes: number,
     readonly maxInFlight: number,
-    readonly maxHeldBytes: number = Math.max(MAX_HELD_BYTES, maxBodyBytes),
+    readonly maxHeldBytes: number = MAX_HELD_BYTES,
   ) {}
 
   /** Counts a request in, or refuses it. Whoever entered leaves, once. */
@@ -30,6 +30,11 @@ export class Limits {
   /** Refuses a body that announces more than is accepted, before a byte of it is read. */
   checkAnnounced(length: number): void {
     if (length > this.maxBodyBytes) throw BODY_TOO_LARGE
+  }
+
+  /** A body of which so much has come is not refused for its length yet. */
+  checkSoFar(bytes: number): void {
+    if (bytes > this.maxBodyBytes) throw BODY_TOO_LARGE
   }
 
   /** Counts `bytes` more of a body of which `before` are held. A Refusal means that they were not counted. */

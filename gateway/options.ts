@@ -14,8 +14,13 @@ export interface GatewayOptions {
   readonly port?: number
   /** From the moment a request is complete until its client is told 504, in ms. Default 30 000. */
   readonly timeoutMs?: number
-  /** The largest request body accepted, in bytes; a larger one gets 413. Default 1 MiB. */
+  /** The largest request body accepted, in bytes, Infinity for any; a larger one gets 413. Default 1 MiB. */
   readonly maxBodyBytes?: number
+  /**
+   * Of a request body that comes bit by bit, and whose request may run again, so many bytes are kept until it is answered: 256 KiB in memory, the
+   * rest in a temporary file. If its worker dies, another one can be given all of it; of a longer one the client gets 502. Default 64 MiB.
+   */
+  readonly maxReplayBytes?: number
   /** After so many deliveries whose workers died a request goes to the dead letters and its client gets 502; 1 to 9. Default 3. */
   readonly maxDeliveries?: number
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
@@ -36,6 +41,7 @@ const NAMES: ReadonlySet<string> = new Set([
   'port',
   'timeoutMs',
   'maxBodyBytes',
+  'maxReplayBytes',
   'maxDeliveries',
   'maxInFlight',
   'services',
@@ -44,8 +50,6 @@ const NAMES: ReadonlySet<string> = new Set([
   'logger',
 ])
 const SERVICE_NAMES: ReadonlySet<string> = new Set(['service', 'pathPrefix', 'timeoutMs', 'repeatable', 'priority'])
-
-const LARGEST_BODY = 512 * 1024 * 1024
 
 type Checked = Required<Omit<GatewayOptions, 'adminPort'>> & Pick<GatewayOptions, 'adminPort'>
 
@@ -59,6 +63,7 @@ export function checked(options: GatewayOptions): Checked {
     port = 8080,
     timeoutMs = 30_000,
     maxBodyBytes = 1 << 20,
+    maxReplayBytes = 64 << 20,
     maxDeliveries = 3,
     maxInFlight = 10_000,
     services = [{ service: 'web' }],
@@ -72,14 +77,15 @@ export function checked(options: GatewayOptions): Checked {
   if (adminPort !== undefined) integer('adminPort', adminPort, 0, 65_535)
   if (typeof adminHost !== 'string' || adminHost === '') throw invalid('adminHost is an address or a host name.')
   integer('timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
-  integer('maxBodyBytes', maxBodyBytes, 0, LARGEST_BODY)
+  if (maxBodyBytes !== Number.POSITIVE_INFINITY) integer('maxBodyBytes', maxBodyBytes, 0, Number.MAX_SAFE_INTEGER)
+  integer('maxReplayBytes', maxReplayBytes, 0, Number.MAX_SAFE_INTEGER)
   integer('maxDeliveries', maxDeliveries, 1, 9)
   integer('maxInFlight', maxInFlight, 1, Number.MAX_SAFE_INTEGER)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger has debug, info, warn and error, as a pino instance has.')
-  const terms = { timeoutMs, maxBodyBytes, maxDeliveries, maxInFlight, services }
+  const terms = { timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services }
   return { space, host, port, ...terms, adminPort, adminHost, logger }
 }
 

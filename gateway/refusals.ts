@@ -26,6 +26,12 @@ export const CODING_UNKNOWN = new Refusal(501, 'CODING_UNKNOWN', 'The only trans
 export const METHOD_UNKNOWN = new Refusal(501, 'METHOD_UNKNOWN', 'This method is not served.', true)
 export const EXPECTATION_UNKNOWN = new Refusal(417, 'EXPECTATION_UNKNOWN', 'Only Expect: 100-continue is met.', true)
 export const HEADERS_TOO_MANY = new Refusal(431, 'HEADERS_TOO_MANY', 'Send at most 100 header lines.', true)
+export const UPGRADE_INVALID = new Refusal(
+  426,
+  'UPGRADE_INVALID',
+  'Only a WebSocket of version 13 is served here: GET by HTTP/1.1, with a Sec-WebSocket-Key.',
+  true,
+)
 export const BODY_TOO_LARGE = new Refusal(413, 'BODY_TOO_LARGE', 'The body is larger than is accepted here.', true)
 export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
 export const NO_SERVICE = new Refusal(404, 'NO_SERVICE', 'No service answers for this path.')
@@ -88,6 +94,8 @@ export function headersOf(refusal: Refusal, body: string, id: string, close: boo
   headers.push('Cache-Control', 'no-store')
   if (id) headers.push('X-Request-Id', id)
   if (refusal.status === 503) headers.push('Retry-After', RETRY_AFTER_S)
+  // RFC 9110 §15.5.22, RFC 6455 §4.4.
+  if (refusal.status === 426) headers.push('Upgrade', 'websocket', 'Sec-WebSocket-Version', '13')
   if (close) headers.push('Connection', 'close')
   return headers
 }

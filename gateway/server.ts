@@ -5,21 +5,40 @@ import type { Duplex } from 'node:stream'
 import { SpaceError } from '../src/errors.js'
 import { MAX_HEADER_LINES } from './encode.js'
 import { BODY_TOO_SLOW, finished, METHOD_UNKNOWN, Refusal, rawAnswer } from './refusals.js'
+import { isWebSocket } from './websocket.js'
+
+/** So long an idle connection stays open. */
+export const KEEP_ALIVE_MS = 65_000
 
 const OPTIONS = {
-  /** Slow headers end within 10 s and a slow request within 30 s, each a check's interval included; Node.js gives them 60 s and 300 s. */
+  /** Slow headers end within 10 s, a check's interval included; Node.js gives them 60 s. */
   headersTimeout: 9_000,
-  requestTimeout: 29_000,
+  // A body may take as long as it flows: body.ts and upload.ts see to one that does not.
+  requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
   /** Longer than the 60 s of common load balancers: of two ends that close an idle connection, the client's must be the first. */
-  keepAliveTimeout: 65_000,
+  keepAliveTimeout: KEEP_ALIVE_MS,
   maxHeaderSize: 16_384,
   requireHostHeader: true,
   noDelay: true,
 }
 
+/**
+ * What a client is told (Keep-Alive: timeout=60). Node.js tells the time that it gives, so both would close an idle connection in the same moment, and a request
+ * that is sent in that moment is lost with it.
+ */
+const TOLD_KEEP_ALIVE_MS = 60_000
+
+/** Node's own, and left out of its types: what stands in that field. */
+interface Told extends ServerResponse {
+  _keepAliveTimeout: number
+}
+
 /** `expects100`: the client waits to be told that it may send its body. */
 export type OnRequest = (req: IncomingMessage, res: ServerResponse, expects100: boolean) => void
+
+/** `first`: what the client has sent behind its request. */
+export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) => void
 
 export interface Listening {
   readonly port: number
@@ -28,13 +47,21 @@ export interface Listening {
 }
 
 /** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
-export function listen(host: string, port: number, onRequest: OnRequest): Promise<Listening> {
+export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<Listening> {
   const server = createServer(OPTIONS)
   // One more than is accepted, so that an excess is seen and refused; Node.js drops without a word what is beyond.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
-  server.on('request', (req, res) => onRequest(req, res, false))
-  server.on('checkContinue', (req, res) => onRequest(req, res, true))
-  server.on('checkExpectation', (req, res) => onRequest(req, res, false))
+  const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
+    ;(res as Told)._keepAliveTimeout = TOLD_KEEP_ALIVE_MS
+    onRequest(req, res, expects100)
+  }
+  server.on('request', (req, res) => given(req, res, false))
+  server.on('checkContinue', (req, res) => given(req, res, true))
+  server.on('checkExpectation', (req, res) => given(req, res, false))
+  server.on('upgrade', (req, socket, first) => {
+    if (isWebSocket(req)) onUpgrade(req, socket as Socket, first)
+    else asIfUnasked(server, req, socket as Socket, first)
+  })
   server.on('connect', (_req, socket) => endWith(socket, METHOD_UNKNOWN))
   server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket))
   const open = new Set<Socket>()
@@ -53,6 +80,21 @@ export function listen(host: string, port: number, onRequest: OnRequest): Promis
       resolve({ port: address.port, close: (boundMs) => close(server, open, boundMs) })
     })
   })
+}
+
+/**
+ * A server may ignore a wish for another protocol (RFC 9110 §7.8), such as that of curl for h2c; but Node.js has let go of the connection. It is
+ * given the same request once more, without the wish.
+ */
+function asIfUnasked(server: Server, req: IncomingMessage, socket: Socket, first: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = req
+  let head = `${method} ${url} HTTP/${httpVersion}\r\n`
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (name !== 'upgrade' && name !== 'connection') head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), first]))
+  server.emit('connection', socket)
 }
 
 /** Browsers open connections ahead of need, which Node.js does not count as idle; what was sent on one arrives within this. */

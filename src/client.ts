@@ -1,7 +1,6 @@
 /** Client: requests by program, through the space, without a socket. */
-import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
-import { type HttpRequest, type HttpResponse, sendRequest } from './request.js'
+import { fetchThrough } from './fetch.js'
 import type { Space } from './space.js'
 
 export interface ClientOptions {
@@ -11,7 +10,7 @@ export interface ClientOptions {
 }
 
 export interface ClientFetchOptions extends RequestInit {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
+  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
   readonly timeoutMs?: number
   /** Default: the client's. */
   readonly service?: string
@@ -24,7 +23,7 @@ export interface ClientFetchOptions extends RequestInit {
 export interface Client {
   /**
    * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
-   * count. This is how an app is tested without Redis and without a port (docs/testing.md).
+   * count. Bodies pass as they come, both ways, whatever their length. This is how an app is tested without Redis and without a port (docs/testing.md).
    *
    * @throws the signal's reason; SpaceError REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const response = await client.fetch('/orders/1', { method: 'POST', body: JSON.stringify(order) })
@@ -32,74 +31,11 @@ export interface Client {
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
 
-/** RFC 9110 §9.2.2: intending the same effect once or many times. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
-
-/** Statuses that the Fetch standard gives no body. */
-const BODILESS = new Set([204, 205, 304])
-
-export function createClient({ space, service: ours = 'web' }: ClientOptions): Client {
+export function createClient({ space, service = 'web' }: ClientOptions): Client {
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
   return {
-    async fetch(input, options = {}) {
-      const { timeoutMs = 30_000, service = ours, priority = 0, repeatable, ...init } = options
-      if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
-        throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
-      }
-      const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init)
-      request.signal.throwIfAborted()
-      const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
-      const sent = sendRequest(space, await encode(request), { service, timeoutMs, priority, repeatable: again })
-      const response = await settled(sent.response, timeoutMs, request.signal, sent.withdraw)
-      return decode(response, request)
-    },
+    fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
   }
-}
-
-async function encode(request: Request): Promise<HttpRequest> {
-  const { host, pathname, search, protocol } = new URL(request.url)
-  const body = Buffer.from(await request.arrayBuffer())
-  const headers = ['host', host]
-  for (const [name, value] of request.headers)
-    if (name !== 'host' && name !== 'content-length') headers.push(name, value)
-  if (request.body) headers.push('content-length', String(body.length))
-  return {
-    method: request.method,
-    target: pathname + search,
-    httpVersion: '1.1',
-    headers,
-    body,
-    peer: '127.0.0.1',
-    secure: protocol === 'https:',
-  }
-}
-
-function decode(response: HttpResponse, request: Request): Response {
-  const headers = new Headers()
-  for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
-  const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
-  const { status, reason: statusText } = response
-  return new Response(bodiless ? null : new Uint8Array(response.body), { status, statusText, headers })
-}
-
-/** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
-function settled<T>(promise: Promise<T>, timeoutMs: number, signal: AbortSignal, withdraw: () => void): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
-    }
-    const giveUp = (reason: unknown): void => {
-      // Of what is withdrawn nothing more is heard.
-      settle()
-      withdraw()
-      reject(reason)
-    }
-    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
-    const onAbort = (): void => giveUp(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    promise.then(resolve, reject).finally(settle)
-  })
 }

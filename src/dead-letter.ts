@@ -1,6 +1,7 @@
 /** Dead letters: what nobody could do, set aside with the reason, for somebody to look into. */
 import { DEAD_LETTER, type Listed } from './engine.js'
-import { decodeRequest, type HttpRequest, REQUEST } from './request.js'
+import { decodeRequest, type HttpRequest } from './message.js'
+import { REQUEST } from './request.js'
 import { readSignature } from './signature.js'
 import { kindNamed } from './token.js'
 

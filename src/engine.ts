@@ -12,6 +12,7 @@
  *  8. What is done under a transaction is seen by nobody else until it commits, then all at once; what it took comes back when it does
  *     not. What it read nobody else takes meanwhile.
  *  9. Of each change that somebody asked for, one event is sent, and numbered without a gap; a loss is told.
+ * 10. Messages from process to process come at most once and in order, and whenever some may have been lost, their receiver is told.
  */
 
 import type { SessionEntries } from './session/entries.js'
@@ -39,6 +40,11 @@ export interface RequestTerms {
   readonly repeatable: boolean
   /** After so many deliveries without completion it is set aside; 1 to 9. */
   readonly maxDeliveries: number
+  /**
+   * Its body comes bit by bit, and is gone once it is read: whoever holds it when it has started has no successor, however repeatable it is. Its
+   * requester hears `lost`, or `exhausted`, and may write it again.
+   */
+  readonly streamed?: boolean
 }
 
 /** An entry as it stands in the space. */
@@ -130,6 +136,8 @@ export interface Delivery extends Stored {
   /** From written to delivered, on the space's clock. */
   readonly waitedMs: number
   readonly repeatable: boolean
+  /** The process that waits for the outcome; '' for an entry that is no request. */
+  readonly requester: string
   /** Set by whoever holds it: hears it if the space ends the claim before the holder did. */
   holder?: { lost(): void } | undefined
 }
@@ -152,6 +160,8 @@ export interface Offer {
 /** What became of a request that this process wrote. */
 export type Outcome =
   | { readonly kind: 'completed'; readonly body: Buffer }
+  /** Its holder answers from now on, for as long as that takes; what became of it comes after this. May be told more than once. */
+  | { readonly kind: 'begun'; readonly claim: string; readonly holder: string }
   /** Its holder died after starting, and it may not be run again. */
   | { readonly kind: 'lost' }
   /** It was delivered as often as is allowed and never completed. */
@@ -229,7 +239,7 @@ export interface Engine {
   /** From now on `onEvent` is told of each change of a match; once for each, however many of the patterns match. */
   notify(interest: Interest): Promise<Registered>
 
-  /** Writes a request whose outcome is reported to `onOutcome`, at most once; resolves when the space has it. */
+  /** Writes a request whose outcome is reported to `onOutcome`, at most once but for `begun`; resolves when the space has it. */
   request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void>
   /** Nobody waits for this outcome any longer: the request is withdrawn, its late outcome dropped. */
   withdraw(id: string): Promise<void>
@@ -237,6 +247,15 @@ export interface Engine {
   offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
   /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
   start(delivery: Delivery): Promise<boolean>
+  /**
+   * The holder goes on for longer than any lease: what it is given comes bit by bit, or its answer does (`answers`; its requester hears `begun`).
+   * From now on it counts as started and has no successor, and its request ends with it. false: the claim is lost, or nobody waits.
+   */
+  hold(delivery: Delivery, answers: boolean): Promise<boolean>
+  /** The holder goes on without its place: its offer has room for another one, and the completion gives none back. */
+  lend(delivery: Delivery): Promise<void>
+  /** Whoever wrote this request knows that its holder goes on for longer than its lease. */
+  lasts(id: string): void
   /**
    * The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. What goes along becomes so with it. false: refused,
    * the claim was lost, nothing of it is so. Rejects with SPACE_FULL or TRANSACTION_ENDED if that is why; then it may be given without.
@@ -252,6 +271,11 @@ export interface Engine {
    * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
    */
   recall(session: string, begun: readonly string[] | undefined): Promise<void>
+
+  /** Hands a message to another process. false: nobody there has heard it, or nobody knows. */
+  post(session: string, message: Buffer): Promise<boolean>
+  /** From now on messages to this process come; `onGap` hears that some may have been lost. Resolves when they can come. Once. */
+  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void>
 
   /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
   setAside(id: string, reason: string): Promise<boolean>

@@ -90,3 +90,6 @@ export class SpaceError extends Error {
 export function isSpaceError(error: unknown, code?: ErrorCode): error is SpaceError {
   return error instanceof SpaceError && (code === undefined || error.code === code)
 }
+
+/** @internal Whether it names one of them. */
+export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)

@@ -5,6 +5,7 @@ import { World } from './engines/memory/world.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { Space } from './space.js'
+import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './streams/index.js'
 
 export interface OpenOptions extends Bounds {
   /** Spaces of different names on one server know nothing of each other. Default `default`. */
@@ -13,6 +14,10 @@ export interface OpenOptions extends Bounds {
   readonly durability?: 'memory' | 'local' | 'fsync'
   /** How long to look for the server before giving up, in ms. Default 5 000. */
   readonly connectTimeoutMs?: number
+  /** Of one request or response that comes bit by bit, so many bytes are under way in each direction, at most. Default 1 MiB. */
+  readonly maxStreamBytes?: number
+  /** The same of all that this process sends. Default 64 MiB. */
+  readonly maxStreamingBytes?: number
   /** A pino instance or anything like it. Default: none, nothing is logged. */
   readonly logger?: Logger
 }
@@ -35,18 +40,31 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
   }
   const bounds = checkedBounds(options)
+  const streamBounds = checkedStreamBounds(options)
   if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
   if (url === 'memory:') {
     if (durability && durability !== 'memory') {
       throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
     }
-    return new Space(new MemoryEngine(new World(), bounds), name, logger)
+    return new Space(new MemoryEngine(new World(), bounds), name, logger, streamBounds)
   }
   if (isRedisUrl(url)) {
     // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.
     const { RedisEngine } = await import('./engines/redis/index.js')
     const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds })
-    return new Space(engine, name, logger)
+    return new Space(engine, name, logger, streamBounds)
   }
   throw new SpaceError('URL_UNKNOWN')
+}
+
+const LEAST_STREAM_BYTES = 16_384
+
+function checkedStreamBounds(options: OpenOptions): StreamBounds {
+  const { maxStreamBytes, maxStreamingBytes } = { ...DEFAULT_STREAM_BOUNDS, ...options }
+  for (const [name, value] of Object.entries({ maxStreamBytes, maxStreamingBytes })) {
+    if (!Number.isSafeInteger(value) || value < LEAST_STREAM_BYTES) {
+      throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least ${LEAST_STREAM_BYTES}.`)
+    }
+  }
+  return { maxStreamBytes, maxStreamingBytes }
 }

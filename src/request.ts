@@ -1,41 +1,22 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
-import {
-  type Backlog,
-  type Delivery,
-  type Engine,
-  type Image,
-  type Outcome,
-  OWN_KINDS,
-  type Pattern,
-} from './engine.js'
+import { Arrival } from './arrival.js'
+import type { Backlog, Image, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
+import {
+  decodeResponse,
+  encodeRequest,
+  type HttpRequest,
+  type HttpResponse,
+  placeIn,
+  type ResponseHead,
+} from './message.js'
+import { indexOf, patternOf, REQUEST } from './request-kind.js'
 import type { Space } from './space.js'
-import { tokenOf } from './token.js'
-import { Transaction } from './transaction.js'
+import type { Outlet } from './streams/index.js'
 
-/** An HTTP request as bytes and strings; nothing of it has been decoded. */
-export interface HttpRequest {
-  readonly method: string
-  /** The request target as the client sent it (RFC 9112 §3.2). */
-  readonly target: string
-  /** `1.1` or `1.0`. */
-  readonly httpVersion: string
-  /** Name, value, name, value … as received, in order, repeated fields repeated. */
-  readonly headers: readonly string[]
-  readonly body: Buffer
-  /** The client's address and whether it came over TLS. */
-  readonly peer: string
-  readonly secure: boolean
-}
-
-/** An HTTP response as bytes and strings. */
-export interface HttpResponse {
-  readonly status: number
-  readonly reason: string
-  /** Name, value, name, value … in order; repeated fields such as Set-Cookie repeated. */
-  readonly headers: readonly string[]
-  readonly body: Buffer
-}
+export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './message.js'
+export { REQUEST } from './request-kind.js'
+export { type Serving, serveRequests, type Taken } from './serving.js'
 
 /** What a gateway asks of the space. */
 export interface Outgoing {
@@ -58,63 +39,24 @@ export interface Sent {
   /**
    * The worker's response. Rejects with SpaceError: SPACE_UNREACHABLE, SPACE_FULL, SPACE_CLOSED (nothing was done), OUTCOME_UNKNOWN,
    * WORKER_LOST, DELIVERIES_EXHAUSTED, BAD_RESPONSE. It does not end by itself at the deadline: the gateway's clock decides that.
+   * With `rest` its body is still to come; what becomes of it then is told there.
    */
   readonly response: Promise<HttpResponse>
+  /** Where the rest of its body is to be written, if more of it comes. */
+  readonly upload: Outlet | undefined
   /** The client is gone or the deadline has passed: the request is taken back, a late response dropped. Never rejects. */
   withdraw(): void
 }
 
-/** A request that a worker holds. */
-export interface Taken {
-  readonly id: string
-  readonly service: string
-  readonly priority: number
-  /** 1 on the first delivery. */
-  readonly attempt: number
-  /** Milliseconds left until its deadline when it was handed out. */
-  readonly remainingMs: number
-  /** From written to taken, on the space's clock. */
-  readonly waitedMs: number
-  readonly repeatable: boolean
-  readonly request: HttpRequest
-  /** Says that the handler is about to run; to be awaited when the request is not repeatable. false: do not run it. */
-  start(): Promise<boolean>
-  /** Answers. false: the claim was lost, the space has refused this answer. */
-  complete(response: HttpResponse): Promise<boolean>
-  /** Gives it back for another worker. */
-  release(): Promise<void>
-  /** Committed by an answer below 500, aborted by any other end. */
-  readonly transaction: Transaction
-  /** Whether anybody has asked for that. */
-  readonly isTransacting: boolean
-  /** Set it to hear that the space has ended this claim: whatever is still running works for nobody. */
-  onLost?: (() => void) | undefined
-}
-
-/** A worker's standing take. */
-export interface Serving {
-  /** Whether the take stands in the space now: it does not while the link is away. */
-  readonly standing: boolean
-  /** Takes nothing new. When it resolves no further request will come; those held go on. */
-  stop(): Promise<void>
-}
-
-/** The kind of the entries that requests are. */
-export const REQUEST = `${OWN_KINDS}Request`
-
-const indexOf = (service: string): string => `service=${tokenOf(service)}`
-
-/** The wildcard on everything but the service. */
-const patternOf = (service: string): Pattern => ({
-  kind: REQUEST,
-  root: REQUEST,
-  indexed: [indexOf(service)],
-  verified: [],
-})
-
-/** Writes a request into the space. */
-export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing): Sent {
+/** Writes a request into the space. `onInterim`: a response has come before the one that counts (RFC 9110 §15.2). */
+export function sendRequest(
+  space: Space,
+  request: HttpRequest,
+  terms: Outgoing,
+  onInterim?: (head: ResponseHead) => void,
+): Sent {
   const id = space.newId()
+  const streamed = request.more !== undefined
   const image: Image = {
     id,
     kinds: [REQUEST],
@@ -123,211 +65,65 @@ export function sendRequest(space: Space, request: HttpRequest, terms: Outgoing)
     body: encodeRequest(request),
     leaseMs: terms.timeoutMs,
     priority: terms.priority,
-    request: { repeatable: terms.repeatable, maxDeliveries: terms.maxDeliveries ?? MOST_DELIVERIES },
+    request: { repeatable: terms.repeatable, maxDeliveries: terms.maxDeliveries ?? MOST_DELIVERIES, streamed },
   }
+  const upload = streamed ? space.streams.outlet(id) : undefined
+  let arrival: Arrival | undefined
   const response = new Promise<HttpResponse>((resolve, reject) => {
+    const fail = (error: unknown): void => {
+      upload?.destroy('OUTCOME_UNKNOWN')
+      reject(error)
+    }
     const onOutcome = (outcome: Outcome): void => {
+      if (outcome.kind === 'begun') {
+        arrival ??= new Arrival(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
+        return
+      }
       // What may run again is written once more, for as long as its client waits.
-      if (outcome.kind === 'unknown' && terms.repeatable) {
+      if (outcome.kind === 'unknown' && terms.repeatable && !streamed && !arrival) {
         space.engine.request({ ...image, leaseMs: outcome.remainingMs }, onOutcome).catch(reject)
         return
       }
       try {
-        resolve(responseOf(outcome))
+        const bytes = bytesOf(outcome)
+        const place = placeIn(bytes)
+        if (place) {
+          arrival ??= new Arrival(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
+          arrival.completed()
+        } else if (arrival) {
+          // It had begun to answer, and then something else became of it.
+          arrival.failed('BAD_RESPONSE')
+        } else {
+          resolve(decodeResponse(bytes))
+        }
       } catch (error) {
-        reject(error)
+        if (arrival && error instanceof SpaceError) arrival.failed(error.code)
+        else fail(error instanceof SpaceError ? error : new SpaceError('BAD_RESPONSE', '', { cause: error }))
       }
     }
-    space.engine.request(image, onOutcome).catch(reject)
+    if (streamed)
+      space.streams
+        .ready()
+        .then(() => space.engine.request(image, onOutcome))
+        .catch(fail)
+    else space.engine.request(image, onOutcome).catch(reject)
   })
   const withdraw = (): void => {
+    upload?.destroy('REQUEST_TIMEOUT')
+    arrival?.cancel()
     space.engine.withdraw(id).catch(() => {
       // The lease of the request ends at its deadline whether or not the space has heard of the withdrawal.
     })
   }
-  return { id, response, withdraw }
+  return { id, response, upload, withdraw }
 }
 
-function responseOf(outcome: Outcome): HttpResponse {
+function bytesOf(outcome: Exclude<Outcome, { kind: 'begun' }>): Buffer {
   if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
   if (outcome.kind === 'unknown') throw new SpaceError('OUTCOME_UNKNOWN')
   if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')
-  try {
-    return decodeResponse(outcome.body)
-  } catch (cause) {
-    throw new SpaceError('BAD_RESPONSE', '', { cause })
-  }
+  return outcome.body
 }
 
 /** How many requests of a service wait for a worker, and for how long the oldest has. */
 export const backlogOf = (space: Space, service: string): Promise<Backlog> => space.engine.backlog(patternOf(service))
-
-/** Takes requests of a service from the space, at most `concurrency` held at a time. */
-export async function serveRequests(
-  space: Space,
-  service: string,
-  concurrency: number,
-  onRequest: (taken: Taken) => void,
-): Promise<Serving> {
-  const terms = { engine: space.engine, service, credit: 1 }
-  const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
-    let request: HttpRequest
-    try {
-      request = decodeRequest(delivery.body)
-    } catch {
-      // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
-      void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
-      return
-    }
-    onRequest(new Holding(terms, delivery, request))
-  })
-  return {
-    get standing() {
-      return offer.standing
-    },
-    async stop() {
-      terms.credit = 0
-      await offer.end()
-    },
-  }
-}
-
-/** What all that was taken for one offer shares. */
-interface Terms {
-  readonly engine: Engine
-  readonly service: string
-  /** What a completion gives back: 1 as long as more is taken. */
-  credit: number
-}
-
-/** One object per request, with methods rather than closures: this is the path that every request takes. */
-class Holding implements Taken {
-  readonly request: HttpRequest
-  onLost: (() => void) | undefined
-  readonly #terms: Terms
-  readonly #delivery: Delivery
-  #transaction: Transaction | undefined
-
-  constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
-    this.request = request
-    this.#terms = terms
-    this.#delivery = delivery
-    delivery.holder = this
-  }
-
-  get id(): string {
-    return this.#delivery.id
-  }
-
-  get service(): string {
-    return this.#terms.service
-  }
-
-  get priority(): number {
-    return this.#delivery.priority
-  }
-
-  get attempt(): number {
-    return this.#delivery.attempt
-  }
-
-  get remainingMs(): number {
-    return this.#delivery.remainingMs
-  }
-
-  get waitedMs(): number {
-    return this.#delivery.waitedMs
-  }
-
-  get repeatable(): boolean {
-    return this.#delivery.repeatable
-  }
-
-  start(): Promise<boolean> {
-    return this.#terms.engine.start(this.#delivery)
-  }
-
-  complete(response: HttpResponse): Promise<boolean> {
-    const { engine, credit } = this.#terms
-    const body = encodeResponse(response)
-    const tx = this.#transaction
-    if (tx?.isOpen && response.status < 500) {
-      return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
-    }
-    void tx?.end()
-    return engine.complete(this.#delivery, body, credit)
-  }
-
-  get isTransacting(): boolean {
-    return this.#transaction !== undefined
-  }
-
-  /** Made when first asked for: most handlers never do. */
-  get transaction(): Transaction {
-    this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, true)
-    return this.#transaction
-  }
-
-  release(): Promise<void> {
-    void this.#transaction?.end()
-    return this.#terms.engine.release(this.#delivery)
-  }
-
-  /** The engine's word. */
-  lost(): void {
-    this.onLost?.()
-  }
-}
-
-const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }
-
-// On the wire: one line of JSON (readable in redis-cli, and quicker than base64 by far), then the body as it is.
-// Header values are Latin-1 strings in Node; JSON carries them exactly.
-
-const NEWLINE = 10
-
-function encode(head: readonly unknown[], body: Buffer): Buffer {
-  const line = `${JSON.stringify(head)}\n`
-  if (body.length === 0) return Buffer.from(line)
-  return Buffer.concat([Buffer.from(line), body])
-}
-
-function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
-  const end = bytes.indexOf(NEWLINE)
-  const head: unknown = JSON.parse(bytes.toString('utf8', 0, end))
-  if (end < 0 || !Array.isArray(head)) throw new TypeError('not a takespace message')
-  return { head, body: bytes.subarray(end + 1) }
-}
-
-function encodeRequest(r: HttpRequest): Buffer {
-  return encode([r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers], r.body)
-}
-
-export function decodeRequest(bytes: Buffer): HttpRequest {
-  const { head, body } = decode(bytes)
-  const [method, target, httpVersion, peer, secure, headers] = head
-  if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
-  return {
-    method: method as string,
-    target: target as string,
-    httpVersion: httpVersion as string,
-    peer: peer as string,
-    secure: secure === 1,
-    headers,
-    body,
-  }
-}
-
-function encodeResponse(r: HttpResponse): Buffer {
-  return encode([r.status, r.reason, r.headers], r.body)
-}
-
-function decodeResponse(bytes: Buffer): HttpResponse {
-  const { head, body } = decode(bytes)
-  const [status, reason, headers] = head
-  if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')
-  return { status, reason: reason as string, headers, body }
-}
-
-const strings = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string')

@@ -11,6 +11,7 @@ import { type Logger, silent } from './log.js'
 import { entryOf, Misfit } from './misfit.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './registration.js'
 import { Snapshot } from './snapshot.js'
+import { DEFAULT_STREAM_BOUNDS, Streams } from './streams/index.js'
 import { checkedMax, type TakeAllOptions, takeAll } from './take-all.js'
 import { Template, templateOf } from './template.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
@@ -24,6 +25,8 @@ interface Stoppable {
 export class Space {
   /** @internal The store beneath; gateway and workers speak to it through src/request.ts. */
   readonly engine: Engine
+  /** @internal What goes from process to process bit by bit. */
+  readonly streams: Streams
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
@@ -36,8 +39,9 @@ export class Space {
   #closed = false
 
   /** @internal Use openSpace. */
-  constructor(engine: Engine, name: string, logger: Logger = silent) {
+  constructor(engine: Engine, name: string, logger: Logger = silent, streamBounds = DEFAULT_STREAM_BOUNDS) {
     this.engine = engine
+    this.streams = new Streams(engine, streamBounds)
     this.name = name
     this.#logger = logger
   }
@@ -327,6 +331,7 @@ export class Space {
     await Promise.allSettled([...this.#transactions].map((transaction) => transaction.end()))
     this.#closed = true
     this.#over.abort(new SpaceError('SPACE_CLOSED'))
+    this.streams.close()
     await this.engine.close()
   }
 

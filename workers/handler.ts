@@ -1,5 +1,6 @@
 /** Handler: the one shape that every app is brought into before a turn runs it. */
-import type { HttpRequest, HttpResponse } from '../src/request.js'
+import type { HttpRequest, HttpResponse, ResponseHead } from '../src/request.js'
+import type { Outlet } from '../src/streams/index.js'
 import type { Transaction } from '../src/transaction.js'
 
 /** What `currentRequest()` tells about the request that is being handled. */
@@ -26,6 +27,12 @@ export interface CurrentRequest {
 export interface TurnContext extends CurrentRequest {
   /** Whether it was cut short; its response will be dropped. */
   readonly wasCut: boolean
+  /**
+   * The answer goes out from now on as it is written: this head, then what is written to the stream that it returns. An interim head (1xx) may come
+   * before the one that counts. The handler still settles with its response when all was written; of it only the trailers count.
+   * @throws SpaceError BAD_RESPONSE when HTTP cannot carry this head
+   */
+  begin(head: ResponseHead): Outlet
   /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
   onCut: ((reason: Error) => void) | undefined
   /** Takes an error that came too late to become the response, so that it is at least logged. */

@@ -108,6 +108,8 @@ export class Loop {
   /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
   async stop(): Promise<void> {
     const { stopTimeoutMs, logger } = this.#terms
+    // These have no end of their own; their clients are told to come again.
+    for (const turn of [...this.#turns]) if (turn.isUpgraded) turn.stop()
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
       logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
@@ -115,6 +117,8 @@ export class Loop {
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
+    // What was answered bit by bit is on its way still.
+    await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
   #begin(taken: Taken): void {

@@ -1,22 +1,14 @@
 /** What may leave a worker as a response: checked, and without what concerns one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
-import type { HttpResponse } from '../src/request.js'
+import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Anything a field value or a reason may not hold: control characters but the tab, and what is not Latin-1. */
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 
-const HOP_BY_HOP = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'])
 
 /** A response of the worker's own: one plain line that gives nothing away. */
 export function plain(status: number, line: string): HttpResponse {
@@ -35,34 +27,67 @@ export function plain(status: number, line: string): HttpResponse {
  * @throws SpaceError BAD_RESPONSE when HTTP cannot carry it, or its Content-Length is not its length
  */
 export function sealed(response: HttpResponse, method: string): HttpResponse {
-  const { status, reason, headers, body } = response
+  const { status, reason, body, trailers } = response
   // 1xx is never the final response of an exchange (RFC 9110 §15.2).
   if (!Number.isInteger(status) || status < 200 || status > 999) throw bad(`Its status is ${String(status)}.`)
+  const bodiless = isBodiless(status, method)
+  return {
+    status,
+    reason,
+    headers: sealedHeaders(response, bodiless ? undefined : body.length),
+    body: bodiless ? EMPTY : body,
+    trailers: trailers && trailers.length > 0 && !bodiless ? sealedTrailers(trailers) : undefined,
+  }
+}
+
+/** The same for one whose body is still to come, or that is interim (1xx). It keeps the length that it announces: there is nothing to count yet. */
+export function sealedHead(head: ResponseHead): ResponseHead {
+  const { status, reason } = head
+  if (!Number.isInteger(status) || status < 101 || status > 999) throw bad(`Its status is ${String(status)}.`)
+  return { status, reason, headers: sealedHeaders(head, undefined, status === 101) }
+}
+
+export const isBodiless = (status: number, method: string): boolean =>
+  method === 'HEAD' || status === 304 || status === 204
+
+/** Whoever reads a message must not take these from behind its body (RFC 9110 §6.5.1). */
+const NEVER_BEHIND = new Set(['content-length', 'transfer-encoding', 'host', 'trailer', 'set-cookie', 'content-type'])
+
+export function sealedTrailers(trailers: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i + 1 < trailers.length; i += 2) {
+    const [name, value] = [trailers[i] as string, trailers[i + 1] as string]
+    checkField(name, value)
+    if (!NEVER_BEHIND.has(name.toLowerCase())) kept.push(name, value)
+  }
+  return kept
+}
+
+function checkField(name: string, value: string): void {
+  if (!TOKEN.test(name)) throw bad(`A header's name is not one: ${JSON.stringify(name)}.`)
+  if (NOT_TEXT.test(value)) throw bad(`The value of ${name} holds characters that HTTP does not allow.`)
+}
+
+/** `length`: of a body that is there to be counted. */
+function sealedHeaders({ reason, headers }: ResponseHead, length: number | undefined, switches = false): string[] {
   if (NOT_TEXT.test(reason)) throw bad('Its reason phrase holds characters that HTTP does not allow.')
-  const bodiless = method === 'HEAD' || status === 304 || status === 204
   const kept: string[] = []
   let connection = ''
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string
     const value = headers[i + 1] as string
-    if (!TOKEN.test(name)) throw bad(`A header's name is not one: ${JSON.stringify(name)}.`)
-    if (NOT_TEXT.test(value)) throw bad(`The value of ${name} holds characters that HTTP does not allow.`)
+    checkField(name, value)
     const lower = name.toLowerCase()
     // The everyday values list no fields.
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
-    if (HOP_BY_HOP.has(lower)) continue
-    if (lower === 'content-length' && !bodiless) {
-      if (Number(value) !== body.length) throw bad(`It announced ${value} bytes and has ${body.length}.`)
+    if (HOP_BY_HOP.has(lower) && !(switches && lower === 'upgrade')) continue
+    if (lower === 'content-length' && length !== undefined) {
+      if (Number(value) !== length) throw bad(`It announced ${value} bytes and has ${length}.`)
       continue
     }
     kept.push(name, value)
   }
-  return {
-    status,
-    reason,
-    headers: connection === '' ? kept : withoutListed(kept, connection),
-    body: bodiless ? EMPTY : body,
-  }
+  return connection === '' || switches ? kept : withoutListed(kept, connection)
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -14,13 +14,14 @@ import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Placed } from '../src/in-flight.js'
 import type { Logger } from '../src/log.js'
-import type { HttpResponse, Taken } from '../src/request.js'
+import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
+import type { Outlet } from '../src/streams/index.js'
 import type { Ending, WorkerTally } from '../src/tally.js'
 import type { Transaction } from '../src/transaction.js'
 import { runCurrent } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { Handler, TurnContext } from './handler.js'
-import { plain, sealed } from './response.js'
+import { plain, sealed, sealedHead, sealedTrailers } from './response.js'
 import type { Stray, Strays } from './strays.js'
 
 // A client reads these; they say what happened, never where or why.
@@ -34,6 +35,11 @@ const STOPPED = plain(
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
+
+/** A turn with a stream keeps its place for so long. */
+const LENT_AFTER_MS = 1_000
+/** Stands for an answer that has gone. */
+const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
 
 /** Of a path, as much as a log line shows. */
 const PATH_LENGTH = 200
@@ -53,7 +59,8 @@ export class Turn implements TurnContext, Placed {
   readonly service: string
   readonly priority: number
   readonly attempt: number
-  readonly deadline: number
+  /** Of a request that still comes: none until it is all here. */
+  deadline: number
   /** Its deadline, then the end of its grace, on the monotonic clock; Infinity once nothing more is waited for. */
   dueAt: number
   onCut: ((reason: Error) => void) | undefined
@@ -72,6 +79,16 @@ export class Turn implements TurnContext, Placed {
   #controller: AbortController | undefined
   #wake: (() => void) | undefined
   #span: OpenSpan | undefined
+  /** Of an answer that goes out as it is written: where to, where its body begins there, and the length that it announced. */
+  #stream:
+    | {
+        readonly outlet: Outlet
+        readonly status: number
+        readonly from: number
+        readonly announced: number | undefined
+      }
+    | undefined
+  #lending: NodeJS.Timeout | undefined
 
   constructor(taken: Taken, handle: Handler, watch: Watch) {
     this.id = taken.id
@@ -83,10 +100,16 @@ export class Turn implements TurnContext, Placed {
     this.#taken = taken
     this.#handle = handle
     this.#watch = watch
+    if (taken.request.more) this.#awaitAll()
   }
 
   get method(): string {
     return this.#taken.request.method
+  }
+
+  /** Whether its connection is another protocol's. */
+  get isUpgraded(): boolean {
+    return this.#taken.request.more === 'upgrade'
   }
 
   /** Without its query, which may hold what is nobody's business. */
@@ -102,7 +125,8 @@ export class Turn implements TurnContext, Placed {
     const { method, headers } = this.#taken.request
     this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, method, headers)
     if (this.#taken.remainingMs <= 0) this.overdue()
-    if (this.#ending === undefined && (this.#taken.repeatable || (await this.#start()))) await this.#handled()
+    const mayRun = this.#taken.repeatable && !this.#taken.request.more
+    if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
     this.#told()
   }
@@ -110,7 +134,10 @@ export class Turn implements TurnContext, Placed {
   /** The space hears that the handler is about to do what may not be done twice; only if it agrees does the handler run. */
   async #start(): Promise<boolean> {
     try {
-      if (await this.#taken.start()) return this.#ending === undefined
+      if (await this.#taken.start()) {
+        this.#untilAll()
+        return this.#ending === undefined
+      }
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     } catch (error) {
       // Nothing has run, so the request can go to a worker that still reaches the space.
@@ -144,7 +171,7 @@ export class Turn implements TurnContext, Placed {
     if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
     if (this.#ending !== undefined) return this.#over()
     try {
-      this.#response = sealed(response, this.#taken.request.method)
+      this.#response = this.#stream ? this.#streamed(response) : sealed(response, this.#taken.request.method)
       this.#ending = 'answered'
       this.#over()
     } catch (error) {
@@ -162,6 +189,66 @@ export class Turn implements TurnContext, Placed {
     this.#watch.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
     this.#ending = 'failed'
     this.#over()
+  }
+
+  begin(head: ResponseHead): Outlet {
+    const sealed = sealedHead(head)
+    const outlet = this.#taken.begin(sealed)
+    if (head.status >= 200 || head.status === 101) {
+      const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
+      const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
+      this.#stream = { outlet, status: head.status, from: outlet.written, announced }
+      // It has been met.
+      this.dueAt = Number.POSITIVE_INFINITY
+    }
+    outlet.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    this.#lendSoon()
+    return outlet
+  }
+
+  /** All was written. A body that is shorter than it said it would be must not look complete. */
+  #streamed({ trailers }: HttpResponse): HttpResponse {
+    const { outlet, status, from, announced } = this.#stream!
+    const length = outlet.written - from
+    if (announced !== undefined && announced !== length) {
+      throw new SpaceError('BAD_RESPONSE', `It announced ${announced} bytes and has ${length}.`)
+    }
+    return { ...STREAMED, status, trailers: trailers && sealedTrailers(trailers) }
+  }
+
+  /** Its deadline is counted from when all of it is here, as its gateway counts. */
+  #awaitAll(): void {
+    this.deadline = Number.POSITIVE_INFINITY
+    this.dueAt = Number.POSITIVE_INFINITY
+  }
+
+  #untilAll(): void {
+    const { request, remainingMs, waitedMs } = this.#taken
+    const { rest } = request
+    if (!rest) return
+    this.#lendSoon()
+    const onEnd = (): void => {
+      if (this.#ending !== undefined || this.#stream) return
+      this.deadline = wallMs() + remainingMs + waitedMs
+      this.dueAt = monotonicMs() + remainingMs + waitedMs
+      this.#watch.deadlines.watch(this)
+    }
+    request.rest = {
+      ...rest,
+      read: (reader) =>
+        rest.read({
+          ...reader,
+          onEnd(trailers) {
+            onEnd()
+            reader.onEnd(trailers)
+          },
+        }),
+    }
+  }
+
+  /** What takes longer than this waits for others most of the time, and so its place is given to another request. */
+  #lendSoon(): void {
+    this.#lending ??= setTimeout(() => this.#taken.lend(), LENT_AFTER_MS).unref()
   }
 
   /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
@@ -183,6 +270,7 @@ export class Turn implements TurnContext, Placed {
     this.#ending = ending
     this.#reason = reason
     this.#response = response
+    if (this.#taken.begun) this.#taken.breakOff()
     this.#controller?.abort(reason)
     this.onCut?.(reason)
     if (!this.#running) return this.#over()
@@ -209,6 +297,8 @@ export class Turn implements TurnContext, Placed {
   async #settle(): Promise<void> {
     const { id, attempt } = this
     const taken = this.#taken
+    clearTimeout(this.#lending)
+    if (this.#ending === 'failed' && taken.begun) taken.breakOff()
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
       if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
+import { KEEP_ALIVE_MS } from '../../gateway/server.js'
 import { ask, serving, wire } from './serving.js'
 
 /** The values of one field in a raw header list. */
@@ -178,6 +179,16 @@ describe('a response', () => {
     expect(empty.headers).not.toHaveProperty('content-length')
     expect((await ask(s.port, { path: '/next', agent })).text).toBe('next')
     agent.destroy()
+  })
+
+  test('tells the client less time than its idle connection has, so that the client is the first to close it', async () => {
+    await using s = await serving(() => ({ body: Buffer.from('ok') }))
+    const agent = new Agent({ keepAlive: true })
+    const { headers } = await ask(s.port, { agent })
+    agent.destroy()
+    const told = Number(/timeout=(\d+)/.exec(String(headers['keep-alive']))![1]) * 1_000
+    expect(told).toBeGreaterThan(50_000)
+    expect(KEEP_ALIVE_MS - told).toBeGreaterThanOrEqual(5_000)
   })
 
   test('carries the id of its entry, once', async () => {

@@ -168,6 +168,15 @@ export class Process {
           if (accepted) this.#ledger.accepted(delivery)
           return accepted
         }),
+      hold: (delivery, answers) => call(() => own.hold(delivery, answers)),
+      lend: (delivery) => call(() => own.lend(delivery)),
+      lasts: (id) => own.lasts(id),
+      post: (session, message) => call(() => own.post(session, message)),
+      hear: (onMessage, onGap) =>
+        own.hear((message) => {
+          const missed = (): void => tell(onGap, missed)
+          tell(() => onMessage(message), missed)
+        }),
       release: (delivery) => call(() => own.release(delivery)),
       declareDead: (session) => call(() => own.declareDead(session)),
       recall: (session, begun) => call(() => own.recall(session, begun)),

@@ -10,8 +10,8 @@ import type { HttpRequest, HttpResponse } from '../../src/request.js'
 import { handlerOf, readyOf } from '../../workers/apps/index.js'
 import { contextOf, requestOf } from './turns.js'
 
-const ask = (app: unknown, request: Partial<HttpRequest> = {}, turn = contextOf()): Promise<HttpResponse> =>
-  handlerOf(app)(requestOf(request), turn)
+const ask = async (app: unknown, request: Partial<HttpRequest> = {}, turn = contextOf()): Promise<HttpResponse> =>
+  turn.gathered(await handlerOf(app)(requestOf(request), turn))
 
 type Req = { url: string }
 type Res = { end(text: string): void }

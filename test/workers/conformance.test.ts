@@ -58,7 +58,8 @@ function compare(direct: (req: never, res: never) => void, dispatched: unknown, 
       const { port } = server.address() as AddressInfo
       const request = askedOf(ask, port)
       const expected = await askServer(port, request)
-      const response = sealed(await handle(request, contextOf()), request.method)
+      const turn = contextOf()
+      const response = sealed(await turn.gathered(await handle(request, turn)), request.method)
       expect(comparable(response)).toEqual(comparable(expected))
     })
   }
@@ -93,7 +94,8 @@ describe('a { fetch } app answers as it does to a Request', () => {
         peer: '::1',
         secure: true,
       }
-      const response = await handle(request, contextOf())
+      const turn = contextOf()
+      const response = await turn.gathered(await handle(request, turn))
       expect([response.status, response.reason]).toEqual([
         expected.status,
         expected.statusText || STATUS_CODES[expected.status],

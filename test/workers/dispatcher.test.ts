@@ -10,8 +10,8 @@ import type { HttpRequest, HttpResponse } from '../../src/request.js'
 import { type NodeApp, nodeHandler } from '../../workers/apps/node.js'
 import { contextOf, requestOf } from './turns.js'
 
-const ask = (app: NodeApp, request: Partial<HttpRequest> = {}, turn = contextOf()): Promise<HttpResponse> =>
-  nodeHandler(app)(requestOf(request), turn)
+const ask = async (app: NodeApp, request: Partial<HttpRequest> = {}, turn = contextOf()): Promise<HttpResponse> =>
+  turn.gathered(await nodeHandler(app)(requestOf(request), turn))
 
 const post = (body: string): Partial<HttpRequest> => ({ method: 'POST', body: Buffer.from(body) })
 

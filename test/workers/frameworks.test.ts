@@ -8,6 +8,7 @@ import { sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { createWorker } from '../../workers/index.js'
 import { until } from '../support/until.js'
+import { whole } from '../support/whole.js'
 import { type Difference, differencesOf } from './apps/differences.js'
 import { FRAMEWORKS, type Framework } from './apps/frameworks.js'
 import { nameOf, REQUESTS } from './apps/requests.js'
@@ -44,7 +45,7 @@ describe.each(FRAMEWORKS)('$name answers as it does on its own socket', (framewo
   test.each(REQUESTS.map((ask) => [nameOf(ask), ask] as const))('%s', async (name, ask) => {
     const request = askedOf(ask, port)
     const expected = await askServer(port, request)
-    const response = await sendRequest(space, request, terms).response
+    const response = await whole(await sendRequest(space, request, terms).response)
     const sides = [comparable(response), comparable(expected)] as const
     const applying = differences.filter(({ requests }) => requests.test(name))
     for (const each of applying) {

@@ -14,6 +14,7 @@ import { sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest } from '../../workers/index.js'
 import { until } from '../support/until.js'
+import { whole } from '../support/whole.js'
 import { COMPRESSIBLE } from './apps/contents.js'
 import { expressApp } from './apps/express.js'
 import { FRAMEWORKS } from './apps/frameworks.js'
@@ -78,7 +79,7 @@ describe.each([
     expect((await ask('/empty')).status).toBe(204)
   })
 
-  test('answers after early hints, which go no further', async () => {
+  test('answers after early hints', async () => {
     expect(await (await ask('/hints')).text()).toBe('hinted')
   })
 
@@ -176,13 +177,13 @@ const INFORMING: Record<string, (heard: string[], go: () => Promise<void>) => Ap
 }
 
 describe.each(Object.entries(INFORMING))('under %s', (name, make) => {
-  test('what is said before the answer is dropped, and finish and close are heard once', async () => {
+  test('what is said before the answer is no part of it, and finish and close are heard once', async () => {
     const heard: string[] = []
     const service = `informing ${name}`
     await using worker = createWorker({ space, service, app: make(heard, () => Promise.resolve()) })
     await worker.start()
     const terms = { service, timeoutMs: 5_000, priority: 0, repeatable: true }
-    const { status, headers, body } = await sendRequest(space, requestOf(), terms).response
+    const { status, headers, body } = await whole(await sendRequest(space, requestOf(), terms).response)
     expect([status, body.toString()]).toEqual([200, '"told"'])
     expect(headers.join('\n')).not.toMatch(/link|x-a|\.css/i)
     await until(() => heard.includes('close'), 'it hears of the end')

@@ -1,6 +1,8 @@
 /** Requests and turns made by hand, for tests that need no space. */
 import type { Logger } from '../../src/log.js'
-import type { HttpRequest, HttpResponse, Taken } from '../../src/request.js'
+import type { HttpRequest, HttpResponse, ResponseHead, Taken } from '../../src/request.js'
+import { Outlet } from '../../src/streams/outlet.js'
+import { Room } from '../../src/streams/room.js'
 import { WorkerTally } from '../../src/tally.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
@@ -51,6 +53,12 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     async release() {
       calls.push('release')
     },
+    begun: false,
+    begin(): never {
+      throw new Error('there is no space')
+    },
+    lend() {},
+    breakOff() {},
     isTransacting: false,
     get transaction(): never {
       throw new Error('there is no space')
@@ -69,9 +77,37 @@ export function watchOf() {
 }
 
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
-export function contextOf(): TurnContext & { cut(): void; readonly afterthoughts: unknown[] } {
+export interface Context extends TurnContext {
+  cut(): void
+  readonly afterthoughts: unknown[]
+  /** The heads that the answer began with, if it was sent off bit by bit. */
+  readonly heads: readonly ResponseHead[]
+  /** All of the answer, also of one that was sent off bit by bit. */
+  gathered(response: HttpResponse): Promise<HttpResponse>
+}
+
+export function contextOf(): Context {
   const controller = new AbortController()
   const afterthoughts: unknown[] = []
+  const heads: ResponseHead[] = []
+  const chunks: Buffer[] = []
+  const room = new Room(Number.POSITIVE_INFINITY)
+  let got = 0
+  // Its reader is at hand and takes everything.
+  const outlet: Outlet = new Outlet({
+    most: 1 << 20,
+    room,
+    send(letter, _place, bytes) {
+      if (letter === 'd') chunks.push(bytes)
+      if (letter === 'd') got += bytes.length
+      const arrived = got
+      queueMicrotask(() =>
+        outlet.heard('reader', 'g', `${arrived} ${arrived + (1 << 20)}${letter === 'e' ? ' e' : ''}`),
+      )
+    },
+    onOver: () => {},
+  })
+  outlet.open('reader')
   return {
     id: 'r1',
     service: 'web',
@@ -85,6 +121,20 @@ export function contextOf(): TurnContext & { cut(): void; readonly afterthoughts
     get transaction(): never {
       throw new Error('there is no space')
     },
+    begin(head) {
+      heads.push(head)
+      return outlet
+    },
+    async gathered(response) {
+      if (heads.length === 0) return response
+      outlet.end(Buffer.alloc(0))
+      await outlet.over
+      const last = heads.at(-1)!
+      // After interim heads only, the answer itself is whole.
+      if (last.status < 200) return response
+      return { ...response, ...last, body: Buffer.concat(chunks) }
+    },
+    heads,
     onCut: undefined,
     afterthoughts,
     tooLate: (error) => void afterthoughts.push(error),

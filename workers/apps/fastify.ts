@@ -1,4 +1,5 @@
 /** Runs a Fastify app: by the listener that it gives to its own server, which knows its routes once its plugins have loaded. */
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
@@ -9,6 +10,8 @@ export interface FastifyApp {
   routing(req: IncomingMessage, res: ServerResponse): void
   ready(): PromiseLike<unknown>
   inject(...args: never[]): unknown
+  /** Where plugins for WebSockets listen. */
+  readonly server?: EventEmitter
 }
 
 export const fastifyHandler = (app: FastifyApp): Handler => nodeHandler((req, res) => app.routing(req, res))

@@ -1,9 +1,11 @@
 /** Runs a `{ fetch }` app (Hono and others): a standard Request in, a standard Response out. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
-import type { HttpRequest } from '../../src/request.js'
+import type { HttpRequest, ResponseHead } from '../../src/request.js'
+import type { Outlet } from '../../src/streams/index.js'
+import { bufferOf, readableOf, roomIn } from '../../src/streams/web.js'
 import type { Handler, TurnContext } from '../handler.js'
-import { plain } from '../response.js'
+import { isBodiless, plain } from '../response.js'
 
 export interface FetchApp {
   fetch(request: Request): Response | Promise<Response>
@@ -27,7 +29,7 @@ export function fetchHandler(app: FetchApp): Handler {
     const { body, status } = response
     const reason = response.statusText || (STATUS_CODES[status] ?? '')
     const head = { status, reason, headers: headersOf(response.headers) }
-    return { ...head, body: await bodyOf(body, status, request.method, turn) }
+    return { ...head, body: await bodyOf(body, head, request.method, turn) }
   }
 }
 
@@ -43,11 +45,12 @@ function urlOf({ target, headers, secure }: HttpRequest): string | undefined {
   return URL.canParse(url) ? url : undefined
 }
 
-function requestOf({ method, headers, body }: HttpRequest, url: string, signal: AbortSignal): Request {
+function requestOf({ method, headers, body, rest }: HttpRequest, url: string, signal: AbortSignal): Request {
   const fields = new Headers()
   for (let i = 0; i < headers.length; i += 2) fields.append(headers[i] as string, headers[i + 1] as string)
-  const bodiless = body.length === 0 || method === 'GET' || method === 'HEAD'
-  return new Request(url, { method, headers: fields, signal, ...(bodiless ? {} : { body, duplex: 'half' }) })
+  const bodiless = (body.length === 0 && !rest) || method === 'GET' || method === 'HEAD'
+  const all = rest ? readableOf(body, rest) : body
+  return new Request(url, { method, headers: fields, signal, ...(bodiless ? {} : { body: all, duplex: 'half' }) })
 }
 
 /** Not `instanceof`: apps bring Response classes of their own. */
@@ -63,25 +66,59 @@ function headersOf(headers: Headers): string[] {
   return list
 }
 
-/** The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. */
-async function bodyOf(body: ReadableStream | null, status: number, method: string, turn: TurnContext): Promise<Buffer> {
-  const chunks: Uint8Array[] = []
+/** So long, and so much, a response may take that goes out in one piece. */
+const SOON_MS = 10
+const MOST_KEPT = 64 * 1024
+
+/**
+ * The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. One that
+ * takes longer, or is longer, is sent off as it comes, and nothing is left of it here.
+ */
+async function bodyOf(
+  body: ReadableStream | null,
+  head: ResponseHead,
+  method: string,
+  turn: TurnContext,
+): Promise<Buffer> {
   if (!body) return Buffer.alloc(0)
-  if (turn.wasCut || method === 'HEAD' || status === 204 || status === 304) {
+  if (turn.wasCut || isBodiless(head.status, method)) {
     await body.cancel(turn.wasCut ? turn.signal.reason : undefined)
     return Buffer.alloc(0)
   }
   const reader = body.getReader()
   turn.onCut = (reason) => void reader.cancel(reason).catch(() => {})
-  for (;;) {
-    const { done, value } = await reader.read()
-    if (done) break
-    if (!(value instanceof Uint8Array))
-      throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
-    chunks.push(value)
-    // A stream that is never at a loss would otherwise keep everybody else, and its own turn's deadline, from running.
-    if (chunks.length % READS_IN_A_ROW === 0) await new Promise(setImmediate)
+  let kept: Uint8Array[] = []
+  let size = 0
+  let outlet: Outlet | undefined
+  let failure: unknown
+  const go = (): void => {
+    try {
+      outlet = turn.begin(head)
+      for (const chunk of kept) outlet.write(bufferOf(chunk))
+      kept = []
+    } catch (error) {
+      failure = error
+      reader.cancel(error).catch(() => {})
+    }
+  }
+  const soon = setTimeout(go, SOON_MS)
+  try {
+    for (let reads = 1; ; reads++) {
+      const { done, value } = await reader.read()
+      if (failure) throw failure
+      if (done) break
+      if (!(value instanceof Uint8Array))
+        throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
+      size += value.length
+      if (!outlet) kept.push(value)
+      else if (!outlet.write(bufferOf(value))) await roomIn(outlet)
+      if (!outlet && size > MOST_KEPT) go()
+      // A stream that is never at a loss would otherwise keep everybody else, and its own turn's deadline, from running.
+      if (reads % READS_IN_A_ROW === 0) await new Promise(setImmediate)
+    }
+  } finally {
+    clearTimeout(soon)
   }
   turn.onCut = undefined
-  return Buffer.concat(chunks)
+  return Buffer.concat(kept)
 }

@@ -1,4 +1,5 @@
 /** Tells the shapes of apps apart, by what they have and never by the number of their parameters. */
+import type { EventEmitter } from 'node:events'
 import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
@@ -6,6 +7,7 @@ import { type FastifyApp, fastifyHandler, fastifyReady } from './fastify.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
 import { type NodeApp, nodeHandler } from './node.js'
 import { unknownApp } from './unknown.js'
+import { withUpgrades } from './upgrade.js'
 
 export type { FastifyApp } from './fastify.js'
 export type { FetchApp } from './fetch.js'
@@ -26,6 +28,15 @@ export type App = NodeApp | FetchApp | KoaApp | FastifyApp | Server
  * @throws SpaceError APP_SHAPE_UNKNOWN that says what it is and what to export instead
  */
 export function handlerOf(app: unknown): Handler {
+  return withUpgrades(serverOf(app), answering(app))
+}
+
+/** Where an app listens for upgrades. */
+function serverOf(app: unknown): EventEmitter | undefined {
+  return isFastify(app) ? app.server : app instanceof Server ? app : undefined
+}
+
+function answering(app: unknown): Handler {
   if (isFastify(app)) return fastifyHandler(app)
   if (isKoa(app)) return nodeHandler(app.callback())
   if (has(app, 'fetch')) return fetchHandler(app as unknown as FetchApp)

@@ -12,8 +12,8 @@
 import { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { SpaceError } from '../../src/errors.js'
-import type { HttpRequest, HttpResponse } from '../../src/request.js'
-import type { Handler } from '../handler.js'
+import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/request.js'
+import type { Handler, TurnContext } from '../handler.js'
 import { Connection, type Message } from './socket.js'
 
 /** An app, or one step of it, as Node's http module calls it. A promise that it returns is heeded only if it rejects. */
@@ -28,6 +28,7 @@ interface Incoming extends IncomingMessage {
 interface Outgoing extends Message {
   _storeHeader(firstLine: string, headers: unknown): void
   _headerSent: boolean
+  _trailer: string
   _closed: boolean
 }
 
@@ -36,7 +37,12 @@ const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
 export function nodeHandler(app: NodeApp): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {
-      const connection = new Connection(request.peer, request.secure)
+      const connection: Connection = new Connection(
+        request.peer,
+        request.secure,
+        () => turn.begin(headOf(res)),
+        (text) => interim(text, turn),
+      )
       const req = incoming(request, connection)
       const res = new ServerResponse(req) as unknown as Outgoing
       res._storeHeader = storeHeader
@@ -45,7 +51,7 @@ export function nodeHandler(app: NodeApp): Handler {
       res.on('finish', () => {
         answered = true
         resolve(responseOf(res, connection))
-        end(req, res, connection)
+        end(request, req, res, connection)
       })
       // The app destroyed it (its own way of failing), or the turn was cut, which looks to the app as if the client had gone.
       connection.on('close', () => {
@@ -85,7 +91,7 @@ export function nodeHandler(app: NodeApp): Handler {
 const closed = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-function incoming(request: HttpRequest, connection: Connection): Incoming {
+export function incoming(request: HttpRequest, connection: Connection): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
   const { httpVersion, headers, body } = request
   req.method = request.method
@@ -97,13 +103,28 @@ function incoming(request: HttpRequest, connection: Connection): Incoming {
   let given = false
   req._read = () => {
     req._consuming = true
-    if (given) return
+    if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    req.complete = true
-    req.push(null)
+    if (request.rest) readRest(req, request.rest)
+    else complete(req, request.trailers)
   }
   return req
+}
+
+function complete(req: Incoming, trailers: readonly string[] = []): void {
+  req.complete = true
+  if (trailers.length > 0) req._addHeaderLines(trailers, trailers.length)
+  req.push(null)
+}
+
+/** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
+function readRest(req: Incoming, rest: Rest): void {
+  rest.read({
+    onChunk: (chunk) => req.push(chunk),
+    onEnd: (trailers) => complete(req, trailers),
+    onBroken: () => req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })),
+  })
 }
 
 const ZERO = 48
@@ -117,10 +138,15 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
 }
 
 /** What a real server does when a response is out. */
-function end(req: Incoming, res: Outgoing, connection: Connection): void {
+function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Connection): void {
   connection.rest()
   res.detachSocket(connection as unknown as Socket)
   process.nextTick(close, res)
+  if (request.rest && !req.complete) {
+    request.rest.cancel()
+    req.destroy()
+    return
+  }
   if (req._consuming) return
   req.complete = true
   // A body that nobody read is read away, for those who wait for its end; running the stream for nobody would cost as much as the rest.
@@ -134,14 +160,32 @@ function close(res: Outgoing): void {
   res.emit('close')
 }
 
+const responseOf = (res: Outgoing, connection: Connection): HttpResponse => ({
+  ...headOf(res),
+  body: connection.body(),
+  trailers: res._trailer ? fieldsIn(res._trailer.split('\r\n'), 0) : undefined,
+})
+
 /** The head is read back from the text that Node made of it: it knows every way in which one can be given. */
-function responseOf(res: Outgoing, connection: Connection): HttpResponse {
-  const lines = (res._header as string).split('\r\n')
-  const headers: string[] = []
-  for (let i = 1; i < lines.length - 2; i++) {
+const headOf = (res: Outgoing): ResponseHead => ({
+  status: res.statusCode,
+  reason: res.statusMessage,
+  headers: fieldsIn((res._header as string).split('\r\n'), 1),
+})
+
+/** A 100 is none of the app's: the gateway has said it (RFC 9110 §10.1.1). */
+function interim(text: string, turn: TurnContext): void {
+  const [, status, reason = ''] = /^HTTP\/1\.1 (1\d\d) ?([^\r\n]*)/.exec(text) ?? []
+  if (status === undefined || status === '100' || status === '101') return
+  turn.begin({ status: Number(status), reason, headers: fieldsIn(text.split('\r\n'), 1) })
+}
+
+function fieldsIn(lines: readonly string[], first: number): string[] {
+  const fields: string[] = []
+  for (let i = first; i < lines.length; i++) {
     const line = lines[i] as string
     const colon = line.indexOf(':')
-    headers.push(line.slice(0, colon), line.slice(colon + 2))
+    if (colon > 0) fields.push(line.slice(0, colon), line.slice(colon + 2))
   }
-  return { status: res.statusCode, reason: res.statusMessage, headers, body: connection.body() }
+  return fields
 }

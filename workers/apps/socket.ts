@@ -5,9 +5,15 @@
  */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Outlet } from '../../src/streams/index.js'
 
 /** As a real socket's: what may be written before a writer is told to wait for `drain`. */
 const HIGH_WATER_MARK = 16 * 1024
+
+/** So long a response may take that goes out in one piece, from its first word on. */
+const SOON_MS = 10
+/** More than this of a body is not kept. */
+const MOST_KEPT = 64 * 1024
 
 /** The parts of a ServerResponse that Node has for its own socket and leaves out of its types. */
 export interface Message extends ServerResponse {
@@ -32,38 +38,85 @@ export class Connection extends EventEmitter {
   /** Node's: the response that has the right to write. */
   _httpMessage: Message | null = null
 
-  readonly #chunks: Buffer[] = []
+  readonly #begin: () => Outlet
+  readonly #interim: (text: string) => void
+  #chunks: Buffer[] = []
+  #size = 0
+  /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
+  #outlet: Outlet | undefined
+  #beginning: NodeJS.Timeout | undefined
   #undrained = 0
   #timer: NodeJS.Timeout | undefined
 
-  constructor(remoteAddress: string, encrypted: boolean) {
+  /** `begin` sends the head off, `interim` the text of one that comes before it. */
+  constructor(remoteAddress: string, encrypted: boolean, begin: () => Outlet, interim: (text: string) => void) {
     super()
+    this.#begin = begin
+    this.#interim = interim
     this.remoteAddress = remoteAddress
     this.remoteFamily = remoteAddress.includes(':') ? 'IPv6' : 'IPv4'
     this.encrypted = encrypted
   }
 
-  /** Everything written as body so far. */
+  /** Everything written as body so far, unless it has gone already. */
   body(): Buffer {
+    clearTimeout(this.#beginning)
     return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
   }
 
   write(data: string | Uint8Array, encoding?: BufferEncoding, callback?: (error?: Error) => void): boolean {
     const message = this._httpMessage
-    // Before the head stands only 1xx: written past it by writeContinue and its like. A buffered exchange has no use for those.
     if (!message?._header || this.destroyed || data.length === 0) {
+      // Before the head stands only 1xx: written past it by writeEarlyHints and its like.
+      if (message && !message._header && data.length > 0 && !this.destroyed) this.#interim(String(data))
       if (callback) process.nextTick(callback)
+      // A head that was flushed wants to go.
+      if (message?._header && !message.finished && !this.destroyed) this.#soon()
       return !this.destroyed
     }
     const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
+    if (this.#outlet) {
+      // Its writer may use a chunk's memory again from its callback on.
+      if (callback) process.nextTick(callback)
+      return this.#outlet.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
+    }
     const place = this.#chunks.push(chunk) - 1
-    process.nextTick(written, message, this.#chunks, place, callback)
+    this.#size += chunk.length
+    process.nextTick(written, this, message, this.#chunks, place, callback)
 
     const before = this.#undrained
     this.#undrained += chunk.length
     if (this.#undrained < HIGH_WATER_MARK) return true
-    if (before < HIGH_WATER_MARK) setImmediate(() => this.#drain(message))
+    if (before < HIGH_WATER_MARK) setImmediate(() => this.#outlet || this.#drain(message))
     return false
+  }
+
+  /** What is not over in this turn of the event loop goes out soon, and what is large at once. */
+  soon(message: Message): void {
+    if (this.#outlet || message.finished || this.destroyed) return
+    if (this.#size >= MOST_KEPT) this.#go()
+    else this.#soon()
+  }
+
+  #soon(): void {
+    if (!this.#outlet) this.#beginning ??= setTimeout(() => this.#go(), SOON_MS)
+  }
+
+  #go(): void {
+    clearTimeout(this.#beginning)
+    const message = this._httpMessage
+    if (this.#outlet || this.destroyed || !message || message.finished) return
+    try {
+      const outlet = this.#begin()
+      this.#outlet = outlet
+      outlet.onDrain = () => this.#drain(message)
+      let room = true
+      for (const chunk of this.#chunks.splice(0)) room = outlet.write(chunk)
+      // Whoever was told to wait before is told to go on.
+      if (room) setImmediate(() => this.#drain(message))
+    } catch (error) {
+      this.destroy(error as Error)
+    }
   }
 
   /** All is kept, so there is room at once; but a writer that waits lets others have their turn, as on a real socket. */
@@ -81,6 +134,7 @@ export class Connection extends EventEmitter {
     this.readable = false
     this.writable = false
     clearTimeout(this.#timer)
+    clearTimeout(this.#beginning)
     process.nextTick(closed, this, error)
     return this
   }
@@ -110,6 +164,7 @@ export class Connection extends EventEmitter {
   /** The exchange is over: nothing of it may keep running. */
   rest(): void {
     clearTimeout(this.#timer)
+    clearTimeout(this.#beginning)
   }
 
   address(): object {
@@ -146,8 +201,17 @@ export class Connection extends EventEmitter {
 }
 
 /** Its writer may use a chunk's memory again from its callback on; only the response that is complete by then need not be copied. */
-function written(message: Message, chunks: Buffer[], place: number, callback?: () => void): void {
-  if (!message.finished) chunks[place] = Buffer.from(chunks[place] as Buffer)
+function written(
+  connection: Connection,
+  message: Message,
+  chunks: Buffer[],
+  place: number,
+  callback?: () => void,
+): void {
+  if (!message.finished) {
+    if (chunks[place]) chunks[place] = Buffer.from(chunks[place])
+    connection.soon(message)
+  }
   callback?.()
 }
 

@@ -26,6 +26,8 @@ export interface Item {
   /** Of its holder, '' when it has none. Changes with each claim: what a former holder does under the old one is refused. */
   claim: string
   started: boolean
+  /** Whether its holder has begun to answer, bit by bit. */
+  answering: boolean
   /** Of a request: who waits for its outcome. */
   requester: Requester | undefined
   /** The transaction that wrote it, until that commits. */
@@ -51,6 +53,10 @@ export const conflicting = (item: Item, tx: string | undefined, take: boolean): 
     (item.taker !== undefined && item.taker !== tx) ||
     (take && [...item.readers].some((reader) => reader !== tx)))
 
+/** Whether nobody may be given what its holder does not complete. */
+export const hasNoSuccessor = ({ image: { request }, started, answering }: Item): boolean =>
+  request !== undefined && started && (!request.repeatable || request.streamed === true || answering)
+
 export function storedOf(item: Item): Stored {
   const { id, kinds, body, priority } = item.image
   return { id, kinds, body, priority, writtenAt: item.writtenAt, remainingMs: item.expiresAt - wallMs() }
@@ -70,6 +76,7 @@ export class Bag {
       deaths: 0,
       claim: '',
       started: false,
+      answering: false,
       requester: undefined,
       writer,
       taker: undefined,

@@ -25,7 +25,7 @@ import type {
 import { SpaceError } from '../../errors.js'
 import { SESSION } from '../../session/entries.js'
 import { Wait } from '../../wait.js'
-import { type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
 import { ProcessSessions } from './process-sessions.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
@@ -203,6 +203,32 @@ export class MemoryEngine implements Engine {
     return item !== undefined
   }
 
+  async hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+    const item = this.#world.offers.heldBy(delivery)
+    if (!item?.requester) return false
+    item.started = true
+    item.expiresAt = Number.POSITIVE_INFINITY
+    if (answers) {
+      item.answering = true
+      this.#world.tell(item, { kind: 'begun', claim: item.claim, holder: this.session })
+    }
+    return true
+  }
+
+  async lend(delivery: Delivery): Promise<void> {
+    this.#world.offers.lend(delivery)
+  }
+
+  lasts(_id: string): void {}
+
+  async post(session: string, message: Buffer): Promise<boolean> {
+    return this.#world.post(session, message)
+  }
+
+  async hear(onMessage: (message: Buffer) => void): Promise<void> {
+    this.#world.listeners.set(this.session, onMessage)
+  }
+
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
     if (along) this.#world.transactions.get(along.tx)
     const item = this.#world.offers.heldBy(delivery)
@@ -221,7 +247,7 @@ export class MemoryEngine implements Engine {
 
   async release(delivery: Delivery): Promise<void> {
     const item = this.#world.offers.heldBy(delivery)
-    if (item?.started && !delivery.repeatable) {
+    if (item && hasNoSuccessor(item)) {
       // What had started may not be run twice.
       this.#world.bag.remove(item.image.id)
       this.#world.tell(item, { kind: 'lost' })

@@ -7,6 +7,8 @@ import type { Waiter, Waiters } from './waiters.js'
 export interface Held {
   readonly delivery: Delivery
   readonly offer: Waiter
+  /** Whether its place was given to another one. */
+  lent: boolean
 }
 
 const isSuspect = (item: Item | undefined): boolean => item?.image.request !== undefined && item.deaths > 0
@@ -75,9 +77,21 @@ export class Offers {
 
   /** It is held no longer, whatever becomes of it, and its offer has room for so many more. */
   end({ claim }: Delivery, credit: number): void {
-    const offer = this.#held.get(claim)?.offer
+    const held = this.#held.get(claim)
     this.#held.delete(claim)
-    if (!offer || !this.#waiters.has(offer)) return
+    if (held && !held.lent) this.#give(held.offer, credit)
+  }
+
+  /** It goes on without its place. */
+  lend({ claim }: Delivery): void {
+    const held = this.#held.get(claim)
+    if (!held || held.lent) return
+    held.lent = true
+    this.#give(held.offer, 1)
+  }
+
+  #give(offer: Waiter, credit: number): void {
+    if (!this.#waiters.has(offer)) return
     offer.credit += credit
     this.#feed(offer)
   }
@@ -105,9 +119,10 @@ export class Offers {
       waitedMs: wallMs() - item.writtenAt,
       claim: item.claim,
       attempt: item.deaths + 1,
-      repeatable: item.image.request?.repeatable ?? true,
+      repeatable: item.image.request ? item.image.request.repeatable && !item.image.request.streamed : true,
+      requester: item.requester?.session ?? '',
     }
-    this.#held.set(item.claim, { delivery, offer })
+    this.#held.set(item.claim, { delivery, offer, lent: false })
     return delivery
   }
 }

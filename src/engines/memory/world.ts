@@ -4,7 +4,7 @@ import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engin
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { signatureOf } from '../../signature.js'
 import { tokenOf } from '../../token.js'
-import { Bag, conflicting, type Item, inPlace, type Requester, storedOf } from './bag.js'
+import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'
 import { Registrations } from './registrations.js'
 import { SessionEntriesInMemory } from './session-entries.js'
@@ -21,6 +21,8 @@ export class World {
   readonly transactions = new Transactions((transaction) => this.#expired(transaction))
   readonly registrations = new Registrations()
   readonly sessions = new SessionEntriesInMemory((id, owner, reason) => this.#sessionEnded(id, owner, reason))
+  /** By session: who hears messages. */
+  readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
   /** Does not answer at the moment, so nothing is handed to it. */
   #silent: string | undefined
@@ -62,6 +64,7 @@ export class World {
     this.bag.restore(item)
     item.claim = ''
     item.started = false
+    item.answering = false
     this.change(item, { isNew: true, written: false }, () => {})
   }
 
@@ -154,6 +157,13 @@ export class World {
     requester?.onOutcome(outcome)
   }
 
+  /** In a turn of its own, as everywhere else. */
+  post(session: string, message: Buffer): boolean {
+    const onMessage = this.listeners.get(session)
+    if (onMessage) queueMicrotask(() => this.listeners.get(session) === onMessage && onMessage(message))
+    return onMessage !== undefined
+  }
+
   /** A process is gone, or somebody took it for gone: what it held is there again, what it did under transactions never was. */
   bury(session: string): void {
     for (const transaction of this.transactions.of(session)) this.#expired(transaction)
@@ -173,8 +183,11 @@ export class World {
     this.registrations.forget(session)
     this.sessions.bury(session, true)
     this.bury(session)
+    this.listeners.delete(session)
     for (const item of this.bag.requestsOf(session)) {
       item.requester = undefined
+      // Who works on it works for nobody.
+      this.offers.lose(item)
       if (item.claim === '') this.bag.remove(item.image.id)
     }
   }
@@ -208,7 +221,8 @@ export class World {
     if (!item) return
     const { request, id } = item.image
     item.deaths++
-    if (request && item.started && !request.repeatable) {
+    const streamed = request?.streamed === true && !item.answering
+    if (hasNoSuccessor(item) && !(streamed && item.deaths >= request!.maxDeliveries)) {
       this.bag.remove(id)
       this.tell(item, { kind: 'lost' })
     } else if (request && item.deaths >= request.maxDeliveries) {

@@ -148,13 +148,14 @@ local function recover(claim)
   cleared({ id })
   if not rec then return end
   local deaths = tonumber(sub(rec, 27, 27)) + 1
-  if isRequest(rec) and started and isOnce(rec) then
+  local most = isRequest(rec) and tonumber(sub(rec, 68, 68))
+  if isRequest(rec) and started and isOnce(rec) and not (isStreamed(rec) and deaths >= most) then
     tell(replyTo(rec), id, 'l')
     remove(id, rec)
   else
     if deaths > 9 then deaths = 9 end
     rec = sub(rec, 1, 26) .. deaths .. sub(rec, 28)
-    if isRequest(rec) and deaths >= tonumber(sub(rec, 68, 68)) then
+    if isRequest(rec) and deaths >= most then
       tell(replyTo(rec), id, 'x')
       return setAside(id, rec, 's:exhausted')
     end

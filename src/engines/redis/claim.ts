@@ -29,8 +29,9 @@ interface Standing {
 /** A delivery, with what its holder need not know. */
 interface Held extends Delivery, Placed {
   readonly offer: Standing
-  readonly replyTo: string
   readonly byReference: boolean
+  /** Whether its place was given to another one. */
+  lent: boolean
   /** `!` once the space knows that it has started. */
   mark: '' | '!'
 }
@@ -96,6 +97,24 @@ export class Claims {
     return true
   }
 
+  async hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+    const held = delivery as Held
+    if (!this.#held.has(held)) return false
+    const { letter } = await ask(this.#batches, ['h', held.claim, answers ? '1' : '0'], { repeatable: true })
+    if (letter !== 'k') return false
+    held.mark = '!'
+    return true
+  }
+
+  async lend(delivery: Delivery): Promise<void> {
+    const held = delivery as Held
+    if (!this.#held.has(held) || held.lent) return
+    held.lent = true
+    held.offer.held--
+    // Without a link it is asked for with the offer, which counts what it holds.
+    if (!held.offer.ended) await ask(this.#batches, ['H', held.offer.wid], { repeatable: false }).catch(() => {})
+  }
+
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
     const held = delivery as Held
     if (!this.#held.has(held)) return false
@@ -145,7 +164,7 @@ export class Claims {
     const held = delivery as Held
     if (!this.#let(held)) return
     const { claim, mark, offer } = held
-    await ask(this.#batches, ['r', claim + mark, offer.ended ? '' : offer.wid], { repeatable: true })
+    await ask(this.#batches, ['r', claim + mark, offer.ended || held.lent ? '' : offer.wid], { repeatable: true })
   }
 
   /** The space has given these claims to nobody or to others: whatever still runs here works for nobody. */
@@ -186,8 +205,9 @@ export class Claims {
     const held: Held = {
       place: -1,
       offer,
-      replyTo: parsed.replyTo,
+      requester: parsed.replyTo,
       byReference: parsed.byReference,
+      lent: false,
       mark: '',
       id: parsed.id,
       kinds: parsed.kinds,
@@ -218,7 +238,7 @@ export class Claims {
 
   #let(held: Held): boolean {
     if (!this.#held.remove(held)) return false
-    held.offer.held--
+    if (!held.lent) held.offer.held--
     return true
   }
 
@@ -228,5 +248,5 @@ export class Claims {
 }
 
 /** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
-const formOf = ({ offer, byReference, replyTo }: Held, credit: number): string =>
-  `${offer.wid} ${offer.ended ? 0 : credit} ${byReference ? '@' : '.'} ${replyTo || '-'}`
+const formOf = ({ offer, byReference, lent, requester }: Held, credit: number): string =>
+  `${offer.wid} ${offer.ended || lent ? 0 : credit} ${byReference ? '@' : '.'} ${requester || '-'}`

@@ -21,6 +21,10 @@ export interface Link {
   dropBody(key: string): Promise<unknown>
   /** What stands under each of these keys. */
   getAll(keys: readonly string[]): Promise<(Buffer | null)[]>
+  /** Answers how many have heard it. */
+  post(channel: string, message: Buffer): Promise<number>
+  /** From now on messages come. */
+  hear(): Promise<void>
   /** By which policy the server throws keys away now, if it does. */
   evicts(): Promise<string | undefined>
   /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
@@ -32,6 +36,10 @@ export interface Listener {
   onUp(link: Link): void
   onDown(): void
   onPush(message: Buffer): void
+  /** Of another process. */
+  onMessage(message: Buffer): void
+  /** Nothing is heard any longer, though the link is up. */
+  onDeaf(): void
 }
 
 const FIRST_RETRY_MS = 20
@@ -41,7 +49,7 @@ const HANDSHAKE_MS = 2_000
 export class Connection {
   readonly #options: RedisOptions
   readonly #meta: string
-  readonly #channel: string
+  readonly #channels: { readonly pushes: string; readonly messages: string }
   readonly #listener: Listener
   readonly #logger: Logger
   #commands: Redis | undefined
@@ -50,10 +58,16 @@ export class Connection {
   #retryMs = FIRST_RETRY_MS
   #closed = false
 
-  constructor(url: string, meta: string, channel: string, listener: Listener, logger: Logger) {
+  constructor(
+    url: string,
+    meta: string,
+    channels: { readonly pushes: string; readonly messages: string },
+    listener: Listener,
+    logger: Logger,
+  ) {
     this.#options = optionsOf(url)
     this.#meta = meta
-    this.#channel = channel
+    this.#channels = channels
     this.#listener = listener
     this.#logger = logger
   }
@@ -106,7 +120,7 @@ export class Connection {
       await redis.connect()
       const server = await examine(redis)
       await ensureLibrary(redis)
-      await redis.subscribe(this.#channel)
+      await redis.subscribe(this.#channels.pushes)
       if (this.#closed) throw new SpaceError('SPACE_CLOSED')
       redis.on('end', () => {
         if (up && this.#commands === redis) this.#lost()
@@ -162,6 +176,14 @@ export class Connection {
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
       getAll: (keys) => redis.mgetBuffer([...keys]),
+      post: (channel, message) => this.#bulkClient().publish(channel, message),
+      hear: async () => {
+        const bulk = this.#bulkClient()
+        await bulk.subscribe(this.#channels.messages)
+        bulk.once('end', () => {
+          if (this.#bulk === bulk) this.#listener.onDeaf()
+        })
+      },
       evicts: async () => evictionIn(fieldsOf(await redis.info('memory'))),
       cut: (reason) => {
         if (this.#commands !== redis) return
@@ -171,19 +193,23 @@ export class Connection {
     }
   }
 
-  /** Opened when the first large body wants to pass. */
+  /** Opened when the first large body or stream wants to pass. */
   #bulkClient(): Redis {
     if (!this.#bulk || this.#bulk.status === 'end') {
-      this.#bulk = new Redis({
+      const bulk = new Redis({
         ...this.#options,
         enableOfflineQueue: true,
         connectTimeout: HANDSHAKE_MS,
         commandTimeout: 5_000,
       })
-      this.#bulk.on('error', () => {
+      this.#bulk = bulk
+      bulk.on('error', () => {
         // The command that met it rejects with it.
       })
-      this.#bulk.connect().catch(() => {})
+      bulk.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
+        if (this.#bulk === bulk) this.#listener.onMessage(message)
+      })
+      bulk.connect().catch(() => {})
     }
     return this.#bulk
   }

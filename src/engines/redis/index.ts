@@ -30,6 +30,7 @@ import { Claims } from './claim.js'
 import { Connection } from './connection.js'
 import { Eviction } from './eviction.js'
 import { Finds } from './find.js'
+import { Frames } from './frames.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
@@ -62,6 +63,7 @@ export class RedisEngine implements Engine {
   readonly #batches: Batches
   readonly #bodies = new Bodies()
   readonly #eviction = new Eviction()
+  readonly #frames: Frames
   readonly #finds: Finds
   readonly #many: TakesOfMany
   readonly #claims: Claims
@@ -102,25 +104,30 @@ export class RedisEngine implements Engine {
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys)
+    this.#frames = new Frames(keys)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
       keys.meta,
-      keys.channel(this.session),
+      { pushes: keys.channel(this.session), messages: keys.messages(this.session) },
       {
         onUp: (link) => {
           this.#bodies.up(link)
+          this.#frames.up(link)
           this.#eviction.up(link)
           this.sessions.up(link)
           this.#session.up(link)
         },
         onDown: () => {
           this.#bodies.down()
+          this.#frames.down()
           this.#eviction.down()
           this.sessions.down()
           this.#session.down()
         },
         onPush: (message) => this.#pushed(message),
+        onMessage: (message) => this.#frames.heard(message),
+        onDeaf: () => this.#frames.deaf(),
       },
       logger,
     )
@@ -216,6 +223,26 @@ export class RedisEngine implements Engine {
     return this.#claims.start(delivery)
   }
 
+  hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+    return this.#claims.hold(delivery, answers)
+  }
+
+  lend(delivery: Delivery): Promise<void> {
+    return this.#claims.lend(delivery)
+  }
+
+  lasts(id: string): void {
+    this.#writes.lasts(id)
+  }
+
+  post(session: string, message: Buffer): Promise<boolean> {
+    return this.#frames.post(session, message)
+  }
+
+  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
+    return this.#frames.hear(onMessage, onGap)
+  }
+
   complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
     return this.#claims.complete(delivery, body, credit, along)
   }
@@ -270,6 +297,7 @@ export class RedisEngine implements Engine {
     this.#closed = true
     this.#finds.close()
     this.sessions.close()
+    this.#frames.close()
     this.#session.leave()
     if (this.#session.connected) await this.#farewell()
     this.#session.close()
@@ -310,6 +338,7 @@ export class RedisEngine implements Engine {
       if (letter === 'o') return this.#writes.outcome(a, bytes)
       if (letter === 'l') return this.#claims.lost(({ claim }) => a.startsWith(claim))
       if (letter === 'x') return this.#claims.lost(({ id }) => id === a)
+      if (letter === 'G') return this.#claims.lost(({ requester }) => requester === a)
       if (letter === 'B') return this.#lost()
       if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
       if (letter === 'e') return this.#registrations.event(a, b, bytes, now)

@@ -32,11 +32,14 @@
  * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
  * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
+ * | `~<session>`        | channel | streams: bytes from other processes, none of which are kept           |                  |
  */
 export interface Keys {
   /** The one declared key of every call; its name without the last letter is the prefix. */
   readonly meta: string
   channel(session: string): string
+  /** Messages of other processes to this one. */
+  messages(session: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
   /** What a session entry holds. */
@@ -51,6 +54,7 @@ export function keysOf(space: string): Keys {
   return {
     meta: `${prefix}m`,
     channel: (session) => `${prefix}!${session}`,
+    messages: (session) => `${prefix}~${session}`,
     body: (id) => `${prefix}b${id}`,
     sessionEntry: (id) => `${prefix}h${id}`,
     outcomeBody: (claim) => `${prefix}b${claim}`,

@@ -4,7 +4,8 @@
 --  14-26  when it was written
 --  27     how often a holder has died holding it
 --  28-43  its score: priority and order of writing, its place for as long as it lives
---  44     e entry, q request that may run again, Q request that may not once it was started
+--  44     e entry, q request that may run again, Q request that may not once it was started, s one that is read bit by bit: not either,
+--         but whoever wrote it may write it again
 --  45     . the body follows, @ the body stands under a key of its own
 --  46-67  (requests only) the session that waits for the outcome
 --  68     (requests only) after so many deliveries without completion it goes to the dead letters
@@ -13,7 +14,9 @@
 
 local function isRequest(rec) return byte(rec, 44) ~= 101 end
 
-local function isOnce(rec) return byte(rec, 44) == 81 end
+local function isStreamed(rec) return byte(rec, 44) == 115 end
+
+local function isOnce(rec) return byte(rec, 44) == 81 or isStreamed(rec) end
 
 -- A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
 -- then only what kills on its own is counted again.

@@ -13,8 +13,8 @@ const NEVER = '9999999999999'
 function headOf(image: Image, session: string): string {
   const place = image.body.length > LARGEST_INLINE ? '@' : '.'
   if (!image.request) return `e${place}`
-  const { repeatable, maxDeliveries } = image.request
-  return `${repeatable ? 'q' : 'Q'}${place}${session}${maxDeliveries}`
+  const { repeatable, maxDeliveries, streamed } = image.request
+  return `${streamed ? 's' : repeatable ? 'q' : 'Q'}${place}${session}${maxDeliveries}`
 }
 
 /** What many entries share, in one word: the space parses it once for all of them in a call. */
@@ -26,14 +26,14 @@ export function formOf(image: Image, session: string): string {
 export interface Parsed extends Stored {
   readonly deaths: number
   readonly repeatable: boolean
-  /** Empty for an entry that is no request. */
+  /** The session that waits for its outcome; empty for an entry that is no request. */
   readonly replyTo: string
   /** Whether the body stands under a key of its own; `body` is empty then. */
   readonly byReference: boolean
 }
 
 const E = 'e'.charCodeAt(0)
-const ONCE = 'Q'.charCodeAt(0)
+const AGAIN = 'q'.charCodeAt(0)
 const REFERENCE = '@'.charCodeAt(0)
 const NEWLINE = 10
 
@@ -51,7 +51,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
     writtenAt: Number(fixed.slice(13, 26)),
     remainingMs: ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now,
     deaths: record[26]! - 48,
-    repeatable: record[43] !== ONCE,
+    repeatable: !isRequest || record[43] === AGAIN,
     replyTo: isRequest ? record.toString('latin1', 45, 67) : '',
     byReference: record[44] === REFERENCE,
   }

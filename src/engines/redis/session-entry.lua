@@ -1,4 +1,4 @@
--- h, H, t, Z, Q, Y, X: session entries are loaded, saved, touched, destroyed; a lock is given back; they are counted, and listed.
+-- v, P, T, D, Q, Y, X: session entries are loaded, saved, touched, destroyed; a lock is given back; they are counted, and listed.
 --
 -- A session entry is one string: a line, then for each attribute a line `name<tab>version<tab>length` and its text. The first line is
 --
@@ -117,9 +117,9 @@ local function endSessionsDue()
   for j = 1, #over do unlock(over[j]) end
 end
 
--- h: what is in it, '' if it is large and is to be read around. With a wait it is locked; if it is already, by another one, that wait stands in
+-- v: what is in it, '' if it is large and is to be read around. With a wait it is locked; if it is already, by another one, that wait stands in
 -- line. id, wait or '', ms of the lock
-function OPS.h(argv, i, answer)
+function OPS.v(argv, i, answer)
   local id, wid = argv[i], argv[i + 1]
   if not isLive(headOf(id)) then
     answer('n')
@@ -179,11 +179,11 @@ local function merged(key, changes, removed, expected)
   return concat(parts), size
 end
 
--- H: it is changed, or made if it is said to be new. id, lease in ms (-1: for ever), lock or '', most bytes; the version on which all that is here
+-- P: it is changed, or made if it is said to be new. id, lease in ms (-1: for ever), lock or '', most bytes; the version on which all that is here
 -- stands (+: it is new; '': not all is here), how many bytes are its first line, how many what is changed; names that go, a line each; the
 -- versions that names must have, a line each (-: there is none); u if its owner is as it was; all of it, what is changed first. g says that
 -- it was put together with what was there.
-function OPS.H(argv, i, answer)
+function OPS.P(argv, i, answer)
   local id, claim, base, contents = argv[i], argv[i + 2], argv[i + 4], argv[i + 10]
   local key, head, isNew, rest = P .. 'h' .. id, headOf(id), base == '+', i + 11
   local is = isLive(head)
@@ -233,8 +233,8 @@ function OPS.H(argv, i, answer)
   return rest
 end
 
--- t: its lease ends so long from now, and nothing else changes. id, lease in ms (-1: for ever), lock or ''
-function OPS.t(argv, i, answer)
+-- T: its lease ends so long from now, and nothing else changes. id, lease in ms (-1: for ever), lock or ''
+function OPS.T(argv, i, answer)
   local id = argv[i]
   local is = call('GETRANGE', P .. 'h' .. id, 0, 12) > now13
   if is then call('SETRANGE', P .. 'h' .. id, 0, leaseEnd(id, tonumber(argv[i + 1]))) end
@@ -243,8 +243,8 @@ function OPS.t(argv, i, answer)
   return i + 3
 end
 
--- Z: it is gone, and stays so. id
-function OPS.Z(argv, i, answer)
+-- D: it is gone, and stays so. id
+function OPS.D(argv, i, answer)
   local head = headOf(argv[i])
   local is = isLive(head)
   if head ~= '' then endSession(argv[i], is and 'destroyed' or 'expired') end

@@ -61,14 +61,14 @@ export class SessionEntriesOnRedis implements SessionEntries {
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
     const around = await this.#around(id, lock)
     if (around) return around
-    const { letter, values, now } = await this.#ask(['h', id, '', ''])
+    const { letter, values, now } = await this.#ask(['v', id, '', ''])
     return letter === 'p' ? sessionIn(values[1]!, now, lock) : null
   }
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
     const { leaseMs, lock, isNew } = change
     const version = this.#tag + (++this.#saves).toString(36).padStart(8, '0')
-    const args = ['H', id, leaseOf(leaseMs), lock, ...changeArgs(change, version)]
+    const args = ['P', id, leaseOf(leaseMs), lock, ...changeArgs(change, version)]
     // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
     const { letter, values } = await this.#ask(args, { repeatable: isNew })
     // What is refused leaves its lock as it was.
@@ -78,12 +78,12 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
-    const { letter } = await this.#ending(lock, () => this.#ask(['t', id, leaseOf(leaseMs), lock]))
+    const { letter } = await this.#ending(lock, () => this.#ask(['T', id, leaseOf(leaseMs), lock]))
     return letter === 'k'
   }
 
   async destroy(id: string): Promise<boolean> {
-    const { letter } = await this.#ask(['Z', id])
+    const { letter } = await this.#ask(['D', id])
     return letter === 'k'
   }
 
@@ -193,7 +193,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   async #stand(waiting: Waiting): Promise<void> {
     const { wid, id, lockMs } = waiting
     try {
-      const answer = await this.#ask(['h', id, wid, String(Math.ceil(lockMs))], { repeatable: true, standing: true })
+      const answer = await this.#ask(['v', id, wid, String(Math.ceil(lockMs))], { repeatable: true, standing: true })
       if (answer.letter === 'w') return
       const lock = answer.letter === 'p' ? answer.values[0]!.toString('latin1') : ''
       if (lock) this.#locks.add(lock)

@@ -30,6 +30,9 @@ local function bury(sid, leaving)
   end
   call('DEL', P .. 's' .. sid, P .. 'c' .. sid, P .. 'o' .. sid, P .. 'p' .. sid, P .. 'q' .. sid)
   living[sid] = false
+  -- Who works on a request of it works for nobody.
+  local all = call('ZRANGE', P .. 'S', 0, -1)
+  for i = 1, #all do push(all[i], 'G' .. sid .. '\t', '', '') end
   for i = 1, #held do
     if find(held[i], ':', 1, true) then
       if leaving and byte(held[i], -1) ~= 33 then giveBack(held[i]) else recover(held[i]) end
@@ -147,6 +150,8 @@ function OPS.y(argv, i, answer)
     local claim = held[j]
     if known[claim] then
       known[claim] = nil
+      local rec = find(claim, ':', 1, true) and call('HGET', P .. 'e', idOf(claim))
+      if rec and isRequest(rec) and not alive(replyTo(rec)) then push(SID, 'l', claim .. '\t', '') end
     elseif find(claim, ':', 1, true) then
       call('SREM', P .. 'c' .. SID, claim)
       if byte(claim, -1) == 33 then

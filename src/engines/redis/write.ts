@@ -14,6 +14,7 @@ const EMPTY = Buffer.alloc(0)
 const COMPLETED = 'c'.charCodeAt(0)
 const COMPLETED_LARGE = 'C'.charCodeAt(0)
 const LOST = 'l'.charCodeAt(0)
+const BEGUN = 'h'.charCodeAt(0)
 
 /** So many arrived outcomes are reported at once even if nothing else has to be said. */
 const MOST_UNREPORTED = 64
@@ -23,8 +24,8 @@ const FULL_MS = 3_000
 
 interface Requester {
   onOutcome: ((outcome: Outcome) => void) | undefined
-  /** On the monotonic clock, ms. */
-  readonly endsAt: number
+  /** On the monotonic clock, ms; Infinity once its holder goes on for as long as it needs. */
+  endsAt: number
 }
 
 export class Writes {
@@ -100,9 +101,10 @@ export class Writes {
     await ask(this.#batches, ['x', id], { repeatable: true })
   }
 
-  /** An outcome has come: `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
+  /** An outcome has come: `h` of one that is begun, the claim and the process that holds it; `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
   outcome(id: string, bytes: Buffer): void {
     const letter = bytes[0]
+    if (letter === BEGUN) return this.#begun(id, bytes.toString('latin1', 1))
     if (letter === COMPLETED_LARGE) {
       const claim = bytes.toString('latin1', 1)
       // Told again after a reconnect: it has not arrived before it is here.
@@ -113,6 +115,21 @@ export class Writes {
     this.#arrive(id)
     if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
     else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
+  }
+
+  /** What comes after it takes its place, so it is not reported as arrived; it may be told twice. */
+  #begun(id: string, told: string): void {
+    const requester = this.#requests.get(id)
+    if (!requester) return
+    const [claim, holder] = told.split(' ') as [string, string]
+    requester.endsAt = Number.POSITIVE_INFINITY
+    requester.onOutcome?.({ kind: 'begun', claim, holder })
+  }
+
+  /** Its holder reads it bit by bit, for as long as that takes. */
+  lasts(id: string): void {
+    const requester = this.#requests.get(id)
+    if (requester) requester.endsAt = Number.POSITIVE_INFINITY
   }
 
   /** What has arrived, as an operation that travels with the next batch. */
@@ -146,7 +163,7 @@ export class Writes {
       // Its deadline will have it.
       if (remainingMs <= 0) continue
       this.#batches.add({
-        args: ['l', id, String(remainingMs)],
+        args: ['l', id, remainingMs === Number.POSITIVE_INFINITY ? '-1' : String(remainingMs)],
         repeatable: true,
         answer: (letter) => {
           if (letter === 'n') this.#forget(id)?.({ kind: 'unknown', remainingMs })

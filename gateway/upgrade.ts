@@ -1,0 +1,140 @@
+/**
+ * The life of one upgraded connection (RFC 9110 §7.8, RFC 6455): admitted, written into the space as any request, taken by a worker whose app switches
+ * protocols; then bytes pass both ways until one side ends it.
+ */
+import { type IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { monotonicMs } from '../src/clock.js'
+import { silent } from '../src/log.js'
+import type { HttpResponse, Rest } from '../src/request.js'
+import type { Outlet } from '../src/streams/index.js'
+import { NO_BODY } from './body.js'
+import { decode } from './decode.js'
+import { encode, readHead } from './encode.js'
+import { admit, ask, begin, type Edge, type Exchange, record, refuse } from './exchange.js'
+import { UPGRADE_INVALID } from './refusals.js'
+import { relay } from './relay.js'
+import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
+
+const KEY = /^[A-Za-z0-9+/]{22}==$/
+const NOTHING = Buffer.alloc(0)
+
+/** `first`: what the client has sent behind its request. */
+export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, first: Buffer): Promise<void> {
+  const res = new ServerResponse(req)
+  // Until the protocol has been switched, answers go by HTTP's rules, and then the connection ends.
+  res.shouldKeepAlive = false
+  res.assignSocket(socket)
+  socket.on('error', () => {})
+  const x = begin(edge, req, res)
+  edge.watch?.open.add(x)
+  try {
+    check(req)
+    const head = readHead(req)
+    x.head = head
+    const route = admit(x, head)
+    const request = encode(req, head, NO_BODY)
+    const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']
+    const terms = { ...route.once, repeatable: false, maxDeliveries: 9 }
+    const response = await ask(x, { ...request, headers, body: first, more: 'upgrade' }, terms)
+    if (response.status === 101 && response.rest) await switched(x, socket, response, response.rest)
+    else await declined(x, socket, response)
+  } catch (reason) {
+    refuse(x, reason)
+    socket.destroySoon()
+  } finally {
+    if (x.entered) edge.limits.leave(0)
+    edge.watch?.open.remove(x)
+  }
+  if (edge.log === silent && !edge.watch) return
+  const ms = monotonicMs() - x.since
+  edge.watch?.tally.of(x.service).ended(x.status, ms)
+  if (edge.log !== silent) record(x, ms)
+}
+
+/** RFC 6455 §4.2.1: anything else never becomes 101. */
+function check(req: IncomingMessage): void {
+  const { method, httpVersion, headers } = req
+  const isAsked = method === 'GET' && httpVersion === '1.1' && headers['sec-websocket-version'] === '13'
+  if (!isAsked || !KEY.test(headers['sec-websocket-key'] ?? '')) throw UPGRADE_INVALID
+}
+
+/** The app has answered as if nothing but a request had been asked. */
+async function declined(x: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
+  x.sent?.upload?.destroy('')
+  decode(x.res, response.rest ? { ...response, rest: undefined } : response, x.id, true)
+  x.status = response.status
+  if (response.rest) await relay(x.res, response.rest)
+  socket.destroySoon()
+}
+
+/** Bytes pass until one side ends it. A client whose worker is gone is told to come again (1012), where a frame ends. */
+function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
+  const { res, sent, edge } = x
+  const outlet = sent!.upload as Outlet
+  const frames = new FrameCounter()
+  x.status = 101
+  res.detachSocket(socket)
+  socket.setTimeout(0)
+  socket.setNoDelay(true)
+  socket.setKeepAlive(true, 30_000)
+  socket.write(headOf(response, x.id), 'latin1')
+  return new Promise((resolve) => {
+    const over = (code?: string): void => {
+      edge.upgraded.delete(restart)
+      x.code = code
+      resolve()
+    }
+    const restart = (): void => {
+      sent!.withdraw()
+      broken('GATEWAY_STOPPING')
+    }
+    const broken = (code: string): void => {
+      if (frames.isBetween && !frames.isClosed) socket.end(CLOSED_FOR_RESTART)
+      // The connection is to be seen to end, whatever its client does.
+      else socket.destroy()
+      setTimeout(() => socket.destroy(), LINGER_MS).unref()
+      over(code)
+    }
+    edge.upgraded.add(restart)
+    if (edge.phase !== 'open') return restart()
+    socket.on('data', (bytes: Buffer) => {
+      if (!outlet.write(bytes)) socket.pause()
+    })
+    outlet.onDrain = () => void socket.resume()
+    socket.on('end', () => outlet.end(NOTHING))
+    socket.on('drain', () => rest.resume())
+    socket.on('close', () => {
+      // Its worker sees a connection that is gone.
+      sent!.withdraw()
+      over()
+    })
+    rest.read({
+      onChunk(bytes) {
+        frames.count(bytes)
+        return socket.write(bytes)
+      },
+      onEnd() {
+        socket.end()
+        outlet.end(NOTHING)
+        setTimeout(() => socket.destroy(), LINGER_MS).unref()
+        over()
+      },
+      onBroken: broken,
+    })
+    socket.resume()
+  })
+}
+
+/** So long a client has to close its side. */
+const LINGER_MS = 5_000
+
+/** Names and values were checked by the worker that sent them, and are once more: this text goes past Node's own checks. */
+function headOf({ reason, headers }: HttpResponse, id: string): string {
+  let head = `HTTP/1.1 101 ${/^[\x20-\x7e]*$/.test(reason) && reason ? reason : 'Switching Protocols'}\r\nConnection: Upgrade\r\n`
+  for (let i = 0; i < headers.length; i += 2) {
+    const [name, value] = [headers[i] as string, headers[i + 1] as string]
+    if (/^[\w!#$%&'*+.^`|~-]+$/.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value)) head += `${name}: ${value}\r\n`
+  }
+  return `${head}X-Request-Id: ${id}\r\n\r\n`
+}

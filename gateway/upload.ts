@@ -1,0 +1,125 @@
+/** Upload: what comes of a request's body after its beginning, on its way to the worker that reads it; once more from the start, if need be. */
+import type { IncomingMessage } from 'node:http'
+import { encodeTrailers } from '../src/message.js'
+import type { Outlet } from '../src/streams/index.js'
+import { roomIn } from '../src/streams/web.js'
+import { CLIENT_GONE, trailersOf } from './body.js'
+import type { Kept } from './kept.js'
+import type { Limits } from './limits.js'
+import { BODY_TOO_SLOW } from './refusals.js'
+
+/** In each of these a client sends at least so much while we listen, or it is given up: 80 bytes a second. */
+const FLOOR_MS = 25_000
+const FLOOR_BYTES = 2_048
+
+export class Upload {
+  /** Something has moved. */
+  onProgress: (() => void) | undefined
+  /** It cannot go on: a Refusal or CLIENT_GONE. */
+  onFailed: ((reason: unknown) => void) | undefined
+  readonly #req: IncomingMessage
+  readonly #limits: Limits
+  readonly #kept: Kept
+  #outlet: Outlet | undefined
+  #bytes: number
+  #ended = false
+  #stopped = false
+  /** What was kept is passed on once more. */
+  #repeating = false
+  #floor: NodeJS.Timeout
+  #bytesAtFloor: number
+
+  /** `begun`: so many bytes of it have come before. */
+  constructor(req: IncomingMessage, begun: number, limits: Limits, kept: Kept) {
+    this.#req = req
+    this.#limits = limits
+    this.#kept = kept
+    this.#bytes = begun
+    this.#bytesAtFloor = begun
+    this.#floor = setInterval(() => this.#checkFloor(), FLOOR_MS).unref()
+    req.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onGone).on('close', this.#onGone)
+    req.pause()
+  }
+
+  /** Whether another worker can be given all of it. */
+  get canRepeat(): boolean {
+    return this.#kept.isWhole
+  }
+
+  /** Passes it on to this one from now on, after what has come before. */
+  async to(outlet: Outlet): Promise<void> {
+    const isFirst = this.#outlet === undefined
+    this.#outlet = outlet
+    outlet.onDrain = () => this.#flow()
+    this.#repeating = !isFirst
+    try {
+      if (!isFirst) {
+        for await (const chunk of this.#kept.chunks()) {
+          if (!outlet.write(chunk)) await roomIn(outlet)
+          if (this.#outlet !== outlet) return
+          this.onProgress?.()
+        }
+        outlet.onDrain = () => this.#flow()
+      }
+    } catch (error) {
+      this.onFailed?.(error)
+    } finally {
+      if (this.#outlet === outlet) this.#repeating = false
+    }
+    if (this.#ended) this.#finish()
+    else this.#flow()
+  }
+
+  /** Nobody reads it any longer. */
+  stop(): void {
+    if (this.#stopped) return
+    this.#stopped = true
+    clearInterval(this.#floor)
+    this.#kept.drop()
+    this.#req.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onGone).off('close', this.#onGone)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length
+    try {
+      this.#limits.checkSoFar(this.#bytes)
+    } catch (refusal) {
+      this.onFailed?.(refusal)
+      return
+    }
+    this.onProgress?.()
+    const keeping = this.#kept.add(chunk)
+    const room = this.#outlet!.write(chunk)
+    if (room && !keeping) return
+    this.#req.pause()
+    if (keeping) void keeping.then(() => this.#flow())
+  }
+
+  readonly #onEnd = (): void => {
+    this.#ended = true
+    clearInterval(this.#floor)
+    this.onProgress?.()
+    if (!this.#repeating) this.#finish()
+  }
+
+  readonly #onGone = (): void => {
+    if (!this.#ended) this.onFailed?.(CLIENT_GONE)
+  }
+
+  #finish(): void {
+    this.#outlet?.end(encodeTrailers(trailersOf(this.#req)))
+  }
+
+  #flow(): void {
+    if (this.#stopped || this.#repeating || this.#ended || !this.#outlet?.hasRoom) return
+    this.onProgress?.()
+    this.#req.resume()
+  }
+
+  /** A client that we do not listen to is not slow. */
+  #checkFloor(): void {
+    const came = this.#bytes - this.#bytesAtFloor
+    this.#bytesAtFloor = this.#bytes
+    if (came < FLOOR_BYTES && !this.#req.isPaused()) this.onFailed?.(BODY_TOO_SLOW)
+  }
+}

@@ -1,0 +1,149 @@
+/** Messages: an HTTP request and an HTTP response, as bytes and strings, and as they stand in an entry. */
+import type { Reader } from './streams/index.js'
+
+/** What comes of a body after its beginning, bit by bit. */
+export interface Rest {
+  /** From now on it is read. `onEnd` is given the trailers: name, value, name, value … */
+  read(reader: RestReader): void
+  /** Goes on after `onChunk` has answered false. */
+  resume(): void
+  /** Nothing more of it is wanted. */
+  cancel(): void
+}
+
+export interface RestReader extends Omit<Reader, 'onEnd'> {
+  onEnd(trailers: readonly string[]): void
+}
+
+/** An HTTP request as bytes and strings; nothing of it has been decoded. */
+export interface HttpRequest {
+  readonly method: string
+  /** The request target as the client sent it (RFC 9112 §3.2). */
+  readonly target: string
+  /** `1.1` or `1.0`. */
+  readonly httpVersion: string
+  /** Name, value, name, value … as received, in order, repeated fields repeated. */
+  readonly headers: readonly string[]
+  /** All of it; or its beginning, if `more` comes. */
+  readonly body: Buffer
+  /** `body`: the rest of its body comes bit by bit. `upgrade`: it asks for the connection itself (RFC 9110 §7.8). */
+  readonly more?: More | undefined
+  /** Where the rest is read; set by whoever has taken it. */
+  rest?: Rest | undefined
+  /** Of a body that is all here: name, value, name, value … */
+  readonly trailers?: readonly string[] | undefined
+  /** The client's address and whether it came over TLS. */
+  readonly peer: string
+  readonly secure: boolean
+}
+
+/** An HTTP response as bytes and strings. */
+export interface HttpResponse {
+  readonly status: number
+  readonly reason: string
+  /** Name, value, name, value … in order; repeated fields such as Set-Cookie repeated. */
+  readonly headers: readonly string[]
+  /** All of it; nothing, if there is `rest`. */
+  readonly body: Buffer
+  readonly rest?: Rest | undefined
+  /** Of a body that is all here. */
+  readonly trailers?: readonly string[] | undefined
+}
+
+/** Of a response, what stands before its body. */
+export type ResponseHead = Pick<HttpResponse, 'status' | 'reason' | 'headers'>
+
+export type More = 'body' | 'upgrade'
+
+// On the wire: one line of JSON (readable in redis-cli, and quicker than base64 by far), then the body as it is.
+// Header values are Latin-1 strings in Node; JSON carries them exactly.
+
+const NEWLINE = 10
+
+function encode(head: readonly unknown[], body: Buffer): Buffer {
+  const line = `${JSON.stringify(head)}\n`
+  if (body.length === 0) return Buffer.from(line)
+  return Buffer.concat([Buffer.from(line), body])
+}
+
+function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
+  const end = bytes.indexOf(NEWLINE)
+  const head: unknown = JSON.parse(bytes.toString('utf8', 0, end))
+  if (end < 0 || !Array.isArray(head)) throw new TypeError('not a takespace message')
+  return { head, body: bytes.subarray(end + 1) }
+}
+
+export function encodeRequest(r: HttpRequest): Buffer {
+  const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
+  if (r.more || r.trailers) head.push(r.more ?? '', r.trailers ?? [])
+  return encode(head, r.body)
+}
+
+export function decodeRequest(bytes: Buffer): HttpRequest {
+  const { head, body } = decode(bytes)
+  const [method, target, httpVersion, peer, secure, headers, more, trailers] = head
+  if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
+  if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
+  return {
+    method: method as string,
+    target: target as string,
+    httpVersion: httpVersion as string,
+    peer: peer as string,
+    secure: secure === 1,
+    headers,
+    body,
+    more: more === 'body' || more === 'upgrade' ? more : undefined,
+    trailers: trailers as string[] | undefined,
+    rest: undefined,
+  }
+}
+
+export function encodeResponse(r: HttpResponse): Buffer {
+  const head: unknown[] = [r.status, r.reason, r.headers]
+  if (r.trailers) head.push(r.trailers)
+  return encode(head, r.body)
+}
+
+export function decodeResponse(bytes: Buffer): HttpResponse {
+  const { head, body } = decode(bytes)
+  const [status, reason, headers, trailers] = head
+  if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')
+  if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a response')
+  return { status, reason: reason as string, headers, body, trailers }
+}
+
+// A response that comes bit by bit is a stream: a line for its head, and for each 1xx before it, then the body. Its completion says where it is.
+
+export const encodeHead = (head: ResponseHead): Buffer => encodeResponse({ ...head, body: NOTHING })
+
+/** Where a streamed response is found. */
+export interface Place {
+  readonly claim: string
+  readonly holder: string
+}
+
+export const encodePlace = ({ claim, holder }: Place): Buffer => encode(['s', claim, holder], NOTHING)
+
+/** undefined: it is a whole response. */
+export function placeIn(bytes: Buffer): Place | undefined {
+  if (!bytes.subarray(0, STREAMED.length).equals(STREAMED)) return undefined
+  const [, claim, holder] = decode(bytes).head
+  if (!strings([claim, holder])) throw new TypeError('not a response')
+  return { claim: claim as string, holder: holder as string }
+}
+
+const STREAMED = Buffer.from('["s",')
+const NOTHING = Buffer.alloc(0)
+
+export const encodeTrailers = (trailers: readonly string[] | undefined): Buffer =>
+  trailers && trailers.length > 0 ? Buffer.from(JSON.stringify(trailers)) : NOTHING
+
+/** What is no list of trailers is none. */
+export function decodeTrailers(bytes: Buffer): readonly string[] {
+  if (bytes.length === 0) return []
+  const trailers: unknown = JSON.parse(bytes.toString())
+  return strings(trailers) && trailers.length % 2 === 0 ? trailers : []
+}
+
+const strings = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === 'string')

@@ -1,0 +1,277 @@
+/** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
+import type { Delivery, Engine } from './engine.js'
+import {
+  decodeRequest,
+  decodeTrailers,
+  encodeHead,
+  encodePlace,
+  encodeResponse,
+  encodeTrailers,
+  type HttpRequest,
+  type HttpResponse,
+  type ResponseHead,
+  type Rest,
+} from './message.js'
+import { patternOf } from './request-kind.js'
+import type { Space } from './space.js'
+import type { Inlet, Outlet } from './streams/index.js'
+import { Transaction } from './transaction.js'
+
+/** A request that a worker holds. */
+export interface Taken {
+  readonly id: string
+  readonly service: string
+  readonly priority: number
+  /** 1 on the first delivery. */
+  readonly attempt: number
+  /** Milliseconds left until its deadline when it was handed out. */
+  readonly remainingMs: number
+  /** From written to taken, on the space's clock. */
+  readonly waitedMs: number
+  readonly repeatable: boolean
+  readonly request: HttpRequest
+  /**
+   * Says that the handler is about to run; to be awaited when the request is not repeatable, or more of it comes, which is then read at
+   * `request.rest`. false: do not run it.
+   */
+  start(): Promise<boolean>
+  /**
+   * Begins to answer: what is written goes out at once, after these heads (one, and interim ones before it). Nobody else is given the request from
+   * now on.
+   */
+  begin(head: ResponseHead): Outlet
+  /** Whether it has begun. */
+  readonly begun: boolean
+  /** It goes on for longer than is usual, without its place among those that the worker holds. */
+  lend(): void
+  /** Answers; what has begun ends with it, and only its trailers count. false: the claim was lost, the space has refused this answer. */
+  complete(response: HttpResponse): Promise<boolean>
+  /** What has begun will never be complete, and whoever reads it sees that. */
+  breakOff(): void
+  /** Gives it back for another worker. */
+  release(): Promise<void>
+  /** Committed by an answer below 500, aborted by any other end. */
+  readonly transaction: Transaction
+  /** Whether anybody has asked for that. */
+  readonly isTransacting: boolean
+  /** Set it to hear that the space has ended this claim: whatever is still running works for nobody. */
+  onLost?: (() => void) | undefined
+}
+
+/** A worker's standing take. */
+export interface Serving {
+  /** Whether the take stands in the space now: it does not while the link is away. */
+  readonly standing: boolean
+  /** Takes nothing new. When it resolves no further request will come; those held go on. */
+  stop(): Promise<void>
+}
+
+/** Takes requests of a service from the space, at most `concurrency` held at a time. */
+export async function serveRequests(
+  space: Space,
+  service: string,
+  concurrency: number,
+  onRequest: (taken: Taken) => void,
+): Promise<Serving> {
+  const terms = { space, engine: space.engine, service, credit: 1 }
+  const offer = await space.engine.offer(patternOf(service), concurrency, (delivery) => {
+    let request: HttpRequest
+    try {
+      request = decodeRequest(delivery.body)
+    } catch {
+      // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
+      void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
+      return
+    }
+    onRequest(new Holding(terms, delivery, request))
+  })
+  return {
+    get standing() {
+      return offer.standing
+    },
+    async stop() {
+      terms.credit = 0
+      await offer.end()
+    },
+  }
+}
+
+/** What all that was taken for one offer shares. */
+interface Terms {
+  readonly space: Space
+  readonly engine: Engine
+  readonly service: string
+  /** What a completion gives back: 1 as long as more is taken. */
+  credit: number
+}
+
+/** One object per request, with methods rather than closures: this is the path that every request takes. */
+class Holding implements Taken {
+  readonly request: HttpRequest
+  onLost: (() => void) | undefined
+  readonly #terms: Terms
+  readonly #delivery: Delivery
+  #transaction: Transaction | undefined
+  /** What is read, and what is written, bit by bit. */
+  #inlet: Inlet | undefined
+  #outlet: Outlet | undefined
+  #holding: Promise<boolean> | undefined
+  /** Whether the head that counts has gone. */
+  #hasHead = false
+
+  constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
+    this.request = request
+    this.#terms = terms
+    this.#delivery = delivery
+    delivery.holder = this
+  }
+
+  get id(): string {
+    return this.#delivery.id
+  }
+
+  get service(): string {
+    return this.#terms.service
+  }
+
+  get priority(): number {
+    return this.#delivery.priority
+  }
+
+  get attempt(): number {
+    return this.#delivery.attempt
+  }
+
+  get remainingMs(): number {
+    return this.#delivery.remainingMs
+  }
+
+  get waitedMs(): number {
+    return this.#delivery.waitedMs
+  }
+
+  get repeatable(): boolean {
+    return this.#delivery.repeatable
+  }
+
+  async start(): Promise<boolean> {
+    const { engine, space } = this.#terms
+    if (!this.request.more) return engine.start(this.#delivery)
+    await space.streams.ready()
+    if (!(await engine.hold(this.#delivery, false))) return false
+    this.#inlet = space.streams.inlet(this.id, this.#delivery.requester)
+    this.request.rest = restOf(this.#inlet)
+    return true
+  }
+
+  get begun(): boolean {
+    return this.#outlet !== undefined
+  }
+
+  begin(head: ResponseHead): Outlet {
+    this.#hasHead ||= head.status >= 200 || head.status === SWITCHING_PROTOCOLS
+    if (this.#outlet) {
+      this.#outlet.write(encodeHead(head))
+      return this.#outlet
+    }
+    const { claim, requester } = this.#delivery
+    const { engine, space } = this.#terms
+    const outlet = space.streams.outlet(claim)
+    this.#outlet = outlet
+    outlet.write(encodeHead(head))
+    // Whoever waits for it asks for it on a way of its own, so this process must hear that.
+    this.#holding = space.streams
+      .ready()
+      .then(() => engine.hold(this.#delivery, true))
+      .catch(() => false)
+    void this.#holding.then((held) => {
+      if (held) return outlet.open(requester)
+      outlet.destroy('')
+      this.lost()
+    })
+    return outlet
+  }
+
+  lend(): void {
+    void this.#terms.engine.lend(this.#delivery)
+  }
+
+  breakOff(): void {
+    this.#inlet?.cancel()
+    this.#outlet?.destroy('WORKER_LOST')
+  }
+
+  async complete(response: HttpResponse): Promise<boolean> {
+    const { engine, credit } = this.#terms
+    this.#inlet?.cancel()
+    if (!this.#outlet && response.body.length > LARGEST_WHOLE) {
+      this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
+    }
+    const outlet = this.#outlet
+    let body: Buffer
+    if (outlet?.isOpen) {
+      if (!this.#hasHead) {
+        this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] })
+        outlet.write(response.body)
+      }
+      // Until then the claim has another name.
+      await this.#holding
+      outlet.end(encodeTrailers(response.trailers))
+      body = encodePlace({ claim: this.#delivery.claim, holder: engine.session })
+    } else {
+      body = encodeResponse(response)
+    }
+    const tx = this.#transaction
+    if (tx?.isOpen && response.status < 500) {
+      return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
+    }
+    void tx?.end()
+    return engine.complete(this.#delivery, body, credit)
+  }
+
+  get isTransacting(): boolean {
+    return this.#transaction !== undefined
+  }
+
+  /** Made when first asked for: most handlers never do. */
+  get transaction(): Transaction {
+    this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, true)
+    return this.#transaction
+  }
+
+  release(): Promise<void> {
+    this.breakOff()
+    void this.#transaction?.end()
+    return this.#terms.engine.release(this.#delivery)
+  }
+
+  /** The engine's word. */
+  lost(): void {
+    this.onLost?.()
+  }
+}
+
+/** RFC 9110 §15.2.2. */
+const SWITCHING_PROTOCOLS = 101
+/** What is larger does not stand in the space in one piece. */
+const LARGEST_WHOLE = 256 * 1024
+
+/** Known, though it goes bit by bit; with trailers it is not told, since these need a chunked body (RFC 9112 §7.1.2). */
+const lengthOf = ({ body, trailers }: HttpResponse): string[] =>
+  body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
+
+const restOf = (inlet: Inlet): Rest => ({
+  read: ({ onChunk, onEnd, onBroken }) => inlet.read({ onChunk, onBroken, onEnd: (last) => onEnd(trailersIn(last)) }),
+  resume: () => inlet.resume(),
+  cancel: () => inlet.cancel(),
+})
+
+function trailersIn(last: Buffer): readonly string[] {
+  try {
+    return decodeTrailers(last)
+  } catch {
+    return []
+  }
+}
+
+const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }

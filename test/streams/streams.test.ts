@@ -1,0 +1,261 @@
+/** What a stream promises whatever is lost beneath it: its bytes, all of them, in order, and a bound on what is under way. */
+import { expect, test } from '@jest/globals'
+import fc from 'fast-check'
+import type { Engine } from '../../src/engine.js'
+import { type Outlet, Streams } from '../../src/streams/index.js'
+import { Chance } from '../simulation/chance.js'
+
+const MOST = 65_536
+
+/** Two processes whose messages may be lost whenever a link is, each way for itself; both hear of it when it is back. */
+class Wire {
+  readonly #ends = new Map<string, { onMessage(message: Buffer): void; onGap(): void; cut: boolean }>()
+  readonly #queue: (() => void)[] = []
+  lost = 0
+  bytes = 0
+
+  engine(session: string): Engine {
+    const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
+    this.#ends.set(session, end)
+    return {
+      session,
+      post: async (to: string, message: Buffer) => {
+        const other = this.#ends.get(to)!
+        this.bytes += message.length
+        if (end.cut || other.cut) {
+          this.lost++
+          return false
+        }
+        this.#queue.push(() => {
+          // It may be cut while the message is under way.
+          if (other.cut) this.lost++
+          else other.onMessage(message)
+        })
+        return true
+      },
+      hear: async (onMessage: (message: Buffer) => void, onGap: () => void) => {
+        end.onMessage = onMessage
+        end.onGap = onGap
+      },
+    } as unknown as Engine
+  }
+
+  cut(session: string): void {
+    this.#ends.get(session)!.cut = true
+  }
+
+  heal(session: string): void {
+    const end = this.#ends.get(session)!
+    if (!end.cut) return
+    end.cut = false
+    end.onGap()
+  }
+
+  async step(): Promise<boolean> {
+    const next = this.#queue.shift()
+    next?.()
+    await new Promise(setImmediate)
+    return next !== undefined
+  }
+
+  /** Until nothing is under way, also not what a turn of the event loop would send. */
+  async settle(): Promise<void> {
+    for (let quiet = 0; quiet < 4; ) quiet = (await this.step()) ? 0 : quiet + 1
+  }
+}
+
+interface Read {
+  readonly chunks: Buffer[]
+  ended: Buffer | undefined
+  broken: string | undefined
+}
+
+function pair(wire: Wire, id = 's1') {
+  const bounds = { maxStreamBytes: MOST, maxStreamingBytes: 10 * MOST }
+  const [writer, reader] = [new Streams(wire.engine('a'), bounds), new Streams(wire.engine('b'), bounds)]
+  const read: Read = { chunks: [], ended: undefined, broken: undefined }
+  return { writer, reader, read, id }
+}
+
+const reading = (read: Read, takes: () => boolean) => ({
+  onChunk(chunk: Buffer) {
+    read.chunks.push(Buffer.from(chunk))
+    return takes()
+  },
+  onEnd(last: Buffer) {
+    read.ended = last
+  },
+  onBroken(reason: string) {
+    read.broken = reason
+  },
+})
+
+const numbered = (length: number, from: number): Buffer => {
+  const bytes = Buffer.alloc(length)
+  for (let i = 0; i < length; i++) bytes[i] = (from + i) % 251
+  return bytes
+}
+
+test('all bytes arrive, in order and once, whenever and however often links are cut', async () => {
+  const property = fc.asyncProperty(
+    fc.array(fc.integer({ min: 1, max: 40_000 }), { minLength: 1, maxLength: 30 }),
+    fc.integer(),
+    async (sizes, seed) => {
+      const chance = new Chance(seed)
+      const random = (): number => chance.next()
+      const wire = new Wire()
+      const { writer, reader, read, id } = pair(wire)
+      await Promise.all([writer.ready(), reader.ready()])
+      const outlet = writer.outlet(id, 'b')
+      const inlet = reader.inlet(id, 'a')
+      let paused = false
+      inlet.read(
+        reading(read, () => {
+          paused = random() < 0.2
+          return !paused
+        }),
+      )
+      const total = sizes.reduce((sum, size) => sum + size, 0)
+      let [written, next] = [0, 0]
+      for (let steps = 0; read.ended === undefined; steps++) {
+        if (steps > 20_000) throw new Error(`it stands still after ${written} of ${total} bytes`)
+        if (next < sizes.length && outlet.hasRoom) {
+          outlet.write(numbered(sizes[next]!, written))
+          written += sizes[next++]!
+          if (next === sizes.length) outlet.end(Buffer.from('last'))
+        }
+        // What is kept is what is under way, and one write more.
+        expect(writer.keptBytes).toBeLessThanOrEqual(2 * MOST + 40_000)
+        if (random() < 0.05) wire.cut(random() < 0.5 ? 'a' : 'b')
+        if (random() < 0.2) for (const end of ['a', 'b']) wire.heal(end)
+        if (paused && random() < 0.5) {
+          paused = false
+          inlet.resume()
+        }
+        await wire.step()
+      }
+      expect(Buffer.concat(read.chunks).equals(numbered(total, 0))).toBe(true)
+      expect(read.ended!.toString()).toBe('last')
+      for (const end of ['a', 'b']) wire.heal(end)
+      await wire.settle()
+      writer.close()
+      reader.close()
+      return true
+    },
+  )
+  await fc.assert(property, { numRuns: 60 })
+}, 120_000)
+
+test('cuts do lose messages here, so that the test above is one', async () => {
+  const wire = new Wire()
+  const { writer, reader, read, id } = pair(wire)
+  await Promise.all([writer.ready(), reader.ready()])
+  const outlet = writer.outlet(id, 'b')
+  reader.inlet(id, 'a').read(reading(read, () => true))
+  outlet.write(numbered(3_000, 0))
+  await new Promise(setImmediate)
+  wire.cut('b')
+  await wire.settle()
+  expect(wire.lost).toBeGreaterThan(0)
+  expect(read.chunks).toEqual([])
+  wire.heal('b')
+  await wire.settle()
+  expect(Buffer.concat(read.chunks).equals(numbered(3_000, 0))).toBe(true)
+  writer.close()
+  reader.close()
+})
+
+test('a reader that takes nothing bounds its writer, and gives the room back when it is cancelled', async () => {
+  const wire = new Wire()
+  const { writer, reader, read, id } = pair(wire)
+  await Promise.all([writer.ready(), reader.ready()])
+  const outlet = writer.outlet(id, 'b')
+  const inlet = reader.inlet(id, 'a')
+  inlet.read(reading(read, () => false))
+  const told = new Promise<void>((resolve) => {
+    outlet.onUnwanted = resolve
+  })
+  let written = 0
+  for (let i = 0; i < 1_000; i++) {
+    while (outlet.hasRoom && written < 100 * MOST) {
+      outlet.write(numbered(8_192, written))
+      written += 8_192
+    }
+    await wire.step()
+  }
+  expect(written).toBeLessThanOrEqual(3 * MOST)
+  inlet.cancel()
+  await wire.settle()
+  await told
+  expect(writer.keptBytes).toBe(0)
+  expect([writer.size, reader.size]).toEqual([0, 0])
+  writer.close()
+  reader.close()
+})
+
+test('a stream that is broken off gives what has come, and is never taken for complete', async () => {
+  const wire = new Wire()
+  const { writer, reader, read, id } = pair(wire)
+  await Promise.all([writer.ready(), reader.ready()])
+  const outlet = writer.outlet(id, 'b')
+  reader.inlet(id, 'a').read(reading(read, () => true))
+  outlet.write(Buffer.from('a part'))
+  await wire.settle()
+  outlet.destroy('WORKER_LOST')
+  await wire.settle()
+  expect([Buffer.concat(read.chunks).toString(), read.ended, read.broken]).toEqual(['a part', undefined, 'WORKER_LOST'])
+  writer.close()
+  reader.close()
+})
+
+test('one that is written before it is asked for waits for its reader, in bounded room', async () => {
+  const wire = new Wire()
+  const { writer, reader, read, id } = pair(wire)
+  await Promise.all([writer.ready(), reader.ready()])
+  const outlet: Outlet = writer.outlet(id)
+  let written = 0
+  while (outlet.hasRoom) {
+    outlet.write(numbered(10_000, written))
+    written += 10_000
+  }
+  expect(written).toBeLessThanOrEqual(MOST + 10_000)
+  outlet.end(Buffer.alloc(0))
+  reader.inlet(id, 'a').read(reading(read, () => true))
+  await wire.settle()
+  expect(Buffer.concat(read.chunks).equals(numbered(written, 0))).toBe(true)
+  expect(read.ended).toBeDefined()
+  writer.close()
+  reader.close()
+})
+
+test('what a stranger sends ends nothing and stores nothing', async () => {
+  const wire = new Wire()
+  const { writer, reader, read, id } = pair(wire)
+  await Promise.all([writer.ready(), reader.ready()])
+  const outlet = writer.outlet(id, 'b')
+  reader.inlet(id, 'a').read(reading(read, () => true))
+  const stranger = wire.engine('c')
+  const junk = [
+    '',
+    '\n',
+    'c\n',
+    'c\nd',
+    `c\nd${id}\t5\t99999\nx`,
+    `c\ng${id}\t-1 NaN\t0\n`,
+    `c\nd${id}\t0\t-3\n`,
+    `c\nzz\n`,
+  ]
+  for (const text of junk) {
+    await stranger.post('a', Buffer.from(text))
+    await stranger.post('b', Buffer.from(text))
+  }
+  await stranger.post('a', Buffer.from(`c\nn${id}\t0\t0\n`))
+  await wire.settle()
+  outlet.write(Buffer.from('whole'))
+  outlet.end(Buffer.alloc(0))
+  await wire.settle()
+  expect(Buffer.concat(read.chunks).toString()).toBe('whole')
+  expect(read.ended).toBeDefined()
+  writer.close()
+  reader.close()
+})

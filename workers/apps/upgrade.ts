@@ -1,0 +1,152 @@
+/**
+ * Runs the 'upgrade' listeners of an app's http.Server (ws, @fastify/websocket, @hono/node-ws, socket.io): they are given the request and a socket, and
+ * write the head of their answer there themselves. An app without such listeners is asked as for any other request, as Node's server does.
+ */
+import type { EventEmitter } from 'node:events'
+import { STATUS_CODES } from 'node:http'
+import { Duplex } from 'node:stream'
+import { SpaceError } from '../../src/errors.js'
+import type { HttpRequest, HttpResponse, ResponseHead } from '../../src/request.js'
+import type { Outlet } from '../../src/streams/index.js'
+import type { Handler, TurnContext } from '../handler.js'
+import { incoming } from './node.js'
+
+const LONGEST_HEAD = 65_536
+const NOTHING = Buffer.alloc(0)
+
+export const withUpgrades =
+  (server: EventEmitter | undefined, handle: Handler): Handler =>
+  (request, turn) => {
+    if (request.more !== 'upgrade') return handle(request, turn)
+    if (server && server.listenerCount('upgrade') > 0) return upgraded(server, request, turn)
+    return handle(plainly(request), turn)
+  }
+
+/** As a request that wants nothing but an answer. */
+function plainly(request: HttpRequest): HttpRequest {
+  request.rest?.cancel()
+  return { ...request, body: NOTHING, more: undefined, rest: undefined }
+}
+
+function upgraded(server: EventEmitter, request: HttpRequest, turn: TurnContext): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const answer = new RawAnswer(turn)
+    const socket = socketOf(request, answer)
+    socket.on('close', () => {
+      turn.onCut = undefined
+      try {
+        resolve(answer.end())
+      } catch (error) {
+        reject(error)
+      }
+    })
+    // What the app does not listen to must not end the process.
+    socket.on('error', () => {})
+    turn.onCut = () => void socket.destroy()
+    const req = incoming({ ...request, body: NOTHING, rest: undefined }, socket as never)
+    server.emit('upgrade', req, socket, NOTHING)
+  })
+}
+
+/** What looks to the app like the client's connection. */
+function socketOf({ body, rest, peer, secure }: HttpRequest, answer: RawAnswer): Duplex {
+  const socket: Duplex = new Duplex({
+    allowHalfOpen: false,
+    read: () => rest?.resume(),
+    write(chunk: Buffer, _encoding, done) {
+      try {
+        answer.write(Buffer.from(chunk), done)
+      } catch (error) {
+        done(error as Error)
+      }
+    },
+    // Whoever ends its side of a connection here has no use for the other one: it waits only for that to end, too.
+    final(done) {
+      done()
+      setImmediate(() => socket.destroy())
+    },
+    destroy(error, done) {
+      rest?.cancel()
+      done(error)
+    },
+  })
+  const self = (): Duplex => socket
+  Object.assign(socket, {
+    remoteAddress: peer,
+    remoteFamily: peer.includes(':') ? 'IPv6' : 'IPv4',
+    encrypted: secure,
+    setTimeout: self,
+    setNoDelay: self,
+    setKeepAlive: self,
+    ref: self,
+    unref: self,
+    address: () => ({}),
+    destroySoon: () => socket.end(),
+  })
+  if (body.length > 0) socket.push(body)
+  rest?.read({
+    onChunk: (chunk) => socket.push(chunk),
+    onEnd: () => void socket.push(null),
+    onBroken: () => void socket.destroy(),
+  })
+  return socket
+}
+
+/** What the app writes: the text of a head, then, if it says 101, bytes of the other protocol, else a body. */
+class RawAnswer {
+  readonly #turn: TurnContext
+  #text = NOTHING
+  #head: ResponseHead | undefined
+  #outlet: Outlet | undefined
+  readonly #body: Buffer[] = []
+
+  constructor(turn: TurnContext) {
+    this.#turn = turn
+  }
+
+  /** `done` is called when there is room for more. */
+  write(chunk: Buffer, done: () => void): void {
+    let bytes = chunk
+    if (!this.#head) {
+      this.#text = Buffer.concat([this.#text, chunk])
+      const end = this.#text.indexOf('\r\n\r\n')
+      if (end < 0 && this.#text.length > LONGEST_HEAD) throw bad('Its head does not end.')
+      if (end < 0) return done()
+      this.#head = parsed(this.#text.toString('latin1', 0, end))
+      bytes = this.#text.subarray(end + 4)
+      if (this.#head.status === 101) this.#outlet = this.#turn.begin(this.#head)
+    }
+    const outlet = this.#outlet
+    if (!outlet) this.#body.push(bytes)
+    else if (!outlet.write(bytes) && outlet.isOpen) {
+      let waiting = true
+      const goOn = (): void => {
+        if (waiting) done()
+        waiting = false
+      }
+      outlet.onDrain = goOn
+      void outlet.over.then(goOn)
+      return
+    }
+    done()
+  }
+
+  /** The whole answer, of which what was switched to has gone already. */
+  end(): HttpResponse {
+    if (!this.#head) throw bad('The connection was closed without an answer.')
+    return { ...this.#head, body: this.#outlet ? NOTHING : Buffer.concat(this.#body) }
+  }
+}
+
+function parsed(text: string): ResponseHead {
+  const [first = '', ...lines] = text.split('\r\n')
+  const [, status, reason = ''] = /^HTTP\/1\.\d (\d{3})(?: (.*))?$/.exec(first) ?? []
+  if (status === undefined) throw bad('It does not begin with a status line.')
+  const headers = lines.flatMap((line) => {
+    const colon = line.indexOf(':')
+    return colon > 0 ? [line.slice(0, colon), line.slice(colon + 1).trim()] : []
+  })
+  return { status: Number(status), reason: reason || (STATUS_CODES[status] ?? ''), headers }
+}
+
+const bad = (detail: string): SpaceError => new SpaceError('BAD_RESPONSE', detail)
