@@ -51,7 +51,7 @@ export interface SessionChange {
   readonly versions?: ReadonlyMap<string, string> | undefined
   /** What was in it when it was loaded or last saved, if that is known: where little of it stays as it was, all of it is written at once. */
   readonly base?: Pick<LoadedSession, 'attributes' | 'version' | 'owner'> | undefined
-  /** undefined: as it was. */
+  /** undefined: as it was; of one that is made, nobody's. */
   readonly owner?: string | undefined
   /** Ends with this; '' = none. */
   readonly lock: string

@@ -127,7 +127,7 @@ export class SessionEntriesInMemory {
   ids(owner: string | undefined): string[] {
     const now = wallMs()
     const there = [...this.#all.values()].filter((kept) => kept.expiresAt > now)
-    return there.filter((kept) => owner === undefined || kept.owner === owner).map(({ id }) => id)
+    return there.filter((kept) => owner === undefined || (owner !== '' && kept.owner === owner)).map(({ id }) => id)
   }
 
   get size(): Size {

@@ -40,7 +40,7 @@ export function changeArgs(
   const rest = isNew ? undefined : restOf(base?.attributes, set, removed, Math.max(changed, SENT_ALONG))
   for (const [name, attribute] of rest ?? []) add(name, attribute.version, attribute.text)
   const on = isNew ? '+' : rest && base ? base.version : ''
-  const own = owner ?? base?.owner ?? ''
+  const own = owner ?? (isNew ? '' : (base?.owner ?? ''))
   // The space fills in when the lease ends.
   const line = `0000000000000 ${String(size).padStart(8, '0')} ${version} ${encoded(own)}\n`
   const gone = removed.map((name) => `${encoded(name)}\n`).join('')
@@ -51,8 +51,7 @@ export function changeArgs(
     String(changed),
     gone,
     versions ? mustHave([...set.map(([name]) => name), ...removed], versions) : '',
-    // Of one that is new it is said.
-    owner === undefined && !(isNew && own === '') ? 'u' : '',
+    owner === undefined && !isNew ? 'u' : '',
     line + records,
   ]
 }
