@@ -24,8 +24,8 @@ interface ExpressRequest {
   socket?: EventEmitter
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: express-session's own callbacks
-type Callback<T> = (error: any, result?: T) => void
+// biome-ignore lint/suspicious/noExplicitAny: what a session holds is the app's to say, and each framework has another type for it
+type Callback<_T> = (error: any, result?: any) => void
 
 interface ExpressSession {
   Store: { prototype: { createSession(req: unknown, session: unknown): object } }
@@ -68,14 +68,14 @@ export class SpaceSessionStore extends EventEmitter {
   }
 
   /** Saves what is other than it was loaded; a session that was not loaded, as a whole. One that has ended meanwhile stays so. */
-  set(sessionId: string, session: StoredSession, callback?: Callback<void>): Promise<void> {
-    return told(this.#set(sessionId, session), callback)
+  set(sessionId: string, session: object, callback?: Callback<void>): Promise<void> {
+    return told(this.#set(sessionId, session as StoredSession), callback)
   }
 
   /** Renews its lease, and changes nothing else. One that has ended stays so. */
-  touch(sessionId: string, session: StoredSession, callback?: Callback<void>): Promise<void> {
+  touch(sessionId: string, session: object, callback?: Callback<void>): Promise<void> {
     const touched = async (): Promise<void> => {
-      await this.#sessions.touch(sessionId, this.#leaseOf(session), this.snapshotOf(session))
+      await this.#sessions.touch(sessionId, this.#leaseOf(session as StoredSession), this.snapshotOf(session))
     }
     return told(touched(), callback)
   }
@@ -165,7 +165,8 @@ export class SpaceSessionStore extends EventEmitter {
   }
 
   /** The Session of a request from what was loaded; it remembers what that was. */
-  createSession(req: ExpressRequest, loaded: object): object {
+  // biome-ignore lint/suspicious/noExplicitAny: express-session's Session, whose types need not be there
+  createSession(req: ExpressRequest, loaded: object): any {
     const snapshot = this.#snapshots.get(loaded)
     const session = ofExpressSession().createSession.call(this, req, loaded)
     if (!snapshot) return session

@@ -25,7 +25,8 @@ const PER_SECOND = 100
 
 let redis: Redis
 let system: System | undefined
-const agent = new Agent({ keepAlive: true })
+// A connection for each request: one that is kept may be closed by its server just when the next request goes out on it.
+const agent = new Agent({ keepAlive: false })
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
@@ -180,23 +181,26 @@ async function strike(signal: NodeJS.Signals) {
     browser.told = Math.max(browser.told, n)
   }
   const began = performance.now()
-  let nextStrike = began + STRIKE_EVERY_MS
+  const isOver = (): boolean => performance.now() - began >= SECONDS * 1_000
   let strikes = 0
-  let sent = 0
-  while (performance.now() - began < SECONDS * 1_000) {
+  const striking = (async () => {
+    // One that is still starting is not struck: on a busy machine that makes fewer strikes, not fewer workers than two.
+    for (;;) {
+      await pause(STRIKE_EVERY_MS)
+      if (isOver()) return
+      await running.strike(signal)
+      strikes++
+    }
+  })()
+  for (let sent = 0; !isOver(); await pause(5)) {
     const due = ((performance.now() - began) / 1_000) * PER_SECOND
     for (; sent < due; sent++) {
       const browser = browsers[sent % SESSIONS]!
       // Its first answer brings the cookie; a browser waits for that.
       if (browser.sent === 0 || browser.cookie) under.push(ask(browser))
     }
-    if (performance.now() >= nextStrike) {
-      nextStrike += STRIKE_EVERY_MS
-      strikes++
-      void running.strike(signal)
-    }
-    await pause(5)
   }
+  await striking
   await Promise.all(under)
   const lastOnes = await Promise.all(browsers.map(({ cookie }) => get(running.url, '/all', cookie)))
   const goneBack = browsers.filter(({ told }, i) => (JSON.parse(lastOnes[i]!.text).n ?? 0) < told).length
@@ -222,7 +226,7 @@ test(
     report('sessions, kill -9', figures)
     expect(failed).toEqual([])
     expect(figures).toMatchObject({ 'gone back': 0, lost: 0, stale: 0 })
-    expect(figures.strikes).toBeGreaterThanOrEqual(Math.floor(SECONDS / 2) - 1)
+    expect(figures.strikes).toBeGreaterThanOrEqual(Math.ceil((SECONDS * 1_000) / STRIKE_EVERY_MS / 4))
     await drained()
   },
   TIMEOUT_MS,

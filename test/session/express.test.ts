@@ -16,9 +16,6 @@ const SECRET = 'a secret of the test'
 type Bag = SessionData & Record<string, unknown>
 const bag = (req: Request): Bag => req.session as unknown as Bag
 
-/** Signatures fit those of express-session's own Store, or this does not compile. */
-const asStore = (store: SpaceSessionStore): Store => store as unknown as Store
-
 const THROWER = `
   import { openSpace } from 'takespace'
   import { SpaceSessionStore } from 'takespace/session'
@@ -50,7 +47,7 @@ everyEngine('express-session', (opened) => {
   ): Promise<string> {
     const app = express()
     app.set('env', 'test')
-    app.use(expressSession({ store: asStore(store), secret: SECRET, resave: false, saveUninitialized: false, ...more }))
+    app.use(expressSession({ store, secret: SECRET, resave: false, saveUninitialized: false, ...more }))
     routes(app)
     const server = await serve(app)
     servers.push(server)
