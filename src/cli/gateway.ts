@@ -4,7 +4,16 @@ import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../open.js'
 import { masked } from './failure.js'
 import { openLog } from './log.js'
-import { durabilityOption, integer, nameOption, portOption, sharedUrl, urlOption } from './settings.js'
+import {
+  durabilityOption,
+  integer,
+  maxStreamingOption,
+  maxStreamOption,
+  nameOption,
+  portOption,
+  sharedUrl,
+  urlOption,
+} from './settings.js'
 import { stopOnSignal } from './signals.js'
 
 interface Flags {
@@ -15,6 +24,9 @@ interface Flags {
   readonly port: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
+  readonly maxReplayBytes: number
+  readonly maxStreamBytes: number
+  readonly maxStreamingBytes: number
   readonly maxDeliveries: number
   readonly maxEntries?: number
   readonly maxBytes?: number
@@ -37,7 +49,15 @@ export function gateway(program: Command): void {
       integer(1, 2 ** 31 - 1),
       30_000,
     )
-    .option('--max-body-bytes <n>', 'the largest request body', integer(0, 2 ** 29), 1 << 20)
+    .option('--max-body-bytes <n>', 'the largest request body', integer(0, Number.MAX_SAFE_INTEGER), 1 << 20)
+    .option(
+      '--max-replay-bytes <n>',
+      'of a body that goes bit by bit, so many bytes are kept for another worker',
+      integer(0, Number.MAX_SAFE_INTEGER),
+      64 << 20,
+    )
+    .addOption(maxStreamOption())
+    .addOption(maxStreamingOption())
     .option('--max-deliveries <n>', 'so many workers may die of a request until it is set aside', integer(1, 9), 3)
     .option('--max-entries <n>', 'so many entries may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
     .option('--max-bytes <n>', 'so many bytes may be in the space', integer(1, Number.MAX_SAFE_INTEGER))
@@ -47,10 +67,12 @@ export function gateway(program: Command): void {
 }
 
 async function run({ name, durability, maxEntries, maxBytes, ...terms }: Flags, url: string): Promise<void> {
-  const { host, port, timeoutMs, maxBodyBytes, maxDeliveries, adminPort, adminHost } = terms
-  const limits = { timeoutMs, maxBodyBytes, maxDeliveries }
+  const { host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, adminPort, adminHost } = terms
+  const { maxStreamBytes, maxStreamingBytes } = terms
+  const limits = { timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries }
+  const bounds = { maxEntries, maxBytes, maxStreamBytes, maxStreamingBytes }
   const logger = await openLog('gateway')
-  const space = await openSpace(url, { name, durability, maxEntries, maxBytes, logger })
+  const space = await openSpace(url, { name, durability, ...bounds, logger })
   try {
     const gateway = createGateway({ space, host, port, ...limits, adminPort, adminHost, logger })
     await gateway.start()

@@ -52,6 +52,18 @@ export const maxRequestsOption = (): Option =>
 export const maxMemoryOption = (): Option =>
   new Option('--max-memory <MB>', 'replace a process that takes so many MB of memory').argParser(integer(1, 2 ** 20))
 
+const LEAST_STREAM_BYTES = 16_384
+
+export const maxStreamOption = (): Option =>
+  new Option('--max-stream-bytes <n>', 'of one body that goes bit by bit, so many bytes are under way')
+    .default(1 << 20)
+    .argParser(integer(LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER))
+
+export const maxStreamingOption = (): Option =>
+  new Option('--max-streaming-bytes <n>', 'the same of all that one process sends')
+    .default(64 << 20)
+    .argParser(integer(LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER))
+
 /** A memory space lives in one process; a gateway and its workers are several. */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
   if (url === 'memory:') {

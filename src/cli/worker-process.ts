@@ -13,6 +13,8 @@ import { type Message, messageOf, type Question, type Report } from './reports.j
 import {
   concurrencyOption,
   durabilityOption,
+  maxStreamingOption,
+  maxStreamOption,
   nameOption,
   serviceOption,
   sharedUrl,
@@ -27,6 +29,8 @@ interface Flags {
   readonly service: string
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly maxStreamBytes: number
+  readonly maxStreamingBytes: number
 }
 
 export function workerProcess(program: Command): void {
@@ -38,12 +42,14 @@ export function workerProcess(program: Command): void {
     .addOption(urlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
+    .addOption(maxStreamOption())
+    .addOption(maxStreamingOption())
     .addOption(stopTimeoutOption())
     .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
 }
 
 async function run(file: string, { name, ...terms }: Flags, url: string): Promise<void> {
-  const { durability, service, concurrency, stopTimeoutMs } = terms
+  const { durability, service, concurrency, stopTimeoutMs, maxStreamBytes, maxStreamingBytes } = terms
   let close: (() => Promise<void>) | undefined
   let stopping = false
   const stop = async (): Promise<void> => {
@@ -62,7 +68,7 @@ async function run(file: string, { name, ...terms }: Flags, url: string): Promis
   try {
     const logger = await openLog('worker')
     const app = await loadApp<App>(file)
-    const space = await openSpace(url, { name, durability, logger })
+    const space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
     close = () => space.close()
     report({ session: space.session })
     const worker = createWorker({ space, app, service, concurrency, stopTimeoutMs, logger })

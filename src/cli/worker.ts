@@ -14,6 +14,8 @@ import {
   integer,
   maxMemoryOption,
   maxRequestsOption,
+  maxStreamingOption,
+  maxStreamOption,
   nameOption,
   serviceOption,
   sharedUrl,
@@ -32,6 +34,8 @@ interface Flags {
   readonly processes: number
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly maxStreamBytes: number
+  readonly maxStreamingBytes: number
   readonly blockedTimeoutMs: number
   readonly maxRequests?: number
   readonly maxMemory?: number
@@ -50,6 +54,8 @@ export function worker(program: Command): void {
     .addOption(urlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
+    .addOption(maxStreamOption())
+    .addOption(maxStreamingOption())
     .addOption(stopTimeoutOption())
     .option(
       '--blocked-timeout-ms <ms>',
@@ -72,6 +78,8 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
   const space = await openSpace(url, { name, durability, logger })
   const args = ['worker-process', app, '--name', name, '--service', service]
   args.push('--concurrency', String(concurrency), '--stop-timeout-ms', String(stopTimeoutMs))
+  args.push('--max-stream-bytes', String(flags.maxStreamBytes))
+  args.push('--max-streaming-bytes', String(flags.maxStreamingBytes))
   if (durability !== undefined) args.push('--durability', durability)
   const supervisor = new Supervisor({
     processes,
