@@ -37,6 +37,6 @@ export function cookieText(cookie: SessionCookie, before: string | undefined): s
 /** As its framework expects it: its expiry is what its lease says. */
 export function cookieOf(stored: unknown, remainingMs: number, now: number): SessionCookie {
   const cookie = { ...(stored as SessionCookie) }
-  if (typeof cookie.originalMaxAge === 'number') cookie.expires = new Date(now + remainingMs).toISOString()
+  if (typeof cookie.originalMaxAge === 'number') cookie.expires = new Date(now + remainingMs)
   return cookie
 }

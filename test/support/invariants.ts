@@ -164,7 +164,7 @@ for id in pairs(entries) do
     sum = sum + #name + length
     from = line + length + 1
   end
-  if tonumber(ends or 0) ~= tonumber(entries[id]) then say(id, 'ends at', ends or '', 'and', entries[id]) end
+  if tonumber(ends or 0) < tonumber(entries[id]) then say(id, 'ends at', ends or '', 'and is looked at at', entries[id]) end
   if not bytes then
     say(id, 'has a lease and nothing else')
   else

@@ -27,7 +27,7 @@
  * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
  * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
- * | `Y`                 | zset   | session entries, by the end of their leases                           | leases           |
+ * | `Y`                 | zset   | session entries, by when they are to be looked at                     | leases           |
  * | `h<id>`             | string | a session entry: its head, then its attributes                        | its lease        |
  * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
  * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |

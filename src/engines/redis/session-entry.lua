@@ -9,7 +9,8 @@
 --
 -- So many are read by one MGET, past these functions, which would copy every byte more than once; and what is saved is written as it came,
 -- unless two have changed a session at once, or one has changed little of a large one. Each save says what it changes.
--- When its lease ends stands in Y as well, so counting looks at none. Its id begins with $, by which its locks are told from other claims.
+-- In Y it stands by when its lease ends, or by when that was to end before it was renewed: so counting looks at none, and a renewal is not
+-- noted there until it matters. Its id begins with $, by which its locks are told from other claims.
 -- A lock is a claim: in the set of what its process holds, and with it gone when that is. Who waits for one stands in a line, as a take does.
 
 local LOCK_KIND = 'takespace.SessionLock'
@@ -112,7 +113,14 @@ end
 -- Sessions whose leases have ended, and locks whose time is over.
 local function endSessionsDue()
   local ended = call('ZRANGEBYSCORE', P .. 'Y', '-inf', now, 'LIMIT', 0, MOST_ENDED)
-  for j = 1, #ended do endSession(ended[j], 'expired') end
+  for j = 1, #ended do
+    local head = headOf(ended[j])
+    if isLive(head) then
+      call('ZADD', P .. 'Y', sub(head, 1, 13), ended[j])
+    else
+      endSession(ended[j], 'expired')
+    end
+  end
   local over = call('ZRANGEBYSCORE', P .. 'L', '-inf', now, 'LIMIT', 0, MOST_ENDED)
   for j = 1, #over do unlock(over[j]) end
 end
@@ -134,13 +142,15 @@ function OPS.v(argv, i, answer)
   return i + 3
 end
 
--- When such a lease ends that begins now, as 13 digits.
-local function leaseEnd(id, lease)
+-- When such a lease ends that begins now, as 13 digits. `head`: as it was.
+local function leaseEnd(id, lease, head)
   local ends = now + lease
   if lease < 0 or ends > 9999999999999 then ends = 9999999999999 end
-  dueAt(ends)
   local ends13 = format('%013.0f', ends)
-  call('ZADD', P .. 'Y', ends13, id)
+  if head == '' or ends13 < sub(head, 1, 13) then
+    call('ZADD', P .. 'Y', ends13, id)
+    dueAt(ends)
+  end
   return ends13
 end
 
@@ -226,7 +236,7 @@ function OPS.P(argv, i, answer)
     if owner ~= '' then call('SADD', P .. 'y' .. owner, id) end
   end
   call('SET', key, contents)
-  call('SETRANGE', key, 0, leaseEnd(id, tonumber(argv[i + 1])))
+  call('SETRANGE', key, 0, leaseEnd(id, tonumber(argv[i + 1]), is and head or ''))
   growSessions(growth)
   if claim ~= '' then unlock(claim) end
   answer(isKnown and 'k' or 'g')
@@ -236,8 +246,9 @@ end
 -- T: its lease ends so long from now, and nothing else changes. id, lease in ms (-1: for ever), lock or ''
 function OPS.T(argv, i, answer)
   local id = argv[i]
-  local is = call('GETRANGE', P .. 'h' .. id, 0, 12) > now13
-  if is then call('SETRANGE', P .. 'h' .. id, 0, leaseEnd(id, tonumber(argv[i + 1]))) end
+  local head = headOf(id)
+  local is = isLive(head)
+  if is then call('SETRANGE', P .. 'h' .. id, 0, leaseEnd(id, tonumber(argv[i + 1]), head)) end
   if argv[i + 2] ~= '' then unlock(argv[i + 2]) end
   answer(is and 'k' or 'n')
   return i + 3
@@ -271,7 +282,7 @@ function OPS.X(argv, i, answer)
   local owner, page, ids = argv[i], nil, {}
   if owner == '' then
     page = call('ZSCAN', P .. 'Y', argv[i + 1], 'COUNT', 100)
-    for j = 1, #page[2], 2 do if tonumber(page[2][j + 1]) > now then ids[#ids + 1] = page[2][j] end end
+    for j = 1, #page[2], 2 do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
   else
     page = call('SSCAN', P .. 'y' .. sub(owner, 2), argv[i + 1], 'COUNT', 100)
     for j = 1, #page[2] do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
