@@ -144,7 +144,7 @@ interface Browser {
   cookie: string | undefined
   /** The highest that it was told. */
   told: number
-  sent: number
+  isBusy: boolean
   /** Answers that were no higher than what it had been told before it asked. */
   stale: number
   /** It was told 1 after something else, or had lost its cookie. */
@@ -157,7 +157,7 @@ async function strike(signal: NodeJS.Signals) {
   const browsers: Browser[] = Array.from({ length: SESSIONS }, () => ({
     cookie: undefined,
     told: 0,
-    sent: 0,
+    isBusy: false,
     stale: 0,
     lost: 0,
   }))
@@ -167,8 +167,9 @@ async function strike(signal: NodeJS.Signals) {
   const ask = async (browser: Browser): Promise<void> => {
     const before = browser.told
     const since = performance.now()
-    browser.sent++
+    browser.isBusy = true
     const { status, text, cookie } = await get(running.url, '/add/n?fill=1', browser.cookie)
+    browser.isBusy = false
     waits.push(performance.now() - since)
     if (status !== 200) {
       failed.push({ status, text, cookie })
@@ -196,8 +197,8 @@ async function strike(signal: NodeJS.Signals) {
     const due = ((performance.now() - began) / 1_000) * PER_SECOND
     for (; sent < due; sent++) {
       const browser = browsers[sent % SESSIONS]!
-      // Its first answer brings the cookie; a browser waits for that.
-      if (browser.sent === 0 || browser.cookie) under.push(ask(browser))
+      // Of two that overlap and count the same attribute, `merge` keeps the last one; what is looked for here are answers of the past.
+      if (!browser.isBusy) under.push(ask(browser))
     }
   }
   await striking
