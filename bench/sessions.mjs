@@ -3,7 +3,7 @@ import { inTurns } from './turns.mjs'
 
 const IN_FLIGHT = [1, 16, 64]
 const FORMS = { takespace: { library: 'takespace' }, 'connect-redis': { library: 'connect-redis' } }
-const LARGE = { 'takespace, with lock': { library: 'takespace', policy: 'lock' } }
+const LOCK = { 'takespace, with lock': { library: 'takespace', policy: 'lock' } }
 
 const start = async ({ redis, children, warmUpMs, seconds, name, inFlight, kilobytes }, form) => {
   const options = { url: redis.url, warmUpMs, seconds, name, inFlight, kilobytes, ...form }
@@ -23,7 +23,7 @@ export const sessions = {
   name: 'sessions',
   title: 'session store, load + save of a counter and 1 KiB, requests a second',
   steps: (bench) => [
-    ...IN_FLIGHT.map((inFlight) => step(bench, inFlight, 1, { ...FORMS, ...LARGE })),
+    ...IN_FLIGHT.map((inFlight) => step(bench, inFlight, 1, { ...FORMS, ...LOCK })),
     step(bench, 16, 64, FORMS),
   ],
   baselines: ['connect-redis'],
