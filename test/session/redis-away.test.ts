@@ -8,6 +8,8 @@ import Fastify from 'fastify'
 import { Hono } from 'hono'
 import Koa from 'koa'
 import { createSession } from 'koa-session'
+import { AnyEntry } from '../../src/entry.js'
+import type { SpaceError } from '../../src/errors.js'
 import {
   FastifySessionStore,
   fetchSessions,
@@ -141,6 +143,46 @@ test('a lock and a wait for it outlive a cut of the link', async () => {
   const both = await Promise.all(waits)
   const second = both.find((loaded) => loaded !== first)
   expect(second?.lock).not.toBe('')
+})
+
+test('what a stranger wrote there is an error of whoever loads it, and of nobody else', async () => {
+  const { sessions: entries } = far.near.engine
+  const change = { leaseMs: 60_000, set: [['n', '1']] as [string, string][], removed: [], lock: '', maxBytes: 1_000 }
+  const forever = '9999999999999 00000001 xxxxxxxxxxxxxxxx '
+  const texts = [
+    '',
+    'x',
+    '\n',
+    forever,
+    `${forever}\n`,
+    `${forever}%E4\n`,
+    `${forever}\nn\tv\t5\nx`,
+    `${forever}\n\t\t\n`,
+    `${forever}\nn\tv\t-1\n1`,
+  ]
+  for (const [i, text] of texts.entries()) {
+    const id = `$bad${i}`
+    await entries.save(id, { ...change, isNew: true })
+    await far.redis.cli('SET', `{ts:default}:h${id}`, text)
+    // All at once, in one batch with those of others.
+    const terms = { lockMs: 1_000, waitMs: 1_000 }
+    const tried = await Promise.allSettled([
+      entries.load(id),
+      entries.save(id, { ...change, isNew: false }),
+      entries.load(id, terms),
+      entries.load(id, terms),
+      entries.touch(id, 60_000, ''),
+      far.near.readIfExists(AnyEntry),
+      entries.destroy(id),
+    ])
+    expect(tried[5]).toEqual({ status: 'fulfilled', value: null })
+    for (const each of tried) {
+      if (each.status === 'rejected')
+        expect(['INVALID_ENTRY', 'SESSION_LOCKED']).toContain((each.reason as SpaceError).code)
+    }
+    await far.redis.cli('DEL', `{ts:default}:h${id}`)
+  }
+  expect(await entries.load('$bad0')).toBeNull()
 })
 
 test('a session id stands nowhere in Redis, neither in a key nor in what is under it', async () => {

@@ -28,7 +28,7 @@ end
 -- Times are compared as text: both have 13 digits.
 local function isLive(head) return sub(head, 1, 13) > now13 end
 
-local function sizeIn(head) return tonumber(sub(head, 15, 22)) end
+local function sizeIn(head) return tonumber(sub(head, 15, 22)) or 0 end
 
 local function ownerIn(head) return sub(head, 41, -2) end
 
@@ -159,7 +159,10 @@ local function attributes(all, from, last)
   return function()
     if from > last then return end
     local begins, line = from, find(all, '\n', from, true)
-    local name, version, length = sub(all, from, line - 1):match('^(.*)\t(.*)\t(%d+)$')
+    local name, version, length
+    if line then name, version, length = sub(all, from, line - 1):match('^(.*)\t(.*)\t(%d+)$') end
+    -- What somebody else has written there is none.
+    if not name then return end
     from = line + length + 1
     return name, version, begins, from - 1, #name + length
   end
@@ -175,7 +178,7 @@ local function merged(key, changes, removed, expected)
     size = size + own
   end
   for name in gmatch(removed, '(%S*)\n') do changed[name] = true end
-  for name, version, from, last, own in attributes(all, find(all, '\n', 1, true) + 1, #all) do
+  for name, version, from, last, own in attributes(all, (find(all, '\n', 1, true) or #all) + 1, #all) do
     if not changed[name] then
       parts[#parts + 1] = sub(all, from, last)
       size = size + own

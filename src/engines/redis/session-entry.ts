@@ -108,8 +108,9 @@ export class SessionEntriesOnRedis implements SessionEntries {
     if (!waiting) return this.#giveBack(lock)
     this.#locks.add(lock)
     waiting.granted = true
-    if (bytes.length > 0) return this.#settle(waiting, sessionIn(bytes, now, lock), lock)
-    this.reload(waiting.id, lock).then(
+    const read = async (): Promise<LoadedSession | null> =>
+      bytes.length > 0 ? sessionIn(bytes, now, lock) : this.reload(waiting.id, lock)
+    read().then(
       (loaded) => this.#settle(waiting, loaded, lock),
       (error) => {
         waiting.wait.reject(error)

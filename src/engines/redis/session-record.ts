@@ -1,4 +1,5 @@
 /** Session entries as this side writes and reads them; session-entry.lua draws the layout. */
+import { SpaceError } from '../../errors.js'
 import type { Attribute, LoadedSession, SessionChange } from '../../session/entries.js'
 
 const NEVER = '9999999999999'
@@ -18,7 +19,16 @@ const OWNER_AT = 40
 
 export const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
 
-const decoded = (text: string): string => (text.includes('%') ? decodeURIComponent(text) : text)
+const unreadable = (cause?: unknown): SpaceError =>
+  new SpaceError('INVALID_ENTRY', 'A stored session cannot be read.', { cause })
+
+function decoded(text: string): string {
+  try {
+    return text.includes('%') ? decodeURIComponent(text) : text
+  } catch (error) {
+    throw unreadable(error)
+  }
+}
 
 /** What a save says behind its id, lease and lock. `version` has 16 characters. */
 export function changeArgs(
@@ -79,7 +89,10 @@ function restOf(
   return rest
 }
 
-/** `now`: on the lease clock. */
+/**
+ * `now`: on the lease clock.
+ * @throws SpaceError INVALID_ENTRY: anybody may have written it
+ */
 export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSession {
   const line = bytes.indexOf(NEWLINE)
   const head = bytes.toString('latin1', 0, line)
@@ -89,6 +102,7 @@ export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSessi
     const second = bytes.indexOf(TAB, first + 1)
     const text = bytes.indexOf(NEWLINE, second + 1) + 1
     const end = text + Number(bytes.toString('latin1', second + 1, text - 1))
+    if (first < at || second < first || !(end >= text && text > second && end <= bytes.length)) throw unreadable()
     const name = decoded(bytes.toString('latin1', at, first))
     attributes.set(name, {
       version: bytes.toString('latin1', first + 1, second),
