@@ -8,10 +8,11 @@ import { pairs, requestReply } from './pairs.mjs'
 import { startRedis } from './redis.mjs'
 import { render, summarise } from './report.mjs'
 import { resident } from './resident.mjs'
+import { sessions } from './sessions.mjs'
 import { programs, workers } from './transactions.mjs'
 import { waiters } from './waiters.mjs'
 
-const PARTS = [pairs, requestReply, http, metrics, resident, waiters, programs, workers, handoff, batch]
+const PARTS = [pairs, requestReply, http, metrics, resident, waiters, programs, workers, handoff, batch, sessions]
 const WARM_UP_MS = 1_000
 
 const USAGE = `npm run bench -- [options]

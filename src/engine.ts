@@ -15,6 +15,7 @@
  * 10. Messages from process to process come at most once and in order, and whenever some may have been lost, their receiver is told.
  */
 
+import type { SessionEntries } from './session/entries.js'
 import type { Tickets } from './tickets.js'
 
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
@@ -110,7 +111,8 @@ export type Transition = 'written' | 'visible' | 'available'
 /** What somebody asks to be told of. */
 export interface Interest {
   readonly patterns: readonly Pattern[]
-  readonly on: Transition
+  /** `ended`: of session entries alone. */
+  readonly on: Transition | 'ended'
   readonly leaseMs: number
   /** The transaction whose writes it sees, too, and with which it ends. */
   readonly tx?: string | undefined
@@ -211,6 +213,9 @@ export interface Engine {
   readonly server?: string | undefined
   /** This process in the space; what it holds is held under this name. */
   readonly session: string
+
+  /** Entries that are changed in place (session/entries.ts has the promises). */
+  readonly sessions: SessionEntries
 
   // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
 

@@ -27,6 +27,13 @@ export const ERRORS = {
   TRANSACTION_ENDED: kind(409, false, 'The transaction has ended: it was committed or aborted, or its lease is over.'),
   CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
   REQUEST_TIMEOUT: kind(504, false, 'No worker answered before the deadline; one may have started.'),
+  SESSION_CONFLICT: kind(
+    409,
+    false,
+    'Another request has changed the same attribute of this session; nothing was saved.',
+  ),
+  SESSION_LOCKED: kind(503, true, 'The session is locked by another request. Nothing was done; try again.'),
+  SESSION_TOO_LARGE: kind(413, false, 'The session would be larger than it may be; nothing was saved.'),
   WORKER_LOST: kind(502, false, 'The worker died after it had started this request; it was not run again.'),
   DELIVERIES_EXHAUSTED: kind(502, false, 'Every worker that was given this request died before it answered.'),
   TASK_FAILED: kind(500, false, 'The task failed; its error is the cause.'),

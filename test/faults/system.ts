@@ -33,6 +33,8 @@ const READY_WITHIN_MS = 30_000
 export interface SystemOptions {
   readonly processes: number
   readonly concurrency?: number
+  /** What its workers run. Default: the ledger app. */
+  readonly appFile?: string
   /** How many. Default 1. */
   readonly gateways?: number
   /** What its processes find in their environment beside what they need. */
@@ -55,7 +57,7 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
     }),
   )
   const flags = ['--processes', String(processes), '--concurrency', String(concurrency), ...(options.workerFlags ?? [])]
-  const supervisor = startProcess(['takespace', 'worker', app.file, ...flags], { env })
+  const supervisor = startProcess(['takespace', 'worker', options.appFile ?? app.file, ...flags], { env })
 
   const pidsIn = (pattern: RegExp): number[] => [...supervisor.output().matchAll(pattern)].map(([, pid]) => Number(pid))
   const readied = (): number[] => pidsIn(/"workerPid":(\d+)[^\n]*"a worker process is ready"/g)

@@ -122,6 +122,7 @@ export class Process {
     return {
       durability: 'memory',
       session: own.session,
+      sessions: own.sessions,
       write: (images: readonly Image[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),

@@ -5,6 +5,7 @@ import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
+import { violations } from './invariants.js'
 import { failOnLeaks } from './leaks.js'
 import { type Redis, startRedis } from './redis.js'
 
@@ -15,6 +16,8 @@ export interface Opened {
   readonly other: Space
   /** One more view of it, whose writes are bounded. */
   bounded(bounds: Bounds): Promise<Space>
+  /** What is wrong with it as it stands in Redis; [] if nothing is. */
+  violations(): Promise<string[]>
 }
 
 /** Calls `promises` once for each engine; inside a test, `opened()` is the space to test. */
@@ -35,7 +38,7 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     beforeEach(() => {
       const world = new World()
       const open = (bounds?: Bounds): Space => kept(new Space(new MemoryEngine(world, bounds), 'memory'))
-      views = { space: open(), other: open(), bounded: async (bounds) => open(bounds) }
+      views = { space: open(), other: open(), bounded: async (bounds) => open(bounds), violations: async () => [] }
     })
     promises(() => views, 'memory')
   })
@@ -50,7 +53,7 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     beforeEach(async () => {
       const name = `space ${++names} {:}`
       const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(redis.url, { name, ...bounds }))
-      views = { space: await open(), other: await open(), bounded: open }
+      views = { space: await open(), other: await open(), bounded: open, violations: () => violations(redis, name) }
     })
     afterEach(closeAll)
     afterAll(() => redis.stop())

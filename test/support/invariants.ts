@@ -29,6 +29,7 @@ local function zset(key)
   return map
 end
 local records, readers, T, N, sessions = hash('e'), hash('R'), zset('T'), zset('N'), zset('S')
+local entries, lockers, locks = zset('Y'), hash('G'), zset('L')
 
 -- Where each record should stand, by its signature.
 local paths = {}
@@ -49,10 +50,11 @@ end
 local claimed, marked, swept = {}, {}, {}
 for key in pairs(keys) do
   local first, rest = key:sub(1, 1), key:sub(2)
-  if key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
+  if key == 'Y' or key == 'G' or key == 'L' or key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
     first = ''
   elseif first == 'c' then
     for claim in pairs(set(key)) do
+      if claim:byte() == 36 and lockers[claim:match('^([^:]+):')] ~= rest .. ' ' .. claim then say(claim, 'is no lock') end
       local id = claim:match('^([^:]+):')
       if id and claimed[id] and records[id] then say(id, 'is held twice') end
       if id then claimed[id] = rest end
@@ -107,7 +109,7 @@ for key in pairs(keys) do
         if string.format('%016.0f', tonumber(score)) ~= path.score then say(key, id, 'has another score') end
       end
     end
-  elseif first ~= '' and not first:match('[scopqtuwb]') then
+  elseif first ~= '' and not first:match('[scopqtuwbhy]') then
     say(key, 'is no key of ours')
   end
 end
@@ -145,12 +147,54 @@ for id, list in pairs(readers) do
     if not T[tx] or not marked[id] or marked[id][tx] ~= 'r' then say('R', id, 'names', tx) end
   end
 end
+-- Each session entry has its attributes and its size, its owner knows it, and a lock on it is held.
+local all, owners = 0, 0
+for id in pairs(entries) do
+  local text, sum = redis.call('GET', P .. 'h' .. id) or '', 0
+  local ends, bytes, owner = text:match('^(%d+) (%d+) %S+ ([^\\n]*)\\n')
+  local from, names = (text:find('\\n', 1, true) or 0) + 1, {}
+  while from <= #text do
+    local line = text:find('\\n', from, true)
+    local name, version, length = text:sub(from, line - 1):match('^(.*)\\t(.+)\\t(%d+)$')
+    if not name or names[name] then
+      say(id, text:sub(from, line), name and 'is there twice' or 'is no attribute')
+      break
+    end
+    names[name] = true
+    sum = sum + #name + length
+    from = line + length + 1
+  end
+  if tonumber(ends or 0) < tonumber(entries[id]) then say(id, 'ends at', ends or '', 'and is looked at at', entries[id]) end
+  if not bytes then
+    say(id, 'has a lease and nothing else')
+  else
+    all = all + sum
+    if sum ~= tonumber(bytes) then say(id, 'is of', sum, 'bytes and not', bytes) end
+    if owner ~= '' then owners = owners + 1 end
+    if owner ~= '' and redis.call('SISMEMBER', P .. 'y' .. owner, id) == 0 then say(id, 'is not among those of its owner') end
+  end
+end
+for key in pairs(keys) do
+  if key:sub(1, 1) == 'h' and not entries[key:sub(2)] then say(key, 'has no lease') end
+  if key:sub(1, 1) == 'y' then owners = owners - redis.call('SCARD', P .. key) end
+end
+if owners ~= 0 then say('owners have', -owners, 'too many') end
+for id, locker in pairs(lockers) do
+  if not entries[id] then say('G', id, 'is of no session entry') end
+  if redis.call('SISMEMBER', P .. 'c' .. locker:sub(1, 22), locker:sub(24)) == 0 then say('G', id, 'is held by nobody') end
+  if not locks[locker:sub(24)] then say('G', id, 'has no end') end
+end
+for claim in pairs(locks) do
+  local id = claim:match('^([^:]+):')
+  if (lockers[id] or ''):sub(24) ~= claim then say('L', claim, 'is over') end
+end
 local large = 0
 for id, bytes in pairs(hash('B')) do
   large = large + bytes
   if not (paths[id] and paths[id].large) then say('B', id, 'has no large body') end
 end
 local counters = redis.call('GET', P .. 'm')
+if counters and (cmsgpack.unpack(counters).sessions or 0) ~= all then say('session entries are of', all, 'bytes and not as many as were counted') end
 if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('B is of', large, 'bytes and not as many as were counted') end
 for id, sid in pairs(hash('D')) do if claimed[id] ~= sid then say('D', id, 'is not held by', sid) end end
 

@@ -93,6 +93,9 @@ test('one door for each: the Redis client, the port, the clock', () => {
   expect(naming('ioredis')).toEqual(['src/engines/redis/connection.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
   expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
+  expect(importing('cookie')).toEqual(['src/session/cookie.ts'])
+  expect(importing('cookie-signature')).toEqual(['src/session/cookie.ts'])
+  expect(naming('express-session')).toEqual(['src/session/express.ts'])
   expect(naming('jiti')).toEqual(['src/cli/typescript.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/

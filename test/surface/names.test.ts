@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import * as gateway from '../../gateway/index.js'
 import * as takespace from '../../src/index.js'
+import * as session from '../../src/session/index.js'
 import * as workers from '../../workers/index.js'
 
 const text = (file: string): string => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8')
@@ -103,8 +104,31 @@ test('takespace/workers', () => {
   ])
 })
 
+test('takespace/session', () => {
+  expect(Object.keys(session).sort()).toEqual([
+    'FastifySessionStore',
+    'KoaSessionStore',
+    'SpaceSessionStore',
+    'fetchSessions',
+    'newSessionId',
+    'session',
+  ])
+  expect(typesOf('src/session/index.ts')).toEqual([
+    'EndListener',
+    'FetchSession',
+    'FetchSessionOptions',
+    'FetchSessions',
+    'NotifyEndOptions',
+    'SessionCookieOptions',
+    'SessionEnded',
+    'SessionOptions',
+    'SessionPolicy',
+    'StoredSession',
+  ])
+})
+
 test('the package has these entry points and one program', () => {
   const { exports, bin } = JSON.parse(text('package.json'))
-  expect(Object.keys(exports)).toEqual(['.', './gateway', './workers', './package.json'])
+  expect(Object.keys(exports)).toEqual(['.', './gateway', './workers', './session', './package.json'])
   expect(Object.keys(bin)).toEqual(['takespace'])
 })

@@ -45,6 +45,19 @@ test('req and res are Node’s own, with nothing of ours between', async () => {
   })
 })
 
+test('an answer that says that it is short goes out whole: express-session holds its last byte until the session is saved', async () => {
+  const turn = contextOf()
+  const held: NodeApp = (_req, res) => {
+    res.setHeader('Content-Length', 5)
+    res.write('abcd')
+    // Longer than a response may take that goes out in one piece and does not say so.
+    setTimeout(() => res.end('e'), 60)
+  }
+  const response = await ask(held, {}, turn)
+  expect(turn.heads).toEqual([])
+  expect(response.body.toString()).toBe('abcde')
+})
+
 describe('the body of a request', () => {
   test('is complete when it has been handed over, not before, and its socket is readable', async () => {
     const seen: boolean[] = []

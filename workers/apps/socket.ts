@@ -15,6 +15,15 @@ const SOON_MS = 10
 /** More than this of a body is not kept. */
 const MOST_KEPT = 64 * 1024
 
+/**
+ * Whether it says itself that all of its body is small enough to be kept. Sent off in pieces it would gain nothing, and could not be run again
+ * if its worker died; express-session holds back the last byte of each response until the session is saved.
+ */
+function isShort(message: Message | null): boolean {
+  const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(message?._header ?? '')?.[1]
+  return length !== undefined && Number(length) <= MOST_KEPT
+}
+
 /** The parts of a ServerResponse that Node has for its own socket and leaves out of its types. */
 export interface Message extends ServerResponse {
   _header: string | null
@@ -99,6 +108,7 @@ export class Connection extends EventEmitter {
   }
 
   #soon(): void {
+    if (this.#size > 0 && isShort(this._httpMessage)) return
     if (!this.#outlet) this.#beginning ??= setTimeout(() => this.#go(), SOON_MS)
   }
 

@@ -4,6 +4,12 @@ import { wallMs } from '../../clock.js'
 import type { Image, Outcome, Pattern, Stored } from '../../engine.js'
 import { matches } from './match.js'
 
+/** Of what stands beside the entries: sessions. */
+export interface Size {
+  readonly count: number
+  readonly bytes: number
+}
+
 export interface Requester {
   readonly session: string
   onOutcome(outcome: Outcome): void
@@ -149,13 +155,23 @@ export class Bag {
    * Whether these fit in, if what goes is gone. What leaves no more than there was always does: others may have written beyond these bounds.
    * It goes through all that there is, as a find does; without bounds nobody asks.
    */
-  hasRoom(images: readonly Image[], bounds: Bounds, goes: (item: Item) => boolean): boolean {
+  hasRoom(
+    images: readonly Image[],
+    bounds: Bounds,
+    goes: (item: Item) => boolean,
+    sessions: Size,
+    more: Size,
+  ): boolean {
     const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds
     const items = this.entries()
     const before = items.map(({ image }) => image)
     const stays = items.filter((item) => !goes(item)).map(({ image }) => image)
     const after = [...stays, ...images.filter(({ leaseMs }) => leaseMs > 0)]
-    return after.length <= Math.max(maxEntries, before.length) && bytesOf(after) <= Math.max(maxBytes, bytesOf(before))
+    const [count, bytes] = [before.length + sessions.count, bytesOf(before) + sessions.bytes]
+    return (
+      after.length + sessions.count + more.count <= Math.max(maxEntries, count) &&
+      bytesOf(after) + sessions.bytes + more.bytes <= Math.max(maxBytes, bytes)
+    )
   }
 
   /** Twice what is left before the next one: each write pays for a bounded part of it. */

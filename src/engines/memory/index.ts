@@ -23,8 +23,10 @@ import type {
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { SESSION } from '../../session/entries.js'
 import { Wait } from '../../wait.js'
-import { hasNoSuccessor, type Item, readable, storedOf, takeable } from './bag.js'
+import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { ProcessSessions } from './process-sessions.js'
 import { MemoryTickets } from './tickets.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
@@ -36,6 +38,7 @@ export class MemoryEngine implements Engine {
   readonly durability = 'memory'
   readonly session: string
   readonly tickets: MemoryTickets
+  readonly sessions: ProcessSessions
   readonly #world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()
@@ -53,6 +56,9 @@ export class MemoryEngine implements Engine {
       this.#open()
       this.#refuseBeyond(images)
     })
+    this.sessions = new ProcessSessions(world.sessions, this.session, (count, bytes) =>
+      this.#hasRoom([], { count, bytes }),
+    )
   }
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
@@ -293,7 +299,9 @@ export class MemoryEngine implements Engine {
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
     this.#open()
-    return this.#world.bag.roots()
+    const roots = this.#world.bag.roots()
+    const sessions = this.#world.sessions.ids(undefined).length
+    return sessions > 0 ? roots.set(SESSION, sessions) : roots
   }
 
   async health(): Promise<Health> {
@@ -307,16 +315,24 @@ export class MemoryEngine implements Engine {
     this.#closed = true
     this.#world.leave(this.session)
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
+    this.sessions.close()
   }
 
   /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
   #refuseBeyond(images: readonly Image[], tx?: string, ending?: Item): void {
-    const { maxEntries, maxBytes } = this.#bounds
-    if ((maxEntries === undefined && maxBytes === undefined) || images.length === 0) return
     const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
-    if (this.#world.bag.hasRoom(images, this.#bounds, goes)) return
-    this.#refusedAt = monotonicMs()
+    if (images.length === 0 || this.#hasRoom(images, { count: 0, bytes: 0 }, goes)) return
     throw new SpaceError('SPACE_FULL')
+  }
+
+  /** `more`: of sessions. */
+  #hasRoom(images: readonly Image[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
+    const { maxEntries, maxBytes } = this.#bounds
+    if (maxEntries === undefined && maxBytes === undefined) return true
+    const { size } = this.#world.sessions
+    if (this.#world.bag.hasRoom(images, this.#bounds, goes, size, more)) return true
+    this.#refusedAt = monotonicMs()
+    return false
   }
 
   #open(): void {

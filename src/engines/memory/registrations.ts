@@ -1,6 +1,6 @@
 /** Those who asked to be told: each change of an entry is compared with what it was before, as each of them sees it. */
 import { wallMs } from '../../clock.js'
-import type { Interest, Stored } from '../../engine.js'
+import type { Image, Interest, Stored } from '../../engine.js'
 import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
@@ -66,12 +66,25 @@ export class Registrations {
         written: written && readable(item, tx),
         visible: !read && readable(item, tx),
         available: !take && takeable(item, tx),
+        ended: false,
       }
       if (!happened[interest.on]) continue
       const sequence = ++registration.sequence
       const seen = entry()
       // In a turn of its own, as everywhere else: nobody is called back from inside a write.
       queueMicrotask(() => interest.onEvent(seen, sequence))
+    }
+  }
+
+  /** A session entry is no more. */
+  ended(image: Image): void {
+    for (const id of [...this.#all.keys()]) {
+      const registration = this.#get(id)
+      const { interest } = registration ?? {}
+      if (interest?.on !== 'ended' || !interest.patterns.some((pattern) => matches(pattern, image))) continue
+      const sequence = ++registration!.sequence
+      const now = wallMs()
+      queueMicrotask(() => interest.onEvent({ ...image, writtenAt: now, remainingMs: 0 }, sequence))
     }
   }
 

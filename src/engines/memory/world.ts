@@ -2,9 +2,11 @@
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
 import { letterImage } from '../../letter.js'
+import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'
 import { Registrations } from './registrations.js'
+import { SessionEntriesInMemory } from './session-entries.js'
 import { type Open, Transactions } from './transactions.js'
 import { type Waiter, Waiters } from './waiters.js'
 
@@ -14,6 +16,7 @@ export class World {
   readonly offers = new Offers(this.bag, this.waiters)
   readonly transactions = new Transactions((transaction) => this.#expired(transaction))
   readonly registrations = new Registrations()
+  readonly sessions = new SessionEntriesInMemory((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** By session: who hears messages. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
@@ -160,6 +163,7 @@ export class World {
   bury(session: string): void {
     for (const transaction of this.transactions.of(session)) this.#expired(transaction)
     for (const held of this.offers.of(session)) this.#recover(held)
+    this.sessions.bury(session, false)
   }
 
   /** It takes its leave: what it has not started is given back, and counts no death. */
@@ -173,6 +177,7 @@ export class World {
     this.#joined.delete(session)
     this.waiters.forget(session)
     this.registrations.forget(session)
+    this.sessions.bury(session, true)
     this.bury(session)
     this.listeners.delete(session)
     for (const item of this.bag.requestsOf(session)) {
@@ -194,6 +199,12 @@ export class World {
     }
     // In one program it answers as soon as this is done.
     this.#silent = undefined
+  }
+
+  #sessionEnded(id: string, owner: string, reason: SessionEnd): void {
+    const indexed = owner === '' ? [] : [ownerToken(owner)]
+    const body = endedBody(reason, owner)
+    this.registrations.ended({ id, kinds: [SESSION], indexed, verified: [], body, leaseMs: 0, priority: 0 })
   }
 
   #bears(session: string, item: Item): boolean {

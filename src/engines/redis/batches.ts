@@ -57,6 +57,8 @@ const ANSWER_MS = 3_000
 const GIVE_UP_MS = 5_000
 const WATCH_MS = 250
 const RENEW_MS = 4_000
+/** So long an answer tells what time it is. */
+const CLOCK_MS = 60_000
 
 /** How many values follow each letter of an answer (replay.lua has the same table). */
 const VALUES: Record<string, number> = { f: 3, m: 1, e: 1, p: 2, P: 3 }
@@ -85,6 +87,8 @@ export class Batches {
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
   #heardAt = 0
+  /** The lease clock as the last answer told it, and when that came. */
+  #clock: { readonly now: number; readonly at: number } | undefined
   #closed = false
 
   constructor(
@@ -119,6 +123,7 @@ export class Batches {
   down(): void {
     this.#link = undefined
     this.#flowing = false
+    this.#clock = undefined
     const gone = new SpaceError('SPACE_UNREACHABLE')
     for (const operation of this.#queue.splice(0)) {
       if (operation.standing) operation.fail(gone)
@@ -169,6 +174,13 @@ export class Batches {
   /** How long ago the space last answered. */
   get silentMs(): number {
     return monotonicMs() - this.#heardAt
+  }
+
+  /** About what time it is on the lease clock. undefined: nobody has told so for a while. */
+  get leaseNow(): number | undefined {
+    if (!this.#clock) return undefined
+    const passed = monotonicMs() - this.#clock.at
+    return passed < CLOCK_MS ? this.#clock.now + passed : undefined
   }
 
   /** The space has answered, a batch or a beat. */
@@ -281,6 +293,7 @@ export class Batches {
     const letters = reply[0]!.toString('latin1')
     if (letters.startsWith('!')) return this.#refused(batch, letters.slice(1))
     const now = Number(reply[1]!.toString('latin1'))
+    this.#clock = { now, at: monotonicMs() }
     let at = 2
     for (let i = 0; i < batch.operations.length; i++) {
       const letter = letters[i]!

@@ -26,9 +26,9 @@ end
 
 -- What leaves no more than there was is never too much: others may have written beyond this bound.
 local function tooMuch(count, bytes)
-  if mostEntries and count > 0 and call('HLEN', P .. 'e') + putCount / 2 + count > mostEntries then return true end
+  if mostEntries and count > 0 and call('HLEN', P .. 'e') + call('ZCARD', P .. 'Y') + putCount / 2 + count > mostEntries then return true end
   if not mostBytes or bytes <= 0 then return false end
-  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large
+  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large + (meta.sessions or 0)
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 
@@ -52,12 +52,8 @@ local function recount()
   for j = 1, #ids do if call('EXISTS', P .. 'b' .. ids[j]) == 0 then uncount(ids[j]) end end
 end
 
--- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
--- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
-local function isOver(argv, from, last, tid, ending)
-  if not bounded then return false end
-  local count, bytes = sizeOf(argv, from, last)
-  if count == 0 then return false end
+-- The same when what has ended is swept.
+local function isTooMuch(count, bytes)
   local over = tooMuch(count, bytes)
   if over and not facts.swept then
     facts.swept = true
@@ -67,6 +63,16 @@ local function isOver(argv, from, last, tid, ending)
     bytesBefore, bytesSince = nil, 0
     over = tooMuch(count, bytes)
   end
+  return over
+end
+
+-- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
+-- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
+local function isOver(argv, from, last, tid, ending)
+  if not bounded then return false end
+  local count, bytes = sizeOf(argv, from, last)
+  if count == 0 then return false end
+  local over = isTooMuch(count, bytes)
   if over and (tid or ending) then
     local ids = tid and takenUnder(tid) or {}
     ids[#ids + 1] = ending

@@ -126,8 +126,12 @@ local function putBack(id, rec)
   available(id, rec, sig(signatureOf(rec)), scoreOf(rec), 'va')
 end
 
+-- A lock on a session entry ends (session-entry.lua). Such a claim begins with $.
+local unlock
+
 -- What a holder did not do. It may have been about to: then the body of its outcome is there already.
 local function giveBack(claim)
+  if byte(claim) == 36 then return unlock(claim) end
   local id = idOf(claim)
   dropOutcome(claim)
   local rec = call('HGET', P .. 'e', id)
@@ -137,6 +141,7 @@ end
 
 -- What a holder that died had: whether it may run again is the request's to say, how often is ours (DESIGN §3, promise 5).
 local function recover(claim)
+  if byte(claim) == 36 then return unlock(claim) end
   local started = byte(claim, -1) == 33
   local id = idOf(claim)
   dropOutcome(started and sub(claim, 1, -2) or claim)

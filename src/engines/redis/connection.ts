@@ -19,6 +19,8 @@ export interface Link {
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
   dropBody(key: string): Promise<unknown>
+  /** What stands under each of these keys. */
+  getAll(keys: readonly string[]): Promise<(Buffer | null)[]>
   /** Answers how many have heard it. */
   post(channel: string, message: Buffer): Promise<number>
   /** From now on messages come. */
@@ -173,6 +175,7 @@ export class Connection {
       },
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
+      getAll: (keys) => redis.mgetBuffer([...keys]),
       post: (channel, message) => this.#bulkClient().publish(channel, message),
       hear: async () => {
         const bulk = this.#bulkClient()

@@ -36,6 +36,7 @@ import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { type PushItem, readPush } from './push.js'
 import { Session } from './session.js'
+import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
@@ -59,6 +60,7 @@ export class RedisEngine implements Engine {
   readonly session: string
   readonly server: string
   readonly tickets: RedisTickets
+  readonly sessions: SessionEntriesOnRedis
   #durability = 'memory'
   readonly #connection: Connection
   readonly #batches: Batches
@@ -107,6 +109,7 @@ export class RedisEngine implements Engine {
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
+    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys)
     this.#frames = new Frames(keys)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
@@ -118,12 +121,14 @@ export class RedisEngine implements Engine {
           this.#bodies.up(link)
           this.#frames.up(link)
           this.#eviction.up(link)
+          this.sessions.up(link)
           this.#session.up(link)
         },
         onDown: () => {
           this.#bodies.down()
           this.#frames.down()
           this.#eviction.down()
+          this.sessions.down()
           this.#session.down()
         },
         onPush: (message) => this.#pushed(message),
@@ -297,6 +302,7 @@ export class RedisEngine implements Engine {
     if (this.#closed) return
     this.#closed = true
     this.#finds.close()
+    this.sessions.close()
     this.#frames.close()
     this.#session.leave()
     if (this.#session.connected) await this.#farewell()
@@ -312,7 +318,7 @@ export class RedisEngine implements Engine {
 
   /** @internal for Session */
   claims(): string[] {
-    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names()]
+    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names(), ...this.sessions.claims()]
   }
 
   /** @internal for Session */
@@ -320,6 +326,7 @@ export class RedisEngine implements Engine {
     this.#writes.askAnew(afresh)
     this.#finds.askAnew()
     this.#claims.askAnew()
+    this.sessions.askAnew()
     this.#registrations.askAnew()
   }
 
@@ -342,10 +349,11 @@ export class RedisEngine implements Engine {
       if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
       if (letter === 'e') return this.#registrations.event(a, b, bytes, now)
       if (this.#session.syncing) return
-      if (letter === 'z') return this.#finds.missed(a)
+      if (letter === 'z') return a.startsWith('h') ? this.sessions.missed(a) : this.#finds.missed(a)
       if (letter === 'A') return this.#finds.lookAgain(a)
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
       if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
+      else if (a.startsWith('h')) this.sessions.granted(a, b, bytes, now)
       else this.#finds.delivered(a, b, bytes, now)
     })
   }

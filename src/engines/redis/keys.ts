@@ -27,6 +27,10 @@
  * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
  * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
+ * | `Y`                 | zset   | session entries, by when they are to be looked at                     | leases           |
+ * | `h<id>`             | string | a session entry: its head, then its attributes                        | its lease        |
+ * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
+ * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
  * | `~<session>`        | channel | streams: bytes from other processes, none of which are kept           |                  |
  */
@@ -38,6 +42,8 @@ export interface Keys {
   messages(session: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
+  /** What a session entry holds. */
+  sessionEntry(id: string): string
   /** One per claim: what a former holder still answers must not take the place of what was accepted. */
   outcomeBody(claim: string): string
 }
@@ -50,6 +56,7 @@ export function keysOf(space: string): Keys {
     channel: (session) => `${prefix}!${session}`,
     messages: (session) => `${prefix}~${session}`,
     body: (id) => `${prefix}b${id}`,
+    sessionEntry: (id) => `${prefix}h${id}`,
     outcomeBody: (claim) => `${prefix}b${claim}`,
   }
 }

@@ -1,5 +1,7 @@
 -- i, j, J: what is there, without taking or waiting: a page of entries, how many wait and for how long, the kinds.
 
+local SESSION = 'takespace.Session'
+
 -- A page is told as a push is: items of a letter, two words and bytes.
 local function item(page, a, b, bytes)
   local n = #page
@@ -61,6 +63,8 @@ function OPS.J(argv, i, answer)
   local page, roots = { now13 }, call('HKEYS', P .. 'K')
   for _, own in ipairs({ 'takespace.Request', 'takespace.Task', TICKET, LETTER }) do roots[#roots + 1] = own end
   for j = 1, #roots do item(page, roots[j], text(call('ZCARD', P .. 'f@' .. roots[j])), '') end
+  local sessions = call('ZCARD', P .. 'Y')
+  if sessions > 0 then item(page, SESSION, text(sessions), '') end
   answer('p', '', concat(page))
   return i
 end

@@ -131,7 +131,8 @@ function OPS.b(argv, i, answer)
     flush()
     local held = n >= 0 and call('SMEMBERS', P .. 'c' .. sid) or {}
     for j = 1, #held do
-      if find(held[j], ':', 1, true) and byte(held[j], -1) ~= 33 and not begun[idOf(held[j])] then
+      -- Of a session entry that it has locked it may have changed something already.
+      if find(held[j], ':', 1, true) and byte(held[j], -1) ~= 33 and byte(held[j]) ~= 36 and not begun[idOf(held[j])] then
         call('SREM', P .. 'c' .. sid, held[j])
         giveBack(held[j])
       end

@@ -111,11 +111,12 @@ local function endWhatIsDue()
   for j = 1, #ended do undo(ended[j]) end
   local over = call('ZRANGEBYSCORE', P .. 'N', '-inf', now, 'LIMIT', 0, MOST_DUE)
   for j = 1, #over do dropRegistration(sessionOf(over[j]), sub(over[j], 24)) end
+  endSessionsDue()
   meta.due = 0
   for _, names in ipairs({ ended, over }) do
     for j = 1, #names do push(sessionOf(names[j]), 'T', sub(names[j], 23) .. '\t', '') end
   end
-  for _, key in ipairs({ 'T', 'N' }) do
+  for _, key in ipairs({ 'T', 'N', 'Y', 'L' }) do
     local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]
     if first then dueAt(tonumber(first)) end
   end

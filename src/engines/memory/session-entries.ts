@@ -1,0 +1,208 @@
+/** Session entries of a memory space: what is in each, who has locked it, and who waits for that. Each step is atomic, as all here. */
+import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import { SpaceError } from '../../errors.js'
+import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../session/entries.js'
+import { Wait } from '../../wait.js'
+import type { Size } from './bag.js'
+
+interface Kept {
+  readonly id: string
+  attributes: Map<string, { text: string; version: string }>
+  version: string
+  owner: string
+  expiresAt: number
+  timer: NodeJS.Timeout | undefined
+  locker: Locker | undefined
+  readonly line: Waiting[]
+}
+
+interface Locker {
+  readonly lock: string
+  /** The process that has it. */
+  readonly session: string
+  readonly timer: NodeJS.Timeout
+}
+
+interface Waiting {
+  readonly session: string
+  readonly lockMs: number
+  readonly wait: Wait<LoadedSession | null>
+}
+
+/** What is in a process's way when it wants to save: whether there is room for so many sessions and bytes more. */
+export type Room = (sessions: number, bytes: number) => boolean
+
+export class SessionEntriesInMemory {
+  readonly #all = new Map<string, Kept>()
+  readonly #onEnded: (id: string, owner: string, reason: SessionEnd) => void
+  #versions = 0
+  #locks = 0
+
+  constructor(onEnded: (id: string, owner: string, reason: SessionEnd) => void) {
+    this.#onEnded = onEnded
+  }
+
+  /** With terms it is locked for this process, at once or when its turn comes. */
+  load(id: string, session: string, terms: LockTerms | undefined): Wait<LoadedSession | null> {
+    const wait = new Wait<LoadedSession | null>()
+    const kept = this.#get(id)
+    if (!kept || !terms) {
+      wait.resolve(kept ? loadedOf(kept) : null)
+    } else if (!kept.locker) {
+      this.#lock(kept, session, terms.lockMs)
+      wait.resolve(loadedOf(kept))
+    } else {
+      const waiting = { session, lockMs: terms.lockMs, wait }
+      kept.line.push(waiting)
+      const end = (): void => {
+        remove(kept.line, waiting)
+        wait.reject(new SpaceError('SESSION_LOCKED'))
+      }
+      wait.until(terms.waitMs, end, undefined, end)
+    }
+    return wait
+  }
+
+  save(id: string, change: SessionChange, hasRoom: Room): SavedSession | null {
+    const { isNew, set, removed, versions, lock } = change
+    const kept = this.#get(id)
+    if (!kept && !isNew) return null
+    if (lock !== '' && kept?.locker?.lock !== lock) throw new SpaceError('CLAIM_LOST')
+    if (lock === '' && kept?.locker) throw new SpaceError('SESSION_LOCKED')
+    const before = kept?.attributes ?? new Map()
+    const current = kept?.version
+    for (const name of versions ? [...set.map(([name]) => name), ...removed] : []) {
+      const there = before.get(name)?.version ?? ''
+      if (there !== (versions?.get(name) ?? '')) throw new SpaceError('SESSION_CONFLICT')
+    }
+    const version = String(++this.#versions)
+    const after = new Map(isNew ? [] : before)
+    for (const [name, text] of set) after.set(name, { text, version })
+    for (const name of removed) after.delete(name)
+    const growth = bytesOf(after) - bytesOf(before)
+    if (growth > 0 && bytesOf(after) > change.maxBytes) throw new SpaceError('SESSION_TOO_LARGE')
+    if ((growth > 0 || !kept) && !hasRoom(kept ? 0 : 1, growth)) throw new SpaceError('SPACE_FULL')
+    const saved = kept ?? this.#make(id)
+    saved.attributes = after
+    saved.version = version
+    saved.owner = change.owner ?? (isNew ? '' : saved.owner)
+    this.#lease(saved, change.leaseMs)
+    this.unlock(lock)
+    return { version, isKnown: isNew || current === change.base?.version }
+  }
+
+  touch(id: string, leaseMs: number, lock: string): boolean {
+    const kept = this.#get(id)
+    if (kept) this.#lease(kept, leaseMs)
+    this.unlock(lock)
+    return kept !== undefined
+  }
+
+  destroy(id: string): boolean {
+    const kept = this.#get(id)
+    if (kept) this.#end(kept, 'destroyed')
+    return kept !== undefined
+  }
+
+  /** Whoever waits for it has it now. Nothing happens if it is over already. */
+  unlock(lock: string): void {
+    const kept = this.#all.get(lock.slice(0, lock.indexOf(':')))
+    if (!kept || kept.locker?.lock !== lock) return
+    clearTimeout(kept.locker.timer)
+    kept.locker = undefined
+    const next = kept.line.shift()
+    if (!next) return
+    this.#lock(kept, next.session, next.lockMs)
+    next.wait.resolve(loadedOf(kept))
+  }
+
+  /** A process is gone, or was taken for gone. Who waits there does so no longer if it is gone indeed. */
+  bury(session: string, isGone: boolean): void {
+    for (const { line, locker } of this.#all.values()) {
+      if (isGone) for (const waiting of line.filter((each) => each.session === session)) remove(line, waiting)
+      if (locker?.session === session) this.unlock(locker.lock)
+    }
+  }
+
+  ids(owner: string | undefined): string[] {
+    const now = wallMs()
+    const there = [...this.#all.values()].filter((kept) => kept.expiresAt > now)
+    return there.filter((kept) => owner === undefined || (owner !== '' && kept.owner === owner)).map(({ id }) => id)
+  }
+
+  get size(): Size {
+    const bytes = [...this.#all.values()].reduce((sum, { attributes }) => sum + bytesOf(attributes), 0)
+    return { count: this.#all.size, bytes }
+  }
+
+  #get(id: string): Kept | undefined {
+    const kept = this.#all.get(id)
+    if (!kept || kept.expiresAt > wallMs()) return kept
+    this.#end(kept, 'expired')
+    return undefined
+  }
+
+  #make(id: string): Kept {
+    const kept: Kept = {
+      id,
+      attributes: new Map(),
+      version: '',
+      owner: '',
+      expiresAt: 0,
+      timer: undefined,
+      locker: undefined,
+      line: [],
+    }
+    this.#all.set(id, kept)
+    return kept
+  }
+
+  #lease(kept: Kept, leaseMs: number): void {
+    kept.expiresAt = wallMs() + leaseMs
+    this.#arm(kept)
+  }
+
+  #arm(kept: Kept): void {
+    clearTimeout(kept.timer)
+    const left = kept.expiresAt - wallMs()
+    if (left <= 0) return this.#end(kept, 'expired')
+    // It keeps no process alive that has nothing else to do.
+    kept.timer = setTimeout(() => this.#arm(kept), Math.min(left, LONGEST_TIMER_MS)).unref()
+  }
+
+  #lock(kept: Kept, session: string, lockMs: number): void {
+    const lock = `${kept.id}:${++this.#locks}`
+    kept.locker = {
+      lock,
+      session,
+      timer: setTimeout(() => this.unlock(lock), Math.min(lockMs, LONGEST_TIMER_MS)).unref(),
+    }
+  }
+
+  #end(kept: Kept, reason: SessionEnd): void {
+    clearTimeout(kept.timer)
+    clearTimeout(kept.locker?.timer)
+    this.#all.delete(kept.id)
+    for (const { wait } of kept.line.splice(0)) wait.resolve(null)
+    this.#onEnded(kept.id, kept.owner, reason)
+  }
+}
+
+function remove<T>(list: T[], item: T): void {
+  const at = list.indexOf(item)
+  if (at >= 0) list.splice(at, 1)
+}
+
+const bytesOf = (attributes: ReadonlyMap<string, { text: string }>): number =>
+  [...attributes].reduce(
+    (bytes, [name, { text }]) => bytes + Buffer.byteLength(encodeURIComponent(name)) + Buffer.byteLength(text),
+    0,
+  )
+
+const loadedOf = ({ attributes, version, owner, expiresAt, locker }: Kept): LoadedSession => ({
+  attributes: new Map(attributes),
+  version,
+  owner,
+  remainingMs: expiresAt - wallMs(),
+  lock: locker?.lock ?? '',
+})

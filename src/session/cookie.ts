@@ -1,0 +1,82 @@
+/** The cookie that carries a session's id: signed, and read only if it is. The only file that imports cookie and cookie-signature. */
+import { parse, type SerializeOptions, serialize } from 'cookie'
+import { sign, unsign } from 'cookie-signature'
+import { SpaceError } from '../errors.js'
+
+export interface SessionCookieOptions {
+  /**
+   * Default `session`. One that begins with `__Host-` is kept by browsers for this host alone and sent over TLS only: it has neither `domain` nor
+   * another path than `/`, and is always `Secure`.
+   */
+  readonly name?: string
+  /** How long a session that is not used stays, in the browser and in the space, in ms. Default: until the browser is closed, `ttlMs` in the space. */
+  readonly maxAgeMs?: number
+  /** Whether it is sent over TLS only. Default: where the request came by TLS. */
+  readonly secure?: boolean
+  /** `lax` (default): not with requests of other sites, but when a user follows a link. `none` needs `secure`. */
+  readonly sameSite?: 'lax' | 'strict' | 'none'
+  /** Default `/`. */
+  readonly path?: string
+  /** Default: the host that sent it, and none below it. */
+  readonly domain?: string
+}
+
+/** An id that we have made ourselves, or another store before us: nothing that steers. */
+const ID = /^[\w-]{22,200}$/
+/** As express-session writes it, so that apps of both kinds can share a session. */
+const SIGNED = 's:'
+const HOST = '__Host-'
+
+export class SessionCookieJar {
+  readonly #name: string
+  readonly #secrets: readonly string[]
+  readonly #options: SessionCookieOptions
+
+  /** @throws SpaceError INVALID_ARGUMENT */
+  constructor(secret: string | readonly string[], options: SessionCookieOptions = {}) {
+    const { name = 'session', path = '/', domain, secure, sameSite = 'lax', maxAgeMs } = options
+    this.#secrets = [secret].flat()
+    if (this.#secrets.length === 0 || this.#secrets.some((each) => typeof each !== 'string' || each.length < 16)) {
+      refuse('secret is a text of at least 16 characters, or several: the first one signs, all are accepted.')
+    }
+    if (!/^[\w!#$%&'*.^`|~+-]+$/.test(name)) refuse('The name of a cookie is a token of RFC 6265.')
+    if (name.startsWith(HOST) && (path !== '/' || domain !== undefined || secure === false)) {
+      refuse(`A cookie whose name begins with ${HOST} has the path / and no domain, and is secure.`)
+    }
+    if (!['lax', 'strict', 'none'].includes(sameSite)) refuse('sameSite is lax, strict or none.')
+    if (sameSite === 'none' && secure !== true) refuse('A cookie with sameSite none is secure, or browsers drop it.')
+    if (maxAgeMs !== undefined && !(Number.isFinite(maxAgeMs) && maxAgeMs >= 1_000)) {
+      refuse('maxAgeMs is a number of at least 1000.')
+    }
+    this.#name = name
+    this.#options = { ...options, path, sameSite, ...(name.startsWith(HOST) ? { secure: true } : {}) }
+  }
+
+  get maxAgeMs(): number | undefined {
+    return this.#options.maxAgeMs
+  }
+
+  /** The id in the Cookie field of a request, if its signature is ours. */
+  read(field: string | null): string | undefined {
+    const value = field === null ? undefined : parse(field)[this.#name]
+    if (!value?.startsWith(SIGNED)) return undefined
+    for (const secret of this.#secrets) {
+      const id = unsign(value.slice(SIGNED.length), secret)
+      if (id !== false) return ID.test(id) ? id : undefined
+    }
+    return undefined
+  }
+
+  /** A Set-Cookie field. undefined: it takes the cookie away. */
+  write(id: string | undefined, isTls: boolean): string {
+    const { path = '/', domain, secure = isTls, sameSite = 'lax', maxAgeMs } = this.#options
+    const options: SerializeOptions = { httpOnly: true, sameSite, secure, path, ...(domain ? { domain } : {}) }
+    if (id === undefined) return serialize(this.#name, '', { ...options, maxAge: 0 })
+    const maxAge = maxAgeMs === undefined ? {} : { maxAge: Math.floor(maxAgeMs / 1_000) }
+    return serialize(this.#name, SIGNED + sign(id, this.#secrets[0] as string), { ...options, ...maxAge })
+  }
+}
+
+function refuse(detail: string): never {
+  throw new SpaceError('INVALID_ARGUMENT', detail)
+}

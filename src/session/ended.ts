@@ -1,0 +1,65 @@
+/** The ends of sessions, told to whoever asked for them. */
+import { monotonicMs } from '../clock.js'
+import type { Interest } from '../engine.js'
+import { SpaceError } from '../errors.js'
+import { checkedLease } from '../lease.js'
+import { Inbox, Registration } from '../registration.js'
+import type { Space } from '../space.js'
+import { endedOf, ownerToken, SESSION, type SessionEnd } from './entries.js'
+
+export interface SessionEnded {
+  /** As `store.idOf` gives it: never the id that the browser has. */
+  readonly id: string
+  /** Whose it was, if `userOf` said so; a number as text. */
+  readonly user: string | undefined
+  /** `expired`: nobody used it for the time of its lease. */
+  readonly reason: SessionEnd
+}
+
+export type EndListener = (ended: SessionEnded) => unknown
+
+export interface NotifyEndOptions {
+  /** Only of this user's sessions. */
+  readonly user?: string | number
+  /** How long it is told of them, in ms. Default: as long as this process is there. */
+  readonly leaseMs?: number
+  /** So many were lost on their way, since the connection was cut. */
+  readonly onMissed?: (count: number) => void
+  /** The listener threw, or its promise was rejected. */
+  readonly onError?: (error: unknown) => void
+}
+
+/** @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE */
+export async function notifyEnds(
+  space: Space,
+  listener: EndListener,
+  owner: string | undefined,
+  { leaseMs = Number.POSITIVE_INFINITY, onMissed, onError }: NotifyEndOptions,
+): Promise<Registration> {
+  if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
+  checkedLease(leaseMs)
+  const inbox = new Inbox(
+    ({ id, body }) => {
+      const { owner: user, reason } = endedOf(body)
+      return listener({ id, user: user || undefined, reason })
+    },
+    { ...(onMissed ? { onMissed } : {}), ...(onError ? { onError } : {}) },
+    () => {},
+  )
+  const pattern = {
+    kind: SESSION,
+    root: SESSION,
+    indexed: owner === undefined ? [] : [ownerToken(owner)],
+    verified: [],
+  }
+  const interest: Interest = {
+    patterns: [pattern],
+    on: 'ended',
+    leaseMs,
+    onEvent: (stored, sequence) => inbox.push(stored, sequence),
+    onMissed: (count, sequence) => inbox.missed(count, sequence),
+    onEnded: () => inbox.ended(),
+  }
+  const asking = monotonicMs()
+  return new Registration(space.engine, await space.engine.notify(interest), leaseMs, asking)
+}

@@ -1,0 +1,34 @@
+/** FastifySessionStore: the store of @fastify/session, over sessions in a space. */
+import { SpaceSessionStore, type StoredSession } from './express.js'
+import type { Loaded } from './sessions.js'
+import type { Snapshot } from './snapshot.js'
+
+/** @fastify/session copies what was loaded property by property, so the snapshot travels as one. It is never in the session's JSON. */
+const SAVED = '$saved'
+
+/**
+ * A store for @fastify/session, with all that SpaceSessionStore has.
+ *
+ * @example
+ * app.register(fastifyCookie)
+ * app.register(fastifySession, { store: new FastifySessionStore({ space }), secret, cookie: { maxAge: 30 * 60_000 } })
+ *
+ * // With the policy `lock`, since this framework does not tell its store of a request that changed nothing:
+ * app.addHook('onResponse', (request) => store.release(request.session))
+ */
+export class FastifySessionStore extends SpaceSessionStore {
+  protected override keep(loaded: Loaded | null): StoredSession | null {
+    const session = super.keep(loaded)
+    if (session && loaded) session[SAVED] = loaded.snapshot
+    return session
+  }
+
+  protected override snapshotOf(session: object): Snapshot | undefined {
+    return ((session as StoredSession)[SAVED] as Snapshot | undefined) ?? super.snapshotOf(session)
+  }
+
+  protected override attributesOf(session: StoredSession): object {
+    const { [SAVED]: _, ...attributes } = session
+    return attributes
+  }
+}

@@ -1,0 +1,11 @@
+/** Session ids: what the browser has is a secret, so the space knows it by a hash alone. */
+import { hash, randomBytes } from 'node:crypto'
+
+/**
+ * A new session id: 192 random bits.
+ * @example app.use(session({ store, genid: newSessionId }, app)) // koa-session, whose own are UUIDs of 122 bits
+ */
+export const newSessionId = (): string => randomBytes(24).toString('base64url')
+
+/** 162 bits of SHA-256, behind what tells session entries from others. From it nobody finds the way back to the id. */
+export const entryIdOf = (sessionId: string): string => `$${hash('sha256', sessionId, 'base64url').slice(0, 27)}`

@@ -1,0 +1,57 @@
+/** What every kind of session store may be told. */
+import { SpaceError } from '../errors.js'
+import { Space } from '../space.js'
+
+/** What becomes of an attribute that two requests change at once. */
+export type SessionPolicy = 'merge' | 'reject' | 'lock'
+
+export interface SessionOptions {
+  /** Where the sessions are; all that open this space have the same ones. */
+  readonly space: Space
+  /**
+   * Requests of one session that change different attributes never cost each other anything. For those that change the same one: `merge`
+   * (default), the last one has it; `reject`, the second save fails with SESSION_CONFLICT; `lock`, a session is one request's from its
+   * load to its save, and the others wait.
+   */
+  readonly policy?: SessionPolicy
+  /** With `lock`: a request has a session no longer than this, in ms. Default 10 000. */
+  readonly lockMs?: number
+  /** With `lock`: a request waits so long for another one, then it fails with SESSION_LOCKED (503), in ms. Default 5 000. */
+  readonly waitMs?: number
+  /** How long a session stays that is not used, where its cookie does not say (a cookie without maxAge), in ms. Default 24 h. */
+  readonly ttlMs?: number
+  /** A save that makes a session larger than this fails with SESSION_TOO_LARGE, in bytes of JSON. Default 256 KiB. */
+  readonly maxBytes?: number
+  /**
+   * Whose session it is, by which `count`, `destroyAll` and `notify` find it: a text of at most 200 characters, or a number; nothing while nobody
+   * has logged in. Asked at each save.
+   * @example userOf: (session) => session.userId
+   */
+  // biome-ignore lint/suspicious/noExplicitAny: its attributes are the app's own
+  readonly userOf?: (session: any) => string | number | null | undefined
+}
+
+export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {
+  readonly userOf: NonNullable<SessionOptions['userOf']>
+}
+
+const POLICIES: readonly unknown[] = ['merge', 'reject', 'lock']
+export const LONGEST_USER = 200
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export function termsOf(options: SessionOptions): Terms {
+  const { space, policy = 'merge', lockMs = 10_000, waitMs = 5_000 } = options
+  const { ttlMs = 24 * 60 * 60 * 1000, maxBytes = 256 * 1024, userOf = () => undefined } = options
+  if (!(space instanceof Space)) refuse('space is what openSpace returned.')
+  if (!POLICIES.includes(policy)) refuse('policy is merge, reject or lock.')
+  if (typeof userOf !== 'function') refuse('userOf is a function.')
+  for (const [name, value] of Object.entries({ lockMs, ttlMs, maxBytes })) {
+    if (!(Number.isFinite(value) && value >= 1)) refuse(`${name} is a number of at least 1.`)
+  }
+  if (!(Number.isFinite(waitMs) && waitMs >= 0)) refuse('waitMs is a number of at least 0.')
+  return { space, policy, lockMs, waitMs, ttlMs, maxBytes, userOf }
+}
+
+function refuse(detail: string): never {
+  throw new SpaceError('INVALID_ARGUMENT', detail)
+}

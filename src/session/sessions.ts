@@ -1,0 +1,179 @@
+/**
+ * Sessions in a space: loaded as attributes with a snapshot of them, saved as what differs from it. Each framework's store says the same
+ * in its own words.
+ */
+import { SpaceError } from '../errors.js'
+import type { Registration } from '../registration.js'
+import { type EndListener, type NotifyEndOptions, notifyEnds } from './ended.js'
+import type { LoadedSession, SessionEntries } from './entries.js'
+import { entryIdOf } from './id.js'
+import { LONGEST_USER, type SessionOptions, type Terms, termsOf } from './options.js'
+import { attributesOf, Snapshot } from './snapshot.js'
+
+export interface Loaded {
+  readonly attributes: Record<string, unknown>
+  readonly snapshot: Snapshot
+  /** Infinity = for ever. */
+  readonly remainingMs: number
+}
+
+export class Sessions {
+  readonly terms: Terms
+  readonly #entries: SessionEntries
+
+  constructor(options: SessionOptions) {
+    this.terms = termsOf(options)
+    this.#entries = this.terms.space.engine.sessions
+  }
+
+  /** null: it is not there. Under the policy `lock` it is this request's from then on. */
+  async load(sessionId: string): Promise<Loaded | null> {
+    const { policy, lockMs, waitMs } = this.terms
+    const id = entryIdOf(sessionId)
+    return this.#read(id, await this.#entries.load(id, policy === 'lock' ? { lockMs, waitMs } : undefined))
+  }
+
+  /** As it is now, for whoever has loaded it before and may have its lock. */
+  async reload(sessionId: string, { lock }: Snapshot): Promise<Loaded | null> {
+    if (lock === '') return this.load(sessionId)
+    const id = entryIdOf(sessionId)
+    return this.#read(id, await this.#entries.reload(id, lock))
+  }
+
+  /** What is in it, and in nobody's way. */
+  async look(id: string): Promise<Record<string, unknown> | null> {
+    const loaded = await this.#entries.load(id)
+    return loaded && attributesOf(new Snapshot(loaded))
+  }
+
+  /** @param texts what it is to be: of that, what differs from the snapshot is saved. false: it has ended meanwhile, and stays so. */
+  save(
+    sessionId: string,
+    attributes: object,
+    texts: ReadonlyMap<string, string>,
+    leaseMs: number,
+    snapshot: Snapshot,
+  ): Promise<boolean> {
+    return this.#inTurn(snapshot, () => this.#save(sessionId, attributes, texts, leaseMs, snapshot))
+  }
+
+  /** false: it has ended, and stays so. */
+  touch(sessionId: string, leaseMs: number, snapshot: Snapshot | undefined): Promise<boolean> {
+    return this.#inTurn(snapshot, async () => {
+      const lock = snapshot?.lock ?? ''
+      const isThere = await this.#entries.touch(entryIdOf(sessionId), leaseMs, lock)
+      if (snapshot) snapshot.lock = ''
+      return isThere
+    })
+  }
+
+  async destroy(sessionId: string): Promise<boolean> {
+    return this.#entries.destroy(entryIdOf(sessionId))
+  }
+
+  /** Its request is over: if it still has the lock, the next one may have it. */
+  release(snapshot: Snapshot): Promise<void> {
+    return this.#inTurn(snapshot, async () => {
+      const { lock } = snapshot
+      snapshot.lock = ''
+      if (lock !== '') await this.#entries.release(lock)
+    })
+  }
+
+  async count(user?: string | number): Promise<number> {
+    return this.#entries.count(user === undefined ? undefined : ownerOf(user))
+  }
+
+  async *ids(user?: string | number): AsyncGenerator<string> {
+    const owner = user === undefined ? undefined : ownerOf(user)
+    const seen = new Set<string>()
+    for (let after: string | null = null; ; ) {
+      const { ids, next } = await this.#entries.list(owner, after)
+      for (const id of ids) {
+        if (seen.has(id)) continue
+        seen.add(id)
+        yield id
+      }
+      if (next === null) return
+      after = next
+    }
+  }
+
+  async destroyAll(user: string | number | undefined, except?: string): Promise<number> {
+    const spared = except === undefined ? undefined : entryIdOf(except)
+    const ends: Promise<boolean>[] = []
+    for await (const id of this.ids(user)) if (id !== spared) ends.push(this.#entries.destroy(id))
+    return (await Promise.all(ends)).filter((ended) => ended).length
+  }
+
+  notify(listener: EndListener, options: NotifyEndOptions = {}): Promise<Registration> {
+    const { user } = options
+    return notifyEnds(this.terms.space, listener, user === undefined ? undefined : ownerOf(user), options)
+  }
+
+  #read(id: string, loaded: LoadedSession | null): Loaded | null {
+    if (!loaded) return null
+    const snapshot = new Snapshot(loaded)
+    snapshot.id = id
+    try {
+      return { attributes: attributesOf(snapshot), snapshot, remainingMs: loaded.remainingMs }
+    } catch (cause) {
+      throw new SpaceError('INVALID_ENTRY', 'A stored session cannot be read.', { cause })
+    }
+  }
+
+  async #save(
+    sessionId: string,
+    attributes: object,
+    texts: ReadonlyMap<string, string>,
+    leaseMs: number,
+    snapshot: Snapshot,
+  ): Promise<boolean> {
+    const { policy, maxBytes, userOf } = this.terms
+    const { lock, isKnown, owner: owned } = snapshot
+    const { set, removed } = snapshot.differences(texts)
+    const owner = ownerOf(userOf(attributes))
+    snapshot.id ??= entryIdOf(sessionId)
+    const saved = await this.#entries.save(snapshot.id, {
+      leaseMs,
+      isNew: !isKnown,
+      set,
+      removed,
+      versions: isKnown && policy !== 'merge' ? snapshot.versions : undefined,
+      base: snapshot.version === '' ? undefined : snapshot,
+      owner: owner === owned ? undefined : owner,
+      lock,
+      maxBytes,
+    })
+    snapshot.lock = ''
+    snapshot.isKnown = true
+    if (!saved) return false
+    snapshot.owner = owner
+    snapshot.saved(set, removed, saved)
+    return true
+  }
+
+  #inTurn<T>(snapshot: Snapshot | undefined, run: () => Promise<T>): Promise<T> {
+    if (!snapshot) return run()
+    const turn = snapshot.busy ? snapshot.busy.then(run) : run()
+    const settled = turn.then(
+      () => {},
+      () => {},
+    )
+    snapshot.busy = settled
+    return turn
+  }
+}
+
+/** @throws SpaceError INVALID_ARGUMENT */
+function ownerOf(user: unknown): string {
+  if (user === undefined || user === null) return ''
+  const text = typeof user === 'number' ? String(user) : user
+  if (typeof text !== 'string' || text.length > LONGEST_USER || !text.isWellFormed()) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `A user is named by a text of at most ${LONGEST_USER} characters, or by a number.`,
+    )
+  }
+  return text
+}
