@@ -4,9 +4,10 @@
  * `cp -r bench FOLDER/` does that.
  */
 import { resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Children } from './children.mjs'
+import { throughSpace } from './http.mjs'
 import { median } from './median.mjs'
 import { startRedis } from './redis.mjs'
 import { measure } from './run.mjs'
@@ -15,11 +16,24 @@ const SECONDS = 1
 const WARM_UP_MS = 300
 const CONCURRENCY = 512
 /** What is measured: the processes that it takes, the driver last. */
-const LOADS = { 'request/reply': ['takespace-worker', 'takespace-client'], 'write + take': ['write-take'] }
+/** Of load `GET /` each build has its own gateway and workers. */
+const HTTP = 'GET /'
+const APP = fileURLToPath(new URL('apps/plain.mjs', import.meta.url))
+const LOADS = {
+  [HTTP]: undefined,
+  'request/reply': ['takespace-worker', 'takespace-client'],
+  'write + take': ['write-take'],
+}
 
-async function start(children, redis, name, inFlight, processes) {
+async function start({ children, throughSpace }, redis, name, inFlight, processes) {
   const terms = { warmUpMs: WARM_UP_MS, seconds: SECONDS, concurrency: CONCURRENCY }
   const options = { url: redis.url, name, inFlight, ...terms }
+  if (!processes) {
+    const flags = { gateway: ['--name', name], workers: ['--name', name] }
+    const bench = { children, redis, concurrency: CONCURRENCY, warmUpMs: WARM_UP_MS, seconds: SECONDS }
+    const { driver, roles } = await throughSpace(bench, `against-${name}`, APP, flags)
+    return { driver, roles: { processes: [...roles.gateway, ...roles.workers] } }
+  }
   const running = []
   for (const process of processes) running.push(await children.fork(`${name}-${process}`, process, options))
   return { driver: running.at(-1), roles: { processes: running.map(({ pid }) => pid) } }
@@ -34,8 +48,8 @@ const FIGURES = {
 
 async function compare(redis, builds, { load, inFlight, turns }) {
   const systems = {}
-  for (const [name, children] of Object.entries(builds)) {
-    systems[name] = await start(children, redis, name, inFlight, LOADS[load])
+  for (const [name, build] of Object.entries(builds)) {
+    systems[name] = await start(build, redis, name, inFlight, LOADS[load])
   }
   const pairs = []
   // The first turn is thrown away: in it both compile what they run.
@@ -56,17 +70,27 @@ async function compare(redis, builds, { load, inFlight, turns }) {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { 'in-flight': { type: 'string', default: '64' }, turns: { type: 'string', default: '20' } },
+  options: {
+    'in-flight': { type: 'string', default: '64' },
+    turns: { type: 'string', default: '20' },
+    loads: { type: 'string' },
+  },
 })
 const [folder] = positionals
-if (!folder) throw new Error('node bench/against.mjs FOLDER [--in-flight 64] [--turns 20]')
+if (!folder) throw new Error('node bench/against.mjs FOLDER [--in-flight 64] [--turns 20] [--loads NAME]')
 const other = await import(pathToFileURL(resolve(folder, 'bench/children.mjs')))
+const otherHttp = await import(pathToFileURL(resolve(folder, 'bench/http.mjs')))
 const redis = await startRedis({ aof: false })
 try {
-  for (const load of Object.keys(LOADS)) {
-    const builds = { this: new Children(), other: new other.Children() }
+  for (const load of values.loads?.split(',') ?? Object.keys(LOADS)) {
+    const builds = {
+      this: { children: new Children(), throughSpace },
+      other: { children: new other.Children(), throughSpace: otherHttp.throughSpace },
+    }
     const terms = { load, inFlight: Number(values['in-flight']), turns: Number(values.turns) }
-    await compare(redis, builds, terms).finally(() => Promise.all(Object.values(builds).map((each) => each.end())))
+    await compare(redis, builds, terms).finally(() =>
+      Promise.all(Object.values(builds).map((each) => each.children.end())),
+    )
   }
 } finally {
   await redis.stop()

@@ -33,10 +33,10 @@ export class Children {
     return child
   }
 
-  /** The takespace command, its log lines given to `onLog`. */
-  command(role, args, { logLevel = 'warn', onLog } = {}) {
+  /** The takespace command, its log lines given to `onLog`; `more`: what it finds in its environment beside ours. */
+  command(role, args, { logLevel = 'warn', onLog, more } = {}) {
     const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url))
-    const env = { ...ENV, LOG_LEVEL: logLevel }
+    const env = { ...ENV, LOG_LEVEL: logLevel, ...more }
     const stdio = ['ignore', 'pipe', 'inherit']
     const child = spawn(process.execPath, [...this.#execArgv(role), main, ...args], { env, stdio })
     createInterface({ input: child.stdout }).on('line', (line) => onLog?.(JSON.parse(line)))

@@ -12,17 +12,28 @@ const JOINED_BYTES = 4_096
 
 const DIGITS = /^\d+$/
 
-/** Writes the whole response. Throws BAD_RESPONSE, with nothing written, when it is not one that HTTP can carry. */
-export function decode(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
+/**
+ * Writes the whole response. Throws BAD_RESPONSE, with nothing written, when it is not one that HTTP can carry.
+ * @param end ends it, when all is written; default: at once
+ */
+export function decode(
+  res: ServerResponse,
+  response: HttpResponse,
+  id: string,
+  close: boolean,
+  end?: () => void,
+): void {
   const bodiless = isBodiless(res, response.status)
   const { body, trailers } = response
   // Only a chunked body has trailers; HTTP/1.0 has none.
   const behind = trailers && !bodiless && res.req.httpVersionMinor > 0 ? passedOn(trailers) : []
   writeHead(res, response, id, close, bodiless || behind.length > 0 ? undefined : body.length)
-  if (behind.length === 0) return send(res, bodiless ? undefined : body)
-  res.write(body)
-  res.addTrailers(pairsOf(behind))
-  res.end()
+  if (behind.length === 0 && !end) return send(res, bodiless ? undefined : body)
+  res.flushHeaders()
+  if (!bodiless) res.write(body)
+  if (behind.length > 0) res.addTrailers(pairsOf(behind))
+  if (end) end()
+  else res.end()
 }
 
 /** The head of one whose body is still to come; see relay.ts. Throws as `decode` does. */

@@ -108,6 +108,8 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     refuse(x, reason)
   } finally {
     x.upload?.stop()
+    // With its answer nobody reads of it any longer.
+    x.sent?.upload?.destroy('OUTCOME_UNKNOWN')
     if (x.entered) edge.limits.leave(x.bytes)
     edge.watch?.open.remove(x)
     x.span?.end(x.status)
@@ -196,7 +198,9 @@ function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, u
     const settle = (): void => {
       clearTimeout(timer)
       socket.off('close', onGone)
-      if (upload) upload.onFailed = onBroken
+      if (!upload) return
+      upload.onProgress = undefined
+      upload.onFailed = onBroken
     }
     const giveUp = (reason: unknown): void => {
       settle()
@@ -266,12 +270,11 @@ async function relayed(x: Exchange, response: HttpResponse, rest: Rest): Promise
 
 function answer(x: Exchange, response: HttpResponse): void {
   const { req, res, edge } = x
-  // Answered before all of the request was here (RFC 9112 §9.6): what still comes is read away for a moment, then the connection ends.
+  // Answered before all of the request was here.
   const early = x.upload !== undefined && !req.complete
   x.upload?.stop()
-  decode(res, response, x.id, edge.phase !== 'open' || early)
+  decode(res, response, x.id, edge.phase !== 'open' || early, early ? () => endAfterReading(req, res) : undefined)
   x.status = response.status
-  if (early) req.resume()
 }
 
 /** One clear error instead of the answer (promise 4 of DESIGN §3). */
@@ -294,17 +297,17 @@ export function refuse(x: Exchange, reason: unknown): void {
   const close = refusal.close || unread || edge.phase !== 'open'
   const body = bodyOf(refusal)
   res.writeHead(refusal.status, reasonOf(refusal), headersOf(refusal, body, x.id, close))
-  if (!unread) res.end(body)
-  else endAfterReading(req, res, body)
+  if (!unread) return void res.end(body)
+  res.write(body)
+  endAfterReading(req, res)
 }
 
 /** How long what is left of a refused request is read and thrown away. */
 const LINGER_MS = 1_000
 
 /** Closing while the client still sends would reset the connection and take the answer with it (RFC 9112 §9.6). */
-function endAfterReading(req: IncomingMessage, res: ServerResponse, body: string): void {
+function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
   finished.add(req.socket)
-  res.write(body)
   const end = (): void => {
     clearTimeout(timer)
     res.end()

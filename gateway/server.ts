@@ -91,11 +91,19 @@ function asIfUnasked(server: Server, req: IncomingMessage, socket: Socket, first
   let head = `${method} ${url} HTTP/${httpVersion}\r\n`
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
-    if (name !== 'upgrade' && name !== 'connection') head += `${rawHeaders[i]}: ${rawHeaders[i + 1]}\r\n`
+    const value = name === 'connection' ? withoutUpgrade(rawHeaders[i + 1] as string) : rawHeaders[i + 1]
+    if (name !== 'upgrade' && value !== '') head += `${rawHeaders[i]}: ${value}\r\n`
   }
   socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), first]))
   server.emit('connection', socket)
 }
+
+const withoutUpgrade = (connection: string): string =>
+  connection
+    .split(',')
+    .filter((option) => option.trim().toLowerCase() !== 'upgrade')
+    .join(',')
+    .trim()
 
 /** Browsers open connections ahead of need, which Node.js does not count as idle; what was sent on one arrives within this. */
 const SILENT_MS = 250

@@ -36,8 +36,10 @@ const STOPPED = plain(
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
 
-/** A turn with a stream keeps its place for so long. */
-const LENT_AFTER_MS = 1_000
+/** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
+const LENT_AFTER_MS = 250
+const LOOK_MS = 50
+const BUSY_BYTES = 32_768
 /** Stands for an answer that has gone. */
 const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
 
@@ -89,6 +91,8 @@ export class Turn implements TurnContext, Placed {
       }
     | undefined
   #lending: NodeJS.Timeout | undefined
+  /** Bytes of the request that came bit by bit. */
+  #read = 0
 
   constructor(taken: Taken, handle: Handler, watch: Watch) {
     this.id = taken.id
@@ -238,6 +242,10 @@ export class Turn implements TurnContext, Placed {
       read: (reader) =>
         rest.read({
           ...reader,
+          onChunk: (chunk) => {
+            this.#read += chunk.length
+            return reader.onChunk(chunk)
+          },
           onEnd(trailers) {
             onEnd()
             reader.onEnd(trailers)
@@ -246,9 +254,19 @@ export class Turn implements TurnContext, Placed {
     }
   }
 
-  /** What takes longer than this waits for others most of the time, and so its place is given to another request. */
+  /** What waits for somebody else most of the time, or goes on for long, has its place given to another request. */
   #lendSoon(): void {
-    this.#lending ??= setTimeout(() => this.#taken.lend(), LENT_AFTER_MS).unref()
+    if (this.#lending) return
+    const since = monotonicMs()
+    let before = 0
+    this.#lending = setInterval(() => {
+      const moved = this.#read + (this.#stream?.outlet.written ?? 0)
+      const waits = moved - before < BUSY_BYTES
+      before = moved
+      if (!waits && monotonicMs() - since < LENT_AFTER_MS) return
+      clearInterval(this.#lending)
+      this.#taken.lend()
+    }, LOOK_MS).unref()
   }
 
   /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
@@ -297,7 +315,7 @@ export class Turn implements TurnContext, Placed {
   async #settle(): Promise<void> {
     const { id, attempt } = this
     const taken = this.#taken
-    clearTimeout(this.#lending)
+    clearInterval(this.#lending)
     if (this.#ending === 'failed' && taken.begun) taken.breakOff()
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.

@@ -29,11 +29,13 @@ async function up(req, res) {
 
 async function down(res, bytes) {
   res.writeHead(200, { 'content-type': 'application/octet-stream' })
+  const closed = new Promise((over) => res.once('close', over))
   for (let left = bytes; left > 0 && !res.destroyed; left -= PIECE.length) {
     const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE
     for (let at = 0; at < piece.length; at += 65_536) {
-      if (!res.write(piece.subarray(at, at + 65_536)))
-        await new Promise((go) => res.once('drain', go).once('close', go))
+      if (res.write(piece.subarray(at, at + 65_536))) continue
+      await Promise.race([new Promise((go) => res.once('drain', go)), closed])
+      if (res.destroyed) return
     }
   }
   res.end()

@@ -98,10 +98,14 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
       // With one left the next request would have nobody; that is no promise of ours.
       await until(() => workers().length >= 2, 'two worker processes are ready')
       let list: readonly number[] = []
-      await until(() => {
-        list = among(workers())
-        return list.length > 0
-      }, 'one that may be struck is ready')
+      await until(
+        () => {
+          list = among(workers())
+          return list.length > 0
+        },
+        'one that may be struck is ready',
+        READY_WITHIN_MS,
+      )
       const pid = list[Math.floor(random() * list.length)] as number
       struck.add(pid)
       process.kill(pid, signal)

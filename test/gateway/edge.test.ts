@@ -114,10 +114,9 @@ describe('the edge', () => {
     expect((await line.receive()).match(/HTTP\/1\.1 \d+/g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 501'])
   })
 
-  test('serves a request that asks for an upgrade as an ordinary one', async () => {
+  test('serves a request that asks for a protocol which is unknown here as an ordinary one', async () => {
     await using s = await serving(() => ({ body: Buffer.from('plain') }))
-    const upgrade =
-      'Host: a\r\nConnection: upgrade, close\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x\r\n'
+    const upgrade = 'Host: a\r\nConnection: upgrade, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n'
     const text = await exchangeBytes(s.port, get(upgrade))
     expect(statusOf(text)).toBe(200)
   })

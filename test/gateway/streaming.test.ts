@@ -53,13 +53,18 @@ async function all(res: IncomingMessage): Promise<string> {
   return text
 }
 
-/** Everything that comes on a bare connection until it ends; undefined at the end: it was reset. */
-async function raw(gateway: Gateway, text: string): Promise<{ text: string; reset: boolean }> {
+/** Everything that comes on a bare connection until it ends, or is reset. */
+async function raw(
+  gateway: Gateway,
+  text: string,
+  onText: (text: string) => void,
+): Promise<{ text: string; reset: boolean }> {
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1')
   let got = ''
   let reset = false
   socket.on('data', (bytes) => {
     got += bytes
+    onText(got)
   })
   socket.on('error', () => {
     reset = true
@@ -100,6 +105,27 @@ describe('as they come', () => {
     expect(String(one)).toBe('one\n')
     goOn()
     expect(await all(res)).toBe('two\n')
+  })
+
+  test('server-sent events go on where their client says that it left them (Last-Event-ID)', async () => {
+    const gateway = await serving((req, res) => {
+      let id = Number(req.headers['last-event-id'] ?? 0)
+      res.writeHead(200, { 'content-type': 'text/event-stream' })
+      const timer = setInterval(() => res.write(`id: ${++id}\ndata: x\n\n`), 5)
+      res.on('close', () => clearInterval(timer))
+    })
+    const read = async (headers: Record<string, string>): Promise<number[]> => {
+      const { req, response } = begin(gateway, '/', { method: 'GET', headers })
+      req.end()
+      let text = ''
+      for await (const chunk of await response) {
+        text += chunk
+        if ((text.match(/\n\n/g) ?? []).length >= 3) break
+      }
+      return [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => Number(id)).slice(0, 3)
+    }
+    expect(await read({})).toEqual([1, 2, 3])
+    expect(await read({ 'Last-Event-ID': '41' })).toEqual([42, 43, 44])
   })
 
   test('a head that is flushed arrives before there is a body', async () => {
@@ -166,40 +192,53 @@ describe('what frames a body', () => {
   })
 
   test('a length that was announced is kept, and a body that is not of that length is never taken for complete', async () => {
-    const gateway = await serving((req, res) => {
-      res.writeHead(200, { 'Content-Length': '10' })
-      res.write('12345')
-      setTimeout(() => res.end(req.url === '/whole' ? '67890' : ''), 30)
+    const length = 100_000
+    let finish = (_rest: number): void => {}
+    const gateway = await serving((_req, res) => {
+      res.writeHead(200, { 'Content-Length': String(length) })
+      res.write('x'.repeat(70_000))
+      finish = (rest) => res.end('x'.repeat(rest))
     })
-    const whole = begin(gateway, '/whole', { method: 'GET' })
-    whole.req.end()
-    const res = await whole.response
-    expect([res.headers['content-length'], await all(res)]).toEqual(['10', '1234567890'])
-    const short = begin(gateway, '/short', { method: 'GET' })
-    short.req.end()
-    await expect(all(await short.response)).rejects.toThrow('aborted')
+    for (const rest of [30_000, 29_999]) {
+      const { req, response } = begin(gateway, '/', { method: 'GET' })
+      req.end()
+      const res = await response
+      expect(res.headers['content-length']).toBe(String(length))
+      finish(rest)
+      if (rest === 30_000) expect((await all(res)).length).toBe(length)
+      else await expect(all(res)).rejects.toThrow('aborted')
+    }
   })
 
   test('a handler that fails after it has begun cuts its answer', async () => {
+    let goOn = (): void => {}
     const gateway = await serving((async (_req, res) => {
       res.write('a part')
-      await new Promise((resolve) => setTimeout(resolve, 30))
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
       throw new Error('boom')
     }) as RequestListener)
     const { req, response } = begin(gateway, '/', { method: 'GET' })
     req.end()
-    await expect(all(await response)).rejects.toThrow('aborted')
+    const res = await response
+    goOn()
+    await expect(all(res)).rejects.toThrow('aborted')
   })
 
   test('HTTP/1.0 has the body without chunks, and a reset where it breaks off', async () => {
+    let finish = (): void => {}
     const gateway = await serving((req, res) => {
       res.write('a part')
-      setTimeout(() => (req.url === '/whole' ? res.end(', all') : res.destroy()), 30)
+      finish = () => void (req.url === '/whole' ? res.end(', all') : res.destroy())
     })
-    const whole = await raw(gateway, 'GET /whole HTTP/1.0\r\nHost: a\r\n\r\n')
+    const onText = (text: string): void => {
+      if (text.endsWith('a part')) finish()
+    }
+    const whole = await raw(gateway, 'GET /whole HTTP/1.0\r\nHost: a\r\n\r\n', onText)
     expect(whole.text).toMatch(/\r\n\r\na part, all$/)
     expect(whole.text).not.toMatch(/transfer-encoding/i)
-    const broken = await raw(gateway, 'GET /broken HTTP/1.0\r\nHost: a\r\n\r\n')
+    const broken = await raw(gateway, 'GET /broken HTTP/1.0\r\nHost: a\r\n\r\n', onText)
     expect(broken.reset).toBe(true)
   })
 
@@ -254,6 +293,21 @@ describe('a body that does not come as it should', () => {
     req.destroy()
   })
 
+  test('is answered early also while its client goes on sending, and the answer is not lost', async () => {
+    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
+    for (let n = 0; n < 10; n++) {
+      const { req, response } = begin(gateway, '/')
+      const sending = setInterval(() => req.write(Buffer.alloc(65_536)), 1)
+      try {
+        const res = await response
+        expect([res.statusCode, await all(res)]).toEqual([403, 'no'])
+      } finally {
+        clearInterval(sending)
+        req.destroy()
+      }
+    }
+  })
+
   test('is refused as too large when more of it comes than may, and its handler sees it break off', async () => {
     let broken = false
     const gateway = await serving((req) => void req.on('error', () => (broken = true)).resume(), {
@@ -280,6 +334,25 @@ describe('a body that does not come as it should', () => {
     await until(() => events.length === 2, 'the handler hears of it')
     expect(events.sort()).toEqual(['req ECONNRESET', 'res close'])
     await until(() => space!.streams.size === 0, 'no stream is left')
+  })
+
+  test('a { fetch } app reads it as it comes, and its signal fires when the client goes', async () => {
+    const seen: string[] = []
+    const gateway = await serving({
+      async fetch(request: Request) {
+        request.signal.addEventListener('abort', () => seen.push('aborted'))
+        const reader = request.body!.getReader()
+        seen.push(Buffer.from((await reader.read()).value!).toString())
+        await reader.read().catch(() => seen.push('broken'))
+        return new Response('for nobody')
+      },
+    } as never)
+    const { req } = begin(gateway, '/')
+    req.write('first')
+    await until(() => seen.includes('first'), 'it has read the first of it')
+    req.destroy()
+    await until(() => seen.length === 3, 'it hears of the end')
+    expect([...seen].sort()).toEqual(['aborted', 'broken', 'first'])
   })
 
   test('is waited for as long as it moves, and the deadline counts from its end', async () => {
