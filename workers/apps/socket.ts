@@ -15,10 +15,10 @@ const SOON_MS = 10
 /** More than this of a body is not kept. */
 const MOST_KEPT = 64 * 1024
 
-/**
- * Whether it says itself that all of its body is small enough to be kept. Sent off in pieces it would gain nothing, and could not be run again
- * if its worker died; express-session holds back the last byte of each response until the session is saved.
- */
+/** So long one may take that says itself that it is short: sent off in pieces it could not be run again if its worker died. */
+const SHORT_SOON_MS = 1_000
+
+/** express-session, for one, holds back the last byte of each response until the session is saved. */
 function isShort(message: Message | null): boolean {
   const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(message?._header ?? '')?.[1]
   return length !== undefined && Number(length) <= MOST_KEPT
@@ -108,8 +108,8 @@ export class Connection extends EventEmitter {
   }
 
   #soon(): void {
-    if (this.#size > 0 && isShort(this._httpMessage)) return
-    if (!this.#outlet) this.#beginning ??= setTimeout(() => this.#go(), SOON_MS)
+    if (this.#outlet || this.#beginning) return
+    this.#beginning = setTimeout(() => this.#go(), isShort(this._httpMessage) ? SHORT_SOON_MS : SOON_MS)
   }
 
   #go(): void {
