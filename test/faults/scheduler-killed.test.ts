@@ -23,7 +23,7 @@ const processes = new Set<Process>()
 
 afterEach(async () => {
   await space?.close()
-  for (const process of processes) process.kill('SIGKILL')
+  for (const process of processes) killWithChildren(process)
   await Promise.all(Array.from(processes, ({ exited }) => exited))
   processes.clear()
   await redis.stop()
@@ -39,8 +39,17 @@ async function start(args: readonly string[], ready: RegExp, env: Record<string,
 
 const scheduler = (): Promise<Process> => start(['scheduler'], /"msg":"ready"/)
 
+/** A supervisor's children would drain before they end, and may outlast the test. */
+function killWithChildren({ pid }: Process): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // They have ended.
+  }
+}
+
 async function kill(process: Process): Promise<void> {
-  process.kill('SIGKILL')
+  killWithChildren(process)
   await process.exited
   processes.delete(process)
 }
