@@ -126,13 +126,14 @@ export const encodePlace = ({ claim, holder }: Place): Buffer => encode(['s', cl
 
 /** undefined: it is a whole response. */
 export function placeIn(bytes: Buffer): Place | undefined {
-  if (!bytes.subarray(0, STREAMED.length).equals(STREAMED)) return undefined
+  // A whole one begins with the number of its status.
+  if (bytes[1] !== QUOTE) return undefined
   const [, claim, holder] = decode(bytes).head
   if (!strings([claim, holder])) throw new TypeError('not a response')
   return { claim: claim as string, holder: holder as string }
 }
 
-const STREAMED = Buffer.from('["s",')
+const QUOTE = 34
 const NOTHING = Buffer.alloc(0)
 
 export const encodeTrailers = (trailers: readonly string[] | undefined): Buffer =>

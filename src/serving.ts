@@ -165,9 +165,12 @@ class Holding implements Taken {
     return this.#delivery.repeatable
   }
 
-  async start(): Promise<boolean> {
+  start(): Promise<boolean> {
+    return this.request.more ? this.#startReading() : this.#terms.engine.start(this.#delivery)
+  }
+
+  async #startReading(): Promise<boolean> {
     const { engine, space } = this.#terms
-    if (!this.request.more) return engine.start(this.#delivery)
     await space.streams.ready()
     if (!(await engine.hold(this.#delivery, false))) return false
     this.#inlet = space.streams.inlet(this.id, this.#delivery.requester)
@@ -180,7 +183,7 @@ class Holding implements Taken {
   }
 
   get isKept(): boolean {
-    return ticketOf(this.id) !== ''
+    return this.#delivery.id.includes('.')
   }
 
   /** What is kept is kept whole. */
@@ -226,27 +229,30 @@ class Holding implements Taken {
     this.#outlet?.destroy('WORKER_LOST')
   }
 
-  async complete(answer: HttpResponse): Promise<boolean> {
-    const { engine, credit } = this.#terms
-    const response = this.isKept ? this.#kept(answer) : answer
+  complete(answer: HttpResponse): Promise<boolean> {
     this.#inlet?.cancel()
-    if (!this.isKept && !this.#outlet && response.body.length > LARGEST_WHOLE) {
+    const isKept = this.isKept
+    const response = isKept ? this.#kept(answer) : answer
+    if (this.#outlet?.isOpen || (!isKept && !this.#outlet && response.body.length > LARGEST_WHOLE)) {
+      return this.#completeBegun(response)
+    }
+    return this.#complete(response, encodeResponse(response))
+  }
+
+  /** All of it goes bit by bit, and its completion says where it went. */
+  async #completeBegun(response: HttpResponse): Promise<boolean> {
+    if (!this.#hasHead) {
       this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
     }
-    const outlet = this.#outlet
-    let body: Buffer
-    if (outlet?.isOpen) {
-      if (!this.#hasHead) {
-        this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] })
-        outlet.write(response.body)
-      }
-      // Until then the claim has another name.
-      await this.#holding
-      outlet.end(encodeTrailers(response.trailers))
-      body = encodePlace({ claim: this.#delivery.claim, holder: engine.session })
-    } else {
-      body = encodeResponse(response)
-    }
+    // Until then the claim has another name.
+    await this.#holding
+    this.#outlet!.end(encodeTrailers(response.trailers))
+    const place = { claim: this.#delivery.claim, holder: this.#terms.engine.session }
+    return this.#complete(response, encodePlace(place))
+  }
+
+  #complete(response: HttpResponse, body: Buffer): Promise<boolean> {
+    const { engine, credit } = this.#terms
     const tx = this.#transaction
     if (tx?.isOpen && response.status < 500) {
       return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))

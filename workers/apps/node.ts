@@ -161,7 +161,9 @@ function close(res: Outgoing): void {
 }
 
 const responseOf = (res: Outgoing, connection: Connection): HttpResponse => ({
-  ...headOf(res),
+  status: res.statusCode,
+  reason: res.statusMessage,
+  headers: fieldsIn((res._header as string).split('\r\n'), 1),
   body: connection.body(),
   trailers: res._trailer ? fieldsIn(res._trailer.split('\r\n'), 0) : undefined,
 })

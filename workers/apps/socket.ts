@@ -79,8 +79,8 @@ export class Connection extends EventEmitter {
       // Before the head stands only 1xx: written past it by writeEarlyHints and its like.
       if (message && !message._header && data.length > 0 && !this.destroyed) this.#interim(String(data))
       if (callback) process.nextTick(callback)
-      // A head that was flushed wants to go.
-      if (message?._header && !message.finished && !this.destroyed) this.#soon()
+      // A head that was flushed wants to go; an end comes this way, too, and with a callback.
+      else if (message?._header && !message.finished && !this.destroyed) this.#soon()
       return !this.destroyed
     }
     const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
