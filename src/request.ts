@@ -52,6 +52,8 @@ export function sendRequest(
   const streamed = request.more !== undefined
   const image = imageOf(id, request, terms)
   const upload = streamed ? space.streams.outlet(id) : undefined
+  // From then on it ends with its holder, and not with the lease that it was written with.
+  if (upload) upload.onReader = () => space.engine.lasts(id)
   let arrival: Arrival | undefined
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const fail = (error: unknown): void => {

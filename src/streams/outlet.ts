@@ -29,6 +29,8 @@ export class Outlet {
   to: string | undefined
   /** There is room again. */
   onDrain: (() => void) | undefined
+  /** Somebody reads it from now on. */
+  onReader: (() => void) | undefined
   /** Its reader wants nothing more, or has not been heard of although it should have been. */
   onUnwanted: (() => void) | undefined
   /** Resolves when all has arrived, or is not wanted. */
@@ -101,7 +103,10 @@ export class Outlet {
 
   heard(from: string, letter: string, place: string): void {
     if (this.to !== undefined && from !== this.to) return
-    this.to = from
+    if (this.to === undefined) {
+      this.to = from
+      this.onReader?.()
+    }
     this.#heardAt = monotonicMs()
     if (letter === 'n') return this.#unwanted()
     const [arrived, granted] = place.split(' ').map(Number)

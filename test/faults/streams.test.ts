@@ -235,6 +235,27 @@ test('links that are cut lose no byte, either way, however often', async () => {
   await system.drain()
 }, 120_000)
 
+test('an upload that takes longer than its deadline goes on over a restart of Redis', async () => {
+  system = await startStreaming(redis, { gatewayFlags: ['--timeout-ms', '2000'] })
+  const path = '/up?restart'
+  const { req, response } = begin(system.urls[0] + path, 'POST')
+  const pieces = 40
+  const sent = upload(req, pieces, async (n) => {
+    if (n === 10) {
+      await until(() => readers(path).length === 1, 'a worker reads it')
+      await redis.kill()
+      await redis.restart()
+    }
+    // Bytes that go on flowing, for longer than the deadline would be.
+    await new Promise((resolve) => setTimeout(resolve, 80))
+  })
+  const res = await response
+  const told = JSON.parse((await all(res)).toString())
+  expect([res.statusCode, told.bytes, told.hash]).toEqual([200, pieces * PIECE.length, await sent])
+  expect(readers(path).length).toBe(1)
+  await system.drain()
+}, 60_000)
+
 test('a WebSocket whose worker is killed is closed with 1012; one whose worker stops, too', async () => {
   const count = form(20, 200)
   system = await startStreaming(redis, { processes: 2 })
