@@ -15,7 +15,7 @@ import { notesOf } from '../tickets.js'
 import { within } from '../within.js'
 import { type Queueing, serveAsked } from './asked.js'
 import { type Job, runJob } from './job.js'
-import { missedBefore, type Next } from './missed.js'
+import { missedBetween, type Next, type Repeat } from './missed.js'
 
 export interface Terms {
   readonly space: Space
@@ -165,7 +165,7 @@ class Jobs {
 
   async #process(bull: BullJob): Promise<unknown> {
     const job = this.#jobOf(bull)
-    if (this.#queue) await missedBefore(this.#queue, bull, nextOf)
+    if (this.#queue) await missedBefore(this.#queue, bull)
     const running: Underway = { bull, job, told: Promise.resolve() }
     this.#inFlight.set(job.id, running)
     try {
@@ -280,6 +280,26 @@ function queueingIn(queue: Queue<Data>): Queueing {
     },
     unschedule: (name) => queue.removeJobScheduler(name),
   }
+}
+
+/**
+ * The job of a schedule is late: what was due between it and now has nobody else to see to it, since BullMQ goes on from now. Added twice it is
+ * the same job.
+ */
+async function missedBefore(queue: Queue<Data>, job: BullJob<Data>): Promise<void> {
+  const { repeatJobKey, opts } = job
+  const { prevMillis, repeat } = opts as { prevMillis?: number; repeat?: Repeat }
+  // A second attempt is late for a reason of its own.
+  if (!repeatJobKey || prevMillis === undefined || !repeat || job.attemptsMade > 0) return
+  const times = missedBetween(repeat, prevMillis, wallMs(), nextOf)
+  if (times.length === 0) return
+  const { attempts, backoff, removeOnComplete, removeOnFail } = opts
+  const jobs = times.map((time) => ({
+    name: job.name,
+    data: job.data,
+    opts: { attempts, backoff, removeOnComplete, removeOnFail, jobId: `repeat:${repeatJobKey}:${time}` },
+  }))
+  await queue.addBulk(jobs as Parameters<Queue<Data>['addBulk']>[0])
 }
 
 const nextOf: Next = (time, repeat) =>
