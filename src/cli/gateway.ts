@@ -15,7 +15,7 @@ import {
   sharedUrl,
   urlOption,
 } from './settings.js'
-import { stopOnSignal } from './signals.js'
+import { closeOnSignal } from './signals.js'
 
 interface Flags {
   readonly url?: string
@@ -94,11 +94,5 @@ async function run({ name, durability, maxEntries, maxBytes, ...terms }: Flags, 
     await space.close()
     throw error
   }
-  stopOnSignal({
-    async stop() {
-      logger.info({}, 'stopping')
-      await space.close()
-      logger.info({}, 'stopped')
-    },
-  })
+  closeOnSignal(space, logger)
 }

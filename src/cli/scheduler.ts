@@ -5,7 +5,7 @@ import { createScheduler } from '../scheduler.js'
 import { masked } from './failure.js'
 import { openLog } from './log.js'
 import { durabilityOption, integer, nameOption, serviceOption, sharedUrl, urlOption } from './settings.js'
-import { stopOnSignal } from './signals.js'
+import { closeOnSignal } from './signals.js'
 
 interface Flags {
   readonly url?: string
@@ -53,11 +53,5 @@ async function run(
     await space.close()
     throw error
   }
-  stopOnSignal({
-    async stop() {
-      logger.info({}, 'stopping')
-      await space.close()
-      logger.info({}, 'stopped')
-    },
-  })
+  closeOnSignal(space, logger)
 }
