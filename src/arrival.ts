@@ -109,11 +109,7 @@ export class Arrival implements Rest {
   }
 
   #ended(last: Buffer): void {
-    try {
-      this.#trailers = decodeTrailers(last)
-    } catch {
-      this.#trailers = []
-    }
+    this.#trailers = decodeTrailers(last)
     if (!this.#hasHead) return this.#reject('BAD_RESPONSE')
     this.#timer = setTimeout(() => this.#fail('OUTCOME_UNKNOWN'), ACCEPTED_WITHIN_MS)
     this.#settle()

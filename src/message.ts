@@ -142,8 +142,12 @@ export const encodeTrailers = (trailers: readonly string[] | undefined): Buffer 
 /** What is no list of trailers is none. */
 export function decodeTrailers(bytes: Buffer): readonly string[] {
   if (bytes.length === 0) return []
-  const trailers: unknown = JSON.parse(bytes.toString())
-  return strings(trailers) && trailers.length % 2 === 0 ? trailers : []
+  try {
+    const trailers: unknown = JSON.parse(bytes.toString())
+    return strings(trailers) && trailers.length % 2 === 0 ? trailers : []
+  } catch {
+    return []
+  }
 }
 
 const strings = (value: unknown): value is string[] =>

@@ -323,17 +323,10 @@ const lengthOf = ({ body, trailers }: HttpResponse): string[] =>
   body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
 
 const restOf = (inlet: Inlet): Rest => ({
-  read: ({ onChunk, onEnd, onBroken }) => inlet.read({ onChunk, onBroken, onEnd: (last) => onEnd(trailersIn(last)) }),
+  read: ({ onChunk, onEnd, onBroken }) =>
+    inlet.read({ onChunk, onBroken, onEnd: (last) => onEnd(decodeTrailers(last)) }),
   resume: () => inlet.resume(),
   cancel: () => inlet.cancel(),
 })
-
-function trailersIn(last: Buffer): readonly string[] {
-  try {
-    return decodeTrailers(last)
-  } catch {
-    return []
-  }
-}
 
 const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }
