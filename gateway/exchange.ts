@@ -110,14 +110,8 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
     x.upload?.stop()
     // With its answer nobody reads of it any longer.
     x.sent?.upload?.destroy('OUTCOME_UNKNOWN')
-    if (x.entered) edge.limits.leave(x.bytes)
-    edge.watch?.open.remove(x)
-    x.span?.end(x.status)
+    over(x)
   }
-  if (edge.log === silent && !edge.watch) return
-  const ms = monotonicMs() - x.since
-  edge.watch?.tally.of(x.service).ended(x.status, ms)
-  if (edge.log !== silent) record(x, ms)
 }
 
 export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
@@ -316,7 +310,19 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
   req.once('end', end).once('close', end).resume()
 }
 
-export function record(x: Exchange, ms: number): void {
+/** Whatever has come of it: its room is free again, and it is counted and logged. */
+export function over(x: Exchange): void {
+  const { limits, watch, log } = x.edge
+  if (x.entered) limits.leave(x.bytes)
+  watch?.open.remove(x)
+  x.span?.end(x.status)
+  if (log === silent && !watch) return
+  const ms = monotonicMs() - x.since
+  watch?.tally.of(x.service).ended(x.status, ms)
+  if (log !== silent) record(x, ms)
+}
+
+function record(x: Exchange, ms: number): void {
   const target = x.head?.target ?? x.req.url ?? ''
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)

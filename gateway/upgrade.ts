@@ -4,14 +4,12 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { monotonicMs } from '../src/clock.js'
-import { silent } from '../src/log.js'
 import type { HttpResponse, Rest } from '../src/request.js'
 import type { Outlet } from '../src/streams/index.js'
 import { NO_BODY } from './body.js'
 import { decode } from './decode.js'
 import { encode, readHead } from './encode.js'
-import { admit, ask, begin, type Edge, type Exchange, record, refuse } from './exchange.js'
+import { admit, ask, begin, type Edge, type Exchange, over, refuse } from './exchange.js'
 import { UPGRADE_INVALID } from './refusals.js'
 import { relay } from './relay.js'
 import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
@@ -43,13 +41,8 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
     refuse(x, reason)
     socket.destroySoon()
   } finally {
-    if (x.entered) edge.limits.leave(0)
-    edge.watch?.open.remove(x)
+    over(x)
   }
-  if (edge.log === silent && !edge.watch) return
-  const ms = monotonicMs() - x.since
-  edge.watch?.tally.of(x.service).ended(x.status, ms)
-  if (edge.log !== silent) record(x, ms)
 }
 
 /** RFC 6455 §4.2.1: anything else never becomes 101. */
@@ -80,7 +73,7 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
   socket.setKeepAlive(true, 30_000)
   socket.write(headOf(response, x.id), 'latin1')
   return new Promise((resolve) => {
-    const over = (code?: string): void => {
+    const ended = (code?: string): void => {
       edge.upgraded.delete(restart)
       x.code = code
       resolve()
@@ -94,7 +87,7 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
       // The connection is to be seen to end, whatever its client does.
       else socket.destroy()
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
-      over(code)
+      ended(code)
     }
     edge.upgraded.add(restart)
     if (edge.phase !== 'open') return restart()
@@ -107,7 +100,7 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
     socket.on('close', () => {
       // Its worker sees a connection that is gone.
       sent!.withdraw()
-      over()
+      ended()
     })
     rest.read({
       onChunk(bytes) {
@@ -118,7 +111,7 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
         socket.end()
         outlet.end(NOTHING)
         setTimeout(() => socket.destroy(), LINGER_MS).unref()
-        over()
+        ended()
       },
       onBroken: broken,
     })
