@@ -90,7 +90,9 @@ test('one door for each: the Redis client, the port, the clock', () => {
   expect(importing('zod')).toEqual(['src/cli/schema.ts'])
   expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
+  // Its types, too, are a library's.
   expect(naming('ioredis')).toEqual(['src/engines/redis/connection.ts'])
+  expect(naming('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
   expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
   expect(importing('cookie')).toEqual(['src/session/cookie.ts'])
