@@ -313,6 +313,22 @@ everyEngine('Session entries', (opened) => {
       expect(await Promise.all(waiting)).toEqual([null, null])
     })
 
+    test('given back as the session ends is handed to nobody', async () => {
+      const { space, other } = opened()
+      const ends = {
+        touch: (lock: string) => sessionsOf(space).touch(ID, 0, lock),
+        save: (lock: string) => sessionsOf(space).save(ID, change({ n: '1' }, { leaseMs: 0, lock })),
+      }
+      for (const end of Object.values(ends)) {
+        await make({ n: '0' })
+        const { lock } = (await sessionsOf(space).load(ID, LOCK)) as LoadedSession
+        const waiting = [sessionsOf(other).load(ID, LOCK), sessionsOf(space).load(ID, LOCK)]
+        await Promise.all([space, other].map((view) => sessionsOf(view).count()))
+        expect(await end(lock)).toBeTruthy()
+        expect(await Promise.all(waiting)).toEqual([null, null])
+      }
+    })
+
     test('ends at its time: the next has it, and what its holder saves then is refused', async () => {
       const { space, other } = opened()
       await make({ n: '0' })

@@ -80,16 +80,6 @@ local function dropLock(id, locker)
   if #noted == 0 then claims[sid] = nil end
 end
 
--- Whoever waits for the lock has it now.
-unlock = function(claim)
-  local id = idOf(claim)
-  local locker = lockerOf(id)
-  if not locker or sub(locker, 24) ~= claim then return end
-  dropLock(id, locker)
-  local who, spec = nextInLine(id)
-  if who then push(who.sid, who.delivery, lockFor(who.sid, id, spec.lockMs), smallIn(id)) end
-end
-
 -- It stays so: nothing is left of it, those who wait for its lock hear that it is gone, and whoever asked for it hears why.
 local function endSession(id, reason)
   local head = wholeHeadOf(id)
@@ -108,6 +98,17 @@ local function endSession(id, reason)
   if #linesFor(c, 'n') > 0 then
     announce(c, id, NEVER .. now13 .. '0' .. scoreText(SCORE_ZERO) .. 'e.' .. S .. '\n' .. reason .. ' ' .. owner, 'e')
   end
+end
+
+-- Whoever waits for the lock has it now; of a session that has ended meanwhile they hear that it is gone.
+unlock = function(claim)
+  local id = idOf(claim)
+  local locker = lockerOf(id)
+  if not locker or sub(locker, 24) ~= claim then return end
+  if not isLive(headOf(id)) then return endSession(id, 'expired') end
+  dropLock(id, locker)
+  local who, spec = nextInLine(id)
+  if who then push(who.sid, who.delivery, lockFor(who.sid, id, spec.lockMs), smallIn(id)) end
 end
 
 -- Sessions whose leases have ended, and locks whose time is over.
