@@ -12,7 +12,7 @@ import { form, report } from './form.js'
 const Task = defineEntry<{ n: number; note?: string }>('Task')
 const Other = defineEntry<{ n: number }>('Other')
 
-const at = overLink({ appendonly: true, anew: true })
+const at = overLink({ appendonly: true, appendfsync: 'always', anew: true })
 afterEach(async () => {
   await at.near.takeAll([Task], { max: 10_000, waitMs: 0 })
   await at.close()

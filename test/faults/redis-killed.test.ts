@@ -11,7 +11,7 @@ import { tell, verdictOf } from './verdict.js'
 let redis: Redis
 let system: System | undefined
 beforeAll(async () => {
-  redis = await startRedis({ appendonly: true })
+  redis = await startRedis({ appendonly: true, appendfsync: 'always' })
 })
 afterEach(() => {
   redis.resume()

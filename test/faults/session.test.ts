@@ -21,7 +21,7 @@ const Task = defineEntry<{ n: number }>('Task')
 let redis: Redis
 let link: Link
 beforeAll(async () => {
-  redis = await startRedis({ appendonly: true })
+  redis = await startRedis({ appendonly: true, appendfsync: 'always' })
   link = await startLink(redis.port)
 })
 afterAll(async () => {

@@ -14,7 +14,7 @@ import { row } from './table.js'
 let redis: Redis
 let system: Streaming | undefined
 beforeAll(async () => {
-  redis = await startRedis({ appendonly: true })
+  redis = await startRedis({ appendonly: true, appendfsync: 'always' })
 })
 afterEach(() => {
   system?.destroy()

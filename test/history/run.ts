@@ -115,7 +115,8 @@ class Running {
 }
 
 export async function run(settings: Settings): Promise<Run> {
-  const redis = await startRedis({ appendonly: true })
+  const appendfsync = settings.faults.includes('restart') ? 'always' : 'everysec'
+  const redis = await startRedis({ appendonly: true, appendfsync })
   const link = await startLink(redis.port)
   const running = new Running(settings, redis, link.url)
   let watcher: Space | undefined

@@ -11,6 +11,10 @@ import { forget, watch } from './watchdog.js'
 
 export interface RedisOptions {
   readonly appendonly?: boolean
+  /**
+   * While a sync of the disk is slow, `everysec` puts off the writing of what has been answered: a kill -9 loses that (docs/durability.md). So
+   * who kills the server and looks for what it had acknowledged asks for `always`.
+   */
   readonly appendfsync?: 'always' | 'everysec' | 'no'
   /** More of the server's own, such as `['--maxmemory', '10mb']`. */
   readonly args?: readonly string[]
