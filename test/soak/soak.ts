@@ -124,11 +124,11 @@ class Running {
   }
 
   /**
-   * A large body goes before its entry. If Redis or the process dies between the two, the body stays until its time to live is over, two
-   * hours later; that of a written one is longer.
+   * A large body goes before its entry, or before the completion of its request. If Redis or the process dies between the two, the body stays until
+   * its time to live is over, two hours later; that of a written one is longer.
    */
   async #dropStrays(): Promise<void> {
-    this.strays += await dropUnwritten(this.redis)
+    this.strays += await dropUnwritten(this.redis, { outcomes: true })
   }
 
   #accounts = (): RegExpMatchArray[] => [...this.program.output().matchAll(/^account (.*)$/gm)]
@@ -260,7 +260,8 @@ export async function soak(settings: Settings): Promise<Soak> {
     const told = running.told()
     running.judge()
     const unknown = (told.errors as Record<string, number>).OUTCOME_UNKNOWN ?? 0
-    if (running.strays > account.unwritten + unknown) running.wrong.push(`${running.strays} large bodies of no entry`)
+    const most = account.unwritten + unknown + (running.struck.get('worker killed') ?? 0)
+    if (running.strays > most) running.wrong.push(`${running.strays} large bodies of no entry`)
     program.kill('SIGTERM')
     const { code } = await program.exited
     if (code !== 0) running.wrong.push(`the program ended with ${code}`)

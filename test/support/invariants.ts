@@ -243,18 +243,29 @@ export async function violations(redis: Redis, name = 'default'): Promise<string
 }
 
 const UNWRITTEN = `
-local dropped = 0
-for _, key in ipairs(redis.call('KEYS', '*')) do
+local dropped, told, keys = 0, {}, redis.call('KEYS', '*')
+for _, key in ipairs(keys) do
+  if key:sub(1, #ARGV[1] + 1) == ARGV[1] .. 'o' then
+    for _, outcome in ipairs(redis.call('HVALS', key)) do told[outcome] = true end
+  end
+end
+for _, key in ipairs(keys) do
   if key:sub(1, #ARGV[1] + 1) == ARGV[1] .. 'b' then
     local ttl = redis.call('PTTL', key)
     local id = key:sub(#ARGV[1] + 2)
-    if ttl >= 0 and ttl <= 7200000 and redis.call('HEXISTS', ARGV[1] .. 'e', id) == 0 then dropped = dropped + redis.call('UNLINK', key) end
+    local isOutcome = id:find(':', 1, true)
+    local is = isOutcome and (ARGV[2] == '' or told['C' .. id]) or redis.call('HEXISTS', ARGV[1] .. 'e', id) == 1
+    if ttl >= 0 and ttl <= 7200000 and not is then dropped = dropped + redis.call('UNLINK', key) end
   end
 end
 return dropped
 `
 
-/** Removes the large bodies whose writers died before they wrote the entry; else they would stay for two hours. Answers how many. */
-export async function dropUnwritten(redis: Redis, name = 'default'): Promise<number> {
-  return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf(name).meta.slice(0, -1)))
+/**
+ * Removes the large bodies whose writers died before they wrote the entry; else they would stay for two hours. Answers how many.
+ *
+ * @param outcomes those, too, of workers that were taken for dead, came back with an answer that nobody wanted, and died before they heard so
+ */
+export async function dropUnwritten(redis: Redis, { outcomes = false } = {}): Promise<number> {
+  return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf('default').meta.slice(0, -1), outcomes ? '1' : ''))
 }

@@ -5,12 +5,10 @@ import type { Link } from './connection.js'
 import { LARGEST_INLINE } from './record.js'
 
 /**
- * Nothing may stay for ever if a process dies between the body and its entry: the write gives it the time of that. Long enough for a clock
- * that is put forward by an hour.
+ * Nothing may stay for ever if a process dies between the body and its entry, or its completion: the write gives it the time of that; an
+ * outcome goes when it has arrived, or with whoever waits for it. Long enough for a clock that is put forward by an hour.
  */
 export const UNTIL_WRITTEN_MS = 2 * 60 * 60 * 1000
-/** Of an outcome: only a safety net, for it goes when it has arrived, or with whoever waits for it. */
-export const UNTIL_ARRIVED_MS = 24 * 60 * 60 * 1000
 
 /** As long as any other operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000

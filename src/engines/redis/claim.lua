@@ -227,7 +227,7 @@ end
 
 -- S: the body of an outcome, where a plain SET is refused since the server is full. claim, body
 function OPS.S(argv, i, answer)
-  call('SET', P .. 'b' .. argv[i], argv[i + 1], 'PX', BODY_GRACE_MS)
+  call('SET', P .. 'b' .. argv[i], argv[i + 1], 'PX', BODY_UNWRITTEN_MS)
   answer('k')
   return i + 2
 end

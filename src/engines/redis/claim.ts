@@ -5,7 +5,7 @@ import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../in-flight.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
-import { Bodies, UNTIL_ARRIVED_MS } from './bodies.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
 import { idOf, specOf } from './find.js'
 import type { Keys } from './keys.js'
 import { type Parsed, parseRecord } from './record.js'
@@ -183,7 +183,7 @@ export class Claims {
   /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
   async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
     try {
-      await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body, UNTIL_ARRIVED_MS).catch((error) => {
+      await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body, UNTIL_WRITTEN_MS).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // A full server refuses plain commands; but an answer ends something and is never refused, so this one pays its way through Lua.
         return ask(this.#batches, ['S', delivery.claim, body], { repeatable: true })

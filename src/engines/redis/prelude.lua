@@ -20,6 +20,8 @@ local CREDIT_STEP = 2 ^ 36
 local NEVER = '9999999999999'
 -- Only a safety net, as where a large body is written: it goes with its entry.
 local BODY_GRACE_MS = 86400000
+-- Until it has its entry, or its outcome has arrived (bodies.ts).
+local BODY_UNWRITTEN_MS = 7200000
 -- The layout of the data that this library reads and writes.
 local LAYOUT = 1
 

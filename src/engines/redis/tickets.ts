@@ -5,7 +5,7 @@ import type { Opening, TicketState, Tickets, TicketTerms } from '../../tickets.j
 import { pendingImage } from '../../tickets.js'
 import { ask } from './ask.js'
 import type { Batches } from './batches.js'
-import { Bodies, UNTIL_ARRIVED_MS } from './bodies.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
 import type { Writes } from './write.js'
@@ -55,7 +55,7 @@ export class RedisTickets implements Tickets {
     let argument: string | Buffer = ''
     if (outcome && Bodies.isLarge(outcome)) {
       const claim = this.#claimFor(id)
-      await this.#bodies.put(this.#keys.outcomeBody(claim), outcome, UNTIL_ARRIVED_MS).catch((error) => {
+      await this.#bodies.put(this.#keys.outcomeBody(claim), outcome, UNTIL_WRITTEN_MS).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // An outcome is never refused; see claim.ts.
         return ask(this.#batches, ['S', claim, outcome], { repeatable: true })
