@@ -11,6 +11,9 @@ export interface SessionCookie {
 /** Counting it back from the expiry loses a millisecond now and then; that is no change. */
 const DRIFT_MS = 1_000
 
+/** In its text. */
+const MAX_AGE = /"originalMaxAge":(\d+(?:\.\d+)?)[,}]/
+
 /** How long the session is to stay from now on, in ms; undefined: the cookie does not say. */
 export function maxAgeOf({ expires }: SessionCookie, now: number): number | undefined {
   if (expires === undefined || expires === null || typeof expires === 'boolean') return undefined
@@ -20,17 +23,12 @@ export function maxAgeOf({ expires }: SessionCookie, now: number): number | unde
 
 /** @param before its text when it was loaded */
 export function cookieText(cookie: SessionCookie, before: string | undefined): string {
-  const { ...stored } = (cookie.toJSON?.() ?? cookie) as Record<string, unknown>
-  const { originalMaxAge } = stored
-  if (typeof originalMaxAge === 'number') {
-    delete stored.expires
-    // @fastify/session keeps both.
-    delete stored.originalExpires
-    const text = JSON.stringify(stored)
-    if (text === before) return text
-    const earlier = before === undefined ? undefined : (JSON.parse(before) as SessionCookie).originalMaxAge
-    if (typeof earlier === 'number' && Math.abs(earlier - originalMaxAge) < DRIFT_MS) stored.originalMaxAge = earlier
-  }
+  const all = (cookie.toJSON?.() ?? cookie) as Record<string, unknown>
+  if (typeof all.originalMaxAge !== 'number') return JSON.stringify(all)
+  // @fastify/session keeps both.
+  const { expires: _, originalExpires: _also, ...stored } = all
+  const earlier = MAX_AGE.exec(before ?? '')?.[1]
+  if (earlier && Math.abs(Number(earlier) - all.originalMaxAge) < DRIFT_MS) stored.originalMaxAge = Number(earlier)
   return JSON.stringify(stored)
 }
 

@@ -19,10 +19,13 @@ export interface Attribute {
   readonly text: string
   /** Changes with each save of this attribute, and is never used twice in one session. */
   readonly version: string
+  /** Of its text, where that is known. */
+  readonly bytes?: number
 }
 
 export interface LoadedSession {
-  readonly attributes: ReadonlyMap<string, Attribute>
+  /** For whoever has loaded it to keep and to change. */
+  readonly attributes: Map<string, Attribute>
   /** Changes with each save. */
   readonly version: string
   /** Whose it is, as it was saved; '' = nobody's. */

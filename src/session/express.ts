@@ -219,7 +219,7 @@ export class SpaceSessionStore extends EventEmitter {
       this.#snapshots.set(session, snapshot)
     }
     const { cookie = {}, ...attributes } = this.attributesOf(session) as StoredSession
-    const texts = textsOf(attributes)
+    const texts = textsOf(attributes, snapshot)
     texts.set('cookie', cookieText(cookie, snapshot.textOf('cookie')))
     await this.#sessions.save(sessionId, attributes, texts, leaseMs, snapshot)
   }

@@ -180,7 +180,7 @@ class OpenSession implements FetchSession {
   async commit(): Promise<string | undefined> {
     this.#isOver = true
     const leaseMs = this.#jar.maxAgeMs ?? this.#sessions.terms.ttlMs
-    const texts = textsOf(this.#attributes)
+    const texts = textsOf(this.#attributes, this.#snapshot)
     if (this.isNew && texts.size === 0) return this.#destroyEnded()
     const isNew = this.isNew
     const id = this.#id ?? newSessionId()

@@ -53,7 +53,7 @@ export class KoaSessionStore {
     const before = this.#snapshots.get(ctx)
     const snapshot = before?.key === key ? before.snapshot : new Snapshot()
     this.#snapshots.set(ctx, { key, snapshot })
-    await this.#sessions.save(key, attributes, textsOf(attributes), leaseMs, snapshot)
+    await this.#sessions.save(key, attributes, textsOf(attributes, snapshot), leaseMs, snapshot)
   }
 
   async destroy(key: string): Promise<void> {

@@ -155,12 +155,8 @@ export class Sessions {
 
   #inTurn<T>(snapshot: Snapshot | undefined, run: () => Promise<T>): Promise<T> {
     if (!snapshot) return run()
-    const turn = snapshot.busy ? snapshot.busy.then(run) : run()
-    const settled = turn.then(
-      () => {},
-      () => {},
-    )
-    snapshot.busy = settled
+    const turn = snapshot.busy ? snapshot.busy.then(run, run) : run()
+    snapshot.busy = turn
     return turn
   }
 }

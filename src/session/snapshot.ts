@@ -16,11 +16,13 @@ export class Snapshot {
   lock: string
   /** Whether the space has it; one that it has not yet is new. */
   isKnown: boolean
+  /** What has no parts of its own that could change: the same one as then has the same text. */
+  readonly #values = new Map<string, unknown>()
   /** What is under way with it: saves of one request come one after the other. */
   busy: Promise<unknown> | undefined
 
   constructor(loaded?: LoadedSession) {
-    this.attributes = new Map(loaded?.attributes)
+    this.attributes = loaded?.attributes ?? new Map()
     this.version = loaded?.version ?? ''
     this.owner = loaded?.owner ?? ''
     this.lock = loaded?.lock ?? ''
@@ -29,6 +31,18 @@ export class Snapshot {
 
   textOf(name: string): string | undefined {
     return this.attributes.get(name)?.text
+  }
+
+  /** The text that it had, if this is the very value that stood there. */
+  sameText(name: string, value: unknown): string | undefined {
+    return typeof value !== 'object' && value !== undefined && this.#values.get(name) === value
+      ? this.textOf(name)
+      : undefined
+  }
+
+  /** What was read of its text. */
+  read(name: string, value: unknown): void {
+    if (typeof value !== 'object') this.#values.set(name, value)
   }
 
   /** What is other than it was, and what is not there any more. */
@@ -43,8 +57,14 @@ export class Snapshot {
   }
 
   saved(set: readonly [string, string][], removed: readonly string[], { version, isKnown }: SavedSession): void {
-    for (const [name, text] of set) this.attributes.set(name, { text, version })
-    for (const name of removed) this.attributes.delete(name)
+    for (const [name, text] of set) {
+      this.attributes.set(name, { text, version })
+      this.#values.delete(name)
+    }
+    for (const name of removed) {
+      this.attributes.delete(name)
+      this.#values.delete(name)
+    }
     this.version = isKnown ? version : ''
   }
 
@@ -54,13 +74,18 @@ export class Snapshot {
   }
 }
 
-/** The attributes as they are stored. What JSON leaves out is absent. @throws SpaceError INVALID_ENTRY */
-export function textsOf(attributes: object): Map<string, string> {
+/**
+ * The attributes as they are stored. What JSON leaves out is absent.
+ *
+ * @param snapshot what they were
+ * @throws SpaceError INVALID_ENTRY
+ */
+export function textsOf(attributes: object, snapshot?: Snapshot): Map<string, string> {
   const texts = new Map<string, string>()
   for (const [name, value] of Object.entries(attributes)) {
     let text: string | undefined
     try {
-      text = JSON.stringify(value)
+      text = snapshot?.sameText(name, value) ?? JSON.stringify(value)
     } catch (cause) {
       throw new SpaceError('INVALID_ENTRY', `Attribute ${name.slice(0, 100)} has no JSON.`, { cause })
     }
@@ -80,6 +105,7 @@ export function attributesOf(snapshot: Snapshot): Record<string, unknown> {
   for (const [name, { text }] of snapshot.attributes) {
     // Set as JSON.parse does: a name such as __proto__ steers nothing.
     const value: unknown = JSON.parse(text)
+    snapshot.read(name, value)
     if (name === '__proto__')
       Object.defineProperty(attributes, name, { value, enumerable: true, configurable: true, writable: true })
     else attributes[name] = value

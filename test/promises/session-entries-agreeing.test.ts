@@ -108,7 +108,8 @@ async function perform(each: Step, client: Client, going: unknown[]): Promise<un
         lock,
         maxBytes: each.maxBytes,
       })
-      locks.delete(each.id)
+      // The next in line may be this same client, and has it already.
+      if (locks.get(each.id) === lock) locks.delete(each.id)
       return saved && 'saved'
     }
     case 'touch':

@@ -145,6 +145,32 @@ test('a lock and a wait for it outlive a cut of the link', async () => {
   expect(second?.lock).not.toBe('')
 })
 
+test('a save whose answer is lost is done once, and unknown only where another one has changed the same since', async () => {
+  const { sessions: here } = far.far.engine
+  const { sessions: there } = far.near.engine
+  const change = { leaseMs: 60_000, isNew: false, removed: [], lock: '', maxBytes: 10_000 }
+  const x = (length: number): string => JSON.stringify('x'.repeat(length))
+  // Sent whole, and as what has changed of much.
+  for (const rest of [x(10), x(5_000)]) {
+    for (const other of ['', 'm', 'n']) {
+      const id = `$lost${rest.length}${other}`
+      await here.save(id, { ...change, isNew: true, set: [['n', '0'], ['m', '0'], ['rest', rest]] }) // biome-ignore format: one session
+      const base = await here.load(id)
+      const dropped = far.link.dropNextReplyThenCut((bytes) => bytes.toString('latin1').startsWith('$1\r\nk\r\n'))
+      const saved = here.save(id, { ...change, base: base!, set: [['n', '1']] }).catch((error) => error.code)
+      await dropped
+      await far.link.refuse()
+      if (other) await there.save(id, { ...change, set: [[other, '2']] })
+      await far.link.accept()
+      if (other === 'n') expect(await saved).toBe('OUTCOME_UNKNOWN')
+      else expect(await saved).toMatchObject({ version: expect.any(String), isKnown: false })
+      const is = await there.load(id)
+      const texts = Object.fromEntries(Array.from(is!.attributes, ([name, { text }]) => [name, text]))
+      expect(texts).toEqual({ rest, n: '1', m: '0', ...(other ? { [other]: '2' } : {}) })
+    }
+  }
+})
+
 test('what a stranger wrote there is an error of whoever loads it, and of nobody else', async () => {
   const { sessions: entries } = far.near.engine
   const change = { leaseMs: 60_000, set: [['n', '1']] as [string, string][], removed: [], lock: '', maxBytes: 1_000 }

@@ -109,7 +109,7 @@ for key in pairs(keys) do
         if string.format('%016.0f', tonumber(score)) ~= path.score then say(key, id, 'has another score') end
       end
     end
-  elseif first ~= '' and not first:match('[scopqtuwbhy]') then
+  elseif first ~= '' and not first:match('[scopqtuwbhyZ]') then
     say(key, 'is no key of ours')
   end
 end
@@ -151,20 +151,23 @@ end
 local all, owners = 0, 0
 for id in pairs(entries) do
   local text, sum = redis.call('GET', P .. 'h' .. id) or '', 0
-  local ends, bytes, owner = text:match('^(%d+) (%d+) %S+ ([^\\n]*)\\n')
+  local ends, bytes, owner = text:match('^(%d+)[ !](%d+) %S+ ([^\\n]*)\\n')
   local from, names = (text:find('\\n', 1, true) or 0) + 1, {}
   while from <= #text do
     local line = text:find('\\n', from, true)
     local name, version, length = text:sub(from, line - 1):match('^(.*)\\t(.+)\\t(%d+)$')
-    if not name or names[name] then
-      say(id, text:sub(from, line), name and 'is there twice' or 'is no attribute')
+    if not name then
+      say(id, text:sub(from, line), 'is no attribute')
       break
     end
-    names[name] = true
-    sum = sum + #name + length
+    -- Of two the later one counts.
+    sum = sum + #name + length - (names[name] or 0)
+    names[name] = #name + length
     from = line + length + 1
   end
+  if #text > 1.5 * sum + 5000 then say(id, 'is of', sum, 'bytes and takes', #text) end
   if tonumber(ends or 0) < tonumber(entries[id]) then say(id, 'ends at', ends or '', 'and is looked at at', entries[id]) end
+  if (text:sub(14, 14) == '!') ~= (lockers[id] ~= nil) then say(id, 'says of its lock', text:sub(14, 14)) end
   if not bytes then
     say(id, 'has a lease and nothing else')
   else
@@ -194,7 +197,7 @@ for id, bytes in pairs(hash('B')) do
   if not (paths[id] and paths[id].large) then say('B', id, 'has no large body') end
 end
 local counters = redis.call('GET', P .. 'm')
-if counters and (cmsgpack.unpack(counters).sessions or 0) ~= all then say('session entries are of', all, 'bytes and not as many as were counted') end
+if tonumber(redis.call('GET', P .. 'Z') or 0) ~= all or all == 0 and keys.Z then say('session entries are of', all, 'bytes and not as many as were counted') end
 if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('B is of', large, 'bytes and not as many as were counted') end
 for id, sid in pairs(hash('D')) do if claimed[id] ~= sid then say('D', id, 'is not held by', sid) end end
 

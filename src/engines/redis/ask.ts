@@ -12,6 +12,7 @@ export interface AskOptions {
   readonly repeatable: boolean
   readonly standing?: boolean
   readonly entries?: number
+  readonly began?: number
 }
 
 export function ask(batches: Batches, args: readonly (string | Buffer)[], options: AskOptions): Promise<Answer> {

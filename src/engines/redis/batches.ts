@@ -20,6 +20,8 @@ export interface Operation {
   readonly form?: string
   /** Registers something that is registered anew with each link; without one it fails at once. */
   readonly standing?: boolean
+  /** Since when it is asked for, on the monotonic clock, if that was before. */
+  readonly began?: number
   answer(letter: string, values: readonly Buffer[], now: number): void
   fail(error: SpaceError): void
 }
@@ -110,7 +112,7 @@ export class Batches {
     if (this.#queue.length >= MOST_QUEUED)
       return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
     const queued = operation as Queued
-    queued.since = monotonicMs()
+    queued.since = operation.began ?? monotonicMs()
     if (!queued.standing || this.#flowing) this.#queue.push(queued)
     // Ahead of what was kept back: a completion gives its credit to an offer that stands.
     else if (this.#registering !== undefined) this.#queue.splice(this.#registering++, 0, queued)
@@ -183,9 +185,10 @@ export class Batches {
     return passed < CLOCK_MS ? this.#clock.now + passed : undefined
   }
 
-  /** The space has answered, a batch or a beat. */
-  heard(): void {
+  /** The space has answered, with the time on the lease clock if it told that. */
+  heard(leaseNow?: number): void {
     this.#heardAt = monotonicMs()
+    if (leaseNow !== undefined) this.#clock = { now: leaseNow, at: this.#heardAt }
   }
 
   /** Operations that have not been answered. */
@@ -273,7 +276,6 @@ export class Batches {
     } catch (error) {
       return this.#failed(batch, link, error as Error)
     }
-    this.heard()
     this.#answered(batch, reply)
     this.#turn()
   }
@@ -289,11 +291,12 @@ export class Batches {
   }
 
   #answered(batch: Batch, reply: readonly Buffer[]): void {
+    this.heard()
     if (!this.#drop(batch)) return
     const letters = reply[0]!.toString('latin1')
     if (letters.startsWith('!')) return this.#refused(batch, letters.slice(1))
     const now = Number(reply[1]!.toString('latin1'))
-    this.#clock = { now, at: monotonicMs() }
+    this.heard(now)
     let at = 2
     for (let i = 0; i < batch.operations.length; i++) {
       const letter = letters[i]!

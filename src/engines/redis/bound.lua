@@ -28,7 +28,7 @@ end
 local function tooMuch(count, bytes)
   if mostEntries and count > 0 and call('HLEN', P .. 'e') + call('ZCARD', P .. 'Y') + putCount / 2 + count > mostEntries then return true end
   if not mostBytes or bytes <= 0 then return false end
-  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large + (meta.sessions or 0)
+  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large + tonumber(call('GET', P .. 'Z') or 0)
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 

@@ -7,7 +7,7 @@ import { Redis, type RedisOptions } from 'ioredis'
 import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import { BATCH, BEAT, ensureLibrary, isLibraryMissing } from './library.js'
+import { BATCH, BEAT, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** One life of the connection: from a handshake to the moment it is cut. */
@@ -15,7 +15,10 @@ export interface Link {
   readonly server: Server
   /** Runs a batch. Rejects when the link is cut before the answer. */
   batch(args: (string | Buffer)[]): Promise<Buffer[]>
-  beat(args: string[]): Promise<number>
+  /** Answers in how many ms the next one is due, -1: there is no session; and the time on the lease clock. */
+  beat(args: string[]): Promise<[next: number, now: number]>
+  /** Saves session entries (session-save.lua). */
+  save(keys: readonly string[], args: string[]): Promise<Buffer>
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
   dropBody(key: string): Promise<unknown>
@@ -155,20 +158,28 @@ export class Connection {
   }
 
   #linkOver(redis: Redis, server: Server): Link {
-    const meta = this.#meta
-    const fcall = async (name: string, args: (string | Buffer)[]): Promise<unknown> => {
+    const counters = [this.#meta]
+    const fcall = async (
+      name: string,
+      args: (string | Buffer)[],
+      keys: readonly string[] = counters,
+    ): Promise<unknown> => {
       try {
-        return await redis.callBuffer('FCALL', name, '1', meta, ...args)
+        return await redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
       } catch (error) {
         if (!isLibraryMissing(error as Error)) throw error
         await ensureLibrary(redis)
-        return redis.callBuffer('FCALL', name, '1', meta, ...args)
+        return redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
       }
     }
     return {
       server,
       batch: (args) => fcall(BATCH, args) as Promise<Buffer[]>,
-      beat: (args) => fcall(BEAT, args) as Promise<number>,
+      beat: async (args) => {
+        const [next, now] = (await fcall(BEAT, args)) as [number, Buffer]
+        return [next, Number(now.toString('latin1'))]
+      },
+      save: (keys, args) => fcall(SAVE, args, keys) as Promise<Buffer>,
       putBody: async (key, body, ttlMs) => {
         const bulk = this.#bulkClient()
         await bulk.set(key, body, 'PX', Math.ceil(ttlMs))

@@ -109,7 +109,7 @@ export class RedisEngine implements Engine {
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
-    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys)
+    this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)
     this.#session = new Session(this.session, this.#batches, this, logger)
     this.#connection = new Connection(

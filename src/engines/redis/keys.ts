@@ -30,6 +30,7 @@
  * | `Y`                 | zset   | session entries, by when they are to be looked at                     | leases           |
  * | `h<id>`             | string | a session entry: its head, then its attributes                        | its lease        |
  * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
+ * | `Z`                 | string | how many bytes all session entries have                               | leases           |
  * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
  * | `!<session>`        | channel | what it is handed                                                    |                  |
  * | `~<session>`        | channel | streams: bytes from other processes, none of which are kept           |                  |

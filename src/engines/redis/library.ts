@@ -7,6 +7,7 @@ const NAME = `takespace_${LIBRARY_VERSION}`
 
 export const BATCH = `${NAME}_batch`
 export const BEAT = `${NAME}_beat`
+export const SAVE = `${NAME}_save`
 
 const CODE = `#!lua name=${NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${NAME}_`)}`
 

@@ -1,4 +1,4 @@
--- The two functions that clients call: a batch of operations, and the beat of a process that has nothing to say.
+-- The functions that clients call, beside save: a batch of operations, and the beat of a process that has nothing to say.
 
 -- Each beat of a quiet space is one process's; the next one's comes so much later.
 local BEAT_MS = 330
@@ -63,7 +63,7 @@ local function batch(keys, argv)
 end
 
 -- KEYS: the counters. ARGV: session, run id, 1 if the session is to be renewed.
--- Reply: ms until this process's next turn, or -1 if it has no session (any longer).
+-- Reply: ms until this process's next turn, or -1 if it has no session (any longer); the lease clock.
 local function beat(keys, argv)
   begin(keys[1], argv[1], argv[2])
   NONCE = '.b'
@@ -77,7 +77,7 @@ local function beat(keys, argv)
   flush()
   if metaDirty or #dead > 0 then saveMeta() end
   publish()
-  if meta.gone ~= '' then return GRACE_MS + 10 end
+  if meta.gone ~= '' then return { GRACE_MS + 10, now13 } end
 
   -- Turns go round by name: no counter, no appointment book, and a process more or less only shifts them.
   local count, rank, known = #list / 2, 0, false
@@ -85,10 +85,10 @@ local function beat(keys, argv)
     if list[i] < SID then rank = rank + 1 end
     if list[i] == SID then known = true end
   end
-  if not known and call('EXISTS', P .. 's' .. SID) == 0 then return -1 end
+  if not known and call('EXISTS', P .. 's' .. SID) == 0 then return { -1, now13 } end
   local round = count * BEAT_MS
   local wait = (rank * BEAT_MS - wall % round) % round
-  return wait < BEAT_MS / 2 and wait + round or wait
+  return { wait < BEAT_MS / 2 and wait + round or wait, now13 }
 end
 
 redis.register_function{ function_name = 'VERSION_batch', callback = batch, flags = { 'allow-oom' } }

@@ -1,4 +1,4 @@
--- then: record wait lock aside claim hold sweep bound write find list take-many notify lease session-entry transaction complete tickets session replay main
+-- then: record wait lock aside claim hold sweep bound write find list take-many notify lease session-entry session-save transaction complete tickets session replay main
 -- What every operation stands on: the call's time, the partition's counters, and the writes of the call, gathered and made at its end.
 --
 -- One call at a time runs, so what a call works on lives in these locals; begin() sets all of them anew. An operation first checks and

@@ -1,14 +1,16 @@
 -- v, P, T, D, Q, Y, X: session entries are loaded, saved, touched, destroyed; a lock is given back; they are counted, and listed.
 --
--- A session entry is one string: a line, then for each attribute a line `name<tab>version<tab>length` and its text. The first line is
+-- A session entry is one string: a line, then for each attribute a line `name<tab>version<tab>length` and its text; of two of one name the
+-- later one counts. The first line is
 --
 --   1-13  when its lease ends, ms on the lease clock; all nines: never
+--  14     ! while it is locked
 --  15-22  its size: bytes of all names and texts
 --  24-39  its version
 --  41-    whose it is
 --
--- So many are read by one MGET, past these functions, which would copy every byte more than once; and what is saved is written as it came,
--- unless two have changed a session at once, or one has changed little of a large one. Each save says what it changes.
+-- So many are read by one MGET, past these functions, which would copy every byte more than once; and what is saved is written as it came
+-- (session-save.lua), unless two have changed a session at once. Each save says what it changes.
 -- In Y it stands by when its lease ends, or by when that was to end before it was renewed: so counting looks at none, and a renewal is not
 -- noted there until it matters. Its id begins with $, by which its locks are told from other claims.
 -- A lock is a claim: in the set of what its process holds, and with it gone when that is. Who waits for one stands in a line, as a take does.
@@ -32,11 +34,10 @@ local function sizeIn(head) return tonumber(sub(head, 15, 22)) or 0 end
 
 local function ownerIn(head) return sub(head, 41, -2) end
 
--- All that sessions take, beside what Redis takes for it.
-local function growSessions(by)
+-- All that sessions take, beside what Redis takes for it. key: Z
+local function growSessions(key, by)
   if by == 0 then return end
-  meta.sessions = (meta.sessions or 0) + by
-  metaDirty = true
+  if call('INCRBY', key, by) == 0 then call('DEL', key) end
   if bounded then bytesSince = bytesSince + by end
 end
 
@@ -46,6 +47,7 @@ local function lockerOf(id) return isThere('G') and call('HGET', P .. 'G', id) e
 local function lockFor(sid, id, ms)
   local claim, ends = claimFor(sid, id), now + ms
   call('HSET', P .. 'G', id, sid .. ' ' .. claim)
+  call('SETRANGE', P .. 'h' .. id, 13, '!')
   call('ZADD', P .. 'L', ends, claim)
   facts.G = true
   dueAt(ends)
@@ -71,6 +73,7 @@ local function smallIn(id) return call('STRLEN', P .. 'h' .. id) <= LARGEST_INLI
 local function dropLock(id, locker)
   local claim = sub(locker, 24)
   call('HDEL', P .. 'G', id)
+  if call('EXISTS', P .. 'h' .. id) == 1 then call('SETRANGE', P .. 'h' .. id, 13, ' ') end
   call('ZREM', P .. 'L', claim)
   local sid = sub(locker, 1, 22)
   call('SREM', P .. 'c' .. sid, claim)
@@ -87,7 +90,7 @@ local function endSession(id, reason)
   call('ZREM', P .. 'Y', id)
   call('UNLINK', P .. 'h' .. id)
   if owner ~= '' then call('SREM', P .. 'y' .. owner, id) end
-  if head ~= '' then growSessions(-sizeIn(head)) end
+  if head ~= '' then growSessions(P .. 'Z', -sizeIn(head)) end
   local locker = lockerOf(id)
   if locker then
     dropLock(id, locker)
@@ -169,39 +172,44 @@ local function attributes(all, from, last)
   end
 end
 
--- What there is, with what is changed put in the place of what it was; and its size. nil: what it stands on has been changed.
-local function merged(key, changes, removed, expected)
+-- What there is, with what is changed put in the place of what it was; and its size. nil: what it stands on has been changed, by another save
+-- than this one, whose answer may have been lost.
+local function merged(key, changes, removed, expected, own)
   local all = call('GET', key)
-  local parts, size, changed, must = {}, 0, {}, {}
-  for name, version in gmatch(expected, '(%S*) (%S+)\n') do must[name] = version end
-  for name, _, _, _, own in attributes(changes, 1, #changes) do
-    changed[name] = true
-    size = size + own
+  local places, parts, sizes, versions = {}, {}, {}, {}
+  local function put(name, part, size)
+    local j = places[name] or #parts + 1
+    places[name], parts[j], sizes[j] = j, part, size
   end
-  for name in gmatch(removed, '(%S*)\n') do changed[name] = true end
-  for name, version, from, last, own in attributes(all, (find(all, '\n', 1, true) or #all) + 1, #all) do
-    if not changed[name] then
-      parts[#parts + 1] = sub(all, from, last)
-      size = size + own
-    elseif must[name] and must[name] ~= version then
-      return
-    end
-    must[name] = nil
+  for name, version, from, last, size in attributes(all, (find(all, '\n', 1, true) or #all) + 1, #all) do
+    put(name, sub(all, from, last), size)
+    versions[name] = version
   end
-  for _, version in pairs(must) do if version ~= '-' then return end end
-  parts[#parts + 1] = changes
+  for name, version in gmatch(expected, '(%S*) (%S+)\n') do
+    local is = versions[name] or '-'
+    if is ~= version and is ~= own then return end
+  end
+  for name in gmatch(removed, '(%S*)\n') do if places[name] then put(name, '', 0) end end
+  for name, _, from, last, size in attributes(changes, 1, #changes) do put(name, sub(changes, from, last), size) end
+  local size = 0
+  for j = 1, #sizes do size = size + sizes[j] end
   return concat(parts), size
 end
 
 -- P: it is changed, or made if it is said to be new. id, lease in ms (-1: for ever), lock or '', most bytes; the version on which all that is here
 -- stands (+: it is new; '': not all is here), how many bytes are its first line, how many what is changed; names that go, a line each; the
 -- versions that names must have, a line each (-: there is none); u if its owner is as it was; all of it, what is changed first. g says that
--- it was put together with what was there.
+-- it was put together with what was there, or may have been.
 function OPS.P(argv, i, answer)
   local id, claim, base, contents = argv[i], argv[i + 2], argv[i + 4], argv[i + 10]
   local key, head, isNew, rest = P .. 'h' .. id, headOf(id), base == '+', i + 11
   local is = isLive(head)
   if not is and head ~= '' then endSession(id, 'expired') end
+  -- Saved already, by a call whose answer was lost.
+  if is and sub(head, 24, 39) == sub(contents, 24, 39) then
+    answer('g')
+    return rest
+  end
   if not is and not isNew then
     answer('n')
     return rest
@@ -219,7 +227,7 @@ function OPS.P(argv, i, answer)
   if not isKnown then
     local first, changed = tonumber(argv[i + 5]), tonumber(argv[i + 6])
     local all
-    all, size = merged(key, sub(contents, first + 1, first + changed), argv[i + 7], argv[i + 8])
+    all, size = merged(key, sub(contents, first + 1, first + changed), argv[i + 7], argv[i + 8], sub(contents, 24, 39))
     if not all then
       answer('e', 'SESSION_CONFLICT')
       return rest
@@ -241,7 +249,7 @@ function OPS.P(argv, i, answer)
   end
   call('SET', key, contents)
   call('SETRANGE', key, 0, leaseEnd(id, tonumber(argv[i + 1]), is and head or ''))
-  growSessions(growth)
+  growSessions(P .. 'Z', growth)
   if claim ~= '' then unlock(claim) end
   answer(isKnown and 'k' or 'g')
   return rest

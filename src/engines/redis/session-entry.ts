@@ -1,6 +1,8 @@
 /** Session entries on Redis: each call is one operation in the batch of its turn, and a lock is waited for in line. */
 import { randomBytes } from 'node:crypto'
 
+import type { Bounds } from '../../bounds.js'
+import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type {
   LoadedSession,
@@ -15,7 +17,8 @@ import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import type { Link } from './connection.js'
 import type { Keys } from './keys.js'
-import { changeArgs, encoded, sessionIn } from './session-record.js'
+import { encoded, sessionIn, toldOf } from './session-record.js'
+import { SessionSaves, shareOf } from './session-saves.js'
 import type { Writes } from './write.js'
 
 /** Who waits for a lock. */
@@ -28,10 +31,15 @@ interface Waiting {
   granted: boolean
 }
 
+interface Read {
+  readonly key: string
+  readonly resolve: (bytes: Buffer | null) => void
+}
+
 /** A lease that has so long to run cannot have ended on a clock that this process knows from an answer: its steps are 5 s at most. */
 const SURELY_MS = 10_000
-/** A command that reads more of them holds the server for longer. */
-const MOST_READ = 128
+/** On the lease clock. */
+const NEVER = 9_999_999_999_999
 const NOTHING = Buffer.alloc(0)
 
 export class SessionEntriesOnRedis implements SessionEntries {
@@ -40,41 +48,82 @@ export class SessionEntriesOnRedis implements SessionEntries {
   readonly #keys: Keys
   readonly #waiting = new Map<string, Waiting>()
   readonly #locks = new Set<string>()
-  #reads: { readonly key: string; readonly resolve: (bytes: Buffer | null) => void }[] = []
+  #reads: Read[] = []
   /** Tells the versions of this process from those of all others. */
   readonly #tag = randomBytes(6).toString('base64url')
-  #saves = 0
+  #numbers = 0
   #wids = 0
+  readonly #saves: SessionSaves
+  readonly #savesKnown: boolean
 
   #link: Link | undefined
 
-  constructor(batches: Batches, writes: Writes, keys: Keys) {
+  constructor(batches: Batches, writes: Writes, keys: Keys, { maxEntries, maxBytes }: Bounds) {
     this.#keys = keys
     this.#batches = batches
+    this.#saves = new SessionSaves(keys)
+    // A batch knows the bounds of its process.
+    this.#savesKnown = maxEntries === undefined && maxBytes === undefined
     this.#writes = writes
   }
 
-  async load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
+  load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
     return terms ? this.#inLine(id, terms) : this.reload(id, '')
   }
 
+  /**
+   * Past the functions, which would copy every byte of it more than once. They have to say if it is not there, or its lease may be about to
+   * end, and that is exact, or the way is not clear.
+   */
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
-    const around = await this.#around(id, lock)
-    if (around) return around
-    const { letter, values, now } = await this.#ask(['v', id, '', ''])
+    const began = monotonicMs()
+    const bytes = this.#link ? await this.#read(id) : null
+    const about = this.#batches.leaseNow
+    const found = bytes && about !== undefined ? sessionIn(bytes, about, lock) : null
+    if (found && found.remainingMs > SURELY_MS) return found
+    const { letter, values, now } = await this.#ask(['v', id, '', ''], { repeatable: true, began })
     return letter === 'p' ? sessionIn(values[1]!, now, lock) : null
   }
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
-    const { leaseMs, lock, isNew } = change
-    const version = this.#tag + (++this.#saves).toString(36).padStart(8, '0')
-    const args = ['P', id, leaseOf(leaseMs), lock, ...changeArgs(change, version)]
+    const version = this.#tag + (++this.#numbers).toString(36).padStart(8, '0')
+    const { args, known } = toldOf(change, version)
+    const began = monotonicMs()
+    const now = this.#batches.leaseNow
+    if (known && this.#savesKnown && now !== undefined) {
+      const lasts = digits(now + SURELY_MS)
+      const came = await this.#saves.save({ ...known, id, lasts, ends: digits(now + change.leaseMs) })
+      if (came === 'saved') return { version, isKnown: true }
+      if (came === 'unknown') return this.#saveOnce(id, change, version, began)
+    }
     // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
-    const { letter, values } = await this.#ask(args, { repeatable: isNew })
+    return this.#save(id, change, version, args, { repeatable: change.isNew, began })
+  }
+
+  async #save(
+    id: string,
+    { leaseMs, lock }: SessionChange,
+    version: string,
+    told: readonly string[],
+    options: AskOptions,
+  ): Promise<SavedSession | null> {
+    const { letter, values } = await this.#ask(['P', id, leaseOf(leaseMs), lock, ...told], options)
     // What is refused leaves its lock as it was.
     if (letter === 'e') throw this.#writes.noted(values[0]!)
     this.#locks.delete(lock)
     return letter === 'n' ? null : { version, isKnown: letter === 'k' }
+  }
+
+  /** It may have been saved already, under this version; else it is now, if nobody has changed meanwhile what it changes. */
+  async #saveOnce(id: string, change: SessionChange, version: string, began: number): Promise<SavedSession | null> {
+    const { attributes } = change.base!
+    const versions = new Map(Array.from(attributes, ([name, attribute]) => [name, attribute.version]))
+    try {
+      const { args } = toldOf({ ...change, versions }, version)
+      return await this.#save(id, change, version, args, { repeatable: true, began })
+    } catch (cause) {
+      throw new SpaceError('OUTCOME_UNKNOWN', undefined, { cause })
+    }
   }
 
   async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
@@ -126,10 +175,12 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   up(link: Link): void {
     this.#link = link
+    this.#saves.up(link)
   }
 
   down(): void {
     this.#link = undefined
+    this.#saves.down()
   }
 
   /** The locks that this process knows to have. */
@@ -145,36 +196,24 @@ export class SessionEntriesOnRedis implements SessionEntries {
     for (const { wait } of this.#waiting.values()) wait.reject(new SpaceError('SPACE_CLOSED'))
   }
 
-  /**
-   * Past the functions, which would copy every byte of it more than once. undefined: they have to say, since it is not there, or its lease
-   * may be about to end, and that is exact, or the way is not clear.
-   */
-  async #around(id: string, lock: string): Promise<LoadedSession | undefined> {
-    if (!this.#link) return undefined
-    const bytes = await this.#read(id)
-    const now = this.#batches.leaseNow
-    if (!bytes || now === undefined) return undefined
-    const loaded = sessionIn(bytes, now, lock)
-    return loaded.remainingMs > SURELY_MS ? loaded : undefined
-  }
-
-  /** Those of one turn of the event loop are read by one command. */
+  /** Those of one turn of the event loop are read together. */
   #read(id: string): Promise<Buffer | null> {
     return new Promise((resolve) => {
       this.#reads.push({ key: this.#keys.sessionEntry(id), resolve })
-      if (this.#reads.length === 1) setImmediate(() => void this.#readAll())
+      if (this.#reads.length === 1) setImmediate(() => this.#readAll())
     })
   }
 
-  async #readAll(): Promise<void> {
+  #readAll(): void {
     const reads = this.#reads
     this.#reads = []
-    while (reads.length > 0) {
-      const some = reads.splice(0, MOST_READ)
-      const link = this.#link
-      const found = link ? await link.getAll(some.map(({ key }) => key)).catch(() => []) : []
-      for (const [i, { resolve }] of some.entries()) resolve(found[i] ?? null)
-    }
+    const share = shareOf(reads.length)
+    while (reads.length > 0) void this.#readEach(reads.splice(0, share))
+  }
+
+  async #readEach(reads: readonly Read[]): Promise<void> {
+    const found = await this.#link?.getAll(reads.map(({ key }) => key)).catch(() => [])
+    for (const [i, { resolve }] of reads.entries()) resolve(found?.[i] ?? null)
   }
 
   #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
@@ -242,6 +281,9 @@ export class SessionEntriesOnRedis implements SessionEntries {
     }
   }
 }
+
+/** A time on the lease clock, as it stands in a record. */
+const digits = (ms: number): string => String(Math.min(Math.ceil(ms), NEVER)).padStart(13, '0')
 
 const leaseOf = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 

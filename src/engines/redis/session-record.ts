@@ -1,10 +1,9 @@
 /** Session entries as this side writes and reads them; session-entry.lua draws the layout. */
+import { isAscii } from 'node:buffer'
 import { SpaceError } from '../../errors.js'
 import type { Attribute, LoadedSession, SessionChange } from '../../session/entries.js'
 
 const NEVER = '9999999999999'
-const NEWLINE = 10
-const TAB = 9
 /** Names that stand in a record as they are; others are percent-encoded. */
 const PLAIN = /^[\w.-]+$/
 
@@ -13,6 +12,9 @@ const PLAIN = /^[\w.-]+$/
  * what has changed, stays where it is.
  */
 const SENT_ALONG = 512
+
+/** Where it says when the lease ends: the space fills that in. */
+const UNTIMED = '0000000000000'
 
 /** Where the owner begins in the first line. */
 const OWNER_AT = 40
@@ -30,83 +32,110 @@ function decoded(text: string): string {
   }
 }
 
-/** What a save says behind its id, lease and lock. `version` has 16 characters. */
-export function changeArgs(
-  { isNew, set, removed, versions, base, owner, maxBytes }: SessionChange,
-  version: string,
-): string[] {
+/** A change as the space is told of it. */
+export interface Told {
+  /** Behind its id, lease and lock: of whatever may be there. */
+  readonly args: readonly string[]
+  /** undefined: it does not stand on all that is there. */
+  readonly known: KnownChange | undefined
+}
+
+/** What session-save.lua wants to hear, but for the times. */
+export interface KnownChange {
+  /** Size and version that it must have, as they stand in its first line. */
+  readonly base: string
+  readonly growth: number
+  /** Whether what follows is all of it, or only its first line and what has changed. */
+  readonly isWhole: boolean
+  readonly head: string
+  readonly rest: string
+}
+
+/** `version` has 16 characters. */
+export function toldOf(change: SessionChange, version: string): Told {
+  const { isNew, set, removed, versions, base, owner, maxBytes, lock } = change
   let records = ''
   let bytes = 0
   let size = 0
-  const add = (name: string, own: string, text: string): void => {
-    const length = Buffer.byteLength(text)
-    const line = `${encoded(name)}\t${own}\t${length}\n`
+  const add = (name: string, own: string, text: string, length: number): void => {
+    const code = encoded(name)
+    const line = `${code}\t${own}\t${length}\n`
     records += line + text
     bytes += line.length + length
-    size += encoded(name).length + length
+    size += code.length + length
   }
-  for (const [name, text] of set) add(name, version, text)
+  for (const [name, text] of set) add(name, version, text, Buffer.byteLength(text))
   const changed = bytes
-  const rest = isNew ? undefined : restOf(base?.attributes, set, removed, Math.max(changed, SENT_ALONG))
-  for (const [name, attribute] of rest ?? []) add(name, attribute.version, attribute.text)
-  const on = isNew ? '+' : rest && base ? base.version : ''
-  const own = owner ?? (isNew ? '' : (base?.owner ?? ''))
-  // The space fills in when the lease ends.
-  const line = `0000000000000 ${String(size).padStart(8, '0')} ${version} ${encoded(own)}\n`
-  const gone = removed.map((name) => `${encoded(name)}\n`).join('')
-  return [
+  const stays = isNew || !base ? [] : [...base.attributes].filter(([name]) => !isChanged(change, name))
+  const sentAlong = !isNew && base && charactersOf(stays) <= Math.max(changed, SENT_ALONG)
+  if (sentAlong) for (const [name, attribute] of stays) add(name, attribute.version, attribute.text, bytesOf(attribute))
+  else size += sizeOf(stays)
+  const own = encoded(owner ?? (isNew ? '' : (base?.owner ?? '')))
+  const head = `${sizeAndVersion(size, version)} ${own}\n`
+  const args = [
     String(maxBytes),
-    on,
-    String(line.length),
+    isNew ? '+' : sentAlong ? base.version : '',
+    String(UNTIMED.length + head.length),
     String(changed),
-    gone,
+    removed.map((name) => `${encoded(name)}\n`).join(''),
     versions ? mustHave([...set.map(([name]) => name), ...removed], versions) : '',
     owner === undefined && !isNew ? 'u' : '',
-    line + records,
+    UNTIMED + head + records,
   ]
+  const isKnown = base && !isNew && owner === undefined && lock === '' && size <= maxBytes
+  if (!isKnown || !(sentAlong || removed.length === 0)) return { args, known: undefined }
+  const before = sizeOf(base.attributes)
+  const known = {
+    base: sizeAndVersion(before, base.version),
+    growth: size - before,
+    isWhole: sentAlong === true,
+    head: sentAlong ? head : sizeAndVersion(size, version),
+    rest: records,
+  }
+  return { args, known }
 }
+
+const sizeAndVersion = (size: number, version: string): string => ` ${String(size).padStart(8, '0')} ${version}`
+
+const charactersOf = (attributes: readonly [string, Attribute][]): number =>
+  attributes.reduce((sum, [, { text }]) => sum + text.length, 0)
+
+function sizeOf(attributes: Iterable<readonly [string, Attribute]>): number {
+  let size = 0
+  for (const [name, attribute] of attributes) size += encoded(name).length + bytesOf(attribute)
+  return size
+}
+
+const bytesOf = ({ text, bytes }: Attribute): number => bytes ?? Buffer.byteLength(text)
 
 const mustHave = (names: readonly string[], versions: ReadonlyMap<string, string>): string =>
   names.map((name) => `${encoded(name)} ${versions.get(name) || '-'}\n`).join('')
 
-/** What has not changed, if it is no more than this. */
-function restOf(
-  all: ReadonlyMap<string, Attribute> | undefined,
-  set: SessionChange['set'],
-  removed: readonly string[],
-  most: number,
-): [string, Attribute][] | undefined {
-  if (!all) return undefined
-  const rest: [string, Attribute][] = []
-  let size = 0
-  for (const entry of all) {
-    const [name, { text }] = entry
-    if (removed.includes(name) || set.some(([changed]) => changed === name)) continue
-    size += text.length
-    if (size > most) return undefined
-    rest.push(entry)
-  }
-  return rest
-}
+const isChanged = ({ set, removed }: SessionChange, name: string): boolean =>
+  removed.includes(name) || set.some(([changed]) => changed === name)
 
 /**
  * `now`: on the lease clock.
  * @throws SpaceError INVALID_ENTRY: anybody may have written it
  */
 export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSession {
-  const line = bytes.indexOf(NEWLINE)
-  const head = bytes.toString('latin1', 0, line)
+  // A character for each byte; where there is none beyond ASCII, texts are pieces of it.
+  const all = bytes.toString('latin1')
+  const isPlain = isAscii(bytes)
+  const line = all.indexOf('\n')
+  const head = all.slice(0, Math.max(line, 0))
   const attributes = new Map<string, Attribute>()
-  for (let at = line + 1; at < bytes.length; ) {
-    const first = bytes.indexOf(TAB, at)
-    const second = bytes.indexOf(TAB, first + 1)
-    const text = bytes.indexOf(NEWLINE, second + 1) + 1
-    const end = text + Number(bytes.toString('latin1', second + 1, text - 1))
-    if (first < at || second < first || !(end >= text && text > second && end <= bytes.length)) throw unreadable()
-    const name = decoded(bytes.toString('latin1', at, first))
-    attributes.set(name, {
-      version: bytes.toString('latin1', first + 1, second),
-      text: bytes.toString('utf8', text, end),
+  for (let at = line + 1; at < all.length; ) {
+    const first = all.indexOf('\t', at)
+    const second = all.indexOf('\t', first + 1)
+    const text = all.indexOf('\n', second + 1) + 1
+    const length = Number(all.slice(second + 1, text - 1))
+    const end = text + length
+    if (first < at || second < first || !(end >= text && text > second && end <= all.length)) throw unreadable()
+    attributes.set(decoded(all.slice(at, first)), {
+      version: all.slice(first + 1, second),
+      text: isPlain ? all.slice(text, end) : bytes.toString('utf8', text, end),
+      bytes: length,
     })
     at = end
   }

@@ -155,12 +155,12 @@ export class Session {
     const bound = setTimeout(() => link.cut(`no beat for ${BEAT_ANSWER_MS} ms`), BEAT_ANSWER_MS)
     try {
       this.#holdings.report()
-      const next = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
-      this.#batches.heard()
+      const [next, now] = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
+      this.#batches.heard(now)
       if (renew) this.#batches.renewed()
       if (this.#link !== link) return
       if (next < 0) this.lost()
-      else this.#beatIn(link, Math.min(Number(next), RENEW_MS))
+      else this.#beatIn(link, Math.min(next, RENEW_MS))
     } catch (error) {
       if ((error as Error).name === 'ReplyError') link.cut((error as Error).message)
       else this.#beatIn(link, NEXT_TRY_MS)
