@@ -35,12 +35,17 @@ const between = (target: Target, least: number, most: number): Promise<void> =>
 
 const anyOf = <T>(target: Target, list: readonly T[]): T => list[Math.floor(target.random() * list.length)]!
 
+/** Half of the time a worker, if there is one: what it holds is what most checks are about. */
+function anyMember(target: Target): Member {
+  const workers = target.members.filter(({ role }) => role === 'worker')
+  return anyOf(target, workers.length > 0 && target.random() < 0.5 ? workers : target.members)
+}
+
 export const FAULTS: Readonly<Record<string, (target: Target) => Promise<void>>> = {
   /** kill -9; another process comes in its place. */
   async kill(target) {
     await between(target, 100, 500)
-    const workers = target.members.filter(({ role }) => role === 'worker')
-    const member = anyOf(target, workers.length > 0 && target.random() < 0.5 ? workers : target.members)
+    const member = anyMember(target)
     member.process.kill('SIGKILL')
     await member.process.exited
     target.note('killed', member.name)
@@ -50,7 +55,7 @@ export const FAULTS: Readonly<Record<string, (target: Target) => Promise<void>>>
   /** Stopped for a while; half of the time somebody takes it for dead meanwhile. */
   async freeze(target) {
     await between(target, 50, 300)
-    const member = anyOf(target, target.members)
+    const member = anyMember(target)
     target.note('frozen', member.name)
     member.process.kill('SIGSTOP')
     await between(target, 20, 150)
