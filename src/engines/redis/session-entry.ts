@@ -1,4 +1,7 @@
-/** Session entries on Redis: each call is one operation in the batch of its turn, and a lock is waited for in line. */
+/**
+ * Session entries on Redis: each call is one operation in the batch of its turn, but for loads and for saves of what is known, which go beside it;
+ * and a lock is waited for in line.
+ */
 import { randomBytes } from 'node:crypto'
 
 import type { Bounds } from '../../bounds.js'
@@ -17,7 +20,7 @@ import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import type { Link } from './connection.js'
 import type { Keys } from './keys.js'
-import { encoded, sessionIn, toldOf } from './session-record.js'
+import { encoded, sessionIn, timeText, toldOf } from './session-record.js'
 import { SessionSaves, shareOf } from './session-saves.js'
 import type { Writes } from './write.js'
 
@@ -38,8 +41,6 @@ interface Read {
 
 /** A lease that has so long to run cannot have ended on a clock that this process knows from an answer: its steps are 5 s at most. */
 const SURELY_MS = 10_000
-/** On the lease clock. */
-const NEVER = 9_999_999_999_999
 const NOTHING = Buffer.alloc(0)
 
 export class SessionEntriesOnRedis implements SessionEntries {
@@ -91,8 +92,8 @@ export class SessionEntriesOnRedis implements SessionEntries {
     const began = monotonicMs()
     const now = this.#batches.leaseNow
     if (known && this.#savesKnown && now !== undefined) {
-      const lasts = digits(now + SURELY_MS)
-      const came = await this.#saves.save({ ...known, id, lasts, ends: digits(now + change.leaseMs) })
+      const lasts = timeText(now + SURELY_MS)
+      const came = await this.#saves.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
       if (came === 'saved') return { version, isKnown: true }
       if (came === 'unknown') return this.#saveOnce(id, change, version, began)
     }
@@ -281,9 +282,6 @@ export class SessionEntriesOnRedis implements SessionEntries {
     }
   }
 }
-
-/** A time on the lease clock, as it stands in a record. */
-const digits = (ms: number): string => String(Math.min(Math.ceil(ms), NEVER)).padStart(13, '0')
 
 const leaseOf = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 

@@ -21,6 +21,9 @@ const OWNER_AT = 40
 
 export const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
 
+/** A time on the lease clock, as it stands in a record; Infinity: never. */
+export const timeText = (ms: number): string => (ms >= Number(NEVER) ? NEVER : String(Math.ceil(ms)).padStart(13, '0'))
+
 const unreadable = (cause?: unknown): SpaceError =>
   new SpaceError('INVALID_ENTRY', 'A stored session cannot be read.', { cause })
 
