@@ -244,6 +244,8 @@ everyEngine('requesting', (opened) => {
     const taken = await heir.next()
     expect(await given.start()).toBe(false)
     expect(await taken.start()).toBe(true)
+    // Whoever asks again is still its holder, and nobody else is.
+    expect([await taken.start(), await given.start()]).toEqual([true, false])
     expect(await taken.complete(answer('once'))).toBe(true)
     expect((await sent.response).body.toString()).toBe('once')
   })

@@ -192,14 +192,14 @@ function OPS.a(argv, i, answer)
   return i + 2
 end
 
--- s: a holder is about to do what may not be done twice. claim
+-- s: a holder is about to do what may not be done twice; asked once more it still is. claim
 function OPS.s(argv, i, answer)
   local key, claim = P .. 'c' .. SID, argv[i]
-  if call('SREM', key, claim) == 0 then
-    answer('n')
-  else
+  if call('SREM', key, claim) == 1 then
     call('SADD', key, claim .. '!')
     answer('k')
+  else
+    answer(call('SISMEMBER', key, claim .. '!') == 1 and 'k' or 'n')
   end
   return i + 1
 end
