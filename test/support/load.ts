@@ -38,7 +38,8 @@ const TICK_MS = 5
 /** @param to one server, or several that are asked in turn */
 export function startLoad(to: string | readonly string[], options: LoadOptions): Load {
   const { perSecond, method, path, body = () => '', most = Number.POSITIVE_INFINITY, timeoutMs = 30_000 } = options
-  const agent = new Agent({ keepAlive: true })
+  // Node's agent heeds what a server says of idle connections (Keep-Alive: timeout=60) only below a timeout of its own.
+  const agent = new Agent({ keepAlive: true, timeout: 600_000 })
   const servers = [to].flat().map((url) => new URL(url))
   const answers: Answer[] = []
   let sent = 0

@@ -175,7 +175,11 @@ export class Finds {
       answer = await this.#search(call.find, call.wid)
     } catch (error) {
       // Without a link it asks anew when there is one; only what no link can mend ends the wait.
-      if (!(error instanceof SpaceError) || !error.retryable) call.wait.reject(error)
+      if (!(error instanceof SpaceError) || !error.retryable) {
+        call.wait.reject(error)
+        // It looked again for its transaction, and stands in line from before.
+        if (call.registered) this.#leave(call)
+      }
     }
     call.searching = false
     const { handed } = call
