@@ -194,6 +194,22 @@ everyEngine('transactions', (opened) => {
     expect(await space.take(Task, { waitMs: 1_000 })).toEqual({ id: 'a' })
   })
 
+  test('a wait that looks again under one that is just ending stands in no line afterwards', async () => {
+    const { space } = opened()
+    for (let turns = 0; turns < 4; turns++) {
+      const tx = await space.begin()
+      const wait = space.read(Task, { tx, waitMs: 20_000 })
+      // What is written under it may be what the wait is for.
+      const written = space.write(Other({ id: 'o' }), { tx }).then(() => {})
+      const all = Promise.allSettled([wait, written])
+      for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve))
+      await tx.abort()
+      expect((await all)[0]).toMatchObject({ reason: { code: 'TRANSACTION_ENDED' } })
+      await until(async () => (await opened().violations()).length === 0, 'nothing stands there that should not')
+    }
+    await nothing()
+  })
+
   test('under one that has ended every operation is refused, and nothing happens', async () => {
     const { space } = opened()
     await space.write(Task({ id: 'a' }))
