@@ -83,6 +83,11 @@ onLinux.each<Steps>([
     system = running
     const load = startMixed(running, { workMs: 150 })
     const answered = (url: string): boolean => load.gets.answers.some((answer) => answer.url === url)
+    // One that has nothing to hand over would show nothing.
+    const hasGet = (pids: readonly number[]): number[] => {
+      const open = running.runs().filter(({ url, ended }) => ended === undefined && url.startsWith('/get'))
+      return pids.filter((each) => open.some(({ pid }) => pid === each))
+    }
     const off: number[] = []
     const recoveredMs: number[] = []
     let lost = 0
@@ -103,7 +108,7 @@ onLinux.each<Steps>([
       const enough = load.answered + 30
       await until(() => load.answered >= enough, 'requests are answered')
       await step(round)
-      const pid = await running.strike('SIGKILL')
+      const pid = await running.strike('SIGKILL', hasGet)
       const since = performance.now()
       const dead = running.runs().filter((run) => run.pid === pid && run.ended === undefined)
       const held = dead.filter(({ url }) => url.startsWith('/get'))

@@ -37,15 +37,20 @@ async function run(method: string, signal: NodeJS.Signals): Promise<{ answers: r
   const load = startLoad(running.url, { perSecond: 200, method, path: (n) => `/${n}` })
   await until(() => load.answers.length > 0, 'the first request is answered')
   const strikes: Strike[] = []
+  // One that is idle would show nothing.
+  const atWork = (pids: readonly number[]): number[] => {
+    const busy = running.busy()
+    return pids.filter((pid) => busy.includes(pid))
+  }
   const end = performance.now() + SECONDS * 1_000
-  // A machine that is busy with other things may have idle workers struck; a run whose faults did not hit would show nothing.
+  // A run whose faults did not hit would show nothing.
   const hits = (): number => strikes.filter((strike) => struckBy(running, strike).length > 0).length
   const enough = (): boolean => signal !== 'SIGKILL' || hits() >= Math.ceil(strikes.length / 2)
   for (;;) {
     await pause(STRIKE_EVERY_MS)
     if (performance.now() >= end && (enough() || performance.now() >= end + MOST_MS)) break
-    const at = Date.now()
-    strikes.push({ pid: await running.strike(signal), at })
+    const pid = await running.strike(signal, atWork)
+    strikes.push({ pid, at: Date.now() })
   }
   return { answers: await load.stop(), strikes }
 }
