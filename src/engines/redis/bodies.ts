@@ -35,9 +35,9 @@ export class Bodies {
     return this.#overLink((link) => link.putBody(key, body, ttlMs))
   }
 
-  /** Its entry was refused. Without a link its time to live sees to it. */
+  /** What it belongs to was refused. Where no link comes in time, its time to live sees to it. */
   drop(key: string): void {
-    this.#link?.dropBody(key).catch(() => {})
+    this.#overLink((link) => link.dropBody(key)).catch(() => {})
   }
 
   /** null: it is not there any longer. */
