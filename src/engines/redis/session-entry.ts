@@ -20,8 +20,8 @@ import { type Answer, type AskOptions, ask } from './ask.js'
 import type { Batches } from './batches.js'
 import type { Link } from './connection.js'
 import type { Keys } from './keys.js'
+import { SessionsBeside } from './session-beside.js'
 import { encoded, sessionIn, timeText, toldOf } from './session-record.js'
-import { SessionSaves, shareOf } from './session-saves.js'
 import type { Writes } from './write.js'
 
 /** Who waits for a lock. */
@@ -34,11 +34,6 @@ interface Waiting {
   granted: boolean
 }
 
-interface Read {
-  readonly key: string
-  readonly resolve: (bytes: Buffer | null) => void
-}
-
 /** A lease that has so long to run cannot have ended on a clock that this process knows from an answer: its steps are 5 s at most. */
 const SURELY_MS = 10_000
 const NOTHING = Buffer.alloc(0)
@@ -46,23 +41,18 @@ const NOTHING = Buffer.alloc(0)
 export class SessionEntriesOnRedis implements SessionEntries {
   readonly #batches: Batches
   readonly #writes: Writes
-  readonly #keys: Keys
   readonly #waiting = new Map<string, Waiting>()
   readonly #locks = new Set<string>()
-  #reads: Read[] = []
   /** Tells the versions of this process from those of all others. */
   readonly #tag = randomBytes(6).toString('base64url')
   #numbers = 0
   #wids = 0
-  readonly #saves: SessionSaves
+  readonly #beside: SessionsBeside
   readonly #savesKnown: boolean
 
-  #link: Link | undefined
-
   constructor(batches: Batches, writes: Writes, keys: Keys, { maxEntries, maxBytes }: Bounds) {
-    this.#keys = keys
     this.#batches = batches
-    this.#saves = new SessionSaves(keys)
+    this.#beside = new SessionsBeside(keys)
     // A batch knows the bounds of its process.
     this.#savesKnown = maxEntries === undefined && maxBytes === undefined
     this.#writes = writes
@@ -78,7 +68,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
    */
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
     const began = monotonicMs()
-    const bytes = this.#link ? await this.#read(id) : null
+    const bytes = await this.#beside.load(id)
     const about = this.#batches.leaseNow
     const found = bytes && about !== undefined ? sessionIn(bytes, about, lock) : null
     if (found && found.remainingMs > SURELY_MS) return found
@@ -93,7 +83,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
     const now = this.#batches.leaseNow
     if (known && this.#savesKnown && now !== undefined) {
       const lasts = timeText(now + SURELY_MS)
-      const came = await this.#saves.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
+      const came = await this.#beside.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
       if (came === 'saved') return { version, isKnown: true }
       if (came === 'unknown') return this.#saveOnce(id, change, version, began)
     }
@@ -175,13 +165,11 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   up(link: Link): void {
-    this.#link = link
-    this.#saves.up(link)
+    this.#beside.up(link)
   }
 
   down(): void {
-    this.#link = undefined
-    this.#saves.down()
+    this.#beside.down()
   }
 
   /** The locks that this process knows to have. */
@@ -195,26 +183,6 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   close(): void {
     for (const { wait } of this.#waiting.values()) wait.reject(new SpaceError('SPACE_CLOSED'))
-  }
-
-  /** Those of one turn of the event loop are read together. */
-  #read(id: string): Promise<Buffer | null> {
-    return new Promise((resolve) => {
-      this.#reads.push({ key: this.#keys.sessionEntry(id), resolve })
-      if (this.#reads.length === 1) setImmediate(() => this.#readAll())
-    })
-  }
-
-  #readAll(): void {
-    const reads = this.#reads
-    this.#reads = []
-    const share = shareOf(reads.length)
-    while (reads.length > 0) void this.#readEach(reads.splice(0, share))
-  }
-
-  async #readEach(reads: readonly Read[]): Promise<void> {
-    const found = await this.#link?.getAll(reads.map(({ key }) => key)).catch(() => [])
-    for (const [i, { resolve }] of reads.entries()) resolve(found?.[i] ?? null)
   }
 
   #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {

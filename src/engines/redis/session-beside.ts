@@ -1,0 +1,125 @@
+/** Loads of session entries, and saves that stand on all that is there: they go beside the batches, those of one turn of the event loop together. */
+import type { Link } from './connection.js'
+import type { Keys } from './keys.js'
+import type { KnownChange } from './session-record.js'
+
+/** saved; not, and nothing was changed; unknown: the link was cut before the answer. */
+export type Came = 'saved' | 'not' | 'unknown'
+
+export interface KnownSave extends KnownChange {
+  readonly id: string
+  /** Until when its lease must last, and when it ends from now on; on the lease clock, 13 digits. */
+  readonly lasts: string
+  readonly ends: string
+}
+
+interface Asked<Question, Answer> {
+  readonly question: Question
+  readonly resolve: (answer: Answer) => void
+}
+
+/** In one call, but for a single one that is larger: Lua copies each more than once. */
+const MOST_CHARACTERS = 256 * 1024
+const CALLS = 4
+const SMALLEST_SHARE = 16
+const SAVED = 'k'.charCodeAt(0)
+
+export class SessionsBeside {
+  readonly #keys: Keys
+  #link: Link | undefined
+  readonly #loads = new Turn<string, Buffer | null>(
+    (asked) => this.#load(asked),
+    () => 0,
+  )
+  readonly #saves = new Turn<KnownSave, Came>(
+    (asked) => this.#save(asked),
+    ({ rest }) => rest.length,
+  )
+
+  constructor(keys: Keys) {
+    this.#keys = keys
+  }
+
+  up(link: Link): void {
+    this.#link = link
+  }
+
+  down(): void {
+    this.#link = undefined
+  }
+
+  /** What stands there. null: nothing, or the way is not clear. */
+  load(id: string): Promise<Buffer | null> {
+    return this.#loads.ask(id)
+  }
+
+  save(save: KnownSave): Promise<Came> {
+    return this.#saves.ask(save)
+  }
+
+  async #load(asked: readonly Asked<string, Buffer | null>[]): Promise<void> {
+    const keys = asked.map(({ question }) => this.#keys.sessionEntry(question))
+    const found = await this.#link?.getAll(keys).catch(() => [])
+    for (const [i, { resolve }] of asked.entries()) resolve(found?.[i] ?? null)
+  }
+
+  async #save(asked: readonly Asked<KnownSave, Came>[]): Promise<void> {
+    let letters: Buffer | undefined
+    let came: Came = 'not'
+    const keys: string[] = []
+    const args: string[] = []
+    for (const { question } of asked) {
+      const { id, lasts, ends, base, isWhole, growth, head, rest } = question
+      keys.push(this.#keys.sessionEntry(id))
+      args.push(`${lasts}${base}${isWhole ? '.' : '+'}${growth}`)
+      if (isWhole) args.push(ends + head + rest)
+      else args.push(ends + head, rest)
+    }
+    try {
+      letters = await this.#link?.save(keys, args)
+    } catch (error) {
+      // An answer that is an error says that it has not run.
+      if ((error as Error).name !== 'ReplyError') came = 'unknown'
+    }
+    for (const [i, { resolve }] of asked.entries()) resolve(letters?.[i] === SAVED ? 'saved' : came)
+  }
+}
+
+/**
+ * What is asked in one turn of the event loop, dealt out over a few calls: while the server works on one, this process takes up what the one before
+ * it has answered (decision 0010).
+ */
+class Turn<Question, Answer> {
+  readonly #call: (asked: readonly Asked<Question, Answer>[]) => Promise<void>
+  readonly #charactersOf: (question: Question) => number
+  #asked: Asked<Question, Answer>[] = []
+
+  constructor(
+    call: (asked: readonly Asked<Question, Answer>[]) => Promise<void>,
+    charactersOf: (question: Question) => number,
+  ) {
+    this.#call = call
+    this.#charactersOf = charactersOf
+  }
+
+  ask(question: Question): Promise<Answer> {
+    return new Promise((resolve) => {
+      this.#asked.push({ question, resolve })
+      if (this.#asked.length === 1) setImmediate(() => this.#send())
+    })
+  }
+
+  #send(): void {
+    const asked = this.#asked
+    this.#asked = []
+    const share = Math.max(Math.ceil(asked.length / CALLS), SMALLEST_SHARE)
+    while (asked.length > 0) {
+      let characters = 0
+      const full = asked.findIndex(({ question }, i) => {
+        characters += this.#charactersOf(question)
+        return i > 0 && (i === share || characters > MOST_CHARACTERS)
+      })
+      void this.#call(asked.splice(0, full < 0 ? asked.length : full))
+    }
+  }
+}
