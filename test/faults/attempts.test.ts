@@ -27,14 +27,14 @@ beforeAll(async () => {
   const start = async (command: readonly string[], ready: RegExp, more: Record<string, string> = {}) => {
     const process = startProcess(command, { env: { ...env, ...more } })
     processes.push(process)
-    return process.line(ready, 30_000)
+    return process.line(ready)
   }
   await start(['takespace', 'worker', TASKS, '--processes', '2'], /a worker process is ready/)
   await start(['takespace', 'scheduler'], /"msg":"ready"/)
   const [, url] = await start(['examples/bull-board.js'], /bull-board on (\S+)/, { REDIS_URL: redis.url, PORT: '0' })
   board = url!
   space = await openSpace(redis.url)
-}, 60_000)
+})
 afterAll(async () => {
   await space.close()
   for (const process of processes) process.kill()
@@ -118,6 +118,6 @@ test('one that fails twice and then succeeds, one that gives up, one whose worke
     'completed and failed in bull-board': `${completed.length} and ${failed.size}`,
     'dead letters': letters.length,
   })
-}, 60_000)
+})
 
 failOnLeaks()

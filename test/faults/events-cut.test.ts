@@ -136,7 +136,7 @@ test('Redis is killed and comes back: the registration stands, and what was miss
   expect(told.ended).toEqual([])
   await told.registration.cancel()
   expect(await violations(at.redis)).toEqual([])
-}, 60_000)
+})
 
 test('the session was declared dead: that nobody knows how many were missed is told, and events come again', async () => {
   const told = await listen()

@@ -63,6 +63,6 @@ test('a process that is cut twice, and was back in between, is missing since the
     expect(await born()).toBe(was)
   }
   expect(shown).toBeGreaterThan(0)
-}, 60_000)
+})
 
 failOnLeaks()

@@ -61,7 +61,7 @@ async function insist(urls: readonly string[], path: string, key: string): Promi
 async function killOne(running: System, i: number, asked: string[], counts: { cut: number; conflicts: number }) {
   const gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env: { TAKESPACE_URL: redis.url } })
   doomed.add(gateway)
-  const [, url] = await gateway.line(/"url":"([^"]+)"/, 60_000)
+  const [, url] = await gateway.line(/"url":"([^"]+)"/)
   const paths = Array.from({ length: REQUESTS }, (_, n) => `/keyed-${i}-${n}?ms=${100 + 100 * n}`)
   const first = paths.map((path) => insist([url!, running.urls[0]!], path, path))
   // At some moment from before the handlers run to when the last of them has ended.

@@ -58,6 +58,6 @@ test(`of 64 takers in two processes exactly one has the entry, in each of ${ROUN
   expect(await space.readIfExists(Prize)).toBeNull()
   await space.close()
   await nothingIsLeft(redis)
-}, 120_000)
+})
 
 failOnLeaks()

@@ -64,7 +64,7 @@ test('requests in the space when Redis was killed are answered after its restart
   expect(twice(running)).toEqual([])
   nobodyRestarted(running, 2)
   await running.drain()
-}, 60_000)
+})
 
 test('under load, kill -9 of Redis and its restart: each request is answered or refused, and nobody needs a restart', async () => {
   const running = await startSystem(redis, { processes: 2 })
@@ -102,7 +102,7 @@ test('under load, kill -9 of Redis and its restart: each request is answered or 
   expect(posted.filter(({ url, status }) => status === 503 && ran.has(url))).toEqual([])
   nobodyRestarted(running, 2)
   await running.drain()
-}, 120_000)
+})
 
 test('under load, while Redis is frozen requests wait or are refused, and no POST runs twice', async () => {
   const running = await startSystem(redis, { processes: 2 })
@@ -137,7 +137,7 @@ test('under load, while Redis is frozen requests wait or are refused, and no POS
   expect(posted.filter(({ url, status }) => status === 503 && ran.has(url))).toEqual([])
   nobodyRestarted(running, 2)
   await running.drain()
-}, 120_000)
+})
 
 test('under load, functions that somebody flushed are loaded again, and no client notices', async () => {
   const running = await startSystem(redis, { processes: 2 })
@@ -157,6 +157,6 @@ test('under load, functions that somebody flushed are loaded again, and no clien
   expect(twice(running)).toEqual([])
   nobodyRestarted(running, 2)
   await running.drain()
-}, 60_000)
+})
 
 failOnLeaks()

@@ -49,7 +49,7 @@ test(
     const isReady = async (url: string): Promise<boolean> =>
       (await fetch(`${url}/readyz`, { headers: { connection: 'close' } })).status === 200
     const ms = async (since: number, admin: string, ready: boolean): Promise<number> => {
-      await until(async () => (await isReady(admin)) === ready, `it is ${ready ? '' : 'not '}ready`, 20_000)
+      await until(async () => (await isReady(admin)) === ready, `it is ${ready ? '' : 'not '}ready`)
       return performance.now() - since
     }
     const load = startMixed(running)

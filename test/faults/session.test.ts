@@ -117,14 +117,14 @@ describe('what a killed process held is taken by one that waits', () => {
     report('held by a killed process, found again (idle), ms', { most, ...rest })
     expect(most).toBeLessThan(form(2_000, 1_000))
     await nothingIsLeft(redis)
-  }, 120_000)
+  })
 
   test('within two seconds under traffic', async () => {
     const { most, ...rest } = spread(await timesToRecover(form(3, 20), true))
     report('held by a killed process, found again (traffic), ms', { most, ...rest })
     expect(most).toBeLessThan(form(2_000, 500))
     await nothingIsLeft(redis)
-  }, 120_000)
+  })
 
   test('but one that may not be run again is not, and its requester is told', async () => {
     const space = await open(redis.url)
@@ -200,7 +200,7 @@ test('of a process killed while entries stream to it, each is either taken or st
   })
   await space.close()
   await nothingIsLeft(redis)
-}, 60_000)
+})
 
 test('a worker whose connection is cut for 50 ms loses nothing, runs nothing twice, and keeps its credit', async () => {
   const CONCURRENCY = 4
@@ -266,7 +266,7 @@ test('a worker whose connection is cut for 50 ms loses nothing, runs nothing twi
   await worker.close()
   await space.close()
   await nothingIsLeft(redis)
-}, 120_000)
+})
 
 test('a worker that answers while its connection is away has all its credit when it is back', async () => {
   const space = await open(redis.url)
@@ -340,7 +340,7 @@ test('what may not be run twice is not, although Redis was away until its worker
   await worker.close()
   await space.close()
   await nothingIsLeft(redis)
-}, 60_000)
+})
 
 test('a take whose last answer is lost together with its session is not lost in silence', async () => {
   const space = await open(redis.url)
@@ -383,7 +383,7 @@ longTest(
       const since = performance.now()
       await freeze(sleeper)
       if (repeatable) {
-        await until(() => other.held.length === 1, 'another worker has it', 20_000)
+        await until(() => other.held.length === 1, 'another worker has it')
         expect(other.held[0]?.attempt).toBe(2)
         report('held by a frozen process, found again, ms', { after: Math.round(performance.now() - since) })
       } else expect(await answer).toBe('WORKER_LOST')

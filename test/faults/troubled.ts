@@ -57,7 +57,7 @@ export async function startTroubled(
   const [, url = ''] = await gateway.line(/"url":"([^"]+)"/)
   const [, admin] = await worker.line(/"adminUrl":"([^"]+)"/)
   const get = (path: string): Promise<Response> => fetch(`${admin}${path}`, { headers: { connection: 'close' } })
-  await until(async () => (await get('/startupz')).status === 200, 'the workers have started', 30_000)
+  await until(async () => (await get('/startupz')).status === 200, 'the workers have started')
   const series = async () => readExposition(await (await get('/metrics')).text())
   return {
     url,

@@ -125,7 +125,7 @@ test('data of a newer layout is refused by the older release, in code and on the
   }
   app.remove()
   expect(await ok(cliOf(later), 'take', 'Task', '--json')).toMatch(/"n":1/)
-}, 60_000)
+})
 
 test('a process of the older release that runs when the layout changes is refused from then on, and ends nothing', async () => {
   const Task = defineEntry<{ n: number }>('Task')

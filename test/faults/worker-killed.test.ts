@@ -92,7 +92,7 @@ test('kill -9 of worker processes costs no GET: each is answered 200, within its
   expect(hits.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
   expect(most).toBeLessThan(LONGEST_WAIT_MS)
   await running.drain()
-}, 120_000)
+})
 
 test('kill -9 of worker processes runs no POST twice: 502 if its worker had started it, else 200', async () => {
   const { answers, strikes } = await run('POST', 'SIGKILL')
@@ -129,7 +129,7 @@ test('kill -9 of worker processes runs no POST twice: 502 if its worker had star
   expect(hits.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
   expect(most).toBeLessThan(LONGEST_WAIT_MS)
   await running.drain()
-}, 120_000)
+})
 
 test('SIGTERM of worker processes costs nothing: each POST is run once and answered 200', async () => {
   const { answers, strikes } = await run('POST', 'SIGTERM')
@@ -155,7 +155,7 @@ test('SIGTERM of worker processes costs nothing: each POST is run once and answe
   expect(busy.length).toBeGreaterThanOrEqual(Math.ceil(strikes.length / 2))
   expect(most).toBeLessThan(LONGEST_WAIT_MS)
   await running.drain()
-}, 120_000)
+})
 
 /**
  * The rig of the reliability figures: two gateways, eight worker processes of four places, 250 requests a second, one kill each second
@@ -220,6 +220,6 @@ test('a kill -9 each second, of a worker at work: nothing is lost or doubled, an
   expect(most).toBeLessThan(DEADLINE_MS)
   // And nothing is left in Redis.
   await running.drain()
-}, 120_000)
+})
 
 failOnLeaks()

@@ -263,4 +263,4 @@ test('100,000 entries are checked in seconds', () => {
   const began = performance.now()
   expect(check(history)).toEqual([])
   expect(performance.now() - began).toBeLessThan(20_000)
-}, 60_000)
+})

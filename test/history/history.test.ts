@@ -15,7 +15,7 @@ describe('many processes write, read, take, renew, complete and commit', () => {
       expect(violations).toEqual([])
       expect(history.operations.length).toBeGreaterThan(500)
       expect(executions).toBeGreaterThan(50)
-    }, 60_000)
+    })
   }
 })
 
@@ -24,7 +24,7 @@ describe('a planted defect is caught', () => {
     test(defect.name, async () => {
       const { by } = await hunt(defect, SEED)
       expect(defect.caughtBy.filter((check) => check in by)).not.toEqual([])
-    }, 60_000)
+    })
   }
 })
 

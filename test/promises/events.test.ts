@@ -222,7 +222,7 @@ everyEngine('events', (opened) => {
       await other.writeAll(Array.from({ length: 1_001 }, (_, i) => Task({ id: `t${n + i}` })))
     }
     // What another listener of this process has seen has come for this one, too.
-    await until(() => quick === 10_010, 'all of them to have come', 25_000)
+    await until(() => quick === 10_010, 'all of them to have come')
     release()
     await until(() => missed.length > 0, 'it is told')
     expect(missed).toEqual([[10_010 - last, 10_010]])

@@ -27,9 +27,9 @@ beforeAll(async () => {
   ] as const) {
     const process = startProcess(['takespace', ...command], { env })
     processes.push(process)
-    await process.line(ready, 30_000)
+    await process.line(ready)
   }
-}, 90_000)
+})
 afterAll(async () => {
   for (const process of processes) process.kill()
   await Promise.all(processes.map(({ exited }) => exited))
@@ -56,7 +56,7 @@ test(`${JOBS} jobs of a BullMQ producer are done by task workers: its results, f
         opts: options,
       })),
     )
-    await until(() => told.completed + told.failed === JOBS, 'all jobs to be finished', 60_000)
+    await until(() => told.completed + told.failed === JOBS, 'all jobs to be finished')
     const took = performance.now() - begun
     const finished = await Promise.all(jobs.map(({ id }) => queue.getJob(id!)))
     const completed = finished.filter((job) => job!.finishedOn && job!.returnvalue?.delivered === job!.data.n)
@@ -65,7 +65,7 @@ test(`${JOBS} jobs of a BullMQ producer are done by task workers: its results, f
     expect(completed.every((job) => job!.attemptsMade === 1)).toBe(true)
     expect(failed.every((job) => job!.attemptsMade === 2 && job!.data.n % 10 === 0)).toBe(true)
     expect([told.completed, told.failed]).toEqual([JOBS * 0.9, JOBS * 0.1])
-    await until(() => told.progress.size === JOBS, 'a progress event of each job', 20_000)
+    await until(() => told.progress.size === JOBS, 'a progress event of each job')
     for (const job of finished) {
       expect(told.progress.get(job!.id!)).toEqual({ sent: job!.data.n })
       expect(job!.progress).toEqual({ sent: job!.data.n })
@@ -80,6 +80,6 @@ test(`${JOBS} jobs of a BullMQ producer are done by task workers: its results, f
     await events.close()
     await queue.close()
   }
-}, 120_000)
+})
 
 failOnLeaks()

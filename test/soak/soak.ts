@@ -108,7 +108,7 @@ class Running {
     }
     const accounts = this.#accounts().length
     this.program.kill('SIGHUP')
-    await until(() => this.#accounts().length > accounts, 'the program has taken what is left', 30_000)
+    await until(() => this.#accounts().length > accounts, 'the program has taken what is left')
     await this.#dropStrays()
     const end = performance.now() + SETTLED_WITHIN_MS
     for (;;) {

@@ -60,11 +60,7 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
   try {
     for (const gateway of gateways) urls.push((await gateway.line(/"url":"([^"]+)"/))[1]!)
     const ready = /"workerPid":(\d+)[^\n]*"a worker process is ready"/g
-    await until(
-      () => [...supervisor.output().matchAll(ready)].length === processes,
-      'the worker processes are ready',
-      30_000,
-    )
+    await until(() => [...supervisor.output().matchAll(ready)].length === processes, 'the worker processes are ready')
   } catch (error) {
     destroy()
     throw error

@@ -1,6 +1,7 @@
 /** A real process of our command line, or of any script, with its output at hand. */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { MOST_MS } from './until.js'
 import { forget, watch } from './watchdog.js'
 
 export interface Exit {
@@ -78,7 +79,7 @@ export function startProcess(
   })
   if (pid !== undefined) watch(pid, command.join(' '))
 
-  const line = (pattern: RegExp, timeoutMs = 10_000): Promise<RegExpMatchArray> =>
+  const line = (pattern: RegExp, timeoutMs = MOST_MS): Promise<RegExpMatchArray> =>
     new Promise((resolve, reject) => {
       const end = (act: () => void): void => {
         clearTimeout(timer)

@@ -1,13 +1,16 @@
 /** Waits for a condition; the tests' only way to wait for what sends no signal. */
 import { setTimeout as pause } from 'node:timers/promises'
 
+/** Reached only by what will never be: no test's judgement of how long something takes. */
+export const MOST_MS = 60_000
+
 const STEP_MS = 5
 
 /** Resolves as soon as the condition holds. One that throws does not hold yet; its last error is the cause of ours. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  timeoutMs = 10_000,
+  timeoutMs = MOST_MS,
 ): Promise<void> {
   const end = performance.now() + timeoutMs
   let cause: unknown

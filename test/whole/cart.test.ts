@@ -16,7 +16,7 @@ beforeAll(async () => {
   gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env })
   workers = startProcess(['takespace', 'worker', './examples/cart/app.js', '--processes', '2'], { env })
   url = (await gateway.line(/"url":"([^"]+)"/))[1] as string
-  await until(() => readied().length >= 2, 'two worker processes are ready', 20_000)
+  await until(() => readied().length >= 2, 'two worker processes are ready')
 })
 afterAll(async () => {
   for (const each of [workers, gateway]) {
@@ -47,7 +47,7 @@ test('log in, kill the worker that served it, the cart is still there', async ()
     expect(after.status).toBe(200)
     expect(after.text).toContain('<li>tea</li>')
     expect(pidIn(after.text)).not.toBe(pidIn(before.text))
-    await until(() => readied().length >= 2 + kills, 'another one is ready', 20_000)
+    await until(() => readied().length >= 2 + kills, 'another one is ready')
   }
   // And it ends for all who have it.
   const elsewhere = new Browser(url)

@@ -66,7 +66,8 @@ test('an endless loop: told with its stack, others go on, killed and replaced, a
   const answer = await poison
   expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'DELIVERIES_EXHAUSTED' }])
   expect(answer.headers.get('x-request-id')).toBe(line.request)
-  await until(async () => (await running.replaced('blocked')) === 3, 'three processes were replaced')
+  // One that merely stood still at that moment may begin what has been given back from it meanwhile, as it may be repeated.
+  await until(async () => (await running.replaced('blocked')) >= 3, 'three processes were replaced')
   await until(async () => (await running.readyz()).processes === '3 of 3 serve', 'all serve again')
   expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([])
   expect(await running.replaced('exit')).toBe(0)
@@ -140,7 +141,7 @@ test('a leak of 500 MB in steps of 20: replaced before it is there, and no reque
   const running = await start('leak', ['--max-memory', '300'])
   const load = startLoad(running.url, { perSecond: 10, method: 'POST', path: () => '/leak' })
   const processes = (): Set<string> => new Set(load.answers.map(({ text }) => text))
-  await until(() => load.answers.length >= 25 && processes().size >= 2, '500 MB are leaked by two processes', 20_000)
+  await until(() => load.answers.length >= 25 && processes().size >= 2, '500 MB are leaked by two processes')
   const answers = await load.stop()
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
   expect(await running.replaced('memory')).toBeGreaterThanOrEqual(1)
@@ -153,7 +154,7 @@ test('process.exit() in a handler: its process is replaced, others go on, its cl
   const load = startLoad(running.url, { perSecond: 50, method: 'GET', path: (n) => `/${n}` })
   const answer = await fetch(`${running.url}/exit`)
   expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'DELIVERIES_EXHAUSTED' }])
-  await until(async () => (await running.replaced('exit')) === 3, 'three processes were replaced')
+  await until(async () => (await running.replaced('exit')) >= 3, 'three processes were replaced')
   await until(async () => (await running.readyz()).processes === '2 of 2 serve', 'all serve again')
   expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([])
   await running.end()

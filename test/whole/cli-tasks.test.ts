@@ -43,7 +43,7 @@ afterAll(async () => {
 async function started(command: string[], ready: RegExp): Promise<Process> {
   const process = startProcess(['takespace', ...command], { env: { TAKESPACE_URL: redis.url } })
   running.push(process)
-  await process.line(ready, 20_000)
+  await process.line(ready)
   return process
 }
 
@@ -102,16 +102,12 @@ test('attempts are made as asked; what fails for good is listed, shown, enqueued
   expect((await shell('dead', 'requeue', two.id)).output).toMatch(/is enqueued again, its ticket is/)
   const ids = async (): Promise<string[]> =>
     (await shell('dead', 'ls', '--json')).output.split('\n').flatMap((line) => (line ? [JSON.parse(line).id] : []))
-  await until(
-    async () => (await ids()).length === 2 && !(await ids()).includes(two.id),
-    'it to have failed again',
-    20_000,
-  )
+  await until(async () => (await ids()).length === 2 && !(await ids()).includes(two.id), 'it to have failed again')
   expect((await shell('dead', 'drop', one.id)).code).toBe(0)
   expect((await shell('dead', 'drop', one.id)).code).toBe(1)
   expect(await ids()).toHaveLength(1)
   expect((await shell('ls', 'takespace.DeadLetter')).output).toContain('"path":"sometimes"')
-}, 120_000)
+})
 
 test('examples/tasks.js does what it says', async () => {
   await started(['worker', 'examples/tasks.js', '--service', 'examples'], /the worker takes requests/)
@@ -122,7 +118,7 @@ test('examples/tasks.js does what it says', async () => {
   expect(await result('flaky', '--attempts', '3')).toMatchObject({ result: 'attempt 3 succeeded' })
   expect(await result('invite', '{"user":"ada"}', '--attempts', '2')).toMatchObject({ result: 'ada is invited' })
   expect(await result('invite', '{"user":"nobody"}')).toMatchObject({ error: { message: 'there is no such user' } })
-}, 60_000)
+})
 
 test("a BullMQ producer's queue is served as it is", async () => {
   const connection = { port: redis.port }
@@ -130,7 +126,7 @@ test("a BullMQ producer's queue is served as it is", async () => {
   try {
     const { id } = await queue.add('double', 8, { removeOnComplete: { count: 10 } })
     // The job itself, and not an event of it: BullMQ listens a moment after it says that it does, and this takes 15 ms.
-    await until(async () => (await queue.getJob(id!))?.finishedOn !== undefined, 'the job to be done', 20_000)
+    await until(async () => (await queue.getJob(id!))?.finishedOn !== undefined, 'the job to be done')
     expect((await queue.getJob(id!))!.returnvalue).toBe(16)
   } finally {
     await queue.close()

@@ -83,6 +83,6 @@ test('a gateway, four workers and a hundred blocked takes send fewer than 20 com
   waiter.kill('SIGTERM')
   expect(await waiter.exited).toEqual({ code: 0, signal: null })
   await running.drain()
-}, 60_000)
+})
 
 failOnLeaks()
