@@ -248,7 +248,7 @@ describe('from a queue', () => {
     })
     await schedule({ fromQueues: ['emails'] })
     const queue = queueOf('emails')
-    const events = new QueueEvents('emails', { connection: { port: redis.port } })
+    const events = new QueueEvents('emails', { connection: { port: redis.port }, lastEventId: '0' })
     closing.push(() => events.close())
     await events.waitUntilReady()
     const progress: unknown[] = []
