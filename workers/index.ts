@@ -69,6 +69,8 @@ export interface Worker extends Service, AsyncDisposable {
     list(): readonly TurnInFlight[]
     /** The ids of all turns in flight. */
     ids(): readonly string[]
+    /** To be called when this process is seen to stand still, and what is not among these is given to others. */
+    doubt(): void
   }
   /** @internal What /metrics tells of it alone. */
   readonly measures: readonly Measure[]

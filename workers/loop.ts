@@ -39,6 +39,9 @@ export interface TurnInFlight {
   readonly ms: number
 }
 
+/** How long others may take to hear that this process stood still, after it has gone on. */
+const DOUBT_MS = 1_000
+
 /** As many as are read rather than skipped. */
 const MOST_LISTED = 20
 
@@ -52,6 +55,8 @@ export class Loop {
   #watch: Watch
   #serving: Serving[] = []
   #cutting = false
+  /** On the monotonic clock; Infinity: it has not begun anything since it was seen to stand still. */
+  #doubtsUntil = 0
   #onIdle: (() => void) | undefined
 
   constructor(space: Space, serves: Serves, terms: LoopTerms) {
@@ -97,6 +102,11 @@ export class Loop {
     return Array.from(this.#turns, ({ id }) => id)
   }
 
+  /** This process was seen to stand still: what it has not begun by now may be given to others before it goes on. */
+  doubt(): void {
+    this.#doubtsUntil = Number.POSITIVE_INFINITY
+  }
+
   /** Age of the oldest turn; 0 when there is none. */
   get oldestMs(): number {
     const now = monotonicMs()
@@ -137,6 +147,7 @@ export class Loop {
     tally.taken++
     tally.waited.observe(taken.waitedMs)
     const turn = new Turn(taken, handle, this.#watch)
+    if (this.#doubtsUntil > 0) turn.isDoubtful = this.#isInDoubt()
     this.#turns.add(turn)
     this.#deadlines.watch(turn)
     // Handed out while the stop was on its way to the space: given back unopened.
@@ -145,6 +156,14 @@ export class Loop {
       this.#turns.remove(turn)
       if (this.#turns.size === 0) this.#onIdle?.()
     })
+  }
+
+  #isInDoubt(): boolean {
+    const now = monotonicMs()
+    this.#doubtsUntil = Math.min(this.#doubtsUntil, now + DOUBT_MS)
+    if (now < this.#doubtsUntil) return true
+    this.#doubtsUntil = 0
+    return false
   }
 
   async #drained(): Promise<void> {

@@ -1,7 +1,7 @@
 /**
  * The life of one turn, top to bottom: a worker holds a request, runs its app, and answers.
  *
- *     taken ─▶ still in time? ─▶ started (if it may not run twice) ─▶ handled ─▶ settled ─▶ logged
+ *     taken ─▶ still in time? ─▶ started (if it may not run twice, or in doubt) ─▶ handled ─▶ settled ─▶ logged
  *
  * A turn has one ending, the first that comes. `answered` and `failed` are the handler's; `late` (its deadline), `lost` (the space gave
  * the request to another, or dropped it) and `stopped` (the worker's patience ended) cut it short: its signal fires, and whatever its
@@ -66,6 +66,8 @@ export class Turn implements TurnContext, Placed {
   /** Its deadline, then the end of its grace, on the monotonic clock; Infinity once nothing more is waited for. */
   dueAt: number
   onCut: ((reason: Error) => void) | undefined
+  /** It may have been given to another process meanwhile: the space is asked first, although it may run twice. */
+  isDoubtful = false
 
   readonly #taken: Taken
   readonly #handle: Handler
@@ -129,13 +131,13 @@ export class Turn implements TurnContext, Placed {
     const { method, headers } = this.#taken.request
     this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, method, headers)
     if (this.#taken.remainingMs <= 0) this.overdue()
-    const mayRun = this.#taken.repeatable && !this.#taken.request.more
+    const mayRun = this.#taken.repeatable && !this.#taken.request.more && !this.isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
     this.#told()
   }
 
-  /** The space hears that the handler is about to do what may not be done twice; only if it agrees does the handler run. */
+  /** The space hears that the handler is about to begin; only if it agrees does it. */
   async #start(): Promise<boolean> {
     try {
       if (await this.#taken.start()) {

@@ -40,11 +40,10 @@ function startWitness(worker: Worker, logger: Logger, seen: Int32Array): void {
   thread.on('error', (err) => logger.warn({ err }, 'where this process stands still can no longer be told'))
 }
 
-const held = ({ turns }: Worker): Omit<Sighting, 'stack'> => ({
-  request: running(),
-  turns: turns.list(),
-  begun: turns.ids(),
-})
+function held({ turns }: Worker): Omit<Sighting, 'stack'> {
+  turns.doubt()
+  return { request: running(), turns: turns.list(), begun: turns.ids() }
+}
 
 function running(): string | undefined {
   try {

@@ -16,6 +16,8 @@ function spinForEver() {
 export default function handle(req, res) {
   const { pathname } = new URL(req.url, 'http://app')
   if (pathname === '/spin') spinForEver()
+  if (pathname === '/busy') for (const end = Date.now() + 4_000; Date.now() < end; );
+  if (pathname === '/told') console.log('told ' + req.url)
   if (pathname === '/exit') process.exit()
   if (pathname === '/never') return
   if (pathname === '/match') /^(a+)+$/.test('a'.repeat(40) + 'b')
