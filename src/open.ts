@@ -1,6 +1,7 @@
 /** openSpace: from an address to a space. The one place that knows which engines there are. */
 import { type Bounds, checkedBounds } from './bounds.js'
 import { MemoryEngine } from './engines/memory/index.js'
+import { sharedWorld } from './engines/memory/shared.js'
 import { World } from './engines/memory/world.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
@@ -28,7 +29,8 @@ export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
 /**
  * Opens a space.
  *
- * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), or `memory:` (a fresh space of this process)
+ * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `memory:` (a fresh space of this process), or
+ *   `memory:LABEL` (a space of this process that all share who open it by this label; it ends when the last of them closes it)
  * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS, REDIS_REFUSED, DATA_NEWER,
  *   DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
  * @example
@@ -42,11 +44,13 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   const bounds = checkedBounds(options)
   const streamBounds = checkedStreamBounds(options)
   if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
-  if (url === 'memory:') {
+  if (url.startsWith('memory:')) {
     if (durability && durability !== 'memory') {
       throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
     }
-    return new Space(new MemoryEngine(new World(), bounds), name, logger, streamBounds)
+    const label = url.slice('memory:'.length)
+    const world = label === '' ? new World() : sharedWorld(`${label} ${name}`)
+    return new Space(new MemoryEngine(world, bounds), name, logger, streamBounds)
   }
   if (isRedisUrl(url)) {
     // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.

@@ -82,10 +82,12 @@ export class Child {
     return this.readyAt === undefined ? 'starting' : 'ready'
   }
 
-  /** Has it drain. */
+  /** Has it drain. By a message: on a signal the app would close what the requests under way still need. */
   leave(): void {
     this.leaving = true
-    this.kill('SIGTERM')
+    const drain: Message<Question> = { takespace: 'drain' }
+    if (this.#process.connected) this.#process.send(drain, () => {})
+    else this.kill('SIGTERM')
   }
 
   kill(signal: NodeJS.Signals): void {

@@ -8,7 +8,7 @@ import { dev } from './dev.js'
 import { doctor } from './doctor.js'
 import { enqueue } from './enqueue.js'
 import { entries } from './entries.js'
-import { describe } from './failure.js'
+import { describeWhere } from './failure.js'
 import { gateway } from './gateway.js'
 import { list } from './list.js'
 import { prepare } from './precedence.js'
@@ -46,7 +46,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   } else {
-    process.stderr.write(`takespace: ${describe(error)}\n`)
+    process.stderr.write(`takespace: ${describeWhere(error)}\n`)
     // An app file that failed half-way may have opened what would keep this process.
     process.exit(EXIT_FAILURE)
   }

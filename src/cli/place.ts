@@ -159,7 +159,7 @@ export class Place implements Overseer {
   #died(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     const { failure: reason, readyAt, killed } = child
     if (!this.#keeper.started && readyAt === undefined) {
-      this.#keeper.onFailure(new Error(reason ?? `A worker process ended while it started (${signal ?? code}).`))
+      this.#keeper.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
       return
     }
     const settled = readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS
@@ -211,4 +211,10 @@ export class Place implements Overseer {
   #fieldsOf({ pid }: Child): { process: number; workerPid: number | undefined } {
     return { process: this.number, workerPid: pid }
   }
+}
+
+/** Of what a process said: its first line is the message, those below it say where. */
+function startFailure(said: string): Error {
+  const [message, ...where] = said.split('\n')
+  return Object.assign(new Error(message), { where: where.map((line) => line.trim()) })
 }

@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { findConfig } from './config-file.js'
 import { didYouMean } from './nearest.js'
+import { boolean } from './schema.js'
 import { logLevelOption } from './settings.js'
 
 /** What is asked for once is no setting. */
@@ -74,7 +75,9 @@ function applyEnvironment(command: Command): void {
     const name = option.attributeName()
     const value = process.env[option.envVar ?? '']
     if (value === undefined || isForeign('', value) || !isDefault(command, name)) continue
-    command.setOptionValueWithSource(name, read(command, option, value, `the environment's ${option.envVar}`), 'env')
+    const found = read(command, option, value, `the environment's ${option.envVar}`)
+    // TAKESPACE_NO_RELOAD is the negation of the setting `reload`.
+    command.setOptionValueWithSource(name, option.negate ? !found : found, 'env')
   }
 }
 
@@ -99,6 +102,7 @@ async function applyConfig(program: Command, command: Command): Promise<void> {
 
 function read(command: Command, option: Option, value: string, where: string): unknown {
   try {
+    if (option.negate || option.isBoolean()) return boolean(value)
     return option.parseArg ? option.parseArg(value, undefined) : value
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error

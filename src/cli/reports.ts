@@ -21,7 +21,8 @@ export type Report =
   | { readonly beat: Beat }
   | { readonly families: readonly Family[] }
 
-export type Question = 'families'
+/** What a supervisor tells a worker process: to say what it measures; to take nothing new, finish, and exit. */
+export type Question = 'families' | 'drain'
 
 /** The app may send messages of its own to whoever started it; ours are told from them by this. */
 export interface Message<T> {

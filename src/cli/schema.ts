@@ -26,7 +26,15 @@ export const name = reader(z.string().min(1).max(100), 'It is a text of 1 to 100
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader(z.string().toLowerCase().pipe(z.enum(values)), `It is one of ${values.join(', ')}.`)
 
-const ConfigFile = z.record(z.string(), z.union([z.string(), z.number()]))
+/** A flag that is there or not, as an environment or a file says so. */
+export const boolean = (text: string): boolean => {
+  const result = z.stringbool().safeParse(text)
+  if (!result.success) throw new InvalidArgumentError('It is true or false.')
+  return result.data
+}
+
+const Plain = z.union([z.string(), z.number(), z.boolean()])
+const ConfigFile = z.record(z.string(), z.union([Plain, z.array(z.string())]))
 
 /** The settings in a config file, by name, as a command line would give them. */
 export function readConfig(value: unknown): ReadonlyMap<string, string> {
@@ -34,6 +42,8 @@ export function readConfig(value: unknown): ReadonlyMap<string, string> {
   if (result.success) return new Map(Object.entries(result.data).map(([key, found]) => [key, String(found)]))
   const path = result.error.issues[0]?.path.join('.')
   throw new InvalidArgumentError(
-    path ? `${path} is a text or a number.` : "It exports an object of settings: { port: 8080, name: 'orders' }.",
+    path
+      ? `${path} is a text, a number, true, false or a list of texts.`
+      : "It exports an object of settings: { port: 8080, name: 'orders' }.",
   )
 }

@@ -34,39 +34,168 @@ export const logLevelOption = (): Option =>
     .default('info')
     .argParser(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']))
 
-export const concurrencyOption = (): Option =>
-  new Option('--concurrency <n>', 'requests that one process works on at a time')
-    .default(16)
-    .argParser(integer(1, 100_000))
-
-export const stopTimeoutOption = (): Option =>
-  new Option('--stop-timeout-ms <ms>', 'how long a stop waits for requests under way')
-    .default(10_000)
-    .argParser(integer(0, 86_400_000))
-
-export const maxRequestsOption = (): Option =>
-  new Option('--max-requests <n>', 'replace a process that has taken so many requests').argParser(
-    integer(1, 2 ** 31 - 1),
-  )
-
-export const maxMemoryOption = (): Option =>
-  new Option('--max-memory <MB>', 'replace a process that takes so many MB of memory').argParser(integer(1, 2 ** 20))
+const number = (flags: string, description: string, min: number, max: number, initially?: number): Option => {
+  const option = new Option(flags, description).argParser(integer(min, max))
+  return initially === undefined ? option : option.default(initially)
+}
 
 const LEAST_STREAM_BYTES = 16_384
+const { MAX_SAFE_INTEGER } = Number
 
-export const maxStreamOption = (): Option =>
-  new Option('--max-stream-bytes <n>', 'of one body that goes bit by bit, so many bytes are under way')
-    .default(1 << 20)
-    .argParser(integer(LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER))
+/** Of the space that a process opens: how much of a streamed body it keeps. */
+const streamOptions = (): Option[] => [
+  number(
+    '--max-stream-bytes <n>',
+    'bytes of one streamed body under way',
+    LEAST_STREAM_BYTES,
+    MAX_SAFE_INTEGER,
+    1 << 20,
+  ),
+  number(
+    '--max-streaming-bytes <n>',
+    'bytes of all streamed bodies of a process under way',
+    LEAST_STREAM_BYTES,
+    MAX_SAFE_INTEGER,
+    64 << 20,
+  ),
+]
 
-export const maxStreamingOption = (): Option =>
-  new Option('--max-streaming-bytes <n>', 'the same of all that one process sends')
-    .default(64 << 20)
-    .argParser(integer(LEAST_STREAM_BYTES, Number.MAX_SAFE_INTEGER))
+/** Probes and metrics of a gateway, a supervisor, or `dev`. */
+export const adminOptions = (): Option[] => [
+  number('--admin-port <port>', 'port for probes and metrics, 0 = any free one', 0, 65_535),
+  new Option('--admin-host <address>', 'address of the admin port').default('127.0.0.1'),
+]
+
+/** What a gateway's flags are read into. */
+export interface GatewayFlags {
+  readonly host: string
+  readonly port: number
+  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly timeoutMs: number
+  readonly maxBodyBytes: number
+  readonly maxReplayBytes: number
+  readonly maxStreamBytes: number
+  readonly maxStreamingBytes: number
+  readonly maxDeliveries: number
+  readonly keyLeaseMs: number
+  readonly maxKeyBytes: number
+  readonly maxEntries?: number
+  readonly maxBytes?: number
+  readonly adminPort?: number
+  readonly adminHost: string
+}
+
+/** The settings of a gateway; `dev` has them, too. */
+export const gatewayOptions = (): Option[] => [
+  portOption(),
+  new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
+  durabilityOption(),
+  number('--timeout-ms <ms>', 'how long a request may take until its client is told 504', 1, 2 ** 31 - 1, 30_000),
+  number('--max-body-bytes <n>', 'the largest request body', 0, MAX_SAFE_INTEGER, 1 << 20),
+  number('--max-replay-bytes <n>', 'bytes of a streamed body buffered for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
+  ...streamOptions(),
+  number('--max-deliveries <n>', 'give up after this many workers have died while handling a request', 1, 9, 3),
+  number('--key-lease-ms <ms>', 'how long answers to Idempotency-Keys are kept', 1, 2 ** 31 - 1, 86_400_000),
+  number('--max-key-bytes <n>', 'bytes of kept answers in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
+  number('--max-entries <n>', 'entries in the space', 1, MAX_SAFE_INTEGER),
+  number('--max-bytes <n>', 'bytes in the space', 1, MAX_SAFE_INTEGER),
+  ...adminOptions(),
+]
+
+/** The options of `createGateway` among the flags. */
+export const gatewayTerms = (flags: GatewayFlags) => {
+  const { host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, keyLeaseMs, maxKeyBytes } = flags
+  const { adminPort, adminHost } = flags
+  return {
+    host,
+    port,
+    timeoutMs,
+    maxBodyBytes,
+    maxReplayBytes,
+    maxDeliveries,
+    keyLeaseMs,
+    maxKeyBytes,
+    adminPort,
+    adminHost,
+  }
+}
+
+/** The options of `openSpace` among the flags of a gateway. */
+export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingBytes }: GatewayFlags) => ({
+  maxEntries,
+  maxBytes,
+  maxStreamBytes,
+  maxStreamingBytes,
+})
+
+/** What the flags of a worker process are read into. */
+export interface WorkerFlags {
+  readonly concurrency: number
+  readonly service: string
+  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly maxStreamBytes: number
+  readonly maxStreamingBytes: number
+  readonly stopTimeoutMs: number
+  readonly listen: 'app' | 'keep'
+}
+
+/** The settings of one worker process; `dev` has them, too. */
+export const workerOptions = (): Option[] => [
+  number('--concurrency <n>', 'requests that one process works on at a time', 1, 100_000, 16),
+  serviceOption(),
+  durabilityOption(),
+  ...streamOptions(),
+  number('--stop-timeout-ms <ms>', 'how long a stop waits for requests under way', 0, 86_400_000, 10_000),
+  new Option(
+    '--listen <how>',
+    'listen() in the app file: app (its server is the app, no port is opened) or keep (the port is opened)',
+  )
+    .default('app')
+    .argParser(oneOf(['app', 'keep'])),
+]
+
+/** The options of `createWorker` among the flags. */
+export const workerTerms = ({ service, concurrency, stopTimeoutMs }: WorkerFlags) => ({
+  service,
+  concurrency,
+  stopTimeoutMs,
+})
+
+/** The settings of a supervisor of worker processes. */
+export const supervisorOptions = (): Option[] => [
+  number('--processes <n>', 'processes to keep running', 1, 1_000, 1),
+  number(
+    '--blocked-timeout-ms <ms>',
+    'replace a process whose event loop stands still for so long',
+    1,
+    86_400_000,
+    10_000,
+  ),
+  number('--max-requests <n>', 'replace a process that has taken so many requests', 1, 2 ** 31 - 1),
+  number('--max-memory <MB>', 'replace a process that takes so many MB of memory', 1, 2 ** 20),
+  ...adminOptions(),
+]
+
+/** Adds options that are not there yet: two lists may share some. */
+export function addOptions(command: Command, ...options: readonly Option[]): Command {
+  for (const option of options) {
+    if (!command.options.some(({ long }) => long === option.long)) command.addOption(option)
+  }
+  return command
+}
+
+/** The command line that has another process read the same flags. */
+export function argumentsOf(options: readonly Option[], flags: object): string[] {
+  const values = flags as Readonly<Record<string, unknown>>
+  return options.flatMap((option) => {
+    const value = values[option.attributeName()]
+    return value === undefined ? [] : [option.long as string, String(value)]
+  })
+}
 
 /** A memory space lives in one process; a gateway and its workers are several. */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
-  if (url === 'memory:') {
+  if (url.startsWith('memory:')) {
     command.error(
       `memory: is a space within one process, so a ${command.name()} alone on it would meet nobody. ` +
         'Give a Redis with --url, or run both in one process: takespace dev ./app.js',

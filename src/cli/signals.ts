@@ -1,13 +1,15 @@
-/** Stopping on SIGTERM and SIGINT: the first drains, the second ends at once. */
+/** Stopping on SIGTERM and SIGINT: the first drains, the second ends at once. The app's own listeners come after the drain. */
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 
 const EXIT_CUT_SHORT = 1
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+type StopSignal = (typeof SIGNALS)[number]
 
 export interface Stopping {
   /** Drains. It is called once. */
   stop(): Promise<void>
-  /** What is to be ended with this process when there is no more patience. */
+  /** Ends at once what must not outlive this process; the process exits right after it. */
   now?(): void
 }
 
@@ -21,7 +23,7 @@ export const closeOnSignal = (space: Space, logger: Logger): void =>
     },
   })
 
-/** Whoever is told twice means it. After a clean drain the process has nothing left to do, and ends by itself. */
+/** A second signal means that nobody waits any longer. After a clean drain the process has nothing left to do, and ends by itself. */
 export function stopOnSignal({ stop, now }: Stopping): void {
   let stopping = false
   const onSignal = (): void => {
@@ -36,4 +38,49 @@ export function stopOnSignal({ stop, now }: Stopping): void {
     })
   }
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+  onParentExit(onSignal)
+}
+
+const PARENT_LOOK_MS = 250
+
+/** npx ends on a signal without passing it on; a process that it started sees that its parent has changed. */
+export function onParentExit(listener: () => void): void {
+  if (process.env.npm_command !== 'exec') return
+  const parent = process.ppid
+  const looking = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(looking)
+    listener()
+  }, PARENT_LOOK_MS).unref()
+}
+
+/**
+ * Keeps SIGTERM and SIGINT from all listeners but the one given, until `release()`: an app closes its database on them (Nest's shutdown hooks),
+ * which its requests still need. Call it before anything listens to them.
+ */
+export function holdSignals(listener: (signal: StopSignal) => void): { release(exit: () => void): void } {
+  const emit = process.emit as (name: string | symbol, ...args: unknown[]) => boolean
+  const isHeld = (name: string | symbol): name is StopSignal => (SIGNALS as readonly unknown[]).includes(name)
+  // Node has a signal call `emit` as it is when the first listener is added.
+  const held = (name: string | symbol, ...args: unknown[]): boolean => {
+    if (!isHeld(name)) return emit.call(process, name, ...args)
+    listener(name)
+    return true
+  }
+  process.emit = held as typeof process.emit
+  const none = (): void => {}
+  for (const signal of SIGNALS) process.on(signal, none)
+  return {
+    /** Gives the app's listeners the signal; `exit` is called at once if it has none, or when it sends the signal to itself again. */
+    release(exit) {
+      listener = exit
+      for (const signal of SIGNALS) {
+        process.off(signal, none)
+        if (process.listenerCount(signal) === 0) continue
+        emit.call(process, signal, signal)
+        return
+      }
+      exit()
+    },
+  }
 }

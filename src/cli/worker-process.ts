@@ -2,104 +2,104 @@
 import type { Command } from 'commander'
 import { type App, createWorker, type Worker } from '../../workers/index.js'
 import { spaceMeasures } from '../admin/measures.js'
+import { monotonicMs } from '../clock.js'
 import type { Logger } from '../log.js'
 import { openSpace } from '../open.js'
 import type { Space } from '../space.js'
-import { loadApp } from './app.js'
 import { startBeat } from './beat.js'
-import { describe } from './failure.js'
+import { describeWhere } from './failure.js'
+import { loadApp } from './load/app-file.js'
+import { closeApp } from './load/close.js'
 import { openLog } from './log.js'
 import { type Message, messageOf, type Question, type Report } from './reports.js'
-import {
-  concurrencyOption,
-  durabilityOption,
-  maxStreamingOption,
-  maxStreamOption,
-  nameOption,
-  serviceOption,
-  sharedUrl,
-  stopTimeoutOption,
-  urlOption,
-} from './settings.js'
+import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from './settings.js'
+import { holdSignals } from './signals.js'
 
-interface Flags {
+interface Flags extends WorkerFlags {
   readonly url?: string
   readonly name: string
-  readonly durability?: 'memory' | 'local' | 'fsync'
-  readonly service: string
-  readonly concurrency: number
-  readonly stopTimeoutMs: number
-  readonly maxStreamBytes: number
-  readonly maxStreamingBytes: number
 }
 
 export function workerProcess(program: Command): void {
-  program
-    .command('worker-process', { hidden: true })
-    .argument('<app>')
-    .addOption(concurrencyOption())
-    .addOption(serviceOption())
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .addOption(durabilityOption())
-    .addOption(maxStreamOption())
-    .addOption(maxStreamingOption())
-    .addOption(stopTimeoutOption())
-    .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
+  const command = program.command('worker-process', { hidden: true }).argument('<app>')
+  for (const option of [urlOption(), nameOption(), ...workerOptions()]) command.addOption(option)
+  command.action((app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)))
 }
 
-async function run(file: string, { name, ...terms }: Flags, url: string): Promise<void> {
-  const { durability, service, concurrency, stopTimeoutMs, maxStreamBytes, maxStreamingBytes } = terms
-  let close: (() => Promise<void>) | undefined
+/** What closes an app, and the listeners of its own, have at least so long, also after a drain that took all of its time. */
+const LEAST_CLOSING_MS = 1_000
+
+async function run(file: string, flags: Flags, url: string): Promise<void> {
+  const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, listen } = flags
+  let worker: Worker | undefined
+  let space: Space | undefined
+  let close: (() => unknown) | undefined
   let stopping = false
+  const exit = (): never => process.exit(0)
+
   const stop = async (): Promise<void> => {
     if (stopping) return
     stopping = true
-    await close?.()
-    // The app may hold timers and connections of its own, of which we know nothing and which nobody needs any longer.
-    process.exit(0)
+    const since = monotonicMs()
+    const remainingMs = (): number => Math.max(stopTimeoutMs - (monotonicMs() - since), LEAST_CLOSING_MS)
+    await worker?.stop()
+    await closeApp(close, remainingMs(), (line) => process.stderr.write(`takespace: ${line}\n`))
+    await space?.close()
+    if (process.connected) process.disconnect()
+    // What listens to signals itself ends the process itself, or is not waited for beyond the bound.
+    setTimeout(exit, remainingMs()).unref()
+    signals.release(exit)
   }
-  // A terminal sends Ctrl-C, and a service manager SIGTERM, to the whole group: one wish, which the supervisor passes on as well.
-  process.on('SIGINT', () => {})
-  process.on('SIGTERM', () => void stop())
-  // A supervisor that was killed cannot stop us.
+  // A terminal sends Ctrl-C to the whole group: the supervisor gets it, too, and tells this process to drain.
+  const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
+  // A supervisor that was killed cannot stop this process.
   process.on('disconnect', () => void stop())
+  let answer = (_question: Question): void => {}
+  process.on('message', (message) => {
+    const question = messageOf<Question>(message)
+    if (question === 'drain') void stop()
+    else if (question !== undefined) answer(question)
+  })
 
   try {
     const logger = await openLog('worker')
-    const served = await loadApp<App>(file)
-    const space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
-    close = () => space.close()
+    const { close: closeOfApp, ...served } = await loadApp<App>(file, {
+      listen,
+      tell: (line) => logger.info({ app: file }, line),
+    })
+    close = closeOfApp
+    space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
     report({ session: space.session })
-    const worker = createWorker({ space, ...served, service, concurrency, stopTimeoutMs, logger })
-    answerQuestions(worker, space, logger)
+    worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
+    answer = answersOf(worker, space, logger)
     // Before it starts: the first request may come, and block it, before it can say that it is ready.
     await startBeat(worker, logger, (beat) => report({ beat }))
     await worker.start()
     report({ ready: true })
   } catch (error) {
+    if (stopping) return
     stopping = true
-    await close?.()
+    await space?.close()
     // One line for people comes from the supervisor, however many processes failed alike.
     if (!process.connected) throw error
-    report({ failed: describe(error) }, () => process.exit(1))
+    report({ failed: describeWhere(error) }, () => process.exit(1))
   }
 }
 
 /** What it measures is read, and what reads it is loaded, when the supervisor asks. */
-function answerQuestions(worker: Worker, space: Space, logger: Logger): void {
+function answersOf(worker: Worker, space: Space, logger: Logger): (question: Question) => void {
   const measures = [...worker.measures, ...spaceMeasures(space)]
   const families = async (): Promise<Report> => {
     const { familiesOf } = await import('../admin/metrics.js')
     return { families: await familiesOf(measures) }
   }
-  process.on('message', (message) => {
-    if (messageOf<Question>(message) !== 'families') return
+  return (question) => {
+    if (question !== 'families') return
     families().then(
       (answer) => report(answer),
       (err) => logger.warn({ err }, 'what this process measures could not be told'),
     )
-  })
+  }
 }
 
 function report(content: Report, told?: () => void): void {

@@ -9,33 +9,23 @@ import { masked } from './failure.js'
 import { openLog } from './log.js'
 import { Notices } from './notices.js'
 import {
-  concurrencyOption,
-  durabilityOption,
-  integer,
-  maxMemoryOption,
-  maxRequestsOption,
-  maxStreamingOption,
-  maxStreamOption,
+  addOptions,
+  argumentsOf,
   nameOption,
-  serviceOption,
   sharedUrl,
-  stopTimeoutOption,
+  supervisorOptions,
   urlOption,
+  type WorkerFlags,
+  workerOptions,
 } from './settings.js'
 import { stopOnSignal } from './signals.js'
 import { Supervisor } from './supervisor.js'
 import { supervisorAdmin } from './supervisor-admin.js'
 
-interface Flags {
+interface Flags extends WorkerFlags {
   readonly url?: string
   readonly name: string
-  readonly durability?: 'memory' | 'local' | 'fsync'
-  readonly service: string
   readonly processes: number
-  readonly concurrency: number
-  readonly stopTimeoutMs: number
-  readonly maxStreamBytes: number
-  readonly maxStreamingBytes: number
   readonly blockedTimeoutMs: number
   readonly maxRequests?: number
   readonly maxMemory?: number
@@ -44,30 +34,13 @@ interface Flags {
 }
 
 export function worker(program: Command): void {
-  program
+  const command = program
     .command('worker')
     .description('take requests from the space and answer them with an app')
-    .argument('<app>', 'the app file: a module that exports its app as default or as `app`, or `tasks`')
-    .option('--processes <n>', 'processes to keep running', integer(1, 1_000), 1)
-    .addOption(concurrencyOption())
-    .addOption(serviceOption())
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .addOption(durabilityOption())
-    .addOption(maxStreamOption())
-    .addOption(maxStreamingOption())
-    .addOption(stopTimeoutOption())
-    .option(
-      '--blocked-timeout-ms <ms>',
-      'replace a process whose event loop stands still for so long',
-      integer(1, 86_400_000),
-      10_000,
-    )
-    .addOption(maxRequestsOption())
-    .addOption(maxMemoryOption())
-    .option('--admin-port <port>', 'port for probes and metrics, 0 = any free one', integer(0, 65_535))
-    .option('--admin-host <address>', 'address of the admin port', '127.0.0.1')
-    .action((app: string, flags: Flags, command: Command) => run(app, flags, sharedUrl(command, flags.url)))
+    .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
+  addOptions(command, urlOption(), nameOption(), ...workerOptions(), ...supervisorOptions()).action(
+    (app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)),
+  )
 }
 
 async function run(app: string, flags: Flags, url: string): Promise<void> {
@@ -76,11 +49,7 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   const logger = await openLog('supervisor')
   const space = await openSpace(url, { name, durability, logger })
-  const args = ['worker-process', app, '--name', name, '--service', service]
-  args.push('--concurrency', String(concurrency), '--stop-timeout-ms', String(stopTimeoutMs))
-  args.push('--max-stream-bytes', String(flags.maxStreamBytes))
-  args.push('--max-streaming-bytes', String(flags.maxStreamingBytes))
-  if (durability !== undefined) args.push('--durability', durability)
+  const args = ['worker-process', app, '--name', name, ...argumentsOf(workerOptions(), flags)]
   const supervisor = new Supervisor({
     processes,
     args,

@@ -98,7 +98,9 @@ test('one door for each: the Redis client, the port, the clock', () => {
   expect(importing('cookie')).toEqual(['src/session/cookie.ts'])
   expect(importing('cookie-signature')).toEqual(['src/session/cookie.ts'])
   expect(naming('express-session')).toEqual(['src/session/express.ts'])
-  expect(naming('jiti')).toEqual(['src/cli/typescript.ts'])
+  expect(naming('@swc/core')).toEqual(['src/cli/load/transpile.ts'])
+  expect(importing('get-tsconfig')).toEqual(['src/cli/load/project.ts'])
+  expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
   expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])

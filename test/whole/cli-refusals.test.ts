@@ -77,6 +77,8 @@ interface Wrong {
   readonly server?: string
   readonly env?: Record<string, string>
   readonly says: RegExp
+  /** Lines below the first. Default 0. */
+  readonly lines?: number
 }
 
 test.each<Wrong>([
@@ -125,8 +127,20 @@ test.each<Wrong>([
     says: /--max-bytes.*integer from 1/,
   },
   { what: 'a service without a name', code: 2, args: ['worker', app, '--service', ''], says: /--service.*1 to 100/ },
-  { what: 'a TypeScript app that throws', code: 1, args: ['dev', THROWS], says: /failed.*the database is not there/ },
-  { what: 'a TypeScript app that is none', code: 1, args: ['dev', WRONG_TS], says: /wrong\.ts failed while/ },
+  {
+    what: 'a TypeScript app that throws',
+    code: 1,
+    args: ['dev', THROWS],
+    says: /failed.*the database is not there/,
+    lines: 1,
+  },
+  {
+    what: 'a TypeScript app that is none',
+    code: 1,
+    args: ['dev', WRONG_TS],
+    says: /wrong\.ts failed while/,
+    lines: 1,
+  },
   {
     what: 'an unknown variable',
     code: 2,
@@ -165,15 +179,17 @@ test.each<Wrong>([
     what: 'a setting of no kind',
     code: 2,
     args: ['dev', app, '--config', BAD_SHAPE],
-    says: /port is a text or a number/,
+    says: /port is a text, a number/,
   },
   { what: 'a config file of no kind', code: 2, args: ['dev', app, '--config', NO_OBJECT], says: /exports an object/ },
-])('$what: exit code $code', async ({ code, args, server, says, env = {} }) => {
+])('$what: exit code $code', async ({ code, args, server, says, env = {}, lines = 0 }) => {
   const own: Record<string, string> = server ? { TAKESPACE_URL: url[server] as string } : {}
   const process = startProcess(['takespace', ...args], { env: { LOG_LEVEL: 'silent', ...own, ...env } })
   expect(await process.exited).toEqual({ code, signal: null })
-  const errors = process.output().trim().split('\n')
-  expect(errors).toHaveLength(1)
+  // Below the line, an app file that failed has where: file, line and the calls of the app.
+  const [error = '', ...where] = process.output().trim().split('\n')
+  expect(where).toHaveLength(lines)
+  const errors = [error]
   expect(errors[0]).toMatch(says)
   expect(errors[0]).toMatch(/^takespace: /)
   expect(process.output()).not.toContain('s3cret')

@@ -77,7 +77,7 @@ describe('takespace dev', () => {
   })
 
   test('drains on the first signal and ends at once on the second', async () => {
-    const app = file('slow.mjs', "export default () => { console.log('taken') }")
+    const app = file('slow.mjs', "export default (_req) => { console.log('taken') }")
     const dev = startProcess(['takespace', 'dev', app, '--port', '0'])
     const [, url] = await dev.line(/Open\s+(http:\S+)/)
     const pending = fetch(url as string).catch(() => 'cut')

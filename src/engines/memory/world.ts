@@ -21,8 +21,14 @@ export class World {
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
   readonly #joined = new Set<string>()
+  readonly #onEmpty: () => void
   /** Does not answer at the moment, so nothing is handed to it. */
   #silent: string | undefined
+
+  /** `onEmpty` is called when the last process has left. */
+  constructor(onEmpty: () => void = () => {}) {
+    this.#onEmpty = onEmpty
+  }
 
   /** A name for a process. */
   join(): string {
@@ -185,6 +191,7 @@ export class World {
       // Who works on it works for nobody.
       this.offers.lose(item)
       if (item.claim === '') this.bag.remove(item.image.id)
+      if (this.#joined.size === 0) this.#onEmpty()
     }
   }
 

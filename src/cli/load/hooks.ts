@@ -1,0 +1,91 @@
+/**
+ * Hooks of Node's loader of ES modules: TypeScript's rules for imports, transpiled sources, and a new generation of the app's own files at a
+ * reload. They run in Node's loader thread, or in the main thread where Node has `registerHooks`; so each is synchronous unless Node is not.
+ */
+import { statSync } from 'node:fs'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import type { MessagePort } from 'node:worker_threads'
+import { findFile } from './find-file.js'
+import { TRANSPILED, type Transpiled, transpile } from './transpile.js'
+
+interface Context {
+  readonly conditions?: readonly string[]
+  readonly parentURL?: string | undefined
+  readonly importAttributes?: Readonly<Record<string, string>>
+}
+interface Resolved {
+  readonly url: string
+  readonly shortCircuit?: boolean
+}
+interface Loaded {
+  readonly format: string
+  readonly source?: unknown
+  readonly shortCircuit?: boolean
+}
+type Next<R> = (subject: string, context?: Context) => R | Promise<R>
+
+let tell: (path: string) => void = () => {}
+
+/** `port` is told the path of each file of the app. */
+export function initialize({ port }: { readonly port: MessagePort }): void {
+  tell = (path) => port.postMessage(path)
+}
+/** The same for hooks in the main thread. */
+export function onLoaded(listener: (path: string) => void): void {
+  tell = listener
+}
+
+/** The folder of this package's code: the app's `currentRequest` must be that of the worker, whatever is loaded anew. */
+const OURSELVES = new URL('../../../', import.meta.url).href
+
+/** Whether a module belongs to the app: a file of the user's, outside of packages. */
+export const isOwn = (url: string): boolean =>
+  url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(OURSELVES)
+
+/** With `registerHooks` these are called for require(), too, which has ways of its own: commonjs.ts. */
+const isRequire = ({ conditions }: Context): boolean => conditions?.includes('require') === true
+
+export function resolve(specifier: string, context: Context, next: Next<Resolved>): Resolved | Promise<Resolved> {
+  const { parentURL } = context
+  if (isRequire(context)) return next(specifier, context)
+  const found = parentURL?.startsWith('file:') ? findFile(specifier, fileURLToPath(parentURL)) : undefined
+  if (found) return fresh({ url: pathToFileURL(found).href, shortCircuit: true }, parentURL)
+  return then(next(specifier, context), (resolved) => fresh(resolved, parentURL))
+}
+
+/** An ES module stays known under its address until the process ends: the next generation has another address. */
+function fresh(resolved: Resolved, parentURL: string | undefined): Resolved {
+  if (!isOwn(resolved.url)) return resolved
+  tell(fileURLToPath(resolved.url))
+  const generation = parentURL?.match(/\?takespace=\d+$/)?.[0]
+  return generation && !resolved.url.includes('?') ? { ...resolved, url: resolved.url + generation } : resolved
+}
+
+export function load(url: string, context: Context, next: Next<Loaded>): Loaded | Promise<Loaded> {
+  const path = url.startsWith('file:') ? fileURLToPath(url) : ''
+  if (isRequire(context)) return next(url, context)
+  if (path.endsWith('.json') && isOwn(url) && !context.importAttributes?.type) {
+    // TypeScript imports JSON without an attribute.
+    return next(url, { ...context, importAttributes: { ...context.importAttributes, type: 'json' } })
+  }
+  if (!TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })) return next(url, context)
+  const transpiled = transpile(path)
+  const source = transpiled.format === 'module' ? transpiled.code : facade(path, transpiled)
+  return { format: 'module', source, shortCircuit: true }
+}
+
+/** An ES module that stands for a CommonJS file: Node finds the names of its exports by reading JavaScript, which that file is not. */
+function facade(path: string, { names, reexports }: Transpiled): string {
+  return [
+    "import { createRequire } from 'node:module'",
+    `const exported = createRequire(${JSON.stringify(path)})(${JSON.stringify(path)})`,
+    'export default exported',
+    ...reexports.map((from) => `export * from ${JSON.stringify(from)}`),
+    ...names.map((name, i) => `const $${i} = exported.${name}; export { $${i} as ${name} }`),
+    // Of its own in a stack: it is none of the app's.
+    '//# sourceURL=takespace:facade',
+  ].join('\n')
+}
+
+const then = <T, R>(value: T | Promise<T>, map: (value: T) => R): R | Promise<R> =>
+  value instanceof Promise ? value.then(map) : map(value)

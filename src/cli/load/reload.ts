@@ -1,0 +1,123 @@
+/** Runs an app in this process and follows its files: the worker of the new code starts before that of the old one ends. */
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { type App, createWorker, type Worker, type WorkerOptions } from '../../../workers/index.js'
+import { monotonicMs } from '../../clock.js'
+import { describe, describeWhere } from '../failure.js'
+import { type LoadOptions, loadApp, reloadApp } from './app-file.js'
+import { closeApp } from './close.js'
+import type { Served } from './exports.js'
+import { onImport } from './register.js'
+import { type Watch, type WatchTerms, watchFiles } from './watch.js'
+
+export interface Reloading {
+  /** What the file gave when it was loaded first. */
+  readonly served: Served<App>
+  /** Follows the files no longer, finishes what the app has under way, and closes the app. Resolves within `stopTimeoutMs` and a second. */
+  stop(): Promise<void>
+}
+
+export interface ReloadTerms {
+  readonly worker: Omit<WorkerOptions, 'app' | 'tasks'>
+  readonly load: LoadOptions
+  /** Absent: the files are not followed. */
+  readonly watch: WatchTerms | undefined
+}
+
+interface Running {
+  readonly worker: Worker
+  readonly served: Served<App>
+  /** The listeners to signals that its file has added. */
+  readonly listeners: readonly SignalListener[]
+}
+type SignalListener = readonly [signal: 'SIGTERM' | 'SIGINT', listener: NodeJS.SignalsListener]
+
+/** A stop leaves an app so long to close. */
+const CLOSING_MS = 1_000
+
+/** Resolves when the app takes requests. What became of a change is said by `tell`. */
+export async function runReloading(file: string, terms: ReloadTerms): Promise<Reloading> {
+  const { worker: settings, load } = terms
+  const { tell } = load
+  let current: Running
+  let changedAgain = false
+  let reloading = false
+  let closed = false
+
+  const reload = async (): Promise<void> => {
+    changedAgain = true
+    if (reloading) return
+    reloading = true
+    while (changedAgain && !closed) {
+      changedAgain = false
+      await swap()
+    }
+    reloading = false
+  }
+
+  const swap = async (): Promise<void> => {
+    const begun = monotonicMs()
+    const before = signalListeners()
+    try {
+      const fresh = await reloadApp<App>(file, load)
+      const old = current
+      current = await started(settings, fresh, without(signalListeners(), before))
+      for (const [signal, listener] of old.listeners) process.off(signal, listener)
+      // Not waited for: its slowest request must not hold up the next change.
+      void end(old)
+      tell(`${file} reloaded in ${Math.round(monotonicMs() - begun)} ms.`)
+    } catch (error) {
+      for (const [signal, listener] of without(signalListeners(), before)) process.off(signal, listener)
+      if (!closed) tell(`${file} was not reloaded, the old code goes on: ${describeWhere(error)}`)
+    }
+  }
+
+  const end = async ({ worker, served }: Running): Promise<void> => {
+    await worker.stop().catch((error) => tell(`the old app could not be stopped: ${describe(error)}`))
+    await closeApp(served.close, CLOSING_MS, tell)
+  }
+
+  const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
+  onImport((path) => watch?.add(path))
+  const known = signalListeners()
+  const served = await loadApp<App>(file, load)
+  watch?.add(realpathSync(resolve(file)))
+  try {
+    current = await started(settings, served, without(signalListeners(), known))
+  } catch (error) {
+    watch?.close()
+    throw error
+  }
+  return {
+    served,
+    async stop() {
+      closed = true
+      watch?.close()
+      await end(current)
+    },
+  }
+}
+
+const signalListeners = (): SignalListener[] =>
+  (['SIGTERM', 'SIGINT'] as const).flatMap((signal) =>
+    process.listeners(signal).map((listener): SignalListener => [signal, listener as NodeJS.SignalsListener]),
+  )
+
+const without = (all: readonly SignalListener[], known: readonly SignalListener[]): SignalListener[] =>
+  all.filter(([signal, listener]) => !known.some(([s, l]) => s === signal && l === listener))
+
+async function started(
+  settings: ReloadTerms['worker'],
+  served: Served<App>,
+  listeners: readonly SignalListener[],
+): Promise<Running> {
+  const { close: _, ...runs } = served
+  const worker = createWorker({ ...settings, ...runs })
+  try {
+    await worker.start()
+    return { worker, served, listeners }
+  } catch (error) {
+    await worker.stop()
+    throw error
+  }
+}

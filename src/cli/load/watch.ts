@@ -1,0 +1,116 @@
+/** Follows an app's files: those that it has loaded, code beside them, and what `--watch` names. The only file that imports picomatch. */
+import { type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import picomatch from 'picomatch'
+
+export interface WatchTerms {
+  /** Files, folders with all below them, and globs that are followed as well. */
+  readonly watch?: readonly string[]
+  /** Files, folders and globs that are not followed. */
+  readonly ignore?: readonly string[]
+}
+
+export interface Watch {
+  /** Follows this file from now on. */
+  add(path: string): void
+  close(): void
+}
+
+/** A file of these that is new beside loaded ones may be about to be loaded; a log, an upload or a database never is. */
+const CODE = /\.([cm]?[jt]s|[jt]sx)$/
+const SKIPPED = /^(\..*|node_modules)$/
+/** An editor writes a file in several steps, and a formatter comes right after it. */
+const QUIET_MS = 50
+/** More folders than a program of one developer has; a home directory has them. */
+const MOST_FOLDERS = 1_000
+
+/** `onChange` is told one of the files that changed, relative to the current folder. */
+export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChange: (file: string) => void): Watch {
+  const loaded = new Set<string>()
+  const watchers = new Map<string, FSWatcher>()
+  const isNamed = matcher(more)
+  const isIgnored = matcher(ignore)
+  let quiet: NodeJS.Timeout | undefined
+  let closed = false
+
+  const changed = (path: string): void => {
+    if (isIgnored(path)) return
+    const follows = loaded.has(path) || (CODE.test(path) && isBesideLoaded(path)) || isNamed(path)
+    if (!follows) return
+    clearTimeout(quiet)
+    quiet = setTimeout(() => onChange(relative('', path)), QUIET_MS)
+  }
+  const isBesideLoaded = (path: string): boolean => {
+    const folder = dirname(path)
+    for (const each of loaded) if (dirname(each) === folder) return true
+    return false
+  }
+  const forget = (folder: string): void => {
+    watchers.get(folder)?.close()
+    watchers.delete(folder)
+  }
+  const follow = (folder: string): void => {
+    if (closed || watchers.has(folder) || watchers.size >= MOST_FOLDERS) return
+    try {
+      const watcher = watch(folder, (_event, name) => {
+        if (name === null) return
+        const path = join(folder, name)
+        // A folder that comes below a followed one is followed, too.
+        if (isNamed(path)) followAll(path)
+        changed(path)
+      })
+      watcher.on('error', () => forget(folder))
+      watchers.set(folder, watcher)
+    } catch {
+      // Gone between being named and being watched, or not ours to read.
+    }
+  }
+  const followAll = (path: string): void => {
+    const stat = statSync(path, { throwIfNoEntry: false })
+    if (stat?.isFile()) follow(dirname(path))
+    if (!stat?.isDirectory() || isIgnored(path)) return
+    follow(path)
+    for (const entry of readdirSync(path, { withFileTypes: true })) {
+      if (entry.isDirectory() && !SKIPPED.test(entry.name)) followAll(join(path, entry.name))
+    }
+  }
+  for (const each of more) followAll(real(picomatch.scan(each).base || '.'))
+  return {
+    add(path) {
+      loaded.add(path)
+      follow(dirname(path))
+    },
+    close() {
+      closed = true
+      clearTimeout(quiet)
+      for (const folder of [...watchers.keys()]) forget(folder)
+    },
+  }
+}
+
+/** A pattern names a file, a folder with all below it, or, as a glob, files; `*.log` also those in folders. */
+function matcher(patterns: readonly string[]): (path: string) => boolean {
+  const tests = patterns.map((pattern) => {
+    const { base, isGlob } = picomatch.scan(pattern)
+    if (!isGlob) {
+      const target = real(pattern)
+      return (path: string) => path === target || path.startsWith(`${target}/`)
+    }
+    const root = real(base || '.')
+    const matches = picomatch(pattern.slice(base.length).replace(/^\//, '') || '**', {
+      dot: true,
+      matchBase: true,
+    } as object)
+    return (path: string) => !relative(root, path).startsWith('..') && matches(relative(root, path))
+  })
+  return (path) => tests.some((test) => test(path))
+}
+
+/** As the loader names files. What is not there yet has no other name. */
+function real(path: string): string {
+  try {
+    return realpathSync(path)
+  } catch {
+    return resolve(path)
+  }
+}

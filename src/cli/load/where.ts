@@ -1,0 +1,51 @@
+/** Where an app file failed while it was loaded: the lines of its stack that are of the app, and for what does not parse, file and line. */
+import { readFileSync, statSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { isOwn } from './hooks.js'
+import { parseError, TRANSPILED } from './transpile.js'
+
+const MOST_FRAMES = 10
+/** Files that are looked through for the one that does not parse. */
+const MOST_FILES = 1_000
+
+/** Returns lines for a person: where the file does not parse, or the frames that led to `error`; [] if it says nothing. */
+export function whereFailed(error: unknown, file: string): string[] {
+  if (!(error instanceof Error)) return []
+  const stack = (error.stack ?? '').replaceAll(/file:\/\/[^\s):]+/g, (url) => fileURLToPath(url))
+  const [head = '', ...frames] = stack.split('\n')
+  // Node and the transpiler begin the stack of a SyntaxError with the place, and Node shows the line.
+  if (/^\/.*:\d+$/.test(head))
+    return stack
+      .split(/\n\s+at /)[0]!
+      .split('\n')
+      .slice(0, -1)
+      .filter((line) => line.trim() !== '')
+  // A CommonJS file is required by an ES module that stands for it, under the same name.
+  const isFacade = (frame: string, i: number): boolean =>
+    /^\s*at <anonymous> \(/.test(frame) && frames[i - 1]?.includes('Object.<anonymous>') === true
+  const own = frames.filter((frame, i) => isOfApp(frame) && !isFacade(frame, i)).slice(0, MOST_FRAMES)
+  if (own.length > 0 || error.name !== 'SyntaxError') return own.map((frame) => frame.trim())
+  const place = unparsed(resolve(file))
+  return place ? [place] : []
+}
+
+function isOfApp(frame: string): boolean {
+  const path = /(?:\(|at |async )(\/[^()]*?):\d+:\d+\)?$/.exec(frame)?.[1]
+  return path !== undefined && !path.includes('/node_modules/') && isOwn(pathToFileURL(path).href)
+}
+
+/** Node tells neither file nor line of an ES module that does not parse; the transpiler's parser does. */
+function unparsed(entry: string): string | undefined {
+  const files = new Set([entry])
+  for (const path of files) {
+    if (TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })?.isFile()) continue
+    const source = readFileSync(path, 'utf8')
+    const error = parseError(source)
+    if (error) return `at ${path}${error.line === undefined ? '' : `:${error.line}`}`
+    for (const [, specifier = ''] of source.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
+      if (files.size < MOST_FILES) files.add(resolve(dirname(path), specifier))
+    }
+  }
+  return undefined
+}
