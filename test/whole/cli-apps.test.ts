@@ -200,4 +200,28 @@ test.each(['the supervisor', 'the whole process group', 'the worker process'])(
   },
 )
 
+const isGone = (pid: number): boolean => {
+  try {
+    return !process.kill(pid, 0)
+  } catch {
+    return true
+  }
+}
+
+test('npx ends without passing a signal on: its worker drains all the same', async () => {
+  const app = write('npx/app.mjs', "export default (_req, res) => res.end('ok')")
+  mkdirSync(join(folder, 'node_modules/.bin'))
+  symlinkSync(join(root, 'dist/src/cli/main.js'), join(folder, 'node_modules/.bin/takespace'))
+  writeFileSync(join(folder, 'package.json'), '{"name":"user","private":true}')
+  const npx = startProcess(['npx', '--no-install', 'takespace', 'worker', app, '--name', 'npx'], {
+    env: { TAKESPACE_URL: redis.url, npm_config_update_notifier: 'false' },
+    cwd: folder,
+  })
+  await npx.line(ready(1))
+  npx.kill('SIGTERM')
+  // npx is gone at once; what it started writes on.
+  await until(() => npx.output().includes('"msg":"stopped"'), 'the worker has drained')
+  await until(() => isGone(-npx.pid), 'its processes have ended')
+})
+
 failOnLeaks()
