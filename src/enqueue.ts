@@ -4,10 +4,11 @@ import { checkedPriority, checkedTask, checkedTime, onlyKnown } from './call.js'
 import { wallMs } from './clock.js'
 import { encodeFields } from './codec.js'
 import { SpaceError } from './errors.js'
+import { LATER, toScheduler } from './later.js'
 import { imageOf, type Outgoing } from './request.js'
 import type { Space } from './space.js'
 import { encodeCall } from './task.js'
-import { LATER, type Ticket, ticketNamed } from './ticket.js'
+import { type Ticket, ticketNamed } from './ticket.js'
 import type { Opening, TicketTerms } from './tickets.js'
 
 export interface Backoff {
@@ -56,9 +57,6 @@ const RETRY_OPTIONS = ['attempts', 'backoff', 'service', 'priority', 'timeoutMs'
 const OPTIONS: ReadonlySet<string> = new Set([...RETRY_OPTIONS, 'delayMs', 'at', 'leaseMs', 'idempotencyKey', 'signal'])
 export const SCHEDULE_OPTIONS: ReadonlySet<string> = new Set(RETRY_OPTIONS)
 
-/** The service of the schedulers: what is due later is for them. */
-export const SCHEDULER = 'takespace.scheduler'
-
 /** A scheduler does its share in seconds; until one is there it waits, for as long as a ticket may. */
 const UNTIL_SCHEDULED_MS = 7 * DAY_MS
 
@@ -71,6 +69,8 @@ export interface LaterTask extends Required<Omit<RetryOptions, 'backoff'>> {
   /** ms since 1970. */
   readonly dueAt: number
   readonly leaseMs: number
+  /** The headers that tell of the trace in which it was enqueued. */
+  readonly trace?: readonly string[] | undefined
 }
 
 export async function enqueue(
@@ -117,15 +117,6 @@ function laterImage(space: Space, later: LaterTask) {
   const terms: Outgoing = { ...toScheduler(LATER), timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0) }
   return imageOf(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
 }
-
-/** The terms of what a scheduler is asked. */
-export const toScheduler = (task: string): Outgoing => ({
-  service: SCHEDULER,
-  task,
-  timeoutMs: 30_000,
-  priority: 0,
-  repeatable: true,
-})
 
 export function checkedRetries(
   options: RetryOptions,

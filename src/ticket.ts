@@ -1,5 +1,6 @@
 /** Ticket: a task that was enqueued, from any process: how far it is, what became of it. */
 import { SpaceError } from './errors.js'
+import { HOW_TO_SCHEDULE, LATER, lacksScheduler } from './later.js'
 import { checkedLease } from './lease.js'
 import { decodeNote } from './note.js'
 import { answerIn } from './outcome.js'
@@ -51,9 +52,6 @@ export interface Ticket<R = unknown> {
    */
   onProgress(listener: (progress: unknown) => void): Promise<() => Promise<void>>
 }
-
-/** The id of what a scheduler is to look after ends so; no id that a space makes does. */
-export const LATER = 'later'
 
 /** Longer than any ticket waits for what is not coming. */
 const LISTENING_MS = 24 * 60 * 60 * 1000
@@ -109,8 +107,21 @@ async function resultWithin(
     found = await engine.find({ pattern: resultOf(id), take: false, waitMs: 0 })
     if (!found) throw new SpaceError('TICKET_UNKNOWN', `The lease of the ticket ${id} has ended without an outcome.`)
   }
-  if (!found) throw new SpaceError('TICKET_PENDING')
+  if (!found) throw await pending(space, id)
   return valueIn(decodeOutcome(answerIn(found)))
+}
+
+/** Says how far it is. */
+async function pending(space: Space, id: string): Promise<SpaceError> {
+  try {
+    const { state } = await statusOf(space, id)
+    const lacking = state === 'scheduled' && (await lacksScheduler(space))
+    const how = lacking ? ` No scheduler has taken it. ${HOW_TO_SCHEDULE}` : ''
+    return new SpaceError('TICKET_PENDING', `The ticket ${id} is ${state}.${how}`)
+  } catch {
+    // The space went away between the wait and this.
+    return new SpaceError('TICKET_PENDING')
+  }
 }
 
 async function statusOf(space: Space, id: string): Promise<TicketStatus> {

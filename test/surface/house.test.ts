@@ -87,6 +87,7 @@ test('one door for each: the Redis client, the port, the clock', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
   expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
+  expect(importing('cron-parser')).toEqual(['src/schedulers/cron.ts'])
   expect(importing('zod')).toEqual(['src/cli/schema.ts'])
   expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
