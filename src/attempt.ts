@@ -19,6 +19,8 @@ export interface Attempt {
   readonly timeoutMs: number
   /** By which notes on it are told from those on others. */
   readonly group: string
+  /** The headers that tell of the trace in which it was asked for. */
+  readonly trace?: readonly string[] | undefined
 }
 
 export const attemptId = (parts: readonly string[]): string => `j${digest(parts)}`
@@ -37,11 +39,11 @@ const MOST_BYTES = 1 << 30
  * @throws the signal's reason; SpaceError WORKER_LOST, REQUEST_TIMEOUT (no worker had time for it), TICKET_CANCELLED, BAD_RESPONSE
  */
 export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSignal): Promise<HttpResponse> {
-  const { id, number, service, task, input, priority, timeoutMs, group } = attempt
+  const { id, number, service, task, input, priority, timeoutMs, group, trace } = attempt
   // A worker's death is the end of this attempt, and whoever counts attempts decides whether there is another: it may not run twice.
   const terms = { service, task, timeoutMs, priority, repeatable: false }
   const ticket = { id, print: 'job', leaseMs: timeoutMs + AFTERWARDS_MS, keptMs: KEPT_MS, maxBytes: MOST_BYTES, group }
-  const request = encodeCall(task, input, { attempt: number })
+  const request = encodeCall(task, input, { attempt: number, trace })
   await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
   const find = { pattern: resultOf(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))

@@ -23,14 +23,21 @@ export interface CallOptions {
 
 const OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'service', 'priority', 'repeatable', 'stack'])
 
-export async function call(space: Space, ours: string, task: string, input: unknown, options: CallOptions = {}) {
+export async function call(
+  space: Space,
+  ours: string,
+  task: string,
+  input: unknown,
+  options: CallOptions = {},
+  trace?: readonly string[],
+): Promise<unknown> {
   onlyKnown('call', options, OPTIONS)
   const { timeoutMs = 30_000, signal, service = ours, priority = 0, repeatable = true, stack = false } = options
   checkedTask(task)
   checkedTime('timeoutMs', timeoutMs)
   checkedPriority(priority)
   signal?.throwIfAborted()
-  const sent = sendRequest(space, encodeCall(task, input, { stack }), {
+  const sent = sendRequest(space, encodeCall(task, input, { stack, trace }), {
     service,
     task,
     timeoutMs,

@@ -80,6 +80,7 @@ export async function enqueue(
   task: string,
   input: unknown,
   options: EnqueueOptions = {},
+  trace?: readonly string[],
 ): Promise<Ticket> {
   onlyKnown('enqueue', options, OPTIONS)
   checkedTask(task)
@@ -92,7 +93,7 @@ export async function enqueue(
   const id = key === undefined ? space.newId() : `k${digest(['enqueue', retries.service, key])}`
   const print = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
   const ticket = { id, print, keptMs: leaseMs, maxBytes: maxTicketBytes }
-  const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs })
+  const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs, trace })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
   return ticketNamed(space, id)
@@ -100,7 +101,7 @@ export async function enqueue(
 
 /** Opens it, unless it is open already: for a worker, or for a scheduler. */
 export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wanted: LaterTask): Promise<Opening> {
-  const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs } = wanted
+  const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs, trace } = wanted
   const inMs = dueAt - wallMs()
   if (attempts > 1 || inMs > 0) {
     // A scheduler renews it for each attempt.
@@ -108,7 +109,7 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
     return space.engine.tickets.open(ticketTerms, laterImage(space, wanted))
   }
   const outgoing = { service, task, timeoutMs, priority, repeatable }
-  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true }), outgoing)
+  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
   return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, image)
 }
 

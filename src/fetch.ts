@@ -23,12 +23,14 @@ export async function fetchThrough(
   space: Space,
   input: string | URL | Request,
   options: ClientFetchOptions & { service: string },
+  trace: readonly string[] = [],
 ): Promise<Response> {
   const { timeoutMs = 30_000, service, priority = 0, repeatable, ...init } = options
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
     throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
   }
   const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init)
+  for (let i = 0; i < trace.length; i += 2) request.headers.set(trace[i]!, trace[i + 1]!)
   request.signal.throwIfAborted()
   const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
   const body = await collect(request)

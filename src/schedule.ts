@@ -46,12 +46,13 @@ export async function schedule(
   task: string,
   input: unknown,
   options: ScheduleOptions = {},
+  trace?: readonly string[],
 ): Promise<{ readonly next: Date }> {
   onlyKnown('schedule', options, OPTIONS)
   checkedName(name)
   await checkedTimes(times)
   checkedTask(task)
-  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours) }
+  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours), trace }
   const next = await askScheduler(space, 'schedule', scheduled, options)
   return { next: new Date(Number(next)) }
 }

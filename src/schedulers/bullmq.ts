@@ -36,6 +36,7 @@ interface Data extends Required<Omit<RetryOptions, 'backoff' | 'attempts' | 'rep
   readonly input?: unknown
   readonly ticket?: string
   readonly leaseMs?: number
+  readonly trace?: readonly string[] | undefined
 }
 
 /** A scheduler that was killed is noticed within these two; a job of it that is taken over finds its attempt in the space. */
@@ -188,11 +189,11 @@ function attemptOf(queue: string, job: BullJob) {
 }
 
 function ownJob(queue: string, job: BullJob<Data>): Job {
-  const { task, input, service, priority, timeoutMs, ticket, leaseMs } = job.data
+  const { task, input, service, priority, timeoutMs, ticket, leaseMs, trace } = job.data
   const { attempts = 1, backoff } = job.opts
   const decoded = decodeFields(Buffer.from(JSON.stringify({ input }))) as { input?: unknown }
   const retries = { attempts, backoff: backoffOf(backoff), service, priority, timeoutMs }
-  const terms = { task, input: decoded.input, service, priority, timeoutMs, ticket, leaseMs }
+  const terms = { task, input: decoded.input, service, priority, timeoutMs, ticket, leaseMs, trace }
   return { ...attemptOf(queue, job), ...terms, options: JSON.stringify(retries) }
 }
 
@@ -204,8 +205,20 @@ function theirJob({ service, timeoutMs }: Terms, queue: string, job: BullJob): J
 
 function queueingIn(queue: Queue<Data>): Queueing {
   return {
-    async later({ ticket, task, input, dueAt, attempts, backoff, service, priority, timeoutMs, leaseMs }: LaterTask) {
-      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs }
+    async later({
+      ticket,
+      task,
+      input,
+      dueAt,
+      attempts,
+      backoff,
+      service,
+      priority,
+      timeoutMs,
+      leaseMs,
+      trace,
+    }: LaterTask) {
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs, trace }
       // Added again, because whoever had it was killed, it is the same job.
       await queue.add(task, data, {
         jobId: ticket,
@@ -213,9 +226,9 @@ function queueingIn(queue: Queue<Data>): Queueing {
         ...optionsOf(attempts, backoff),
       })
     },
-    async schedule({ name, times, task, input, retries }: Scheduled) {
+    async schedule({ name, times, task, input, retries, trace }: Scheduled) {
       const { attempts, backoff, service, priority, timeoutMs } = retries
-      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs }
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, trace }
       const recurrence = recurrenceOf(times)
       // BullMQ would keep a schedule that never fires.
       if (firingAfter(recurrence, wallMs()) === undefined) {

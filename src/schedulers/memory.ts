@@ -91,6 +91,7 @@ function attemptOf(job: LaterJob): Job {
     service,
     priority,
     timeoutMs,
+    trace: job.trace,
     ticket: job.ticket,
     leaseMs: job.leaseMs,
     options: JSON.stringify(retries),
