@@ -1,4 +1,5 @@
 /** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
+import { onAbort } from './abort.js'
 import { DAY_MS, digest } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
 import { answerIn } from './outcome.js'
@@ -67,14 +68,13 @@ export async function persist<T>(signal: AbortSignal, operation: () => Promise<T
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const unlisten = onAbort(signal, () => {
       clearTimeout(timer)
       reject(signal.reason)
-    }
+    })
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
+      unlisten()
       resolve()
     }, ms)
-    signal.addEventListener('abort', onAbort, { once: true })
   })
 }

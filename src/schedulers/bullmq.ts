@@ -1,5 +1,4 @@
 /** BullMQ's place: it keeps what is due later, and hands each job to one scheduler when it is; what a job is then told is what its task said. */
-import { setMaxListeners } from 'node:events'
 import { type Job as BullJob, type MinimalJob, Queue, type RepeatOptions, UnrecoverableError, Worker } from 'bullmq'
 import { attemptId } from '../attempt.js'
 import { wallMs } from '../clock.js'
@@ -61,8 +60,6 @@ export async function run(terms: Terms): Promise<Running> {
   const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
   const connection = addressIn(url)
   const over = new AbortController()
-  // Each job under way listens; Node.js would warn of a leak from the eleventh on.
-  setMaxListeners(0, over.signal)
   const queue = new Queue<Data>(queueName, {
     connection: { ...connection, maxRetriesPerRequest: null },
     settings: { repeatStrategy },

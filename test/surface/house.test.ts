@@ -83,7 +83,7 @@ test('arrows go cli → gateway, workers → src', () => {
   expect(wrong).toEqual([])
 })
 
-test('one door for each: the Redis client, the port, the clock', () => {
+test('one door for each: the Redis client, the port, the clock, the signals of users', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
   expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
@@ -101,6 +101,8 @@ test('one door for each: the Redis client, the port, the clock', () => {
   expect(naming('express-session')).toEqual(['src/session/express.ts'])
   expect(naming('jiti')).toEqual(['src/cli/typescript.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
+  const listening = /addEventListener\('abort'|AbortSignal\.any/
+  expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
   expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])
 })
