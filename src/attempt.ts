@@ -2,6 +2,7 @@
 import { onAbort } from './abort.js'
 import { DAY_MS, digest } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
+import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 import { type HttpResponse, imageOf } from './request.js'
 import type { Space } from './space.js'
@@ -48,7 +49,7 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
   await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
   const find = { pattern: resultOf(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))
-  if (!found) throw new SpaceError('REQUEST_TIMEOUT', `The task is ${task}, of the service ${service}.`)
+  if (!found) throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
   return answerIn(found)
 }
 

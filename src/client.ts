@@ -1,5 +1,5 @@
 /** Client: requests by program, through the space, without a socket. */
-import { type Asked, tracing } from './admin/spans.js'
+import { type ClientOperation, tracing } from './admin/spans.js'
 import { type CallOptions, call } from './call.js'
 import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
@@ -108,7 +108,7 @@ export function createClient<T extends Tasks = Tasks>({
   // An SDK is registered before a program makes its clients, as before it makes its workers.
   const traced = tracing()
   const asked = <R>(
-    asking: Asked,
+    asking: ClientOperation,
     what: string,
     options: { readonly service?: string } | undefined,
     ask: (trace?: readonly string[]) => Promise<R>,

@@ -96,7 +96,7 @@ export async function enqueue(
   const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs, trace })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
-  return ticketNamed(space, id)
+  return ticketNamed(space, id, { task, service: retries.service })
 }
 
 /** Opens it, unless it is open already: for a worker, or for a scheduler. */

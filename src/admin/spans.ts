@@ -20,7 +20,7 @@ const NAME = 'takespace'
 const LINKED = 'Trace-Linked'
 
 /** What a client may ask for. */
-export type Asked = 'call' | 'fetch' | 'send' | 'schedule'
+export type ClientOperation = 'call' | 'fetch' | 'send' | 'schedule'
 
 /** undefined when no provider is registered; then nothing of this is run for a request. */
 export function tracing(): Tracing | undefined {
@@ -62,7 +62,12 @@ export class Tracing {
   }
 
   /** Around what a client asks for: a part of the caller's trace; with these headers it goes on at the worker. */
-  ask<T>(asked: Asked, what: string, service: string, ask: (headers: readonly string[]) => Promise<T>): Promise<T> {
+  ask<T>(
+    asked: ClientOperation,
+    what: string,
+    service: string,
+    ask: (headers: readonly string[]) => Promise<T>,
+  ): Promise<T> {
     const headers: string[] = []
     const span = unlessBroken(() => this.#ask(asked, what, service, headers))
     return span ? span.around(() => ask(headers)) : ask([])
@@ -86,7 +91,7 @@ export class Tracing {
     return new OpenSpan(span, within)
   }
 
-  #ask(asked: Asked, what: string, service: string, headers: string[]): OpenSpan {
+  #ask(asked: ClientOperation, what: string, service: string, headers: string[]): OpenSpan {
     const parent = context.active()
     const isAwaited = asked === 'call' || asked === 'fetch'
     const kind = isAwaited ? SpanKind.CLIENT : SpanKind.PRODUCER

@@ -298,6 +298,11 @@ export class MemoryEngine implements Engine {
     return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
   }
 
+  async offered({ kind, indexed }: Pattern): Promise<readonly string[]> {
+    this.#open()
+    return this.world.waiters.offered(kind, indexed[0])
+  }
+
   async kinds(): Promise<ReadonlyMap<string, number>> {
     this.#open()
     const roots = this.world.bag.roots()
