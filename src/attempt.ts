@@ -1,6 +1,8 @@
 /** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
+import { onAbort } from './abort.js'
 import { DAY_MS, digest } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
+import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 import { type HttpResponse, imageOf } from './request.js'
 import type { Space } from './space.js'
@@ -19,6 +21,8 @@ export interface Attempt {
   readonly timeoutMs: number
   /** By which notes on it are told from those on others. */
   readonly group: string
+  /** The headers that tell of the trace in which it was asked for. */
+  readonly trace?: readonly string[] | undefined
 }
 
 export const attemptId = (parts: readonly string[]): string => `j${digest(parts)}`
@@ -37,15 +41,15 @@ const MOST_BYTES = 1 << 30
  * @throws the signal's reason; SpaceError WORKER_LOST, REQUEST_TIMEOUT (no worker had time for it), TICKET_CANCELLED, BAD_RESPONSE
  */
 export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSignal): Promise<HttpResponse> {
-  const { id, number, service, task, input, priority, timeoutMs, group } = attempt
+  const { id, number, service, task, input, priority, timeoutMs, group, trace } = attempt
   // A worker's death is the end of this attempt, and whoever counts attempts decides whether there is another: it may not run twice.
   const terms = { service, task, timeoutMs, priority, repeatable: false }
   const ticket = { id, print: 'job', leaseMs: timeoutMs + AFTERWARDS_MS, keptMs: KEPT_MS, maxBytes: MOST_BYTES, group }
-  const request = encodeCall(task, input, { attempt: number })
+  const request = encodeCall(task, input, { attempt: number, trace })
   await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
   const find = { pattern: resultOf(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))
-  if (!found) throw new SpaceError('REQUEST_TIMEOUT', `The task is ${task}, of the service ${service}.`)
+  if (!found) throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
   return answerIn(found)
 }
 
@@ -65,14 +69,13 @@ export async function persist<T>(signal: AbortSignal, operation: () => Promise<T
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const unlisten = onAbort(signal, () => {
       clearTimeout(timer)
       reject(signal.reason)
-    }
+    })
     const timer = setTimeout(() => {
-      signal.removeEventListener('abort', onAbort)
+      unlisten()
       resolve()
     }, ms)
-    signal.addEventListener('abort', onAbort, { once: true })
   })
 }

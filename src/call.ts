@@ -1,6 +1,7 @@
 /** call: a task by its name, through the space, and its result back. */
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
+import { whyNotDone } from './offered.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -23,23 +24,37 @@ export interface CallOptions {
 
 const OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'service', 'priority', 'repeatable', 'stack'])
 
-export async function call(space: Space, ours: string, task: string, input: unknown, options: CallOptions = {}) {
+export async function call(
+  space: Space,
+  ours: string,
+  task: string,
+  input: unknown,
+  options: CallOptions = {},
+  trace?: readonly string[],
+): Promise<unknown> {
   onlyKnown('call', options, OPTIONS)
   const { timeoutMs = 30_000, signal, service = ours, priority = 0, repeatable = true, stack = false } = options
   checkedTask(task)
   checkedTime('timeoutMs', timeoutMs)
   checkedPriority(priority)
   signal?.throwIfAborted()
-  const sent = sendRequest(space, encodeCall(task, input, { stack }), {
+  const sent = sendRequest(space, encodeCall(task, input, { stack, trace }), {
     service,
     task,
     timeoutMs,
     priority,
     repeatable,
   })
-  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `The task is ${task}, of the service ${service}.`)
-  return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late }, sent.withdraw)))
+  try {
+    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late: () => LATE }, sent.withdraw)))
+  } catch (error) {
+    if (error !== LATE) throw error
+    throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
+  }
 }
+
+/** Stands for the deadline. */
+const LATE = Symbol('late')
 
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */
 export function checkedTask(task: unknown): asserts task is string {

@@ -1,4 +1,5 @@
 /** Client: requests by program, through the space, without a socket. */
+import { type ClientOperation, tracing } from './admin/spans.js'
 import { type CallOptions, call } from './call.js'
 import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
@@ -104,12 +105,26 @@ export function createClient<T extends Tasks = Tasks>({
   if (!Number.isSafeInteger(maxTicketBytes) || maxTicketBytes < 1) {
     throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
   }
+  // An SDK is registered before a program makes its clients, as before it makes its workers.
+  const traced = tracing()
+  const asked = <R>(
+    asking: ClientOperation,
+    what: string,
+    options: { readonly service?: string } | undefined,
+    ask: (trace?: readonly string[]) => Promise<R>,
+  ): Promise<R> => (traced ? traced.ask(asking, what, options?.service ?? service, ask) : ask())
   return {
-    call: (task, input, options) => call(space, service, task, input, options) as Promise<never>,
-    enqueue: (task, input, options) => enqueue(space, service, maxTicketBytes, task, input, options) as Promise<never>,
+    call: (task, input, options) =>
+      asked('call', task, options, (trace) => call(space, service, task, input, options, trace) as Promise<never>),
+    enqueue: (task, input, options) =>
+      asked('send', task, options, (trace) => {
+        return enqueue(space, service, maxTicketBytes, task, input, options, trace) as Promise<never>
+      }),
     ticket: (id) => ticketNamed(space, id),
-    schedule: (name, times, task, input, options) => schedule(space, service, name, times, task, input, options),
+    schedule: (name, times, task, input, options) =>
+      asked('schedule', task, options, (trace) => schedule(space, service, name, times, task, input, options, trace)),
     unschedule: (name, options) => unschedule(space, name, options),
-    fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
+    fetch: (input, options = {}) =>
+      asked('fetch', service, options, (trace) => fetchThrough(space, input, { service, ...options }, trace)),
   }
 }

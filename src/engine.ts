@@ -288,6 +288,11 @@ export interface Engine {
   list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page>
   /** How much there is to a pattern with at most one field. What has ended and was not swept yet may count. */
   backlog(pattern: Pattern): Promise<Backlog>
+  /**
+   * By which `field=token` the standing offers choose among the entries of a pattern of one field. null: too many waits to look through. Those
+   * of a process that has just died may be among them.
+   */
+  offered(pattern: Pattern): Promise<readonly string[] | null>
   /** The root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
 

@@ -4,10 +4,11 @@ import { checkedPriority, checkedTask, checkedTime, onlyKnown } from './call.js'
 import { wallMs } from './clock.js'
 import { encodeFields } from './codec.js'
 import { SpaceError } from './errors.js'
+import { LATER, toScheduler } from './later.js'
 import { imageOf, type Outgoing } from './request.js'
 import type { Space } from './space.js'
 import { encodeCall } from './task.js'
-import { LATER, type Ticket, ticketNamed } from './ticket.js'
+import { type Ticket, ticketNamed } from './ticket.js'
 import type { Opening, TicketTerms } from './tickets.js'
 
 export interface Backoff {
@@ -56,9 +57,6 @@ const RETRY_OPTIONS = ['attempts', 'backoff', 'service', 'priority', 'timeoutMs'
 const OPTIONS: ReadonlySet<string> = new Set([...RETRY_OPTIONS, 'delayMs', 'at', 'leaseMs', 'idempotencyKey', 'signal'])
 export const SCHEDULE_OPTIONS: ReadonlySet<string> = new Set(RETRY_OPTIONS)
 
-/** The service of the schedulers: what is due later is for them. */
-export const SCHEDULER = 'takespace.scheduler'
-
 /** A scheduler does its share in seconds; until one is there it waits, for as long as a ticket may. */
 const UNTIL_SCHEDULED_MS = 7 * DAY_MS
 
@@ -71,6 +69,8 @@ export interface LaterTask extends Required<Omit<RetryOptions, 'backoff'>> {
   /** ms since 1970. */
   readonly dueAt: number
   readonly leaseMs: number
+  /** The headers that tell of the trace in which it was enqueued. */
+  readonly trace?: readonly string[] | undefined
 }
 
 export async function enqueue(
@@ -80,6 +80,7 @@ export async function enqueue(
   task: string,
   input: unknown,
   options: EnqueueOptions = {},
+  trace?: readonly string[],
 ): Promise<Ticket> {
   onlyKnown('enqueue', options, OPTIONS)
   checkedTask(task)
@@ -92,15 +93,15 @@ export async function enqueue(
   const id = key === undefined ? space.newId() : `k${digest(['enqueue', retries.service, key])}`
   const print = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
   const ticket = { id, print, keptMs: leaseMs, maxBytes: maxTicketBytes }
-  const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs })
+  const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs, trace })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
-  return ticketNamed(space, id)
+  return ticketNamed(space, id, { task, service: retries.service })
 }
 
 /** Opens it, unless it is open already: for a worker, or for a scheduler. */
 export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wanted: LaterTask): Promise<Opening> {
-  const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs } = wanted
+  const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs, trace } = wanted
   const inMs = dueAt - wallMs()
   if (attempts > 1 || inMs > 0) {
     // A scheduler renews it for each attempt.
@@ -108,7 +109,7 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
     return space.engine.tickets.open(ticketTerms, laterImage(space, wanted))
   }
   const outgoing = { service, task, timeoutMs, priority, repeatable }
-  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true }), outgoing)
+  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
   return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, image)
 }
 
@@ -117,15 +118,6 @@ function laterImage(space: Space, later: LaterTask) {
   const terms: Outgoing = { ...toScheduler(LATER), timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0) }
   return imageOf(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
 }
-
-/** The terms of what a scheduler is asked. */
-export const toScheduler = (task: string): Outgoing => ({
-  service: SCHEDULER,
-  task,
-  timeoutMs: 30_000,
-  priority: 0,
-  repeatable: true,
-})
 
 export function checkedRetries(
   options: RetryOptions,

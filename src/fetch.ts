@@ -1,4 +1,5 @@
 /** client.fetch: a standard Request through the space, and a standard Response back. */
+import { onAbort } from './abort.js'
 import type { ClientFetchOptions } from './client.js'
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
@@ -23,18 +24,25 @@ export async function fetchThrough(
   space: Space,
   input: string | URL | Request,
   options: ClientFetchOptions & { service: string },
+  trace: readonly string[] = [],
 ): Promise<Response> {
-  const { timeoutMs = 30_000, service, priority = 0, repeatable, ...init } = options
+  const { timeoutMs = 30_000, service, priority = 0, repeatable, signal: given, ...init } = options
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
     throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
   }
-  const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, init)
-  request.signal.throwIfAborted()
+  const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, {
+    ...init,
+    ...(given === null ? { signal: null } : {}),
+  })
+  for (let i = 0; i < trace.length; i += 2) request.headers.set(trace[i]!, trace[i + 1]!)
+  // Not through the Request: undici would raise the limit of listeners on the user's signal.
+  const signal = given ?? request.signal
+  signal.throwIfAborted()
   const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
   const body = await collect(request)
   const sent = sendRequest(space, encode(request, body), { service, timeoutMs, priority, repeatable: again })
-  const response = await settled(sent, timeoutMs, request.signal, body)
-  return decode(response, request, sent)
+  const response = await settled(sent, timeoutMs, signal, body)
+  return decode(response, request, signal, sent)
 }
 
 interface Body {
@@ -104,7 +112,7 @@ function encode(request: Request, { first, reader }: Body): HttpRequest {
 }
 
 /** The signal is heeded until the body is over, as fetch does. */
-function decode(response: HttpResponse, request: Request, sent: Sent): Response {
+function decode(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
   const headers = new Headers()
   for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
   const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
@@ -113,12 +121,8 @@ function decode(response: HttpResponse, request: Request, sent: Sent): Response 
   if (bodiless || !rest) {
     return new Response(bodiless ? null : new Uint8Array(response.body), { status, statusText, headers })
   }
-  const { signal } = request
-  const onAbort = (): void => sent.withdraw()
-  signal.addEventListener('abort', onAbort, { once: true })
-  const body = readableOf(response.body, rest, () => {
-    signal.removeEventListener('abort', onAbort)
-  })
+  const unlisten = onAbort(signal, () => sent.withdraw())
+  const body = readableOf(response.body, rest, unlisten)
   return new Response(body, { status, statusText, headers })
 }
 
@@ -127,7 +131,7 @@ function settled(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body)
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
-      signal.removeEventListener('abort', onAbort)
+      unlisten()
     }
     const giveUp = (reason: unknown): void => {
       // Of what is withdrawn nothing more is heard.
@@ -136,8 +140,7 @@ function settled(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body)
       reject(reason)
     }
     const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
-    const onAbort = (): void => giveUp(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
+    const unlisten = onAbort(signal, () => giveUp(signal.reason))
     if (sent.upload) void upload(body, sent.upload, () => timer.refresh())
     sent.response.then(resolve, reject).finally(settle)
   })

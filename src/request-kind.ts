@@ -13,7 +13,7 @@ const MOST_DELIVERIES = 3
 
 export const indexOf = (service: string): string => `service=${tokenOf(service)}`
 
-const taskToken = (task: string): string => `task=${tokenOf(task)}`
+export const taskToken = (task: string): string => `task=${tokenOf(task)}`
 
 /** All requests for the app of a service, or all for any of these tasks. */
 export function patternOf(service: string, tasks?: readonly string[]): Pattern {

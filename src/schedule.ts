@@ -1,7 +1,9 @@
 /** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
 import { checkedTask, checkedTime, onlyKnown } from './call.js'
-import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS, toScheduler } from './enqueue.js'
+import { wallMs } from './clock.js'
+import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
+import { HOW_TO_SCHEDULE, toScheduler } from './later.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -30,6 +32,8 @@ export interface Scheduled {
   readonly task: string
   readonly input: unknown
   readonly retries: ReturnType<typeof checkedRetries>
+  /** The headers that tell of the trace in which it was declared. */
+  readonly trace?: readonly string[] | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, 'callTimeoutMs', 'signal'])
@@ -42,12 +46,13 @@ export async function schedule(
   task: string,
   input: unknown,
   options: ScheduleOptions = {},
+  trace?: readonly string[],
 ): Promise<{ readonly next: Date }> {
   onlyKnown('schedule', options, OPTIONS)
   checkedName(name)
-  checkedTimes(times)
+  await checkedTimes(times)
   checkedTask(task)
-  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours) }
+  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours), trace }
   const next = await askScheduler(space, 'schedule', scheduled, options)
   return { next: new Date(Number(next)) }
 }
@@ -70,8 +75,7 @@ async function askScheduler(
   checkedTime('callTimeoutMs', timeoutMs)
   signal?.throwIfAborted()
   const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
-  const late = (): SpaceError =>
-    new SpaceError('REQUEST_TIMEOUT', 'Does a scheduler run on this space? takespace scheduler')
+  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took it. ${HOW_TO_SCHEDULE}`)
   try {
     return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late }, sent.withdraw)))
   } catch (error) {
@@ -88,7 +92,7 @@ function checkedName(name: unknown): void {
   }
 }
 
-function checkedTimes(times: Times): void {
+async function checkedTimes(times: Times): Promise<void> {
   const { cron, timeZone, everyMs } = (times ?? {}) as { cron?: unknown; timeZone?: unknown; everyMs?: unknown }
   if (cron === undefined && everyMs !== undefined) {
     checkedTime('everyMs', everyMs)
@@ -97,4 +101,7 @@ function checkedTimes(times: Times): void {
   const isText =
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
   if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
+  // Loaded when needed: few processes make schedules.
+  const { checkedCron } = await import('./schedulers/cron.js')
+  checkedCron(cron, timeZone as string | undefined, wallMs())
 }

@@ -1,22 +1,23 @@
-/** createScheduler: looks after what is due later, again and again, or after a failure; BullMQ keeps it until it is due. */
+/** createScheduler: looks after what is due later, again and again, or after a failure: with BullMQ on Redis, by timers in memory. */
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
-import type { Running } from './schedulers/bullmq.js'
+import type { Running } from './schedulers/asked.js'
+import type { Terms } from './schedulers/bullmq.js'
 import { type Service, service as serviceOf } from './service.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {
   /** Where due tasks are written, and where it is asked for later ones. The scheduler is stopped before the space closes. */
   readonly space: Space
-  /** The Redis of its BullMQ queues. Default: that of the space. */
+  /** The Redis of its BullMQ queues. Default: that of the space; for a space in memory none, and timers in the process instead. */
   readonly url?: string
-  /** Queues of BullMQ producers: their jobs are done by workers that have a task of the job's name. Default: none. */
+  /** Queues of BullMQ producers: their jobs are done by workers that have a task of the job's name. They need a Redis. Default: none. */
   readonly fromQueues?: readonly string[]
   /** Which workers the jobs of these queues are for. Default `web`. */
   readonly service?: string
   /** How long a task of these queues may take from when it is due, in ms. Default a day. */
   readonly timeoutMs?: number
-  /** How many jobs of a queue are with workers at a time, an integer ≥ 1. Default 1 000. */
+  /** How many jobs, of each queue, are with workers at a time, an integer ≥ 1. Default 1 000. */
   readonly concurrency?: number
   /** How long `stop()` waits for jobs that are with workers, in ms. What is left another scheduler takes over. Default 5 000. */
   readonly stopTimeoutMs?: number
@@ -29,7 +30,7 @@ export interface Scheduler extends Service, AsyncDisposable {
   start(): Promise<void>
   /** Takes nothing new, and leaves what is under way to another scheduler or to its next start. Always returns, within stopTimeoutMs + 3 s. */
   stop(): Promise<void>
-  /** The name of the BullMQ queue in which later tasks stand; for bull-board and other tools. */
+  /** The name of the BullMQ queue in which later tasks stand; for bull-board and other tools. There is none in memory. */
   readonly queueName: string
 }
 
@@ -52,6 +53,8 @@ export const queueNameOf = (spaceName: string): string => `takespace.${encodeURI
  * is written into the space then. Several may run, in processes of their own (`takespace scheduler`) or beside a gateway; each job is written
  * once, also if the scheduler that had it is killed.
  *
+ * In an in-memory space the outcomes are the same, but what is due later is kept in this process, and ends with the space.
+ *
  * @throws SpaceError INVALID_ARGUMENT, naming the option
  * @example
  * const scheduler = createScheduler({ space, fromQueues: ['emails'] })
@@ -64,10 +67,13 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   if (unknown !== undefined) throw wrong(`createScheduler has no option ${unknown}.`)
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   const url = options.url ?? space.engine.server
-  if (typeof url !== 'string') throw wrong('A scheduler stands on a Redis: give its url, or a space that is on one.')
+  if (url !== undefined && typeof url !== 'string') throw wrong('url is the address of a Redis.')
   const isName = (name: unknown): boolean => typeof name === 'string' && name !== '' && !name.includes(':')
   if (!Array.isArray(fromQueues) || !fromQueues.every(isName)) {
     throw wrong('fromQueues is a list of names of BullMQ queues, without a colon.')
+  }
+  if (url === undefined && fromQueues.length > 0) {
+    throw wrong('fromQueues are queues of BullMQ, which stand in a Redis: give its url, or a space that is on one.')
   }
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1) || timeoutMs > 2 ** 31 - 1) {
@@ -80,9 +86,8 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   const queueName = queueNameOf(space.name)
   let running: Running | undefined
   const start = async (): Promise<void> => {
-    // Loaded when needed: it is large, and most processes need none of it.
-    const { run } = await import('./schedulers/bullmq.js')
-    running = await run({ space, url, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger })
+    const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
+    running = await startOn(url, terms)
     logger.info({ queue: queueName, fromQueues }, 'the scheduler looks after what is due later')
   }
   const stop = async (): Promise<void> => {
@@ -99,6 +104,16 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   }
   space.adopt(scheduler)
   return scheduler
+}
+
+/** Both are loaded when needed: BullMQ is large, and most processes need none of it. */
+async function startOn(url: string | undefined, terms: Omit<Terms, 'url'>): Promise<Running> {
+  if (url === undefined) {
+    const { run } = await import('./schedulers/memory.js')
+    return run(terms)
+  }
+  const { run } = await import('./schedulers/bullmq.js')
+  return run({ ...terms, url })
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

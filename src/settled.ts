@@ -1,4 +1,5 @@
 /** settled: a promise with a deadline and a signal, and what is to be done when one of these comes first. */
+import { onAbort } from './abort.js'
 
 /** Whichever comes first: the promise, the deadline, or the caller's signal; after either of these two `withdraw` is called. */
 export function settled<T>(
@@ -9,7 +10,7 @@ export function settled<T>(
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      unlisten?.()
     }
     const giveUp = (reason: unknown): void => {
       // Of what is withdrawn nothing more is heard.
@@ -18,8 +19,7 @@ export function settled<T>(
       reject(reason)
     }
     const timer = setTimeout(() => giveUp(late()), timeoutMs)
-    const onAbort = (): void => giveUp(signal!.reason)
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const unlisten = signal && onAbort(signal, () => giveUp(signal.reason))
     promise.then(
       (value) => {
         settle()

@@ -1,5 +1,6 @@
 /** Space: write, read, take, and leases, over an engine. Here is what people call; engines hold the data. */
 import { randomBytes } from 'node:crypto'
+import { underAny } from './abort.js'
 import { type ContentsOptions, contentsOf } from './contents.js'
 import type { Engine, Stored } from './engine.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
@@ -155,7 +156,8 @@ export class Space {
     this.#open()
     this.#checkTx(tx)
     const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
-    const taken = await takeAll(finds, templates.map(templateOf), checkedMax(max), waitMs, AbortSignal.any(ends))
+    const [asked, most] = [templates.map(templateOf), checkedMax(max)]
+    const taken = await underAny(ends, (over) => takeAll(finds, asked, most, waitMs, over))
     return taken as Entry<FieldsOf<T[number]>>[]
   }
 

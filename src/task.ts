@@ -39,6 +39,8 @@ export interface CallTerms {
   readonly attempt?: number
   /** Of one that nobody waits for: a failure goes to the dead letters. */
   readonly letter?: boolean
+  /** The headers that tell of the caller's trace. */
+  readonly trace?: readonly string[] | undefined
 }
 
 const STACK = 'Stack'
@@ -46,8 +48,12 @@ const ATTEMPT = 'Attempt'
 const LETTER = 'Letter'
 
 /** @throws SpaceError INVALID_ENTRY for an input that cannot be stored */
-export function encodeCall(task: string, input: unknown, { stack, attempt, letter }: CallTerms = {}): HttpRequest {
-  const headers: string[] = []
+export function encodeCall(
+  task: string,
+  input: unknown,
+  { stack, attempt, letter, trace }: CallTerms = {},
+): HttpRequest {
+  const headers: string[] = trace ? [...trace] : []
   if (stack) headers.push(STACK, '1')
   if (attempt !== undefined && attempt !== 1) headers.push(ATTEMPT, String(attempt))
   if (letter) headers.push(LETTER, '1')

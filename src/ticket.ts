@@ -1,7 +1,9 @@
 /** Ticket: a task that was enqueued, from any process: how far it is, what became of it. */
 import { SpaceError } from './errors.js'
+import { HOW_TO_SCHEDULE, LATER, lacksScheduler } from './later.js'
 import { checkedLease } from './lease.js'
 import { decodeNote } from './note.js'
+import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 import type { Space } from './space.js'
 import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn } from './task.js'
@@ -52,19 +54,22 @@ export interface Ticket<R = unknown> {
   onProgress(listener: (progress: unknown) => void): Promise<() => Promise<void>>
 }
 
-/** The id of what a scheduler is to look after ends so; no id that a space makes does. */
-export const LATER = 'later'
+interface EnqueuedTask {
+  readonly task: string
+  readonly service: string
+}
 
 /** Longer than any ticket waits for what is not coming. */
 const LISTENING_MS = 24 * 60 * 60 * 1000
 
-export function ticketNamed<R>(space: Space, id: string): Ticket<R> {
+/** `asked`: what was enqueued, where that is known. */
+export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): Ticket<R> {
   if (typeof id !== 'string' || id === '' || id.includes('.')) {
     throw new SpaceError('INVALID_ARGUMENT', 'A ticket is named by its id, as client.enqueue gave it.')
   }
   return {
     id,
-    result: (options) => resultWithin(space, id, options) as Promise<R>,
+    result: (options) => resultWithin(space, id, options, asked) as Promise<R>,
     status: () => statusOf(space, id),
     cancel: () => space.engine.tickets.settle(id, null),
     async onProgress(listener) {
@@ -88,6 +93,7 @@ async function resultWithin(
   space: Space,
   id: string,
   { waitMs = Number.POSITIVE_INFINITY, signal }: ResultOptions = {},
+  asked?: EnqueuedTask,
 ): Promise<unknown> {
   checkedLease(waitMs, 'waitMs')
   signal?.throwIfAborted()
@@ -105,12 +111,27 @@ async function resultWithin(
   if (!found && waitMs > there.remainingMs) {
     // Its lease may have been renewed meanwhile, by a scheduler for the next attempt.
     const left = await engine.tickets.look(id)
-    if (left) return resultWithin(space, id, { waitMs: waitMs - there.remainingMs, ...(signal ? { signal } : {}) })
+    if (left)
+      return resultWithin(space, id, { waitMs: waitMs - there.remainingMs, ...(signal ? { signal } : {}) }, asked)
     found = await engine.find({ pattern: resultOf(id), take: false, waitMs: 0 })
     if (!found) throw new SpaceError('TICKET_UNKNOWN', `The lease of the ticket ${id} has ended without an outcome.`)
   }
-  if (!found) throw new SpaceError('TICKET_PENDING')
+  if (!found) throw await pending(space, id, asked)
   return valueIn(decodeOutcome(answerIn(found)))
+}
+
+/** Says how far it is. */
+async function pending(space: Space, id: string, asked: EnqueuedTask | undefined): Promise<SpaceError> {
+  try {
+    const { state } = await statusOf(space, id)
+    const lacking = state === 'scheduled' && (await lacksScheduler(space))
+    const why = state === 'waiting' && asked ? ` ${await whyNotDone(space, asked.service, asked.task)}` : ''
+    const how = lacking ? ` No scheduler has taken it. ${HOW_TO_SCHEDULE}` : why
+    return new SpaceError('TICKET_PENDING', `The ticket ${id} is ${state}.${how}`)
+  } catch {
+    // The space went away between the wait and this.
+    return new SpaceError('TICKET_PENDING')
+  }
 }
 
 async function statusOf(space: Space, id: string): Promise<TicketStatus> {

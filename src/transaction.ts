@@ -4,6 +4,7 @@
  * It has a lease, counted on this process's own clock from when it was asked for, so the space never ends it before its owner knows.
  * When the lease ends, or the owner is gone, it is aborted: what it took is back, what it wrote never was.
  */
+import { underAny } from './abort.js'
 import { LONGEST_TIMER_MS, monotonicMs, wallMs } from './clock.js'
 import type { Along, Engine, Grant, Image } from './engine.js'
 import { isSpaceError, SpaceError } from './errors.js'
@@ -241,7 +242,7 @@ export class Transaction implements AsyncDisposable {
     const over = this.#waits.signal
     // What is found under it may be what was written under it.
     this.#send()
-    const finding = operation(signal ? AbortSignal.any([signal, over]) : over)
+    const finding = signal ? underAny([signal, over], operation) : operation(over)
     this.#finds.add(finding)
     try {
       return await finding

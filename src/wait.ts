@@ -1,4 +1,5 @@
 /** A wait with an end: it is settled once, by a value, by its time, by its signal, or by a failure. */
+import { onAbort } from './abort.js'
 import { LONGEST_TIMER_MS, monotonicMs } from './clock.js'
 
 export class Wait<T> {
@@ -6,8 +7,7 @@ export class Wait<T> {
   #resolve!: (value: T) => void
   #reject!: (reason: unknown) => void
   #timer: NodeJS.Timeout | undefined
-  #signal: AbortSignal | undefined
-  #onAbort: (() => void) | undefined
+  #unlisten: (() => void) | undefined
   #settled = false
 
   constructor() {
@@ -21,14 +21,10 @@ export class Wait<T> {
     return this.#settled
   }
 
-  /** Calls `onTimeout` after `ms` (Infinity: never), `onAbort` when the signal fires, unless it is settled before. */
-  until(ms: number, onTimeout: () => void, signal: AbortSignal | undefined, onAbort: () => void): this {
+  /** Calls `onTimeout` after `ms` (Infinity: never), `onAborted` when the signal fires, unless it is settled before. */
+  until(ms: number, onTimeout: () => void, signal: AbortSignal | undefined, onAborted: () => void): this {
     if (ms !== Number.POSITIVE_INFINITY) this.#startTimer(monotonicMs() + ms, onTimeout)
-    if (signal) {
-      this.#signal = signal
-      this.#onAbort = onAbort
-      signal.addEventListener('abort', onAbort, { once: true })
-    }
+    if (signal) this.#unlisten = onAbort(signal, onAborted)
     return this
   }
 
@@ -53,7 +49,7 @@ export class Wait<T> {
     if (this.#settled) return false
     this.#settled = true
     clearTimeout(this.#timer)
-    if (this.#onAbort) this.#signal?.removeEventListener('abort', this.#onAbort)
+    this.#unlisten?.()
     return true
   }
 }

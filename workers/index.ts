@@ -1,4 +1,5 @@
 /** takespace/workers: a worker takes requests of one service from a space and answers them with an app. */
+import { onAbort } from '../src/abort.js'
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
 import { type Measure, workerMeasures } from '../src/admin/measures.js'
@@ -179,8 +180,8 @@ export function createWorker(options: WorkerOptions): Worker {
 /** A stop waits for the start that it meets; an app that never gets ready must not keep it waiting. */
 function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
-    promise.then(resolve, reject)
+    const unlisten = onAbort(signal, () => reject(signal.reason))
+    promise.then(resolve, reject).finally(unlisten)
   })
 }
 

@@ -128,8 +128,7 @@ export class Turn implements TurnContext, Placed {
   /** From taken to settled. Never rejects. */
   async run(): Promise<void> {
     this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    const { method, headers } = this.#taken.request
-    this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, method, headers)
+    this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, this.#taken.request)
     if (this.#taken.remainingMs <= 0) this.overdue()
     const mayRun = this.#taken.repeatable && !this.#taken.request.more && !this.isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()

@@ -1,17 +1,26 @@
-/** Spans around a gateway's exchange and a worker's turn, when the user brings an SDK. The only file that imports @opentelemetry/api. */
+/** Spans around what a client asks for, a gateway's exchange and a worker's turn, if the user brings an SDK. The only file that imports @opentelemetry/api. */
 import {
   type Context,
   context,
   ProxyTracerProvider,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
+  type SpanOptions,
   SpanStatusCode,
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import { TASK_METHOD } from '../task.js'
 
 const NAME = 'takespace'
+
+/** Of a task that recurs: each run is a trace of its own, linked to the one in which the schedule was declared. */
+const LINKED = 'Trace-Linked'
+
+/** What a client may ask for. */
+export type ClientOperation = 'call' | 'fetch' | 'send' | 'schedule'
 
 /** undefined when no provider is registered; then nothing of this is run for a request. */
 export function tracing(): Tracing | undefined {
@@ -52,9 +61,21 @@ export class Tracing {
     return unlessBroken(() => this.#exchange(service, method, headers))
   }
 
+  /** Around what a client asks for: a part of the caller's trace; with these headers it goes on at the worker. */
+  ask<T>(
+    asked: ClientOperation,
+    what: string,
+    service: string,
+    ask: (headers: readonly string[]) => Promise<T>,
+  ): Promise<T> {
+    const headers: string[] = []
+    const span = unlessBroken(() => this.#ask(asked, what, service, headers))
+    return span ? span.around(() => ask(headers)) : ask([])
+  }
+
   /** Around a turn: a part of the trace that the request's headers tell of. */
-  turn(id: string, service: string, attempt: number, method: string, headers: readonly string[]): OpenSpan | undefined {
-    return unlessBroken(() => this.#turn(id, service, attempt, method, headers))
+  turn(id: string, service: string, attempt: number, request: Traced): OpenSpan | undefined {
+    return unlessBroken(() => this.#turn(id, service, attempt, request))
   }
 
   #exchange(service: string, method: string, headers: string[]): OpenSpan {
@@ -70,18 +91,51 @@ export class Tracing {
     return new OpenSpan(span, within)
   }
 
-  #turn(id: string, service: string, attempt: number, method: string, headers: readonly string[]): OpenSpan {
-    const parent = propagation.extract(context.active(), headers, getter)
+  #ask(asked: ClientOperation, what: string, service: string, headers: string[]): OpenSpan {
+    const parent = context.active()
+    const isAwaited = asked === 'call' || asked === 'fetch'
+    const kind = isAwaited ? SpanKind.CLIENT : SpanKind.PRODUCER
+    const attributes = isAwaited ? { 'takespace.service': service } : messaging('send', service)
+    if (asked !== 'fetch') Object.assign(attributes, { 'takespace.task': what })
+    const span = this.#tracer.startSpan(`${asked} ${what}`, { kind, attributes }, parent)
+    const within = trace.setSpan(parent, span)
+    propagation.inject(within, headers, setter)
+    if (asked === 'schedule') headers.push(LINKED, '1')
+    return new OpenSpan(span, within)
+  }
+
+  /** As the conventions for messaging have it: the parent of a run is what sent it, and an enqueued task is linked to that, too. */
+  #turn(id: string, service: string, attempt: number, { method, target, headers }: Traced): OpenSpan {
+    const sender = propagation.extract(ROOT_CONTEXT, headers, getter)
+    const isTask = method === TASK_METHOD
     const attributes = {
-      'http.request.method': method,
       'takespace.service': service,
       'takespace.request.id': id,
       'takespace.attempt': attempt,
+      ...(isTask ? { ...messaging('process', service), 'takespace.task': target } : { 'http.request.method': method }),
     }
-    const span = this.#tracer.startSpan(`${method} ${service}`, { kind: SpanKind.CONSUMER, attributes }, parent)
-    return new OpenSpan(span, trace.setSpan(parent, span))
+    const options: SpanOptions = { kind: SpanKind.CONSUMER, attributes }
+    const from = isTask ? trace.getSpanContext(sender) : undefined
+    const isLinked = headers.includes(LINKED)
+    const parent = isLinked ? trace.deleteSpan(sender) : sender
+    const name = isTask ? `process ${target}` : `${method} ${service}`
+    const span = this.#tracer.startSpan(name, from ? { ...options, links: [{ context: from }] } : options, parent)
+    return new OpenSpan(span, trace.setSpan(parent, span), !isTask)
   }
 }
+
+/** What a span of a turn tells of its request. */
+interface Traced {
+  readonly method: string
+  readonly target: string
+  readonly headers: readonly string[]
+}
+
+const messaging = (operation: 'send' | 'process', service: string): Record<string, string> => ({
+  'messaging.system': NAME,
+  'messaging.operation.type': operation,
+  'messaging.destination.name': service,
+})
 
 /** What the user's SDK throws, over a header that a client has made up for instance, costs a span, not the request. */
 function unlessBroken<T>(fn: () => T): T | undefined {
@@ -95,10 +149,12 @@ function unlessBroken<T>(fn: () => T): T | undefined {
 export class OpenSpan {
   readonly #span: Span
   readonly #context: Context
+  readonly #isHttp: boolean
 
-  constructor(span: Span, within: Context) {
+  constructor(span: Span, within: Context, isHttp = true) {
     this.#span = span
     this.#context = within
+    this.#isHttp = isHttp
   }
 
   /** What the function does and awaits is under the span. */
@@ -108,10 +164,26 @@ export class OpenSpan {
 
   end(status: number, ending = ''): void {
     unlessBroken(() => {
-      this.#span.setAttribute('http.response.status_code', status)
+      if (this.#isHttp) this.#span.setAttribute('http.response.status_code', status)
       if (ending) this.#span.setAttribute('takespace.ending', ending)
       if (status >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR })
       this.#span.end()
     })
+  }
+
+  /** Runs the function under the span, which ends as the function does. */
+  async around<T>(fn: () => Promise<T>): Promise<T> {
+    try {
+      return await this.run(fn)
+    } catch (error) {
+      unlessBroken(() => {
+        const { message, code } = error as { message?: string; code?: unknown }
+        if (typeof code === 'string') this.#span.setAttribute('error.type', code)
+        this.#span.setStatus({ code: SpanStatusCode.ERROR, ...(message ? { message } : {}) })
+      })
+      throw error
+    } finally {
+      unlessBroken(() => this.#span.end())
+    }
   }
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import { createGateway } from '../../gateway/index.js'
 import { monotonicMs } from '../clock.js'
 import { openSpace } from '../open.js'
+import { createScheduler } from '../scheduler.js'
 import { type Reloading, runReloading } from './load/reload.js'
 import { openLog } from './log.js'
 import {
@@ -73,6 +74,7 @@ async function run(file: string, flags: Flags): Promise<void> {
       load: { listen: flags.listen, followed: flags.reload, tell },
       watch: flags.reload ? { watch: flags.watch, ignore: flags.ignore } : undefined,
     })
+    await createScheduler({ space, logger }).start()
     await gateway.start()
   } catch (error) {
     await space.close()

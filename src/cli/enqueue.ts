@@ -7,6 +7,7 @@ import { openSpace } from '../open.js'
 import { failureOf } from '../task.js'
 import type { Ticket } from '../ticket.js'
 import { describe } from './failure.js'
+import { readJson } from './fields.js'
 import { integer, nameOption, serviceOption, sharedUrl, urlOption } from './settings.js'
 
 interface Flags {
@@ -30,7 +31,7 @@ export function enqueue(program: Command): void {
     .command('enqueue')
     .description('have a task done by a worker')
     .argument('<task>', 'its name')
-    .argument('[input]', 'what it is given, as JSON; a text that is none is that text')
+    .argument('[input]', `what it is given, as JSON: '{"width":10}', 3, '"text"'`, readJson)
     .option('--wait', 'wait for its result and print it; progress is shown on a terminal')
     .option('--delay <time>', 'when it is due: 5s, 500ms, 10m, 2h, 1d from now', duration)
     .option('--attempts <n>', 'how often it is tried', integer(1, 1_000), 1)
@@ -41,12 +42,12 @@ export function enqueue(program: Command): void {
     .addOption(urlOption())
     .addOption(nameOption())
     .option('--json', 'print JSON')
-    .action((task: string, input: string | undefined, flags: Flags, command: Command) =>
+    .action((task: string, input: unknown, flags: Flags, command: Command) =>
       run(task, input, flags, sharedUrl(command, flags.url)),
     )
 }
 
-async function run(task: string, input: string | undefined, flags: Flags, url: string): Promise<void> {
+async function run(task: string, input: unknown, flags: Flags, url: string): Promise<void> {
   const { name, service, delay, attempts, backoff, priority, key, wait, json } = flags
   const space = await openSpace(url, { name })
   try {
@@ -57,7 +58,7 @@ async function run(task: string, input: string | undefined, flags: Flags, url: s
       ...(backoff === undefined ? {} : { backoff: { kind: 'exponential', delayMs: backoff } }),
       ...(key === undefined ? {} : { idempotencyKey: key }),
     }
-    const ticket = await createClient({ space, service }).enqueue(task, inputOf(input), options)
+    const ticket = await createClient({ space, service }).enqueue(task, input, options)
     if (wait) await show(ticket, json)
     else process.stdout.write(json ? `${JSON.stringify({ ticket: ticket.id })}\n` : `${ticket.id}\n`)
   } finally {
@@ -88,15 +89,6 @@ async function show(ticket: Ticket, json: true | undefined): Promise<void> {
     process.exitCode = EXIT_FAILED
   } finally {
     await heard()
-  }
-}
-
-function inputOf(text: string | undefined): unknown {
-  if (text === undefined) return undefined
-  try {
-    return JSON.parse(text)
-  } catch {
-    return text
   }
 }
 

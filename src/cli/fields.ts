@@ -1,19 +1,26 @@
-/** The fields of an entry or template as a shell writes them: `size=3 type=resize`, or one JSON object. */
+/** Values as a shell writes them: JSON, or the fields of an entry or template: `size=3 type=resize`, or one JSON object. */
 import { InvalidArgumentError } from 'commander'
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** Reads one argument after the other. A value is JSON where it can be, else a text: `3` is a number, `"3"` and `three` are texts. */
-export function readFields(text: string, before: Fields = {}): Fields {
-  return { ...before, ...(text.startsWith('{') ? objectOf(text) : fieldOf(text)) }
-}
-
-function objectOf(text: string): Fields {
+/** @throws InvalidArgumentError, which says how to quote, for a text that is not JSON */
+export function readJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (error) {
-    throw new InvalidArgumentError(`It is no JSON: ${(error as Error).message}.`)
+    const { message } = error as Error
+    throw new InvalidArgumentError(`It is not JSON: ${message}. ${HOW_TO_QUOTE}`)
   }
+}
+
+const HOW_TO_QUOTE = `In a shell, put JSON between single quotes: '{"width":10}'; a text has double quotes in these: '"text"'.`
+
+/**
+ * Reads one argument after the other. A value is JSON, or a text that does not begin as an object, a list or a quoted text does: `3` is a
+ * number, `"3"` and `three` are texts, `[3` is refused.
+ */
+export function readFields(text: string, before: Fields = {}): Fields {
+  return { ...before, ...(text.startsWith('{') ? (readJson(text) as Fields) : fieldOf(text)) }
 }
 
 function fieldOf(text: string): Fields {
@@ -23,6 +30,7 @@ function fieldOf(text: string): Fields {
 }
 
 function jsonOrText(text: string): unknown {
+  if (/^\s*[{["]/.test(text)) return readJson(text)
   try {
     return JSON.parse(text)
   } catch {

@@ -1,7 +1,7 @@
 /** Where settings come from: a flag wins over the environment, the environment over the config file, that over the default. */
 import { type Command, InvalidArgumentError, type Option } from 'commander'
+import { didYouMean } from '../nearest.js'
 import { findConfig } from './config-file.js'
-import { didYouMean } from './nearest.js'
 import { boolean } from './schema.js'
 import { logLevelOption } from './settings.js'
 

@@ -1,6 +1,6 @@
 /** Asked: what schedulers are asked for through the space: a task that is due later, a schedule, the end of one. */
 import type { LaterTask } from '../enqueue.js'
-import { SCHEDULER } from '../enqueue.js'
+import { SCHEDULER } from '../later.js'
 import type { Logger } from '../log.js'
 import { type Serving, serveRequests, type Taken } from '../request.js'
 import type { Scheduled } from '../schedule.js'
@@ -12,6 +12,11 @@ export interface Queueing {
   /** When it is due next, ms since 1970. */
   schedule(scheduled: Scheduled): Promise<number>
   unschedule(name: string): Promise<boolean>
+}
+
+/** A scheduler that has been started. */
+export interface Running {
+  stop(): Promise<void>
 }
 
 /** So many are worked on at a time. */

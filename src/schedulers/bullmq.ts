@@ -1,6 +1,5 @@
 /** BullMQ's place: it keeps what is due later, and hands each job to one scheduler when it is; what a job is then told is what its task said. */
-import { setMaxListeners } from 'node:events'
-import { type Job as BullJob, defaultRepeatStrategy, type MinimalJob, Queue, UnrecoverableError, Worker } from 'bullmq'
+import { type Job as BullJob, type MinimalJob, Queue, type RepeatOptions, UnrecoverableError, Worker } from 'bullmq'
 import { attemptId } from '../attempt.js'
 import { wallMs } from '../clock.js'
 import { decodeFields, packFields } from '../codec.js'
@@ -8,15 +7,14 @@ import { addressIn } from '../engines/redis/connection.js'
 import type { LaterTask, RetryOptions } from '../enqueue.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
-import { decodeNote, encodeNote } from '../note.js'
 import type { Scheduled } from '../schedule.js'
 import type { Space } from '../space.js'
 import type { Failure } from '../task.js'
-import { notesOf } from '../tickets.js'
 import { within } from '../within.js'
-import { type Queueing, serveAsked } from './asked.js'
-import { type Job, runJob } from './job.js'
-import { missedBetween, type Next, type Repeat } from './missed.js'
+import { type Queueing, type Running, serveAsked } from './asked.js'
+import type { Job } from './job.js'
+import { firingAfter, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
+import { Underway } from './underway.js'
 
 export interface Terms {
   readonly space: Space
@@ -30,10 +28,6 @@ export interface Terms {
   readonly logger: Logger
 }
 
-export interface Running {
-  stop(): Promise<void>
-}
-
 /** The jobs that takespace adds: what enqueue and schedule say of a task. */
 interface Data extends Required<Omit<RetryOptions, 'backoff' | 'attempts' | 'repeatable'>> {
   readonly task: string
@@ -41,6 +35,7 @@ interface Data extends Required<Omit<RetryOptions, 'backoff' | 'attempts' | 'rep
   readonly input?: unknown
   readonly ticket?: string
   readonly leaseMs?: number
+  readonly trace?: readonly string[] | undefined
 }
 
 /** A scheduler that was killed is noticed within these two; a job of it that is taken over finds its attempt in the space. */
@@ -65,9 +60,10 @@ export async function run(terms: Terms): Promise<Running> {
   const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
   const connection = addressIn(url)
   const over = new AbortController()
-  // Each job under way listens; Node.js would warn of a leak from the eleventh on.
-  setMaxListeners(0, over.signal)
-  const queue = new Queue<Data>(queueName, { connection: { ...connection, maxRetriesPerRequest: null } })
+  const queue = new Queue<Data>(queueName, {
+    connection: { ...connection, maxRetriesPerRequest: null },
+    settings: { repeatStrategy },
+  })
   queue.on('error', (err) => logger.warn({ err, queue: queueName }, 'BullMQ'))
   const own = new Jobs(terms, queueName, over.signal, (job) => ownJob(queueName, job), queue)
   const others = fromQueues.map(
@@ -98,27 +94,15 @@ export async function run(terms: Terms): Promise<Running> {
   }
 }
 
-/** One that is with a worker. */
-interface Underway {
-  readonly bull: BullJob
-  readonly job: Job
-  /** Its progress, one after the other. */
-  told: Promise<void>
-}
-
 /** The jobs of one queue, as far as they are this scheduler's at the moment. */
 class Jobs {
   readonly #terms: Terms
   readonly #name: string
-  readonly #over: AbortSignal
   readonly #jobOf: (job: BullJob) => Job
   readonly #worker: Worker
-  /** By the ids of their attempts. */
-  readonly #inFlight = new Map<string, Underway>()
+  readonly #underway: Underway
   /** Where firings that nobody has seen are caught up with. */
   readonly #queue: Queue<Data> | undefined
-  #registration: string | undefined
-  #onIdle: (() => void) | undefined
 
   constructor(
     terms: Terms,
@@ -129,10 +113,10 @@ class Jobs {
   ) {
     this.#terms = terms
     this.#name = name
-    this.#over = over
     this.#jobOf = jobOf
     this.#queue = queue
-    const { url, concurrency, logger } = terms
+    const { space, url, concurrency, logger } = terms
+    this.#underway = new Underway(space, groupOf(name), over, logger)
     this.#worker = new Worker(name, (job) => this.#process(job), {
       connection: { ...addressIn(url), maxRetriesPerRequest: null },
       autorun: false,
@@ -140,89 +124,43 @@ class Jobs {
       lockDuration: LOCK_MS,
       stalledInterval: STALLED_MS,
       maxStalledCount: MOST_STALLED,
-      settings: { backoffStrategy },
+      settings: { backoffStrategy, repeatStrategy },
     })
     this.#worker.on('error', (err) => logger.warn({ err, queue: name }, 'BullMQ'))
     // The job has what its attempt said.
     for (const event of ['completed', 'failed'] as const) {
-      this.#worker.on(event, (job: BullJob | undefined) => job && this.#forget(job))
+      this.#worker.on(event, (job: BullJob | undefined) => job && this.#underway.forget(lastAttemptOf(name, job)))
     }
   }
 
   async start(): Promise<void> {
     await this.#worker.waitUntilReady()
-    await this.#listen()
+    await this.#underway.followProgress()
     this.#worker.run().catch((err) => this.#terms.logger.error({ err, queue: this.#name }, 'BullMQ takes no jobs'))
   }
 
   /** Takes nothing new; resolves when what it has is over. */
   async drained(): Promise<void> {
     await this.#worker.pause(true)
-    if (this.#inFlight.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#underway.idle()
   }
 
   async close(): Promise<void> {
-    if (this.#registration) this.#terms.space.engine.cancel(this.#registration).catch(() => {})
+    this.#underway.close()
     await this.#worker.close(true)
   }
 
   async #process(bull: BullJob): Promise<unknown> {
     const job = this.#jobOf(bull)
     if (this.#queue) await missedBefore(this.#queue, bull)
-    const running: Underway = { bull, job, told: Promise.resolve() }
-    this.#inFlight.set(job.id, running)
-    try {
-      const verdict = await runJob(this.#terms.space, job, this.#over)
-      // What the task said before it ended has come before its outcome did, and is told before it.
-      await new Promise(setImmediate)
-      await running.told
-      if (verdict.kind === 'done') return jsonOf(verdict.value)
-      if (verdict.kind === 'over') throw withError(new UnrecoverableError(verdict.failure.message), verdict.failure)
-      if (verdict.inMs === undefined) throw withError(new Error(verdict.failure.message), verdict.failure)
-      // Its own back-off would be asked otherwise.
-      bull.opts.backoff = { type: ASKED_BACKOFF }
-      throw Object.assign(new Later(verdict.failure.message), { inMs: verdict.inMs })
-    } finally {
-      this.#inFlight.delete(job.id)
-      if (this.#inFlight.size === 0) this.#onIdle?.()
-    }
-  }
-
-  /** It counts the attempt that is over already. */
-  #forget(bull: BullJob): void {
-    const id = attemptIdOf(this.#name, bull, bull.attemptsMade - 1)
-    this.#terms.space.engine.cancel(id).catch(() => {
-      // Its lease ends by itself.
-    })
-  }
-
-  async #listen(): Promise<void> {
-    const { space, logger } = this.#terms
-    const { id } = await space.engine.notify({
-      patterns: [notesOf({ group: groupOf(this.#name) })],
-      on: 'written',
-      leaseMs: Number.POSITIVE_INFINITY,
-      onEvent: ({ id: attempt, body }) => {
-        const running = this.#inFlight.get(attempt)
-        const { progress } = decodeNote(body)
-        if (!running || progress === undefined) return
-        running.told = running.told
-          .then(() => this.#progress(running, progress))
-          .catch((err) => logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
-      },
-      onMissed: () => {},
-      onEnded: () => {
-        if (!this.#over.aborted) this.#listen().catch((err) => logger.warn({ err }, 'progress of jobs is not heard of'))
-      },
-    })
-    this.#registration = id
-  }
-
-  async #progress({ bull, job }: Underway, progress: unknown): Promise<void> {
-    await bull.updateProgress(jsonOf(progress) as object)
-    if (job.ticket === undefined) return
-    const note = encodeNote({ phase: 'running', attempt: job.number, progress })
-    await this.#terms.space.engine.tickets.note(job.ticket, note)
+    const onProgress = (progress: unknown): Promise<void> => bull.updateProgress(jsonOf(progress) as object)
+    const verdict = await this.#underway.run(job, onProgress)
+    if (verdict.kind === 'done') return jsonOf(verdict.value)
+    if (verdict.kind === 'over') throw withError(new UnrecoverableError(verdict.failure.message), verdict.failure)
+    if (verdict.inMs === undefined) throw withError(new Error(verdict.failure.message), verdict.failure)
+    // Its own back-off would be asked otherwise.
+    bull.opts.backoff = { type: ASKED_BACKOFF }
+    throw Object.assign(new Later(verdict.failure.message), { inMs: verdict.inMs })
   }
 }
 
@@ -230,6 +168,9 @@ const groupOf = (queue: string): string => `bull:${queue}`
 
 const attemptIdOf = (queue: string, job: BullJob, attemptsMade: number): string =>
   attemptId([queue, String(job.id), String(job.timestamp), String(attemptsMade)])
+
+/** BullMQ counts the attempt that is over already. */
+const lastAttemptOf = (queue: string, job: BullJob): string => attemptIdOf(queue, job, job.attemptsMade - 1)
 
 /** What is the same for all jobs. */
 function attemptOf(queue: string, job: BullJob) {
@@ -245,11 +186,11 @@ function attemptOf(queue: string, job: BullJob) {
 }
 
 function ownJob(queue: string, job: BullJob<Data>): Job {
-  const { task, input, service, priority, timeoutMs, ticket, leaseMs } = job.data
+  const { task, input, service, priority, timeoutMs, ticket, leaseMs, trace } = job.data
   const { attempts = 1, backoff } = job.opts
   const decoded = decodeFields(Buffer.from(JSON.stringify({ input }))) as { input?: unknown }
   const retries = { attempts, backoff: backoffOf(backoff), service, priority, timeoutMs }
-  const terms = { task, input: decoded.input, service, priority, timeoutMs, ticket, leaseMs }
+  const terms = { task, input: decoded.input, service, priority, timeoutMs, ticket, leaseMs, trace }
   return { ...attemptOf(queue, job), ...terms, options: JSON.stringify(retries) }
 }
 
@@ -261,8 +202,20 @@ function theirJob({ service, timeoutMs }: Terms, queue: string, job: BullJob): J
 
 function queueingIn(queue: Queue<Data>): Queueing {
   return {
-    async later({ ticket, task, input, dueAt, attempts, backoff, service, priority, timeoutMs, leaseMs }: LaterTask) {
-      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs }
+    async later({
+      ticket,
+      task,
+      input,
+      dueAt,
+      attempts,
+      backoff,
+      service,
+      priority,
+      timeoutMs,
+      leaseMs,
+      trace,
+    }: LaterTask) {
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs, trace }
       // Added again, because whoever had it was killed, it is the same job.
       await queue.add(task, data, {
         jobId: ticket,
@@ -270,19 +223,33 @@ function queueingIn(queue: Queue<Data>): Queueing {
         ...optionsOf(attempts, backoff),
       })
     },
-    async schedule({ name, times, task, input, retries }: Scheduled) {
+    async schedule({ name, times, task, input, retries, trace }: Scheduled) {
       const { attempts, backoff, service, priority, timeoutMs } = retries
-      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs }
-      const repeat = 'cron' in times ? { pattern: times.cron, tz: times.timeZone ?? 'UTC' } : { every: times.everyMs }
-      // A name that is no time zone, or a date that never comes, would be found out when it is due.
-      if (repeat.pattern !== undefined && nextOf(wallMs(), repeat) === undefined) {
-        throw new TypeError(`There is no date that ${repeat.pattern} means.`)
+      const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, trace }
+      const recurrence = recurrenceOf(times)
+      // BullMQ would keep a schedule that never fires.
+      if (firingAfter(recurrence, wallMs()) === undefined) {
+        throw new TypeError(`There is no date that ${recurrence.pattern} means.`)
       }
-      const job = await queue.upsertJobScheduler(name, repeat, { name: task, data, opts: optionsOf(attempts, backoff) })
+      const template = { name: task, data, opts: optionsOf(attempts, backoff) }
+      const overdue = await overdueOf(queue, name, recurrence)
+      const job = await queue.upsertJobScheduler(name, recurrence as RepeatOptions, template)
+      if (overdue.length > 0) await addFirings(queue, name, overdue, template)
       return (job.opts as { prevMillis?: number }).prevMillis ?? job.timestamp + (job.delay ?? 0)
     },
     unschedule: (name) => queue.removeJobScheduler(name),
   }
+}
+
+type Template = Parameters<Queue<Data>['addBulk']>[0][number]
+
+/** The firings that are due and that BullMQ drops when a schedule with a cron expression is declared again: it goes on from now. */
+async function overdueOf(queue: Queue<Data>, name: string, recurrence: Recurrence): Promise<number[]> {
+  const before = recurrence.pattern === undefined ? undefined : await queue.getJobScheduler(name)
+  const { pattern, tz, next } = before ?? {}
+  const now = wallMs()
+  if (!next || next > now || pattern !== recurrence.pattern || tz !== recurrence.tz) return []
+  return [next, ...missedBetween(recurrence, next, now)]
 }
 
 /**
@@ -290,23 +257,23 @@ function queueingIn(queue: Queue<Data>): Queueing {
  * the same job.
  */
 async function missedBefore(queue: Queue<Data>, job: BullJob<Data>): Promise<void> {
-  const { repeatJobKey, opts } = job
-  const { prevMillis, repeat } = opts as { prevMillis?: number; repeat?: Repeat }
+  const { repeatJobKey, name, data, opts } = job
+  const { prevMillis, repeat } = opts as { prevMillis?: number; repeat?: Recurrence }
   // A second attempt is late for a reason of its own.
   if (!repeatJobKey || prevMillis === undefined || !repeat || job.attemptsMade > 0) return
-  const times = missedBetween(repeat, prevMillis, wallMs(), nextOf)
-  if (times.length === 0) return
-  const { attempts, backoff, removeOnComplete, removeOnFail } = opts
-  const jobs = times.map((time) => ({
-    name: job.name,
-    data: job.data,
-    opts: { attempts, backoff, removeOnComplete, removeOnFail, jobId: `repeat:${repeatJobKey}:${time}` },
-  }))
-  await queue.addBulk(jobs as Parameters<Queue<Data>['addBulk']>[0])
+  const times = missedBetween(repeat, prevMillis, wallMs())
+  if (times.length > 0) await addFirings(queue, repeatJobKey, times, { name, data, opts })
 }
 
-const nextOf: Next = (time, repeat) =>
-  defaultRepeatStrategy(time, repeat as Parameters<typeof defaultRepeatStrategy>[1])
+async function addFirings(queue: Queue<Data>, schedule: string, times: number[], template: Template): Promise<void> {
+  const { attempts, backoff, removeOnComplete, removeOnFail } = template.opts ?? {}
+  const opts = { attempts, backoff, removeOnComplete, removeOnFail }
+  const jobs = times.map((time) => ({ ...template, opts: { ...opts, jobId: `repeat:${schedule}:${time}` } }))
+  await queue.addBulk(jobs as Template[])
+}
+
+const repeatStrategy = (after: number, { pattern, tz }: { pattern?: string; tz?: string }): number | undefined =>
+  firingAfter({ pattern: pattern ?? '', ...(tz ? { tz } : {}) }, after)
 
 const optionsOf = (attempts: number, backoff: RetryOptions['backoff']) => ({
   attempts,

@@ -35,7 +35,7 @@ export async function runJob(space: Space, job: Job, signal: AbortSignal): Promi
   const { ticket } = job
   if (ticket !== undefined && !(await announced(space, ticket, job, signal))) return { kind: 'done', value: undefined }
   const watch = new AbortController()
-  if (ticket !== undefined) watchCancel(space, ticket, job, AbortSignal.any([signal, watch.signal]))
+  if (ticket !== undefined) watchCancel(space, ticket, job, watch.signal)
   try {
     const answer = await runAttempt(space, job, signal)
     return await judged(space, job, answer, decodeOutcome(answer), signal)

@@ -1,78 +1,13 @@
 /** Spans go to the provider that the user brings, as one trace from client to handler; without a provider nothing is done. */
-import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, expect, test } from '@jest/globals'
-import {
-  type Attributes,
-  type Context,
-  context,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanContext,
-  trace,
-} from '@opentelemetry/api'
+import { context, trace } from '@opentelemetry/api'
 import { createGateway } from '../../gateway/index.js'
 import { tracing } from '../../src/admin/spans.js'
 import { openSpace } from '../../src/open.js'
 import { createWorker } from '../../workers/index.js'
+import { bringSdk, removeSdk } from '../support/sdk.js'
 
-afterEach(() => {
-  trace.disable()
-  propagation.disable()
-  context.disable()
-})
-
-interface Ended {
-  readonly name: string
-  readonly spanId: string
-  readonly traceId: string
-  readonly parentId: string | undefined
-  readonly attributes: Attributes
-}
-
-/** As little of an SDK as is needed: ids that count up, the traceparent header, contexts that follow awaits. */
-function bringSdk(): Ended[] {
-  const ended: Ended[] = []
-  let ids = 0
-  const startSpan = (name: string, options: { attributes?: Attributes } = {}, parent: Context = ROOT_CONTEXT): Span => {
-    const from = trace.getSpanContext(parent)
-    const spanId = String(++ids).padStart(16, '0')
-    const own: SpanContext = { traceId: from?.traceId ?? 'f'.repeat(32), spanId, traceFlags: 1 }
-    const attributes = { ...options.attributes }
-    const span = {
-      spanContext: () => own,
-      setAttribute(key: string, value: string | number) {
-        attributes[key] = value
-      },
-      setStatus: () => {},
-      end: () => void ended.push({ name, ...own, parentId: from?.spanId, attributes }),
-    }
-    return span as unknown as Span
-  }
-  trace.setGlobalTracerProvider({ getTracer: () => ({ startSpan, startActiveSpan: () => undefined as never }) })
-  propagation.setGlobalPropagator({
-    fields: () => ['traceparent'],
-    inject(within, carrier, setter) {
-      const { traceId, spanId } = trace.getSpanContext(within) as SpanContext
-      setter.set(carrier, 'traceparent', `00-${traceId}-${spanId}-01`)
-    },
-    extract(within, carrier, getter) {
-      const [, traceId = '', spanId = ''] = String(getter.get(carrier, 'traceparent') ?? '').split('-')
-      return traceId ? trace.setSpanContext(within, { traceId, spanId, traceFlags: 1, isRemote: true }) : within
-    },
-  })
-  const store = new AsyncLocalStorage<Context>()
-  const manager = {
-    active: () => store.getStore() ?? ROOT_CONTEXT,
-    with: (within: Context, fn: (...args: never[]) => unknown, thisArg: unknown, ...args: never[]) =>
-      store.run(within, () => fn.apply(thisArg, args)),
-    bind: (_within: Context, target: unknown) => target,
-    enable: () => manager,
-    disable: () => manager,
-  }
-  context.setGlobalContextManager(manager as never)
-  return ended
-}
+afterEach(removeSdk)
 
 async function serve(seen: { header?: unknown; active?: string | undefined }): Promise<string> {
   await using space = await openSpace('memory:')

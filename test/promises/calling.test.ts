@@ -1,6 +1,7 @@
 /** What calls of tasks are promised: a worker that has the task, one answer, an error as it was thrown; redelivery as for requests. */
 import { afterEach, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
+import type { SpaceError } from '../../src/errors.js'
 import type { Space } from '../../src/space.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext, type Worker } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
@@ -123,6 +124,32 @@ everyEngine('calling', (opened) => {
     await until(() => cut.length === 2, 'the second to be told')
     await expect(client.call('hang', 0, { signal: controller.signal })).rejects.toThrow('enough')
     await expect(client.call('nobody has it', 0, { timeoutMs: 20 })).rejects.toMatchObject({ code: 'REQUEST_TIMEOUT' })
+  })
+
+  test('a call of a task that no worker has says so, with the nearest that there is', async () => {
+    const { space, other } = opened()
+    const client = createClient({ space })
+    const late = async (task: string, service = 'web'): Promise<string> => {
+      const error = await client.call(task, 0, { timeoutMs: 20, service }).then(String, (reason: SpaceError) => reason)
+      expect(error).toMatchObject({ code: 'REQUEST_TIMEOUT' })
+      return (error as SpaceError).message.replace(/^.*may have started\. /, '')
+    }
+    expect(await late('resize')).toMatch(
+      /^The task is resize, of the service web\. No worker of this service that has tasks/,
+    )
+    const hang = () => new Promise(() => {})
+    const long = 'a name that is too long to stand in the space as it is'
+    await work(other, { resize: hang, 'send-mail': hang, [long]: hang, 'ä|%=:': hang }, 1)
+    await createWorker({ space: other, service: 'print', tasks: { page: hang }, stopTimeoutMs: 0 }).start()
+    expect(await late('resiz')).toBe(
+      'The task is resiz, of the service web. No worker of this service has this task. They have resize, send-mail, ä|%=:. Did you mean resize?',
+    )
+    expect(await late('resize', 'print')).toMatch(/No worker of this service has this task\. They have page\.$/)
+    // The worker has no room: its tasks are offered nevertheless.
+    expect(await late('resize')).toBe('The task is resize, of the service web.')
+    expect(await late(long)).toBe(`The task is ${long}, of the service web.`)
+    const ticket = await client.enqueue('resiz', 0)
+    await expect(ticket.result({ waitMs: 20 })).rejects.toThrow(/is waiting\. .* Did you mean resize\?$/)
   })
 
   test('a task knows its attempt and deadline; when its worker dies it goes to another, unless it may not', async () => {

@@ -183,6 +183,7 @@ export class Process {
       setAside: (id, reason) => call(() => own.setAside(id, reason)),
       list: (pattern, after, most, tx) => call(() => own.list(pattern, after, most, tx)),
       backlog: (pattern) => call(() => own.backlog(pattern)),
+      offered: (pattern) => call(() => own.offered(pattern)),
       kinds: () => call(() => own.kinds()),
       tickets: {
         open: (ticket, image) => call(() => own.tickets.open(ticket, image)),

@@ -83,10 +83,11 @@ test('arrows go cli → gateway, workers → src', () => {
   expect(wrong).toEqual([])
 })
 
-test('one door for each: the Redis client, the port, the clock', () => {
+test('one door for each: the Redis client, the port, the clock, the signals of users', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
   expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
+  expect(importing('cron-parser')).toEqual(['src/schedulers/cron.ts'])
   expect(importing('zod')).toEqual(['src/cli/schema.ts'])
   expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
@@ -102,6 +103,8 @@ test('one door for each: the Redis client, the port, the clock', () => {
   expect(importing('get-tsconfig')).toEqual(['src/cli/load/project.ts'])
   expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
+  const listening = /addEventListener\('abort'|AbortSignal\.any/
+  expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
   expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])
 })

@@ -149,13 +149,21 @@ test('an Express 4 app, whose getters throw, is served and its routes are listed
   await end(dev)
 })
 
-test('tasks: says which there are and how to call them; the app finds the space under TAKESPACE_URL', async () => {
+test('tasks: says which there are and how to call them; the app finds the space under TAKESPACE_URL, and later tasks are done', async () => {
   const app = write(
     'tasks/app.mjs',
     `import { createClient, openSpace } from '${join(root, 'dist/src/index.js')}'
     const space = await openSpace(process.env.TAKESPACE_URL)
-    export const tasks = { greet: (name) => 'hello ' + name }
-    export default async (req, res) => res.end(await createClient({ space }).call('greet', 'you', { timeoutMs: 30_000 }))
+    export const tasks = {
+      greet: (name, { attempt }) => {
+        if (attempt < 2) throw new Error('not yet')
+        return 'hello ' + name
+      },
+    }
+    export default async (req, res) => {
+      const ticket = await createClient({ space }).enqueue('greet', 'you', { delayMs: 50, attempts: 2 })
+      res.end(await ticket.result({ waitMs: 30_000 }))
+    }
     export const close = () => space.close()`,
   )
   const [dev, url] = await start(app)

@@ -76,7 +76,7 @@ describe('read, take and write', () => {
 
   test.each<[string[], RegExp]>([
     [['write', 'Job', 'size'], /name=value/],
-    [['write', 'Job', '{"a":'], /no JSON/],
+    [['write', 'Job', '{"a":'], /not JSON/],
     [['read'], /missing required argument 'kind'/],
     [['read', 'Job', '--wait-ms', 'long'], /--wait-ms.*integer/],
     [['write', 'Job', '--url', 'memory:'], /one process/],

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Queue } from 'bullmq'
+import { readFields, readJson } from '../../src/cli/fields.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -74,6 +75,22 @@ test('a wrong command line is said so', async () => {
   expect(await shell('scheduler', '--from-queue', 'a:b')).toMatchObject({ code: 2 })
   expect(await shell('scheduler', '--url', 'memory:')).toMatchObject({ code: 2 })
   expect((await shell('dead', 'show', 'nobody')).output).toBe('takespace: There is no dead letter nobody.')
+})
+
+test('an input that is not JSON is refused with how to quote it, and nothing is enqueued', async () => {
+  const { code, output } = await shell('enqueue', 'double', '{"width": 10', '--key', 'broken')
+  expect([code, output]).toEqual([2, expect.stringMatching(/^takespace: .*not JSON.*'\{"width":10\}'.*'"text"'/)])
+  expect((await shell('enqueue', 'greet', '{"name":"Bo"}', '--key', 'broken', '--wait')).output).toBe('hello Bo')
+})
+
+test.each(['[1,2', '{width: 10}', '"text', "{'a':1}", 'hello', '', 'undefined', '01'])('%s is not JSON', (text) => {
+  expect(() => readJson(text)).toThrow(/It is not JSON/)
+})
+
+test('a field of an entry may be a bare text, but no broken object, list or text', () => {
+  const fields = ['type=resize', 'size=3', 'id="3"', 'list=[1]'].reduce((all, text) => readFields(text, all), {})
+  expect(fields).toEqual({ type: 'resize', size: 3, id: '3', list: [1] })
+  for (const text of ['list=[1', 'note={a', 'id="3', '{"id":']) expect(() => readFields(text)).toThrow(/It is not JSON/)
 })
 
 test('attempts are made as asked; what fails for good is listed, shown, enqueued again and dropped', async () => {

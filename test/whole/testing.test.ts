@@ -22,8 +22,11 @@ function block(name: string): string {
 const FILES: Record<string, string> = {
   'node/orders.test.js': block('orders.node.js'),
   'node/gateway.test.js': block('gateway.node.js'),
+  'node/later.test.js': block('later.node.js'),
   'vitest/orders.test.js': block('orders.vitest.js'),
+  'vitest/later.test.js': block('later.vitest.js'),
   'jest/orders.test.js': block('orders.jest.js'),
+  'jest/later.test.js': block('later.jest.js'),
   'jest-cjs/orders.test.js': block('orders.jest.cjs'),
 }
 
@@ -35,7 +38,7 @@ beforeAll(() => {
   for (const part of ['dist', 'package.json']) {
     cpSync(join(root, part), join(modules, 'takespace', part), { recursive: true })
   }
-  for (const name of [...Object.keys(dependencies), 'express', 'jest', 'vitest']) {
+  for (const name of [...Object.keys(dependencies), 'express', 'jest', '@jest/globals', 'vitest']) {
     mkdirSync(dirname(join(modules, name)), { recursive: true })
     symlinkSync(join(root, 'node_modules', name), join(modules, name), 'junction')
   }
@@ -76,15 +79,15 @@ const run = async (folder: string, ...args: string[]): Promise<string> => {
 const JEST = ['--experimental-vm-modules', '../node_modules/jest/bin/jest.js', '--rootDir=.']
 
 test('node:test, as ES modules and as CommonJS, with client.fetch and with a gateway', async () => {
-  expect(await run('node', '--test', '--test-reporter=tap')).toMatch(/^# pass 5$/m)
+  expect(await run('node', '--test', '--test-reporter=tap')).toMatch(/^# pass 6$/m)
 })
 
 test('Vitest', async () => {
-  expect(await run('vitest', '../node_modules/vitest/vitest.mjs', 'run', '--root=.')).toMatch(/Tests\s+1 passed/)
+  expect(await run('vitest', '../node_modules/vitest/vitest.mjs', 'run', '--root=.')).toMatch(/Tests\s+2 passed/)
 })
 
 test('Jest, as ES modules', async () => {
-  expect(await run('jest', ...JEST)).toMatch(/Tests:\s+1 passed/)
+  expect(await run('jest', ...JEST)).toMatch(/Tests:\s+2 passed/)
 })
 
 test('Jest, as CommonJS, by await import', async () => {

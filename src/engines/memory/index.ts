@@ -39,7 +39,8 @@ export class MemoryEngine implements Engine {
   readonly session: string
   readonly tickets: MemoryTickets
   readonly sessions: ProcessSessions
-  readonly #world: World
+  /** What all processes that have opened the space share. */
+  readonly world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()
   readonly #bounds: Bounds
@@ -49,7 +50,7 @@ export class MemoryEngine implements Engine {
 
   /** Processes that share a world share its space; each has bounds of its own for what it writes. */
   constructor(world = new World(), bounds: Bounds = {}) {
-    this.#world = world
+    this.world = world
     this.#bounds = bounds
     this.session = world.join()
     this.tickets = new MemoryTickets(world, this.session, (images) => {
@@ -63,9 +64,9 @@ export class MemoryEngine implements Engine {
 
   async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
     this.#open()
-    if (tx !== undefined) this.#world.transactions.get(tx)
+    if (tx !== undefined) this.world.transactions.get(tx)
     this.#refuseBeyond(images, tx)
-    const items = this.#world.put(images, tx)
+    const items = this.world.put(images, tx)
     return items.map(({ expiresAt }) => ({ expiresAt }))
   }
 
@@ -77,11 +78,11 @@ export class MemoryEngine implements Engine {
       const stored = storedOf(item)
       try {
         if (!find.fits || (await find.fits(stored))) return stored
-        const there = find.take || this.#world.bag.get(stored.id) === item
-        if (there && this.#world.aside(item, 'misfit')) find.onAside?.(stored)
+        const there = find.take || this.world.bag.get(stored.id) === item
+        if (there && this.world.aside(item, 'misfit')) find.onAside?.(stored)
         find.signal?.throwIfAborted()
       } catch (error) {
-        if (find.take && find.tx === undefined) this.#world.putBack(item)
+        if (find.take && find.tx === undefined) this.world.putBack(item)
         throw error
       }
     }
@@ -103,14 +104,14 @@ export class MemoryEngine implements Engine {
 
   async #find({ pattern, take, waitMs, signal, tx, ifExists = false }: Find): Promise<Item | null> {
     this.#open()
-    if (tx !== undefined) this.#world.transactions.get(tx)
-    const item = this.#world.bag.best(pattern, (each) => (take ? takeable(each, tx) : readable(each, tx)))
-    if (item) return this.#world.give(item, take, tx)
-    if (waitMs <= 0 || (ifExists && !this.#world.conflict(pattern, tx, take))) return null
+    if (tx !== undefined) this.world.transactions.get(tx)
+    const item = this.world.bag.best(pattern, (each) => (take ? takeable(each, tx) : readable(each, tx)))
+    if (item) return this.world.give(item, take, tx)
+    if (waitMs <= 0 || (ifExists && !this.world.conflict(pattern, tx, take))) return null
 
     const wait = new Wait<Item | null>()
     const end = (settle: () => void) => () => {
-      this.#world.waiters.remove(waiter)
+      this.world.waiters.remove(waiter)
       settle()
     }
     const waiter: Waiter = {
@@ -120,13 +121,13 @@ export class MemoryEngine implements Engine {
       ifExists,
       credit: 1,
       session: this.session,
-      serve: (found) => end(() => wait.resolve(this.#world.give(found, take, tx)))(),
+      serve: (found) => end(() => wait.resolve(this.world.give(found, take, tx)))(),
       miss: end(() => wait.resolve(null)),
       fail: (error) => end(() => wait.reject(error))(),
     }
-    this.#world.waiters.add(waiter)
+    this.world.waiters.add(waiter)
     this.#waits.add(wait)
-    if (ifExists) this.#world.watchConflict(waiter)
+    if (ifExists) this.world.watchConflict(waiter)
     wait.until(
       waitMs,
       waiter.miss,
@@ -138,60 +139,60 @@ export class MemoryEngine implements Engine {
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {
     this.#open()
-    const registered = this.#world.registrations.renew(id, leaseMs)
+    const registered = this.world.registrations.renew(id, leaseMs)
     if (registered !== undefined) return { expiresAt: registered }
-    const item = this.#world.bag.get(id)
+    const item = this.world.bag.get(id)
     if (!item) return null
     const before = item.expiresAt
     item.expiresAt = wallMs() + leaseMs
     // Who waits for its transaction only does so no longer than it lasts.
-    if (item.expiresAt < before) this.#world.watchConflicts()
+    if (item.expiresAt < before) this.world.watchConflicts()
     return { expiresAt: item.expiresAt }
   }
 
   async cancel(id: string): Promise<boolean> {
     this.#open()
-    if (this.#world.registrations.remove(id)) return true
-    const item = this.#world.bag.get(id)
+    if (this.world.registrations.remove(id)) return true
+    const item = this.world.bag.get(id)
     if (!item) return false
-    this.#world.bag.remove(id)
-    this.#world.offers.lose(item)
-    this.#world.missIfExists()
+    this.world.bag.remove(id)
+    this.world.offers.lose(item)
+    this.world.missIfExists()
     return true
   }
 
   begin(leaseMs: number, onEnded: () => void): string {
     this.#open()
-    return this.#world.transactions.begin(this.session, leaseMs, onEnded)
+    return this.world.transactions.begin(this.session, leaseMs, onEnded)
   }
 
   async renewTransaction(tx: string, leaseMs: number): Promise<Grant> {
     this.#open()
-    return { expiresAt: this.#world.transactions.renew(tx, leaseMs) }
+    return { expiresAt: this.world.transactions.renew(tx, leaseMs) }
   }
 
   async commit(tx: string, images: readonly Image[]): Promise<void> {
     this.#open()
-    this.#world.transactions.get(tx)
+    this.world.transactions.get(tx)
     this.#refuseBeyond(images, tx)
-    this.#world.put(images, undefined)
-    this.#world.end(tx, true)
+    this.world.put(images, undefined)
+    this.world.end(tx, true)
   }
 
   async abort(tx: string): Promise<void> {
-    if (!this.#closed) this.#world.end(tx, false)
+    if (!this.#closed) this.world.end(tx, false)
   }
 
   async notify(interest: Interest): Promise<Registered> {
     this.#open()
-    if (interest.tx !== undefined) this.#world.transactions.get(interest.tx)
-    return this.#world.registrations.add(this.session, interest)
+    if (interest.tx !== undefined) this.world.transactions.get(interest.tx)
+    return this.world.registrations.add(this.session, interest)
   }
 
   async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.#open()
     this.#refuseBeyond([image])
-    this.#world.put([image], undefined, { session: this.session, onOutcome })
+    this.world.put([image], undefined, { session: this.session, onOutcome })
   }
 
   async withdraw(id: string): Promise<void> {
@@ -200,107 +201,112 @@ export class MemoryEngine implements Engine {
 
   async offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     this.#open()
-    return this.#world.offers.open(this.session, pattern, credit, onDelivery)
+    return this.world.offers.open(this.session, pattern, credit, onDelivery)
   }
 
   async start(delivery: Delivery): Promise<boolean> {
-    const item = this.#world.offers.heldBy(delivery)
+    const item = this.world.offers.heldBy(delivery)
     if (item) item.started = true
     return item !== undefined
   }
 
   async hold(delivery: Delivery, answers: boolean): Promise<boolean> {
-    const item = this.#world.offers.heldBy(delivery)
+    const item = this.world.offers.heldBy(delivery)
     if (!item?.requester) return false
     item.started = true
     item.expiresAt = Number.POSITIVE_INFINITY
     if (answers) {
       item.answering = true
-      this.#world.tell(item, { kind: 'begun', claim: item.claim, holder: this.session })
+      this.world.tell(item, { kind: 'begun', claim: item.claim, holder: this.session })
     }
     return true
   }
 
   async lend(delivery: Delivery): Promise<void> {
-    this.#world.offers.lend(delivery)
+    this.world.offers.lend(delivery)
   }
 
   lasts(_id: string): void {}
 
   async post(session: string, message: Buffer): Promise<boolean> {
-    return this.#world.post(session, message)
+    return this.world.post(session, message)
   }
 
   async hear(onMessage: (message: Buffer) => void): Promise<void> {
-    this.#world.listeners.set(this.session, onMessage)
+    this.world.listeners.set(this.session, onMessage)
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
-    if (along?.tx !== undefined) this.#world.transactions.get(along.tx)
-    const item = this.#world.offers.heldBy(delivery)
+    if (along?.tx !== undefined) this.world.transactions.get(along.tx)
+    const item = this.world.offers.heldBy(delivery)
     if (item) {
       if (along) this.#refuseBeyond(along.images, along.tx, item)
-      this.#world.bag.remove(item.image.id)
-      this.#world.tell(item, { kind: 'completed', body })
+      this.world.bag.remove(item.image.id)
+      this.world.tell(item, { kind: 'completed', body })
       if (along) {
-        this.#world.put(along.images, undefined)
-        if (along.tx !== undefined) this.#world.end(along.tx, true)
+        this.world.put(along.images, undefined)
+        if (along.tx !== undefined) this.world.end(along.tx, true)
       }
     }
-    this.#world.offers.end(delivery, credit)
+    this.world.offers.end(delivery, credit)
     return item !== undefined
   }
 
   async release(delivery: Delivery): Promise<void> {
-    const item = this.#world.offers.heldBy(delivery)
+    const item = this.world.offers.heldBy(delivery)
     if (item && hasNoSuccessor(item)) {
       // What had started may not be run twice.
-      this.#world.bag.remove(item.image.id)
-      this.#world.tell(item, { kind: 'lost' })
+      this.world.bag.remove(item.image.id)
+      this.world.tell(item, { kind: 'lost' })
     } else if (item) {
-      this.#world.putBack(item)
+      this.world.putBack(item)
     }
-    this.#world.offers.end(delivery, 1)
+    this.world.offers.end(delivery, 1)
   }
 
   async declareDead(session: string): Promise<void> {
-    this.#world.bury(session)
+    this.world.bury(session)
   }
 
   async recall(session: string, begun: readonly string[] | undefined): Promise<void> {
-    if (begun && session !== this.session) this.#world.recall(session, begun)
+    if (begun && session !== this.session) this.world.recall(session, begun)
   }
 
   async setAside(id: string, reason: string): Promise<boolean> {
     this.#open()
-    const item = this.#world.bag.get(id)
-    return item !== undefined && this.#world.aside(item, reason)
+    const item = this.world.bag.get(id)
+    return item !== undefined && this.world.aside(item, reason)
   }
 
   async list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page> {
     this.#open()
-    if (tx !== undefined) this.#world.transactions.get(tx)
-    const all = this.#world.bag.all(pattern, (item) => readable(item, tx))
+    if (tx !== undefined) this.world.transactions.get(tx)
+    const all = this.world.bag.all(pattern, (item) => readable(item, tx))
     const items = all.filter((item) => after === null || placeOf(item) > after).slice(0, most)
     const last = items[items.length - 1]
     const next = last && last !== all[all.length - 1] ? placeOf(last) : null
     return {
-      entries: items.map((item) => ({ ...storedOf(this.#world.give(item, false, tx)), deaths: item.deaths })),
+      entries: items.map((item) => ({ ...storedOf(this.world.give(item, false, tx)), deaths: item.deaths })),
       next,
     }
   }
 
   async backlog(pattern: Pattern): Promise<Backlog> {
     this.#open()
-    const all = this.#world.bag.all(pattern, (item) => takeable(item, undefined))
+    const all = this.world.bag.all(pattern, (item) => takeable(item, undefined))
     const now = wallMs()
     return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
   }
 
+  async offered({ kind, indexed }: Pattern): Promise<readonly string[]> {
+    this.#open()
+    return this.world.waiters.offered(kind, indexed[0])
+  }
+
   async kinds(): Promise<ReadonlyMap<string, number>> {
     this.#open()
-    const roots = this.#world.bag.roots()
-    const sessions = this.#world.sessions.ids(undefined).length
+    const roots = this.world.bag.roots()
+    const sessions = this.world.sessions.ids(undefined).length
     return sessions > 0 ? roots.set(SESSION, sessions) : roots
   }
 
@@ -313,7 +319,7 @@ export class MemoryEngine implements Engine {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#world.leave(this.session)
+    this.world.leave(this.session)
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
     this.sessions.close()
   }
@@ -329,8 +335,8 @@ export class MemoryEngine implements Engine {
   #hasRoom(images: readonly Image[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
     const { maxEntries, maxBytes } = this.#bounds
     if (maxEntries === undefined && maxBytes === undefined) return true
-    const { size } = this.#world.sessions
-    if (this.#world.bag.hasRoom(images, this.#bounds, goes, size, more)) return true
+    const { size } = this.world.sessions
+    if (this.world.bag.hasRoom(images, this.#bounds, goes, size, more)) return true
     this.#refusedAt = monotonicMs()
     return false
   }

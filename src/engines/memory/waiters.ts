@@ -59,6 +59,16 @@ export class Waiters {
     return best
   }
 
+  /** By which tokens takers choose among the entries of a kind with this token. */
+  offered(kind: string, token: string | undefined): string[] {
+    const tokens = new Set<string>()
+    for (const { take, pattern } of this.#waiting) {
+      if (!take || pattern.kind !== kind || (token !== undefined && !pattern.indexed.includes(token))) continue
+      for (const each of [...pattern.indexed, ...(pattern.anyOf ?? [])]) if (each !== token) tokens.add(each)
+    }
+    return [...tokens]
+  }
+
   /** Those who wait only for what a transaction holds. */
   ifExists(): Waiter[] {
     return [...this.#waiting].filter((waiter) => waiter.ifExists)

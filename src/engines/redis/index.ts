@@ -279,6 +279,10 @@ export class RedisEngine implements Engine {
     return this.#listings.backlog(pattern)
   }
 
+  offered(pattern: Pattern): Promise<readonly string[] | null> {
+    return this.#listings.offered(pattern)
+  }
+
   kinds(): Promise<ReadonlyMap<string, number>> {
     return this.#listings.kinds()
   }

@@ -1,4 +1,4 @@
--- i, j, J: what is there, without taking or waiting: a page of entries, how many wait and for how long, the kinds.
+-- i, j, z, J: what is there, without taking or waiting: a page of entries, how many wait and for how long, what takers offer, the kinds.
 
 local SESSION = 'takespace.Session'
 
@@ -55,6 +55,38 @@ function OPS.j(argv, i, answer)
   end
   answer('p', oldest or '', tostring(call('ZCARD', key)))
   return rest
+end
+
+-- Of a process with more waits than these, and of a space with more processes, nothing is said.
+local MOST_WAITS, MOST_PROCESSES = 200, 200
+
+-- z: by which tokens takers choose among the entries of a kind with this token; `*` if there are too many to say. kind, token or ''
+function OPS.z(argv, i, answer)
+  local kind, token, page, known = argv[i], argv[i + 1], { now13 }, {}
+  local sids = call('ZRANGE', P .. 'S', 0, MOST_PROCESSES)
+  local tooMany = #sids > MOST_PROCESSES
+  for j = 1, tooMany and 0 or #sids do
+    local waits = P .. 'p' .. sids[j]
+    if call('HLEN', waits) > MOST_WAITS then tooMany = true break end
+    local packed = call('HVALS', waits)
+    for k = 1, #packed do
+      local spec = cmsgpack.unpack(packed[k])
+      if spec.mode == 't' and spec.kind == kind then
+        local has = token == ''
+        for t = 1, #spec.indexed do if spec.indexed[t] == token then has = true end end
+        for _, tokens in ipairs(has and { spec.indexed, spec.anyOf or {} } or {}) do
+          for t = 1, #tokens do
+            if tokens[t] ~= token and not known[tokens[t]] then
+              known[tokens[t]] = true
+              item(page, '', '', tokens[t])
+            end
+          end
+        end
+      end
+    end
+  end
+  answer('p', tooMany and '*' or '', concat(page))
+  return i + 2
 end
 
 -- J: the roots of the kinds that were written, each with the number of its free entries.

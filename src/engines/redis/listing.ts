@@ -39,6 +39,14 @@ export class Listings {
     return { count: Number(count), oldestMs: oldest ? Math.max(now - Number(oldest), 0) : 0 }
   }
 
+  async offered({ kind, indexed }: Pattern): Promise<string[] | null> {
+    const { values } = await this.#ask(['z', kind, indexed[0] ?? ''])
+    if (values[0]!.length > 0) return null
+    const tokens: string[] = []
+    readPush(values[1]!, ({ bytes }) => tokens.push(bytes.toString()))
+    return tokens
+  }
+
   async kinds(): Promise<Map<string, number>> {
     const { values } = await this.#ask(['J'])
     const counts = new Map<string, number>()

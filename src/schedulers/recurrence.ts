@@ -1,0 +1,45 @@
+/** Recurrence: when a schedule fires next, and which of its firings were due while no scheduler ran. */
+import type { Times } from '../schedule.js'
+import { nextFiring } from './cron.js'
+
+/** A cron expression in a time zone, or so many ms. The names are BullMQ's. */
+export interface Recurrence {
+  readonly pattern?: string
+  readonly tz?: string
+  readonly every?: number
+}
+
+/** Firings that are caught up with; older ones are of no use to anybody. */
+const MOST = 1_000
+
+export const recurrenceOf = (times: Times): Recurrence =>
+  'cron' in times ? { pattern: times.cron, tz: times.timeZone ?? 'UTC' } : { every: times.everyMs }
+
+/** Returns the first moment after `after`, a moment at which it fires; undefined if it fires never again. */
+export const firingAfter = (
+  { pattern, tz = 'UTC', every = Number.NaN }: Recurrence,
+  after: number,
+): number | undefined => (pattern === undefined ? after + every : nextFiring(pattern, tz, after))
+
+/** Returns the firings after `from`, a moment at which it fires, up to `now`: the last 1,000 of them. */
+export function missedBetween(recurrence: Recurrence, from: number, now: number): number[] {
+  const { every } = recurrence
+  if (every !== undefined) {
+    const skipped = Math.max(Math.floor((now - from) / every) - MOST, 0)
+    return firingsBetween(recurrence, from + skipped * every, now)
+  }
+  // From the end: of a schedule that fires each second, a week has 604,800.
+  for (let span = MOST * 1_000; ; span *= 2) {
+    const start = Math.max(from, now - span)
+    const firings = firingsBetween(recurrence, start, now)
+    if (firings.length >= MOST || start === from) return firings.slice(-MOST)
+  }
+}
+
+function firingsBetween(recurrence: Recurrence, from: number, now: number): number[] {
+  const firings: number[] = []
+  for (let at = firingAfter(recurrence, from); at !== undefined && at <= now; at = firingAfter(recurrence, at)) {
+    firings.push(at)
+  }
+  return firings
+}

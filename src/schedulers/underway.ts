@@ -1,0 +1,103 @@
+/** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
+import type { Logger } from '../log.js'
+import { decodeNote, encodeNote } from '../note.js'
+import type { Space } from '../space.js'
+import { notesOf } from '../tickets.js'
+import { type Job, runJob, type Verdict } from './job.js'
+
+interface Attempt {
+  readonly job: Job
+  readonly onProgress: ((progress: unknown) => Promise<unknown>) | undefined
+  /** Its progress is passed on in order. */
+  told: Promise<void>
+}
+
+export class Underway {
+  readonly #space: Space
+  readonly #group: string
+  readonly #signal: AbortSignal
+  readonly #logger: Logger
+  /** By the ids of the attempts. */
+  readonly #attempts = new Map<string, Attempt>()
+  #registration: string | undefined
+  #onIdle: (() => void) | undefined
+
+  /** `group` is that of its attempts, and of no other scheduler's kind of jobs. They end with the signal. */
+  constructor(space: Space, group: string, signal: AbortSignal, logger: Logger) {
+    this.#space = space
+    this.#group = group
+    this.#signal = signal
+    this.#logger = logger
+  }
+
+  get size(): number {
+    return this.#attempts.size
+  }
+
+  /** Resolves when progress is heard of. */
+  async followProgress(): Promise<void> {
+    const { id } = await this.#space.engine.notify({
+      patterns: [notesOf({ group: this.#group })],
+      on: 'written',
+      leaseMs: Number.POSITIVE_INFINITY,
+      onEvent: ({ id: attempt, body }) => {
+        const running = this.#attempts.get(attempt)
+        const { progress } = decodeNote(body)
+        if (!running || progress === undefined) return
+        running.told = running.told
+          .then(() => this.#progress(running, progress))
+          .catch((err) => this.#logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
+      },
+      onMissed: () => {},
+      onEnded: () => {
+        if (this.#signal.aborted) return
+        this.followProgress().catch((err) => this.#logger.warn({ err }, 'progress of jobs is not heard of'))
+      },
+    })
+    this.#registration = id
+  }
+
+  /**
+   * Runs the next attempt of a job. Progress is passed to `onProgress`, too.
+   *
+   * @throws as runJob
+   */
+  async run(job: Job, onProgress?: (progress: unknown) => Promise<unknown>): Promise<Verdict> {
+    const attempt: Attempt = { job, onProgress, told: Promise.resolve() }
+    this.#attempts.set(job.id, attempt)
+    try {
+      const verdict = await runJob(this.#space, job, this.#signal)
+      // What the task said before it ended has come before its outcome did, and is told before it.
+      await new Promise(setImmediate)
+      await attempt.told
+      return verdict
+    } finally {
+      this.#attempts.delete(job.id)
+      if (this.#attempts.size === 0) this.#onIdle?.()
+    }
+  }
+
+  /** Resolves when no attempt is with a worker. */
+  async idle(): Promise<void> {
+    if (this.#attempts.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+  }
+
+  /** Ends what is kept of an attempt whose verdict its job has. */
+  forget(attempt: string): void {
+    this.#space.engine.cancel(attempt).catch(() => {
+      // Its lease ends by itself.
+    })
+  }
+
+  /** Ends followProgress. */
+  close(): void {
+    if (this.#registration) this.#space.engine.cancel(this.#registration).catch(() => {})
+  }
+
+  async #progress({ job, onProgress }: Attempt, progress: unknown): Promise<void> {
+    await onProgress?.(progress)
+    if (job.ticket === undefined) return
+    const note = encodeNote({ phase: 'running', attempt: job.number, progress })
+    await this.#space.engine.tickets.note(job.ticket, note)
+  }
+}
