@@ -20,5 +20,5 @@ export const toScheduler = (task: string): Outgoing => ({
   repeatable: true,
 })
 
-/** Whether something in the space waits for a scheduler. */
+/** Returns true if something in the space waits for a scheduler. */
 export const lacksScheduler = async (space: Space): Promise<boolean> => (await backlogOf(space, SCHEDULER)).count > 0

@@ -120,7 +120,7 @@ async function resultWithin(
   return valueIn(decodeOutcome(answerIn(found)))
 }
 
-/** Says how far it is. */
+/** Returns TICKET_PENDING with the state of the ticket, and with what it lacks: a scheduler, or a worker that has its task. */
 async function pending(space: Space, id: string, asked: EnqueuedTask | undefined): Promise<SpaceError> {
   try {
     const { state } = await statusOf(space, id)

@@ -8,9 +8,9 @@ import { firingAfter, missedBetween, type Recurrence, recurrenceOf } from './rec
 
 /** A task that is due later, for the first time or again. */
 export interface LaterJob extends Omit<LaterTask, 'ticket' | 'leaseMs' | 'repeatable'> {
-  /** Of its kind, the only one in the space. */
+  /** Unique among the jobs of the space that are not over. */
   readonly id: string
-  /** Differs from that of a job of the same id that is over. */
+  /** Tells it from an earlier job of the same id. */
   readonly number: number
   readonly ticket?: string
   readonly leaseMs?: number
@@ -46,7 +46,7 @@ export class Agenda implements Queueing {
   #numbers = 0
 
   async later({ ticket, repeatable: _, ...task }: LaterTask): Promise<void> {
-    // Asked for again, because whoever was asked has stopped, it is the same job.
+    // A scheduler that stopped before it had answered leaves the question to the next one: it is the same job.
     if (!this.#jobs.has(ticket)) this.#add({ ...task, id: ticket, ticket })
   }
 
@@ -58,13 +58,17 @@ export class Agenda implements Queueing {
     const now = wallMs()
     const dueAt = isSame ? before.dueAt : 'everyMs' in times ? now : firingAfter(recurrence, now)
     if (dueAt === undefined) throw new TypeError(`There is no date that ${recurrence.pattern} means.`)
-    await this.unschedule(name)
+    this.#drop(name)
     this.#fire({ dueAt, recurrence, scheduled })
     this.look()
     return dueAt
   }
 
   async unschedule(name: string): Promise<boolean> {
+    return this.#drop(name)
+  }
+
+  #drop(name: string): boolean {
     const firing = this.#firings.get(name)
     if (!firing) return false
     this.#firings.delete(name)

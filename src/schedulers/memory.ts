@@ -11,7 +11,7 @@ import type { Terms } from './bullmq.js'
 import type { Job, Verdict } from './job.js'
 import { Underway } from './underway.js'
 
-/** Its attempts are told from others by this. */
+/** The group of its attempts. */
 const GROUP = 'later'
 const CLOSING_MS = 1_000
 
@@ -69,7 +69,7 @@ export async function run(terms: Pick<Terms, 'space' | 'concurrency' | 'stopTime
       await within(stopTimeoutMs, underway.idle())
       over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
       underway.close()
-      // What was cut is back on the agenda then.
+      // Attempts that were cut put their jobs back on the agenda.
       await within(CLOSING_MS, underway.idle())
     },
   }

@@ -22,7 +22,7 @@ export class Underway {
   #registration: string | undefined
   #onIdle: (() => void) | undefined
 
-  /** `group` is that of its attempts, and of no other scheduler's kind of jobs. They end with the signal. */
+  /** Attempts of other groups are not its own. All end with the signal. */
   constructor(space: Space, group: string, signal: AbortSignal, logger: Logger) {
     this.#space = space
     this.#group = group
@@ -67,7 +67,7 @@ export class Underway {
     this.#attempts.set(job.id, attempt)
     try {
       const verdict = await runJob(this.#space, job, this.#signal)
-      // What the task said before it ended has come before its outcome did, and is told before it.
+      // Progress that was reported before the end has arrived: it is passed on before the verdict.
       await new Promise(setImmediate)
       await attempt.told
       return verdict
@@ -82,7 +82,7 @@ export class Underway {
     if (this.#attempts.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
   }
 
-  /** Ends what is kept of an attempt whose verdict its job has. */
+  /** Removes the attempt from the space: its job has the verdict. */
   forget(attempt: string): void {
     this.#space.engine.cancel(attempt).catch(() => {
       // Its lease ends by itself.

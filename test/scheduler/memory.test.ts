@@ -99,6 +99,21 @@ describe('with fake timers', () => {
     }
   })
 
+  test('a schedule that many declare at once fires once each time', async () => {
+    start('2026-01-01T00:00:00Z')
+    const ran = await ticks()
+    await createScheduler({ space }).start()
+    const client = createClient({ space })
+    const declare = (everyMs: number) => client.schedule('often', { everyMs }, 'tick', 0)
+    await Promise.all([1_000, 1_000, 500, 1_000, 500].map(declare))
+    await jest.advanceTimersByTimeAsync(2_400)
+    const later = ran.filter((at) => at > Date.parse('2026-01-01T00:00:00Z'))
+    expect(later).toHaveLength(4)
+    expect(await client.unschedule('often')).toBe(true)
+    await jest.advanceTimersByTimeAsync(2_000)
+    expect(ran.filter((at) => at > Date.parse('2026-01-01T00:00:00Z'))).toHaveLength(4)
+  })
+
   test('runs of a schedule overlap if a run takes longer than the interval, unless they take turns (docs/tasks.md)', async () => {
     start('2026-01-01T00:00:00Z')
     const Turn = defineEntry<{ of: string }>('Turn')
