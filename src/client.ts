@@ -5,7 +5,7 @@ import { SpaceError } from './errors.js'
 import { fetchThrough } from './fetch.js'
 import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import type { Space } from './space.js'
-import type { TaskInput, TaskResult, Tasks } from './tasks.js'
+import type { TaskArguments, TaskResult, Tasks } from './tasks.js'
 import { type Ticket, ticketNamed } from './ticket.js'
 
 export interface ClientOptions {
@@ -19,7 +19,7 @@ export interface ClientOptions {
   readonly maxTicketBytes?: number
 }
 
-export interface ClientFetchOptions extends RequestInit {
+export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
   /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
   readonly timeoutMs?: number
   /** Default: the client's. */
@@ -38,7 +38,7 @@ export interface Client<T extends Tasks = Tasks> {
    *   INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const { ok } = await client.call('resize', { width: 10 }, { timeoutMs: 5_000 })
    */
-  call<N extends keyof T & string>(task: N, input: TaskInput<T, N>, options?: CallOptions): Promise<TaskResult<T, N>>
+  call<N extends keyof T & string>(task: N, ...input: TaskArguments<T, N, CallOptions>): Promise<TaskResult<T, N>>
   /**
    * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
    * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
@@ -52,8 +52,7 @@ export interface Client<T extends Tasks = Tasks> {
    */
   enqueue<N extends keyof T & string>(
     task: N,
-    input: TaskInput<T, N>,
-    options?: EnqueueOptions,
+    ...input: TaskArguments<T, N, EnqueueOptions>
   ): Promise<Ticket<TaskResult<T, N>>>
   /**
    * What was enqueued, by the id of its ticket, from any process.
@@ -72,8 +71,7 @@ export interface Client<T extends Tasks = Tasks> {
     name: string,
     times: Times,
     task: N,
-    input: TaskInput<T, N>,
-    options?: ScheduleOptions,
+    ...input: TaskArguments<T, N, ScheduleOptions>
   ): Promise<{ readonly next: Date }>
   /** Ends a schedule. false: there is none of this name. Throws as `schedule` does. */
   unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
@@ -105,10 +103,11 @@ export function createClient<T extends Tasks = Tasks>({
     throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
   }
   return {
-    call: (task, input, options) => call(space, service, task, input, options) as Promise<never>,
-    enqueue: (task, input, options) => enqueue(space, service, maxTicketBytes, task, input, options) as Promise<never>,
+    call: (task, ...[input, options]) => call(space, service, task, input, options) as Promise<never>,
+    enqueue: (task, ...[input, options]) =>
+      enqueue(space, service, maxTicketBytes, task, input, options) as Promise<never>,
     ticket: (id) => ticketNamed(space, id),
-    schedule: (name, times, task, input, options) => schedule(space, service, name, times, task, input, options),
+    schedule: (name, times, task, ...[input, options]) => schedule(space, service, name, times, task, input, options),
     unschedule: (name, options) => unschedule(space, name, options),
     fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
   }

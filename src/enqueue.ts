@@ -35,11 +35,22 @@ export interface RetryOptions {
   readonly repeatable?: boolean
 }
 
-export interface EnqueueOptions extends RetryOptions {
-  /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
-  readonly delayMs?: number
-  /** When it is due: a date, or ms since 1970 on this machine's clock. */
-  readonly at?: Date | number
+/** When a task is due: `delayMs` or `at`, not both. */
+type Due =
+  | {
+      /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
+      readonly delayMs?: number | undefined
+      readonly at?: undefined
+    }
+  | {
+      /** When it is due: a date, or ms since 1970 on this machine's clock. */
+      readonly at: Date | number
+      readonly delayMs?: undefined
+    }
+
+export type EnqueueOptions = EnqueueTerms & Due
+
+interface EnqueueTerms extends RetryOptions {
   /** How long its outcome is kept, in ms. Default a day. */
   readonly leaseMs?: number
   /**

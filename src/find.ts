@@ -16,6 +16,9 @@ export interface FindOptions {
   readonly tx?: Transaction
 }
 
+/** The options of a wait that ends only with a match: without `waitMs`. */
+export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs?: undefined }
+
 export interface Terms extends FindOptions {
   readonly take: boolean
   readonly waitMs: number

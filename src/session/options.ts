@@ -5,7 +5,9 @@ import { Space } from '../space.js'
 /** What becomes of an attribute that two requests change at once. */
 export type SessionPolicy = 'merge' | 'reject' | 'lock'
 
-export interface SessionOptions {
+/** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
+// biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
+export interface SessionOptions<D = any> {
   /** Where the sessions are; all that open this space have the same ones. */
   readonly space: Space
   /**
@@ -27,8 +29,7 @@ export interface SessionOptions {
    * has logged in. Asked at each save.
    * @example userOf: (session) => session.userId
    */
-  // biome-ignore lint/suspicious/noExplicitAny: its attributes are the app's own
-  readonly userOf?: (session: any) => string | number | null | undefined
+  readonly userOf?: (session: D) => string | number | null | undefined
 }
 
 export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {
