@@ -11,23 +11,23 @@ import { type Ticket, ticketNamed } from './ticket.js'
 export interface ClientOptions {
   readonly space: Space
   /** Which app, and whose tasks, the requests are for. Default `web`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /**
    * What this client enqueues is refused with SPACE_FULL if the tickets in the space, with the outcomes that they keep, take more bytes with it.
    * Default 256 MiB.
    */
-  readonly maxTicketBytes?: number
+  readonly maxTicketBytes?: number | undefined
 }
 
 export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
   /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Default: the client's. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
 }
 
 export interface Client<T extends Tasks = Tasks> {
@@ -109,6 +109,6 @@ export function createClient<T extends Tasks = Tasks>({
     ticket: (id) => ticketNamed(space, id),
     schedule: (name, times, task, ...[input, options]) => schedule(space, service, name, times, task, input, options),
     unschedule: (name, options) => unschedule(space, name, options),
-    fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
+    fetch: (input, options = {}) => fetchThrough(space, input, { ...options, service: options.service ?? service }),
   }
 }

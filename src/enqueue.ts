@@ -19,20 +19,20 @@ export interface Backoff {
 
 export interface RetryOptions {
   /** How often it is tried at most, 1 to 1 000. Default 1. More than one is a scheduler's work. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
   /** How long after a failure the next attempt is made. Default: at once. */
-  readonly backoff?: Backoff
+  readonly backoff?: Backoff | undefined
   /** Which workers it is for. Default: the client's. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** From when it is due until a worker must have done it, for each attempt, in ms. Default a day, at most 24 days. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /**
    * Whether it may run again when its worker died after it had started. Default true. With several attempts a death is a failure like any
    * other, and the next attempt follows.
    */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
 }
 
 /** When a task is due: `delayMs` or `at`, not both. */

@@ -53,7 +53,7 @@ export interface EntryOptions<F extends object> {
    * many entries and all together few. It serves where everybody who has written the kind, or one of its relatives, declared it.
    * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
    */
-  readonly index?: IndexOver<F>
+  readonly index?: IndexOver<F> | undefined
   readonly schema?: undefined
 }
 
@@ -64,7 +64,7 @@ export interface SchemaOptions<S extends StandardSchema<object, object>> {
    */
   readonly schema: S
   /** As of EntryOptions. */
-  readonly index?: IndexOver<OutputOf<S>>
+  readonly index?: IndexOver<OutputOf<S>> | undefined
 }
 
 /** Names that both declare, with types that exclude each other. */

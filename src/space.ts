@@ -15,7 +15,7 @@ import { DEFAULT_STREAM_BOUNDS, Streams } from './streams/index.js'
 import { checkedMax, type TakeAllOptions, takeAll } from './take-all.js'
 import { Template, templateOf } from './template.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
-import { DEFAULT_LEASE_MS, type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
+import { type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
 
 /** A list that is not known to be empty: the calls that take one refuse an empty list. */
 type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
@@ -255,7 +255,7 @@ export class Space {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
     this.#open()
     this.#checkTx(options.tx)
-    return register(this.engine, asked, listener, { leaseMs: DEFAULT_LEASE_MS, ...options }, this.#logger)
+    return register(this.engine, asked, listener, options, this.#logger)
   }
 
   /**

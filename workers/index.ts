@@ -45,17 +45,17 @@ export interface WorkerSettings {
   /** Where the requests are. The worker is stopped before the space closes. */
   readonly space: Space
   /** Which requests it takes: those that were written for this service. Default `web`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** How many requests it holds at a time, an integer ≥ 1; one with an app and tasks as many of each. Default 16. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
-  readonly stopTimeoutMs?: number
+  readonly stopTimeoutMs?: number | undefined
   /** Where probes and metrics are answered; 0 = any free port, see `worker.adminUrl`. Default: nowhere. */
   readonly adminPort?: number | undefined
   /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
-  readonly adminHost?: string
+  readonly adminHost?: string | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
 }
 
 export interface Worker extends Service, AsyncDisposable {

@@ -12,7 +12,7 @@ import { Snapshot, textsOf } from './snapshot.js'
 export interface FetchSessionOptions<D = any> extends SessionOptions<D> {
   /** Signs the cookie: at least 16 characters. Of several the first one signs, all are accepted: put a new one in front to change it. */
   readonly secret: string | readonly string[]
-  readonly cookie?: SessionCookieOptions
+  readonly cookie?: SessionCookieOptions | undefined
 }
 
 /**

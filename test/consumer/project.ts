@@ -60,43 +60,41 @@ export const TYPED = [
 /** How a project sets up its compiler. */
 export interface Setting {
   readonly name: string
-  readonly type: 'module' | 'commonjs'
   readonly options: Readonly<Record<string, unknown>>
+  /** Names of the checked files, and which of the programs each is. `.mts` is an ES module, `.cts` is CommonJS. */
+  readonly files: Readonly<Record<string, Program>>
 }
 
-const setting = (module: string, type: Setting['type'], options = {}): Setting => ({
-  name: `${module}, ${type}`,
-  type,
-  options: { module, ...options },
-})
+type Program = 'uses' | 'promises'
 
-/** Every way to resolve the package that TypeScript has, but for `node10`: see `LEGACY`. */
-export const SETTINGS: readonly Setting[] = [
-  setting('node16', 'module'),
-  setting('node16', 'commonjs'),
-  setting('nodenext', 'module'),
-  setting('nodenext', 'commonjs'),
-  setting('esnext', 'module', { moduleResolution: 'bundler' }),
-]
+const BOTH_FORMATS: Setting['files'] = { 'uses.mts': 'uses', 'uses.cts': 'uses', 'promises.mts': 'promises' }
+const ONE_FORMAT: Setting['files'] = { 'uses.ts': 'uses', 'promises.ts': 'promises' }
 
-/** TypeScript 7 has no `node10` any more. */
-export const LEGACY: Setting = setting('commonjs', 'commonjs', { moduleResolution: 'node10' })
+export const NODE16: Setting = { name: 'node16', options: { module: 'node16' }, files: BOTH_FORMATS }
+/** From TypeScript 5.8 on CommonJS may import ES modules here; before that it was the same as `node16`. */
+export const NODE_NEXT: Setting = { name: 'nodenext', options: { module: 'nodenext' }, files: BOTH_FORMATS }
+export const BUNDLER: Setting = {
+  name: 'bundler',
+  options: { module: 'esnext', moduleResolution: 'bundler' },
+  files: ONE_FORMAT,
+}
+/** TypeScript 7 has none. */
+export const NODE10: Setting = {
+  name: 'node10',
+  options: { module: 'commonjs', moduleResolution: 'node10' },
+  files: ONE_FORMAT,
+}
 
 /**
- * Has the compiler check programs in a project, with its strictest options.
- * @param sources the programs: names and texts
+ * Has a compiler check programs in a project, with its strictest options.
+ * @param compiler the path of its program
  * @returns its complaints, one a line, and its exit code; '' for none
  */
-export async function complaints(
-  project: Project,
-  compiler: string,
-  { name, type, options }: Setting,
-  sources: Readonly<Record<string, string>>,
-): Promise<string> {
-  const folder = join(project.folder, name.replace(', ', '-'))
+export async function complaints(project: Project, compiler: string, setting: Setting): Promise<string> {
+  const folder = join(project.folder, setting.name)
   mkdirSync(folder, { recursive: true })
-  for (const [file, text] of Object.entries(sources)) writeFileSync(join(folder, file), text)
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type }))
+  for (const [file, program] of Object.entries(setting.files)) writeFileSync(join(folder, file), textOf(program))
+  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module' }))
   const compilerOptions = {
     noEmit: true,
     strict: true,
@@ -106,19 +104,19 @@ export async function complaints(
     target: 'es2022',
     lib: ['es2022', 'dom', 'dom.iterable'],
     types: ['node'],
-    ...options,
+    ...setting.options,
   }
-  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: Object.keys(sources) }))
+  const files = Object.keys(setting.files)
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }))
   const ran = project.run([process.execPath, compiler, '-p', folder, '--pretty', 'false'])
   const { code } = await ran.exited
   return code === 0 ? ran.output() : `${ran.output()}exit code ${code}`
 }
 
-/** The program of this folder, and what the compiler promises (test/surface), as one who has installed the package would write it. */
-export function programs(): Record<string, string> {
-  const uses = readFileSync(join(ROOT, 'test', 'consumer', 'uses.ts'), 'utf8')
-  const promises = readFileSync(join(ROOT, 'test', 'surface', 'types.ts'), 'utf8')
+/** The program of this folder, or what the compiler promises (test/surface) as one who has installed the package would write it. */
+function textOf(program: Program): string {
+  if (program === 'uses') return readFileSync(join(ROOT, 'test', 'consumer', 'uses.ts'), 'utf8')
+  return readFileSync(join(ROOT, 'test', 'surface', 'types.ts'), 'utf8')
     .replace('../../src/index.js', 'takespace')
     .replace('../../workers/index.js', 'takespace/workers')
-  return { 'uses.ts': uses, 'promises.ts': promises }
 }
