@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { join, relative, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { writeCommonJs } from './commonjs.mjs'
 import { joinLua } from './lua.mjs'
 
 const self = fileURLToPath(import.meta.url)
@@ -45,6 +46,8 @@ function fingerprint() {
   for (const file of [
     ...sources.filter((file) => file !== library && /\.(ts|lua)$/.test(file)),
     join(root, 'tsconfig.json'),
+    join(root, 'package.json'),
+    fileURLToPath(new URL('commonjs.mjs', import.meta.url)),
     fileURLToPath(new URL('lua.mjs', import.meta.url)),
     self,
   ]) {
@@ -94,12 +97,14 @@ function compile() {
   return new Set(lines.filter((line) => line.startsWith('TSFILE: ')).map((line) => join(line.slice(8).trim())))
 }
 
-function build() {
+async function build() {
   const before = fingerprint()
   // Gone before the first file is written: an interrupted build has no stamp, and so is done again.
   rmSync(stamp, { force: true })
   joinLibrary()
   const emitted = compile()
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  for (const file of await writeCommonJs(root, exports)) emitted.add(file)
   for (const file of filesIn(dist)) if (!emitted.has(file)) rmSync(file)
   const program = join(dist, 'src', 'cli', 'main.js')
   if (existsSync(program)) chmodSync(program, 0o755)
@@ -108,4 +113,4 @@ function build() {
   writeFileSync(stamp, before)
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(self)) build()
+if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(self)) await build()

@@ -10,41 +10,41 @@ export interface GatewayOptions {
   /** The space that requests are written into. */
   readonly space: Space
   /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
-  readonly host?: string
+  readonly host?: string | undefined
   /** The port to listen on; 0 = any free one, see `gateway.url`. Default 8080. */
-  readonly port?: number
+  readonly port?: number | undefined
   /** From the moment a request is complete until its client is told 504, in ms. Default 30 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** The largest request body accepted, in bytes, Infinity for any; a larger one gets 413. Default 1 MiB. */
-  readonly maxBodyBytes?: number
+  readonly maxBodyBytes?: number | undefined
   /**
    * Of a request body that comes bit by bit, and whose request may run again, so many bytes are kept until it is answered: 256 KiB in memory, the
    * rest in a temporary file. If its worker dies, another one can be given all of it; of a longer one the client gets 502. Default 64 MiB.
    */
-  readonly maxReplayBytes?: number
+  readonly maxReplayBytes?: number | undefined
   /** After so many deliveries whose workers died a request goes to the dead letters and its client gets 502; 1 to 9. Default 3. */
-  readonly maxDeliveries?: number
+  readonly maxDeliveries?: number | undefined
   /** How long the answer to a request with an Idempotency-Key is given again, in ms. Default a day. */
-  readonly keyLeaseMs?: number
+  readonly keyLeaseMs?: number | undefined
   /**
    * Requests with an Idempotency-Key get 503 while the answers that are kept in the space, with all tickets, take so many bytes. Default 256 MiB.
    */
-  readonly maxKeyBytes?: number
+  readonly maxKeyBytes?: number | undefined
   /**
    * Whom a request is from, by its header fields (lower-case names): the keys of different ones are independent. Default: by `authorization`, else
    * by `cookie`. Where these change between two tries of one client, say what does not, such as the subject of its token.
    */
-  readonly principalOf?: PrincipalOf
+  readonly principalOf?: PrincipalOf | undefined
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
-  readonly maxInFlight?: number
+  readonly maxInFlight?: number | undefined
   /** Which requests are for which service; the longest pathPrefix wins. Default: all for the service `web`. */
-  readonly services?: readonly ServiceOptions[]
+  readonly services?: readonly ServiceOptions[] | undefined
   /** Where probes and metrics are answered; 0 = any free port, see `gateway.adminUrl`. Default: nowhere. */
   readonly adminPort?: number | undefined
   /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
-  readonly adminHost?: string
+  readonly adminHost?: string | undefined
   /** A pino instance or anything like it; one info line per request. Default: none, nothing is logged. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
 }
 
 const NAMES: ReadonlySet<string> = new Set([

@@ -5,13 +5,13 @@ export interface ServiceOptions {
   /** The service whose workers take these requests. */
   readonly service: string
   /** Requests for this path and what lies below it: `/api` is for `/api`, `/api/x` and `/api?y`, not for `/apis`. Default: all. */
-  readonly pathPrefix?: string
+  readonly pathPrefix?: string | undefined
   /** From the moment a request is complete until its client is told 504, in ms. Default: the gateway's timeoutMs. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Whether any of its requests may be run again when its worker dies, also a POST without Idempotency-Key. Default false. */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
   /** Higher is taken first; an integer from -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
 }
 
 export interface Route {

@@ -6,7 +6,7 @@ import type { IncomingMessage } from 'node:http'
 export const isWebSocket = (req: IncomingMessage): boolean => req.headers.upgrade?.toLowerCase() === 'websocket'
 
 /** Close, two bytes: 1012, the service restarts. */
-export const CLOSED_FOR_RESTART = Buffer.of(0x88, 0x02, 0x03, 0xf4)
+export const CLOSED_FOR_RESTART: Buffer = Buffer.of(0x88, 0x02, 0x03, 0xf4)
 
 const CLOSE = 0x8
 const MASKED = 0x80

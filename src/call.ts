@@ -9,17 +9,17 @@ import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './task.j
 
 export interface CallOptions {
   /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Takes the call back: the task's own signal fires, and the call rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** Which workers it is for. Default: the client's. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** Whether it may run again when its worker died after it had started. Default true: a task is expected to bear that. */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
   /** Whether the error of a task that failed brings its stack along. Default false: it tells of the inside of another process. */
-  readonly stack?: boolean
+  readonly stack?: boolean | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'service', 'priority', 'repeatable', 'stack'])

@@ -6,29 +6,29 @@ import { SpaceError } from './errors.js'
 import { fetchThrough } from './fetch.js'
 import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import type { Space } from './space.js'
-import type { TaskInput, TaskResult, Tasks } from './tasks.js'
+import type { TaskArguments, TaskResult, Tasks } from './tasks.js'
 import { type Ticket, ticketNamed } from './ticket.js'
 
 export interface ClientOptions {
   readonly space: Space
   /** Which app, and whose tasks, the requests are for. Default `web`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /**
    * What this client enqueues is refused with SPACE_FULL if the tickets in the space, with the outcomes that they keep, take more bytes with it.
    * Default 256 MiB.
    */
-  readonly maxTicketBytes?: number
+  readonly maxTicketBytes?: number | undefined
 }
 
-export interface ClientFetchOptions extends RequestInit {
+export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
   /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** Default: the client's. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
 }
 
 export interface Client<T extends Tasks = Tasks> {
@@ -39,7 +39,7 @@ export interface Client<T extends Tasks = Tasks> {
    *   INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const { ok } = await client.call('resize', { width: 10 }, { timeoutMs: 5_000 })
    */
-  call<N extends keyof T & string>(task: N, input: TaskInput<T, N>, options?: CallOptions): Promise<TaskResult<T, N>>
+  call<N extends keyof T & string>(task: N, ...input: TaskArguments<T, N, CallOptions>): Promise<TaskResult<T, N>>
   /**
    * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
    * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
@@ -53,8 +53,7 @@ export interface Client<T extends Tasks = Tasks> {
    */
   enqueue<N extends keyof T & string>(
     task: N,
-    input: TaskInput<T, N>,
-    options?: EnqueueOptions,
+    ...input: TaskArguments<T, N, EnqueueOptions>
   ): Promise<Ticket<TaskResult<T, N>>>
   /**
    * What was enqueued, by the id of its ticket, from any process.
@@ -73,8 +72,7 @@ export interface Client<T extends Tasks = Tasks> {
     name: string,
     times: Times,
     task: N,
-    input: TaskInput<T, N>,
-    options?: ScheduleOptions,
+    ...input: TaskArguments<T, N, ScheduleOptions>
   ): Promise<{ readonly next: Date }>
   /** Ends a schedule. false: there is none of this name. Throws as `schedule` does. */
   unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
@@ -114,17 +112,19 @@ export function createClient<T extends Tasks = Tasks>({
     ask: (trace?: readonly string[]) => Promise<R>,
   ): Promise<R> => (traced ? traced.ask(asking, what, options?.service ?? service, ask) : ask())
   return {
-    call: (task, input, options) =>
+    call: (task, ...[input, options]) =>
       asked('call', task, options, (trace) => call(space, service, task, input, options, trace) as Promise<never>),
-    enqueue: (task, input, options) =>
+    enqueue: (task, ...[input, options]) =>
       asked('send', task, options, (trace) => {
         return enqueue(space, service, maxTicketBytes, task, input, options, trace) as Promise<never>
       }),
     ticket: (id) => ticketNamed(space, id),
-    schedule: (name, times, task, input, options) =>
+    schedule: (name, times, task, ...[input, options]) =>
       asked('schedule', task, options, (trace) => schedule(space, service, name, times, task, input, options, trace)),
     unschedule: (name, options) => unschedule(space, name, options),
     fetch: (input, options = {}) =>
-      asked('fetch', service, options, (trace) => fetchThrough(space, input, { service, ...options }, trace)),
+      asked('fetch', service, options, (trace) =>
+        fetchThrough(space, input, { ...options, service: options.service ?? service }, trace),
+      ),
   }
 }

@@ -9,11 +9,11 @@ import type { Transaction } from './transaction.js'
 
 export interface ContentsOptions {
   /** How many at most. Default Infinity. */
-  readonly max?: number
+  readonly max?: number | undefined
   /** For how long it may be asked for more, in ms; then it throws LEASE_UNKNOWN. Default: for ever, since the space keeps nothing for it. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** What it yields can be taken by nobody else until this ends; what was written under it is yielded, too. */
-  readonly tx?: Transaction
+  readonly tx?: Transaction | undefined
 }
 
 /** So many come with one call; under a transaction they are locked as they come. */

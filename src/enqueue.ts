@@ -20,27 +20,38 @@ export interface Backoff {
 
 export interface RetryOptions {
   /** How often it is tried at most, 1 to 1 000. Default 1. More than one is a scheduler's work. */
-  readonly attempts?: number
+  readonly attempts?: number | undefined
   /** How long after a failure the next attempt is made. Default: at once. */
-  readonly backoff?: Backoff
+  readonly backoff?: Backoff | undefined
   /** Which workers it is for. Default: the client's. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** From when it is due until a worker must have done it, for each attempt, in ms. Default a day, at most 24 days. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /**
    * Whether it may run again when its worker died after it had started. Default true. With several attempts a death is a failure like any
    * other, and the next attempt follows.
    */
-  readonly repeatable?: boolean
+  readonly repeatable?: boolean | undefined
 }
 
-export interface EnqueueOptions extends RetryOptions {
-  /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
-  readonly delayMs?: number
-  /** When it is due: a date, or ms since 1970 on this machine's clock. */
-  readonly at?: Date | number
+/** When a task is due: `delayMs` or `at`, not both. */
+type Due =
+  | {
+      /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
+      readonly delayMs?: number | undefined
+      readonly at?: undefined
+    }
+  | {
+      /** When it is due: a date, or ms since 1970 on this machine's clock. */
+      readonly at: Date | number
+      readonly delayMs?: undefined
+    }
+
+export type EnqueueOptions = EnqueueTerms & Due
+
+interface EnqueueTerms extends RetryOptions {
   /** How long its outcome is kept, in ms. Default a day. */
   readonly leaseMs?: number
   /**

@@ -11,8 +11,34 @@ export type { EntryInfo } from './kind.js'
 /** Names of kinds are parts of keys. */
 const LONGEST_NAME = 100
 
-/** An entry is plain properties. What the space knows of it is asked by `entryInfo`. */
-export type Entry<F extends object = Record<string, unknown>> = Readonly<F>
+/** Marks what a kind made or a space handed out. Only the compiler knows it: entries are plain properties, and a copy of one is no entry. */
+declare abstract class Made {
+  private readonly madeByItsKind: true
+}
+
+/**
+ * An entry is plain properties, made by a kind or handed out by a space; nothing else can be written. `entryInfo` tells what the space
+ * knows of an entry.
+ */
+export type Entry<F extends object = Record<string, unknown>> = Readonly<F> & Made
+
+/**
+ * `T` without what no entry can hold: functions, symbols, and instances of classes other than Date and Uint8Array, which their methods
+ * give away. Fields of a kind must be assignable to this.
+ */
+type Storable<T> = T extends Date | Uint8Array
+  ? T
+  : T extends ((...args: never[]) => unknown) | symbol
+    ? never
+    : T extends object
+      ? { readonly [K in keyof T]: Storable<T[K]> }
+      : T
+
+type StorableFields<F> = { readonly [K in keyof F]: Storable<F[K]> }
+
+/** The fields of a kind that was defined without a type. */
+// biome-ignore lint/suspicious/noExplicitAny: the program knows what it stores
+type AnyFields = Record<string, any>
 
 /** Fields, and lists of two or more fields that are indexed together. */
 type IndexOver<F> = readonly (NameOf<F> | readonly [NameOf<F>, NameOf<F>, ...NameOf<F>[]])[]
@@ -27,7 +53,7 @@ export interface EntryOptions<F extends object> {
    * many entries and all together few. It serves where everybody who has written the kind, or one of its relatives, declared it.
    * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
    */
-  readonly index?: IndexOver<F>
+  readonly index?: IndexOver<F> | undefined
   readonly schema?: undefined
 }
 
@@ -38,7 +64,7 @@ export interface SchemaOptions<S extends StandardSchema<object, object>> {
    */
   readonly schema: S
   /** As of EntryOptions. */
-  readonly index?: IndexOver<OutputOf<S>>
+  readonly index?: IndexOver<OutputOf<S>> | undefined
 }
 
 /** Names that both declare, with types that exclude each other. */
@@ -67,7 +93,7 @@ export interface EntryKind<F extends object, I extends object = F> extends Defin
     options: SchemaOptions<S>,
   ): EntryKind<F & OutputOf<S>, InputOf<S>>
   /** A kind with more fields, whose entries templates of this one match too. Fields that conflict are a type error. */
-  extend<G extends object>(
+  extend<G extends StorableFields<G> = AnyFields>(
     kind: [Conflicts<F, G>] extends [never] ? string : never,
     options?: EntryOptions<F & G>,
   ): EntryKind<F & G, I & G>
@@ -80,7 +106,7 @@ export function revive(fields: object, kinds: readonly string[], info: EntryInfo
   const entry = { ...fields }
   const own = kinds[0] === kind.kind ? kind : undefined
   remember(entry, { kinds, index: own?.index, schemas: own?.schemas, info })
-  return entry
+  return entry as Entry
 }
 
 /**
@@ -97,7 +123,10 @@ export function defineEntry<S extends StandardSchema<object, object>>(
   kind: string,
   options: SchemaOptions<S>,
 ): EntryKind<OutputOf<S>, InputOf<S>>
-export function defineEntry<F extends object>(kind: string, options?: EntryOptions<F>): EntryKind<F>
+export function defineEntry<F extends StorableFields<F> = AnyFields>(
+  kind: string,
+  options?: EntryOptions<F>,
+): EntryKind<F>
 export function defineEntry(kind: string, options: Options = {}): EntryKind<object> {
   return define(kind, options, undefined)
 }
@@ -167,7 +196,7 @@ function define(kind: string, options: Options, parent: Definition | undefined):
   const make = (fields: object): Entry<object> => {
     const entry = copied(kind, fields)
     remember(entry, origin)
-    return entry
+    return entry as Entry<object>
   }
   return Object.assign(make, definition, {
     template: (fields: object) => new Template<object>(definition, copied(kind, fields)),
@@ -176,8 +205,25 @@ function define(kind: string, options: Options, parent: Definition | undefined):
   }) as unknown as EntryKind<object>
 }
 
+/** What only the compiler knows: `contents` does not accept templates for every kind. */
+interface OfEveryKind {
+  readonly ofEveryKind: true
+}
+
+/** What `AnyEntry` is: a kind that makes no entries and cannot be extended. */
+export interface AnyEntryKind extends OfEveryKind {
+  readonly kind: typeof ANY_KIND
+  /** A template of these fields for every kind. @throws SpaceError INVALID_ENTRY for a value that no entry can hold */
+  template(fields: Readonly<Record<string, unknown>>): AnyTemplate
+  /** Returns whether a value was made by a kind or handed out by a space. */
+  is(value: unknown): value is Entry
+}
+
+/** A template for every kind. */
+export type AnyTemplate = Template<Record<string, unknown>> & OfEveryKind
+
 /** Matches every kind but the framework's own: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
-export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
+export const AnyEntry: AnyEntryKind = Object.assign(
   () => {
     throw new SpaceError('INVALID_ENTRY', 'AnyEntry is a template for every kind; define a kind to write entries.')
   },
@@ -185,19 +231,20 @@ export const AnyEntry: EntryKind<Record<string, unknown>> = Object.assign(
     kind: ANY_KIND,
     parent: undefined,
     index: undefined,
-    template: (fields: object) => new Template<Record<string, unknown>>(AnyEntry, copied('AnyEntry', fields)),
+    template: (fields: object) =>
+      new Template<Record<string, unknown>>(AnyEntry as unknown as Definition, copied('AnyEntry', fields)),
     extend: () => {
       throw new SpaceError('INVALID_ARGUMENT', 'AnyEntry cannot be extended; use defineEntry.')
     },
     is: (value: unknown) => typeof value === 'object' && value !== null && originOf(value) !== undefined,
   },
-) as unknown as EntryKind<Record<string, unknown>>
+) as unknown as AnyEntryKind
 
 /**
  * What the space knows of an entry that it handed out.
  * @throws SpaceError INVALID_ARGUMENT for anything else
  */
-export function entryInfo(entry: object): EntryInfo {
+export function entryInfo(entry: Entry<object>): EntryInfo {
   const info = originOf(entry)?.info
   if (!info) throw new SpaceError('INVALID_ARGUMENT', 'entryInfo wants an entry that a space handed out.')
   return info

@@ -9,12 +9,15 @@ import type { Transaction } from './transaction.js'
 
 export interface FindOptions {
   /** How long to wait for a match, in ms. Default of read and take: for ever. 0 = do not wait. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
   /** Ends the wait; the call then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** What is taken is seen by nobody until this transaction ends, and is back if it aborts; what is read nobody else takes meanwhile. */
-  readonly tx?: Transaction
+  readonly tx?: Transaction | undefined
 }
+
+/** The options of a wait that ends only with a match: without `waitMs`. */
+export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs?: undefined }
 
 export interface Terms extends FindOptions {
   readonly take: boolean

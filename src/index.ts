@@ -5,11 +5,21 @@ export type { Client, ClientFetchOptions, ClientOptions } from './client.js'
 export { createClient } from './client.js'
 export type { ContentsOptions } from './contents.js'
 export type { Backoff, EnqueueOptions, RetryOptions } from './enqueue.js'
-export type { Entry, EntryInfo, EntryKind, EntryOptions, FieldsOf, Matching, SchemaOptions } from './entry.js'
+export type {
+  AnyEntryKind,
+  AnyTemplate,
+  Entry,
+  EntryInfo,
+  EntryKind,
+  EntryOptions,
+  FieldsOf,
+  Matching,
+  SchemaOptions,
+} from './entry.js'
 export { AnyEntry, defineEntry, entryInfo } from './entry.js'
 export type { ErrorCode } from './errors.js'
 export { isSpaceError, SpaceError } from './errors.js'
-export type { FindOptions } from './find.js'
+export type { EndlessFindOptions, FindOptions } from './find.js'
 export type { KeepAlive, KeepAliveOptions } from './keep-alive.js'
 export type { Lease, LeaseFailure } from './lease.js'
 export type { Logger } from './log.js'
@@ -23,7 +33,7 @@ export type { SchemaIssue, StandardSchema } from './schema.js'
 export type { Snapshot } from './snapshot.js'
 export type { Space } from './space.js'
 export type { TakeAllOptions } from './take-all.js'
-export type { TaskInput, TaskResult, Tasks } from './tasks.js'
+export type { TaskArguments, TaskInput, TaskResult, Tasks } from './tasks.js'
 export type { Template } from './template.js'
 export type { ResultOptions, Ticket, TicketStatus } from './ticket.js'
 export type { Transaction, TransactionOptions } from './transaction.js'

@@ -11,7 +11,7 @@ import type { Logger } from './log.js'
 
 export interface KeepAliveOptions {
   /** How long to keep them alive in all, in ms from now; they end about then. Default Infinity. */
-  readonly untilMs?: number
+  readonly untilMs?: number | undefined
   /**
    * A lease is lost: it was cancelled, its entry was taken (both LEASE_UNKNOWN), or it could not be renewed in time (SPACE_UNREACHABLE).
    * Called once for each, no later than the moment from which the holder may not rely on it. What it throws is logged and disturbs nothing.

@@ -10,17 +10,17 @@ import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './streams/index.js'
 
 export interface OpenOptions extends Bounds {
   /** Spaces of different names on one server know nothing of each other. Default `default`. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** What "acknowledged" means (docs/durability.md): `memory`, `local`, `fsync`. Default: what the server gives, with a warning below `local`. */
-  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly durability?: 'memory' | 'local' | 'fsync' | undefined
   /** How long to look for the server before giving up, in ms. Default 5 000. */
-  readonly connectTimeoutMs?: number
+  readonly connectTimeoutMs?: number | undefined
   /** Of one request or response that comes bit by bit, so many bytes are under way in each direction, at most. Default 1 MiB. */
-  readonly maxStreamBytes?: number
+  readonly maxStreamBytes?: number | undefined
   /** The same of all that this process sends. Default 64 MiB. */
-  readonly maxStreamingBytes?: number
+  readonly maxStreamingBytes?: number | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
 }
 
 /** Whether it is the address of a Redis, as far as one can tell without asking there. */
@@ -63,8 +63,10 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
 
 const LEAST_STREAM_BYTES = 16_384
 
-function checkedStreamBounds(options: OpenOptions): StreamBounds {
-  const { maxStreamBytes, maxStreamingBytes } = { ...DEFAULT_STREAM_BOUNDS, ...options }
+function checkedStreamBounds({
+  maxStreamBytes = DEFAULT_STREAM_BOUNDS.maxStreamBytes,
+  maxStreamingBytes = DEFAULT_STREAM_BOUNDS.maxStreamingBytes,
+}: OpenOptions): StreamBounds {
   for (const [name, value] of Object.entries({ maxStreamBytes, maxStreamingBytes })) {
     if (!Number.isSafeInteger(value) || value < LEAST_STREAM_BYTES) {
       throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least ${LEAST_STREAM_BYTES}.`)

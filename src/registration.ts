@@ -11,6 +11,7 @@ import type { Logger } from './log.js'
 import { entryOf, Misfit } from './misfit.js'
 import { type Template, templateOf } from './template.js'
 import type { Transaction } from './transaction.js'
+import { DEFAULT_LEASE_MS } from './write.js'
 
 export interface SpaceEvent<F extends object = Record<string, unknown>> {
   /** As it was when it happened. */
@@ -27,19 +28,19 @@ export interface NotifyOptions {
    * `written` (default): an entry was written, seen from outside; `visible`: one can be read that could not; `available`: one can be taken
    * that could not, which is also when one comes back.
    */
-  readonly on?: Transition
+  readonly on?: Transition | undefined
   /** How long it stays registered unless its lease is renewed, in ms. Default 24 h; Infinity = as long as this process. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** Tells also of what is written under this transaction, at once, and ends with it. */
-  readonly tx?: Transaction
+  readonly tx?: Transaction | undefined
   /** Events were lost on their way (a connection was cut, or the listener fell 10 000 behind): how many, and the number of the last. */
-  readonly onMissed?: (count: number, sequence: number) => void
+  readonly onMissed?: ((count: number, sequence: number) => void) | undefined
   /** The listener threw, or its promise was rejected. Default: the space's logger. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
   /** Whether a listener that throws is told nothing more. Default false. */
-  readonly cancelOnError?: boolean
+  readonly cancelOnError?: boolean | undefined
   /** The registration has ended: its lease or its transaction, or the space has forgotten it. */
-  readonly onEnded?: () => void
+  readonly onEnded?: (() => void) | undefined
 }
 
 /** So many events wait for a slow listener; further ones are missed. */
@@ -71,10 +72,10 @@ export async function register<F extends object>(
   engine: Engine,
   asked: readonly Template<object>[],
   listener: Listener<F>,
-  options: NotifyOptions & { leaseMs: number },
+  options: NotifyOptions,
   logger: Logger,
 ): Promise<Registration> {
-  const { on = 'written', leaseMs, tx } = options
+  const { on = 'written', leaseMs = DEFAULT_LEASE_MS, tx } = options
   const [only] = asked
   if (!only) throw new SpaceError('INVALID_ARGUMENT', 'notify wants at least one template.')
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
@@ -89,7 +90,7 @@ export async function register<F extends object>(
   let registration: Registration | undefined
   const cancel = (): void => void registration?.cancel().catch(() => {})
   const onError = (error: unknown): void => logger.error({ err: error }, 'a listener failed')
-  const inbox = new Inbox(tell, { onError, ...options }, cancel)
+  const inbox = new Inbox(tell, { ...options, onError: options.onError ?? onError }, cancel)
   const interest: Interest = {
     patterns: asked.map(({ pattern }) => pattern),
     on,

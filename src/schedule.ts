@@ -21,8 +21,8 @@ export type Times =
 
 export interface ScheduleOptions extends RetryOptions {
   /** How long to wait for a scheduler to take it, in ms. Default 30 000. */
-  readonly callTimeoutMs?: number
-  readonly signal?: AbortSignal
+  readonly callTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a scheduler is told. */

@@ -10,19 +10,19 @@ export interface SchedulerOptions {
   /** Where due tasks are written, and where it is asked for later ones. The scheduler is stopped before the space closes. */
   readonly space: Space
   /** The Redis of its BullMQ queues. Default: that of the space; for a space in memory none, and timers in the process instead. */
-  readonly url?: string
+  readonly url?: string | undefined
   /** Queues of BullMQ producers: their jobs are done by workers that have a task of the job's name. They need a Redis. Default: none. */
-  readonly fromQueues?: readonly string[]
+  readonly fromQueues?: readonly string[] | undefined
   /** Which workers the jobs of these queues are for. Default `web`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** How long a task of these queues may take from when it is due, in ms. Default a day. */
-  readonly timeoutMs?: number
+  readonly timeoutMs?: number | undefined
   /** How many jobs, of each queue, are with workers at a time, an integer ≥ 1. Default 1 000. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** How long `stop()` waits for jobs that are with workers, in ms. What is left another scheduler takes over. Default 5 000. */
-  readonly stopTimeoutMs?: number
+  readonly stopTimeoutMs?: number | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
 }
 
 export interface Scheduler extends Service, AsyncDisposable {

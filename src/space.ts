@@ -5,7 +5,7 @@ import { type ContentsOptions, contentsOf } from './contents.js'
 import type { Engine, Stored } from './engine.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
-import { checkedWait, type FindOptions, search, type Terms, takeMany } from './find.js'
+import { checkedWait, type EndlessFindOptions, type FindOptions, search, type Terms, takeMany } from './find.js'
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js'
 import { checkedLease, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
 import { type Logger, silent } from './log.js'
@@ -16,7 +16,10 @@ import { DEFAULT_STREAM_BOUNDS, Streams } from './streams/index.js'
 import { checkedMax, type TakeAllOptions, takeAll } from './take-all.js'
 import { Template, templateOf } from './template.js'
 import { Transaction, type TransactionOptions } from './transaction.js'
-import { DEFAULT_LEASE_MS, type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
+import { type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
+
+/** A list that is not known to be empty: the calls that take one refuse an empty list. */
+type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
 
 /** Something that a space closes before it closes itself: a gateway, a worker, a keepAlive. */
 interface Stoppable {
@@ -82,8 +85,8 @@ export class Space {
    *
    * @throws SpaceError as `write`; INVALID_ARGUMENT also for no entries, or a list of leases of another length
    */
-  async writeAll(
-    entries: readonly (Entry<object> | Snapshot<object>)[],
+  async writeAll<const E extends readonly (Entry<object> | Snapshot<object>)[]>(
+    entries: NonEmpty<E>,
     options: WriteAllOptions = {},
   ): Promise<Lease[]> {
     this.#open()
@@ -99,17 +102,15 @@ export class Space {
    * @throws signal.reason; SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
    * @example const task = await space.take(Task.template({ type: 'resize' }), { waitMs: 5_000 })
    */
-  take<F extends object>(template: Matching<F>): Promise<Entry<F>>
-  take<F extends object>(template: Matching<F>, options: FindOptions & { waitMs: number }): Promise<Entry<F> | null>
-  take<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F>>
+  take<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
+  take<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
   take<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
     return this.#find(template, true, Number.POSITIVE_INFINITY, options)
   }
 
   /** As `take`, but the entry stays: every waiting reader is shown it. */
-  read<F extends object>(template: Matching<F>): Promise<Entry<F>>
-  read<F extends object>(template: Matching<F>, options: FindOptions & { waitMs: number }): Promise<Entry<F> | null>
-  read<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F>>
+  read<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
+  read<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
   read<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
     return this.#find(template, false, Number.POSITIVE_INFINITY, options)
   }
@@ -139,7 +140,7 @@ export class Space {
    * @example const batch = await space.takeAll([Task.template({ type: 'resize' }), Other], { max: 50, waitMs: 1_000 })
    */
   async takeAll<const T extends readonly Matching<object>[]>(
-    templates: T,
+    templates: NonEmpty<T>,
     { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx }: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
     if (!Array.isArray(templates) || templates.length === 0) {
@@ -222,7 +223,10 @@ export class Space {
    * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (it was asked again after `leaseMs`), TRANSACTION_ENDED, SPACE_UNREACHABLE
    * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
    */
-  async *contents<F extends object>(template: Matching<F>, options: ContentsOptions = {}): AsyncGenerator<Entry<F>> {
+  async *contents<F extends object>(
+    template: Matching<F> & { readonly ofEveryKind?: never },
+    options: ContentsOptions = {},
+  ): AsyncGenerator<Entry<F>> {
     const asked = templateOf(template)
     this.#open()
     this.#checkTx(options.tx)
@@ -246,14 +250,14 @@ export class Space {
    * await registration.cancel()
    */
   async notify<const T extends readonly Matching<object>[]>(
-    templates: T,
+    templates: NonEmpty<T>,
     listener: Listener<FieldsOf<T[number]>>,
     options: NotifyOptions = {},
   ): Promise<Registration> {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
     this.#open()
     this.#checkTx(options.tx)
-    return register(this.engine, asked, listener, { leaseMs: DEFAULT_LEASE_MS, ...options }, this.#logger)
+    return register(this.engine, asked, listener, options, this.#logger)
   }
 
   /**

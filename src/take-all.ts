@@ -7,13 +7,13 @@ import { Wait } from './wait.js'
 
 export interface TakeAllOptions {
   /** How many at most. Default 100. */
-  readonly max?: number
+  readonly max?: number | undefined
   /** How long to wait for the first one, in ms. Default: for ever. 0 = do not wait. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
   /** Ends the wait; the call then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** As of `take`. */
-  readonly tx?: Transaction
+  readonly tx?: Transaction | undefined
 }
 
 /** What it asks of a space. */

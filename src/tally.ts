@@ -6,7 +6,7 @@ export const BOUNDS_MS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 50
 /** How a time is spread: a histogram, not cumulated. */
 export class Spread {
   /** One per bound, and one for what is longer than the last. */
-  readonly counts = new Float64Array(BOUNDS_MS.length + 1)
+  readonly counts: Float64Array = new Float64Array(BOUNDS_MS.length + 1)
   sumMs = 0
 
   observe(ms: number): void {
@@ -22,7 +22,7 @@ const STATUSES = 1_000
 
 export class ServiceTally {
   /** How many requests ended with each status. */
-  readonly statuses = new Float64Array(STATUSES)
+  readonly statuses: Float64Array = new Float64Array(STATUSES)
   /** From admitted to answered. */
   readonly total = new Spread()
 

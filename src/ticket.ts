@@ -27,9 +27,9 @@ export interface TicketStatus {
 
 export interface ResultOptions {
   /** How long to wait for it, in ms. Default: until its lease ends. 0 = do not wait. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
   /** Ends the wait; the call then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface Ticket<R = unknown> {

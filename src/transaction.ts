@@ -17,7 +17,7 @@ const DEFAULT_LEASE_MS = 10_000
 
 export interface TransactionOptions {
   /** How long it may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10 000. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
 }
 
 export class Transaction implements AsyncDisposable {

@@ -16,16 +16,16 @@ const LOWEST_PRIORITY = -128
 
 export interface WriteOptions {
   /** How long the entry stays unless renewed, in ms from now. Default 24 h; Infinity = for ever; 0 = dead on arrival. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** Higher is found first; an integer from -128 to 127. Default 0. */
-  readonly priority?: number
+  readonly priority?: number | undefined
   /** Nobody else sees it until this transaction commits; its lease runs from now all the same. */
-  readonly tx?: Transaction
+  readonly tx?: Transaction | undefined
 }
 
 export interface WriteAllOptions extends Omit<WriteOptions, 'leaseMs'> {
   /** One for all, or one per entry. */
-  readonly leaseMs?: number | readonly number[]
+  readonly leaseMs?: number | readonly number[] | undefined
 }
 
 /** Writes all or none. @throws SpaceError as space.writeAll */

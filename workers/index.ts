@@ -19,28 +19,44 @@ export { currentRequest } from './current.js'
 export type { CurrentRequest } from './handler.js'
 export type { Task, TaskContext } from './tasks.js'
 
-export interface WorkerOptions {
-  /** Where the requests are. The worker is stopped before the space closes. */
-  readonly space: Space
+/** What a worker answers with. */
+interface Served {
   /**
    * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
-   * app, never a factory of one, and as it is: nothing of it is changed for takespace. A worker has an app, tasks, or both.
+   * app, never a factory of one, and as it is: nothing of it is changed for takespace.
    */
-  readonly app?: App | undefined
+  readonly app: App
   /** Functions by name, for `client.call` and `client.enqueue`. Of the tasks of its service it takes those that it has. */
-  readonly tasks?: Readonly<Record<string, Task>> | undefined
+  readonly tasks: Readonly<Record<string, Task>>
+}
+
+type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined }
+type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
+
+/** A worker has an app, tasks, or both. The compiler refuses neither only if a program names neither: a loaded module may have either. */
+export type WorkerOptions = WorkerSettings &
+  (
+    | (Pick<Served, 'app'> & Optional<Pick<Served, 'tasks'>>)
+    | (Pick<Served, 'tasks'> & Optional<Pick<Served, 'app'>>)
+    | Known<Served>
+  )
+
+/** The options of a worker beside its app and its tasks. */
+export interface WorkerSettings {
+  /** Where the requests are. The worker is stopped before the space closes. */
+  readonly space: Space
   /** Which requests it takes: those that were written for this service. Default `web`. */
-  readonly service?: string
+  readonly service?: string | undefined
   /** How many requests it holds at a time, an integer ≥ 1; one with an app and tasks as many of each. Default 16. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
-  readonly stopTimeoutMs?: number
+  readonly stopTimeoutMs?: number | undefined
   /** Where probes and metrics are answered; 0 = any free port, see `worker.adminUrl`. Default: nowhere. */
   readonly adminPort?: number | undefined
   /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
-  readonly adminHost?: string
+  readonly adminHost?: string | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
 }
 
 export interface Worker extends Service, AsyncDisposable {

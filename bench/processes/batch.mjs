@@ -1,5 +1,5 @@
 /** Writes so many entries and takes them by one takeAll; only the taking counts. */
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'
 

@@ -1,5 +1,5 @@
 /** Calls a task and waits for its result, by the client that users have. */
-import { createClient, openSpace } from 'takespace'
+import { createClient, openSpace } from '../../dist/src/index.js'
 import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'
 

@@ -1,6 +1,6 @@
 /** A worker of tasks: echoes what it is given, under a claim that a crash would give back. */
-import { openSpace } from 'takespace'
-import { createWorker } from 'takespace/workers'
+import { openSpace } from '../../dist/src/index.js'
+import { createWorker } from '../../dist/workers/index.js'
 import { begin, options } from './parent.mjs'
 
 const space = await openSpace(options.url)

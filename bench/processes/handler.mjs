@@ -1,6 +1,6 @@
 /** A worker whose handler echoes the body; it may write an entry first, in the transaction of its request or beside it. */
-import { defineEntry, openSpace } from 'takespace'
-import { createWorker, currentRequest } from 'takespace/workers'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
+import { createWorker, currentRequest } from '../../dist/workers/index.js'
 import { begin, options } from './parent.mjs'
 
 const Result = defineEntry('Result')

@@ -1,6 +1,6 @@
 /** Pairs: one side takes and waits, the other writes what it waits for. Each side has a connection of its own. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
 

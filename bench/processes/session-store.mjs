@@ -2,8 +2,8 @@
 import { RedisStore } from 'connect-redis'
 import session from 'express-session'
 import { createClient } from 'redis'
-import { openSpace } from 'takespace'
-import { SpaceSessionStore } from 'takespace/session'
+import { openSpace } from '../../dist/src/index.js'
+import { SpaceSessionStore } from '../../dist/src/session/index.js'
 import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
 

@@ -1,5 +1,5 @@
 /** Takes an entry and writes another one like it, so that the population stays: with a transaction around the two, or without. */
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'
 

@@ -1,5 +1,5 @@
 /** Sends requests through the space and waits for each answer. Until there is client.call: by what the gateway itself uses. */
-import { openSpace } from 'takespace'
+import { openSpace } from '../../dist/src/index.js'
 import { sendRequest } from '../../dist/src/request.js'
 import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'

@@ -1,5 +1,5 @@
 /** Takes requests from the space and echoes their bodies, each under a claim that a crash would give back. */
-import { openSpace } from 'takespace'
+import { openSpace } from '../../dist/src/index.js'
 import { serveRequests } from '../../dist/src/request.js'
 import { begin, options, tell } from './parent.mjs'
 

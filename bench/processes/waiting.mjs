@@ -1,5 +1,5 @@
 /** Waits for what nobody writes: many takers, or many registrations, on distinct templates of three shapes; or hears of every write. */
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { begin, options, tell } from './parent.mjs'
 
 const Job = defineEntry('Job')

@@ -1,5 +1,5 @@
 /** Writes an entry and takes it by its id, over and over: the client of the pairs. */
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'
 

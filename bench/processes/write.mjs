@@ -1,5 +1,5 @@
 /** Writes entries, each unlike all others, and no more. */
-import { defineEntry, openSpace } from 'takespace'
+import { defineEntry, openSpace } from '../../dist/src/index.js'
 import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
 

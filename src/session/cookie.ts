@@ -8,17 +8,17 @@ export interface SessionCookieOptions {
    * Default `session`. One that begins with `__Host-` is kept by browsers for this host alone and sent over TLS only: it has neither `domain` nor
    * another path than `/`, and is always `Secure`.
    */
-  readonly name?: string
+  readonly name?: string | undefined
   /** How long a session that is not used stays, in the browser and in the space, in ms. Default: until the browser is closed, `ttlMs` in the space. */
-  readonly maxAgeMs?: number
+  readonly maxAgeMs?: number | undefined
   /** Whether it is sent over TLS only. Default: where the request came by TLS. */
-  readonly secure?: boolean
+  readonly secure?: boolean | undefined
   /** `lax` (default): not with requests of other sites, but when a user follows a link. `none` needs `secure`. */
-  readonly sameSite?: 'lax' | 'strict' | 'none'
+  readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
   /** Default `/`. */
-  readonly path?: string
+  readonly path?: string | undefined
   /** Default: the host that sent it, and none below it. */
-  readonly domain?: string
+  readonly domain?: string | undefined
 }
 
 /** An id that we have made ourselves, or another store before us: nothing that steers. */

@@ -20,13 +20,13 @@ export type EndListener = (ended: SessionEnded) => unknown
 
 export interface NotifyEndOptions {
   /** Only of this user's sessions. */
-  readonly user?: string | number
+  readonly user?: string | number | undefined
   /** How long it is told of them, in ms. Default: as long as this process is there. */
-  readonly leaseMs?: number
+  readonly leaseMs?: number | undefined
   /** So many were lost on their way, since the connection was cut. */
-  readonly onMissed?: (count: number) => void
+  readonly onMissed?: ((count: number) => void) | undefined
   /** The listener threw, or its promise was rejected. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: ((error: unknown) => void) | undefined
 }
 
 /** @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE */

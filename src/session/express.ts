@@ -16,12 +16,23 @@ export interface StoredSession {
   [attribute: string]: unknown
 }
 
+declare global {
+  // The types of Express and express-session merge theirs into these.
+  namespace Express {
+    interface Request {}
+  }
+}
+
+/** A session as express-session gives it, with what a program adds to its `SessionData`; anything without the types of express-session. */
+// biome-ignore lint/suspicious/noExplicitAny: without these types nothing is known of a session
+export type ExpressSessionData = Express.Request extends { session: infer S } ? S : any
+
 /** As express-session gives it; only what is needed of it. */
 interface ExpressRequest {
-  sessionID?: string
+  sessionID?: string | undefined
   session?: unknown
-  res?: EventEmitter
-  socket?: EventEmitter
+  res?: EventEmitter | undefined
+  socket?: EventEmitter | undefined
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: what a session holds is the app's to say, and each framework has another type for it
@@ -56,7 +67,7 @@ export class SpaceSessionStore extends EventEmitter {
   /** Of each session that was loaded or saved here, what it was then. */
   readonly #snapshots = new WeakMap<object, Snapshot>()
 
-  constructor(options: SessionOptions) {
+  constructor(options: SessionOptions<ExpressSessionData>) {
     super()
     this.#sessions = new Sessions(options)
   }

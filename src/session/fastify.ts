@@ -1,5 +1,6 @@
 /** FastifySessionStore: the store of @fastify/session, over sessions in a space. */
 import { SpaceSessionStore, type StoredSession } from './express.js'
+import type { SessionOptions } from './options.js'
 import type { Loaded } from './sessions.js'
 import type { Snapshot } from './snapshot.js'
 
@@ -17,6 +18,11 @@ const SAVED = '$saved'
  * app.addHook('onResponse', (request) => store.release(request.session))
  */
 export class FastifySessionStore extends SpaceSessionStore {
+  /** @param options with types for `userOf` if it names that of its parameter: `userOf: (session: Session) => session.userId` */
+  constructor(options: SessionOptions) {
+    super(options)
+  }
+
   protected override keep(loaded: Loaded | null): StoredSession | null {
     const session = super.keep(loaded)
     if (session && loaded) session[SAVED] = loaded.snapshot

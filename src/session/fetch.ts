@@ -7,20 +7,28 @@ import type { SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
 import { Snapshot, textsOf } from './snapshot.js'
 
-export interface FetchSessionOptions extends SessionOptions {
+/** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
+// biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
+export interface FetchSessionOptions<D = any> extends SessionOptions<D> {
   /** Signs the cookie: at least 16 characters. Of several the first one signs, all are accepted: put a new one in front to change it. */
   readonly secret: string | readonly string[]
-  readonly cookie?: SessionCookieOptions
+  readonly cookie?: SessionCookieOptions | undefined
 }
 
-/** The session of one request. What is changed becomes so with the response, or, if that cannot be, the response is an error. */
-export interface FetchSession {
+/**
+ * The session of one request. What is changed becomes so with the response, or, if that cannot be, the response is an error.
+ *
+ * @typeParam D the attributes and their types, as in `session<D>(request)`. Default: any names, values of type unknown.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: an interface has no index signature, and fits nothing narrower
+export interface FetchSession<D extends Record<string, any> = Record<string, unknown>> {
   /** Whether nothing of it is stored. */
   readonly isNew: boolean
-  get<T = unknown>(name: string): T | undefined
+  /** Returns undefined for an attribute that is not set. */
+  get<T = never, N extends keyof D & string = keyof D & string>(name: N): ([T] extends [never] ? D[N] : T) | undefined
   /** A value that JSON has a notation for; `undefined` deletes it. To change what stands inside of one that `get` gave is enough, too. */
-  set(name: string, value: unknown): void
-  delete(name: string): void
+  set<N extends keyof D & string>(name: N, value: D[N] | undefined): void
+  delete(name: keyof D & string): void
   /** From this response on it has another id, and the old one is dead: to be called at login, and at each change of rights. */
   regenerate(): void
   /** It ends with this response, for all who have it. What is set after that begins another one. */
@@ -44,8 +52,12 @@ const current = new WeakMap<Request, OpenSession>()
  * @example
  * const cart = session(request).get<string[]>('cart') ?? []
  * session(request).set('cart', [...cart, 'tea'])
+ *
+ * interface Attributes { user: string; cart: string[] }
+ * session<Attributes>(request).get('cart') // string[] | undefined
  */
-export function session(request: Request): FetchSession {
+// biome-ignore lint/suspicious/noExplicitAny: as of FetchSession
+export function session<D extends Record<string, any> = Record<string, unknown>>(request: Request): FetchSession<D> {
   const open = current.get(request)
   if (!open) {
     throw new SpaceError(
@@ -53,7 +65,7 @@ export function session(request: Request): FetchSession {
       'This request has no session: wrap the app, see fetchSessions. In Hono: session(c.req.raw).',
     )
   }
-  return open
+  return open as FetchSession as FetchSession<D>
 }
 
 /** Sessions for an app: around its fetch function, or as a middleware of Hono. */
@@ -76,7 +88,8 @@ export interface FetchSessions {
  * app.use(sessions.hono)
  * app.post('/login', (c) => { session(c.req.raw).regenerate(); session(c.req.raw).set('user', 'ann'); return c.text('hello') })
  */
-export function fetchSessions(options: FetchSessionOptions): FetchSessions {
+// biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
+export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSessions {
   const jar = new SessionCookieJar(options.secret, options.cookie)
   const sessions = new Sessions(options)
 
@@ -115,7 +128,7 @@ export function fetchSessions(options: FetchSessionOptions): FetchSessions {
       if (response !== c.res) c.res = response
       return undefined
     },
-    store: new SpaceSessionStore(options),
+    store: new SpaceSessionStore(options as SessionOptions),
   }
 }
 

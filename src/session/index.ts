@@ -2,7 +2,7 @@
 
 export type { SessionCookieOptions } from './cookie.js'
 export type { EndListener, NotifyEndOptions, SessionEnded } from './ended.js'
-export type { StoredSession } from './express.js'
+export type { ExpressSessionData, StoredSession } from './express.js'
 export { SpaceSessionStore } from './express.js'
 export { FastifySessionStore } from './fastify.js'
 export type { FetchSession, FetchSessionOptions, FetchSessions } from './fetch.js'

@@ -5,7 +5,9 @@ import { Space } from '../space.js'
 /** What becomes of an attribute that two requests change at once. */
 export type SessionPolicy = 'merge' | 'reject' | 'lock'
 
-export interface SessionOptions {
+/** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
+// biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
+export interface SessionOptions<D = any> {
   /** Where the sessions are; all that open this space have the same ones. */
   readonly space: Space
   /**
@@ -13,22 +15,21 @@ export interface SessionOptions {
    * (default), the last one has it; `reject`, the second save fails with SESSION_CONFLICT; `lock`, a session is one request's from its
    * load to its save, and the others wait.
    */
-  readonly policy?: SessionPolicy
+  readonly policy?: SessionPolicy | undefined
   /** With `lock`: a request has a session no longer than this, in ms. Default 10 000. */
-  readonly lockMs?: number
+  readonly lockMs?: number | undefined
   /** With `lock`: a request waits so long for another one, then it fails with SESSION_LOCKED (503), in ms. Default 5 000. */
-  readonly waitMs?: number
+  readonly waitMs?: number | undefined
   /** How long a session stays that is not used, where its cookie does not say (a cookie without maxAge), in ms. Default 24 h. */
-  readonly ttlMs?: number
+  readonly ttlMs?: number | undefined
   /** A save that makes a session larger than this fails with SESSION_TOO_LARGE, in bytes of JSON. Default 256 KiB. */
-  readonly maxBytes?: number
+  readonly maxBytes?: number | undefined
   /**
    * Whose session it is, by which `count`, `destroyAll` and `notify` find it: a text of at most 200 characters, or a number; nothing while nobody
    * has logged in. Asked at each save.
    * @example userOf: (session) => session.userId
    */
-  // biome-ignore lint/suspicious/noExplicitAny: its attributes are the app's own
-  readonly userOf?: (session: any) => string | number | null | undefined
+  readonly userOf?: (session: D) => string | number | null | undefined
 }
 
 export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {

@@ -89,6 +89,7 @@ everyEngine('contents', (opened) => {
     const wrong = { code: 'INVALID_ARGUMENT' }
     await expect(space.contents(Task, { max: 0 }).next()).rejects.toMatchObject(wrong)
     await expect(space.contents(Task, { leaseMs: 0 }).next()).rejects.toMatchObject(wrong)
+    // @ts-expect-error: not of every kind
     await expect(space.contents(AnyEntry).next()).rejects.toMatchObject(wrong)
     await expect(space.contents({} as never).next()).rejects.toMatchObject(wrong)
   })

@@ -198,7 +198,7 @@ everyEngine('matching', (opened) => {
           ),
         )
         const found = await space.takeIfExists(Loose.template({ ...template, key }))
-        expect(found ? (found as { i: number }).i : -1).toBe(expected)
+        expect(found ? found.i : -1).toBe(expected)
       }),
       { numRuns: 60 },
     )

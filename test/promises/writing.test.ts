@@ -79,7 +79,9 @@ everyEngine('writing', (opened) => {
 
   test('what is no entry, no template or no wait is refused', async () => {
     const { space } = opened()
+    // @ts-expect-error: not made by a kind
     await expect(space.write({ id: 'plain object' })).rejects.toMatchObject({ code: 'INVALID_ENTRY' })
+    // @ts-expect-error: nothing to write
     await expect(space.writeAll([])).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     await expect(space.writeAll([Task({ id: 'x' })], { leaseMs: [1, 2] })).rejects.toMatchObject({
       code: 'INVALID_ARGUMENT',

@@ -17,6 +17,7 @@ const filesIn = (...folders: string[]): File[] =>
     readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
       .filter((file) => file.isFile() && /\.(ts|lua|mjs|js)$/.test(file.name) && !file.name.includes('.generated.'))
       .map((file) => join(file.parentPath, file.name))
+      .filter((path) => !path.includes(`${sep}node_modules${sep}`))
       .map((path) => ({ path: relative(root, path).split(sep).join('/'), text: readFileSync(path, 'utf8') })),
   )
 

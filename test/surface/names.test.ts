@@ -12,7 +12,7 @@ const text = (file: string): string => readFileSync(new URL(`../../${file}`, imp
 const typesOf = (file: string): string[] => {
   const listed = [...text(file).matchAll(/^export type \{([^}]+)\}/gm)].flatMap(([, names]) => names!.split(','))
   const declared = [...text(file).matchAll(/^export (?:interface|type) (\w+)/gm)].map(([, name]) => name!)
-  return [...listed, ...declared].map((name) => name.trim()).sort()
+  return [...listed, ...declared].flatMap((name) => name.trim() || []).sort()
 }
 
 test('takespace', () => {
@@ -27,12 +27,15 @@ test('takespace', () => {
     'openSpace',
   ])
   expect(typesOf('src/index.ts')).toEqual([
+    'AnyEntryKind',
+    'AnyTemplate',
     'Backoff',
     'CallOptions',
     'Client',
     'ClientFetchOptions',
     'ClientOptions',
     'ContentsOptions',
+    'EndlessFindOptions',
     'EnqueueOptions',
     'Entry',
     'EntryInfo',
@@ -63,6 +66,7 @@ test('takespace', () => {
     'SpaceEvent',
     'StandardSchema',
     'TakeAllOptions',
+    'TaskArguments',
     'TaskInput',
     'TaskResult',
     'Tasks',
@@ -101,6 +105,7 @@ test('takespace/workers', () => {
     'TaskContext',
     'Worker',
     'WorkerOptions',
+    'WorkerSettings',
   ])
 })
 
@@ -115,6 +120,7 @@ test('takespace/session', () => {
   ])
   expect(typesOf('src/session/index.ts')).toEqual([
     'EndListener',
+    'ExpressSessionData',
     'FetchSession',
     'FetchSessionOptions',
     'FetchSessions',

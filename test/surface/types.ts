@@ -6,11 +6,12 @@ import {
   defineEntry,
   type Entry,
   entryInfo,
+  type FindOptions,
   type Lease,
   type Space,
   type SpaceError,
 } from '../../src/index.js'
-import { createWorker, giveUp, retryIn, type TaskContext } from '../../workers/index.js'
+import { type App, createWorker, giveUp, retryIn, type TaskContext } from '../../workers/index.js'
 
 /** Compiles only if both types are the same. */
 type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
@@ -21,7 +22,6 @@ type TaskEntry = Entry<{ id: string; type?: string; size?: number; note?: string
 
 export async function waiting(space: Space, signal: AbortSignal): Promise<void> {
   // A wait without an end ends with an entry.
-  is<Same<Awaited<ReturnType<typeof space.take<{ id: string }>>>, Entry<{ id: string }>>>()
   const taken = await space.take(Task)
   is<Same<typeof taken, TaskEntry>>()
   const signalled = await space.take(Task.template({ type: 'resize' }), { signal })
@@ -38,6 +38,11 @@ export async function waiting(space: Space, signal: AbortSignal): Promise<void> 
   is<Same<typeof there, TaskEntry | null>>()
   const exists = await space.takeIfExists(Task.template({ id: 't1' }))
   is<Same<typeof exists, TaskEntry | null>>()
+  const options: FindOptions = { signal }
+  const perhaps = await space.take(Task, options)
+  is<Same<typeof perhaps, TaskEntry | null>>()
+  const maybe = await space.read(Task, options)
+  is<Same<typeof maybe, TaskEntry | null>>()
   const readable = await space.readIfExists(Task)
   is<Same<typeof readable, TaskEntry | null>>()
 
@@ -70,6 +75,90 @@ export async function writing(space: Space): Promise<void> {
   Task({ type: 'resize' })
   // @ts-expect-error: no such option
   await space.write(Task({ id: 't1' }), { lease: 1 })
+}
+
+/** Only what a kind made, or a space handed out, can be written. */
+export async function written(space: Space): Promise<void> {
+  const task = await space.take(Task)
+  await space.write(task)
+  await space.writeAll([task, Task({ id: 't1' }), space.snapshot(task)])
+  const tasks: Entry<{ id: string }>[] = [task]
+  await space.writeAll(tasks)
+  const any = await space.read(AnyEntry)
+  await space.write(any)
+  if (Task.is(any)) await space.write(any)
+
+  const fields = { id: 't1' }
+  // @ts-expect-error: not made by a kind
+  await space.write({ id: 't1' })
+  // @ts-expect-error: not made by a kind
+  await space.write(fields)
+  // @ts-expect-error: a copy is not the entry
+  await space.write({ ...task })
+  // @ts-expect-error: not made by a kind
+  await space.write(fields as Record<string, unknown>)
+  // @ts-expect-error: no fields at all
+  await space.write({})
+  // @ts-expect-error: a kind makes entries, and is none
+  await space.write(Task)
+  // @ts-expect-error: a template
+  await space.write(Task.template({ id: 't1' }))
+  // @ts-expect-error: one of them was not made by a kind
+  await space.writeAll([task, fields])
+  // @ts-expect-error: nothing to write
+  await space.writeAll([])
+  // @ts-expect-error: not made by a kind
+  space.snapshot(fields)
+  // @ts-expect-error: not handed out by a space
+  entryInfo(fields)
+  // @ts-expect-error: made by no kind
+  AnyEntry({ id: 't1' })
+  // @ts-expect-error: every kind cannot be extended
+  AnyEntry.extend('More')
+  // @ts-expect-error: not of every kind
+  space.contents(AnyEntry)
+  // @ts-expect-error: not of every kind
+  space.contents(AnyEntry.template({ id: 't1' }))
+  // @ts-expect-error: plain fields are no template
+  await space.take({ type: 'resize' })
+  // @ts-expect-error: nothing to wait for
+  await space.takeAll([])
+  // @ts-expect-error: nothing to be told of
+  await space.notify([], () => {})
+}
+
+interface Tree {
+  readonly name: string
+  readonly children: Tree[]
+  readonly at: Date
+  readonly bytes?: Uint8Array
+  readonly meta: { readonly big: bigint; readonly note: string | null }
+  readonly extra: unknown
+}
+
+/** Fields are values that an entry can hold. */
+export const values = [
+  defineEntry<Tree>('Tree'),
+  // @ts-expect-error: a function
+  defineEntry<{ run: () => void }>('Functions'),
+  // @ts-expect-error: a Map
+  defineEntry<{ by: Map<string, number> }>('Maps'),
+  // @ts-expect-error: a symbol
+  defineEntry<{ by: symbol }>('Symbols'),
+  // @ts-expect-error: a URL has methods
+  defineEntry<{ list: { at: URL }[] }>('Urls'),
+  // @ts-expect-error: a function
+  Task.extend<{ run: () => void }>('FunctionTask'),
+]
+
+/** A kind without a type takes any fields. */
+export async function untyped(space: Space): Promise<void> {
+  const Loose = defineEntry('Loose')
+  await space.write(Loose({ id: 1, type: 'resize' }))
+  const taken = await space.take(Loose.template({ type: 'resize' }))
+  const id: number = taken.id
+  const Looser = Loose.extend('Looser')
+  await space.write(Looser({ id, anything: true }))
 }
 
 export function templates(): void {
@@ -189,4 +278,67 @@ export async function calling(space: Space): Promise<void> {
   await client.call('resize', { widht: 3 })
   // Without the type of the tasks anything may be called.
   await createClient({ space }).call('anything', { at: 'all' })
+  await createClient({ space }).call('anything')
+}
+
+export async function callingWithoutInput(space: Space): Promise<void> {
+  const tasks = {
+    ping: async () => 'pong',
+    greet: (name?: string) => `hello ${name}`,
+    report: async (days: number | undefined, { attempt }: TaskContext) => attempt + (days ?? 1),
+    resize: async ({ width }: { width: number }) => width,
+  }
+  createWorker({ space, tasks })
+  const client = createClient<typeof tasks>({ space })
+  const pong = await client.call('ping')
+  is<Same<typeof pong, string>>()
+  await client.call('ping', undefined, { timeoutMs: 5 })
+  await client.call('greet')
+  await client.call('greet', 'ann')
+  await client.call('report')
+  await client.enqueue('ping')
+  await client.enqueue('ping', undefined, { attempts: 2 })
+  await client.schedule('nightly', { cron: '0 3 * * *' }, 'ping')
+  await client.schedule('hourly', { everyMs: 3_600_000 }, 'resize', { width: 3 }, { attempts: 2 })
+  // @ts-expect-error: its input is missing
+  await client.call('resize')
+  // @ts-expect-error: its input is missing
+  await client.enqueue('resize')
+  // @ts-expect-error: its input is missing
+  await client.schedule('hourly', { everyMs: 3_600_000 }, 'resize')
+  // @ts-expect-error: it takes none
+  await client.call('ping', { width: 3 })
+  // @ts-expect-error: no such option
+  await client.call('ping', undefined, { timeout: 5 })
+  // @ts-expect-error: due at one time
+  await client.enqueue('ping', undefined, { delayMs: 5, at: new Date() })
+  // @ts-expect-error: never due
+  await client.schedule('never', {}, 'ping')
+}
+
+export function workers(space: Space, app: App, loaded: { app: App | undefined; tasks: undefined }): void {
+  createWorker({ space, app })
+  createWorker({ space, tasks: { ping: () => 'pong' } })
+  createWorker({ space, app, tasks: { ping: () => 'pong' }, concurrency: 3 })
+  createWorker({ space, ...loaded })
+  // @ts-expect-error: neither an app nor tasks
+  createWorker({ space })
+  // @ts-expect-error: neither an app nor tasks
+  createWorker({ space, concurrency: 3 })
+  // @ts-expect-error: no space
+  createWorker({ app })
+  // @ts-expect-error: no such option
+  createWorker({ space, app, processes: 4 })
+  // @ts-expect-error: no app
+  createWorker({ space, app: {} })
+  // @ts-expect-error: tasks are functions
+  createWorker({ space, tasks: { ping: 'pong' } })
+}
+
+export async function fetching(space: Space): Promise<void> {
+  const client = createClient({ space })
+  const response = await client.fetch('/orders', { method: 'POST', body: '{}', priority: 5, timeoutMs: 5 })
+  is<Same<typeof response, Response>>()
+  // @ts-expect-error: a priority is a number
+  await client.fetch('/orders', { priority: 'high' })
 }
