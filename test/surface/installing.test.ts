@@ -37,7 +37,7 @@ test('npm start installs what the sources and its example import, and no tools o
     .map((name) => name.match(/^(?:@[^/]+\/)?[^/]+/)![0])
   expect(names).toContain('bullmq')
   expect([...new Set(names)].filter((name) => !start.has(`node_modules/${name}`))).toEqual([])
-  const tools = ['@swc/core', '@biomejs/biome', 'jest', 'vitest', 'fastify']
+  const tools = ['@swc/jest', '@biomejs/biome', 'jest', 'vitest', 'fastify']
   expect(tools.filter((name) => start.has(`node_modules/${name}`))).toEqual([])
 })
 
