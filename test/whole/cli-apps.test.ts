@@ -83,10 +83,10 @@ const LISTENING: [string, string, (port: number) => string][] = [
       `import express from 'express'\nexport const app = express()\napp.get('/', (_req, res) => res.send('ok'))\nsetTimeout(() => app.listen(${port}), 300)`,
   ],
   [
-    'a Koa app',
-    'mjs',
+    'a Koa app, after dynamic imports',
+    'cts',
     (port) =>
-      `import Koa from 'koa'\nconst app = new Koa()\napp.use((ctx) => { ctx.body = 'ok' })\napp.listen({ port: ${port} })`,
+      `async function main() {\nawait import('./empty.mjs')\nconst { default: Koa } = await import('koa')\nconst app = new Koa()\napp.use((ctx) => { ctx.body = 'ok' })\napp.listen({ port: ${port} })\n}\nmain()`,
   ],
   [
     'a Fastify app, after an await, on each address of localhost',

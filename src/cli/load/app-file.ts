@@ -87,11 +87,12 @@ async function load<App>(
 /** How long a file may take from its end to its `listen()`, while something of it is under way. */
 const LISTEN_MS = 60_000
 /** Without anything under way for so long, nothing will come. */
-const IDLE_MS = 250
+const IDLE_MS = 500
 const LOOK_MS = 10
 
-/** What has a promise or a callback still to come; pipes, followed files and the loader's thread do not count. */
-const UNDER_WAY = /^(Timeout|Immediate|FSReq|TCP|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker)/
+/** What has a promise or a callback still to come; pipes and followed files do not count. */
+const UNDER_WAY =
+  /^(Timeout|Immediate|FSReq|TCP|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker|MessagePort)/
 /** A file that takes longer than this to listen is named. */
 const TOLD_AFTER_MS = 5_000
 
