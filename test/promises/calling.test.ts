@@ -1,6 +1,7 @@
 /** What calls of tasks are promised: a worker that has the task, one answer, an error as it was thrown; redelivery as for requests. */
 import { afterEach, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
+import { defineEntry } from '../../src/entry.js'
 import type { SpaceError } from '../../src/errors.js'
 import type { Space } from '../../src/space.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext, type Worker } from '../../workers/index.js'
@@ -28,7 +29,7 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open }
 }
 
-everyEngine('calling', (opened) => {
+everyEngine('calling', (opened, engine) => {
   test('a call is run by a worker that has the task, and its result comes back as it was', async () => {
     const { space, other } = opened()
     await work(other, {
@@ -152,6 +153,18 @@ everyEngine('calling', (opened) => {
     await expect(ticket.result({ waitMs: 20 })).rejects.toThrow(/is waiting\. .* Did you mean resize\?$/)
   })
 
+  test('where a process waits for too much to look through, nothing is said of workers', async () => {
+    const { space, other } = opened()
+    await work(other, { resize: () => 'resized' })
+    const stop = new AbortController()
+    const Never = defineEntry('Never')
+    const waits = Array.from({ length: 201 }, () => space.take(Never, { signal: stop.signal }).catch(() => {}))
+    const late = await createClient({ space }).call('resiz', 0, { timeoutMs: 20 }).then(String, String)
+    expect(late).toMatch(engine === 'redis' ? /The task is resiz, of the service web\.$/ : /Did you mean resize\?$/)
+    stop.abort()
+    await Promise.all(waits)
+  })
+
   test('a task knows its attempt and deadline; when its worker dies it goes to another, unless it may not', async () => {
     const { space, other } = opened()
     const seen: number[] = []
@@ -187,7 +200,6 @@ everyEngine('calling', (opened) => {
 
   test('what a task writes under its transaction becomes so with its result, and not if it fails', async () => {
     const { space, other } = opened()
-    const { defineEntry } = await import('../../src/entry.js')
     const Note = defineEntry<{ text: string }>('Note')
     await work(other, {
       note: async ({ text, fail }: { text: string; fail: boolean }, { transaction }: TaskContext) => {
