@@ -101,6 +101,7 @@ test.each(LISTENING)(
   async (what, ending, source) => {
     const port = await freePort()
     const app = write(`${what.replaceAll(/\W/g, '')}/app.${ending}`, source(port))
+    write(`${what.replaceAll(/\W/g, '')}/empty.mjs`, '')
     const [url, worker] = await serve(app, what, ['--processes', '2'])
     await worker.line(ready(2))
     await worker.line(new RegExp(`(?:listen\\(\\) on port ${port} opens no port[\\s\\S]*?){2}`))
