@@ -74,13 +74,12 @@ export function holdSignals(listener: (signal: StopSignal) => void): { release(e
     /** Gives the app's listeners the signal; `exit` is called at once if it has none, or when it sends the signal to itself again. */
     release(exit) {
       listener = exit
-      for (const signal of SIGNALS) {
-        process.off(signal, none)
-        if (process.listenerCount(signal) === 0) continue
-        emit.call(process, signal, signal)
-        return
-      }
-      exit()
+      for (const signal of SIGNALS) process.off(signal, none)
+      const heard = SIGNALS.find((signal) => process.listenerCount(signal) > 0)
+      if (heard) emit.call(process, heard, heard)
+      // A listener that sends the signal to its own process again, as many do, would otherwise end it as killed.
+      for (const signal of SIGNALS) process.on(signal, none)
+      if (!heard) exit()
     },
   }
 }

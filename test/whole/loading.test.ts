@@ -1,5 +1,5 @@
 /** App files as their authors write them: TypeScript, JSX and CommonJS, loaded one after the other by one process as `takespace dev` loads them. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -206,6 +206,32 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 test.each(Object.keys(PROJECTS))('%s', (what) => {
   expect(results[what]).toBe('an app')
+})
+
+test('a file that was transpiled is kept for the next start, until its source changes; a damaged record counts for nothing', async () => {
+  const home = join(folder, 'kept')
+  const records = join(home, 'node_modules/.cache/takespace')
+  mkdirSync(join(home, 'node_modules'), { recursive: true })
+  const app = join(home, 'main.mts')
+  const said = async (): Promise<string | undefined> => {
+    const loading = startProcess([join(root, 'test/whole/children/load-one.js'), app])
+    expect(await loading.exited).toEqual({ code: 0, signal: null })
+    return /exports (\w+)/.exec(loading.output())?.[1]
+  }
+  writeFileSync(app, "export const app: string = 'first'")
+  expect(await said()).toBe('first')
+  const [record] = readdirSync(records)
+  const path = join(records, record!)
+  const kept = readFileSync(path, 'utf8')
+  expect(kept).toContain("'first'")
+  // That it is used can be seen only by changing it.
+  writeFileSync(path, kept.replace("'first'", "'second'"))
+  expect(await said()).toBe('second')
+  writeFileSync(path, kept.slice(0, 100))
+  expect(await said()).toBe('first')
+  writeFileSync(app, "export const app: string = 'third'")
+  expect(await said()).toBe('third')
+  expect(readdirSync(records)).toEqual([record])
 })
 
 failOnLeaks()
