@@ -13,7 +13,8 @@ export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequ
 /**
  * The request that is being handled, from anywhere under its handler: after awaits, in timers, in callbacks.
  *
- * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal` and `transaction`
+ * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal`, `transaction`
+ *   and `client` (`address`, `protocol`, `host`)
  * @throws SpaceError INVALID_ARGUMENT when called outside of a handler
  * @example
  * app.get('/report', async (req, res) => {

@@ -20,7 +20,7 @@ import type { Ending, WorkerTally } from '../src/tally.js'
 import type { Transaction } from '../src/transaction.js'
 import { runCurrent } from './current.js'
 import type { Deadlines } from './deadlines.js'
-import type { Handler, TurnContext } from './handler.js'
+import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import { plain, sealed, sealedHead, sealedTrailers } from './response.js'
 import type { Stray, Strays } from './strays.js'
 
@@ -375,6 +375,12 @@ export class Turn implements TurnContext, Placed {
 
   get transaction(): Transaction {
     return this.#taken.transaction
+  }
+
+  get client(): CurrentRequest['client'] {
+    const { peer: address, secure, headers } = this.#taken.request
+    const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')
+    return { address, protocol: secure ? 'https' : 'http', host: host < 0 ? undefined : headers[host + 1] }
   }
 
   progress(note: Buffer): Promise<void> {

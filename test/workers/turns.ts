@@ -140,6 +140,7 @@ export function contextOf(): Context {
     },
     heads,
     onCut: undefined,
+    client: { address: '127.0.0.1', protocol: 'http', host: 'example.org' },
     afterthoughts,
     progress: async () => {},
     tooLate: (error) => void afterthoughts.push(error),

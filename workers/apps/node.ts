@@ -9,8 +9,9 @@
  * - the head is written through the instance (`res.writeHead`), else on-headers users (express-session, compression) lose theirs;
  * - `finish` comes, then `close`; a writer that got `false` gets `drain`.
  */
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
@@ -34,12 +35,13 @@ interface Outgoing extends Message {
 
 const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
 
-export function nodeHandler(app: NodeApp): Handler {
+/** `server`: what the app finds as `req.socket.server`. */
+export function nodeHandler(app: NodeApp, server?: Server): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {
       const connection: Connection = new Connection(
-        request.peer,
-        request.secure,
+        request,
+        server,
         () => turn.begin(headOf(res)),
         (text) => interim(text, turn),
       )
@@ -91,7 +93,7 @@ export function nodeHandler(app: NodeApp): Handler {
 const closed = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-export function incoming(request: HttpRequest, connection: Connection): Incoming {
+export function incoming(request: HttpRequest, connection: Connection | Duplex): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
   const { httpVersion, headers, body } = request
   req.method = request.method
@@ -106,7 +108,7 @@ export function incoming(request: HttpRequest, connection: Connection): Incoming
     if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    if (request.rest) readRest(req, request.rest)
+    if (request.rest) readRest(req, request.rest, connection as Connection)
     else complete(req, request.trailers)
   }
   return req
@@ -119,9 +121,12 @@ function complete(req: Incoming, trailers: readonly string[] = []): void {
 }
 
 /** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
-function readRest(req: Incoming, rest: Rest): void {
+function readRest(req: Incoming, rest: Rest, connection: Connection): void {
   rest.read({
-    onChunk: (chunk) => req.push(chunk),
+    onChunk(chunk) {
+      connection.restRead += chunk.length
+      return req.push(chunk)
+    },
     onEnd: (trailers) => complete(req, trailers),
     onBroken: () => req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })),
   })
