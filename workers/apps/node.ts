@@ -79,6 +79,11 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
         connection.destroy()
         // What it ends now goes nowhere and has no `finish`; but Node still says `prefinish`, and so we know that it has ended.
         res.on('prefinish', () => reject(closed()))
+        const { write } = res
+        res.write = (...args: unknown[]) => {
+          turn.runsOn()
+          return write.apply(res, args as Parameters<typeof write>)
+        }
       }
 
       try {
