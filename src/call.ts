@@ -1,6 +1,7 @@
 /** call: a task by its name, through the space, and its result back. */
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
+import { onlyKnown } from './options.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -61,11 +62,4 @@ export function checkedPriority(priority: unknown): void {
   if (!Number.isInteger(priority) || (priority as number) < -128 || (priority as number) > 127) {
     throw new SpaceError('INVALID_ARGUMENT', 'priority is an integer from -128 to 127.')
   }
-}
-
-/** A misspelt option is no option. */
-export function onlyKnown(what: string, options: object, known: ReadonlySet<string>): void {
-  const unknown = Object.keys(options).find((name) => !known.has(name))
-  if (unknown === undefined) return
-  throw new SpaceError('INVALID_ARGUMENT', `${what} has no option ${unknown}; there are ${[...known].join(', ')}.`)
 }

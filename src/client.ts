@@ -2,7 +2,8 @@
 import { type CallOptions, call } from './call.js'
 import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
-import { fetchThrough } from './fetch.js'
+import { checkedFetch, fetchThrough } from './fetch.js'
+import { onlyKnown } from './options.js'
 import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import type { Space } from './space.js'
 import type { TaskInput, TaskResult, Tasks } from './tasks.js'
@@ -87,17 +88,17 @@ export interface Client<T extends Tasks = Tasks> {
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['space', 'service', 'maxTicketBytes'])
+
 /**
  * A client of a space. With the type of a worker's tasks, calls of them have types.
  *
  * @throws SpaceError INVALID_ARGUMENT
  * @example const client = createClient<typeof tasks>({ space })
  */
-export function createClient<T extends Tasks = Tasks>({
-  space,
-  service = 'web',
-  maxTicketBytes = 256 << 20,
-}: ClientOptions): Client<T> {
+export function createClient<T extends Tasks = Tasks>(options: ClientOptions): Client<T> {
+  onlyKnown('createClient', options, OPTIONS)
+  const { space, service = 'web', maxTicketBytes = 256 << 20 } = options
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
@@ -110,6 +111,6 @@ export function createClient<T extends Tasks = Tasks>({
     ticket: (id) => ticketNamed(space, id),
     schedule: (name, times, task, input, options) => schedule(space, service, name, times, task, input, options),
     unschedule: (name, options) => unschedule(space, name, options),
-    fetch: (input, options = {}) => fetchThrough(space, input, { service, ...options }),
+    fetch: async (input, options = {}) => fetchThrough(space, input, { service, ...checkedFetch(options) }),
   }
 }

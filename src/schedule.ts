@@ -1,7 +1,8 @@
 /** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
-import { checkedTask, checkedTime, onlyKnown } from './call.js'
+import { checkedTask, checkedTime } from './call.js'
 import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS, toScheduler } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
+import { onlyKnown } from './options.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -32,7 +33,10 @@ export interface Scheduled {
   readonly retries: ReturnType<typeof checkedRetries>
 }
 
-const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, 'callTimeoutMs', 'signal'])
+const UNSCHEDULE_OPTIONS: ReadonlySet<string> = new Set(['callTimeoutMs', 'signal'])
+const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, ...UNSCHEDULE_OPTIONS])
+const CRON_TIMES: ReadonlySet<string> = new Set(['cron', 'timeZone'])
+const EVEN_TIMES: ReadonlySet<string> = new Set(['everyMs'])
 
 export async function schedule(
   space: Space,
@@ -57,6 +61,7 @@ export async function unschedule(
   name: string,
   options: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'> = {},
 ) {
+  onlyKnown('unschedule', options, UNSCHEDULE_OPTIONS)
   checkedName(name)
   return (await askScheduler(space, 'unschedule', name, options)) === true
 }
@@ -89,6 +94,8 @@ function checkedName(name: unknown): void {
 }
 
 function checkedTimes(times: Times): void {
+  if (times !== undefined && times !== null)
+    onlyKnown('A schedule', times, 'everyMs' in Object(times) ? EVEN_TIMES : CRON_TIMES)
   const { cron, timeZone, everyMs } = (times ?? {}) as { cron?: unknown; timeZone?: unknown; everyMs?: unknown }
   if (cron === undefined && everyMs !== undefined) {
     checkedTime('everyMs', everyMs)

@@ -2,6 +2,7 @@
 import { SpaceError } from './errors.js'
 import { checkedLease } from './lease.js'
 import { decodeNote } from './note.js'
+import { onlyKnown } from './options.js'
 import { answerIn } from './outcome.js'
 import type { Space } from './space.js'
 import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn } from './task.js'
@@ -55,6 +56,8 @@ export interface Ticket<R = unknown> {
 /** The id of what a scheduler is to look after ends so; no id that a space makes does. */
 export const LATER = 'later'
 
+const RESULT_OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal'])
+
 /** Longer than any ticket waits for what is not coming. */
 const LISTENING_MS = 24 * 60 * 60 * 1000
 
@@ -64,7 +67,10 @@ export function ticketNamed<R>(space: Space, id: string): Ticket<R> {
   }
   return {
     id,
-    result: (options) => resultWithin(space, id, options) as Promise<R>,
+    result: async (options = {}) => {
+      onlyKnown('ticket.result', options, RESULT_OPTIONS)
+      return resultWithin(space, id, options) as Promise<R>
+    },
     status: () => statusOf(space, id),
     cancel: () => space.engine.tickets.settle(id, null),
     async onProgress(listener) {
@@ -87,7 +93,7 @@ export function ticketNamed<R>(space: Space, id: string): Ticket<R> {
 async function resultWithin(
   space: Space,
   id: string,
-  { waitMs = Number.POSITIVE_INFINITY, signal }: ResultOptions = {},
+  { waitMs = Number.POSITIVE_INFINITY, signal }: ResultOptions,
 ): Promise<unknown> {
   checkedLease(waitMs, 'waitMs')
   signal?.throwIfAborted()
