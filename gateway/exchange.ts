@@ -106,7 +106,7 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
       : body.ended
         ? ask(x, request, terms)
         : askStreaming(x, request, terms))
-    hasResponse(x)
+    countResponse(x)
     if (response.rest) await relayed(x, response, response.rest)
     else answer(x, response)
   } catch (reason) {
@@ -154,7 +154,7 @@ export function admit(x: Exchange, head: Head): Route {
 }
 
 /** A worker has responded. */
-export function hasResponse(x: Exchange): void {
+export function countResponse(x: Exchange): void {
   if (!x.load) return
   x.load.answered++
   x.load.waiting--

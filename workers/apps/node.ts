@@ -158,9 +158,10 @@ function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Con
     return
   }
   if (req._consuming) return
-  req.complete = true
   // A body that nobody read is read away, for those who wait for its end; running the stream for nobody would cost as much as the rest.
+  // From Node 26.10 on _dump() does nothing for a request that is complete.
   if (req.listenerCount('end') > 0 || req.listenerCount('close') > 0) req._dump()
+  req.complete = true
 }
 
 function close(res: Outgoing): void {
