@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { Limits } from './limits.js'
-import { BODY_TOO_LARGE, BODY_TOO_SLOW } from './refusals.js'
+import { BODY_TOO_SLOW, bodyTooLarge } from './refusals.js'
 
 /** A body that takes longer, although it is small, is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
@@ -86,7 +86,7 @@ export function readRest(
   most: number,
 ): Promise<Received> {
   return new Promise((resolve, reject) => {
-    if (first.body.length > most) throw BODY_TOO_LARGE
+    if (first.body.length > most) throw bodyTooLarge(most, 'the limit for requests with an Idempotency-Key')
     if (first.ended) return resolve(first)
     const chunks = [first.body]
     const settle = (): void => {
@@ -101,7 +101,7 @@ export function readRest(
       try {
         limits.hold(held.bytes, chunk.length)
         held.bytes += chunk.length
-        if (held.bytes > most) throw BODY_TOO_LARGE
+        if (held.bytes > most) throw bodyTooLarge(most, 'with an Idempotency-Key')
         chunks.push(chunk)
       } catch (refusal) {
         fail(refusal)

@@ -92,12 +92,10 @@ export function readHead(req: IncomingMessage): Head {
 /** Completes the head with its body and with what this gateway knows of the peer. */
 export function encode(req: IncomingMessage, head: Head, { body, ended, trailers }: Received): HttpRequest {
   const { headers } = head
-  const peer = peerOf(req)
-  const secure = (req.socket as TLSSocket).encrypted === true
+  const { remoteAddress, remotePort, localAddress, localPort } = req.socket
   // A chunked body has been put together; whoever reads it next needs its length (RFC 9112 §6.3). One that still comes has none.
   if (head.length < 0)
     headers.push(...(ended ? ['Content-Length', String(body.length)] : ['Transfer-Encoding', 'chunked']))
-  headers.push('X-Forwarded-For', peer, 'X-Forwarded-Proto', secure ? 'https' : 'http')
   return {
     method: head.method,
     target: head.target,
@@ -106,8 +104,11 @@ export function encode(req: IncomingMessage, head: Head, { body, ended, trailers
     body,
     more: ended ? undefined : ('body' as const),
     trailers: trailers.length > 0 ? trailers : undefined,
-    peer,
-    secure,
+    peer: unmapped(remoteAddress),
+    secure: (req.socket as TLSSocket).encrypted === true,
+    peerPort: remotePort,
+    localAddress: unmapped(localAddress),
+    localPort,
   }
 }
 
@@ -147,7 +148,6 @@ function targetOf(method: string, target: string, headers: string[], hostAt: num
 
 const MAPPED_IPV4 = '::ffff:'
 
-function peerOf(req: IncomingMessage): string {
-  const address = req.socket.remoteAddress ?? ''
-  return address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address
-}
+/** An IPv4 address as itself, also on a socket that listens for both families. */
+const unmapped = (address = ''): string =>
+  address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address

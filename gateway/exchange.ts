@@ -24,6 +24,7 @@ import { Kept } from './kept.js'
 import { askOnce, type Keeping, receiveAll } from './keyed.js'
 import { keyOf } from './keys.js'
 import type { Limits } from './limits.js'
+import type { Load, Outages } from './outages.js'
 import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
 import { relay } from './relay.js'
 import { type Route, routeFor, termsFor } from './routes.js'
@@ -37,6 +38,7 @@ export interface Edge {
   readonly space: Space
   readonly routes: readonly Route[]
   readonly limits: Limits
+  readonly outages: Outages
   readonly log: Logger
   /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
   phase: 'open' | 'draining' | 'stopped'
@@ -72,6 +74,8 @@ export interface Exchange extends Begun {
   bytes: number
   /** Whose it is; empty as long as it is nobody's. */
   service: string
+  /** Where it is counted while it has no response. */
+  load: Load | undefined
   span: OpenSpan | undefined
   /** The entry's id, once there is an entry. */
   id: string
@@ -102,6 +106,7 @@ export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResp
       : body.ended
         ? ask(x, request, terms)
         : askStreaming(x, request, terms))
+    countResponse(x)
     if (response.rest) await relayed(x, response, response.rest)
     else answer(x, response)
   } catch (reason) {
@@ -124,6 +129,7 @@ export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Ex
   entered: false,
   bytes: 0,
   service: '',
+  load: undefined,
   span: undefined,
   id: '',
   upload: undefined,
@@ -142,7 +148,17 @@ export function admit(x: Exchange, head: Head): Route {
   limits.enter()
   x.entered = true
   x.service = route.once.service
+  x.load = route.load
+  x.edge.outages.enter(route.load)
   return route
+}
+
+/** A worker has responded. */
+export function countResponse(x: Exchange): void {
+  if (!x.load) return
+  x.load.answered++
+  x.load.waiting--
+  x.load = undefined
 }
 
 /** Only a client whose request was admitted is told to send its body (RFC 9110 §10.1.1). */
@@ -314,6 +330,7 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
 export function over(x: Exchange): void {
   const { limits, watch, log } = x.edge
   if (x.entered) limits.leave(x.bytes)
+  if (x.load) x.load.waiting--
   watch?.open.remove(x)
   x.span?.end(x.status)
   if (log === silent && !watch) return

@@ -14,6 +14,7 @@ import { within } from '../src/within.js'
 import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
+import { Outages } from './outages.js'
 import { routesOf } from './routes.js'
 import { type Listening, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
@@ -60,13 +61,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
   const { keyLeaseMs, maxKeyBytes, principalOf } = terms
   const { adminPort, adminHost, logger } = terms
-  const routes = routesOf(services, timeoutMs, maxDeliveries)
+  const outages = new Outages(space, logger)
+  const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
   const limits = new Limits(maxBodyBytes, maxInFlight)
   const watch = adminPort === undefined ? undefined : { tally: new GatewayTally(), open: new InFlight<Begun>() }
   const edge: Edge = {
     space,
     routes,
     limits,
+    outages,
     maxReplayBytes,
     keeping: { keyLeaseMs, maxKeyBytes, principalOf },
     upgraded: new Set(),
@@ -122,6 +125,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       await server.stop()
       await within(drainMs, edge.limits.idle())
       edge.phase = 'stopped'
+      outages.stop()
       await admin?.close()
       space.disown(gateway)
     },

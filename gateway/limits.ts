@@ -1,5 +1,5 @@
 /** How much a gateway takes on at a time: requests in flight, bytes of bodies held, bytes of one body. */
-import { BODY_TOO_LARGE, OVERLOADED } from './refusals.js'
+import { bodyTooLarge, OVERLOADED, type Refusal } from './refusals.js'
 
 /** Bodies held by one process at a time, whatever the number of requests. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
@@ -8,12 +8,15 @@ export class Limits {
   #inFlight = 0
   #heldBytes = 0
   #whenIdle: (() => void)[] = []
+  readonly #tooLarge: Refusal
 
   constructor(
     readonly maxBodyBytes: number,
     readonly maxInFlight: number,
     readonly maxHeldBytes: number = MAX_HELD_BYTES,
-  ) {}
+  ) {
+    this.#tooLarge = bodyTooLarge(maxBodyBytes, 'the setting maxBodyBytes of the gateway, --max-body-bytes')
+  }
 
   /** Counts a request in, or refuses it. Whoever entered leaves, once. */
   enter(): void {
@@ -29,17 +32,17 @@ export class Limits {
 
   /** Refuses a body that announces more than is accepted, before a byte of it is read. */
   checkAnnounced(length: number): void {
-    if (length > this.maxBodyBytes) throw BODY_TOO_LARGE
+    if (length > this.maxBodyBytes) throw this.#tooLarge
   }
 
   /** A body of which so much has come is not refused for its length yet. */
   checkSoFar(bytes: number): void {
-    if (bytes > this.maxBodyBytes) throw BODY_TOO_LARGE
+    if (bytes > this.maxBodyBytes) throw this.#tooLarge
   }
 
   /** Counts `bytes` more of a body of which `before` are held. A Refusal means that they were not counted. */
   hold(before: number, bytes: number): void {
-    if (before + bytes > this.maxBodyBytes) throw BODY_TOO_LARGE
+    if (before + bytes > this.maxBodyBytes) throw this.#tooLarge
     if (this.#heldBytes + bytes > this.maxHeldBytes) throw OVERLOADED
     this.#heldBytes += bytes
   }

@@ -2,6 +2,7 @@
 import { LONGEST_TIMER_MS } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
+import { onlyKnown } from '../src/options.js'
 import { Space } from '../src/space.js'
 import { type PrincipalOf, principalIn } from './keys.js'
 import type { ServiceOptions } from './routes.js'
@@ -70,8 +71,7 @@ type Checked = Required<Omit<GatewayOptions, 'adminPort'>> & Pick<GatewayOptions
 
 /** The options with their defaults. Throws INVALID_ARGUMENT that names the one that is wrong. */
 export function checked(options: GatewayOptions): Checked {
-  if (typeof options !== 'object' || options === null) throw invalid('createGateway wants an object with a space.')
-  onlyKnown(options, NAMES, '')
+  onlyKnown('createGateway', options, NAMES)
   const {
     space,
     host = '127.0.0.1',
@@ -113,8 +113,7 @@ export function checked(options: GatewayOptions): Checked {
 
 function checkService(options: ServiceOptions, i: number): void {
   const at = `services[${i}]`
-  if (typeof options !== 'object' || options === null) throw invalid(`${at} is an object with a service.`)
-  onlyKnown(options, SERVICE_NAMES, `${at}.`)
+  onlyKnown(at, options, SERVICE_NAMES)
   const { service, pathPrefix, timeoutMs, repeatable, priority } = options
   if (typeof service !== 'string' || service === '') throw invalid(`${at}.service is a service's name.`)
   if (pathPrefix !== undefined && (typeof pathPrefix !== 'string' || !pathPrefix.startsWith('/'))) {
@@ -123,11 +122,6 @@ function checkService(options: ServiceOptions, i: number): void {
   if (timeoutMs !== undefined) integer(`${at}.timeoutMs`, timeoutMs, 1, LONGEST_TIMER_MS)
   if (repeatable !== undefined && typeof repeatable !== 'boolean') throw invalid(`${at}.repeatable is true or false.`)
   if (priority !== undefined) integer(`${at}.priority`, priority, -128, 127)
-}
-
-function onlyKnown(options: object, names: ReadonlySet<string>, at: string): void {
-  const unknown = Object.keys(options).find((name) => !names.has(name))
-  if (unknown !== undefined) throw invalid(`There is no option ${at}${unknown}; there are ${[...names].join(', ')}.`)
 }
 
 function integer(name: string, value: number, min: number, max: number): void {

@@ -1,5 +1,6 @@
 /** Which service a request is for, and on which terms: the longest path prefix wins. */
 import type { Outgoing } from '../src/request.js'
+import type { Load } from './outages.js'
 
 export interface ServiceOptions {
   /** The service whose workers take these requests. */
@@ -20,6 +21,8 @@ export interface Route {
   /** The terms of a request that may run once only, and of one that may run again. */
   readonly once: Outgoing
   readonly repeatable: Outgoing
+  /** That of its service; shared by all routes of the service. */
+  readonly load: Load
 }
 
 /** What RFC 9110 §9.2.2 calls idempotent: running it twice is meant to be the same as running it once. */
@@ -30,12 +33,16 @@ export function routesOf(
   services: readonly ServiceOptions[],
   defaultTimeoutMs: number,
   maxDeliveries: number,
+  loadOf: (service: string) => Load,
 ): Route[] {
-  const routes = services.map((options) => routeOf(options, defaultTimeoutMs, maxDeliveries))
+  const routes = services.map((options) => ({
+    ...routeOf(options, defaultTimeoutMs, maxDeliveries),
+    load: loadOf(options.service),
+  }))
   return routes.sort((a, b) => b.prefix.length - a.prefix.length)
 }
 
-function routeOf(options: ServiceOptions, defaultTimeoutMs: number, maxDeliveries: number): Route {
+function routeOf(options: ServiceOptions, defaultTimeoutMs: number, maxDeliveries: number): Omit<Route, 'load'> {
   const { service, pathPrefix = '', timeoutMs = defaultTimeoutMs, priority = 0, repeatable = false } = options
   const terms = { service, timeoutMs, priority, maxDeliveries }
   return {

@@ -9,7 +9,7 @@ import type { Outlet } from '../src/streams/index.js'
 import { NO_BODY } from './body.js'
 import { decode } from './decode.js'
 import { encode, readHead } from './encode.js'
-import { admit, ask, begin, type Edge, type Exchange, over, refuse } from './exchange.js'
+import { admit, ask, begin, countResponse, type Edge, type Exchange, over, refuse } from './exchange.js'
 import { UPGRADE_INVALID } from './refusals.js'
 import { relay } from './relay.js'
 import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
@@ -35,6 +35,7 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
     const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']
     const terms = { ...route.once, repeatable: false, maxDeliveries: 9 }
     const response = await ask(x, { ...request, headers, body: first, more: 'upgrade' }, terms)
+    countResponse(x)
     if (response.status === 101 && response.rest) await switched(x, socket, response, response.rest)
     else await declined(x, socket, response)
   } catch (reason) {

@@ -2,6 +2,7 @@
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
 import { whyNotDone } from './offered.js'
+import { onlyKnown } from './options.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -76,11 +77,4 @@ export function checkedPriority(priority: unknown): void {
   if (!Number.isInteger(priority) || (priority as number) < -128 || (priority as number) > 127) {
     throw new SpaceError('INVALID_ARGUMENT', 'priority is an integer from -128 to 127.')
   }
-}
-
-/** A misspelt option is no option. */
-export function onlyKnown(what: string, options: object, known: ReadonlySet<string>): void {
-  const unknown = Object.keys(options).find((name) => !known.has(name))
-  if (unknown === undefined) return
-  throw new SpaceError('INVALID_ARGUMENT', `${what} has no option ${unknown}; there are ${[...known].join(', ')}.`)
 }

@@ -3,7 +3,8 @@ import { type ClientOperation, tracing } from './admin/spans.js'
 import { type CallOptions, call } from './call.js'
 import { type EnqueueOptions, enqueue } from './enqueue.js'
 import { SpaceError } from './errors.js'
-import { fetchThrough } from './fetch.js'
+import { checkedFetch, fetchThrough } from './fetch.js'
+import { onlyKnown } from './options.js'
 import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
 import type { Space } from './space.js'
 import type { TaskArguments, TaskResult, Tasks } from './tasks.js'
@@ -87,17 +88,17 @@ export interface Client<T extends Tasks = Tasks> {
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['space', 'service', 'maxTicketBytes'])
+
 /**
  * A client of a space. With the type of a worker's tasks, calls of them have types.
  *
  * @throws SpaceError INVALID_ARGUMENT
  * @example const client = createClient<typeof tasks>({ space })
  */
-export function createClient<T extends Tasks = Tasks>({
-  space,
-  service = 'web',
-  maxTicketBytes = 256 << 20,
-}: ClientOptions): Client<T> {
+export function createClient<T extends Tasks = Tasks>(options: ClientOptions): Client<T> {
+  onlyKnown('createClient', options, OPTIONS)
+  const { space, service = 'web', maxTicketBytes = 256 << 20 } = options
   if (typeof space?.newId !== 'function') {
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
@@ -123,8 +124,8 @@ export function createClient<T extends Tasks = Tasks>({
     schedule: (name, times, task, ...[input, options]) =>
       asked('schedule', task, options, (trace) => schedule(space, service, name, times, task, input, options, trace)),
     unschedule: (name, options) => unschedule(space, name, options),
-    fetch: (input, options = {}) =>
-      asked('fetch', service, options, (trace) =>
+    fetch: async (input, options = {}) =>
+      asked('fetch', service, checkedFetch(options), (trace) =>
         fetchThrough(space, input, { ...options, service: options.service ?? service }, trace),
       ),
   }

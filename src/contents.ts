@@ -3,6 +3,7 @@ import { monotonicMs } from './clock.js'
 import { ANY_KIND, type Engine, type Listed, type Page } from './engine.js'
 import { SpaceError } from './errors.js'
 import { checkedLease } from './lease.js'
+import { onlyKnown } from './options.js'
 import { checkedMax } from './take-all.js'
 import type { Template } from './template.js'
 import type { Transaction } from './transaction.js'
@@ -16,6 +17,8 @@ export interface ContentsOptions {
   readonly tx?: Transaction | undefined
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['max', 'leaseMs', 'tx'])
+
 /** So many come with one call; under a transaction they are locked as they come. */
 const PAGE = 100
 
@@ -26,8 +29,10 @@ const PAGE = 100
 export async function* contentsOf(
   engine: Engine,
   { pattern }: Template<object>,
-  { max = Number.POSITIVE_INFINITY, leaseMs = Number.POSITIVE_INFINITY, tx }: ContentsOptions,
+  options: ContentsOptions,
 ): AsyncGenerator<Listed> {
+  onlyKnown('contents', options, OPTIONS)
+  const { max = Number.POSITIVE_INFINITY, leaseMs = Number.POSITIVE_INFINITY, tx } = options
   if (pattern.kind === ANY_KIND) throw new SpaceError('INVALID_ARGUMENT', 'contents wants a kind, not AnyEntry.')
   if (max !== Number.POSITIVE_INFINITY) checkedMax(max)
   if (checkedLease(leaseMs) === 0) throw new SpaceError('INVALID_ARGUMENT', 'leaseMs is more than 0.')

@@ -1,10 +1,11 @@
 /** enqueue: a task that is to be done, now or later, by whoever can; its outcome is kept under a ticket. */
 import { createHash } from 'node:crypto'
-import { checkedPriority, checkedTask, checkedTime, onlyKnown } from './call.js'
+import { checkedPriority, checkedTask, checkedTime } from './call.js'
 import { wallMs } from './clock.js'
 import { encodeFields } from './codec.js'
 import { SpaceError } from './errors.js'
 import { LATER, toScheduler } from './later.js'
+import { onlyKnown } from './options.js'
 import { imageOf, type Outgoing } from './request.js'
 import type { Space } from './space.js'
 import { encodeCall } from './task.js'
@@ -66,6 +67,7 @@ interface EnqueueTerms extends RetryOptions {
 export const DAY_MS = 24 * 60 * 60 * 1000
 const RETRY_OPTIONS = ['attempts', 'backoff', 'service', 'priority', 'timeoutMs', 'repeatable']
 const OPTIONS: ReadonlySet<string> = new Set([...RETRY_OPTIONS, 'delayMs', 'at', 'leaseMs', 'idempotencyKey', 'signal'])
+const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['kind', 'delayMs'])
 export const SCHEDULE_OPTIONS: ReadonlySet<string> = new Set(RETRY_OPTIONS)
 
 /** A scheduler does its share in seconds; until one is there it waits, for as long as a ticket may. */
@@ -138,6 +140,7 @@ export function checkedRetries(
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000)
     throw wrong('attempts is an integer from 1 to 1000.')
   if (backoff !== undefined) {
+    onlyKnown('backoff', backoff, BACKOFF_OPTIONS)
     if (backoff?.kind !== 'fixed' && backoff?.kind !== 'exponential')
       throw wrong('backoff.kind is fixed or exponential.')
     checkedTime('backoff.delayMs', backoff.delayMs, 0)

@@ -3,6 +3,7 @@ import { isPlain } from './codec.js'
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { SpaceError } from './errors.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './kind.js'
+import { onlyKnown } from './options.js'
 import { checkedSchema, type InputOf, namesOf, type OutputOf, type Schemas, type StandardSchema } from './schema.js'
 import { Template } from './template.js'
 
@@ -128,13 +129,15 @@ export function defineEntry<F extends StorableFields<F> = AnyFields>(
   options?: EntryOptions<F>,
 ): EntryKind<F>
 export function defineEntry(kind: string, options: Options = {}): EntryKind<object> {
-  return define(kind, options, undefined)
+  return define('defineEntry', kind, options, undefined)
 }
 
 interface Options {
   readonly index?: Index
   readonly schema?: unknown
 }
+
+const OPTIONS: ReadonlySet<string> = new Set(['index', 'schema'])
 
 /** A schema speaks for all fields, and does not silence those of the kinds that this one extends. */
 function schemasOf(schema: StandardSchema | undefined, inherited: Schemas | undefined): Schemas | undefined {
@@ -184,7 +187,8 @@ function copied(kind: string, fields: unknown): object {
   throw new SpaceError('INVALID_ENTRY', `${kind} wants a plain object of fields.`)
 }
 
-function define(kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
+function define(what: string, kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
+  onlyKnown(what, options, OPTIONS)
   checkedName(kind)
   const schema = options.schema === undefined ? undefined : checkedSchema(kind, options.schema)
   const schemas = schemasOf(schema, parent?.schemas)
@@ -200,7 +204,7 @@ function define(kind: string, options: Options, parent: Definition | undefined):
   }
   return Object.assign(make, definition, {
     template: (fields: object) => new Template<object>(definition, copied(kind, fields)),
-    extend: (name: string, more: Options = {}) => define(name, more, definition),
+    extend: (name: string, more: Options = {}) => define('extend', name, more, definition),
     is: (value: unknown) => typeof value === 'object' && value !== null && !!originOf(value)?.kinds.includes(kind),
   }) as unknown as EntryKind<object>
 }

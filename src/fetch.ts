@@ -3,6 +3,7 @@ import { onAbort } from './abort.js'
 import type { ClientFetchOptions } from './client.js'
 import { LONGEST_TIMER_MS } from './clock.js'
 import { SpaceError } from './errors.js'
+import { onlyKnown } from './options.js'
 import { type HttpRequest, type HttpResponse, type Sent, sendRequest } from './request.js'
 import type { Space } from './space.js'
 import type { Outlet } from './streams/index.js'
@@ -13,6 +14,17 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])
+
+/** Ours, those of the Fetch standard, and undici's. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...['timeoutMs', 'service', 'priority', 'repeatable'],
+  ...['method', 'headers', 'body', 'signal', 'duplex', 'redirect', 'credentials', 'cache', 'mode', 'integrity'],
+  ...['keepalive', 'referrer', 'referrerPolicy', 'window', 'dispatcher'],
+])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
+  onlyKnown('client.fetch', options, OPTIONS)
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>
 

@@ -4,6 +4,7 @@ import type { Entry } from './entry.js'
 import { SpaceError } from './errors.js'
 import { checkedLease } from './lease.js'
 import { entryOf, Misfit } from './misfit.js'
+import { onlyKnown } from './options.js'
 import type { Template } from './template.js'
 import type { Transaction } from './transaction.js'
 
@@ -18,12 +19,16 @@ export interface FindOptions {
 
 /** The options of a wait that ends only with a match: without `waitMs`. */
 export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs?: undefined }
+const OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal', 'tx'])
 
 export interface Terms extends FindOptions {
   readonly take: boolean
   readonly waitMs: number
   readonly ifExists?: boolean
 }
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedFind = (what: string, options: FindOptions): FindOptions => onlyKnown(what, options, OPTIONS)
 
 export function checkedWait(waitMs: number, signal: AbortSignal | undefined): void {
   checkedLease(waitMs, 'waitMs')

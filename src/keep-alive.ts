@@ -8,6 +8,7 @@ import { LONGEST_TIMER_MS, monotonicMs } from './clock.js'
 import { SpaceError } from './errors.js'
 import { checkedLease, checkedLeases, type Lease } from './lease.js'
 import type { Logger } from './log.js'
+import { onlyKnown } from './options.js'
 
 export interface KeepAliveOptions {
   /** How long to keep them alive in all, in ms from now; they end about then. Default Infinity. */
@@ -18,6 +19,8 @@ export interface KeepAliveOptions {
    */
   onLost?(lease: Lease, error: SpaceError): unknown
 }
+
+const OPTIONS: ReadonlySet<string> = new Set(['untilMs', 'onLost'])
 
 interface Kept {
   readonly lease: Lease
@@ -47,10 +50,12 @@ export class KeepAlive {
   /** @internal Use space.keepAlive. */
   constructor(
     leases: readonly Lease[],
-    { untilMs = Number.POSITIVE_INFINITY, onLost }: KeepAliveOptions,
+    options: KeepAliveOptions,
     logger: Logger,
     onEnd: (keepAlive: KeepAlive) => void,
   ) {
+    onlyKnown('keepAlive', options, OPTIONS)
+    const { untilMs = Number.POSITIVE_INFINITY, onLost } = options
     this.#until = monotonicMs() + checkedLease(untilMs, 'untilMs')
     if (onLost !== undefined && typeof onLost !== 'function') {
       throw new SpaceError('INVALID_ARGUMENT', 'onLost is a function.')

@@ -35,6 +35,10 @@ export interface HttpRequest {
   /** The client's address and whether it came over TLS. */
   readonly peer: string
   readonly secure: boolean
+  /** The client's port, and the address and port that it has connected to; undefined if it came over no connection. */
+  readonly peerPort?: number | undefined
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
 }
 
 /** An HTTP response as bytes and strings. */
@@ -75,13 +79,14 @@ function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
 
 export function encodeRequest(r: HttpRequest): Buffer {
   const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
-  if (r.more || r.trailers) head.push(r.more ?? '', r.trailers ?? [])
+  if (r.more || r.trailers || r.peerPort !== undefined) head.push(r.more ?? '', r.trailers ?? [])
+  if (r.peerPort !== undefined) head.push(r.peerPort, r.localAddress, r.localPort)
   return encode(head, r.body)
 }
 
 export function decodeRequest(bytes: Buffer): HttpRequest {
   const { head, body } = decode(bytes)
-  const [method, target, httpVersion, peer, secure, headers, more, trailers] = head
+  const [method, target, httpVersion, peer, secure, headers, more, trailers, peerPort, localAddress, localPort] = head
   if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
   if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
   return {
@@ -95,6 +100,9 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
     more: more === 'body' || more === 'upgrade' ? more : undefined,
     trailers: trailers as string[] | undefined,
     rest: undefined,
+    peerPort: typeof peerPort === 'number' ? peerPort : undefined,
+    localAddress: typeof localAddress === 'string' ? localAddress : undefined,
+    localPort: typeof localPort === 'number' ? localPort : undefined,
   }
 }
 

@@ -5,6 +5,7 @@ import { sharedWorld } from './engines/memory/shared.js'
 import { World } from './engines/memory/world.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
+import { onlyKnown } from './options.js'
 import { Space } from './space.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './streams/index.js'
 
@@ -23,6 +24,19 @@ export interface OpenOptions extends Bounds {
   readonly logger?: Logger | undefined
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...[
+    'name',
+    'durability',
+    'connectTimeoutMs',
+    'maxEntries',
+    'maxBytes',
+    'maxStreamBytes',
+    'maxStreamingBytes',
+    'logger',
+  ],
+])
+
 /** Whether it is the address of a Redis, as far as one can tell without asking there. */
 export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
 
@@ -37,6 +51,7 @@ export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
  * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
  */
 export async function openSpace(url: string, options: OpenOptions = {}): Promise<Space> {
+  onlyKnown('openSpace', options, OPTIONS)
   const { name = 'default', connectTimeoutMs = 5_000, logger = silent, durability } = options
   if (typeof name !== 'string' || name === '' || name.length > 100 || !name.isWellFormed()) {
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')

@@ -9,6 +9,7 @@ import { SpaceError } from './errors.js'
 import { checkedLease, Lease } from './lease.js'
 import type { Logger } from './log.js'
 import { entryOf, Misfit } from './misfit.js'
+import { onlyKnown } from './options.js'
 import { type Template, templateOf } from './template.js'
 import type { Transaction } from './transaction.js'
 import { DEFAULT_LEASE_MS } from './write.js'
@@ -65,6 +66,9 @@ export class Registration {
   }
 }
 
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...['on', 'leaseMs', 'tx', 'onMissed', 'onError', 'cancelOnError', 'onEnded'],
+])
 const TRANSITIONS: ReadonlySet<string> = new Set<Transition>(['written', 'visible', 'available'])
 
 /** Makes the registration of a listener. @throws SpaceError as space.notify */
@@ -75,6 +79,7 @@ export async function register<F extends object>(
   options: NotifyOptions,
   logger: Logger,
 ): Promise<Registration> {
+  onlyKnown('notify', options, OPTIONS)
   const { on = 'written', leaseMs = DEFAULT_LEASE_MS, tx } = options
   const [only] = asked
   if (!only) throw new SpaceError('INVALID_ARGUMENT', 'notify wants at least one template.')

@@ -1,9 +1,10 @@
 /** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
-import { checkedTask, checkedTime, onlyKnown } from './call.js'
+import { checkedTask, checkedTime } from './call.js'
 import { wallMs } from './clock.js'
 import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.js'
 import { isSpaceError, SpaceError } from './errors.js'
 import { HOW_TO_SCHEDULE, toScheduler } from './later.js'
+import { onlyKnown } from './options.js'
 import { sendRequest } from './request.js'
 import { settled } from './settled.js'
 import type { Space } from './space.js'
@@ -36,7 +37,10 @@ export interface Scheduled {
   readonly trace?: readonly string[] | undefined
 }
 
-const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, 'callTimeoutMs', 'signal'])
+const UNSCHEDULE_OPTIONS: ReadonlySet<string> = new Set(['callTimeoutMs', 'signal'])
+const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, ...UNSCHEDULE_OPTIONS])
+const CRON_TIMES: ReadonlySet<string> = new Set(['cron', 'timeZone'])
+const EVEN_TIMES: ReadonlySet<string> = new Set(['everyMs'])
 
 export async function schedule(
   space: Space,
@@ -62,6 +66,7 @@ export async function unschedule(
   name: string,
   options: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'> = {},
 ) {
+  onlyKnown('unschedule', options, UNSCHEDULE_OPTIONS)
   checkedName(name)
   return (await askScheduler(space, 'unschedule', name, options)) === true
 }
@@ -93,6 +98,8 @@ function checkedName(name: unknown): void {
 }
 
 async function checkedTimes(times: Times): Promise<void> {
+  if (times !== undefined && times !== null)
+    onlyKnown('A schedule', times, 'everyMs' in Object(times) ? EVEN_TIMES : CRON_TIMES)
   const { cron, timeZone, everyMs } = (times ?? {}) as { cron?: unknown; timeZone?: unknown; everyMs?: unknown }
   if (cron === undefined && everyMs !== undefined) {
     checkedTime('everyMs', everyMs)

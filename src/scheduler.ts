@@ -1,6 +1,7 @@
 /** createScheduler: looks after what is due later, again and again, or after a failure: with BullMQ on Redis, by timers in memory. */
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
+import { onlyKnown } from './options.js'
 import type { Running } from './schedulers/asked.js'
 import type { Terms } from './schedulers/bullmq.js'
 import { type Service, service as serviceOf } from './service.js'
@@ -61,10 +62,9 @@ export const queueNameOf = (spaceName: string): string => `takespace.${encodeURI
  * await scheduler.start()
  */
 export function createScheduler(options: SchedulerOptions): Scheduler {
+  onlyKnown('createScheduler', options, OPTIONS)
   const { space, fromQueues = [], service = 'web', timeoutMs = 86_400_000, concurrency = 1_000 } = options
   const { stopTimeoutMs = 5_000, logger = silent } = options
-  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
-  if (unknown !== undefined) throw wrong(`createScheduler has no option ${unknown}.`)
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   const url = options.url ?? space.engine.server
   if (url !== undefined && typeof url !== 'string') throw wrong('url is the address of a Redis.')

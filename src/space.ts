@@ -5,7 +5,15 @@ import { type ContentsOptions, contentsOf } from './contents.js'
 import type { Engine, Stored } from './engine.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
-import { checkedWait, type EndlessFindOptions, type FindOptions, search, type Terms, takeMany } from './find.js'
+import {
+  checkedFind,
+  checkedWait,
+  type EndlessFindOptions,
+  type FindOptions,
+  search,
+  type Terms,
+  takeMany,
+} from './find.js'
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js'
 import { checkedLease, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
 import { type Logger, silent } from './log.js'
@@ -13,10 +21,10 @@ import { entryOf, Misfit } from './misfit.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './registration.js'
 import { Snapshot } from './snapshot.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './streams/index.js'
-import { checkedMax, type TakeAllOptions, takeAll } from './take-all.js'
+import { checkedMax, checkedTakeAll, type TakeAllOptions, takeAll } from './take-all.js'
 import { Template, templateOf } from './template.js'
-import { Transaction, type TransactionOptions } from './transaction.js'
-import { type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
+import { checkedTransaction, Transaction, type TransactionOptions } from './transaction.js'
+import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './write.js'
 
 /** A list that is not known to be empty: the calls that take one refuse an empty list. */
 type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
@@ -76,8 +84,7 @@ export class Space {
    * @example const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 5 })
    */
   async write(entry: Entry<object> | Snapshot<object>, options: WriteOptions = {}): Promise<Lease> {
-    const [lease] = await this.writeAll([entry], options)
-    return lease!
+    return (await this.#write([entry], checkedWrite('write', options)))[0]!
   }
 
   /**
@@ -89,9 +96,7 @@ export class Space {
     entries: NonEmpty<E>,
     options: WriteAllOptions = {},
   ): Promise<Lease[]> {
-    this.#open()
-    this.#checkTx(options.tx)
-    return writeEntries(this.engine, () => this.newId(), entries, options)
+    return this.#write(entries, checkedWrite('writeAll', options))
   }
 
   /**
@@ -105,14 +110,14 @@ export class Space {
   take<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
   take<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
   take<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, true, Number.POSITIVE_INFINITY, options)
+    return this.#find('take', template, true, Number.POSITIVE_INFINITY, options)
   }
 
   /** As `take`, but the entry stays: every waiting reader is shown it. */
   read<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
   read<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
   read<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, false, Number.POSITIVE_INFINITY, options)
+    return this.#find('read', template, false, Number.POSITIVE_INFINITY, options)
   }
 
   /**
@@ -122,12 +127,12 @@ export class Space {
    * @throws as `take`
    */
   takeIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, true, 0, options, true)
+    return this.#find('takeIfExists', template, true, 0, options, true)
   }
 
   /** Reads a match if there is one, else null at once; waits as `takeIfExists` does. */
   readIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find(template, false, 0, options, true)
+    return this.#find('readIfExists', template, false, 0, options, true)
   }
 
   /**
@@ -141,8 +146,9 @@ export class Space {
    */
   async takeAll<const T extends readonly Matching<object>[]>(
     templates: NonEmpty<T>,
-    { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx }: TakeAllOptions = {},
+    options: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
+    const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = checkedTakeAll(options)
     if (!Array.isArray(templates) || templates.length === 0) {
       throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
     }
@@ -265,7 +271,8 @@ export class Space {
    * @throws SpaceError INVALID_ARGUMENT, SPACE_CLOSED
    * @example await using tx = await space.begin({ leaseMs: 10_000 }); await space.take(Task, { tx }); await tx.commit()
    */
-  async begin({ leaseMs }: TransactionOptions = {}): Promise<Transaction> {
+  async begin(options: TransactionOptions = {}): Promise<Transaction> {
+    const { leaseMs } = checkedTransaction(options)
     this.#open()
     const transaction = new Transaction(this.engine, leaseMs, (over) => this.#transactions.delete(over))
     this.#transactions.add(transaction)
@@ -353,6 +360,12 @@ export class Space {
     return () => void this.engine.cancel(id).catch(() => {})
   }
 
+  #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {
+    this.#open()
+    this.#checkTx(options.tx)
+    return writeEntries(this.engine, () => this.newId(), entries, options)
+  }
+
   #checkTx(tx: Transaction | undefined): void {
     if (tx === undefined) return
     if (!(tx instanceof Transaction)) throw new SpaceError('INVALID_ARGUMENT', 'tx is what space.begin returned.')
@@ -365,12 +378,14 @@ export class Space {
   }
 
   async #find<F extends object>(
+    what: string,
     template: Matching<F>,
     take: boolean,
     defaultWaitMs: number,
-    { waitMs = defaultWaitMs, signal, tx }: FindOptions,
+    options: FindOptions,
     ifExists = false,
   ): Promise<Entry<F> | null> {
+    const { waitMs = defaultWaitMs, signal, tx } = checkedFind(what, options)
     checkedWait(waitMs, signal)
     this.#checkTx(tx)
     const terms = { take, waitMs, signal, tx, ifExists }

@@ -1,6 +1,7 @@
 /** takeAll: waits for the first match of several templates, then takes what is there (JavaSpace05). */
 import type { Entry } from './entry.js'
 import { SpaceError } from './errors.js'
+import { onlyKnown } from './options.js'
 import type { Template } from './template.js'
 import type { Transaction } from './transaction.js'
 import { Wait } from './wait.js'
@@ -15,6 +16,11 @@ export interface TakeAllOptions {
   /** As of `take`. */
   readonly tx?: Transaction | undefined
 }
+
+const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedTakeAll = (options: TakeAllOptions): TakeAllOptions => onlyKnown('takeAll', options, OPTIONS)
 
 /** What it asks of a space. */
 export interface Finds {

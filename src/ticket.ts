@@ -4,6 +4,7 @@ import { HOW_TO_SCHEDULE, LATER, lacksScheduler } from './later.js'
 import { checkedLease } from './lease.js'
 import { decodeNote } from './note.js'
 import { whyNotDone } from './offered.js'
+import { onlyKnown } from './options.js'
 import { answerIn } from './outcome.js'
 import type { Space } from './space.js'
 import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn } from './task.js'
@@ -59,6 +60,8 @@ interface EnqueuedTask {
   readonly service: string
 }
 
+const RESULT_OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal'])
+
 /** Longer than any ticket waits for what is not coming. */
 const LISTENING_MS = 24 * 60 * 60 * 1000
 
@@ -69,7 +72,10 @@ export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): 
   }
   return {
     id,
-    result: (options) => resultWithin(space, id, options, asked) as Promise<R>,
+    result: async (options = {}) => {
+      onlyKnown('ticket.result', options, RESULT_OPTIONS)
+      return resultWithin(space, id, options, asked) as Promise<R>
+    },
     status: () => statusOf(space, id),
     cancel: () => space.engine.tickets.settle(id, null),
     async onProgress(listener) {
@@ -92,7 +98,7 @@ export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): 
 async function resultWithin(
   space: Space,
   id: string,
-  { waitMs = Number.POSITIVE_INFINITY, signal }: ResultOptions = {},
+  { waitMs = Number.POSITIVE_INFINITY, signal }: ResultOptions,
   asked?: EnqueuedTask,
 ): Promise<unknown> {
   checkedLease(waitMs, 'waitMs')

@@ -9,6 +9,7 @@ import { LONGEST_TIMER_MS, monotonicMs, wallMs } from './clock.js'
 import type { Along, Engine, Grant, Image } from './engine.js'
 import { isSpaceError, SpaceError } from './errors.js'
 import { checkedLease } from './lease.js'
+import { onlyKnown } from './options.js'
 
 /** A lock that is forgotten must end by itself. */
 const LONGEST_LEASE_MS = 3_600_000
@@ -19,6 +20,12 @@ export interface TransactionOptions {
   /** How long it may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10 000. */
   readonly leaseMs?: number | undefined
 }
+
+const OPTIONS: ReadonlySet<string> = new Set(['leaseMs'])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedTransaction = (options: TransactionOptions): TransactionOptions =>
+  onlyKnown('A transaction', options, OPTIONS)
 
 export class Transaction implements AsyncDisposable {
   readonly #engine: Engine

@@ -4,6 +4,7 @@ import type { Engine, Image } from './engine.js'
 import type { Entry } from './entry.js'
 import { SpaceError } from './errors.js'
 import { checkedLease, Lease } from './lease.js'
+import { onlyKnown } from './options.js'
 import { encodeAll, type Snapshot } from './snapshot.js'
 import type { Transaction } from './transaction.js'
 
@@ -27,6 +28,12 @@ export interface WriteAllOptions extends Omit<WriteOptions, 'leaseMs'> {
   /** One for all, or one per entry. */
   readonly leaseMs?: number | readonly number[] | undefined
 }
+
+const OPTIONS: ReadonlySet<string> = new Set(['leaseMs', 'priority', 'tx'])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedWrite = <O extends WriteAllOptions>(what: string, options: O): O =>
+  onlyKnown(what, options, OPTIONS)
 
 /** Writes all or none. @throws SpaceError as space.writeAll */
 export async function writeEntries(

@@ -10,10 +10,16 @@ const current = new AsyncLocalStorage<CurrentRequest>()
 export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequest): Promise<HttpResponse> =>
   current.run(turn, handle, request, turn)
 
+export function clientOf({ peer: address, secure, headers }: HttpRequest): CurrentRequest['client'] {
+  const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')
+  return { address, protocol: secure ? 'https' : 'http', host: host < 0 ? undefined : headers[host + 1] }
+}
+
 /**
  * The request that is being handled, from anywhere under its handler: after awaits, in timers, in callbacks.
  *
- * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal` and `transaction`
+ * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal`, `transaction`
+ *   and `client` (`address`, `protocol`, `host`)
  * @throws SpaceError INVALID_ARGUMENT when called outside of a handler
  * @example
  * app.get('/report', async (req, res) => {

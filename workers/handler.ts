@@ -21,6 +21,14 @@ export interface CurrentRequest {
    * travels with the answer, so nobody sees even that something is written.
    */
   readonly transaction: Transaction
+  /** Where the request comes from, as the gateway has seen it. */
+  readonly client: {
+    /** IP address; 127.0.0.1 for `client.fetch()`, empty for a task. */
+    readonly address: string
+    readonly protocol: 'http' | 'https'
+    /** The Host field; undefined if there is none (HTTP/1.0, a task). */
+    readonly host: string | undefined
+  }
 }
 
 /** The turn as its handler sees it. */
@@ -37,6 +45,8 @@ export interface TurnContext extends CurrentRequest {
   onCut: ((reason: Error) => void) | undefined
   /** Says how far it is to whoever has its ticket; nobody hears it if it has none. */
   progress(note: Buffer): Promise<void>
+  /** To be called when the app does something for a response that was closed. */
+  runsOn(): void
   /** Takes an error that came too late to become the response, so that it is at least logged. */
   tooLate(error: unknown): void
 }

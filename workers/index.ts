@@ -6,6 +6,7 @@ import { type Measure, workerMeasures } from '../src/admin/measures.js'
 import type { Checks } from '../src/admin/probes.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
+import { onlyKnown } from '../src/options.js'
 import { type Service, service as serviceOf } from '../src/service.js'
 import type { Space } from '../src/space.js'
 import { WorkerTally } from '../src/tally.js'
@@ -116,10 +117,9 @@ const OPTIONS = new Set([
  * process.once('SIGTERM', () => worker.stop())
  */
 export function createWorker(options: WorkerOptions): Worker {
+  onlyKnown('createWorker', options, OPTIONS)
   const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
   const { adminPort, adminHost = '127.0.0.1' } = options
-  const unknown = Object.keys(options).find((name) => !OPTIONS.has(name))
-  if (unknown !== undefined) throw wrong(`createWorker has no option ${unknown}.`)
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')

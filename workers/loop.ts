@@ -9,7 +9,7 @@ import type { WorkerTally } from '../src/tally.js'
 import { within } from '../src/within.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
-import { mostStrayed, Strays } from './strays.js'
+import { mostStrayed, OverrunHandlers } from './overrun.js'
 import { Turn, type Watch } from './turn.js'
 
 /** How long a stop waits, once it has cut what was left, for the space to hear of it. Longer would only be felt when Redis is gone. */
@@ -51,7 +51,7 @@ export class Loop {
   readonly #terms: LoopTerms
   readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
-  readonly #strays = new Strays()
+  readonly #overrun: OverrunHandlers
   #watch: Watch
   #serving: Serving[] = []
   #cutting = false
@@ -64,7 +64,8 @@ export class Loop {
     this.#serves = serves
     this.#terms = terms
     const { logger, tally } = terms
-    this.#watch = { logger, tally, strays: this.#strays, deadlines: this.#deadlines }
+    this.#overrun = new OverrunHandlers(this.maxStrayed)
+    this.#watch = { logger, tally, overrun: this.#overrun, deadlines: this.#deadlines }
   }
 
   /** Whether its takes stand in the space. */
@@ -81,9 +82,9 @@ export class Loop {
     return this.#turns.size
   }
 
-  /** Handlers that still run although their turn has ended. */
+  /** Handlers that are known to run although their turn has ended. */
   get strayed(): number {
-    return this.#strays.size
+    return this.#overrun.size
   }
 
   /** With so many of these it is no good to the next request. */
@@ -138,6 +139,9 @@ export class Loop {
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
+    this.#overrun.stop()
+    const handlers = this.#overrun.collected()
+    if (handlers > 0) logger.warn({ handlers }, 'handlers run on although their requests are over')
     // What was answered bit by bit is on its way still.
     await within(stopTimeoutMs, this.#space.streams.drained())
   }

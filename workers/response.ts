@@ -20,6 +20,18 @@ export function plain(status: number, line: string): HttpResponse {
   }
 }
 
+// A client reads these; they say what happened, never where or why.
+export const FAILED = plain(500, 'Internal Server Error')
+export const BAD = plain(502, 'The application did not give a valid response.')
+export const LATE = plain(504, 'The application did not answer in time.')
+export const STOPPED = plain(
+  502,
+  'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
+)
+
+/** Stands for a response whose body was streamed. */
+export const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
+
 /**
  * The response as it goes into the space. Hop-by-hop fields end here, and so does the length of a body that is there to be counted:
  * the gateway frames anew. Only where there is no body by rule (HEAD, 304) is Content-Length news.

@@ -8,7 +8,7 @@ import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
 /** What a task is given beside its input: what `currentRequest()` tells of it, and its own. */
-export interface TaskContext extends CurrentRequest {
+export interface TaskContext extends Omit<CurrentRequest, 'client'> {
   readonly task: string
   /**
    * Says how far it is, to whoever has the ticket of an enqueued task: any value of at most 2 000 bytes as JSON. The last one counts: those

@@ -6,7 +6,7 @@
  * A turn has one ending, the first that comes. `answered` and `failed` are the handler's; `late` (its deadline), `lost` (the space gave
  * the request to another, or dropped it) and `stopped` (the worker's patience ended) cut it short: its signal fires, and whatever its
  * handler still returns is dropped. After `late` and `lost` the turn waits until its handler has ended too, but no longer than a grace;
- * a handler that runs on after that has strayed, and is counted until it ends. Whatever the ending, the turn settles with the space
+ * a handler that has not ended by then is an overrun handler (overrun.ts). Whatever the ending, the turn settles with the space
  * once, because that gives the credit back: its slot is free for the next request.
  */
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
@@ -18,31 +18,21 @@ import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
 import type { Sink } from '../src/streams/collector.js'
 import type { Ending, WorkerTally } from '../src/tally.js'
 import type { Transaction } from '../src/transaction.js'
-import { runCurrent } from './current.js'
+import { clientOf, runCurrent } from './current.js'
 import type { Deadlines } from './deadlines.js'
-import type { Handler, TurnContext } from './handler.js'
-import { plain, sealed, sealedHead, sealedTrailers } from './response.js'
-import type { Stray, Strays } from './strays.js'
-
-// A client reads these; they say what happened, never where or why.
-const FAILED = plain(500, 'Internal Server Error')
-const BAD = plain(502, 'The application did not give a valid response.')
-const LATE = plain(504, 'The application did not answer in time.')
-const STOPPED = plain(
-  502,
-  'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
-)
+import type { CurrentRequest, Handler, TurnContext } from './handler.js'
+import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
+import { BAD, FAILED, LATE, STOPPED, STREAMED, sealed, sealedHead, sealedTrailers } from './response.js'
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
+/** The gateway, the space and the worker see a deadline pass at most so far apart, if they keep up. */
+const DEADLINE_SPREAD_MS = 250
 
 /** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
 const LENT_AFTER_MS = 250
 const LOOK_MS = 50
 const BUSY_BYTES = 32_768
-/** Stands for an answer that has gone. */
-const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
-
 /** Of a path, as much as a log line shows. */
 const PATH_LENGTH = 200
 
@@ -50,12 +40,12 @@ const PATH_LENGTH = 200
 export interface Watch {
   readonly logger: Logger
   readonly tally: WorkerTally
-  readonly strays: Strays
+  readonly overrun: OverrunHandlers
   readonly deadlines: Pick<Deadlines, 'watch'>
   readonly tracing?: Tracing | undefined
 }
 
-export class Turn implements TurnContext, Placed {
+export class Turn implements TurnContext, Placed, Overrunning {
   place = -1
   readonly id: string
   readonly service: string
@@ -76,7 +66,9 @@ export class Turn implements TurnContext, Placed {
   #started = false
   /** Whether its handler has begun and not ended. */
   #running = false
-  #stray: Stray | undefined
+  #overrun: Overrun | undefined
+  /** Cut before its deadline: its client has left, most likely. */
+  #departed = false
   #ending: Ending | undefined
   #response: HttpResponse = FAILED
   #reason: Error | undefined
@@ -273,7 +265,7 @@ export class Turn implements TurnContext, Placed {
   /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
   overdue(): void {
     if (this.#ending === undefined) this.#cut('late', new SpaceError('REQUEST_TIMEOUT'), LATE)
-    else if (this.#running && this.dueAt !== Number.POSITIVE_INFINITY) this.#strayed()
+    else if (this.#running && this.dueAt !== Number.POSITIVE_INFINITY) this.#overran()
   }
 
   /** The worker does not wait for it any longer. */
@@ -293,23 +285,36 @@ export class Turn implements TurnContext, Placed {
     this.#controller?.abort(reason)
     this.onCut?.(reason)
     if (!this.#running) return this.#over()
-    this.dueAt = monotonicMs() + GRACE_MS
+    const now = monotonicMs()
+    this.#departed = ending === 'lost' && now < this.dueAt - DEADLINE_SPREAD_MS
+    this.dueAt = now + GRACE_MS
     this.#watch.deadlines.watch(this)
   }
 
-  #strayed(): void {
-    const { id, service, method, path } = this
-    const ms = monotonicMs() - this.takenAt
-    this.#stray = this.#watch.strays.add(this)
-    this.#watch.tally.strayed++
-    this.#watch.logger.warn({ id, service, method, path, ms }, 'the handler runs on although its request is over')
+  #overran(): void {
+    this.#overrun = this.#watch.overrun.add(this)
+    if (this.#departed)
+      this.#watch.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
+    else this.runsOn()
     this.#over()
+  }
+
+  runsOn(): void {
+    if (!this.#overrun || this.#overrun.counted) return
+    this.#overrun.counted = true
+    this.#watch.tally.strayed++
+    this.#watch.logger.warn(this.#described(), 'the handler runs on although its request is over')
+  }
+
+  #described(): object {
+    const { id, service, method, path } = this
+    return { id, service, method, path, ms: monotonicMs() - this.takenAt }
   }
 
   /** Nothing more is waited for. */
   #over(): void {
     this.dueAt = Number.POSITIVE_INFINITY
-    if (this.#stray && !this.#running) this.#watch.strays.remove(this.#stray)
+    if (this.#overrun && !this.#running) this.#watch.overrun.remove(this.#overrun)
     this.#wake?.()
   }
 
@@ -374,6 +379,10 @@ export class Turn implements TurnContext, Placed {
 
   get transaction(): Transaction {
     return this.#taken.transaction
+  }
+
+  get client(): CurrentRequest['client'] {
+    return clientOf(this.#taken.request)
   }
 
   progress(note: Buffer): Promise<void> {

@@ -1,12 +1,13 @@
 /** `npm run bench:streams`: bodies that go bit by bit, on processes and a Redis of its own: what they cost, and how soon what is seen. */
 import { parseArgs } from 'node:util'
+import { departures } from './departures.mjs'
 import { events } from './events.mjs'
 import { large } from './large.mjs'
 import { resets } from './resets.mjs'
 import { slow } from './slow.mjs'
 import { sockets } from './sockets.mjs'
 
-const PARTS = { large, events, resets, slow, sockets }
+const PARTS = { large, events, resets, slow, sockets, departures }
 
 const { values } = parseArgs({
   options: {
@@ -14,12 +15,21 @@ const { values } = parseArgs({
     only: { type: 'string', default: Object.keys(PARTS).join(',') },
     /** Of part large. */
     mib: { type: 'string', default: '1024' },
-    /** Of parts events and slow. */
+    /** Of parts events, slow and departures. */
     seconds: { type: 'string', default: '10' },
+    /** Of part departures. */
+    clients: { type: 'string', default: '1000' },
+    'per-second': { type: 'string', default: '20' },
     aof: { type: 'boolean', default: false },
   },
 })
-const terms = { mib: Number(values.mib), seconds: Number(values.seconds), aof: values.aof }
+const terms = {
+  mib: Number(values.mib),
+  seconds: Number(values.seconds),
+  clients: Number(values.clients),
+  perSecond: Number(values['per-second']),
+  aof: values.aof,
+}
 for (const name of values.only.split(',')) {
   if (!PARTS[name]) throw new Error(`there is no part ${name}; there are ${Object.keys(PARTS).join(', ')}`)
   for (const line of await PARTS[name](terms)) console.log(`${name}: ${line}`)

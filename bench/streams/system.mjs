@@ -11,7 +11,8 @@ export const APP = fileURLToPath(new URL('../apps/streaming.mjs', import.meta.ur
 const READY_MS = 20_000
 const LOOK_MS = 50
 
-export async function startSystem({ aof, processes = 2, concurrency = 64, gatewayFlags = [] }) {
+/** `onLog` is given each line that the workers log. */
+export async function startSystem({ aof, processes = 2, concurrency = 64, gatewayFlags = [], app = APP, onLog }) {
   const redis = await startRedis({ aof })
   const children = new Children()
   const folder = mkdtempSync(join(tmpdir(), 'takespace-bench-'))
@@ -25,14 +26,16 @@ export async function startSystem({ aof, processes = 2, concurrency = 64, gatewa
   ])
   const workers = []
   await new Promise((resolve, reject) => {
-    const onLog = ({ workerPid, msg }) => {
+    const heard = (line) => {
+      onLog?.(line)
+      const { workerPid, msg } = line
       if (msg === 'a worker process is ready') workers.push(workerPid)
       if (workers.length === processes) resolve()
     }
     const flags = ['--processes', String(processes), '--concurrency', String(concurrency), '--stop-timeout-ms', '500']
-    children.command('worker', ['worker', APP, ...flags, '--url', redis.url], {
+    children.command('worker', ['worker', app, ...flags, '--url', redis.url], {
       logLevel: 'info',
-      onLog,
+      onLog: heard,
       more: { LEDGER: ledger },
     })
     setTimeout(() => reject(new Error('the workers were not ready in time')), READY_MS).unref()

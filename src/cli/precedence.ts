@@ -66,7 +66,11 @@ function refuseUnknownVariables(program: Command, command: Command): void {
   const unknown = Object.keys(process.env).find(
     (name) => name.startsWith('TAKESPACE_') && !isForeign(name, process.env[name]) && !known.has(name),
   )
-  if (unknown) command.error(`error: the environment has an unknown setting ${unknown}.${didYouMean(unknown, known)}`)
+  if (!unknown) return
+  // Some have no prefix, since hosting platforms set them: PORT, LOG_LEVEL.
+  const bare = unknown.replace('TAKESPACE_', '')
+  const hint = known.has(bare) ? ` Did you mean ${bare}?` : didYouMean(unknown, known)
+  command.error(`error: the environment has an unknown setting ${unknown}.${hint}`)
 }
 
 /** Commander does so by itself only for variables that an option had when it was added. */

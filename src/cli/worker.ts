@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { mostStrayed } from '../../workers/strays.js'
+import { mostStrayed } from '../../workers/overrun.js'
 import { SpaceError } from '../errors.js'
 import { openSpace } from '../open.js'
 import { masked } from './failure.js'

@@ -2,6 +2,7 @@
 import { parse, type SerializeOptions, serialize } from 'cookie'
 import { sign, unsign } from 'cookie-signature'
 import { SpaceError } from '../errors.js'
+import { onlyKnown } from '../options.js'
 
 export interface SessionCookieOptions {
   /**
@@ -21,6 +22,8 @@ export interface SessionCookieOptions {
   readonly domain?: string | undefined
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxAgeMs', 'secure', 'sameSite', 'path', 'domain'])
+
 /** An id that we have made ourselves, or another store before us: nothing that steers. */
 const ID = /^[\w-]{22,200}$/
 /** As express-session writes it, so that apps of both kinds can share a session. */
@@ -34,6 +37,7 @@ export class SessionCookieJar {
 
   /** @throws SpaceError INVALID_ARGUMENT */
   constructor(secret: string | readonly string[], options: SessionCookieOptions = {}) {
+    onlyKnown('cookie', options, OPTIONS)
     const { name = 'session', path = '/', domain, secure, sameSite = 'lax', maxAgeMs } = options
     this.#secrets = [secret].flat()
     if (this.#secrets.length === 0 || this.#secrets.some((each) => typeof each !== 'string' || each.length < 16)) {

@@ -3,6 +3,7 @@ import { monotonicMs } from '../clock.js'
 import type { Interest } from '../engine.js'
 import { SpaceError } from '../errors.js'
 import { checkedLease } from '../lease.js'
+import { onlyKnown } from '../options.js'
 import { Inbox, Registration } from '../registration.js'
 import type { Space } from '../space.js'
 import { endedOf, ownerToken, SESSION, type SessionEnd } from './entries.js'
@@ -29,13 +30,17 @@ export interface NotifyEndOptions {
   readonly onError?: ((error: unknown) => void) | undefined
 }
 
+const OPTIONS: ReadonlySet<string> = new Set(['user', 'leaseMs', 'onMissed', 'onError'])
+
 /** @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE */
 export async function notifyEnds(
   space: Space,
   listener: EndListener,
   owner: string | undefined,
-  { leaseMs = Number.POSITIVE_INFINITY, onMissed, onError }: NotifyEndOptions,
+  options: NotifyEndOptions,
 ): Promise<Registration> {
+  onlyKnown('notify', options, OPTIONS)
+  const { leaseMs = Number.POSITIVE_INFINITY, onMissed, onError } = options
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
   checkedLease(leaseMs)
   const inbox = new Inbox(

@@ -6,7 +6,7 @@ import type { Registration } from '../registration.js'
 import { cookieOf, cookieText, maxAgeOf, type SessionCookie } from './cookie-of.js'
 import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
-import type { SessionOptions } from './options.js'
+import { exceptIn, type SessionOptions } from './options.js'
 import { type Loaded, Sessions } from './sessions.js'
 import { Snapshot, textsOf } from './snapshot.js'
 
@@ -69,7 +69,7 @@ export class SpaceSessionStore extends EventEmitter {
 
   constructor(options: SessionOptions<ExpressSessionData>) {
     super()
-    this.#sessions = new Sessions(options)
+    this.#sessions = new Sessions(options, new.target.name)
   }
 
   /** The session, or null if there is none. With the policy `lock` it is locked until it is set, touched or destroyed, or its response is over. */
@@ -134,8 +134,8 @@ export class SpaceSessionStore extends EventEmitter {
    * @returns how many have ended
    * @example await store.destroyAll(user.id, { except: req.sessionID })
    */
-  destroyAll(user: string | number, { except }: { except?: string } = {}): Promise<number> {
-    return this.#sessions.destroyAll(user, except)
+  async destroyAll(user: string | number, options: { except?: string } = {}): Promise<number> {
+    return this.#sessions.destroyAll(user, exceptIn(options))
   }
 
   /**

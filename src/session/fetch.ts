@@ -1,9 +1,10 @@
 /** Sessions of fetch apps and Hono: loaded before the handler, at hand as session(request), saved with the response. */
 import { isSpaceError, SpaceError } from '../errors.js'
+import { onlyKnown } from '../options.js'
 import { SessionCookieJar, type SessionCookieOptions } from './cookie.js'
 import { SpaceSessionStore } from './express.js'
 import { newSessionId } from './id.js'
-import type { SessionOptions } from './options.js'
+import { SESSION_OPTIONS, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
 import { Snapshot, textsOf } from './snapshot.js'
 
@@ -42,6 +43,8 @@ interface HonoContext {
   readonly req: { readonly raw: Request }
   res: Response
 }
+
+const OPTIONS: ReadonlySet<string> = new Set([...SESSION_OPTIONS, 'secret', 'cookie'])
 
 const current = new WeakMap<Request, OpenSession>()
 
@@ -90,8 +93,9 @@ export interface FetchSessions {
  */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
 export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSessions {
-  const jar = new SessionCookieJar(options.secret, options.cookie)
-  const sessions = new Sessions(options)
+  const { secret, cookie, ...more } = onlyKnown('fetchSessions', options, OPTIONS)
+  const jar = new SessionCookieJar(secret, cookie)
+  const sessions = new Sessions(more, 'fetchSessions')
 
   /** Answers what `answer` does, with the session's cookie; or the error because of which there is no session, or none that is saved. */
   const around = async (request: Request, answer: () => Promise<Response>): Promise<Response> => {
@@ -128,7 +132,7 @@ export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSe
       if (response !== c.res) c.res = response
       return undefined
     },
-    store: new SpaceSessionStore(options as SessionOptions),
+    store: new SpaceSessionStore(more as SessionOptions),
   }
 }
 

@@ -4,7 +4,7 @@ import { wallMs } from '../clock.js'
 import type { Registration } from '../registration.js'
 import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
-import type { SessionOptions } from './options.js'
+import { exceptIn, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
 import { Snapshot, textsOf } from './snapshot.js'
 
@@ -30,7 +30,7 @@ export class KoaSessionStore {
   readonly #snapshots = new WeakMap<object, { key: string; snapshot: Snapshot }>()
 
   constructor(options: SessionOptions) {
-    this.#sessions = new Sessions(options)
+    this.#sessions = new Sessions(options, 'KoaSessionStore')
   }
 
   async get(key: string, _maxAge: number | 'session' | undefined, { ctx }: Call): Promise<Attributes | undefined> {
@@ -66,8 +66,8 @@ export class KoaSessionStore {
   }
 
   /** Ends all sessions of this user, but for the one of the key `except`. @returns how many have ended */
-  destroyAll(user: string | number, { except }: { except?: string } = {}): Promise<number> {
-    return this.#sessions.destroyAll(user, except)
+  async destroyAll(user: string | number, options: { except?: string } = {}): Promise<number> {
+    return this.#sessions.destroyAll(user, exceptIn(options))
   }
 
   /** Has a listener told of each session that ends from now on, whatever process ended it. */

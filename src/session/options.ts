@@ -1,5 +1,6 @@
 /** What every kind of session store may be told. */
 import { SpaceError } from '../errors.js'
+import { onlyKnown } from '../options.js'
 import { Space } from '../space.js'
 
 /** What becomes of an attribute that two requests change at once. */
@@ -36,11 +37,14 @@ export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {
   readonly userOf: NonNullable<SessionOptions['userOf']>
 }
 
+export const SESSION_OPTIONS = ['space', 'policy', 'lockMs', 'waitMs', 'ttlMs', 'maxBytes', 'userOf']
+const OPTIONS: ReadonlySet<string> = new Set(SESSION_OPTIONS)
 const POLICIES: readonly unknown[] = ['merge', 'reject', 'lock']
 export const LONGEST_USER = 200
 
 /** @throws SpaceError INVALID_ARGUMENT */
-export function termsOf(options: SessionOptions): Terms {
+export function termsOf(options: SessionOptions, what: string): Terms {
+  onlyKnown(what, options, OPTIONS)
   const { space, policy = 'merge', lockMs = 10_000, waitMs = 5_000 } = options
   const { ttlMs = 24 * 60 * 60 * 1000, maxBytes = 256 * 1024, userOf = () => undefined } = options
   if (!(space instanceof Space)) refuse('space is what openSpace returned.')
@@ -52,6 +56,12 @@ export function termsOf(options: SessionOptions): Terms {
   if (!(Number.isFinite(waitMs) && waitMs >= 0)) refuse('waitMs is a number of at least 0.')
   return { space, policy, lockMs, waitMs, ttlMs, maxBytes, userOf }
 }
+
+const EXCEPT: ReadonlySet<string> = new Set(['except'])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const exceptIn = (options: { except?: string }): string | undefined =>
+  onlyKnown('destroyAll', options, EXCEPT).except
 
 function refuse(detail: string): never {
   throw new SpaceError('INVALID_ARGUMENT', detail)

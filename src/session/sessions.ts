@@ -21,8 +21,9 @@ export class Sessions {
   readonly terms: Terms
   readonly #entries: SessionEntries
 
-  constructor(options: SessionOptions) {
-    this.terms = termsOf(options)
+  /** `what`: the store that is made, as its user names it. */
+  constructor(options: SessionOptions, what: string) {
+    this.terms = termsOf(options, what)
     this.#entries = this.terms.space.engine.sessions
   }
 

@@ -19,7 +19,7 @@ export default function handle(req, res) {
   if (pathname === '/busy') for (const end = Date.now() + 4_000; Date.now() < end; );
   if (pathname === '/told') console.log('told ' + req.url)
   if (pathname === '/exit') process.exit()
-  if (pathname === '/never') return
+  if (pathname === '/never') return void kept.push(res)
   if (pathname === '/match') /^(a+)+$/.test('a'.repeat(40) + 'b')
   if (pathname === '/leak') kept.push(Buffer.alloc(20 << 20, 1))
   setTimeout(() => res.end(String(process.pid)), 10)

@@ -221,6 +221,7 @@ describe('more than is accepted', () => {
     const text = await line.receive()
     expect(statusOf(text)).toBe(413)
     expect(text).toMatch(/connection: close/i)
+    expect(text).toMatch(/larger than 10 bytes \(the setting maxBodyBytes of the gateway, --max-body-bytes\)/)
     expect(s.seen).toEqual([])
   })
 

@@ -52,7 +52,7 @@ describe('starting', () => {
     ['services[0].service', { services: [{}] }],
     ['services[1].pathPrefix', { services: [{ service: 'a' }, { service: 'b', pathPrefix: 'b' }] }],
     ['services[0].priority', { services: [{ service: 'a', priority: 128 }] }],
-    ['services[0].path', { services: [{ service: 'a', path: '/' }] }],
+    ['services[0] has no option path', { services: [{ service: 'a', path: '/' }] }],
     ['logger', { logger: {} }],
     ['timeout', { timeout: 1 }],
   ])('with a bad %s fails with INVALID_ARGUMENT that names it', async (name, options) => {

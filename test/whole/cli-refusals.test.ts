@@ -149,6 +149,13 @@ test.each<Wrong>([
     says: /TAKESPACE_CONCURENCY.*Did you mean TAKESPACE_CONCURRENCY/,
   },
   {
+    what: 'a variable with a prefix that it does not have',
+    code: 2,
+    args: ['gateway'],
+    env: { TAKESPACE_PORT: '3000' },
+    says: /TAKESPACE_PORT.*Did you mean PORT\?/,
+  },
+  {
     what: 'a bad number in the environment',
     code: 2,
     args: ['worker', app],

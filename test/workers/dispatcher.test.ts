@@ -158,19 +158,33 @@ test('an app may replace write and end, as compression does', async () => {
   expect((await ask(app, { target: '/pipe' })).body.toString()).toBe('LOUD')
 })
 
-test('finish comes once, then close', async () => {
-  const events: string[] = []
-  const closed = new Promise<void>((resolve) => {
-    void ask((req, res) => {
+test('finish comes once, then close, and the callback of end() where this Node has it', async () => {
+  const observed = async (serve: (app: NodeApp) => Promise<unknown>): Promise<string[]> => {
+    const events: string[] = []
+    let onClosed = (): void => {}
+    const closed = new Promise<void>((resolve) => {
+      onClosed = resolve
+    })
+    await serve((req, res) => {
       for (const name of ['finish', 'close']) res.on(name, () => events.push(`res ${name} ${res.writableFinished}`))
-      res.on('close', resolve)
+      res.on('close', onClosed)
       req.on('aborted', () => events.push('aborted'))
       res.write('a')
       res.end('b', () => events.push('callback'))
     })
-  })
-  await closed
-  expect(events).toEqual(['res finish true', 'callback', 'res close true'])
+    await closed
+    return events
+  }
+  const events = await observed(ask)
+  expect(events.filter((event) => event !== 'callback')).toEqual(['res finish true', 'res close true'])
+  const onServer = async (app: NodeApp): Promise<void> => {
+    const server = createServer(app)
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+    server.closeAllConnections()
+    server.close()
+  }
+  expect(events).toEqual(await observed(onServer))
 })
 
 describe('back-pressure', () => {

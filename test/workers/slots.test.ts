@@ -30,7 +30,8 @@ everyEngine('slots', (opened) => {
       const next = Array.from({ length: 6 }, () => send('/next', 20_000))
       if (gone) for (const { withdraw } of lost) withdraw()
       await until(() => held.length === CONCURRENCY, 'the slots are free')
-      expect(worker.turns.strayed).toBe(CONCURRENCY)
+      // A handler whose client has gone may have ended without a word.
+      expect(worker.turns.strayed).toBe(gone ? 0 : CONCURRENCY)
 
       // It never holds more than it has room for: with each that ends, one comes.
       for (let done = 0; done < next.length; done++) {

@@ -184,7 +184,7 @@ test('hop-by-hop fields and framing end at the worker, all else stays in its ord
 describe('a turn that is cut', () => {
   test('at its deadline: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
-    const { turn, taken, logger, strays, tally } = turnOf(handle)
+    const { turn, taken, logger, overrun, tally } = turnOf(handle)
     const run = turn.run()
     const { signal } = await begun
     expect(signal.aborted).toBe(false)
@@ -195,7 +195,7 @@ describe('a turn that is cut', () => {
     await run
     expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
     // It does what it should: nobody need be woken.
-    expect([loud(logger), strays.size, tally.strayed, tally.endings.late]).toEqual([[], 0, 0, 1])
+    expect([loud(logger), overrun.size, tally.strayed, tally.endings.late]).toEqual([[], 0, 0, 1])
   })
 
   test('because its claim was lost: the signal fires, and a handler that heeds it frees its slot at once', async () => {
@@ -205,7 +205,7 @@ describe('a turn that is cut', () => {
       calls.push('refused')
       return false
     }
-    const { turn, taken, logger, strays, watched } = turnOf(handle, { complete })
+    const { turn, taken, logger, overrun, watched } = turnOf(handle, { complete })
     const run = turn.run()
     const { signal } = await begun
     taken.onLost?.()
@@ -216,39 +216,55 @@ describe('a turn that is cut', () => {
     fail(signal.reason)
     await run
     expect(calls).toEqual(['refused'])
-    expect([loud(logger), strays.size]).toEqual([[], 0])
+    expect([loud(logger), overrun.size]).toEqual([[], 0])
   })
 
-  test('and whose handler heeds nothing: its slot is free after a grace, and it is counted until it ends', async () => {
-    for (const why of ['late', 'lost'] as const) {
-      const { handle, begun, answer } = held()
-      const { turn, taken, logger, strays, tally, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
-      const run = turn.run()
-      await begun
-      if (why === 'late') turn.overdue()
-      else taken.onLost?.()
-      expect([watched, taken.calls, strays.size]).toEqual([[turn], [], 0])
-      turn.overdue()
-      // Once is enough, however often it is asked.
-      turn.overdue()
-      await run
-      expect([taken.calls, taken.answers[0]?.status, strays.size, tally.strayed]).toEqual([['complete'], 504, 1, 1])
-      expect(loud(logger)).toEqual([
-        {
-          level: 'warn',
-          fields: { id: 'r1', service: 'web', method: 'PUT', path: '/a', ms: expect.any(Number) },
-          message: expect.stringContaining('runs on'),
-        },
-      ])
-      answer(OK)
-      await new Promise(setImmediate)
-      expect([taken.calls, strays.size, tally.strayed, tally.endings[why]]).toEqual([['complete'], 0, 1, 1])
-    }
+  const described = {
+    level: 'warn',
+    fields: { id: 'r1', service: 'web', method: 'PUT', path: '/a', ms: expect.any(Number) },
+    message: 'the handler runs on although its request is over',
+  }
+
+  test('at its deadline, and whose handler heeds nothing: its slot is free after a grace, and it is counted until it ends', async () => {
+    const { handle, begun, answer } = held()
+    const { turn, taken, logger, overrun, tally, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
+    const run = turn.run()
+    await begun
+    turn.overdue()
+    expect([watched, taken.calls, overrun.size]).toEqual([[turn], [], 0])
+    turn.overdue()
+    // Once is enough, however often it is asked.
+    turn.overdue()
+    await run
+    expect([taken.calls, taken.answers[0]?.status, overrun.size, tally.strayed]).toEqual([['complete'], 504, 1, 1])
+    expect(loud(logger)).toEqual([described])
+    answer(OK)
+    await new Promise(setImmediate)
+    expect([taken.calls, overrun.size, tally.strayed, tally.endings.late]).toEqual([['complete'], 0, 1, 1])
+  })
+
+  test('because its client has left: its slot is free after a grace, and its handler is counted only if it does something', async () => {
+    const { handle, begun, answer } = held()
+    const { turn, taken, logger, overrun, tally } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
+    const run = turn.run()
+    const context = await begun
+    taken.onLost?.()
+    // Its last words come within the grace.
+    context.runsOn()
+    turn.overdue()
+    await run
+    expect([taken.calls, overrun.size, tally.strayed, loud(logger)]).toEqual([['complete'], 0, 0, []])
+    context.runsOn()
+    context.runsOn()
+    expect([overrun.size, tally.strayed, loud(logger)]).toEqual([1, 1, [described]])
+    answer(OK)
+    await new Promise(setImmediate)
+    expect([overrun.size, tally.strayed, tally.endings.lost]).toEqual([0, 1, 1])
   })
 
   test('and whose handler does nothing more, without a word, is counted until that is seen', async () => {
     const watch = { ...watchOf(), deadlines: { watch() {} } }
-    const { strays } = watch
+    const { overrun } = watch
     const forgotten = async (): Promise<void> => {
       const turn = new Turn(takenOf(requestOf()), () => new Promise(() => {}), watch)
       const run = turn.run()
@@ -257,22 +273,22 @@ describe('a turn that is cut', () => {
       await run
     }
     await forgotten()
-    expect(strays.size).toBe(1)
+    expect(overrun.size).toBe(1)
     await until(() => {
       collectGarbage()
-      return strays.size === 0
+      return overrun.size === 0
     }, 'nothing refers to it any more')
   })
 
   test('waits no longer for its handler when the worker stops', async () => {
     const { handle, begun } = held()
-    const { turn, taken, strays } = turnOf(handle)
+    const { turn, taken, overrun } = turnOf(handle)
     const run = turn.run()
     await begun
     turn.overdue()
     turn.stop()
     await run
-    expect([taken.calls, strays.size]).toEqual([['complete'], 0])
+    expect([taken.calls, overrun.size]).toEqual([['complete'], 0])
   })
 
   test('by the worker: what may run again goes back, what may not is answered 502', async () => {
@@ -302,7 +318,7 @@ describe('a turn that is cut', () => {
 })
 
 test('a handler that keeps the event loop busy past its deadline, and then answers, is late', async () => {
-  const { turn, taken, strays, tally } = turnOf(
+  const { turn, taken, overrun, tally } = turnOf(
     async () => {
       const end = performance.now() + 3
       while (performance.now() < end);
@@ -312,7 +328,7 @@ test('a handler that keeps the event loop busy past its deadline, and then answe
   )
   await turn.run()
   expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
-  expect([tally.endings.late, strays.size, tally.strayed]).toEqual([1, 0, 0])
+  expect([tally.endings.late, overrun.size, tally.strayed]).toEqual([1, 0, 0])
 })
 
 test('the signal of a turn that is answered never fires', async () => {

@@ -6,7 +6,7 @@ import { Room } from '../../src/streams/room.js'
 import { WorkerTally } from '../../src/tally.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
-import { Strays } from '../../workers/strays.js'
+import { OverrunHandlers } from '../../workers/overrun.js'
 
 export function requestOf(parts: Partial<HttpRequest> & { target?: string } = {}): HttpRequest {
   const body = parts.body ?? Buffer.alloc(0)
@@ -77,7 +77,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
 export function watchOf() {
   const watched: Due[] = []
   const deadlines = { watch: (due: Due) => void watched.push(due) }
-  return { logger: listening(), tally: new WorkerTally(), strays: new Strays(), deadlines, watched }
+  return { logger: listening(), tally: new WorkerTally(), overrun: new OverrunHandlers(64), deadlines, watched }
 }
 
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
@@ -140,8 +140,10 @@ export function contextOf(): Context {
     },
     heads,
     onCut: undefined,
+    client: { address: '127.0.0.1', protocol: 'http', host: 'example.org' },
     afterthoughts,
     progress: async () => {},
+    runsOn() {},
     tooLate: (error) => void afterthoughts.push(error),
     cut() {
       const reason = new Error('cut')

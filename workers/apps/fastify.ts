@@ -1,6 +1,5 @@
 /** Runs a Fastify app: by the listener that it gives to its own server, which knows its routes once its plugins have loaded. */
-import type { EventEmitter } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
 import { nodeHandler } from './node.js'
@@ -11,10 +10,10 @@ export interface FastifyApp {
   ready(): PromiseLike<unknown>
   inject(...args: never[]): unknown
   /** Where plugins for WebSockets listen. */
-  readonly server?: EventEmitter
+  readonly server?: Server
 }
 
-export const fastifyHandler = (app: FastifyApp): Handler => nodeHandler((req, res) => app.routing(req, res))
+export const fastifyHandler = (app: FastifyApp): Handler => nodeHandler((req, res) => app.routing(req, res), app.server)
 
 /** @throws SpaceError APP_NOT_READY with what the app's own plugin or hook said */
 export async function fastifyReady(app: FastifyApp): Promise<void> {

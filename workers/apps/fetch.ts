@@ -6,9 +6,13 @@ import type { Sink } from '../../src/streams/collector.js'
 import { bufferOf, readableOf, roomIn } from '../../src/streams/web.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { isBodiless, plain } from '../response.js'
+import { Peer } from './ends.js'
 
 export interface FetchApp {
-  fetch(request: Request): Response | Promise<Response>
+  /**
+   * `env` is `{ incoming: { socket } }`, as @hono/node-server gives it: `getConnInfo(c)` finds the client's address there. A Request has no place for it.
+   */
+  fetch(request: Request, env?: unknown): Response | Promise<Response>
 }
 
 /** RFC 9112 §3.2 allows a name or address and a port; anything more (user info, a path) would become part of the URL. */
@@ -23,7 +27,8 @@ export function fetchHandler(app: FetchApp): Handler {
     const url = urlOf(request)
     if (!url) return plain(400, 'The Host header or the request target is not one.')
     if (FORBIDDEN.has(request.method.toUpperCase())) return plain(501, 'This method is not supported.')
-    const response: unknown = await app.fetch(requestOf(request, url, turn.signal))
+    const env = { incoming: { socket: new Peer(request) } }
+    const response: unknown = await app.fetch(requestOf(request, url, turn.signal), env)
     if (!isResponse(response)) throw new SpaceError('BAD_RESPONSE', 'fetch did not return a Response.')
     // The body is looked at first: a Response that is made only when asked for (h3's) has no Content-Type of its body's before that.
     const { body, status } = response

@@ -1,13 +1,12 @@
 /** Tells the shapes of apps apart, by what they have and never by the number of their parameters. */
-import type { EventEmitter } from 'node:events'
-import { type IncomingMessage, Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
 import { type FastifyApp, fastifyHandler, fastifyReady } from './fastify.js'
 import { type FetchApp, fetchHandler } from './fetch.js'
 import { type NodeApp, nodeHandler } from './node.js'
 import { unknownApp } from './unknown.js'
-import { withUpgrades } from './upgrade.js'
+import { onServer } from './upgrade.js'
 
 export type { FastifyApp } from './fastify.js'
 export type { FetchApp } from './fetch.js'
@@ -28,21 +27,29 @@ export type App = NodeApp | FetchApp | KoaApp | FastifyApp | Server
  * @throws SpaceError APP_SHAPE_UNKNOWN that says what it is and what to export instead
  */
 export function handlerOf(app: unknown): Handler {
-  return withUpgrades(serverOf(app), answering(app))
-}
-
-/** Where an app listens for upgrades. */
-function serverOf(app: unknown): EventEmitter | undefined {
-  return isFastify(app) ? app.server : app instanceof Server ? app : undefined
-}
-
-function answering(app: unknown): Handler {
-  if (isFastify(app)) return fastifyHandler(app)
-  if (isKoa(app)) return nodeHandler(app.callback())
-  if (has(app, 'fetch')) return fetchHandler(app as unknown as FetchApp)
-  if (app instanceof Server) return nodeHandler(listenersOf(app))
-  if (typeof app === 'function' && !isClass(app)) return nodeHandler(app as NodeApp)
+  if (isFastify(app)) return onServer(app.server, fastifyHandler(app))
+  if (isKoa(app)) return listening(app.callback())
+  if (has(app, 'fetch')) return onServer(undefined, fetchHandler(app as unknown as FetchApp))
+  if (app instanceof Server) return onServer(app, nodeHandler(listenersOf(app), app))
+  if (typeof app === 'function' && !isClass(app)) return listening(app as NodeApp)
   throw new SpaceError('APP_SHAPE_UNKNOWN', unknownApp(app))
+}
+
+/**
+ * An app that is a listener is one of an http.Server here, as it is anywhere else: what finds the server at `req.socket.server` can store state on it and
+ * add listeners for requests and upgrades (socket.io in a Next API route).
+ */
+function listening(app: NodeApp): Handler {
+  let returned: unknown
+  const server = createServer((req, res) => {
+    returned = app(req, res)
+  })
+  const emit = (req: IncomingMessage, res: ServerResponse): unknown => {
+    returned = undefined
+    server.emit('request', req, res)
+    return returned
+  }
+  return onServer(server, nodeHandler(emit, server))
 }
 
 /** What an app needs before its first request: Fastify loads its plugins; others are ready as they are. */

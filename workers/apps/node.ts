@@ -9,8 +9,9 @@
  * - the head is written through the instance (`res.writeHead`), else on-headers users (express-session, compression) lose theirs;
  * - `finish` comes, then `close`; a writer that got `false` gets `drain`.
  */
-import { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
@@ -34,12 +35,13 @@ interface Outgoing extends Message {
 
 const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
 
-export function nodeHandler(app: NodeApp): Handler {
+/** `server`: what the app finds as `req.socket.server`. */
+export function nodeHandler(app: NodeApp, server?: Server): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {
       const connection: Connection = new Connection(
-        request.peer,
-        request.secure,
+        request,
+        server,
         () => turn.begin(headOf(res)),
         (text) => interim(text, turn),
       )
@@ -77,6 +79,11 @@ export function nodeHandler(app: NodeApp): Handler {
         connection.destroy()
         // What it ends now goes nowhere and has no `finish`; but Node still says `prefinish`, and so we know that it has ended.
         res.on('prefinish', () => reject(closed()))
+        const { write } = res
+        res.write = (...args: unknown[]) => {
+          turn.runsOn()
+          return write.apply(res, args as Parameters<typeof write>)
+        }
       }
 
       try {
@@ -91,7 +98,7 @@ export function nodeHandler(app: NodeApp): Handler {
 const closed = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-export function incoming(request: HttpRequest, connection: Connection): Incoming {
+export function incoming(request: HttpRequest, connection: Connection | Duplex): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
   const { httpVersion, headers, body } = request
   req.method = request.method
@@ -106,7 +113,7 @@ export function incoming(request: HttpRequest, connection: Connection): Incoming
     if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    if (request.rest) readRest(req, request.rest)
+    if (request.rest) readRest(req, request.rest, connection as Connection)
     else complete(req, request.trailers)
   }
   return req
@@ -119,9 +126,12 @@ function complete(req: Incoming, trailers: readonly string[] = []): void {
 }
 
 /** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
-function readRest(req: Incoming, rest: Rest): void {
+function readRest(req: Incoming, rest: Rest, connection: Connection): void {
   rest.read({
-    onChunk: (chunk) => req.push(chunk),
+    onChunk(chunk) {
+      connection.restRead += chunk.length
+      return req.push(chunk)
+    },
     onEnd: (trailers) => complete(req, trailers),
     onBroken: () => req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' })),
   })
@@ -148,9 +158,10 @@ function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Con
     return
   }
   if (req._consuming) return
-  req.complete = true
   // A body that nobody read is read away, for those who wait for its end; running the stream for nobody would cost as much as the rest.
+  // From Node 26.10 on _dump() does nothing for a request that is complete.
   if (req.listenerCount('end') > 0 || req.listenerCount('close') > 0) req._dump()
+  req.complete = true
 }
 
 function close(res: Outgoing): void {

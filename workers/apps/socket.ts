@@ -5,7 +5,9 @@
  */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { HttpRequest } from '../../src/request.js'
 import type { Sink } from '../../src/streams/collector.js'
+import { addEnds, headBytes, REQUEST } from './ends.js'
 
 /** As a real socket's: what may be written before a writer is told to wait for `drain`. */
 const HIGH_WATER_MARK = 16 * 1024
@@ -32,15 +34,11 @@ export interface Message extends ServerResponse {
 }
 
 export class Connection extends EventEmitter {
-  readonly remoteAddress: string
-  readonly remoteFamily: string
-  readonly encrypted: boolean
-  readonly readableHighWaterMark = HIGH_WATER_MARK
-  readonly writableHighWaterMark = HIGH_WATER_MARK
-  readonly writableLength = 0
-  // Node corks a socket that is not, and uncorks it in a later tick: of no use where nothing leaves before the end.
-  readonly writableCorked = 1
-  readonly _writableState = { corked: 1 }
+  readonly [REQUEST]: HttpRequest
+  /** The http.Server that the app is, or one that stands for it: the same object for all requests of a worker. */
+  server: unknown
+  /** Node's: ServerResponse.end() sets `corked`. */
+  readonly _writableState = { corked: 0 }
   readable = true
   writable = true
   destroyed = false
@@ -50,7 +48,14 @@ export class Connection extends EventEmitter {
   readonly #begin: () => Sink
   readonly #interim: (text: string) => void
   #chunks: Buffer[] = []
+  /** Bytes of body written so far. */
   #size = 0
+  #headSize = 0
+  /** Bytes of the request's body that came after its beginning. */
+  restRead = 0
+  #error: Error | null = null
+  /** In ms, as setTimeout was told; undefined before. */
+  timeout: number | undefined
   /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
   #outlet: Sink | undefined
   #beginning: NodeJS.Timeout | undefined
@@ -58,13 +63,58 @@ export class Connection extends EventEmitter {
   #timer: NodeJS.Timeout | undefined
 
   /** `begin` sends the head off, `interim` the text of one that comes before it. */
-  constructor(remoteAddress: string, encrypted: boolean, begin: () => Sink, interim: (text: string) => void) {
+  constructor(request: HttpRequest, server: unknown, begin: () => Sink, interim: (text: string) => void) {
     super()
+    this[REQUEST] = request
+    this.server = server
     this.#begin = begin
     this.#interim = interim
-    this.remoteAddress = remoteAddress
-    this.remoteFamily = remoteAddress.includes(':') ? 'IPv6' : 'IPv4'
-    this.encrypted = encrypted
+  }
+
+  /** Head and body of this request, as far as they have arrived; of the client's connection before it nothing is known. */
+  get bytesRead(): number {
+    return headBytes(this[REQUEST]) + this[REQUEST].body.length + this.restRead
+  }
+
+  /** Head and body of this response, without the framing that the gateway adds. */
+  get bytesWritten(): number {
+    return (this._httpMessage?._header?.length ?? this.#headSize) + this.#size
+  }
+
+  get readableHighWaterMark(): number {
+    return HIGH_WATER_MARK
+  }
+
+  get writableHighWaterMark(): number {
+    return HIGH_WATER_MARK
+  }
+
+  get writableLength(): number {
+    return 0
+  }
+
+  get writableCorked(): number {
+    return this._writableState.corked
+  }
+
+  get writableEnded(): boolean {
+    return !this.writable
+  }
+
+  get writableFinished(): boolean {
+    return !this.writable
+  }
+
+  get writableNeedDrain(): boolean {
+    return this.#undrained >= HIGH_WATER_MARK
+  }
+
+  get closed(): boolean {
+    return this.destroyed
+  }
+
+  get errored(): Error | null {
+    return this.#error
   }
 
   /** Everything written as body so far, unless it has gone already. */
@@ -84,13 +134,13 @@ export class Connection extends EventEmitter {
       return !this.destroyed
     }
     const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
+    this.#size += chunk.length
     if (this.#outlet) {
       // Its writer may use a chunk's memory again from its callback on.
       if (callback) process.nextTick(callback)
       return this.#outlet.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
     }
     const place = this.#chunks.push(chunk) - 1
-    this.#size += chunk.length
     process.nextTick(written, this, message, this.#chunks, place, callback)
 
     const before = this.#undrained
@@ -141,6 +191,7 @@ export class Connection extends EventEmitter {
   destroy(error?: Error): this {
     if (this.destroyed) return this
     this.destroyed = true
+    this.#error = error ?? null
     this.readable = false
     this.writable = false
     clearTimeout(this.#timer)
@@ -157,7 +208,12 @@ export class Connection extends EventEmitter {
     this.destroy()
   }
 
+  resetAndDestroy(): this {
+    return this.destroy()
+  }
+
   setTimeout(ms: number, callback?: () => void): this {
+    this.timeout = ms
     if (callback) this.once('timeout', callback)
     clearTimeout(this.#timer)
     if (ms > 0) this.#timer = setTimeout(() => this.#timedOut(), ms).unref()
@@ -173,12 +229,9 @@ export class Connection extends EventEmitter {
 
   /** The exchange is over: nothing of it may keep running. */
   rest(): void {
+    this.#headSize = this._httpMessage?._header?.length ?? 0
     clearTimeout(this.#timer)
     clearTimeout(this.#beginning)
-  }
-
-  address(): object {
-    return {}
   }
 
   setKeepAlive(): this {
@@ -193,6 +246,10 @@ export class Connection extends EventEmitter {
     return this
   }
 
+  isPaused(): boolean {
+    return false
+  }
+
   resume(): this {
     return this
   }
@@ -205,10 +262,17 @@ export class Connection extends EventEmitter {
     return this
   }
 
-  cork(): void {}
+  // Nothing is held back; Node's ServerResponse corks around what it writes in one turn, and apps can look.
+  cork(): void {
+    this._writableState.corked++
+  }
 
-  uncork(): void {}
+  uncork(): void {
+    if (this._writableState.corked > 0) this._writableState.corked--
+  }
 }
+
+addEnds(Connection.prototype)
 
 /** Its writer may use a chunk's memory again from its callback on; only the response that is complete by then need not be copied. */
 function written(

@@ -30,12 +30,14 @@ const KNOWN: Known[] = [
   },
   {
     what: 'a Nest app',
-    instead: 'Export what it runs on: await app.init(); export default app.getHttpAdapter().getInstance()',
+    instead:
+      'Export its http.Server, on which its WebSocket gateways listen, too: await app.init(); export default app.getHttpServer()',
     told: (app) => calls(app, 'init', 'getHttpAdapter'),
   },
   {
     what: 'a Next.js app',
-    instead: 'Export its handler: await app.prepare(); export default app.getRequestHandler()',
+    instead:
+      "Export an http.Server with its handlers: await app.prepare(); export default createServer(app.getRequestHandler()).on('upgrade', app.getUpgradeHandler())",
     told: (app) => calls(app, 'prepare', 'getRequestHandler'),
   },
   {

@@ -4,17 +4,18 @@
  */
 import type { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
-import { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead } from '../../src/request.js'
 import type { Sink } from '../../src/streams/collector.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { incoming } from './node.js'
+import { UpgradedSocket } from './upgraded-socket.js'
 
 const LONGEST_HEAD = 65_536
 const NOTHING = Buffer.alloc(0)
 
-export const withUpgrades =
+/** Gives upgrades to the listeners of `server`, and all other requests to `handle`. */
+export const onServer =
   (server: EventEmitter | undefined, handle: Handler): Handler =>
   (request, turn) => {
     if (request.more !== 'upgrade') return handle(request, turn)
@@ -31,7 +32,7 @@ function plainly(request: HttpRequest): HttpRequest {
 function upgraded(server: EventEmitter, request: HttpRequest, turn: TurnContext): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const answer = new RawAnswer(turn)
-    const socket = socketOf(request, answer)
+    const socket = new UpgradedSocket(request, server, answer)
     socket.on('close', () => {
       turn.onCut = undefined
       try {
@@ -43,53 +44,9 @@ function upgraded(server: EventEmitter, request: HttpRequest, turn: TurnContext)
     // What the app does not listen to must not end the process.
     socket.on('error', () => {})
     turn.onCut = () => void socket.destroy()
-    const req = incoming({ ...request, body: NOTHING, rest: undefined }, socket as never)
+    const req = incoming({ ...request, body: NOTHING, rest: undefined }, socket)
     server.emit('upgrade', req, socket, NOTHING)
   })
-}
-
-/** What looks to the app like the client's connection. */
-function socketOf({ body, rest, peer, secure }: HttpRequest, answer: RawAnswer): Duplex {
-  const socket: Duplex = new Duplex({
-    allowHalfOpen: false,
-    read: () => rest?.resume(),
-    write(chunk: Buffer, _encoding, done) {
-      try {
-        answer.write(Buffer.from(chunk), done)
-      } catch (error) {
-        done(error as Error)
-      }
-    },
-    // Whoever ends its side of a connection here has no use for the other one: it waits only for that to end, too.
-    final(done) {
-      done()
-      setImmediate(() => socket.destroy())
-    },
-    destroy(error, done) {
-      rest?.cancel()
-      done(error)
-    },
-  })
-  const self = (): Duplex => socket
-  Object.assign(socket, {
-    remoteAddress: peer,
-    remoteFamily: peer.includes(':') ? 'IPv6' : 'IPv4',
-    encrypted: secure,
-    setTimeout: self,
-    setNoDelay: self,
-    setKeepAlive: self,
-    ref: self,
-    unref: self,
-    address: () => ({}),
-    destroySoon: () => socket.end(),
-  })
-  if (body.length > 0) socket.push(body)
-  rest?.read({
-    onChunk: (chunk) => socket.push(chunk),
-    onEnd: () => void socket.push(null),
-    onBroken: () => void socket.destroy(),
-  })
-  return socket
 }
 
 /** What the app writes: the text of a head, then, if it says 101, bytes of the other protocol, else a body. */

@@ -1,0 +1,93 @@
+/** Outages: tells the log when requests of a service wait and no worker takes them. */
+import { monotonicMs } from '../src/clock.js'
+import { type Logger, silent } from '../src/log.js'
+import { backlogOf } from '../src/request.js'
+import type { Space } from '../src/space.js'
+
+const LOOK_MS = 1_000
+const OUTAGE_MS = 5_000
+
+/** What is known here of the requests of one service; counting is all that a request pays. */
+export class Load {
+  /** Requests without a response so far. */
+  waiting = 0
+  /** Responses of workers. */
+  answered = 0
+  /** `answered` when it was looked at last. */
+  seen = 0
+  /** Since when nothing was answered although requests wait, on the monotonic clock. */
+  since = 0
+  /** Whether the log has been told of this outage. */
+  told = false
+
+  constructor(readonly service: string) {}
+}
+
+export class Outages {
+  readonly #space: Space
+  readonly #log: Logger
+  readonly #outageMs: number
+  readonly #lookMs: number
+  readonly #loads = new Map<string, Load>()
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(space: Space, log: Logger, outageMs = OUTAGE_MS, lookMs = LOOK_MS) {
+    this.#space = space
+    this.#log = log
+    this.#outageMs = outageMs
+    this.#lookMs = lookMs
+  }
+
+  /** The one load of this service. */
+  of(service: string): Load {
+    const load = this.#loads.get(service) ?? new Load(service)
+    this.#loads.set(service, load)
+    return load
+  }
+
+  /** A request waits from now on. */
+  enter(load: Load): void {
+    load.waiting++
+    if (this.#timer === undefined && this.#log !== silent) this.#begin()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Looks for as long as requests wait: an idle gateway has no timer. */
+  #begin(): void {
+    const now = monotonicMs()
+    for (const load of this.#loads.values()) load.since = now
+    this.#timer = setInterval(() => this.#look(), this.#lookMs).unref()
+  }
+
+  #look(): void {
+    const now = monotonicMs()
+    let waiting = 0
+    for (const load of this.#loads.values()) {
+      waiting += load.waiting
+      if (load.answered !== load.seen) this.#over(load)
+      if (load.waiting === 0 || load.answered !== load.seen) load.since = now
+      load.seen = load.answered
+      if (!load.told && now - load.since >= this.#outageMs) void this.#ask(load)
+    }
+    if (waiting === 0) this.stop()
+  }
+
+  #over(load: Load): void {
+    if (load.told) this.#log.info({ service: load.service }, 'workers take requests of this service again')
+    load.told = false
+  }
+
+  /** A request that a worker works on for long is no outage: the space knows which ones nobody has taken. */
+  async #ask(load: Load): Promise<void> {
+    const { service } = load
+    const backlog = await backlogOf(this.#space, service).catch(() => undefined)
+    if (!backlog || backlog.count === 0 || backlog.oldestMs < this.#outageMs || load.told) return
+    load.told = true
+    const fields = { service, waiting: backlog.count, oldestMs: Math.round(backlog.oldestMs) }
+    this.#log.warn(fields, 'requests wait and no worker takes them: start one for this service')
+  }
+}

@@ -1,0 +1,101 @@
+/** The properties of net.Socket that describe a connection and its two ends, for both kinds of socket that an app is given. */
+import type { AddressInfo } from 'node:net'
+import type { HttpRequest } from '../../src/request.js'
+
+/** Key under which a socket keeps the request that it belongs to. */
+export const REQUEST = Symbol('request')
+
+interface OfRequest {
+  readonly [REQUEST]: HttpRequest
+  readonly readable: boolean
+  readonly writable: boolean
+  readonly destroyed: boolean
+  readonly writableLength: number
+}
+
+/** Ports and local address are undefined for a request that came over no connection (`client.fetch()`). */
+interface Ends {
+  readonly remoteAddress: string
+  readonly remoteFamily: string
+  readonly remotePort: number | undefined
+  readonly localAddress: string | undefined
+  readonly localFamily: string | undefined
+  readonly localPort: number | undefined
+  /** Whether the client uses TLS. */
+  readonly encrypted: boolean
+  readonly connecting: boolean
+  readonly pending: boolean
+  readonly readyState: 'open' | 'readOnly' | 'writeOnly' | 'closed'
+  readonly bufferSize: number
+  /** The local end, the one that the client has connected to; `{}` if it is not known. */
+  address(): Partial<AddressInfo>
+}
+
+const familyOf = (address: string): string => (address.includes(':') ? 'IPv6' : 'IPv4')
+
+/** Read when an app asks: a request whose app does not ask pays nothing for them. */
+const ENDS: Ends & ThisType<Ends & OfRequest> = {
+  get remoteAddress() {
+    return this[REQUEST].peer
+  },
+  get remoteFamily() {
+    return familyOf(this[REQUEST].peer)
+  },
+  get remotePort() {
+    return this[REQUEST].peerPort
+  },
+  get localAddress() {
+    return this[REQUEST].localAddress
+  },
+  get localFamily() {
+    const address = this[REQUEST].localAddress
+    return address === undefined ? undefined : familyOf(address)
+  },
+  get localPort() {
+    return this[REQUEST].localPort
+  },
+  get encrypted() {
+    return this[REQUEST].secure
+  },
+  get connecting() {
+    return false
+  },
+  get pending() {
+    return this.destroyed
+  },
+  get readyState() {
+    if (this.readable) return this.writable ? 'open' : 'readOnly'
+    return this.writable ? 'writeOnly' : 'closed'
+  },
+  get bufferSize() {
+    return this.writableLength
+  },
+  address() {
+    const { localAddress: address, localFamily: family, localPort: port } = this
+    return address === undefined || port === undefined ? {} : { address, family: family as string, port }
+  },
+}
+
+/** Adds these properties to the prototype of a socket. */
+export function addEnds(prototype: object): void {
+  Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(ENDS))
+}
+
+/** The ends alone, for an app that is given no socket. */
+export class Peer {
+  readonly [REQUEST]: HttpRequest
+
+  constructor(request: HttpRequest) {
+    this[REQUEST] = request
+  }
+}
+
+addEnds(Peer.prototype)
+
+/** Bytes of the head as the client sent it, without the fields that the gateway has dropped. */
+export function headBytes({ method, target, headers }: HttpRequest): number {
+  // The line ends with ` HTTP/1.1` and CRLF, each field has `: ` and CRLF, and the head ends with CRLF.
+  let bytes = method.length + 1 + target.length + 11 + 2
+  for (let i = 0; i < headers.length; i += 2) bytes += headers[i]!.length + headers[i + 1]!.length + 4
+  return bytes
+}
