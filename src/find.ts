@@ -19,6 +19,7 @@ export interface FindOptions {
 
 /** The options of a wait that ends only with a match: without `waitMs`. */
 export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs?: undefined }
+
 const OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal', 'tx'])
 
 export interface Terms extends FindOptions {
@@ -27,8 +28,12 @@ export interface Terms extends FindOptions {
   readonly ifExists?: boolean
 }
 
-/** @throws SpaceError INVALID_ARGUMENT */
-export const checkedFind = (what: string, options: FindOptions): FindOptions => onlyKnown(what, options, OPTIONS)
+/** Returns the options with a wait. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+export function checkedFind(what: string, options: FindOptions, defaultWaitMs: number): Omit<Terms, 'take'> {
+  const { waitMs = defaultWaitMs, signal, tx } = onlyKnown(what, options, OPTIONS)
+  checkedWait(waitMs, signal)
+  return { waitMs, signal, tx }
+}
 
 export function checkedWait(waitMs: number, signal: AbortSignal | undefined): void {
   checkedLease(waitMs, 'waitMs')

@@ -101,6 +101,13 @@ export function checkedLeases(leases: readonly Lease[]): readonly Lease[] {
   return leases
 }
 
+/** Returns a duration for each lease. Throws INVALID_ARGUMENT unless there is one for all or one for each. */
+export function checkedDurations(leases: readonly Lease[], leaseMs: number | readonly number[]): readonly number[] {
+  const durations = checkedLeases(leases).map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
+  if (!Array.isArray(leaseMs) || leaseMs.length === leases.length) return durations
+  throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
+}
+
 /** Does it to all in one turn, so that they travel together, and gathers what failed. */
 export async function forAll(
   leases: readonly Lease[],

@@ -5,17 +5,9 @@ import { type ContentsOptions, contentsOf } from './contents.js'
 import type { Engine, Stored } from './engine.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
-import {
-  checkedFind,
-  checkedWait,
-  type EndlessFindOptions,
-  type FindOptions,
-  search,
-  type Terms,
-  takeMany,
-} from './find.js'
+import { checkedFind, type EndlessFindOptions, type FindOptions, search, type Terms, takeMany } from './find.js'
 import { KeepAlive, type KeepAliveOptions } from './keep-alive.js'
-import { checkedLease, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
+import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './lease.js'
 import { type Logger, silent } from './log.js'
 import { entryOf, Misfit } from './misfit.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './registration.js'
@@ -148,7 +140,7 @@ export class Space {
     templates: NonEmpty<T>,
     options: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
-    const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = checkedTakeAll(options)
+    const { max, waitMs, signal, tx } = checkedTakeAll(options)
     if (!Array.isArray(templates) || templates.length === 0) {
       throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
     }
@@ -159,7 +151,6 @@ export class Space {
       watch: (asked: readonly Template<object>[], leaseMs: number, onAvailable: () => void) =>
         this.#watch(asked, leaseMs, tx, onAvailable),
     }
-    checkedWait(waitMs, signal)
     this.#open()
     this.#checkTx(tx)
     const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
@@ -207,10 +198,7 @@ export class Space {
    * @example for (const { lease, error } of await space.renewAll(leases, 60_000)) console.error(lease.id, error.code)
    */
   async renewAll(leases: readonly Lease[], leaseMs: number | readonly number[]): Promise<LeaseFailure[]> {
-    const durations = checkedLeases(leases).map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
-    if (Array.isArray(leaseMs) && leaseMs.length !== leases.length) {
-      throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
-    }
+    const durations = checkedDurations(leases, leaseMs)
     this.#open()
     return forAll(leases, (lease, i) => lease.renew(durations[i]!))
   }
@@ -385,10 +373,8 @@ export class Space {
     options: FindOptions,
     ifExists = false,
   ): Promise<Entry<F> | null> {
-    const { waitMs = defaultWaitMs, signal, tx } = checkedFind(what, options)
-    checkedWait(waitMs, signal)
-    this.#checkTx(tx)
-    const terms = { take, waitMs, signal, tx, ifExists }
+    const terms = { ...checkedFind(what, options, defaultWaitMs), take, ifExists }
+    this.#checkTx(terms.tx)
     return this.#search(templateOf(template), terms) as Promise<Entry<F> | null>
   }
 

@@ -1,6 +1,7 @@
 /** takeAll: waits for the first match of several templates, then takes what is there (JavaSpace05). */
 import type { Entry } from './entry.js'
 import { SpaceError } from './errors.js'
+import { checkedWait } from './find.js'
 import { onlyKnown } from './options.js'
 import type { Template } from './template.js'
 import type { Transaction } from './transaction.js'
@@ -19,8 +20,14 @@ export interface TakeAllOptions {
 
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
-/** @throws SpaceError INVALID_ARGUMENT */
-export const checkedTakeAll = (options: TakeAllOptions): TakeAllOptions => onlyKnown('takeAll', options, OPTIONS)
+/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+export function checkedTakeAll(
+  options: TakeAllOptions,
+): TakeAllOptions & { readonly max: number; readonly waitMs: number } {
+  const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
+  checkedWait(waitMs, signal)
+  return { max, waitMs, signal, tx }
+}
 
 /** What it asks of a space. */
 export interface Finds {
