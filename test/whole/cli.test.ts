@@ -113,7 +113,14 @@ describe('a wrong start is told in one line', () => {
   const NO_APP = file('odd.mjs', 'export default 42')
   const BROKEN = file('broken.mjs', 'syntax error')
 
-  test.each<{ what: string; code: number; args: string[]; says: RegExp; env?: Record<string, string> }>([
+  test.each<{
+    what: string
+    code: number
+    args: string[]
+    says: RegExp
+    env?: Record<string, string>
+    where?: RegExp[]
+  }>([
     { what: 'an unknown command', code: 2, args: ['devv'], says: /Did you mean dev/ },
     { what: 'an unknown option', code: 2, args: ['dev', app, '--prt', '1'], says: /--prt.*Did you mean --port/ },
     { what: 'no app file', code: 2, args: ['dev'], says: /missing required argument 'app'/ },
@@ -165,6 +172,7 @@ describe('a wrong start is told in one line', () => {
       code: 1,
       args: ['dev', BROKEN],
       says: /broken\.mjs failed while it was loaded.*Unexpected/,
+      where: [/^ {4}at .*broken\.mjs:1$/],
     },
     { what: 'no Redis', code: 1, args: ['gateway', '--url', nobody], says: /cannot be reached.*takespace dev/ },
     {
@@ -182,11 +190,11 @@ describe('a wrong start is told in one line', () => {
       says: /LOG_LEVEL.*one of trace, debug/,
       env: { LOG_LEVEL: 'loud' },
     },
-  ])('$what: exit code $code', async ({ code, args, says, env = {} }) => {
+  ])('$what: exit code $code', async ({ code, args, says, env = {}, where = [] }) => {
     const process = startProcess(['takespace', ...args], { env })
     expect(await process.exited).toEqual({ code, signal: null })
     const errors = process.output().trim().split('\n')
-    expect(errors).toHaveLength(1)
+    expect(errors.slice(1)).toEqual(where.map((line) => expect.stringMatching(line)))
     expect(errors[0]).toMatch(says)
     expect(errors[0]).toMatch(/^takespace: /)
     expect(process.output()).not.toContain('s3cret')

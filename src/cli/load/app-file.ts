@@ -77,7 +77,7 @@ async function load<App>(
     exportedApp = served.app
     if (exported) return served
     const server = heard[0]?.server
-    if (!server) throw new SpaceError('APP_NOT_EXPORTED', `The file is ${file}.`)
+    if (!server) throw new SpaceError('APP_NOT_EXPORTED', `(In CommonJS: module.exports = app.) The file is ${file}.`)
     return { ...served, app: server as App, close: served.close ?? closeOf(server) }
   } finally {
     release(exportedApp)

@@ -171,7 +171,8 @@ export function parseError(source: string): { readonly line: number | undefined 
     parseSync(source, { syntax: 'ecmascript', target: 'es2022' })
     return undefined
   } catch (error) {
-    const line = /:(\d+):\d+\]/.exec((error as Error).message)?.[1]
+    // The source, numbered, with a caret below the place.
+    const line = /^\s*(\d+) \|.*\n\s*:.*\^/m.exec((error as Error).message)?.[1]
     return { line: line === undefined ? undefined : Number(line) }
   }
 }

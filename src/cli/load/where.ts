@@ -21,11 +21,12 @@ export function whereFailed(error: unknown, file: string): string[] {
       .split('\n')
       .slice(0, -1)
       .filter((line) => line.trim() !== '')
+  const ofApp = frames.filter(isOfApp).map((frame) => frame.trim())
   // A CommonJS file is required by an ES module that stands for it, under the same name.
-  const isFacade = (frame: string, i: number): boolean =>
-    /^\s*at <anonymous> \(/.test(frame) && frames[i - 1]?.includes('Object.<anonymous>') === true
-  const own = frames.filter((frame, i) => isOfApp(frame) && !isFacade(frame, i)).slice(0, MOST_FRAMES)
-  if (own.length > 0 || error.name !== 'SyntaxError') return own.map((frame) => frame.trim())
+  const required = ofApp.flatMap((frame) => /^at Object\.<anonymous> \((.*):\d+:\d+\)$/.exec(frame)?.[1] ?? [])
+  const isFacade = (frame: string): boolean => required.some((path) => frame.startsWith(`at <anonymous> (${path}:`))
+  const own = ofApp.filter((frame) => !isFacade(frame)).slice(0, MOST_FRAMES)
+  if (own.length > 0 || error.name !== 'SyntaxError') return own
   const place = unparsed(resolve(file))
   return place ? [place] : []
 }
