@@ -26,8 +26,8 @@ import { BAD, FAILED, LATE, STOPPED, STREAMED, sealed, sealedHead, sealedTrailer
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
-/** A claim that is lost so shortly before its deadline is lost to the deadline: the clocks of gateway and worker differ a little. */
-const DEADLINE_SPREAD_MS = 250
+/** A claim lost so shortly before its deadline counts as lost to the deadline: a busy worker is handed its requests that much too late. */
+const DEADLINE_SPREAD_MS = 1_000
 
 /** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
 const LENT_AFTER_MS = 250
