@@ -9,7 +9,7 @@ const platform = `${process.platform}-${process.arch}`
 
 /** Node versions that the project supports; the first is the oldest. */
 export const NODES = ['20', '22', '24', '26']
-/** Runtimes that are tried by a smoke test alone. */
+/** Runtimes for which there is a smoke test and nothing else. */
 export const OTHERS = ['bun', 'deno']
 
 const packageOf = (name) => (OTHERS.includes(name) ? name : `node-${platform}`)
@@ -19,8 +19,8 @@ const binaryOf = (name, folder) =>
     : join(folder, 'node_modules', packageOf(name), 'bin', 'node')
 
 /**
- * The path of a runtime's binary, `20` to `26`, `bun` or `deno`; installed at the first call, the newest of its major version. A later one is got by
- * removing its folder. Throws with what npm said if there is none for this machine.
+ * Returns the path of the binary of a runtime: `20` to `26`, `bun` or `deno`. Installs the newest release of it at the first call; remove its folder
+ * to get a later release. Throws with npm's message if there is no package for this machine.
  */
 export function runtime(name) {
   const folder = join(cache, name)

@@ -74,7 +74,7 @@ export interface Exchange extends Begun {
   bytes: number
   /** Whose it is; empty as long as it is nobody's. */
   service: string
-  /** Where it is counted while it has no response. */
+  /** Where the request is counted while it has no response. */
   load: Load | undefined
   span: OpenSpan | undefined
   /** The entry's id, once there is an entry. */
@@ -153,7 +153,7 @@ export function admit(x: Exchange, head: Head): Route {
   return route
 }
 
-/** A worker has responded. */
+/** Counts the response of a worker; the request waits no longer. */
 export function countResponse(x: Exchange): void {
   if (!x.load) return
   x.load.answered++

@@ -7,17 +7,17 @@ import type { Space } from '../src/space.js'
 const LOOK_MS = 1_000
 const OUTAGE_MS = 5_000
 
-/** What is known here of the requests of one service; counting is all that a request pays. */
+/** Counters of one service in this gateway: a request pays two additions. */
 export class Load {
   /** Requests without a response so far. */
   waiting = 0
   /** Responses of workers. */
   answered = 0
-  /** `answered` when it was looked at last. */
+  /** `answered` at the last look. */
   seen = 0
-  /** Since when nothing was answered although requests wait, on the monotonic clock. */
+  /** Time of the last progress on the monotonic clock: an answer, or a moment without waiting requests. */
   since = 0
-  /** Whether the log has been told of this outage. */
+  /** Whether this outage has been logged. */
   told = false
 
   constructor(readonly service: string) {}
@@ -38,14 +38,14 @@ export class Outages {
     this.#lookMs = lookMs
   }
 
-  /** The one load of this service. */
+  /** Returns the load of a service, the same object at each call. */
   of(service: string): Load {
     const load = this.#loads.get(service) ?? new Load(service)
     this.#loads.set(service, load)
     return load
   }
 
-  /** A request waits from now on. */
+  /** Counts a request that begins to wait. */
   enter(load: Load): void {
     load.waiting++
     if (this.#timer === undefined && this.#log !== silent) this.#begin()
@@ -56,7 +56,7 @@ export class Outages {
     this.#timer = undefined
   }
 
-  /** Looks for as long as requests wait: an idle gateway has no timer. */
+  /** Looks every `lookMs` while requests wait: an idle gateway has no timer. */
   #begin(): void {
     const now = monotonicMs()
     for (const load of this.#loads.values()) load.since = now
@@ -81,7 +81,7 @@ export class Outages {
     load.told = false
   }
 
-  /** A request that a worker works on for long is no outage: the space knows which ones nobody has taken. */
+  /** Asks the space how many requests no worker has taken: a request that a worker works on for long is no outage. */
   async #ask(load: Load): Promise<void> {
     const { service } = load
     const backlog = await backlogOf(this.#space, service).catch(() => undefined)

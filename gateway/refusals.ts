@@ -32,7 +32,7 @@ export const UPGRADE_INVALID = new Refusal(
   'Only a WebSocket of version 13 is served here: GET by HTTP/1.1, with a Sec-WebSocket-Key.',
   true,
 )
-/** `setting`: where the limit can be changed, if it can. */
+/** `setting`: the option that sets the limit, or what the limit is for. */
 export const bodyTooLarge = (maxBytes: number, setting = ''): Refusal =>
   new Refusal(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBytes} bytes${setting && ` (${setting})`}.`, true)
 export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)

@@ -21,7 +21,7 @@ export interface Route {
   /** The terms of a request that may run once only, and of one that may run again. */
   readonly once: Outgoing
   readonly repeatable: Outgoing
-  /** That of its service; shared by all routes of the service. */
+  /** Counters of the service, shared by all of its routes. */
   readonly load: Load
 }
 

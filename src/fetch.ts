@@ -15,7 +15,7 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])
 
-/** Ours, those of the Fetch standard, and undici's. */
+/** Options of client.fetch, of the Fetch standard and of undici. */
 const OPTIONS: ReadonlySet<string> = new Set([
   ...['timeoutMs', 'service', 'priority', 'repeatable'],
   ...['method', 'headers', 'body', 'signal', 'duplex', 'redirect', 'credentials', 'cache', 'mode', 'integrity'],

@@ -35,7 +35,7 @@ export interface HttpRequest {
   /** The client's address and whether it came over TLS. */
   readonly peer: string
   readonly secure: boolean
-  /** The client's port, and the address and port that it has connected to; undefined if it came over no connection. */
+  /** The client's port, and the address and port that the client has connected to; undefined for a request without a connection. */
   readonly peerPort?: number | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined

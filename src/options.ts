@@ -1,8 +1,10 @@
-/** Options of public functions: one that a function does not know is refused, with the name that was probably meant. */
+/** Checks the options of public functions: an unknown option is refused, with the nearest known name. */
 import { SpaceError } from './errors.js'
 import { didYouMean } from './nearest.js'
 
 /**
+ * Refuses an option that is not among `known`.
+ *
  * @param what the function, as its user calls it
  * @returns the options
  * @throws SpaceError INVALID_ARGUMENT if `options` is no object, or has a property of its own that is not among `known`
@@ -11,7 +13,7 @@ export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string
   if (typeof options !== 'object' || options === null) {
     throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} are an object, not ${described(options)}.`)
   }
-  // for-in makes no list: takes and writes come this way.
+  // for-in allocates no list of names: every take and write calls this.
   for (const name in options) if (!known.has(name) && Object.hasOwn(options, name)) refuse(what, name, known)
   return options
 }

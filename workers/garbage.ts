@@ -1,8 +1,8 @@
-/** Has the garbage collector run now. */
+/** Forces a garbage collection. */
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Returns false if this runtime offers no way to it. Takes about as long as the heap is large: 30 ms for 50 MB. */
+/** Collects all garbage while the process stands still. Returns false if this runtime offers no way to force it. */
 export function collectGarbage(): boolean {
   try {
     const own = (globalThis as { gc?: () => void }).gc
@@ -14,7 +14,7 @@ export function collectGarbage(): boolean {
   }
 }
 
-/** V8 gives `gc` to the contexts that are made while the flag is set; so the app finds none in its own. */
+/** V8 adds `gc` to contexts that are made while the flag is set: the app's own global object stays without it. */
 function exposed(): () => void {
   setFlagsFromString('--expose-gc')
   try {

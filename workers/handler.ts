@@ -45,7 +45,7 @@ export interface TurnContext extends CurrentRequest {
   onCut: ((reason: Error) => void) | undefined
   /** Says how far it is to whoever has its ticket; nobody hears it if it has none. */
   progress(note: Buffer): Promise<void>
-  /** To be called when the app does something for a response that was closed. */
+  /** To be called when the app writes to a response that was closed. */
   runsOn(): void
   /** Takes an error that came too late to become the response, so that it is at least logged. */
   tooLate(error: unknown): void

@@ -1,32 +1,32 @@
 /**
  * Overrun handlers: those that have not ended although their turn has.
  *
- * A `(req, res)` handler ends without a word if its client leaves: it does nothing more, and nothing refers to its turn any longer. So a handler is
- * counted only if it is known to run on: it ran past its deadline, it wrote to the response that was closed, or it is still referred to, by
- * a timer, a socket or a promise that something will settle, LONG_MS after its client left and after a garbage collection.
+ * If its client leaves, a `(req, res)` handler usually ends without a sign: it does nothing more, and nothing refers to its turn. So a handler is
+ * counted only if it is known to run on: it ran past its deadline; or it wrote to the closed response; or, LONG_MS after its client left and after
+ * a garbage collection, a timer, a socket or a pending promise still refers to its turn.
  */
 import { monotonicMs } from '../src/clock.js'
 import { collectGarbage } from './garbage.js'
 
 /**
- * With so many, a process is no good to the next request. More than it works on at a time, since not all that are counted do harm; their slots
- * are free, and one that blocks the event loop is noticed as that.
+ * Number of overrun handlers at which a process is replaced. Larger than the concurrency: their slots are free again, so that few of them do no
+ * harm, and a handler that blocks the event loop is found by other means.
  */
 export const mostStrayed = (concurrency: number): number => Math.max(4 * concurrency, 64)
 
-/** A handler may take so long to notice that its client has left, for example by the end of a call to another service. */
+/** Time for a handler to notice that its client has left, for example after a call to another service. */
 const LONG_MS = 10_000
 
-/** Between two forced garbage collections; and they take at most one part in LEAST_PAUSE_RATIO of the time. */
+/** Pause after a forced garbage collection: at least this, and at least LEAST_PAUSE_RATIO times as long as the collection took. */
 const LEAST_PAUSE_MS = 10_000
 const LEAST_PAUSE_RATIO = 50
 
 export interface Overrunning {
-  /** Its handler is known to run on. */
+  /** Called when the handler is known to run on. */
   runsOn(): void
 }
 
-/** Stands for one of them without keeping it from being collected. */
+/** One overrun handler; does not keep its turn from being collected. */
 export interface Overrun {
   readonly turn: WeakRef<Overrunning>
   readonly since: number
@@ -38,19 +38,19 @@ export class OverrunHandlers {
   readonly #max: number
   readonly #longMs: number
   readonly #collect: () => boolean
-  /** Whether a collection has left `max` of those that are counted. */
+  /** Whether `max` counted handlers were left after the last collection. */
   #confirmed = false
   #check: NodeJS.Timeout | undefined
   #mayCheckAt = 0
 
-  /** `collect` returns false if it cannot have garbage collected. */
+  /** `collect` returns false if garbage cannot be collected by force. */
   constructor(max: number, longMs = LONG_MS, collect = collectGarbage) {
     this.#max = max
     this.#longMs = longMs
     this.#collect = collect
   }
 
-  /** How many run on. It reaches `max` only after a garbage collection, since what is collected runs no longer. */
+  /** Number of handlers that run on. Reaches `max` only after a garbage collection has left so many. */
   get size(): number {
     const counted = this.#counted()
     if (counted < this.#max) this.#confirmed = false
@@ -73,7 +73,7 @@ export class OverrunHandlers {
     clearTimeout(this.#check)
   }
 
-  /** Has garbage collected and returns how many handlers run on; of those whose clients have just left nothing is known yet. */
+  /** Collects garbage and returns how many handlers run on; not counted: handlers whose clients left less than LONG_MS ago. */
   collected(): number {
     if (this.#all.size > 0) this.#collectAndFind()
     return this.#counted()
@@ -105,7 +105,7 @@ export class OverrunHandlers {
   }
 
   #collectAndFind(): void {
-    // Without a collection, those that are merely referred to cannot be told from those that are not.
+    // Without a collection a turn that nothing refers to looks like one that is in use.
     if (!this.#collect()) return
     const longAgo = monotonicMs() - this.#longMs
     for (const { turn, since, counted } of this.#all) if (!counted && since <= longAgo) turn.deref()?.runsOn()

@@ -26,8 +26,8 @@ import { BAD, FAILED, LATE, STOPPED, STREAMED, sealed, sealedHead, sealedTrailer
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
-/** The gateway, the space and the worker see a deadline pass at most so far apart, if they keep up. */
-const DEADLINE_SPREAD_MS = 250
+/** A claim lost so shortly before its deadline counts as lost to the deadline: a busy worker is handed its requests that much too late. */
+const DEADLINE_SPREAD_MS = 1_000
 
 /** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
 const LENT_AFTER_MS = 250
@@ -67,7 +67,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** Whether its handler has begun and not ended. */
   #running = false
   #overrun: Overrun | undefined
-  /** Cut before its deadline: its client has left, most likely. */
+  /** Cut well before its deadline, in most cases because the client has left. */
   #departed = false
   #ending: Ending | undefined
   #response: HttpResponse = FAILED

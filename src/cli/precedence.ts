@@ -67,7 +67,7 @@ function refuseUnknownVariables(program: Command, command: Command): void {
     (name) => name.startsWith('TAKESPACE_') && !isForeign(name, process.env[name]) && !known.has(name),
   )
   if (!unknown) return
-  // Some have no prefix, since hosting platforms set them: PORT, LOG_LEVEL.
+  // PORT and LOG_LEVEL have no prefix: hosting platforms set them.
   const bare = unknown.replace('TAKESPACE_', '')
   const hint = known.has(bare) ? ` Did you mean ${bare}?` : didYouMean(unknown, known)
   command.error(`error: the environment has an unknown setting ${unknown}.${hint}`)

@@ -21,7 +21,7 @@ export class Sessions {
   readonly terms: Terms
   readonly #entries: SessionEntries
 
-  /** `what`: the store that is made, as its user names it. */
+  /** `what`: name of the store for error messages. */
   constructor(options: SessionOptions, what: string) {
     this.terms = termsOf(options, what)
     this.#entries = this.terms.space.engine.sessions

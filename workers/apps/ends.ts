@@ -13,7 +13,7 @@ interface OfRequest {
   readonly writableLength: number
 }
 
-/** Ports and local address are undefined for a request that came over no connection (`client.fetch()`). */
+/** Ports and local address are undefined for a request without a connection (`client.fetch()`). */
 interface Ends {
   readonly remoteAddress: string
   readonly remoteFamily: string
@@ -27,13 +27,13 @@ interface Ends {
   readonly pending: boolean
   readonly readyState: 'open' | 'readOnly' | 'writeOnly' | 'closed'
   readonly bufferSize: number
-  /** The local end, the one that the client has connected to; `{}` if it is not known. */
+  /** Returns the local end, to which the client has connected; `{}` if the ports are undefined. */
   address(): Partial<AddressInfo>
 }
 
 const familyOf = (address: string): string => (address.includes(':') ? 'IPv6' : 'IPv4')
 
-/** Read when an app asks: a request whose app does not ask pays nothing for them. */
+/** Getters, so that a request whose app does not read them pays nothing. */
 const ENDS: Ends & ThisType<Ends & OfRequest> = {
   get remoteAddress() {
     return this[REQUEST].peer
@@ -81,7 +81,7 @@ export function addEnds(prototype: object): void {
   Object.defineProperties(prototype, Object.getOwnPropertyDescriptors(ENDS))
 }
 
-/** The ends alone, for an app that is given no socket. */
+/** Has these properties alone, for an app that is given no socket. */
 export class Peer {
   readonly [REQUEST]: HttpRequest
 

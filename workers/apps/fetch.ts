@@ -10,7 +10,7 @@ import { Peer } from './ends.js'
 
 export interface FetchApp {
   /**
-   * `env` is `{ incoming: { socket } }`, as @hono/node-server gives it: `getConnInfo(c)` finds the client's address there. A Request has no place for it.
+   * `env` is `{ incoming: { socket } }`, as @hono/node-server passes it: `getConnInfo(c)` reads the client's address there, which a Request does not have.
    */
   fetch(request: Request, env?: unknown): Response | Promise<Response>
 }

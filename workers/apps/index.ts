@@ -36,7 +36,7 @@ export function handlerOf(app: unknown): Handler {
 }
 
 /**
- * An app that is a listener is one of an http.Server here, as it is anywhere else: what finds the server at `req.socket.server` can store state on it and
+ * Makes the app the `request` listener of an http.Server that never listens. Apps find this server at `req.socket.server`: they store state on it and
  * add listeners for requests and upgrades (socket.io in a Next API route).
  */
 function listening(app: NodeApp): Handler {

@@ -35,7 +35,7 @@ interface Outgoing extends Message {
 
 const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
 
-/** `server`: what the app finds as `req.socket.server`. */
+/** `server`: value of `req.socket.server`. */
 export function nodeHandler(app: NodeApp, server?: Server): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {

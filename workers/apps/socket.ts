@@ -37,7 +37,7 @@ export class Connection extends EventEmitter {
   readonly [REQUEST]: HttpRequest
   /** The http.Server that the app is, or one that stands for it: the same object for all requests of a worker. */
   server: unknown
-  /** Node's: ServerResponse.end() sets `corked`. */
+  /** Node's ServerResponse.end() sets `corked`. */
   readonly _writableState = { corked: 0 }
   readable = true
   writable = true
@@ -54,7 +54,7 @@ export class Connection extends EventEmitter {
   /** Bytes of the request's body that came after its beginning. */
   restRead = 0
   #error: Error | null = null
-  /** In ms, as setTimeout was told; undefined before. */
+  /** Argument of the last setTimeout(), in ms. */
   timeout: number | undefined
   /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
   #outlet: Sink | undefined
@@ -71,12 +71,12 @@ export class Connection extends EventEmitter {
     this.#interim = interim
   }
 
-  /** Head and body of this request, as far as they have arrived; of the client's connection before it nothing is known. */
+  /** Bytes of this request, head and body, that have arrived; earlier requests of the client's connection are not counted. */
   get bytesRead(): number {
     return headBytes(this[REQUEST]) + this[REQUEST].body.length + this.restRead
   }
 
-  /** Head and body of this response, without the framing that the gateway adds. */
+  /** Bytes of this response, head and body, without the framing that the gateway adds. */
   get bytesWritten(): number {
     return (this._httpMessage?._header?.length ?? this.#headSize) + this.#size
   }
@@ -262,7 +262,7 @@ export class Connection extends EventEmitter {
     return this
   }
 
-  // Nothing is held back; Node's ServerResponse corks around what it writes in one turn, and apps can look.
+  // Corking holds nothing back here. Node's ServerResponse corks around the writes of one turn, and `res.writableCorked` shows it.
   cork(): void {
     this._writableState.corked++
   }

@@ -3,7 +3,7 @@ import { Duplex } from 'node:stream'
 import type { HttpRequest, Rest } from '../../src/request.js'
 import { addEnds, headBytes, REQUEST } from './ends.js'
 
-/** Takes what the app writes. */
+/** Receives the bytes that the app writes. */
 export interface Writing {
   /** `done` is called when there is room for more. Throws if the bytes cannot be sent. */
   write(chunk: Buffer, done: () => void): void
@@ -50,7 +50,7 @@ export class UpgradedSocket extends Duplex {
     }
   }
 
-  /** An app that ends its side has no use for the other side; closing it here spares it the wait for the client. */
+  /** Closes both sides: an app that ends its side does not read the other one. */
   override _final(done: () => void): void {
     done()
     setImmediate(() => this.destroy())
