@@ -192,17 +192,20 @@ const CLOSING: [string, string, string][] = [
     'a close of its own, and a listener to SIGTERM',
     `export default (_req, res) => { note('asked'); setTimeout(() => { note('answered'); res.end('ok') }, 300) }
     export const close = async () => note('closed')
-    process.once('SIGTERM', () => { note('signalled'); setTimeout(() => process.exit(0), 50) })
+    process.once('SIGTERM', (signal, number) => { note(signal + number); setTimeout(() => process.exit(0), 50) })
     setInterval(() => {}, 1_000)`,
-    'asked answered closed signalled ',
+    'asked answered closed SIGTERM15 ',
   ],
   [
-    'an http.Server that listens',
+    'an http.Server that listens, and closes on SIGTERM',
     `import { createServer } from 'node:http'
+    const probe = createServer().listen(1)
+    await new Promise((closed) => probe.close(closed))
     const server = createServer((_req, res) => { note('asked'); setTimeout(() => { note('answered'); res.end('ok') }, 300) })
     server.on('close', () => note('closed'))
-    server.listen(1, '127.0.0.1', () => note('listening:' + server.address().port))`,
-    'listening:1 asked answered closed ',
+    server.listen(1, '127.0.0.1', () => note('listening:' + server.address().port))
+    process.on('SIGTERM', () => server.close((error) => { note(error ? 'failed' : 'ended'); process.exit(error ? 1 : 0) }))`,
+    'listening:1 asked answered closed ended ',
   ],
 ]
 

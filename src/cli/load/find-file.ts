@@ -1,8 +1,8 @@
 /** Finds the file that an import means by TypeScript's rules: `paths`, `.js` for a `.ts`, no extension, a folder's index. */
-import { realpathSync, statSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isPackaged, projectOf } from './project.js'
+import { isFile, isPackaged, projectOf } from './project.js'
 import { TRANSPILED } from './transpile.js'
 
 const ENDINGS = ['.ts', '.tsx', '.mts', '.cts', '.js', '.jsx', '.mjs', '.cjs', '.json']
@@ -39,8 +39,7 @@ function firstFile(target: string): string | undefined {
     ...ENDINGS.map((each) => target + each),
     ...ENDINGS.map((each) => `${target}/index${each}`),
   ]
-  const found = candidates.find(isFile)
+  // `paths` may name declarations, which are for the compiler alone.
+  const found = candidates.find((each) => isFile(each) && !/\.d\.[cm]?ts$/.test(each))
   return found && realpathSync(found)
 }
-
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
