@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
-import { findFile } from './find-file.js'
+import { findFile, targetsOf } from './find-file.js'
 import { TRANSPILED, type Transpiled, transpile } from './transpile.js'
 
 interface Context {
@@ -50,7 +50,21 @@ export function resolve(specifier: string, context: Context, next: Next<Resolved
   if (isRequire(context)) return next(specifier, context)
   const found = parentURL?.startsWith('file:') ? findFile(specifier, fileURLToPath(parentURL)) : undefined
   if (found) return fresh({ url: pathToFileURL(found).href, shortCircuit: true }, parentURL)
-  return then(next(specifier, context), (resolved) => fresh(resolved, parentURL))
+  return then(resolving(), (resolved) => fresh(resolved, parentURL))
+
+  function resolving(): Resolved | Promise<Resolved> {
+    try {
+      const resolved = next(specifier, context)
+      return resolved instanceof Promise ? resolved.catch(missing) : resolved
+    } catch (error) {
+      return missing(error)
+    }
+  }
+  /** A file that is not there yet may come. */
+  function missing(error: unknown): never {
+    if (parentURL !== undefined && isOwn(parentURL)) targetsOf(specifier, fileURLToPath(parentURL)).forEach(tell)
+    throw error
+  }
 }
 
 const GENERATION = /\?takespace=\d+$/
