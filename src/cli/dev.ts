@@ -25,10 +25,13 @@ interface Flags extends GatewayFlags, WorkerFlags {
   readonly ignore: readonly string[]
 }
 
+/** A comma within the braces of a glob separates no paths. */
+const OUTSIDE_BRACES = /,(?![^{]*\})/
+
 const paths = (flags: string, description: string): Option =>
   new Option(flags, description)
     .default([])
-    .argParser((text: string, before: readonly string[] = []) => [...before, ...text.split(',')])
+    .argParser((text: string, before: readonly string[] = []) => [...before, ...text.split(OUTSIDE_BRACES)])
 
 /** Where the app itself finds the space, if it looks where it does in production. */
 const DEV_URL = 'memory:dev'

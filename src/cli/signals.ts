@@ -1,4 +1,5 @@
 /** Stopping on SIGTERM and SIGINT: the first drains, the second ends at once. The app's own listeners come after the drain. */
+import { constants } from 'node:os'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 
@@ -61,9 +62,11 @@ export function onParentExit(listener: () => void): void {
 export function holdSignals(listener: (signal: StopSignal) => void): { release(exit: () => void): void } {
   const emit = process.emit as (name: string | symbol, ...args: unknown[]) => boolean
   const isHeld = (name: string | symbol): name is StopSignal => (SIGNALS as readonly unknown[]).includes(name)
+  let last: StopSignal = 'SIGTERM'
   // Node has a signal call `emit` as it is when the first listener is added.
   const held = (name: string | symbol, ...args: unknown[]): boolean => {
     if (!isHeld(name)) return emit.call(process, name, ...args)
+    last = name
     listener(name)
     return true
   }
@@ -71,12 +74,12 @@ export function holdSignals(listener: (signal: StopSignal) => void): { release(e
   const none = (): void => {}
   for (const signal of SIGNALS) process.on(signal, none)
   return {
-    /** Gives the app's listeners the signal; `exit` is called at once if it has none, or when it sends the signal to itself again. */
+    /** Gives the app's listeners the signal that came last, or the other if they listen to that alone; `exit` is called at once if it has none, or when it sends the signal to itself again. */
     release(exit) {
       listener = exit
       for (const signal of SIGNALS) process.off(signal, none)
-      const heard = SIGNALS.find((signal) => process.listenerCount(signal) > 0)
-      if (heard) emit.call(process, heard, heard)
+      const heard = [last, ...SIGNALS].find((signal) => process.listenerCount(signal) > 0)
+      if (heard) emit.call(process, heard, heard, constants.signals[heard])
       // A listener that sends the signal to its own process again, as many do, would otherwise end it as killed.
       for (const signal of SIGNALS) process.on(signal, none)
       if (!heard) exit()

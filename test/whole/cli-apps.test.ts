@@ -157,6 +157,18 @@ const REFUSED: [string, string, RegExp][] = [
   ],
   ['a promise that rejects', "export default Promise.reject(new Error('no database'))", /no database/],
   [
+    'an error that says nothing but by its causes',
+    "throw new AggregateError([new Error('connect ECONNREFUSED ::1', { cause: { code: 'EWHY' } })], '')",
+    /failed while it was loaded: .*connect ECONNREFUSED ::1 \(EWHY\)/,
+  ],
+  ['a thrown object', "throw { reason: 'no luck' }", /failed while it was loaded: \{ reason: 'no luck' \}/],
+  ['a module that does not parse', '\nconst app = ;', /failed while it was loaded: .*\n {4}at .*app\.mjs:2/],
+  [
+    'a file that listens for other protocols only',
+    "import { createServer } from 'node:http2'\ncreateServer().listen(0)",
+    /exports no app/,
+  ],
+  [
     'a createApp that throws',
     "export const createApp = () => { throw new Error('no luck') }",
     /no luck\n {4}at createApp .*app\.mjs:1:/,

@@ -1,7 +1,16 @@
 /** `takespace dev`: what it follows and what not, the settings of gateway and worker, apps of all kinds, and their end. */
-import { appendFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { WebSocket } from 'ws'
@@ -78,7 +87,7 @@ test('--watch follows more, --ignore less, --no-reload nothing', async () => {
   const page = write('told/views/page.html', 'one')
   const [dev, url] = await start(app, [
     '--watch',
-    join(folder, 'told/views'),
+    `./${relative('', join(folder, 'told/views'))}/*.{html,txt},${join(folder, 'told/none')}`,
     '--ignore',
     join(folder, 'told', 'oth*.mjs'),
   ])
@@ -117,6 +126,34 @@ test('a file in a new folder that fails is followed as well: mended, it is loade
     await end(dev)
     rmSync(join(folder, 'grows'), { recursive: true })
   }
+})
+
+test('what an app imports is followed in folders that come later or come again; the app itself, where its link points', async () => {
+  const imports = (path: string): string =>
+    `import { text } from '${path}'\nexport default (_req, res) => res.end(text)`
+  const text = (said: string): string => `export const text = '${said}'`
+  const real = write('comes/first.mjs', "export default (_req, res) => res.end('first')")
+  const app = join(folder, 'comes/app.mjs')
+  symlinkSync(real, app)
+  const [dev, url] = await start(app)
+  const says = (said: string): Promise<unknown> => until(async () => (await textOf(url)) === said, `it says ${said}`)
+  await says('first')
+  writeFileSync(real, imports('./new/deep/part.mjs'))
+  await dev.line(/was not reloaded/)
+  write('comes/new/deep/part.mjs', text('come'))
+  await says('come')
+  rmSync(join(folder, 'comes/new'), { recursive: true })
+  write('comes/new/deep/part.mjs', text('come again'))
+  await says('come again')
+  write('comes/new/deep/part.mjs', text('changed'))
+  await says('changed')
+  const other = write('comes/elsewhere/second.mjs', imports('./missing.mjs'))
+  unlinkSync(app)
+  symlinkSync(other, app)
+  await dev.line(/was not reloaded[^\n]*missing\.mjs/)
+  write('comes/elsewhere/missing.mjs', text('linked'))
+  await says('linked')
+  await end(dev)
 })
 
 test('the settings of gateway and worker apply, from flags, environment and config file', async () => {
@@ -192,17 +229,20 @@ const CLOSING: [string, string, string][] = [
     'a close of its own, and a listener to SIGTERM',
     `export default (_req, res) => { note('asked'); setTimeout(() => { note('answered'); res.end('ok') }, 300) }
     export const close = async () => note('closed')
-    process.once('SIGTERM', () => { note('signalled'); setTimeout(() => process.exit(0), 50) })
+    process.once('SIGTERM', (signal, number) => { note(signal + number); setTimeout(() => process.exit(0), 50) })
     setInterval(() => {}, 1_000)`,
-    'asked answered closed signalled ',
+    'asked answered closed SIGTERM15 ',
   ],
   [
-    'an http.Server that listens',
+    'an http.Server that listens, and closes on SIGTERM',
     `import { createServer } from 'node:http'
+    const probe = createServer().listen(1)
+    await new Promise((closed) => probe.close(closed))
     const server = createServer((_req, res) => { note('asked'); setTimeout(() => { note('answered'); res.end('ok') }, 300) })
     server.on('close', () => note('closed'))
-    server.listen(1, '127.0.0.1', () => note('listening:' + server.address().port))`,
-    'listening:1 asked answered closed ',
+    server.listen(1, '127.0.0.1', () => note('listening:' + server.address().port))
+    process.on('SIGTERM', () => server.close((error) => { note(error ? 'failed' : 'ended'); process.exit(error ? 1 : 0) }))`,
+    'listening:1 asked answered closed ended ',
   ],
 ]
 

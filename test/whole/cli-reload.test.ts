@@ -113,7 +113,7 @@ test('a file that fails keeps the old code, and says why and where', async () =>
   const failures: [string, RegExp][] = [
     [
       'export default (',
-      /was not reloaded, the old code goes on: .*failed while it was loaded.*Unexpected.*\n {4}at .*app\.mjs/,
+      /was not reloaded, the old code goes on: .*failed while it was loaded.*Unexpected.*\n {4}at .*app\.mjs:1/,
     ],
     ["throw new Error('no luck')", /was not reloaded.*no luck\n {4}at .*app\.mjs:1:7\n/],
     ['export const other = 1', /was not reloaded.*Add the line: export default app/],

@@ -124,6 +124,20 @@ const PROJECTS: Readonly<Record<string, Files>> = {
     'src/root.ts': `export const root = 'root'`,
     'main.ts': `import { text } from '@lib/text.js'\nimport { root } from '~'\nif (text + root !== 'textroot') throw new Error('paths')\n${APP}`,
   },
+  'paths of a project that the tsconfig refers to, as in the templates of Vite': {
+    'package.json': MODULE,
+    'tsconfig.json': '{"files":[],"references":[{"path":"./tsconfig.node.json"},{"path":"./server"}]}',
+    'tsconfig.node.json': '{"include":["vite.config.ts"]}',
+    'server/tsconfig.json': '{"compilerOptions":{"paths":{"@/*":["./*"]}},"include":[".","../main.ts"]}',
+    'server/text.ts': `export const text = 'text'`,
+    'main.ts': `import { text } from '@/text'\nif (text !== 'text') throw new Error('paths')\n${APP}`,
+  },
+  'paths that name declarations': {
+    'package.json': MODULE,
+    'tsconfig.json': '{"compilerOptions":{"paths":{"connect":["./connect.d.ts"]}}}',
+    'connect.d.ts': 'export default function connect(): object',
+    'main.ts': `import connect from 'connect'\nif (typeof connect !== 'function') throw new Error('connect')\n${APP}`,
+  },
   'JSX with its import source in tsconfig': {
     'package.json': MODULE,
     'tsconfig.json': '{"compilerOptions":{"jsx":"react-jsx","jsxImportSource":"hono/jsx"}}',
@@ -175,6 +189,22 @@ const PROJECTS: Readonly<Record<string, Files>> = {
   },
   'a module that exports a promise': {
     'main.cjs': `module.exports = (async () => (_req, res) => res.end())()`,
+  },
+  'module.exports.default, without a mark of ES modules': {
+    'main.cjs': `module.exports.default = (_req, res) => res.end()`,
+  },
+  'a CommonJS file that listens if it is the main module': {
+    'main.cjs': `const server = require('http').createServer((_req, res) => res.end())\nif (require.main === module && process.argv.length === 2) server.listen(3000)`,
+  },
+  'an ES module that listens if it is the main module, by its path': {
+    'main.mjs': `import { createServer } from 'node:http'\nimport { fileURLToPath } from 'node:url'\nif (process.argv[1] === fileURLToPath(import.meta.url)) createServer((_req, res) => res.end()).listen(3000)`,
+  },
+  'an ES module that listens if it is the main module, by its address': {
+    'package.json': MODULE,
+    'main.ts': `#!/usr/bin/env tsx\nimport { createServer } from 'node:http'\nimport { pathToFileURL } from 'node:url'\nif (import.meta.url === pathToFileURL(process.argv[1]!).href) createServer((_req, res) => res.end()).listen(3000)`,
+  },
+  'a server that listens on a Unix socket': {
+    'main.mjs': `import { createServer } from 'node:http'\nconst server = createServer((_req, res) => res.end())\nserver.listen('./app.sock', () => { if (server.address() !== './app.sock') throw new Error('address') })`,
   },
   'a named createApp': {
     'main.mjs': `export const createApp = async () => (_req, res) => res.end()`,

@@ -9,10 +9,11 @@ import { forgetRequired, isRequired, requireFile } from './commonjs.js'
 import { closeOf, type Exports, type Served, servedBy } from './exports.js'
 import { isOwn } from './hooks.js'
 import { interceptListen, type Listening } from './listen.js'
+import { becomeMain } from './main-module.js'
 import { above, forgetProjects } from './project.js'
 import { registerHooks } from './register.js'
 import { TRANSPILED } from './transpile.js'
-import { whereFailed } from './where.js'
+import { reasonOf, whereFailed } from './where.js'
 
 export interface LoadOptions {
   /** `app`: an http.Server that listens while the file loads is the app, and opens no port. `keep`: it opens its port. */
@@ -35,11 +36,25 @@ const commonJs = new Set<string>()
 export function loadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
   return load(file, options, async (path) => {
     if (options.followed || isTypeScript(path)) registerHooks(isTypeScript(path))
-    const module: Exports = await import(pathToFileURL(path).href)
+    const module = await imported(pathToFileURL(path).href).catch((error) => {
+      if (!meetsTypeScript(error)) throw error
+      registerHooks(true)
+      // Under this address Node remembers the failure.
+      return imported(nextGeneration(path))
+    })
     if (isRequired(path)) commonJs.add(path)
     return module
   })
 }
+
+const imported = (url: string): Promise<Exports> => import(url)
+
+/** An ES module stays known under its address for ever; a new address is the only way. What it imports gets the same by the hooks. */
+const nextGeneration = (path: string): string => `${pathToFileURL(path).href}?takespace=${++generation}`
+
+/** A program in JavaScript may import a package of its workspace that is TypeScript. */
+const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefined): boolean =>
+  error?.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.([cm]?ts|tsx|jsx)"/.test(String(error.message))
 
 /** The same from what the files say now: the app file and all of the app that it imports, packages left out. */
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
@@ -48,8 +63,7 @@ export function reloadApp<App>(file: string, options: LoadOptions): Promise<Serv
     forgetRequired((each) => isOwn(pathToFileURL(each).href))
     registerHooks(isTypeScript(path))
     if (commonJs.has(path) && !TRANSPILED.test(path)) return { default: requireFile(path) }
-    // An ES module stays known under its address for ever; a new address is the only way. What it imports gets the same by the hooks.
-    return import(`${pathToFileURL(path).href}?takespace=${++generation}`)
+    return imported(nextGeneration(path))
   })
 }
 
@@ -69,14 +83,16 @@ async function load<App>(
   let exportedApp: unknown
   try {
     // The caches know files by their real names.
-    const served = await failing(file, async () => servedBy<App>(file, await evaluate(realpathSync(path))))
+    const main = realpathSync(path)
+    becomeMain(main)
+    const served = await failing(file, async () => servedBy<App>(file, await evaluate(main)))
     const exported = served.app !== undefined || served.tasks !== undefined
     // Most files start listening after an await: Nest creates its app, others connect to a database first.
     if (!exported && listen === 'app')
       await untilOne(heard, () => tell(`${file} exports no app: waiting for it to listen()`))
     exportedApp = served.app
     if (exported) return served
-    const server = heard[0]?.server
+    const server = heard.find((each) => each.server.listening)?.server
     if (!server) throw new SpaceError('APP_NOT_EXPORTED', `(In CommonJS: module.exports = app.) The file is ${file}.`)
     return { ...served, app: server as App, close: served.close ?? closeOf(server) }
   } finally {
@@ -90,16 +106,17 @@ const LISTEN_MS = 60_000
 const IDLE_MS = 500
 const LOOK_MS = 10
 
-/** What has a promise or a callback still to come; pipes and followed files do not count. */
+/** What has a promise or a callback still to come; pipes, followed files and other servers that listen do not count. */
 const UNDER_WAY =
-  /^(Timeout|Immediate|FSReq|TCP|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker|MessagePort)/
+  /^(Timeout|Immediate|FSReq|TCP(?!Server)|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker|MessagePort)/
 /** A file that takes longer than this to listen is named. */
 const TOLD_AFTER_MS = 5_000
 
 async function untilOne(heard: readonly Listening[], onSlow: () => void): Promise<void> {
   const since = monotonicMs()
   const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
-  for (let idle = 0; heard.length === 0 && idle < IDLE_MS && monotonicMs() - since < LISTEN_MS; idle += LOOK_MS) {
+  const none = (): boolean => !heard.some(({ server }) => server.listening)
+  for (let idle = 0; none() && idle < IDLE_MS && monotonicMs() - since < LISTEN_MS; idle += LOOK_MS) {
     await pause(LOOK_MS)
     if (process.getActiveResourcesInfo().some((type) => UNDER_WAY.test(type))) idle = 0
   }
@@ -121,9 +138,7 @@ async function failing<T>(file: string, evaluate: () => Promise<T>): Promise<T> 
     return await evaluate()
   } catch (cause) {
     if (cause instanceof SpaceError) throw cause
-    const said = cause instanceof Error ? cause.message : String(cause)
-    const where = whereFailed(cause, file)
-    throw new AppFileError(file, said, where, cause)
+    throw new AppFileError(file, reasonOf(cause), whereFailed(cause, file), cause)
   }
 }
 

@@ -27,7 +27,8 @@ export async function servedBy<App>(file: string, module: Exports): Promise<Serv
   const outer = module.default as (Exports & { readonly __esModule?: boolean }) | undefined
   const all: readonly (Exports | undefined)[] = [module, outer]
   const named = (name: keyof Exports): unknown => all.map((each) => each?.[name]).find((value) => value !== undefined)
-  const inner = await settled(outer?.__esModule ? outer.default : outer)
+  const isWrapped = outer?.__esModule || (outer?.default !== undefined && !isApp(outer))
+  const inner = await settled(isWrapped ? outer.default : outer)
   refuseFactory(file, inner)
 
   let app = isApp(inner) ? inner : await settled([module.app, outer?.app].find(isApp))
@@ -62,10 +63,19 @@ const isTasks = (value: unknown): value is Record<string, Task> => typeof value 
 /** Returns how to close an app: Fastify and others by their `close`, an http.Server that listens by its own. */
 export function closeOf(app: unknown): (() => unknown) | undefined {
   if (app instanceof Server) {
-    return app.listening ? () => new Promise<void>((resolve) => app.close(() => resolve())) : undefined
+    return app.listening ? () => closeServer(app) : undefined
   }
   const { close } = (app ?? {}) as { close?: unknown }
   return typeof close === 'function' ? () => close.call(app) : undefined
+}
+
+/** The app's own listener to the signal may close its server as well, and exit with 1 if that fails: its `close()` succeeds from then on. */
+async function closeServer(server: Server): Promise<void> {
+  await new Promise<void>((resolve) => server.close(() => resolve()))
+  server.close = (done) => {
+    if (done) process.nextTick(done)
+    return server
+  }
 }
 
 /** A function whose source has an empty list of parameters can be no handler: it sees neither request nor response. */

@@ -1,8 +1,8 @@
 /** Finds the file that an import means by TypeScript's rules: `paths`, `.js` for a `.ts`, no extension, a folder's index. */
-import { realpathSync, statSync } from 'node:fs'
+import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isPackaged, projectOf } from './project.js'
+import { isFile, isPackaged, projectOf } from './project.js'
 import { TRANSPILED } from './transpile.js'
 
 const ENDINGS = ['.ts', '.tsx', '.mts', '.cts', '.js', '.jsx', '.mjs', '.cjs', '.json']
@@ -16,19 +16,24 @@ const SOURCES: Readonly<Record<string, readonly string[]>> = {
 
 /** Returns the real path of the file, or undefined to leave the import to Node's own rules. `from` is the importing file. */
 export function findFile(specifier: string, from: string): string | undefined {
-  if (isPackaged(from)) return undefined
-  if (/^(\.{0,2}\/|\.{1,2}$|file:)/.test(specifier)) {
-    const target = specifier.startsWith('file:') ? fileURLToPath(specifier) : resolve(dirname(from), specifier)
+  for (const target of targetsOf(specifier, from)) {
     // JavaScript keeps to Node's rules, but for a `.js` that is a `.ts` on disk.
-    if (!TRANSPILED.test(from) && (isFile(target) || !/\.[cm]?jsx?$/.test(target))) return undefined
-    return firstFile(target)
-  }
-  if (/^(node:|data:|https?:|#)/.test(specifier)) return undefined
-  for (const target of projectOf(from).pathsFor(specifier)) {
+    const isOfNode = IS_PATH.test(specifier) && !TRANSPILED.test(from)
+    if (isOfNode && (isFile(target) || !/\.[cm]?jsx?$/.test(target))) return undefined
     const found = firstFile(target)
     if (found) return found
   }
   return undefined
+}
+
+const IS_PATH = /^(\.{0,2}\/|\.{1,2}$|file:)/
+
+/** Returns the paths that an import may mean, with or without an ending; [] for packages and the imports of packages. */
+export function targetsOf(specifier: string, from: string): readonly string[] {
+  if (isPackaged(from)) return []
+  if (specifier.startsWith('file:')) return [fileURLToPath(specifier)]
+  if (IS_PATH.test(specifier)) return [resolve(dirname(from), specifier)]
+  return /^(node:|data:|https?:|#)/.test(specifier) ? [] : projectOf(from).pathsFor(specifier)
 }
 
 function firstFile(target: string): string | undefined {
@@ -39,8 +44,7 @@ function firstFile(target: string): string | undefined {
     ...ENDINGS.map((each) => target + each),
     ...ENDINGS.map((each) => `${target}/index${each}`),
   ]
-  const found = candidates.find(isFile)
+  // `paths` may name declarations, which are for the compiler alone.
+  const found = candidates.find((each) => isFile(each) && !/\.d\.[cm]?ts$/.test(each))
   return found && realpathSync(found)
 }
-
-const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
-import { findFile } from './find-file.js'
+import { findFile, targetsOf } from './find-file.js'
 import { TRANSPILED, type Transpiled, transpile } from './transpile.js'
 
 interface Context {
@@ -50,15 +50,45 @@ export function resolve(specifier: string, context: Context, next: Next<Resolved
   if (isRequire(context)) return next(specifier, context)
   const found = parentURL?.startsWith('file:') ? findFile(specifier, fileURLToPath(parentURL)) : undefined
   if (found) return fresh({ url: pathToFileURL(found).href, shortCircuit: true }, parentURL)
-  return then(next(specifier, context), (resolved) => fresh(resolved, parentURL))
+  return then(resolving(), (resolved) => fresh(resolved, parentURL))
+
+  function resolving(): Resolved | Promise<Resolved> {
+    try {
+      const resolved = next(specifier, context)
+      return resolved instanceof Promise ? resolved.catch(missing) : resolved
+    } catch (error) {
+      return missing(error)
+    }
+  }
+  /** A file that is not there yet may come. */
+  function missing(error: unknown): never {
+    if (parentURL !== undefined && isOwn(parentURL)) targetsOf(specifier, fileURLToPath(parentURL)).forEach(tell)
+    throw error
+  }
 }
+
+const GENERATION = /\?takespace=\d+$/
 
 /** An ES module stays known under its address until the process ends: the next generation has another address. */
 function fresh(resolved: Resolved, parentURL: string | undefined): Resolved {
   if (!isOwn(resolved.url)) return resolved
   tell(fileURLToPath(resolved.url))
-  const generation = parentURL?.match(/\?takespace=\d+$/)?.[0]
+  const generation = parentURL?.match(GENERATION)?.[0]
   return generation && !resolved.url.includes('?') ? { ...resolved, url: resolved.url + generation } : resolved
+}
+
+/** `import.meta.url` without the generation: programs compare it with the path of their main file. On the first line, so that line numbers stay. */
+function underOwnUrl(url: string, source: string): string {
+  const own = url.replace(GENERATION, '')
+  if (own === url || !/\bargv\b/.test(source)) return source
+  return `import.meta.url=${JSON.stringify(own)};${source.replace(/^#!/, '//')}`
+}
+
+function withOwnUrl(url: string, loaded: Loaded): Loaded {
+  if (loaded.format !== 'module' || loaded.source === null || loaded.source === undefined) return loaded
+  const { source } = loaded
+  const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString()
+  return { ...loaded, source: underOwnUrl(url, text) }
 }
 
 export function load(url: string, context: Context, next: Next<Loaded>): Loaded | Promise<Loaded> {
@@ -68,9 +98,12 @@ export function load(url: string, context: Context, next: Next<Loaded>): Loaded 
     // TypeScript imports JSON without an attribute.
     return next(url, { ...context, importAttributes: { ...context.importAttributes, type: 'json' } })
   }
-  if (!TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })) return next(url, context)
+  if (!TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })) {
+    const loaded = next(url, context)
+    return GENERATION.test(url) ? then(loaded, (module) => withOwnUrl(url, module)) : loaded
+  }
   const transpiled = transpile(path)
-  const source = transpiled.format === 'module' ? transpiled.code : facade(path, transpiled)
+  const source = transpiled.format === 'module' ? underOwnUrl(url, transpiled.code) : facade(path, transpiled)
   return { format: 'module', source, shortCircuit: true }
 }
 

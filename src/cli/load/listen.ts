@@ -71,7 +71,8 @@ function isApps(server: HttpServer, interception: Interception): boolean {
   if (app !== undefined && server !== app && server !== own && !server.listeners('request').includes(app as never)) {
     return false
   }
-  interception.first ??= server
+  // One that has closed again has tried whether a port is free.
+  if (!interception.first?.listening) interception.first = server
   const [handler] = interception.first.listeners('request')
   return server === interception.first || (handler !== undefined && server.listeners('request').includes(handler))
 }
@@ -106,11 +107,13 @@ function addressOf([first, second]: readonly unknown[]): Address {
 /** What Node's net.Server asks of its handle (lib/net.js): `listening`, `address()`, `close()`, `ref()` and `unref()` are answered by it. */
 function standIn(server: HttpServer, { port, host, path }: Address): void {
   const address = host && host !== 'localhost' ? host : '127.0.0.1'
+  const getsockname = (out: Record<string, unknown>): number => {
+    Object.assign(out, { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port })
+    return 0
+  }
   const handle = {
-    getsockname(out: Record<string, unknown>): number {
-      Object.assign(out, { address, family: address.includes(':') ? 'IPv6' : 'IPv4', port })
-      return 0
-    },
+    // Without it `address()` is the path of a Unix socket.
+    ...(path === undefined ? { getsockname } : {}),
     close(closed?: () => void): void {
       if (closed) process.nextTick(closed)
     },

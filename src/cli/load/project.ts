@@ -1,7 +1,14 @@
 /** The project that a file belongs to: its package type, its tsconfig, its folder of packages. The only file that imports get-tsconfig. */
-import { existsSync, readFileSync } from 'node:fs'
-import { dirname, join, sep } from 'node:path'
-import { createPathsMatcher, getTsconfig, type TsConfigJson } from 'get-tsconfig'
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { dirname, join, resolve, sep } from 'node:path'
+import {
+  createFilesMatcher,
+  createPathsMatcher,
+  getTsconfig,
+  parseTsconfig,
+  type TsConfigJson,
+  type TsConfigResult,
+} from 'get-tsconfig'
 
 export interface Project {
   /** `type` of the nearest package.json. */
@@ -16,7 +23,7 @@ const projects = new Map<string, Project>()
 /** Returns the project of the nearest package.json and tsconfig.json above `file`; read once per folder until `forgetProjects()`. */
 export function projectOf(file: string): Project {
   const folder = dirname(file)
-  const project = projects.get(folder) ?? read(folder)
+  const project = projects.get(folder) ?? read(file)
   projects.set(folder, project)
   return project
 }
@@ -33,13 +40,38 @@ export function above(path: string, test: (folder: string) => boolean): string |
 
 export const isPackaged = (path: string): boolean => path.includes(`${sep}node_modules${sep}`)
 
-function read(folder: string): Project {
-  const tsconfig = getTsconfig(folder)
+function read(file: string): Project {
+  const folder = dirname(file)
+  const tsconfig = tsconfigOf(file)
   const matcher = tsconfig ? createPathsMatcher(tsconfig) : null
   return {
     packageType: packageTypeOf(folder),
     compilerOptions: tsconfig?.config.compilerOptions ?? {},
     pathsFor: (specifier) => matcher?.(specifier) ?? [],
+  }
+}
+
+/** A tsconfig.json that leaves the file to one of its references, as those of Vite's and Nx' templates do, has no options for it. */
+function tsconfigOf(file: string): TsConfigResult | null {
+  const nearest = getTsconfig(dirname(file))
+  const references = nearest?.config.references
+  if (!nearest || !references?.length || createFilesMatcher(nearest)(file)) return nearest
+  for (const { path } of references) {
+    const target = resolve(dirname(nearest.path), path)
+    const referenced = [target, join(target, 'tsconfig.json')].find(isFile)
+    if (referenced === undefined) continue
+    const candidate = { path: referenced, config: parseTsconfig(referenced) }
+    if (createFilesMatcher(candidate)(file)) return candidate
+  }
+  return nearest
+}
+
+export function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile()
+  } catch {
+    // Absent, or below what is no folder.
+    return false
   }
 }
 

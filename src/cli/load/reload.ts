@@ -81,6 +81,8 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   onImport((path) => watch?.add(path))
   const known = signalListeners()
   const served = await loadApp<App>(file, load)
+  // A link may come to point to another file.
+  watch?.add(resolve(file))
   watch?.add(realpathSync(resolve(file)))
   try {
     current = await started(settings, served, without(signalListeners(), known))

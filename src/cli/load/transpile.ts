@@ -165,15 +165,15 @@ function syntaxError(path: string, { message }: Error): SyntaxError {
 }
 
 /** Returns where JavaScript does not parse; undefined if it does. */
-export function parseError(source: string): { readonly line: number | undefined } | undefined {
+export function parseError(source: string): { readonly line: number } | undefined {
   const { parseSync } = require('@swc/core') as typeof import('@swc/core')
   try {
     parseSync(source, { syntax: 'ecmascript', target: 'es2022' })
     return undefined
   } catch (error) {
-    // The source, numbered, with a caret below the place.
-    const line = /^\s*(\d+) \|.*\n\s*:.*\^/m.exec((error as Error).message)?.[1]
-    return { line: line === undefined ? undefined : Number(line) }
+    // SWC leaves the place out if it is the first line.
+    const [, line = 1] = /\[(\d+):\d+\]/.exec((error as Error).message) ?? []
+    return { line: Number(line) }
   }
 }
 

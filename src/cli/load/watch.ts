@@ -1,6 +1,6 @@
 /** Follows an app's files: those that it has loaded, code beside them, and what `--watch` names. The only file that imports picomatch. */
-import { type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { existsSync, type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import picomatch from 'picomatch'
 
 export interface WatchTerms {
@@ -49,20 +49,46 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
     watchers.get(folder)?.close()
     watchers.delete(folder)
   }
-  const follow = (folder: string): void => {
-    if (closed || watchers.has(folder) || watchers.size >= MOST_FOLDERS) return
+  /** Folders that are not there: what is nearest above each is followed until it comes. */
+  const absent = new Set<string>()
+  const retryBelow = (folder: string): void => {
+    for (const each of [...absent]) {
+      if (!each.startsWith(`${folder}/`) || !follow(each)) continue
+      absent.delete(each)
+      // Its files may be there already.
+      for (const path of loaded) if (dirname(path) === each) changed(path)
+    }
+  }
+  /** Returns whether the folder is there and is followed. */
+  const follow = (folder: string): boolean => {
+    if (watchers.has(folder)) return true
+    if (closed || watchers.size >= MOST_FOLDERS) return false
     try {
       const watcher = watch(folder, (_event, name) => {
         if (name === null) return
         const path = join(folder, name)
+        // The folder itself: it was deleted or moved, and another may have come in its place.
+        if (name === basename(folder)) {
+          forget(folder)
+          absent.add(folder)
+          follow(dirname(folder))
+          retryBelow(dirname(folder))
+        }
+        retryBelow(folder)
         // A folder that comes below a followed one is followed, too.
         if (isNamed(path)) followAll(path)
         changed(path)
       })
       watcher.on('error', () => forget(folder))
       watchers.set(folder, watcher)
-    } catch {
-      // Gone between being named and being watched, or not ours to read.
+      return true
+    } catch (error) {
+      // Not there, or not ours to read.
+      absent.add(folder)
+      if (folder === dirname(folder)) return false
+      follow(dirname(folder))
+      // It may have come before the one above it was followed.
+      return (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(folder) && follow(folder)
     }
   }
   const followAll = (path: string): void => {
@@ -91,16 +117,13 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
 /** A pattern names a file, a folder with all below it, or, as a glob, files; `*.log` also those in folders. */
 function matcher(patterns: readonly string[]): (path: string) => boolean {
   const tests = patterns.map((pattern) => {
-    const { base, isGlob } = picomatch.scan(pattern)
+    const { base, glob, isGlob } = picomatch.scan(pattern)
     if (!isGlob) {
       const target = real(pattern)
       return (path: string) => path === target || path.startsWith(`${target}/`)
     }
     const root = real(base || '.')
-    const matches = picomatch(pattern.slice(base.length).replace(/^\//, '') || '**', {
-      dot: true,
-      matchBase: true,
-    } as object)
+    const matches = picomatch(glob, { dot: true, matchBase: true } as object)
     return (path: string) => !relative(root, path).startsWith('..') && matches(relative(root, path))
   })
   return (path) => tests.some((test) => test(path))

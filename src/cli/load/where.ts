@@ -2,12 +2,35 @@
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { isOwn } from './hooks.js'
 import { parseError, TRANSPILED } from './transpile.js'
 
 const MOST_FRAMES = 10
 /** Files that are looked through for the one that does not parse. */
 const MOST_FILES = 1_000
+
+/** An error of an error of an error says enough. */
+const MOST_CAUSES = 3
+
+/**
+ * Returns what a thrown value says, with its causes and the parts of an AggregateError: Node's "fetch failed" has the refused connection as its
+ * cause, and the error of a refused connection to `localhost` has no message of its own.
+ */
+export function reasonOf(thrown: unknown, depth = 0): string {
+  if (typeof thrown !== 'object' || thrown === null) return String(thrown)
+  const { message, code, cause, errors } = thrown as {
+    message?: unknown
+    code?: unknown
+    cause?: unknown
+    errors?: unknown
+  }
+  const own = String(message || code || inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }))
+  if (depth === MOST_CAUSES) return own
+  const causes = [...(Array.isArray(errors) ? errors : []), ...(cause === undefined || cause === null ? [] : [cause])]
+  const because = causes.map((each) => reasonOf(each, depth + 1)).filter((text) => !own.includes(text))
+  return because.length > 0 ? `${own} (${because.join('; ')})` : own
+}
 
 /** Returns lines for a person: where the file does not parse, or the frames that led to `error`; [] if it says nothing. */
 export function whereFailed(error: unknown, file: string): string[] {
@@ -43,7 +66,7 @@ function unparsed(entry: string): string | undefined {
     if (TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })?.isFile()) continue
     const source = readFileSync(path, 'utf8')
     const error = parseError(source)
-    if (error) return `at ${path}${error.line === undefined ? '' : `:${error.line}`}`
+    if (error) return `at ${path}:${error.line}`
     for (const [, specifier = ''] of source.matchAll(/(?:from|import)\s*\(?\s*['"](\.[^'"]+)['"]/g)) {
       if (files.size < MOST_FILES) files.add(resolve(dirname(path), specifier))
     }
