@@ -90,8 +90,11 @@ const LISTEN_MS = 60_000
 const IDLE_MS = 250
 const LOOK_MS = 10
 
-/** What has a promise or a callback still to come; pipes, followed files and the loader's thread do not count. */
-const UNDER_WAY = /^(Timeout|Immediate|FSReq|TCP|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker)/
+/**
+ * Resources that a process always has: its standard streams, the channel to its supervisor, followed files. All others have a callback still to
+ * come: timers, sockets, files, compression, keys, and the port to the loader's thread (MessagePort) while an import() is under way.
+ */
+const STANDING = /^(Pipe|TTY|FSEvent|StatWatcher|Signal|CloseReq)/
 /** A file that takes longer than this to listen is named. */
 const TOLD_AFTER_MS = 5_000
 
@@ -100,7 +103,7 @@ async function untilOne(heard: readonly Listening[], onSlow: () => void): Promis
   const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
   for (let idle = 0; heard.length === 0 && idle < IDLE_MS && monotonicMs() - since < LISTEN_MS; idle += LOOK_MS) {
     await pause(LOOK_MS)
-    if (process.getActiveResourcesInfo().some((type) => UNDER_WAY.test(type))) idle = 0
+    if (!process.getActiveResourcesInfo().every((type) => STANDING.test(type))) idle = 0
   }
   clearTimeout(slow)
 }
