@@ -1,9 +1,7 @@
 /** Loads an app file, and loads it anew when it has changed: by its exports, or by the http.Server on which it listens. */
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import { forgetRequired, isRequired, requireFile } from './commonjs.js'
 import { closeOf, type Exports, type Served, servedBy } from './exports.js'
@@ -13,6 +11,7 @@ import { becomeMain } from './main-module.js'
 import { above, forgetProjects } from './project.js'
 import { registerHooks } from './register.js'
 import { TRANSPILED } from './transpile.js'
+import { type Expectation, untilListening } from './until-listening.js'
 import { reasonOf, whereFailed } from './where.js'
 
 export interface LoadOptions {
@@ -28,13 +27,15 @@ export interface LoadOptions {
 let generation = 0
 /** The files that turned out to be CommonJS; they leave the cache when a load fails, and would be told no longer. */
 const commonJs = new Set<string>()
+/** Whether the file was last served by the server on which it listens. */
+let listened = false
 
 /**
  * Returns what the file gives. Throws APP_FILE_MISSING (with the error of the file as its cause), APP_SHAPE_UNKNOWN for a factory, or APP_NOT_EXPORTED if it
  * neither exports an app or tasks nor listens.
  */
 export function loadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
-  return load(file, options, async (path) => {
+  return load(file, options, 'unknown', async (path) => {
     if (options.followed || isTypeScript(path)) registerHooks(isTypeScript(path))
     const module = await imported(pathToFileURL(path).href).catch((error) => {
       if (!meetsTypeScript(error)) throw error
@@ -58,7 +59,7 @@ const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefine
 
 /** The same from what the files say now: the app file and all of the app that it imports, packages left out. */
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
-  return load(file, options, async (path) => {
+  return load(file, options, listened ? 'listens' : 'exports', async (path) => {
     forgetProjects()
     forgetRequired((each) => isOwn(pathToFileURL(each).href))
     registerHooks(isTypeScript(path))
@@ -70,6 +71,7 @@ export function reloadApp<App>(file: string, options: LoadOptions): Promise<Serv
 async function load<App>(
   file: string,
   { listen, tell }: LoadOptions,
+  expectation: Expectation,
   evaluate: (path: string) => Promise<Exports>,
 ): Promise<Served<App>> {
   const path = resolve(file)
@@ -89,38 +91,16 @@ async function load<App>(
     const exported = served.app !== undefined || served.tasks !== undefined
     // Most files start listening after an await: Nest creates its app, others connect to a database first.
     if (!exported && listen === 'app')
-      await untilOne(heard, () => tell(`${file} exports no app: waiting for it to listen()`))
+      await untilListening(heard, expectation, () => tell(`${file} exports no app: waiting for it to listen()`))
     exportedApp = served.app
     if (exported) return served
     const server = heard.find((each) => each.server.listening)?.server
     if (!server) throw new SpaceError('APP_NOT_EXPORTED', `(In CommonJS: module.exports = app.) The file is ${file}.`)
+    listened = true
     return { ...served, app: server as App, close: served.close ?? closeOf(server) }
   } finally {
     release(exportedApp)
   }
-}
-
-/** How long a file may take from its end to its `listen()`, while something of it is under way. */
-const LISTEN_MS = 60_000
-/** Without anything under way for so long, nothing will come. */
-const IDLE_MS = 500
-const LOOK_MS = 10
-
-/** What has a promise or a callback still to come; pipes, followed files and other servers that listen do not count. */
-const UNDER_WAY =
-  /^(Timeout|Immediate|FSReq|TCP(?!Server)|TLS|UDP|HTTPClient|GetAddrInfo|QueryReq|ProcessWrap|Worker|MessagePort)/
-/** A file that takes longer than this to listen is named. */
-const TOLD_AFTER_MS = 5_000
-
-async function untilOne(heard: readonly Listening[], onSlow: () => void): Promise<void> {
-  const since = monotonicMs()
-  const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
-  const none = (): boolean => !heard.some(({ server }) => server.listening)
-  for (let idle = 0; none() && idle < IDLE_MS && monotonicMs() - since < LISTEN_MS; idle += LOOK_MS) {
-    await pause(LOOK_MS)
-    if (process.getActiveResourcesInfo().some((type) => UNDER_WAY.test(type))) idle = 0
-  }
-  clearTimeout(slow)
 }
 
 /** An app file that failed: its message has one line, `where` those below it. */
