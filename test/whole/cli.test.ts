@@ -149,6 +149,12 @@ describe('a wrong start is told in one line', () => {
     },
     { what: 'an app file that is not there', code: 1, args: ['dev', './nope.js'], says: /There is no .*nope\.js/ },
     {
+      what: 'an app file that is a folder',
+      code: 1,
+      args: ['dev', 'src'],
+      says: /src is a folder: name the app file in it/,
+    },
+    {
       what: 'an app file that is not there, for a worker',
       code: 1,
       args: ['worker', './nope.js'],

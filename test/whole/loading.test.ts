@@ -264,4 +264,23 @@ test('a file that was transpiled is kept for the next start, until its source ch
   expect(readdirSync(records)).toEqual([record])
 })
 
+test('a program in JavaScript, without a tsconfig of its own, imports TypeScript of its workspace', async () => {
+  const write = (name: string, text: string): string => {
+    const path = join(folder, 'workspace', name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, text)
+    return path
+  }
+  write('lib/package.json', '{"name":"lib","type":"module","exports":"./index.ts"}')
+  write('lib/index.ts', "export { text } from './text.js'")
+  write('lib/text.ts', "export const text: string = 'typed'")
+  write('app/package.json', MODULE)
+  const app = write('app/main.js', "import { text } from 'lib'\nexport const app = text")
+  mkdirSync(join(folder, 'workspace/node_modules'))
+  symlinkSync(join(folder, 'workspace/lib'), join(folder, 'workspace/node_modules/lib'))
+  const loading = startProcess([join(root, 'test/whole/children/load-one.js'), app])
+  expect(await loading.exited).toEqual({ code: 0, signal: null })
+  expect(loading.output()).toContain('exports typed')
+})
+
 failOnLeaks()

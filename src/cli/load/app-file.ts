@@ -8,7 +8,7 @@ import { closeOf, type Exports, type Served, servedBy } from './exports.js'
 import { isOwn } from './hooks.js'
 import { interceptListen, type Listening } from './listen.js'
 import { becomeMain } from './main-module.js'
-import { above, forgetProjects } from './project.js'
+import { above, forgetProjects, isFile } from './project.js'
 import { registerHooks } from './register.js'
 import { TRANSPILED } from './transpile.js'
 import { type Expectation, untilListening } from './until-listening.js'
@@ -76,6 +76,7 @@ async function load<App>(
 ): Promise<Served<App>> {
   const path = resolve(file)
   if (!existsSync(path)) throw new SpaceError('APP_FILE_MISSING', `There is no ${path}.`)
+  if (!isFile(path)) throw new SpaceError('APP_FILE_MISSING', `${path} is a folder: name the app file in it.`)
   const heard: Listening[] = []
   const onListen = (each: Listening): void => {
     heard.push(each)
