@@ -63,8 +63,7 @@ test('one that forgets its timer is counted by its next write, until it ends', a
   const forgetful = (_req: Request, res: Response): void => void timers.push(begin(res))
   const { worker, warnings } = await leave(forgetful, 3)
   await until(() => worker.turns.strayed === 3, 'they are counted')
-  expect(warnings().map(({ message }) => message)).toEqual(
-    Array.from({ length: 3 }, () => 'the handler runs on although its request is over'),
-  )
+  const told = warnings().filter(({ message }) => message === 'the handler runs on although its request is over')
+  expect(told.length).toBe(3)
   for (const timer of timers) clearInterval(timer)
 })

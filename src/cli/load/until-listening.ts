@@ -1,40 +1,49 @@
 /** Waits for an app file that exports nothing to call listen(). */
-import { setTimeout as pause } from 'node:timers/promises'
 import { monotonicMs } from '../../clock.js'
 import type { Listening } from './listen.js'
 
 /** What is known of a file: it is loaded for the first time, or the one before it listened, or exported its app. */
 export type Expectation = 'unknown' | 'listens' | 'exports'
 
-/** At the first load: how long a file may take while something of it is under way. */
+/** At the first load: how long a file may take that has something under way. */
 const LISTEN_MS = 60_000
-/** At a reload other things are under way, too: those of the code before. */
+/** At a reload the code before has things under way, too, so those of the file cannot be told. */
 const LISTEN_AGAIN_MS = 10_000
-/** Without anything under way for so long, nothing will come. */
-const IDLE_MS = 500
-const LOOK_MS = 10
+const EXPORTED_MS = 500
 /** A file that takes longer than this is named. */
 const TOLD_AFTER_MS = 5_000
+const LOOK_MS = 10
 
 /**
- * Resources that a process always has: its standard streams, the channel to its supervisor, followed files, servers that listen. All others have a
- * callback still to come: timers, sockets, files, and the port to the loader's thread (MessagePort) while an import() is under way.
+ * Resolves when a server of `heard` listens, or when none will: Node is about to end the process, since the file has left nothing under way (timers,
+ * sockets, imports, work of the thread pool), or the time is over. `onSlow` is called if it takes long.
  */
-const STANDING = /^(Pipe|TTY|FSEvent|StatWatcher|Signal|CloseReq|TCPServer)/
-
-/** Resolves when a server of `heard` listens, or when none will. `onSlow` is called if that takes long. */
-export async function untilListening(
+export function untilListening(
   heard: readonly Listening[],
   expectation: Expectation,
   onSlow: () => void,
 ): Promise<void> {
   const since = monotonicMs()
-  const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
-  const longest = expectation === 'unknown' ? LISTEN_MS : expectation === 'listens' ? LISTEN_AGAIN_MS : IDLE_MS
-  const none = (): boolean => !heard.some(({ server }) => server.listening)
-  for (let idle = 0; none() && idle < IDLE_MS && monotonicMs() - since < longest; idle += LOOK_MS) {
-    await pause(LOOK_MS)
-    if (!process.getActiveResourcesInfo().every((type) => STANDING.test(type))) idle = 0
-  }
-  clearTimeout(slow)
+  const longest = { unknown: LISTEN_MS, listens: LISTEN_AGAIN_MS, exports: EXPORTED_MS }[expectation]
+  // The channel to a supervisor would keep the process.
+  const channel = process.listenerCount('message') > 0 ? process.channel : undefined
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearInterval(looking)
+      clearTimeout(slow)
+      process.off('beforeExit', onIdle)
+      channel?.ref()
+      resolve()
+    }
+    // What is scheduled here keeps the process until the caller has gone on.
+    const onIdle = (): void => void setImmediate(end)
+    const look = (): void => {
+      if (heard.some(({ server }) => server.listening) || monotonicMs() - since >= longest) end()
+    }
+    const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
+    const looking = setInterval(look, LOOK_MS).unref()
+    channel?.unref()
+    process.on('beforeExit', onIdle)
+    look()
+  })
 }

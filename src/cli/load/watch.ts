@@ -64,7 +64,7 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
     if (watchers.has(folder)) return true
     if (closed || watchers.size >= MOST_FOLDERS) return false
     try {
-      const watcher = watch(folder, (_event, name) => {
+      const watcher = watch(folder, { persistent: false }, (_event, name) => {
         if (name === null) return
         const path = join(folder, name)
         // The folder itself: it was deleted or moved, and another may have come in its place.
