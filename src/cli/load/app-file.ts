@@ -86,13 +86,13 @@ async function load<App>(
 
 /** How long a file may take from its end to its `listen()`, while something of it is under way. */
 const LISTEN_MS = 60_000
-/** Without anything under way for so long, nothing will come. */
-const IDLE_MS = 250
+/** Without anything under way for so long, nothing will come. Work of the thread pool (hashes, keys, native packages) cannot be seen and has this time. */
+const IDLE_MS = 1_000
 const LOOK_MS = 10
 
 /**
  * Resources that a process always has: its standard streams, the channel to its supervisor, followed files. All others have a callback still to
- * come: timers, sockets, files, compression, keys, and the port to the loader's thread (MessagePort) while an import() is under way.
+ * come: timers, sockets, files, and the port to the loader's thread (MessagePort) while an import() is under way.
  */
 const STANDING = /^(Pipe|TTY|FSEvent|StatWatcher|Signal|CloseReq)/
 /** A file that takes longer than this to listen is named. */
