@@ -106,7 +106,7 @@ export const apps: readonly App[] = [
     overrides: { 'node-fetch': '^2.7.0' },
     file: 'index.js',
     processes: 1,
-    whyOne: 'verdaccio keeps its list of packages in memory and locks its files within one process',
+    whyOne: 'verdaccio keeps its list of packages in memory',
     env: { VERDACCIO_STORAGE_PATH: 'data/storage' },
     flags: ['--max-body-bytes', '20000000'],
   },
