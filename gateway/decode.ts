@@ -70,8 +70,7 @@ function writeHead(
   if (close) headers.push('Connection', 'close')
   try {
     // Checks each name, each value and the reason: CR, LF and NUL end here, not in a split response.
-    if (reason) res.writeHead(status, reason, headers)
-    else res.writeHead(status, headers)
+    res.writeHead(status, reason, headers)
   } catch {
     throw BAD_RESPONSE
   }

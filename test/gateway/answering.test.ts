@@ -133,6 +133,11 @@ describe('a response', () => {
     expect(answer.body.equals(body)).toBe(true)
   })
 
+  test('has no reason phrase if the worker gave none', async () => {
+    await using s = await serving(() => ({ status: 404, reason: '' }))
+    expect(await ask(s.port)).toMatchObject({ status: 404, reason: '' })
+  })
+
   test('of a few bytes is as intact as a large one', async () => {
     const body = Buffer.from(Array.from({ length: 256 }, (_, i) => i))
     await using s = await serving(() => ({ body }))

@@ -1,5 +1,5 @@
 /** A gateway on a free port over a memory space, with one function as its worker; and the two ways to speak to it. */
-import { Agent, type IncomingMessage, type RequestOptions, request } from 'node:http'
+import { Agent, type IncomingMessage, type RequestOptions, request, STATUS_CODES } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/index.js'
 import { openSpace } from '../../src/open.js'
@@ -28,7 +28,8 @@ export async function serving(
     await serveRequests(space, service, 16, async (taken) => {
       seen.push(taken.request)
       const response = await work(taken.request, taken)
-      await taken.complete({ status: 200, reason: '', headers: [], body: Buffer.alloc(0), ...response })
+      const reason = STATUS_CODES[response.status ?? 200] ?? ''
+      await taken.complete({ status: 200, reason, headers: [], body: Buffer.alloc(0), ...response })
     })
   }
   const gateway = createGateway({ port: 0, ...options, space })

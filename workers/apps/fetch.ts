@@ -32,7 +32,7 @@ export function fetchHandler(app: FetchApp): Handler {
     if (!isResponse(response)) throw new SpaceError('BAD_RESPONSE', 'fetch did not return a Response.')
     // The body is looked at first: a Response that is made only when asked for (h3's) has no Content-Type of its body's before that.
     const { body, status } = response
-    const reason = response.statusText || (STATUS_CODES[status] ?? '')
+    const reason = response.statusText || (STATUS_CODES[status] ?? 'unknown')
     const head = { status, reason, headers: headersOf(response.headers) }
     return { ...head, body: await bodyOf(body, head, request.method, turn) }
   }
