@@ -65,12 +65,6 @@ const isOpen = (port: number): Promise<boolean> =>
 
 const LISTENING: [string, string, (port: number) => string][] = [
   [
-    'an Express app that is exported, too',
-    'mjs',
-    (port) =>
-      `import express from 'express'\nconst app = express()\napp.get('/', (_req, res) => res.send('ok'))\napp.listen(${port}, '127.0.0.1')\nexport default app`,
-  ],
-  [
     'an Express app in CommonJS',
     'cjs',
     (port) =>
@@ -82,29 +76,6 @@ const LISTENING: [string, string, (port: number) => string][] = [
     (port) =>
       `import express from 'express'\nexport const app = express()\napp.get('/', (_req, res) => res.send('ok'))\nsetTimeout(() => app.listen(${port}), 300)`,
   ],
-  [
-    'a Koa app, after dynamic imports',
-    'cts',
-    (port) =>
-      `async function main() {\nawait import('./empty.mjs')\nconst { default: Koa } = await import('koa')\nconst app = new Koa()\napp.use((ctx) => { ctx.body = 'ok' })\napp.listen({ port: ${port} })\n}\nmain()`,
-  ],
-  [
-    'a Fastify app, after an await, on each address of localhost',
-    'mjs',
-    (port) =>
-      `import Fastify from 'fastify'\nconst app = Fastify()\napp.get('/', async () => 'ok')\nsetTimeout(() => app.listen({ port: ${port} }).then((where) => console.log('listens on ' + where)), 300)`,
-  ],
-  [
-    'TypeScript that waits for a large import first',
-    'ts',
-    (port) => `
-      import { writeFileSync } from 'node:fs'
-      import { createServer } from 'node:http'
-      const lines = Array.from({ length: 6_000 }, (_, i) => 'export const f' + i + ' = (x: number): number => x + ' + i)
-      const large = './large' + process.pid + '.ts'
-      writeFileSync(__dirname + '/' + large, lines.join('\\n'))
-      import(large).then(({ f1 }) => createServer((_req, res) => res.end(f1(0) === 1 ? 'ok' : '')).listen(${port}))`,
-  ],
 ]
 
 test.each(LISTENING)(
@@ -112,7 +83,6 @@ test.each(LISTENING)(
   async (what, ending, source) => {
     const port = await freePort()
     const app = write(`${what.replaceAll(/\W/g, '')}/app.${ending}`, source(port))
-    write(`${what.replaceAll(/\W/g, '')}/empty.mjs`, '')
     const [url, worker] = await serve(app, what, ['--processes', '2'])
     await worker.line(ready(2))
     await worker.line(new RegExp(`(?:listen\\(\\) on port ${port} opens no port[\\s\\S]*?){2}`))
@@ -187,8 +157,9 @@ const REFUSED: [string, string, RegExp][] = [
 ]
 
 test.each(REFUSED)('is refused at the start with what to do: %s', async (what, source, says) => {
+  const command = what.includes('factory') ? 'worker' : 'dev'
   const app = write(`${what.replaceAll(/\W/g, '')}/app.mjs`, source)
-  const worker = startProcess(['takespace', 'worker', app], { env: { TAKESPACE_URL: redis.url, LOG_LEVEL: 'silent' } })
+  const worker = startProcess(['takespace', command, app], { env: { TAKESPACE_URL: redis.url, LOG_LEVEL: 'silent' } })
   expect(await worker.exited).toEqual({ code: 1, signal: null })
   expect(worker.output()).toMatch(says)
 })

@@ -187,6 +187,30 @@ const PROJECTS: Readonly<Record<string, Files>> = {
     'other.ts': `export const n: number = 1`,
     'main.js': `import { n } from './other.ts'\nif (n !== 1) throw new Error('n')\n${JS_APP}`,
   },
+  'a server that listens after dynamic imports': {
+    'package.json': MODULE,
+    'empty.mjs': '',
+    'main.cts': `
+      async function main() {
+        await import('./empty.mjs')
+        const { default: Koa } = await import('koa')
+        new Koa().listen({ port: 20_999 })
+      }
+      main()`,
+  },
+  'a Fastify app that listens later, on each address of localhost': {
+    'main.mjs': `import Fastify from 'fastify'\nconst app = Fastify()\nsetTimeout(() => app.listen({ port: 20_999 }), 300)`,
+  },
+  'a server that listens after a large import': {
+    'package.json': COMMONJS,
+    'large.ts': Array.from({ length: 6_000 }, (_, i) => `export const f${i} = (x: number): number => x + ${i}`).join(
+      '\n',
+    ),
+    'main.ts': `import { createServer } from 'node:http'\nimport('./large').then(({ f1 }) => createServer(() => f1(0)).listen(20_999))`,
+  },
+  'a server that listens after work of the thread pool': {
+    'main.mjs': `import { pbkdf2 } from 'node:crypto'\nimport { createServer } from 'node:http'\npbkdf2('a', 'b', 300_000, 64, 'sha512', () => createServer().listen(20_999))`,
+  },
   'a module that exports a promise': {
     'main.cjs': `module.exports = (async () => (_req, res) => res.end())()`,
   },

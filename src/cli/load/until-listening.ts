@@ -13,10 +13,14 @@ const EXPORTED_MS = 500
 /** A file that takes longer than this is named. */
 const TOLD_AFTER_MS = 5_000
 const LOOK_MS = 10
+/** A server of another protocol keeps a process; with nothing beside it for so long, none for HTTP will come. */
+const ONLY_SERVING_MS = 1_000
+/** Resources that may stand beside such a server, and have no callback still to come: standard streams, the channel to a supervisor, followed files. */
+const STANDING = /^(TCPServer|Pipe|TTY|FSEvent|StatWatcher|Signal|CloseReq)/
 
 /**
  * Resolves when a server of `heard` listens, or when none will: Node is about to end the process, since the file has left nothing under way (timers,
- * sockets, imports, work of the thread pool), or the time is over. `onSlow` is called if it takes long.
+ * sockets, imports, work of the thread pool), only a server of another protocol keeps it, or the time is over. `onSlow` is called if it takes long.
  */
 export function untilListening(
   heard: readonly Listening[],
@@ -37,8 +41,14 @@ export function untilListening(
     }
     // What is scheduled here keeps the process until the caller has gone on.
     const onIdle = (): void => void setImmediate(end)
+    let busyAt = since
     const look = (): void => {
-      if (heard.some(({ server }) => server.listening) || monotonicMs() - since >= longest) end()
+      const now = monotonicMs()
+      const resources = process.getActiveResourcesInfo()
+      const onlyServes = resources.includes('TCPServerWrap') && resources.every((type) => STANDING.test(type))
+      if (!onlyServes) busyAt = now
+      const isOver = now - since >= longest || now - busyAt >= ONLY_SERVING_MS
+      if (isOver || heard.some(({ server }) => server.listening)) end()
     }
     const slow = setTimeout(onSlow, TOLD_AFTER_MS).unref()
     const looking = setInterval(look, LOOK_MS).unref()
