@@ -16,8 +16,8 @@ let system: Streaming | undefined
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true, appendfsync: 'always' })
 })
-afterEach(() => {
-  system?.destroy()
+afterEach(async () => {
+  await system?.destroy()
   system = undefined
 })
 afterAll(() => redis.stop())

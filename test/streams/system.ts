@@ -7,6 +7,7 @@ import { nothingIsLeft } from '../faults/drained.js'
 import { type Process, startProcess } from '../support/process.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
+import { groupAlive } from '../support/watchdog.js'
 
 const APP = fileURLToPath(new URL('../../bench/apps/streaming.mjs', import.meta.url))
 
@@ -24,7 +25,8 @@ export interface Streaming {
   notes(): Note[]
   /** Ends everything as its operator would, and checks that nothing stays in Redis. */
   drain(): Promise<void>
-  destroy(): void
+  /** Resolves when its processes are gone. */
+  destroy(): Promise<void>
 }
 
 interface Terms {
@@ -46,14 +48,17 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
   )
   const flags = ['--processes', String(processes), '--concurrency', String(concurrency), '--stop-timeout-ms', '2000']
   const supervisor = startProcess(['takespace', 'worker', APP, ...flags], { env })
-  const destroy = (): void => {
-    for (const { pid } of [supervisor, ...gateways]) {
+  const destroy = async (): Promise<void> => {
+    const all = [supervisor, ...gateways]
+    for (const { pid } of all) {
       try {
         process.kill(-pid, 'SIGKILL')
       } catch {
         // It has ended.
       }
     }
+    await Promise.all(all.map(({ exited }) => exited))
+    await until(() => all.every(({ pid }) => !groupAlive(pid)), 'its processes are gone')
     rmSync(folder, { recursive: true, force: true })
   }
   const urls: string[] = []
@@ -62,7 +67,7 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
     const ready = /"workerPid":(\d+)[^\n]*"a worker process is ready"/g
     await until(() => [...supervisor.output().matchAll(ready)].length === processes, 'the worker processes are ready')
   } catch (error) {
-    destroy()
+    await destroy()
     throw error
   }
   return {
@@ -81,7 +86,7 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
         if (code !== 0) throw new Error(`it ended with ${signal ?? code}:\n${each.output().slice(-2_000)}`)
       }
       await nothingIsLeft(redis)
-      destroy()
+      await destroy()
     },
     destroy,
   }
