@@ -22,6 +22,14 @@ const HOOKS_AFTER_ANSWERS: App['differences'] = [
   },
 ]
 
+const noLengthOfNothing = (path: string): App['differences'] => [
+  {
+    at: new RegExp(`^OPTIONS ${path} header content-length$`),
+    ways: ['gateway', 'dev'],
+    reason: 'a 204 has no Content-Length (RFC 9110 §8.6); the app sends one and the gateway drops it',
+  },
+]
+
 const express = (version: '4' | '5', file: string): App => ({
   name: `express${version}-${file.endsWith('.cjs') ? 'cjs' : 'esm'}`,
   project: 'express',
@@ -85,19 +93,21 @@ export const apps: readonly App[] = [
     processes: 2,
   },
   {
+    name: 'apollo',
+    project: 'apollo',
+    packages: { '@apollo/server': '^5.0.0', graphql: '^16.0.0' },
+    file: 'server.mjs',
+    processes: 2,
+    differences: noLengthOfNothing('/'),
+  },
+  {
     name: 'yoga',
     project: 'yoga',
     packages: { graphql: '^16.0.0', 'graphql-ws': '^6.4.0', 'graphql-yoga': '^5.24.0', ws: '^8.23.0' },
     type: 'module',
     file: 'server.js',
     processes: 2,
-    differences: [
-      {
-        at: /^OPTIONS \/graphql header content-length$/,
-        ways: ['gateway', 'dev'],
-        reason: 'a 204 has no Content-Length (RFC 9110 §8.6); yoga sends one and the gateway drops it',
-      },
-    ],
+    differences: noLengthOfNothing('/graphql'),
   },
   {
     name: 'verdaccio',
