@@ -55,15 +55,20 @@ test('an app that writes a log, a database and uploads beside itself is never re
     'writes/app.mjs',
     `import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
     import { version } from './lib/version.mjs'
+    import { createRequire } from 'node:module'
     let count = 0
     const here = (name) => new URL(name, import.meta.url)
-    mkdirSync(here('./uploads'), { recursive: true })
+    for (const folder of ['./uploads', './.built']) mkdirSync(here(folder), { recursive: true })
+    // As Next.js loads what it compiles.
+    writeFileSync(here('./.built/page.cjs'), '')
+    createRequire(import.meta.url)('./.built/page.cjs')
     export default (req, res) => {
       if (req.url === '/') return res.end(version + ' ' + count)
       count++
       for (const name of ['app.log', 'app.sqlite', 'data.json']) appendFileSync(here('./' + name), 'x')
       writeFileSync(here('./uploads/0123456789abcdef' + count), 'x')
       writeFileSync(here('./uploads/page' + count + '.js'), 'x')
+      writeFileSync(here('./.built/page.cjs'), 'exports.n = ' + count)
       res.end()
     }`,
   )

@@ -1,6 +1,6 @@
 /** Runs an app in this process and follows its files: the worker of the new code starts before that of the old one ends. */
 import { realpathSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { dirname, relative, resolve } from 'node:path'
 import { type App, createWorker, type Worker, type WorkerOptions } from '../../../workers/index.js'
 import { monotonicMs } from '../../clock.js'
 import { describe, describeWhere } from '../failure.js'
@@ -78,7 +78,10 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   }
 
   const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
-  onImport((path) => watch?.add(path))
+  const home = dirname(realpathSync(resolve(file)))
+  onImport((path) => {
+    if (!isBuilt(path, home)) watch?.add(path)
+  })
   const known = signalListeners()
   const served = await loadApp<App>(file, load)
   // A link may come to point to another file.
@@ -123,3 +126,6 @@ async function started(
     throw error
   }
 }
+
+/** Whether a file is below a hidden folder of the app: what Next.js compiles into `.next` it loads, and writes, itself. */
+const isBuilt = (path: string, home: string): boolean => /(^|\/)\.[^./]/.test(relative(home, dirname(path)))
