@@ -1,4 +1,4 @@
-// Apollo Server's standalone server, as its documentation has it.
+/** Apollo Server's standalone server, as its documentation has it. */
 import { ApolloServer } from '@apollo/server'
 import { startStandaloneServer } from '@apollo/server/standalone'
 
