@@ -124,6 +124,12 @@ describe('a wrong start is told in one line', () => {
     { what: 'an unknown command', code: 2, args: ['devv'], says: /Did you mean dev/ },
     { what: 'an unknown option', code: 2, args: ['dev', app, '--prt', '1'], says: /--prt.*Did you mean --port/ },
     { what: 'no app file', code: 2, args: ['dev'], says: /missing required argument 'app'/ },
+    {
+      what: 'an app file that is missing',
+      code: 1,
+      args: ['dev', 'nowhere.mjs'],
+      says: /cannot be loaded. There is no .*nowhere\.mjs/,
+    },
     { what: 'too many arguments', code: 2, args: ['dev', app, app], says: /too many arguments/ },
     { what: 'a port that is none', code: 2, args: ['gateway', '--port', 'x'], says: /--port.*integer from 0 to 65535/ },
     {

@@ -78,9 +78,8 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   }
 
   const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
-  const home = dirname(realpathSync(resolve(file)))
   onImport((path) => {
-    if (!isBuilt(path, home)) watch?.add(path)
+    if (!isBuilt(path, dirname(realpathSync(resolve(file))))) watch?.add(path)
   })
   const known = signalListeners()
   const served = await loadApp<App>(file, load)
