@@ -2,8 +2,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { registerHooks } from './load/register.js'
-import { TRANSPILED } from './load/transpile.js'
 import { readConfig } from './schema.js'
 
 const NAMES = ['js', 'mjs', 'ts', 'json'].map((ending) => `takespace.config.${ending}`)
@@ -29,7 +27,7 @@ export async function findConfig(named: string | undefined): Promise<Config | nu
 
 async function evaluate(path: string): Promise<unknown> {
   if (path.endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8'))
-  if (TRANSPILED.test(path)) registerHooks(true)
+  if (/\.[cm]?ts$/.test(path)) (await import('./load/register.js')).registerHooks(true)
   const module: { readonly default?: unknown } = await import(pathToFileURL(path).href)
   const outer = module.default as { readonly __esModule?: boolean; readonly default?: unknown } | undefined
   return outer?.__esModule ? outer.default : outer

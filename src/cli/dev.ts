@@ -4,7 +4,7 @@ import { createGateway } from '../../gateway/index.js'
 import { monotonicMs } from '../clock.js'
 import { openSpace } from '../open.js'
 import { createScheduler } from '../scheduler.js'
-import { type Reloading, runReloading } from './load/reload.js'
+import type { Reloading } from './load/reload.js'
 import { openLog } from './log.js'
 import {
   addOptions,
@@ -51,7 +51,7 @@ export function dev(program: Command): void {
 }
 
 const EXIT_CUT_SHORT = 1
-/** What the app's own listeners to signals have at least, to end the process. */
+/** The least time for the app's own listeners to signals to end the process. */
 const LEAST_ENDING_MS = 1_000
 
 async function run(file: string, flags: Flags): Promise<void> {
@@ -72,6 +72,8 @@ async function run(file: string, flags: Flags): Promise<void> {
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading
   try {
+    // What follows and transpiles files is not for the other commands.
+    const { runReloading } = await import('./load/reload.js')
     reloading = await runReloading(file, {
       worker: { space, ...workerTerms(flags), logger },
       load: { listen: flags.listen, followed: flags.reload, tell },
@@ -89,8 +91,6 @@ async function run(file: string, flags: Flags): Promise<void> {
     await gateway.stop()
     await reloading.stop()
     await space.close()
-    const exit = (): never => process.exit(0)
-    setTimeout(exit, Math.max(until - monotonicMs(), LEAST_ENDING_MS)).unref()
-    signals.release(exit)
+    signals.release(Math.max(until - monotonicMs(), LEAST_ENDING_MS))
   }
 }

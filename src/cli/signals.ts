@@ -59,7 +59,7 @@ export function onParentExit(listener: () => void): void {
  * Keeps SIGTERM and SIGINT from all listeners but the one given, until `release()`: an app closes its database on them (Nest's shutdown hooks),
  * which its requests still need. Call it before anything listens to them.
  */
-export function holdSignals(listener: (signal: StopSignal) => void): { release(exit: () => void): void } {
+export function holdSignals(listener: (signal: StopSignal) => void): { release(withinMs: number): void } {
   const emit = process.emit as (name: string | symbol, ...args: unknown[]) => boolean
   const isHeld = (name: string | symbol): name is StopSignal => (SIGNALS as readonly unknown[]).includes(name)
   let last: StopSignal = 'SIGTERM'
@@ -72,11 +72,16 @@ export function holdSignals(listener: (signal: StopSignal) => void): { release(e
   }
   process.emit = held as typeof process.emit
   const none = (): void => {}
+  const exit = (): never => process.exit(0)
   for (const signal of SIGNALS) process.on(signal, none)
   return {
-    /** Gives the app's listeners the signal that came last, or the other if they listen to that alone; `exit` is called at once if it has none, or when it sends the signal to itself again. */
-    release(exit) {
+    /**
+     * Gives the app's listeners the signal that came last, or the other if they listen to that alone. The process exits with 0 at once if there are
+     * none, when a listener sends the signal to its own process again, or `withinMs` later.
+     */
+    release(withinMs) {
       listener = exit
+      setTimeout(exit, withinMs).unref()
       for (const signal of SIGNALS) process.off(signal, none)
       const heard = [last, ...SIGNALS].find((signal) => process.listenerCount(signal) > 0)
       if (heard) emit.call(process, heard, heard, constants.signals[heard])

@@ -8,7 +8,6 @@ import { openSpace } from '../open.js'
 import type { Space } from '../space.js'
 import { startBeat } from './beat.js'
 import { describeWhere } from './failure.js'
-import { loadApp } from './load/app-file.js'
 import { closeApp } from './load/close.js'
 import { openLog } from './log.js'
 import { type Message, messageOf, type Question, type Report } from './reports.js'
@@ -26,7 +25,7 @@ export function workerProcess(program: Command): void {
   command.action((app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)))
 }
 
-/** What closes an app, and the listeners of its own, have at least so long, also after a drain that took all of its time. */
+/** The least time for an app to close, and for its own listeners to signals, also after a drain that took all of its time. */
 const LEAST_CLOSING_MS = 1_000
 
 async function run(file: string, flags: Flags, url: string): Promise<void> {
@@ -35,7 +34,6 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
   let space: Space | undefined
   let close: (() => unknown) | undefined
   let stopping = false
-  const exit = (): never => process.exit(0)
 
   const stop = async (): Promise<void> => {
     if (stopping) return
@@ -46,9 +44,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     await closeApp(close, remainingMs(), (line) => process.stderr.write(`takespace: ${line}\n`))
     await space?.close()
     if (process.connected) process.disconnect()
-    // What listens to signals itself ends the process itself, or is not waited for beyond the bound.
-    setTimeout(exit, remainingMs()).unref()
-    signals.release(exit)
+    signals.release(remainingMs())
   }
   // A terminal sends Ctrl-C to the whole group: the supervisor gets it, too, and tells this process to drain.
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
@@ -63,6 +59,8 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
 
   try {
     const logger = await openLog('worker')
+    // What transpiles files is not for the other commands.
+    const { loadApp } = await import('./load/app-file.js')
     const { close: closeOfApp, ...served } = await loadApp<App>(file, {
       listen,
       tell: (line) => logger.info({ app: file }, line),

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { SpaceError } from '../../errors.js'
 import { forgetRequired, isRequired, requireFile } from './commonjs.js'
 import { closeOf, type Exports, type Served, servedBy } from './exports.js'
-import { isOwn } from './hooks.js'
+import { isOwnFile } from './hooks.js'
 import { interceptListen, type Listening } from './listen.js'
 import { becomeMain } from './main-module.js'
 import { above, forgetProjects, isFile } from './project.js'
@@ -61,7 +61,7 @@ const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefine
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
   return load(file, options, listened ? 'listens' : 'exports', async (path) => {
     forgetProjects()
-    forgetRequired((each) => isOwn(pathToFileURL(each).href))
+    forgetRequired(isOwnFile)
     registerHooks(isTypeScript(path))
     if (commonJs.has(path) && !TRANSPILED.test(path)) return { default: requireFile(path) }
     return imported(nextGeneration(path))

@@ -2,10 +2,10 @@
  * Hooks of Node's loader of ES modules: TypeScript's rules for imports, transpiled sources, and a new generation of the app's own files at a
  * reload. They run in Node's loader thread, or in the main thread where Node has `registerHooks`; so each is synchronous unless Node is not.
  */
-import { statSync } from 'node:fs'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
 import { findFile, targetsOf } from './find-file.js'
+import { isFile } from './project.js'
 import { TRANSPILED, type Transpiled, transpile } from './transpile.js'
 
 interface Context {
@@ -41,6 +41,9 @@ const OURSELVES = new URL('../../../', import.meta.url).href
 /** Whether a module belongs to the app: a file of the user's, outside of packages. */
 export const isOwn = (url: string): boolean =>
   url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(OURSELVES)
+
+/** Returns the same for a path. */
+export const isOwnFile = (path: string): boolean => isOwn(pathToFileURL(path).href)
 
 /** With `registerHooks` these are called for require(), too, which has ways of its own: commonjs.ts. */
 const isRequire = ({ conditions }: Context): boolean => conditions?.includes('require') === true
@@ -98,7 +101,7 @@ export function load(url: string, context: Context, next: Next<Loaded>): Loaded 
     // TypeScript imports JSON without an attribute.
     return next(url, { ...context, importAttributes: { ...context.importAttributes, type: 'json' } })
   }
-  if (!TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })) {
+  if (!TRANSPILED.test(path) || !isFile(path)) {
     const loaded = next(url, context)
     return GENERATION.test(url) ? then(loaded, (module) => withOwnUrl(url, module)) : loaded
   }

@@ -1,7 +1,6 @@
 /** Registers the hooks of hooks.ts with this process, at the first need and once. */
 import * as module from 'node:module'
 import { isAbsolute } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { MessageChannel } from 'node:worker_threads'
 import { extendRequire } from './commonjs.js'
 import * as hooks from './hooks.js'
@@ -24,7 +23,7 @@ export function registerHooks(mapsSources: boolean): void {
     for (const listener of listeners) listener(path)
   }
   extendRequire((path) => {
-    if (isAbsolute(path) && hooks.isOwn(pathToFileURL(path).href)) loaded(path)
+    if (isAbsolute(path) && hooks.isOwnFile(path)) loaded(path)
   })
   const inMainThread = (module as { registerHooks?: (own: object) => void }).registerHooks
   if (inMainThread) {

@@ -1,5 +1,4 @@
 /** Runs an app in this process and follows its files: the worker of the new code starts before that of the old one ends. */
-import { realpathSync } from 'node:fs'
 import { dirname, relative, resolve } from 'node:path'
 import { type App, createWorker, type Worker, type WorkerOptions } from '../../../workers/index.js'
 import { monotonicMs } from '../../clock.js'
@@ -8,7 +7,7 @@ import { type LoadOptions, loadApp, reloadApp } from './app-file.js'
 import { closeApp } from './close.js'
 import type { Served } from './exports.js'
 import { onImport } from './register.js'
-import { type Watch, type WatchTerms, watchFiles } from './watch.js'
+import { real, type Watch, type WatchTerms, watchFiles } from './watch.js'
 
 export interface Reloading {
   /** What the file gave when it was loaded first. */
@@ -78,14 +77,15 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   }
 
   const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
+  const home = dirname(real(file))
   onImport((path) => {
-    if (!isBuilt(path, dirname(realpathSync(resolve(file))))) watch?.add(path)
+    if (!isBuilt(path, home)) watch?.add(path)
   })
   const known = signalListeners()
   const served = await loadApp<App>(file, load)
   // A link may come to point to another file.
   watch?.add(resolve(file))
-  watch?.add(realpathSync(resolve(file)))
+  watch?.add(real(file))
   try {
     current = await started(settings, served, without(signalListeners(), known))
   } catch (error) {

@@ -9,7 +9,8 @@ import type { Transpiled } from './transpile.js'
 const require = createRequire(import.meta.url)
 
 /** A new transpiler, or another way to call it, makes other code of the same source. */
-const VERSION = [
+let version: readonly string[] | undefined
+const versionOfAll = (): readonly string[] => [
   readFileSync(new URL('./transpile.js', import.meta.url), 'utf8'),
   require('@swc/core/package.json').version,
   process.versions.node,
@@ -19,7 +20,8 @@ const VERSION = [
 export function cached(path: string, inputs: readonly unknown[], make: () => Transpiled): Transpiled {
   const folder = folderFor(path)
   if (folder === undefined) return make()
-  const key = hash(JSON.stringify([VERSION, ...inputs]))
+  version ??= versionOfAll()
+  const key = hash(JSON.stringify([version, ...inputs]))
   const file = join(folder, `${hash(path)}.json`)
   try {
     const kept = JSON.parse(readFileSync(file, 'utf8'))

@@ -129,8 +129,8 @@ function matcher(patterns: readonly string[]): (path: string) => boolean {
   return (path) => tests.some((test) => test(path))
 }
 
-/** As the loader names files. What is not there yet has no other name. */
-function real(path: string): string {
+/** Returns the path without symbolic links, as the loader names files; the absolute path if there is no such file yet. */
+export function real(path: string): string {
   try {
     return realpathSync(path)
   } catch {

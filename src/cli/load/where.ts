@@ -1,9 +1,10 @@
 /** Where an app file failed while it was loaded: the lines of its stack that are of the app, and for what does not parse, file and line. */
-import { readFileSync, statSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
+import { fileURLToPath } from 'node:url'
 import { inspect } from 'node:util'
-import { isOwn } from './hooks.js'
+import { isOwnFile } from './hooks.js'
+import { isFile } from './project.js'
 import { parseError, TRANSPILED } from './transpile.js'
 
 const MOST_FRAMES = 10
@@ -56,14 +57,14 @@ export function whereFailed(error: unknown, file: string): string[] {
 
 function isOfApp(frame: string): boolean {
   const path = /(?:\(|at |async )(\/[^()]*?):\d+:\d+\)?$/.exec(frame)?.[1]
-  return path !== undefined && !path.includes('/node_modules/') && isOwn(pathToFileURL(path).href)
+  return path !== undefined && isOwnFile(path)
 }
 
 /** Node tells neither file nor line of an ES module that does not parse; the transpiler's parser does. */
 function unparsed(entry: string): string | undefined {
   const files = new Set([entry])
   for (const path of files) {
-    if (TRANSPILED.test(path) || !statSync(path, { throwIfNoEntry: false })?.isFile()) continue
+    if (TRANSPILED.test(path) || !isFile(path)) continue
     const source = readFileSync(path, 'utf8')
     const error = parseError(source)
     if (error) return `at ${path}:${error.line}`
