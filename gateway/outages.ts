@@ -17,7 +17,7 @@ export class Load {
   seen = 0
   /** Time of the last progress on the monotonic clock: an answer, or a moment without waiting requests. */
   since = 0
-  /** Whether this outage has been logged. */
+  /** True once this outage has been logged. */
   told = false
 
   constructor(readonly service: string) {}

@@ -45,7 +45,7 @@ export interface Client<T extends Tasks = Tasks> {
    * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
    * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
    *
-   * What is due later, and what is tried more than once, is looked after by a scheduler (`takespace scheduler`, or `createScheduler`, also in
+   * A scheduler looks after tasks that are due later or tried more than once (`takespace scheduler`, or `createScheduler`, also in
    * memory); until one runs it waits.
    *
    * @throws the signal's reason; SpaceError KEY_REUSED, SPACE_FULL, INVALID_ENTRY, INVALID_ARGUMENT, SPACE_UNREACHABLE, …

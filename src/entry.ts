@@ -209,12 +209,12 @@ function define(what: string, kind: string, options: Options, parent: Definition
   }) as unknown as EntryKind<object>
 }
 
-/** What only the compiler knows: `contents` does not accept templates for every kind. */
+/** Known to the compiler only: `contents` does not accept templates for every kind. */
 interface OfEveryKind {
   readonly ofEveryKind: true
 }
 
-/** What `AnyEntry` is: a kind that makes no entries and cannot be extended. */
+/** The type of `AnyEntry`: a kind that makes no entries and cannot be extended. */
 export interface AnyEntryKind extends OfEveryKind {
   readonly kind: typeof ANY_KIND
   /** A template of these fields for every kind. @throws SpaceError INVALID_ENTRY for a value that no entry can hold */

@@ -10,7 +10,7 @@ export type Tasks = Readonly<Record<string, (...args: any[]) => unknown>>
 export type TaskInput<T extends Tasks, N extends keyof T> = Parameters<T[N]>[0]
 export type TaskResult<T extends Tasks, N extends keyof T> = Exclude<Awaited<ReturnType<T[N]>>, RetryIn | GiveUp>
 
-/** What follows the name of a task in a call: its input, then options. A task that takes none, or may do without, needs no input. */
+/** The arguments behind the name of a task in a call: its input, then options. A task that takes none, or may do without, needs no input. */
 export type TaskArguments<T extends Tasks, N extends keyof T, Options> =
   undefined extends TaskInput<T, N>
     ? [input?: TaskInput<T, N>, options?: Options | undefined]

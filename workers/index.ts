@@ -20,7 +20,7 @@ export { currentRequest } from './current.js'
 export type { CurrentRequest } from './handler.js'
 export type { Task, TaskContext } from './tasks.js'
 
-/** What a worker answers with. */
+/** The app, the tasks, or both, with which a worker answers. */
 interface Served {
   /**
    * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An

@@ -38,7 +38,7 @@ export class OverrunHandlers {
   readonly #max: number
   readonly #longMs: number
   readonly #collect: () => boolean
-  /** Whether `max` counted handlers were left after the last collection. */
+  /** True if `max` counted handlers were left after the last collection. */
   #confirmed = false
   #check: NodeJS.Timeout | undefined
   #mayCheckAt = 0

@@ -10,7 +10,7 @@ import { startSystem } from './system.mjs'
 const APP = fileURLToPath(new URL('../apps/events.mjs', import.meta.url))
 const WATCHERS = 20
 const SAMPLES = 6
-/** So many clients connect at a time before the measured time. */
+/** Clients that connect at a time, before the measured time. */
 const AT_A_TIME = 25
 
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))

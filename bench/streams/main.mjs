@@ -15,9 +15,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: Object.keys(PARTS).join(',') },
     /** Of part large. */
     mib: { type: 'string', default: '1024' },
-    /** Of parts events, slow and departures. */
+    /** For the parts events, slow and departures. */
     seconds: { type: 'string', default: '10' },
-    /** Of part departures. */
+    /** For the part departures. */
     clients: { type: 'string', default: '1000' },
     'per-second': { type: 'string', default: '20' },
     aof: { type: 'boolean', default: false },

@@ -16,10 +16,10 @@ import { TASK_METHOD } from '../task.js'
 
 const NAME = 'takespace'
 
-/** Of a task that recurs: each run is a trace of its own, linked to the one in which the schedule was declared. */
+/** Header of a recurring task: each run is a trace of its own, linked to the one in which the schedule was declared. */
 const LINKED = 'Trace-Linked'
 
-/** What a client may ask for. */
+/** Operations of a client that have a span. */
 export type ClientOperation = 'call' | 'fetch' | 'send' | 'schedule'
 
 /** undefined when no provider is registered; then nothing of this is run for a request. */
@@ -124,7 +124,7 @@ export class Tracing {
   }
 }
 
-/** What a span of a turn tells of its request. */
+/** The parts of a request that the span of its turn shows. */
 interface Traced {
   readonly method: string
   readonly target: string

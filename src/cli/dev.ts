@@ -72,7 +72,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading
   try {
-    // What follows and transpiles files is not for the other commands.
+    // The other commands need nothing that follows and transpiles files.
     const { runReloading } = await import('./load/reload.js')
     reloading = await runReloading(file, {
       worker: { space, ...workerTerms(flags), logger },

@@ -213,7 +213,7 @@ export class Place implements Overseer {
   }
 }
 
-/** Of what a process said: its first line is the message, those below it say where. */
+/** Returns the error of a process that said this: its first line is the message, those below it say where. */
 function startFailure(said: string): Error {
   const [message, ...where] = said.split('\n')
   return Object.assign(new Error(message), { where: where.map((line) => line.trim()) })

@@ -21,7 +21,7 @@ export type Report =
   | { readonly beat: Beat }
   | { readonly families: readonly Family[] }
 
-/** What a supervisor tells a worker process: to say what it measures; to take nothing new, finish, and exit. */
+/** Orders of a supervisor to a worker process: say what it measures; take nothing new, finish, and exit. */
 export type Question = 'families' | 'drain'
 
 /** The app may send messages of its own to whoever started it; ours are told from them by this. */

@@ -42,7 +42,7 @@ const number = (flags: string, description: string, min: number, max: number, in
 const LEAST_STREAM_BYTES = 16_384
 const { MAX_SAFE_INTEGER } = Number
 
-/** Of the space that a process opens: how much of a streamed body it keeps. */
+/** Bounds of streamed bodies in the space that a process opens. */
 const streamOptions = (): Option[] => [
   number(
     '--max-stream-bytes <n>',
@@ -66,7 +66,7 @@ export const adminOptions = (): Option[] => [
   new Option('--admin-host <address>', 'address of the admin port').default('127.0.0.1'),
 ]
 
-/** What a gateway's flags are read into. */
+/** The values of a gateway's flags. */
 export interface GatewayFlags {
   readonly host: string
   readonly port: number
@@ -128,7 +128,7 @@ export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingB
   maxStreamingBytes,
 })
 
-/** What the flags of a worker process are read into. */
+/** The values of a worker process's flags. */
 export interface WorkerFlags {
   readonly concurrency: number
   readonly service: string

@@ -59,7 +59,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
 
   try {
     const logger = await openLog('worker')
-    // What transpiles files is not for the other commands.
+    // The other commands need nothing that transpiles files.
     const { loadApp } = await import('./load/app-file.js')
     const { close: closeOfApp, ...served } = await loadApp<App>(file, {
       listen,

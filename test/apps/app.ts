@@ -1,4 +1,4 @@
-/** What an app of this command is, and what its client script is given. */
+/** An app of this command, and what its client script is given. */
 
 export type Way = 'direct' | 'gateway' | 'dev'
 
@@ -14,13 +14,13 @@ export interface App {
   readonly overrides?: Readonly<Record<string, string>>
   /** `type` of its package.json; absent: none, which is CommonJS. */
   readonly type?: 'module'
-  /** What is run once after the install, in the app's folder. */
+  /** Command that is run once after the install, in the app's folder. */
   readonly build?: readonly string[]
   /** The app file that `takespace worker` and `takespace dev` are given. */
   readonly file: string
   /** How its documentation starts it, if not with `node <file>`. */
   readonly direct?: readonly string[]
-  /** Of the worker. */
+  /** Processes of the worker. */
   readonly processes: number
   /** Why not more processes, if it is one. */
   readonly whyOne?: string

@@ -4,6 +4,8 @@ import type { App } from './app.js'
 const NEST = {
   '@nestjs/common': '^12.5.0',
   '@nestjs/core': '^12.5.0',
+  '@nestjs/platform-express': '^12.5.0',
+  '@nestjs/platform-fastify': '^12.5.0',
   '@nestjs/platform-ws': '^12.1.0',
   '@nestjs/websockets': '^12.1.0',
   '@types/node': '^20.19.0',
@@ -38,31 +40,24 @@ const express = (version: '4' | '5', file: string): App => ({
   processes: 2,
 })
 
+const nest = (name: string, main: string): App => ({
+  name,
+  project: 'nest',
+  packages: NEST,
+  build: ['tsc'],
+  file: `src/${main}.ts`,
+  direct: ['node', `dist/${main}.js`],
+  processes: 2,
+  differences: HOOKS_AFTER_ANSWERS,
+})
+
 export const apps: readonly App[] = [
   express('4', 'app.cjs'),
   express('4', 'app.mjs'),
   express('5', 'app.cjs'),
   express('5', 'app.mjs'),
-  {
-    name: 'nest',
-    project: 'nest',
-    packages: { ...NEST, '@nestjs/platform-express': '^12.5.0', '@nestjs/platform-fastify': '^12.5.0' },
-    build: ['tsc'],
-    file: 'src/main.ts',
-    direct: ['node', 'dist/main.js'],
-    processes: 2,
-    differences: HOOKS_AFTER_ANSWERS,
-  },
-  {
-    name: 'nest-fastify',
-    project: 'nest',
-    packages: { ...NEST, '@nestjs/platform-express': '^12.5.0', '@nestjs/platform-fastify': '^12.5.0' },
-    build: ['tsc'],
-    file: 'src/main-fastify.ts',
-    direct: ['node', 'dist/main-fastify.js'],
-    processes: 2,
-    differences: HOOKS_AFTER_ANSWERS,
-  },
+  nest('nest', 'main'),
+  nest('nest-fastify', 'main-fastify'),
   {
     name: 'socket.io',
     project: 'socket.io',
@@ -140,7 +135,7 @@ export const apps: readonly App[] = [
     name: 'react-router',
     project: 'react-router',
     packages: {
-      // Of one version, as they ask for each other; npm does not always have the newest of all four.
+      // One version for all, as they ask for each other; npm does not always have the newest of all four.
       '@react-router/dev': '7.18.4',
       '@react-router/express': '7.18.4',
       '@react-router/node': '7.18.4',

@@ -1,4 +1,4 @@
-/** What a client script has observed of an app in one way, as text by record and field, and how two ways differ. */
+/** Observations of a client script of an app in one way, as text by record and field, and how two ways differ. */
 import type { Answer, App, Way } from './app.js'
 
 /** About the connection or the moment, not about the answer; or added by takespace to every answer (docs/lifecycle.md). */

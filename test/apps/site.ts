@@ -9,7 +9,7 @@ import type { Records } from './records.js'
 export interface Terms {
   readonly folder: string
   readonly data: string
-  /** Of a Redis server that only this command uses. */
+  /** Address of a Redis server that only this command uses. */
   readonly redis: string
   readonly records: Records
 }
@@ -33,7 +33,7 @@ export async function startSite(app: App, way: Way, { folder, data, redis, recor
   }
   const gatewayFlags = ['--port', String(port), ...(app.flags ?? [])]
 
-  /** What runs the app, without the gateway. */
+  /** The processes that run the app, without the gateway. */
   const starters: Record<Way, () => Process> = {
     direct: () => start(app.direct ?? [process.execPath, app.file], { PORT: String(port) }),
     gateway: () => start(['takespace', 'worker', app.file, '--name', name, '--processes', String(app.processes)]),

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly found: readonly Found[]
   /** Installing and building; then all three ways. */
   readonly seconds: readonly [number, number]
-  /** Of the install: nothing was run. */
+  /** The error of the install: nothing was run. */
   readonly failure: Error | undefined
 }
 

@@ -63,7 +63,7 @@ describe('a service whose requests wait', () => {
     await serveRequests(space, 'web', 4, (taken) => void held.push(taken))
     const { response } = send('web')
     outages.enter(outages.of('web'))
-    // Of another service, which waits as long, it is told.
+    // Another service, which waits as long, is reported.
     const other = send('other')
     outages.enter(outages.of('other'))
     await until(() => log.lines.length > 0, 'the other is told of')

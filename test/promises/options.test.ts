@@ -27,7 +27,7 @@ beforeAll(async () => {
 })
 afterAll(() => space.close())
 
-/** What its user calls it, how it is called with these options, an option that it does not know, and the one that was meant. */
+/** The name of a function, how it is called with these options, an option that it does not know, and the one that was meant. */
 type Case = [what: string, run: (options: never) => unknown, unknown: string, meant: string]
 
 const first = async (list: AsyncIterable<unknown>): Promise<void> => {
@@ -78,7 +78,7 @@ const CASES: Case[] = [
   ['notify', (options) => new SpaceSessionStore({ space }).notify(app, options), 'userId', 'user'],
 ]
 
-/** What it throws, or rejects with. */
+/** Returns what it throws, or rejects with. */
 const failureOf = async (run: () => unknown): Promise<unknown> => {
   try {
     return await run()

@@ -1,4 +1,4 @@
-/** What is promised of BullMQ's own queues: its tools show later tasks, and the jobs of its producers are done by task workers. */
+/** Promises of BullMQ's own queues: its tools show later tasks, and the jobs of its producers are done by task workers. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Queue, QueueEvents } from 'bullmq'
 import { createClient, createScheduler, openSpace, type SchedulerOptions, type Space } from '../../src/index.js'
@@ -131,7 +131,7 @@ describe('from a queue', () => {
     const never = await queue.add('never', {}, { ...keep, attempts: 9 })
     await expect(never.waitUntilFinished(events, 10_000)).rejects.toThrow('unsubscribed')
     expect((await queue.getJob(never.id!))!.attemptsMade).toBe(1)
-    // Of these BullMQ keeps the failures.
+    // BullMQ keeps the failures of these.
     for await (const [letter] of deadLetters(space)) expect(letter).toBeUndefined()
   })
 

@@ -1,4 +1,4 @@
-/** What is promised of cron expressions: their firings follow from expression and zone alone, also in the nights when clocks change. */
+/** Promises of cron expressions: their firings follow from expression and zone alone, also in the nights when clocks change. */
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { nextFiring } from '../../src/schedulers/cron.js'
@@ -6,7 +6,7 @@ import { missedBetween } from '../../src/schedulers/recurrence.js'
 
 const iso = (moment: number): string => new Date(moment).toISOString().slice(0, 19)
 
-/** So many firings from there on, each asked for at the one before it. */
+/** Returns this many firings from there on, each asked for at the one before it. */
 function firings(cron: string, zone: string, from: string, count: number): string[] {
   const found: string[] = []
   for (let at = nextFiring(cron, zone, Date.parse(from)); at !== undefined; at = nextFiring(cron, zone, at)) {

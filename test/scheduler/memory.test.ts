@@ -1,4 +1,4 @@
-/** What is promised of later tasks in memory alone: a scheduler's successor, and time of any length, which fake timers make pass. */
+/** Promises of later tasks in memory alone: a scheduler's successor, and time of any length, which fake timers make pass. */
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { createClient, createScheduler, defineEntry, openSpace, type Space } from '../../src/index.js'
 import { createWorker, type TaskContext } from '../../workers/index.js'

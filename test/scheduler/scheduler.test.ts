@@ -1,4 +1,4 @@
-/** What is promised of later tasks: due when they are due, tried as often as was asked, and over for good then; on every engine. */
+/** Promises of later tasks: due when they are due, tried as often as was asked, and over for good then; on every engine. */
 import { describe, expect, test } from '@jest/globals'
 import type { DeadLetter } from '../../src/dead-letter.js'
 import { createClient, createScheduler, openSpace, type SchedulerOptions, type Space } from '../../src/index.js'

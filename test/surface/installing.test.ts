@@ -1,4 +1,4 @@
-/** What `npm start` and `npm test` install: enough, and nothing that Node 20 warns of. */
+/** Installs of `npm start` and `npm test`: enough, and nothing that Node 20 warns of. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'

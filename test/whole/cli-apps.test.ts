@@ -1,42 +1,29 @@
 /** `takespace worker` with apps as they are: they listen, come from a promise or a createApp(), close what they have open, and hear signals last. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { end } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-apps-'))
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const { folder, write } = scratch('apps', ['express', 'fastify', 'koa'])
 let redis: Redis
 let space: Space | undefined
 beforeAll(async () => {
   redis = await startRedis()
-  mkdirSync(join(folder, 'node_modules'))
-  for (const name of ['express', 'fastify', 'koa']) {
-    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
-  }
 })
-afterAll(async () => {
-  await redis.stop()
-  rmSync(folder, { recursive: true, force: true })
-})
+afterAll(() => redis.stop())
 afterEach(() => space?.close())
-
-const write = (name: string, text: string): string => {
-  const path = join(folder, name)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-  return path
-}
 
 /** A gateway here, and worker processes of the command line. */
 async function serve(app: string, name: string, flags: string[] = []): Promise<[string, Process]> {
@@ -50,11 +37,6 @@ async function serve(app: string, name: string, flags: string[] = []): Promise<[
 }
 
 const ready = (processes: number): RegExp => new RegExp(`(?:worker process is ready[\\s\\S]*?){${processes}}`)
-
-const end = async (worker: Process): Promise<void> => {
-  worker.kill('SIGTERM')
-  expect(await worker.exited).toEqual({ code: 0, signal: null })
-}
 
 const isOpen = (port: number): Promise<boolean> =>
   new Promise((resolve) => {

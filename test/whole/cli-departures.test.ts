@@ -59,7 +59,7 @@ function watch(url: string): Promise<Watcher> {
   })
 }
 
-/** So many see an event and leave. */
+/** Has this many clients see an event and leave. */
 async function visit(url: string, times: number): Promise<void> {
   const visitors = await Promise.all(Array.from({ length: times }, () => watch(url)))
   for (const { req } of visitors) req.destroy()

@@ -1,51 +1,18 @@
 /** `takespace dev`: what it follows and what not, the settings of gateway and worker, apps of all kinds, and their end. */
-import {
-  appendFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  unlinkSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, readFileSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { WebSocket } from 'ws'
+import { end, startDev } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
-import { type Process, startProcess } from '../support/process.js'
+import type { Process } from '../support/process.js'
+import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-dev-'))
 const root = fileURLToPath(new URL('../..', import.meta.url))
-beforeAll(() => {
-  mkdirSync(join(folder, 'node_modules'))
-  for (const name of ['express', 'express4', 'fastify', 'vite', 'ws']) {
-    symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name))
-  }
-})
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const write = (name: string, text: string): string => {
-  const path = join(folder, name)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-  return path
-}
-
-async function start(app: string, flags: string[] = [], env: Record<string, string> = {}): Promise<[Process, string]> {
-  const dev = startProcess(['takespace', 'dev', app, '--port', '0', ...flags], { env: { LOG_LEVEL: 'silent', ...env } })
-  const [, url] = await dev.line(/Open\s+(http:\S+)\//)
-  return [dev, url as string]
-}
-
-const end = async (dev: Process): Promise<void> => {
-  dev.kill('SIGTERM')
-  expect(await dev.exited).toEqual({ code: 0, signal: null })
-}
+const { folder, write } = scratch('dev', ['express', 'express4', 'fastify', 'vite', 'ws'])
 
 const textOf = async (url: string): Promise<string> => (await fetch(url)).text()
 const reloads = (dev: Process): number => dev.output().match(/reloaded in/g)?.length ?? 0
@@ -73,7 +40,7 @@ test('an app that writes a log, a database and uploads beside itself is never re
     }`,
   )
   const lib = write('writes/lib/version.mjs', "export const version = 'one'")
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   for (let i = 0; i < 20; i++) await textOf(`${url}/write`)
   expect(await textOf(url)).toBe('one 20')
   writeFileSync(lib, "export const version = 'two'")
@@ -90,7 +57,7 @@ test('--watch follows more, --ignore less, --no-reload nothing', async () => {
   )
   const other = write('told/other.mjs', '')
   const page = write('told/views/page.html', 'one')
-  const [dev, url] = await start(app, [
+  const [dev, url] = await startDev(app, [
     '--watch',
     `./${relative('', join(folder, 'told/views'))}/*.{html,txt},${join(folder, 'told/none')}`,
     '--ignore',
@@ -102,7 +69,7 @@ test('--watch follows more, --ignore less, --no-reload nothing', async () => {
   expect(reloads(dev)).toBe(1)
   await end(dev)
 
-  const [still, address] = await start(app, [], { TAKESPACE_NO_RELOAD: 'true' })
+  const [still, address] = await startDev(app, [], { TAKESPACE_NO_RELOAD: 'true' })
   appendFileSync(other, ' ')
   appendFileSync(app, ' ')
   for (let i = 0; i < 20; i++) await textOf(address)
@@ -121,7 +88,7 @@ test('a file in a new folder that fails is followed as well: mended, it is loade
         ? "export default (_req, res) => res.end('old')"
         : "module.exports = (_req, res) => res.end('old')",
     )
-    const [dev, url] = await start(app)
+    const [dev, url] = await startDev(app)
     expect(await textOf(url)).toBe('old')
     const part = write(`grows/new/part.${ending}`, 'syntax error')
     writeFileSync(app, `${line}\n${readFileSync(app, 'utf8').replace('old', 'new')}`)
@@ -140,7 +107,7 @@ test('what an app imports is followed in folders that come later or come again; 
   const real = write('comes/first.mjs', "export default (_req, res) => res.end('first')")
   const app = join(folder, 'comes/app.mjs')
   symlinkSync(real, app)
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   const says = (said: string): Promise<unknown> => until(async () => (await textOf(url)) === said, `it says ${said}`)
   await says('first')
   writeFileSync(real, imports('./new/deep/part.mjs'))
@@ -173,7 +140,7 @@ test('the settings of gateway and worker apply, from flags, environment and conf
     [['--config', config], {}],
   ]
   for (const [flags, env] of ways) {
-    const [dev, url] = await start(app, flags, env)
+    const [dev, url] = await startDev(app, flags, env)
     const response = await fetch(url, { method: 'POST', body: Buffer.alloc(2_000_000) })
     expect([response.status, await response.text()]).toEqual([200, '2000000'])
     await end(dev)
@@ -185,7 +152,7 @@ test('an Express 4 app, whose getters throw, is served and its routes are listed
     'four/app.cjs',
     "const app = require('express4')()\napp.get('/pets/:id', (_req, res) => res.send('four'))\nmodule.exports = app",
   )
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   expect(dev.output()).toContain(`curl -i ${url}/pets/1`)
   expect(await textOf(`${url}/pets/1`)).toBe('four')
   await end(dev)
@@ -208,7 +175,7 @@ test('tasks: says which there are and how to call them; the app finds the space 
     }
     export const close = () => space.close()`,
   )
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   await dev.line(/Tasks\s+greet\n\s+Call .*\n.*call\('greet', input\)/)
   expect(await textOf(url)).toBe('hello you')
   await end(dev)
@@ -253,7 +220,7 @@ const CLOSING: [string, string, string][] = [
 
 test.each(CLOSING)('what the app has open is closed after its last answer, once: %s', async (what, source, notes) => {
   const app = write(`${what.replaceAll(/\W/g, '')}/app.mjs`, NOTES(source))
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   const answer = textOf(url)
   const noted = join(dirname(app), 'notes')
   await until(() => readFileSync(noted, { encoding: 'utf8', flag: 'a+' }).includes('asked'), 'it is asked')
@@ -277,7 +244,7 @@ test('a reload under Vite as a middleware: its sockets are served before and aft
   )
   write('vite/package.json', '{"type":"module"}')
   const port = await freePort()
-  const [dev, url] = await start(app, [], { HMR_PORT: String(port) })
+  const [dev, url] = await startDev(app, [], { HMR_PORT: String(port) })
   const connects = (token: string): Promise<boolean> =>
     new Promise((resolve) => {
       const socket = new WebSocket(`ws://127.0.0.1:${port}/?token=${token}`, 'vite-hmr')

@@ -1,33 +1,13 @@
 /** `takespace dev` follows its files: TypeScript, ES modules and CommonJS, changed under load, broken and mended. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { afterAll, expect, test } from '@jest/globals'
+import { join } from 'node:path'
+import { expect, test } from '@jest/globals'
+import { end, startDev } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
-import { type Process, startProcess } from '../support/process.js'
+import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-reload-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-const write = (name: string, text: string): string => {
-  const path = join(folder, name)
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, text)
-  return path
-}
-
-const start = async (app: string): Promise<[Process, string]> => {
-  const dev = startProcess(['takespace', 'dev', app, '--port', '0'], { env: { LOG_LEVEL: 'silent' } })
-  const [, url] = await dev.line(/Open\s+(http:\S+)\//)
-  return [dev, url as string]
-}
-
-const end = async (dev: Process): Promise<void> => {
-  dev.kill('SIGTERM')
-  expect(await dev.exited).toEqual({ code: 0, signal: null })
-}
+const { folder, write } = scratch('reload')
 
 const says = async (url: string, text: string): Promise<void> =>
   until(async () => (await (await fetch(url)).text()) === text, `the app says ${text}`)
@@ -87,7 +67,7 @@ const PROGRAMS: [string, string, Record<string, string>][] = [
 test.each(PROGRAMS)('a change of what the app imports is followed: %s', async (_what, app, files) => {
   for (const [name, text] of Object.entries(files)) write(name, text)
   const [state, text] = Object.entries(files).find(([name]) => name.includes('state')) as [string, string]
-  const [dev, url] = await start(join(folder, app))
+  const [dev, url] = await startDev(join(folder, app))
   await says(url, 'VERSION true')
   for (const version of ['second', 'third']) {
     write(state, text.replace('VERSION', version))
@@ -101,7 +81,7 @@ test('TypeScript compiled to CommonJS by hand: the default in the default is the
     'twice/app.cts',
     "exports.__esModule = true; exports.default = (req: unknown, res: any) => res.end('twice')",
   )
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   await says(url, 'twice')
   await end(dev)
 })
@@ -109,7 +89,7 @@ test('TypeScript compiled to CommonJS by hand: the default in the default is the
 test('a file that fails keeps the old code, and says why and where', async () => {
   const fine = (text: string): string => `export default (req, res) => res.end('${text}')`
   const app = write('broken/app.mjs', fine('old'))
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   const failures: [string, RegExp][] = [
     [
       'export default (',
@@ -138,7 +118,7 @@ test('changed under 100 requests a second: none fails, and the new code answers 
       res.end('version ${version}')
     }`
   const app = write('load/app.mjs', code(1))
-  const [dev, url] = await start(app)
+  const [dev, url] = await startDev(app)
   const load = startLoad(url, { perSecond: 100, method: 'POST', path: (n) => `/${n}` })
   await until(() => load.answers.length >= 50, 'the load is under way')
   for (const version of [2, 3, 4]) {

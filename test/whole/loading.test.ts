@@ -27,7 +27,7 @@ const BOTH_IMPORT = {
     ${APP}`,
 }
 const METADATA = '"experimentalDecorators": true, "emitDecoratorMetadata": true'
-/** What reflect-metadata does with what the transpiler writes. */
+/** Does what reflect-metadata does with the transpiler's output. */
 const REFLECT = `
   export const seen = new Map<string, unknown[]>()
   Object.assign(Reflect, { metadata: (key: string, value: unknown) => () => void seen.set(key, [...(seen.get(key) ?? []), value]) })`

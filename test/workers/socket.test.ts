@@ -40,7 +40,7 @@ const namesOf = (socket: object): string[] => {
 
 const refused = (name: string): boolean => REFUSED.some(([names]) => names.test(name))
 
-/** What a plain server finds on its socket, while it handles a request. */
+/** The properties that a plain server finds on its socket, while it handles a request. */
 interface Real {
   readonly names: readonly string[]
   readonly types: ReadonlyMap<string, string>
@@ -83,7 +83,7 @@ describe('each property of net.Socket is there, of the same type, or is refused 
   test('on the socket of a request', async () => {
     const socket = await socketOfRequest()
     expect(real.names.filter((name) => !(name in socket) && !refused(name))).toEqual([])
-    // Of these Node has no value before somebody sets one, on one of the two at least.
+    // Node has no value for these before somebody sets one, on one of the two at least.
     const unset = ['timeout', '_httpMessage', 'errored', 'on', 'addListener', 'prependListener']
     const shared = real.names.filter((name) => name in socket && !unset.includes(name) && !name.startsWith('_'))
     expect(shared.length).toBeGreaterThan(40)
@@ -104,7 +104,7 @@ describe('each property of net.Socket is there, of the same type, or is refused 
   })
 })
 
-/** What a `(req, res)` app sees, on a server of its own and through a gateway. */
+/** The view of a `(req, res)` app, on a server of its own and through a gateway. */
 async function bothSee(look: (req: IncomingMessage, res: ServerResponse) => unknown) {
   const app = (req: IncomingMessage, res: ServerResponse): void => void res.end(JSON.stringify(look(req, res)))
   const ask = async (port: number): Promise<unknown> => {

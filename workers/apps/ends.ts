@@ -21,7 +21,7 @@ interface Ends {
   readonly localAddress: string | undefined
   readonly localFamily: string | undefined
   readonly localPort: number | undefined
-  /** Whether the client uses TLS. */
+  /** True if the client uses TLS. */
   readonly encrypted: boolean
   readonly connecting: boolean
   readonly pending: boolean

@@ -17,7 +17,7 @@ import { reasonOf, whereFailed } from './where.js'
 export interface LoadOptions {
   /** `app`: an http.Server that listens while the file loads is the app, and opens no port. `keep`: it opens its port. */
   readonly listen: 'app' | 'keep'
-  /** Whether `onImport` hears of its files; needs a thread where Node has no hooks in the main one. */
+  /** `onImport` is told of its files if true; needs a thread where Node has no hooks in the main one. */
   readonly followed?: boolean
   /** Is told in one line what became of `listen()`. */
   readonly tell: (line: string) => void
@@ -27,7 +27,7 @@ export interface LoadOptions {
 let generation = 0
 /** The files that turned out to be CommonJS; they leave the cache when a load fails, and would be told no longer. */
 const commonJs = new Set<string>()
-/** Whether the file was last served by the server on which it listens. */
+/** True if the file was last served by the server on which it listens. */
 let listened = false
 
 /**
@@ -123,7 +123,7 @@ async function failing<T>(file: string, evaluate: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Whether the file or its project is TypeScript: JavaScript that imports TypeScript has a tsconfig beside its package.json or below it. */
+/** Returns true if the file or its project is TypeScript: JavaScript that imports TypeScript has a tsconfig beside its package.json or below it. */
 function isTypeScript(path: string): boolean {
   if (TRANSPILED.test(path)) return true
   const has = (name: string) => (folder: string) => existsSync(join(folder, name))

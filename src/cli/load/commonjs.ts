@@ -30,7 +30,7 @@ export function extendRequire(onResolved: (path: string) => void): void {
 
 const require = createRequire(import.meta.url)
 
-/** Whether Node took the file for CommonJS. */
+/** Returns true if Node took the file for CommonJS. */
 export const isRequired = (path: string): boolean => require.cache[path] !== undefined
 
 /** Has the next `require()` of these files evaluate them anew. */

@@ -1,9 +1,9 @@
-/** What an app file exports, and which of it is the app, its tasks and its `close`. */
+/** Exports of an app file: which of them is the app, its tasks, its `close`. */
 import { Server } from 'node:http'
 import type { Task } from '../../../workers/index.js'
 import { SpaceError } from '../../errors.js'
 
-/** What a worker is made of: an app, tasks, or both. */
+/** The app, the tasks, or both, that a worker runs. */
 export interface Served<App> {
   readonly app: App | undefined
   readonly tasks: Readonly<Record<string, Task>> | undefined
@@ -57,7 +57,7 @@ function isApp(value: unknown): boolean {
   return !plain || 'fetch' in value || 'routing' in value || 'handler' in value
 }
 
-/** What else is wrong with them, createWorker says. */
+/** createWorker reports tasks that are malformed. */
 const isTasks = (value: unknown): value is Record<string, Task> => typeof value === 'object' && value !== null
 
 /** Returns how to close an app: Fastify and others by their `close`, an http.Server that listens by its own. */

@@ -6,7 +6,7 @@ import { isFile, isPackaged, projectOf } from './project.js'
 import { TRANSPILED } from './transpile.js'
 
 const ENDINGS = ['.ts', '.tsx', '.mts', '.cts', '.js', '.jsx', '.mjs', '.cjs', '.json']
-/** What TypeScript looks for first where an import names JavaScript. */
+/** Endings that TypeScript looks for first where an import names JavaScript. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = {
   '.js': ['.ts', '.tsx', '.jsx'],
   '.jsx': ['.tsx'],

@@ -38,7 +38,7 @@ export function onLoaded(listener: (path: string) => void): void {
 /** The folder of this package's code: the app's `currentRequest` must be that of the worker, whatever is loaded anew. */
 const OURSELVES = new URL('../../../', import.meta.url).href
 
-/** Whether a module belongs to the app: a file of the user's, outside of packages. */
+/** Returns true if a module belongs to the app: a file of the user's, outside of packages. */
 export const isOwn = (url: string): boolean =>
   url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(OURSELVES)
 
@@ -118,7 +118,7 @@ function facade(path: string, { names, reexports }: Transpiled): string {
     'export default exported',
     ...reexports.map((from) => `export * from ${JSON.stringify(from)}`),
     ...names.map((name, i) => `const $${i} = exported.${name}; export { $${i} as ${name} }`),
-    // Of its own in a stack: it is none of the app's.
+    // In a stack it is told from the app's own files.
     '//# sourceURL=takespace:facade',
   ].join('\n')
 }

@@ -104,7 +104,7 @@ function addressOf([first, second]: readonly unknown[]): Address {
   }
 }
 
-/** What Node's net.Server asks of its handle (lib/net.js): `listening`, `address()`, `close()`, `ref()` and `unref()` are answered by it. */
+/** Implements what Node's net.Server asks of its handle (lib/net.js) in `listening`, `address()`, `close()`, `ref()` and `unref()`. */
 function standIn(server: HttpServer, { port, host, path }: Address): void {
   const address = host && host !== 'localhost' ? host : '127.0.0.1'
   const getsockname = (out: Record<string, unknown>): number => {

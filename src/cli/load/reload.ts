@@ -10,7 +10,7 @@ import { onImport } from './register.js'
 import { real, type Watch, type WatchTerms, watchFiles } from './watch.js'
 
 export interface Reloading {
-  /** What the file gave when it was loaded first. */
+  /** The result of the first load. */
   readonly served: Served<App>
   /** Follows the files no longer, finishes what the app has under way, and closes the app. Resolves within `stopTimeoutMs` and a second. */
   stop(): Promise<void>
@@ -126,5 +126,5 @@ async function started(
   }
 }
 
-/** Whether a file is below a hidden folder of the app: what Next.js compiles into `.next` it loads, and writes, itself. */
+/** Returns true if a file is below a hidden folder of the app: Next.js loads, and writes, what it compiles into `.next`. */
 const isBuilt = (path: string, home: string): boolean => /(^|\/)\.[^./]/.test(relative(home, dirname(path)))

@@ -2,7 +2,7 @@
 import { monotonicMs } from '../../clock.js'
 import type { Listening } from './listen.js'
 
-/** What is known of a file: it is loaded for the first time, or the one before it listened, or exported its app. */
+/** Knowledge of a file before it is loaded: none, or whether its last version listened or exported its app. */
 export type Expectation = 'unknown' | 'listens' | 'exports'
 
 /** At the first load: how long a file may take that has something under way. */
@@ -39,7 +39,7 @@ export function untilListening(
       channel?.ref()
       resolve()
     }
-    // What is scheduled here keeps the process until the caller has gone on.
+    // The immediate keeps the process until the caller has gone on.
     const onIdle = (): void => void setImmediate(end)
     let busyAt = since
     const look = (): void => {

@@ -39,7 +39,7 @@ export class MemoryEngine implements Engine {
   readonly session: string
   readonly tickets: MemoryTickets
   readonly sessions: ProcessSessions
-  /** What all processes that have opened the space share. */
+  /** The state that all processes that have opened the space share. */
   readonly world: World
   /** The waits under way, so that close() can end them. */
   readonly #waits = new Set<Wait<Item | null>>()

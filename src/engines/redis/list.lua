@@ -57,7 +57,7 @@ function OPS.j(argv, i, answer)
   return rest
 end
 
--- Of a process with more waits than these, and of a space with more processes, nothing is said.
+-- A process with more waits than these, and a space with more processes, are left out.
 local MOST_WAITS, MOST_PROCESSES = 200, 200
 
 -- z: by which tokens takers choose among the entries of a kind with this token; `*` if there are too many to say. kind, token or ''

@@ -1,4 +1,4 @@
-/** What is asked of Apollo Server: queries, mutations, malformed ones, and what its protection against CSRF refuses. */
+/** The requests to Apollo Server: queries, mutations, malformed ones, and what its protection against CSRF refuses. */
 const json = { 'content-type': 'application/json' }
 const asking = (query, variables) => ({ headers: json, body: JSON.stringify({ query, variables }) })
 

@@ -1,4 +1,4 @@
-/** What is asked of the Express apps. @param {import('../../app.js').Site} site */
+/** The requests to the Express apps. @param {import('../../app.js').Site} site */
 export default async function client({ ask }) {
   const json = { 'content-type': 'application/json' }
   await ask('GET', '/')

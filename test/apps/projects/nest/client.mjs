@@ -1,4 +1,4 @@
-/** What is asked of the Nest apps; at last their shutdown under a request. */
+/** The requests to the Nest apps; at last their shutdown under a request. */
 import WebSocket from 'ws'
 
 /** @param {import('../../app.js').Site} site */

@@ -1,4 +1,4 @@
-/** What is asked of the Next.js app: static and dynamic pages, streamed ones, route handlers and assets. */
+/** The requests to the Next.js app: static and dynamic pages, streamed ones, route handlers and assets. */
 
 /** @param {import('../../app.js').Site} site */
 export default async function client({ ask }) {

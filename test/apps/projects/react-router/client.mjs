@@ -1,4 +1,4 @@
-/** What is asked of the React Router app: documents, data, streamed ones, forms, resource routes and assets. */
+/** The requests to the React Router app: documents, data, streamed ones, forms, resource routes and assets. */
 
 /** @param {import('../../app.js').Site} site */
 export default async function client({ ask }) {

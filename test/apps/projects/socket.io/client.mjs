@@ -18,7 +18,7 @@ export default async function client(site) {
     await site.record('acknowledged before', await round(members, 'before'))
     await site.record('bytes', await members[0].socket.timeout(30_000).emitWithAck('upload', Buffer.alloc(300_000, 1)))
 
-    // Who sits in the process that is killed is cut off and comes back by itself.
+    // A client of the killed process is cut off and comes back by itself.
     const cut = new Promise((resolve) => {
       for (const { socket } of members) socket.once('disconnect', resolve)
     })

@@ -1,4 +1,4 @@
-/** What is asked of the tRPC server: with its own client, and as plain HTTP. */
+/** The requests to the tRPC server: with its own client, and as plain HTTP. */
 import { createTRPCClient, httpBatchLink, httpBatchStreamLink, httpSubscriptionLink, splitLink } from '@trpc/client'
 import { EventSource } from 'eventsource'
 

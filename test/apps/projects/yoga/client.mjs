@@ -1,4 +1,4 @@
-/** What is asked of graphql-yoga: queries, mutations, malformed ones, and subscriptions both ways. */
+/** The requests to graphql-yoga: queries, mutations, malformed ones, and subscriptions both ways. */
 import { createClient } from 'graphql-ws'
 import WebSocket from 'ws'
 
