@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { Limits } from './limits.js'
-import { BODY_TOO_SLOW, bodyTooLarge } from './refusals.js'
+import { BODY_TOO_SLOW, bodyTooLarge, type Refusal } from './refusals.js'
 
 /** A body that takes longer, although it is small, is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
@@ -85,8 +85,9 @@ export function readRest(
   held: { bytes: number },
   most: number,
 ): Promise<Received> {
+  const tooLarge = (): Refusal => bodyTooLarge(most, 'the limit for requests with an Idempotency-Key')
   return new Promise((resolve, reject) => {
-    if (first.body.length > most) throw bodyTooLarge(most, 'the limit for requests with an Idempotency-Key')
+    if (first.body.length > most) throw tooLarge()
     if (first.ended) return resolve(first)
     const chunks = [first.body]
     const settle = (): void => {
@@ -101,7 +102,7 @@ export function readRest(
       try {
         limits.hold(held.bytes, chunk.length)
         held.bytes += chunk.length
-        if (held.bytes > most) throw bodyTooLarge(most, 'with an Idempotency-Key')
+        if (held.bytes > most) throw tooLarge()
         chunks.push(chunk)
       } catch (refusal) {
         fail(refusal)

@@ -33,8 +33,8 @@ export const UPGRADE_INVALID = new Refusal(
   true,
 )
 /** `setting`: the option that sets the limit, or what the limit is for. */
-export const bodyTooLarge = (maxBytes: number, setting = ''): Refusal =>
-  new Refusal(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBytes} bytes${setting && ` (${setting})`}.`, true)
+export const bodyTooLarge = (maxBytes: number, setting: string): Refusal =>
+  new Refusal(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBytes} bytes (${setting}).`, true)
 export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
 export const KEY_INVALID = new Refusal(
   400,
