@@ -4,7 +4,7 @@ import { wallMs } from '../clock.js'
 import type { LaterTask } from '../enqueue.js'
 import type { Scheduled } from '../schedule.js'
 import type { Queueing } from './asked.js'
-import { firingAfter, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
+import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 
 /** A task that is due later, for the first time or again. */
 export interface LaterJob extends Omit<LaterTask, 'ticket' | 'leaseMs' | 'repeatable'> {
@@ -56,8 +56,7 @@ export class Agenda implements Queueing {
     const before = this.#firings.get(name)
     const isSame = before !== undefined && isDeepStrictEqual(before.recurrence, recurrence)
     const now = wallMs()
-    const dueAt = isSame ? before.dueAt : 'everyMs' in times ? now : firingAfter(recurrence, now)
-    if (dueAt === undefined) throw new TypeError(`There is no date that ${recurrence.pattern} means.`)
+    const dueAt = isSame ? before.dueAt : 'everyMs' in times ? now : firstFiring(recurrence, now)
     this.#drop(name)
     this.#fire({ dueAt, recurrence, scheduled })
     this.look()

@@ -13,7 +13,7 @@ import type { Failure } from '../task.js'
 import { within } from '../within.js'
 import { type Queueing, type Running, serveAsked } from './asked.js'
 import type { Job } from './job.js'
-import { firingAfter, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
+import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 import { Underway } from './underway.js'
 
 export interface Terms {
@@ -228,9 +228,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
       const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, trace }
       const recurrence = recurrenceOf(times)
       // BullMQ would keep a schedule that never fires.
-      if (firingAfter(recurrence, wallMs()) === undefined) {
-        throw new TypeError(`There is no date that ${recurrence.pattern} means.`)
-      }
+      firstFiring(recurrence, wallMs())
       const template = { name: task, data, opts: optionsOf(attempts, backoff) }
       const overdue = await overdueOf(queue, name, recurrence)
       const job = await queue.upsertJobScheduler(name, recurrence as RepeatOptions, template)

@@ -21,6 +21,13 @@ export const firingAfter = (
   after: number,
 ): number | undefined => (pattern === undefined ? after + every : nextFiring(pattern, tz, after))
 
+/** Returns the first moment after `now` at which a schedule fires that is declared now. Throws a TypeError if there is none. */
+export function firstFiring(recurrence: Recurrence, now: number): number {
+  const first = firingAfter(recurrence, now)
+  if (first === undefined) throw new TypeError(`There is no date that ${recurrence.pattern} means.`)
+  return first
+}
+
 /** Returns the firings after `from`, a moment at which it fires, up to `now`: the last 1,000 of them. */
 export function missedBetween(recurrence: Recurrence, from: number, now: number): number[] {
   const { every } = recurrence
