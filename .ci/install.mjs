@@ -6,7 +6,14 @@ import { basename, join } from 'node:path'
 import { namesEveryPlatform, neededPaths, packagesOf } from './packages.mjs'
 
 /** The development packages that `npm start` needs beside the dependencies: the compiler, types, and what the example imports. */
-export const FOR_START = ['@types/cookie-signature', '@types/node', '@types/picomatch', 'express', 'typescript']
+export const FOR_START = [
+  '@types/cookie-signature',
+  '@types/node',
+  '@types/picomatch',
+  'express',
+  'luaparse',
+  'typescript',
+]
 
 export class Install {
   #folder

@@ -1,45 +1,119 @@
 /**
- * Joins the Lua files into one text, in the order that the first line of prelude.lua gives. A file sees the locals of those before it,
- * never of those behind it. What a file keeps to itself ends with it, since one chunk of Lua has room for 200 locals.
+ * Joins the Lua files into one text. A file says in a comment which of its locals others may use (`-- shares: name, name`); all others end
+ * with the file. The order follows from what each file uses. Throws an error that names the file and the line if
+ * - a name that a file uses is neither its own nor shared by another file,
+ * - two files have a local of the same name,
+ * - a shared name is not declared, or no other file uses it,
+ * - files use each other in a circle.
  */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import luaparse from 'luaparse'
 
-const LOCAL_FUNCTION = /^local function (\w+)/
-const LOCALS = /^local (\w+(?:, \w+)*)[ ]*(=|--|$)/
+/** The globals of Lua 5.1 that Redis gives to a function library. */
+const GLOBALS = new Set(
+  'redis cjson cmsgpack struct bit math string table collectgarbage error ipairs next pairs select tonumber tostring type unpack'.split(
+    ' ',
+  ),
+)
+/** Lua allows 200 locals in one function, and the joined files are one function. */
+const MOST_SHARED = 180
 
-/** The text, or '' if the folder has none. */
+/** @param folder where the .lua files are @returns the joined text */
 export function joinLua(folder) {
-  const names = luaNames(folder)
-  const texts = names.map((name) => readFileSync(join(folder, `${name}.lua`), 'utf8').trimEnd())
-  return names
-    .map((name, i) => `-- file: ${name}.lua\n${i === 0 ? texts[0] : scoped(texts[i], texts.slice(i + 1))}\n`)
+  const files = readdirSync(folder)
+    .filter((name) => name.endsWith('.lua'))
+    .sort()
+    .map((name) => readLua(name, readFileSync(join(folder, name), 'utf8').trimEnd()))
+  const owners = ownersOf(files)
+  for (const file of files) checkUses(file, owners)
+  checkShares(files, owners)
+  return inOrder(files, owners)
+    .map((file) => `-- file: ${file.name}\n${scoped(file)}\n`)
     .join('\n')
 }
 
-function luaNames(folder) {
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.lua')) : []
-  if (names.length === 0) return []
-  const [first] = readFileSync(join(folder, 'prelude.lua'), 'utf8').split('\n')
-  const order = ['prelude', ...first.replace(/^-- then: /, '').split(' ')]
-  const stray = names.filter((name) => !order.includes(name.slice(0, -4)))
-  if (stray.length > 0) throw new Error(`not named in the first line of prelude.lua: ${stray.join(', ')}`)
-  return order
+function fail(file, line, message) {
+  throw new Error(`${file.name}:${line}: ${message}`)
 }
 
-/** The file as a block; what later ones name is declared before it. */
-function scoped(text, later) {
-  const isShared = (name) => later.some((other) => new RegExp(`\\b${name}\\b`).test(other))
-  const shared = []
-  const lines = text.split('\n').map((line) => {
-    const [, own] = LOCAL_FUNCTION.exec(line) ?? []
-    const [, list, next] = LOCALS.exec(line) ?? []
-    const names = own ? [own] : (list?.split(', ') ?? [])
-    if (!names.some(isShared)) return line
-    shared.push(...names)
-    const rest = line.slice('local '.length)
-    return own || next === '=' ? rest : `-- ${rest}`
-  })
-  const declared = shared.length > 0 ? `local ${shared.join(', ')}\n` : ''
-  return `${declared}do\n${lines.join('\n')}\nend`
+/** What the joiner needs to know of one file. */
+function readLua(name, text) {
+  const { body, globals } = luaparse.parse(text, { luaVersion: '5.1', scope: true, ranges: true, locations: true })
+  const declarations = body
+    .filter(({ type, isLocal }) => type === 'LocalStatement' || (type === 'FunctionDeclaration' && isLocal))
+    .map((node) => ({ node, names: node.type === 'LocalStatement' ? node.variables : [node.identifier] }))
+  const shares = new Set(
+    [...text.matchAll(/^-- shares: (.+)$/gm)].flatMap(([, names]) => names.split(',').map((each) => each.trim())),
+  )
+  const free = globals.filter((each) => !GLOBALS.has(each.name))
+  return { name, text, declarations, shares, free }
+}
+
+/** Returns by name which file declares it. */
+function ownersOf(files) {
+  const owners = new Map()
+  for (const file of files) {
+    for (const { name, loc } of file.declarations.flatMap(({ names }) => names)) {
+      const other = owners.get(name)
+      if (other) fail(file, loc.start.line, `${name} is a local of ${other.name}, too; give one of them another name`)
+      owners.set(name, file)
+    }
+  }
+  return owners
+}
+
+function checkUses(file, owners) {
+  for (const { name, loc } of file.free) {
+    const owner = owners.get(name)
+    if (!owner) fail(file, loc.start.line, `${name} is not declared`)
+    if (!owner.shares.has(name)) fail(file, loc.start.line, `${owner.name} does not share ${name}`)
+  }
+}
+
+function checkShares(files, owners) {
+  const used = new Set(files.flatMap(({ free }) => free.map(({ name }) => name)))
+  let count = 0
+  for (const file of files) {
+    for (const name of file.shares) {
+      count += 1
+      if (owners.get(name) !== file) fail(file, 1, `shares ${name}, which it does not declare`)
+      if (!used.has(name)) fail(file, 1, `shares ${name}, which no other file uses`)
+    }
+  }
+  if (count > MOST_SHARED) throw new Error(`${count} names are shared; at most ${MOST_SHARED} may be`)
+}
+
+/** Returns the files, each behind those that it uses. */
+function inOrder(files, owners) {
+  const placed = []
+  const place = (file, path) => {
+    if (placed.includes(file)) return
+    if (path.includes(file)) {
+      const circle = [...path.slice(path.indexOf(file)), file].map(({ name }) => name)
+      throw new Error(`these files use each other: ${circle.join(' → ')}`)
+    }
+    const uses = new Set(file.free.map(({ name }) => owners.get(name)))
+    for (const other of files) if (uses.has(other)) place(other, [...path, file])
+    placed.push(file)
+  }
+  for (const file of files) place(file, [])
+  return placed
+}
+
+/** Returns the file as a block, with what it shares declared before it. */
+function scoped(file) {
+  let { text } = file
+  for (const { node, names } of file.declarations.toReversed()) {
+    const shared = names.filter(({ name }) => file.shares.has(name))
+    if (shared.length === 0) continue
+    if (shared.length < names.length)
+      fail(file, node.loc.start.line, 'shares some of the names of one statement; split the statement')
+    const [from, to] = node.range
+    const hasValue = node.type !== 'LocalStatement' || node.init.length > 0
+    const rest = hasValue ? text.slice(from + 'local '.length) : text.slice(to)
+    text = text.slice(0, from) + rest
+  }
+  const declared = file.shares.size > 0 ? `local ${[...file.shares].join(', ')}\n` : ''
+  return `${declared}do\n${text}\nend`
 }

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
-import type { InFlight, Placed } from '../src/in-flight.js'
 import { type Logger, silent } from '../src/log.js'
+import type { Outlet } from '../src/request/streams/index.js'
 import {
   type HttpRequest,
   type HttpResponse,
@@ -14,19 +14,19 @@ import {
   type Sent,
   sendRequest,
 } from '../src/request.js'
+import type { GatewayTally } from '../src/runtime/counters.js'
+import type { InFlight, Placed } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
-import type { Outlet } from '../src/streams/index.js'
-import type { GatewayTally } from '../src/tally.js'
 import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
 import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
-import { Kept } from './kept.js'
-import { askOnce, type Keeping, receiveAll } from './keyed.js'
-import { keyOf } from './keys.js'
+import { keyOf } from './idempotency-key.js'
+import { askOnce, type Keeping, receiveAll } from './idempotent-request.js'
 import type { Limits } from './limits.js'
 import type { Load, Outages } from './outages.js'
 import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
 import { relay } from './relay.js'
+import { Kept } from './replay-buffer.js'
 import { type Route, routeFor, termsFor } from './routes.js'
 import { Upload } from './upload.js'
 

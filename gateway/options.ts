@@ -1,10 +1,10 @@
 /** What createGateway may be given, and what it makes of it: every value is checked before anything is opened. */
 import { LONGEST_TIMER_MS } from '../src/clock.js'
+import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
-import { onlyKnown } from '../src/options.js'
 import { Space } from '../src/space.js'
-import { type PrincipalOf, principalIn } from './keys.js'
+import { type PrincipalOf, principalIn } from './idempotency-key.js'
 import type { ServiceOptions } from './routes.js'
 
 export interface GatewayOptions {

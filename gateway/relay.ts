@@ -1,7 +1,7 @@
 /** Relays a response's body to its client as it comes. One that breaks off is cut, so that no part of it looks like all. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Rest } from '../src/message.js'
+import type { Rest } from '../src/request/message.js'
 import { isBodiless, pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
 

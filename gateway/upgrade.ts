@@ -4,8 +4,8 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Outlet } from '../src/request/streams/index.js'
 import type { HttpResponse, Rest } from '../src/request.js'
-import type { Outlet } from '../src/streams/index.js'
 import { NO_BODY } from './body.js'
 import { decode } from './decode.js'
 import { encode, readHead } from './encode.js'

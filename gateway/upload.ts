@@ -1,12 +1,12 @@
 /** Upload: what comes of a request's body after its beginning, on its way to the worker that reads it; once more from the start, if need be. */
 import type { IncomingMessage } from 'node:http'
-import { encodeTrailers } from '../src/message.js'
-import type { Outlet } from '../src/streams/index.js'
-import { roomIn } from '../src/streams/web.js'
+import { encodeTrailers } from '../src/request/message.js'
+import type { Outlet } from '../src/request/streams/index.js'
+import { roomIn } from '../src/request/streams/web.js'
 import { CLIENT_GONE, trailersOf } from './body.js'
-import type { Kept } from './kept.js'
 import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
+import type { Kept } from './replay-buffer.js'
 
 /** In each of these a client sends at least so much while we listen, or it is given up: 80 bytes a second. */
 const FLOOR_MS = 25_000

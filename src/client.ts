@@ -1,14 +1,14 @@
 /** Client: requests by program, through the space, without a socket. */
 import { type ClientOperation, tracing } from './admin/spans.js'
-import { type CallOptions, call } from './call.js'
-import { type EnqueueOptions, enqueue } from './enqueue.js'
+import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
-import { checkedFetch, fetchThrough } from './fetch.js'
-import { onlyKnown } from './options.js'
-import { type ScheduleOptions, schedule, type Times, unschedule } from './schedule.js'
+import { checkedFetch, fetchThrough } from './request/fetch.js'
 import type { Space } from './space.js'
+import { type CallOptions, call } from './tasks/call.js'
+import { type EnqueueOptions, enqueue } from './tasks/enqueue.js'
+import { type ScheduleOptions, schedule, type Times, unschedule } from './tasks/schedule.js'
+import { type Ticket, ticketNamed } from './tasks/ticket.js'
 import type { TaskArguments, TaskResult, Tasks } from './tasks.js'
-import { type Ticket, ticketNamed } from './ticket.js'
 
 export interface ClientOptions {
   readonly space: Space

@@ -16,7 +16,7 @@
  */
 
 import type { SessionEntries } from './session/entries.js'
-import type { Tickets } from './tickets.js'
+import type { Tickets } from './tasks/ticket-store.js'
 
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
 export interface Image {

@@ -1,13 +1,21 @@
 /** Entry: a kind and fields. `defineEntry` makes a kind; calling the kind makes an entry of it. */
-import { isPlain } from './codec.js'
-import { ANY_KIND, OWN_KINDS } from './engine.js'
-import { SpaceError } from './errors.js'
-import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './kind.js'
-import { onlyKnown } from './options.js'
-import { checkedSchema, type InputOf, namesOf, type OutputOf, type Schemas, type StandardSchema } from './schema.js'
-import { Template } from './template.js'
 
-export type { EntryInfo } from './kind.js'
+import { ANY_KIND, OWN_KINDS } from './engine.js'
+import { isPlain } from './entry/codec.js'
+import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
+import {
+  checkedSchema,
+  type InputOf,
+  namesOf,
+  type OutputOf,
+  type Schemas,
+  type StandardSchema,
+} from './entry/schema.js'
+import { Template } from './entry/template.js'
+import { onlyKnown } from './errors/unknown-option.js'
+import { SpaceError } from './errors.js'
+
+export type { EntryInfo } from './entry/kind.js'
 
 /** Names of kinds are parts of keys. */
 const LONGEST_NAME = 100

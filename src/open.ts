@@ -1,13 +1,14 @@
 /** openSpace: from an address to a space. The one place that knows which engines there are. */
-import { type Bounds, checkedBounds } from './bounds.js'
+
 import { MemoryEngine } from './engines/memory/index.js'
 import { sharedWorld } from './engines/memory/shared.js'
 import { World } from './engines/memory/world.js'
+import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
-import { onlyKnown } from './options.js'
+import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
+import { type Bounds, checkedBounds } from './space/capacity.js'
 import { Space } from './space.js'
-import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './streams/index.js'
 
 export interface OpenOptions extends Bounds {
   /** Spaces of different names on one server know nothing of each other. Default `default`. */

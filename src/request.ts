@@ -1,15 +1,16 @@
 /** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
-import { Arrival } from './arrival.js'
+
 import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
-import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './message.js'
-import { imageOf, patternOf, TASK } from './request-kind.js'
+import { imageOf, patternOf, TASK } from './request/kinds.js'
+import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
+import { Arrival } from './request/streamed-response.js'
+import type { Outlet } from './request/streams/index.js'
 import type { Space } from './space.js'
-import type { Outlet } from './streams/index.js'
 
-export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './message.js'
-export { imageOf, REQUEST, TASK } from './request-kind.js'
-export { type Serving, serveRequests, type Taken } from './serving.js'
+export { imageOf, REQUEST, TASK } from './request/kinds.js'
+export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
+export { type Serving, serveRequests, type Taken } from './request/serve.js'
 
 /** What a gateway asks of the space. */
 export interface Outgoing {

@@ -1,10 +1,11 @@
 /** createScheduler: looks after what is due later, again and again, or after a failure: with BullMQ on Redis, by timers in memory. */
+
+import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
-import { onlyKnown } from './options.js'
+import { type Service, service as serviceOf } from './runtime/lifecycle.js'
 import type { Running } from './schedulers/asked.js'
 import type { Terms } from './schedulers/bullmq.js'
-import { type Service, service as serviceOf } from './service.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {

@@ -1,7 +1,8 @@
 /** Handler: the one shape that every app is brought into before a turn runs it. */
+
+import type { Sink } from '../src/request/streams/collector.js'
 import type { HttpRequest, HttpResponse, ResponseHead } from '../src/request.js'
-import type { Sink } from '../src/streams/collector.js'
-import type { Transaction } from '../src/transaction.js'
+import type { Transaction } from '../src/space/transaction.js'
 
 /** What `currentRequest()` tells about the request that is being handled. */
 export interface CurrentRequest {

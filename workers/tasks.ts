@@ -1,9 +1,16 @@
 /** Tasks as a handler: each request names one of a worker's functions, and what that gives is the answer. */
 import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
-import { encodeNote } from '../src/note.js'
 import type { HttpResponse } from '../src/request.js'
-import { type Call, decodeCall, encodeOutcome, failureOf, LONGEST_TASK_NAME, type TaskOutcome } from '../src/task.js'
+import {
+  type Call,
+  decodeCall,
+  encodeOutcome,
+  failureOf,
+  LONGEST_TASK_NAME,
+  type TaskOutcome,
+} from '../src/tasks/message.js'
+import { encodeNote } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 

@@ -1,8 +1,8 @@
 /** What waits in a space: requests for a worker, and dead letters for somebody to look into them. The same wherever it is asked for. */
 import { type Backlog, DEAD_LETTER, type Pattern } from '../engine.js'
 import { backlogOf } from '../request.js'
+import { within } from '../runtime/within.js'
 import type { Space } from '../space.js'
-import { within } from '../within.js'
 import type { Measure } from './measures.js'
 
 /** A space that takes longer leaves these out, rather than keeping all that is known without it. */

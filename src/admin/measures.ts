@@ -1,6 +1,7 @@
 /** What /metrics shows of a space, a gateway and a worker, each read from the real state when it is asked for. */
+
+import { BOUNDS_MS, type GatewayTally, type Spread, type WorkerTally } from '../runtime/counters.js'
 import type { Space } from '../space.js'
-import { BOUNDS_MS, type GatewayTally, type Spread, type WorkerTally } from '../tally.js'
 
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>

@@ -12,7 +12,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
-import { TASK_METHOD } from '../task.js'
+import { TASK_METHOD } from '../tasks/message.js'
 
 const NAME = 'takespace'
 

@@ -1,8 +1,8 @@
 /** The settings that commands share, each with what it may be and its default. Where they come from: precedence.ts. */
 import { type Command, Option } from 'commander'
-import { integer, name, oneOf } from './schema.js'
+import { integer, name, oneOf } from './settings/schema.js'
 
-export { integer } from './schema.js'
+export { integer } from './settings/schema.js'
 
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 

@@ -1,8 +1,8 @@
 /** Agenda: what is due later in an in-memory space, in the order in which it is due. It outlives the schedulers that work it off. */
 import { isDeepStrictEqual } from 'node:util'
 import { wallMs } from '../clock.js'
-import type { LaterTask } from '../enqueue.js'
-import type { Scheduled } from '../schedule.js'
+import type { LaterTask } from '../tasks/enqueue.js'
+import type { Scheduled } from '../tasks/schedule.js'
 import type { Queueing } from './asked.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 

@@ -1,11 +1,12 @@
 /** Asked: what schedulers are asked for through the space: a task that is due later, a schedule, the end of one. */
-import type { LaterTask } from '../enqueue.js'
-import { SCHEDULER } from '../later.js'
+
 import type { Logger } from '../log.js'
 import { type Serving, serveRequests, type Taken } from '../request.js'
-import type { Scheduled } from '../schedule.js'
 import type { Space } from '../space.js'
-import { decodeCall, encodeOutcome, failureOf } from '../task.js'
+import type { LaterTask } from '../tasks/enqueue.js'
+import { SCHEDULER } from '../tasks/later.js'
+import { decodeCall, encodeOutcome, failureOf } from '../tasks/message.js'
+import type { Scheduled } from '../tasks/schedule.js'
 
 export interface Queueing {
   later(task: LaterTask): Promise<void>

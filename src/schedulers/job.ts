@@ -1,14 +1,22 @@
 /** The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, to be tried again, or over. */
-import { type Attempt, attemptId, persist, runAttempt } from '../attempt.js'
+
 import { wallMs } from '../clock.js'
-import { DAY_MS } from '../enqueue.js'
 import { isSpaceError } from '../errors.js'
-import { letterOf, OPTIONS } from '../failed-task.js'
-import { encodeResponse, type HttpResponse } from '../message.js'
-import { encodeNote, type Note } from '../note.js'
+import { encodeResponse, type HttpResponse } from '../request/message.js'
 import type { Space } from '../space.js'
-import { decodeOutcome, encodeCall, encodeOutcome, type Failure, failureOf, type TaskOutcome } from '../task.js'
-import { CANCELLED, resultOf } from '../tickets.js'
+import { type Attempt, attemptId, persist, runAttempt } from '../tasks/attempt.js'
+import { DAY_MS } from '../tasks/enqueue.js'
+import { letterOf, OPTIONS } from '../tasks/failed-task.js'
+import {
+  decodeOutcome,
+  encodeCall,
+  encodeOutcome,
+  type Failure,
+  failureOf,
+  type TaskOutcome,
+} from '../tasks/message.js'
+import { encodeNote, type Note } from '../tasks/progress.js'
+import { CANCELLED, resultOf } from '../tasks/ticket-store.js'
 
 export interface Job extends Attempt {
   /** Whether there is none after this one. */

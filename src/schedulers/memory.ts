@@ -1,10 +1,11 @@
 /** The scheduler of an in-memory space: jobs are kept in the process and run by timers; each ends as BullMQ's would on Redis. */
-import { attemptId } from '../attempt.js'
+
 import { wallMs } from '../clock.js'
 import { MemoryEngine } from '../engines/memory/index.js'
+import { within } from '../runtime/within.js'
 import type { Space } from '../space.js'
-import { failureOf } from '../task.js'
-import { within } from '../within.js'
+import { attemptId } from '../tasks/attempt.js'
+import { failureOf } from '../tasks/message.js'
 import { Agenda, type Attendant, type LaterJob } from './agenda.js'
 import { type Running, serveAsked } from './asked.js'
 import type { Terms } from './bullmq.js'

@@ -1,5 +1,5 @@
 /** Recurrence: when a schedule fires next, and which of its firings were due while no scheduler ran. */
-import type { Times } from '../schedule.js'
+import type { Times } from '../tasks/schedule.js'
 import { nextFiring } from './cron.js'
 
 /** A cron expression in a time zone, or so many ms. The names are BullMQ's. */

@@ -1,8 +1,8 @@
 /** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
 import type { Logger } from '../log.js'
-import { decodeNote, encodeNote } from '../note.js'
 import type { Space } from '../space.js'
-import { notesOf } from '../tickets.js'
+import { decodeNote, encodeNote } from '../tasks/progress.js'
+import { notesOf } from '../tasks/ticket-store.js'
 import { type Job, runJob, type Verdict } from './job.js'
 
 interface Attempt {

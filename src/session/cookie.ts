@@ -1,8 +1,8 @@
 /** The cookie that carries a session's id: signed, and read only if it is. The only file that imports cookie and cookie-signature. */
 import { parse, type SerializeOptions, serialize } from 'cookie'
 import { sign, unsign } from 'cookie-signature'
+import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import { onlyKnown } from '../options.js'
 
 export interface SessionCookieOptions {
   /**

@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { wallMs } from '../clock.js'
-import type { Registration } from '../registration.js'
+import type { Registration } from '../space/notify.js'
 import { cookieOf, cookieText, maxAgeOf, type SessionCookie } from './cookie-of.js'
 import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'

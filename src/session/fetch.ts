@@ -1,6 +1,7 @@
 /** Sessions of fetch apps and Hono: loaded before the handler, at hand as session(request), saved with the response. */
+
+import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
-import { onlyKnown } from '../options.js'
 import { SessionCookieJar, type SessionCookieOptions } from './cookie.js'
 import { SpaceSessionStore } from './express.js'
 import { newSessionId } from './id.js'

@@ -1,7 +1,7 @@
 /** KoaSessionStore: an external store of koa-session, over sessions in a space. */
 import type { EventEmitter } from 'node:events'
 import { wallMs } from '../clock.js'
-import type { Registration } from '../registration.js'
+import type { Registration } from '../space/notify.js'
 import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
 import { exceptIn, type SessionOptions } from './options.js'

@@ -1,6 +1,7 @@
 /** What every kind of session store may be told. */
+
+import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import { onlyKnown } from '../options.js'
 import { Space } from '../space.js'
 
 /** What becomes of an attribute that two requests change at once. */

@@ -3,7 +3,7 @@
  * in its own words.
  */
 import { SpaceError } from '../errors.js'
-import type { Registration } from '../registration.js'
+import type { Registration } from '../space/notify.js'
 import { type EndListener, type NotifyEndOptions, notifyEnds } from './ended.js'
 import type { LoadedSession, SessionEntries } from './entries.js'
 import { entryIdOf } from './id.js'

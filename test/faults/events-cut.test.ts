@@ -1,7 +1,7 @@
 /** Promise 9: events are numbered without a gap, and a loss is told, whatever becomes of the link, of Redis, or of the session. */
 import { afterEach, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
-import type { NotifyOptions, Registration } from '../../src/registration.js'
+import type { NotifyOptions, Registration } from '../../src/space/notify.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'

@@ -1,9 +1,9 @@
 /** An offer stands when the space has said so, and not a moment longer than there is a link to hear it by. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { Offer } from '../../src/engine.js'
+import { templateOf } from '../../src/entry/template.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
-import { templateOf } from '../../src/template.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Link, startLink } from '../support/link.js'

@@ -1,8 +1,8 @@
 /** Idempotency-Key: one execution and one answer, byte for byte, whichever gateway is asked and however often. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
+import { keyOf } from '../../gateway/idempotency-key.js'
 import { createGateway, type GatewayOptions } from '../../gateway/index.js'
-import { keyOf } from '../../gateway/keys.js'
 import type { Space } from '../../src/space.js'
 import { createWorker } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'

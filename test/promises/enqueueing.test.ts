@@ -1,10 +1,10 @@
 /** What enqueued tasks are promised: done once whoever is gone, with an outcome, or a dead letter, for whoever has the ticket. */
 import { afterEach, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
-import { deadLetterOf } from '../../src/dead-letter.js'
 import { DEAD_LETTER } from '../../src/engine.js'
 import { isSpaceError } from '../../src/errors.js'
 import type { Space } from '../../src/space.js'
+import { deadLetterOf } from '../../src/tasks/dead-letter.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext, type Worker } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'

@@ -1,10 +1,10 @@
 /** What entries promise: every value comes back equal or is refused by name, and no name or value is more than data. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { decodeFields, encodeFields, LARGEST_ENTRY, MOST_FIELDS, packFields } from '../../src/codec.js'
+import { decodeFields, encodeFields, LARGEST_ENTRY, MOST_FIELDS, packFields } from '../../src/entry/codec.js'
+import { tokenOf } from '../../src/entry/token.js'
 import { AnyEntry, defineEntry, entryInfo } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import { tokenOf } from '../../src/token.js'
 import { everyEngine } from '../support/every-engine.js'
 import { type Redis, startRedis } from '../support/redis.js'
 

@@ -1,7 +1,7 @@
 /** What notify promises: one event for each change that was asked for, numbered without a gap, and none for what nobody saw. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry, entryInfo } from '../../src/entry.js'
-import type { NotifyOptions, Registration, SpaceEvent } from '../../src/registration.js'
+import type { NotifyOptions, Registration, SpaceEvent } from '../../src/space/notify.js'
 import type { Space } from '../../src/space.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'

@@ -3,7 +3,15 @@ import { expect, test } from '@jest/globals'
 import type { Delivery, Image } from '../../src/engine.js'
 import { AnyEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
-import { CANCELLED, COMPLETED, EXHAUSTED, LOST, notesOf, resultOf, type TicketTerms } from '../../src/tickets.js'
+import {
+  CANCELLED,
+  COMPLETED,
+  EXHAUSTED,
+  LOST,
+  notesOf,
+  resultOf,
+  type TicketTerms,
+} from '../../src/tasks/ticket-store.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 

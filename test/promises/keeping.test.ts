@@ -1,8 +1,8 @@
 /** What keeping leases alive promises: they last as long as they are kept, and a loss is told in time, once. */
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
 import type { SpaceError } from '../../src/errors.js'
-import type { Lease } from '../../src/lease.js'
 import { openSpace } from '../../src/open.js'
+import type { Lease } from '../../src/space/lease.js'
 import { everyEngine } from '../support/every-engine.js'
 import { Task } from '../support/kinds.js'
 import { startProcess } from '../support/process.js'

@@ -1,11 +1,11 @@
 /** What listing promises: what is there is told page by page and stays; what was set aside is found by nobody, and listed. */
 import { expect, test } from '@jest/globals'
-import { deadLetterOf } from '../../src/dead-letter.js'
 import { DEAD_LETTER, type Listed, type Pattern } from '../../src/engine.js'
+import { templateOf } from '../../src/entry/template.js'
 import { AnyEntry, entryInfo } from '../../src/entry.js'
 import { backlogOf, REQUEST, sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
-import { templateOf } from '../../src/template.js'
+import { deadLetterOf } from '../../src/tasks/dead-letter.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'

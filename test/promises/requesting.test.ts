@@ -1,6 +1,5 @@
 /** What requests are promised: one holder at a time, fenced; one answer; redelivery as their kind allows. */
 import { expect, test } from '@jest/globals'
-import { deadLetterOf } from '../../src/dead-letter.js'
 import { DEAD_LETTER } from '../../src/engine.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import {
@@ -15,6 +14,7 @@ import {
   type Taken,
 } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
+import { deadLetterOf } from '../../src/tasks/dead-letter.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 import { whole } from '../support/whole.js'

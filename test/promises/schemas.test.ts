@@ -1,9 +1,9 @@
 /** What schemas promise: nothing that does not fit is stored by us, and nothing that does not fit is delivered, whoever stored it. */
 import { describe, expect, jest, test } from '@jest/globals'
 import { z } from 'zod'
+import type { StandardSchema } from '../../src/entry/schema.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import type { StandardSchema } from '../../src/schema.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 

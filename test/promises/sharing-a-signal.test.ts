@@ -1,8 +1,8 @@
 /** Many waits share one AbortSignal: no warning, all of them end, and nothing of theirs is left on it. */
 import { getEventListeners } from 'node:events'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { onAbort, underAny } from '../../src/abort.js'
 import { createClient, defineEntry } from '../../src/index.js'
+import { onAbort, underAny } from '../../src/runtime/abort.js'
 import { createWorker } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'

@@ -1,12 +1,12 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
-import type { FindOptions } from '../../src/find.js'
-import type { Lease } from '../../src/lease.js'
-import type { Registration } from '../../src/registration.js'
 import { type Sent, type Serving, sendRequest, serveRequests, type Taken } from '../../src/request.js'
+import type { FindOptions } from '../../src/space/find.js'
+import type { Lease } from '../../src/space/lease.js'
+import type { Registration } from '../../src/space/notify.js'
+import type { Transaction } from '../../src/space/transaction.js'
 import type { Space } from '../../src/space.js'
-import type { Transaction } from '../../src/transaction.js'
 
 export type Fields = { n?: number; a?: number; b?: string; big?: string }
 const Base = defineEntry<Fields>('Base')

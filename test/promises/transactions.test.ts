@@ -1,8 +1,8 @@
 /** What transactions promise: all or nothing, seen by nobody before, locks that others respect, and an end whatever happens. */
 import { expect, test } from '@jest/globals'
 import { DEAD_LETTER } from '../../src/engine.js'
+import type { StandardSchema } from '../../src/entry/schema.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
-import type { StandardSchema } from '../../src/schema.js'
 import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'

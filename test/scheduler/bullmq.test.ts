@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals'
 import { Queue, QueueEvents } from 'bullmq'
 import { createClient, createScheduler, openSpace, type SchedulerOptions, type Space } from '../../src/index.js'
-import { deadLetters } from '../../src/requeue.js'
+import { deadLetters } from '../../src/tasks/requeue.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext } from '../../workers/index.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'

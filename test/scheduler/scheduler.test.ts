@@ -1,10 +1,10 @@
 /** Promises of later tasks: due when they are due, tried as often as was asked, and over for good then; on every engine. */
 import { describe, expect, test } from '@jest/globals'
-import type { DeadLetter } from '../../src/dead-letter.js'
 import { createClient, createScheduler, openSpace, type SchedulerOptions, type Space } from '../../src/index.js'
-import { lacksScheduler } from '../../src/later.js'
 import { backlogOf } from '../../src/request.js'
-import { deadLetters } from '../../src/requeue.js'
+import type { DeadLetter } from '../../src/tasks/dead-letter.js'
+import { lacksScheduler } from '../../src/tasks/later.js'
+import { deadLetters } from '../../src/tasks/requeue.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'

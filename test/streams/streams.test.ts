@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Engine } from '../../src/engine.js'
-import { type Outlet, Streams } from '../../src/streams/index.js'
+import { type Outlet, Streams } from '../../src/request/streams/index.js'
 import { Chance } from '../simulation/chance.js'
 
 const MOST = 65_536

@@ -26,24 +26,24 @@ function nothing(file: string, ...names: string[]): Record<string, undefined> {
 const Task = defineEntry<{ id: string }>('Task')
 
 test('of a space', async () => {
-  const open = { ...nothing('src/open.ts', 'OpenOptions'), ...nothing('src/bounds.ts', 'Bounds') }
+  const open = { ...nothing('src/open.ts', 'OpenOptions'), ...nothing('src/space/capacity.ts', 'Bounds') }
   await using space = await openSpace('memory:', open)
-  const lease = await space.write(Task({ id: 'a' }), nothing('src/write.ts', 'WriteOptions'))
+  const lease = await space.write(Task({ id: 'a' }), nothing('src/space/write.ts', 'WriteOptions'))
   expect(lease.expiresInMs).toBeGreaterThan(60_000)
-  await space.writeAll([Task({ id: 'b' }), Task({ id: 'c' })], nothing('src/write.ts', 'WriteOptions'))
-  const find = nothing('src/find.ts', 'FindOptions')
+  await space.writeAll([Task({ id: 'b' }), Task({ id: 'c' })], nothing('src/space/write.ts', 'WriteOptions'))
+  const find = nothing('src/space/find.ts', 'FindOptions')
   expect(await space.read(Task, find)).toEqual({ id: 'a' })
   expect(await space.take(Task, find)).toEqual({ id: 'a' })
   expect(await space.takeIfExists(Task, find)).toEqual({ id: 'b' })
   expect(await space.readIfExists(Task, find)).toEqual({ id: 'c' })
-  for await (const entry of space.contents(Task, nothing('src/contents.ts', 'ContentsOptions'))) {
+  for await (const entry of space.contents(Task, nothing('src/space/contents.ts', 'ContentsOptions'))) {
     expect(entry).toEqual({ id: 'c' })
   }
-  expect(await space.takeAll([Task], nothing('src/take-all.ts', 'TakeAllOptions'))).toEqual([{ id: 'c' }])
-  await space.transact(() => {}, nothing('src/transaction.ts', 'TransactionOptions'))
-  space.keepAlive([lease], nothing('src/keep-alive.ts', 'KeepAliveOptions')).stop()
+  expect(await space.takeAll([Task], nothing('src/space/take-all.ts', 'TakeAllOptions'))).toEqual([{ id: 'c' }])
+  await space.transact(() => {}, nothing('src/space/transaction.ts', 'TransactionOptions'))
+  space.keepAlive([lease], nothing('src/space/keep-alive.ts', 'KeepAliveOptions')).stop()
   const heard: string[] = []
-  const options = nothing('src/registration.ts', 'NotifyOptions')
+  const options = nothing('src/space/notify.ts', 'NotifyOptions')
   const registration = await space.notify([Task], ({ entry }) => heard.push(entry.id), options)
   expect(registration.lease.expiresInMs).toBeGreaterThan(60_000)
   const next = space.take(Task)
@@ -68,10 +68,10 @@ test('of gateways, workers and clients', async () => {
   const client = createClient({ ...nothing('src/client.ts', 'ClientOptions'), space })
   const response = await client.fetch('/', nothing('src/client.ts', 'ClientFetchOptions'))
   expect(await response.text()).toBe('hello')
-  expect(await client.call('ping', undefined, nothing('src/call.ts', 'CallOptions'))).toBe('pong')
-  const enqueue = nothing('src/enqueue.ts', 'EnqueueTerms', 'RetryOptions')
+  expect(await client.call('ping', undefined, nothing('src/tasks/call.ts', 'CallOptions'))).toBe('pong')
+  const enqueue = nothing('src/tasks/enqueue.ts', 'EnqueueTerms', 'RetryOptions')
   const ticket = await client.enqueue('ping', undefined, { ...enqueue, delayMs: undefined })
-  expect(await ticket.result(nothing('src/ticket.ts', 'ResultOptions'))).toBe('pong')
+  expect(await ticket.result(nothing('src/tasks/ticket.ts', 'ResultOptions'))).toBe('pong')
 })
 
 test('of sessions', async () => {

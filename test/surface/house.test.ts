@@ -43,7 +43,7 @@ function importsOf({ path, text }: File): string[] {
 test('there is something to measure', () => {
   expect(code.length).toBeGreaterThan(50)
   expect(importsOf(code.find(({ path }) => path === 'src/open.ts')!)).toContain('src/engines/redis/index.js')
-  expect(importsOf(code.find(({ path }) => path === 'src/cli/dev.ts')!)).toContain('gateway/index.js')
+  expect(importsOf(code.find(({ path }) => path === 'src/cli/commands/dev.ts')!)).toContain('gateway/index.js')
 })
 
 test('no file has more than 400 lines', () => {
@@ -53,9 +53,7 @@ test('no file has more than 400 lines', () => {
 test('every file opens with a comment that says what it is', () => {
   const opens = ({ path, text }: File): boolean => {
     const [first = '', second = ''] = text.replace(/^#!.*\n/, '').split('\n')
-    // The first line of the prelude is the order of the others.
-    const line = first.startsWith('-- then:') ? second : first
-    if (path.endsWith('.lua')) return /^-- \S+ \S+/.test(line)
+    if (path.endsWith('.lua')) return /^-- \S+ \S+/.test(first)
     if (path.endsWith('.js') && /^\/\/ \S+ \S+/.test(first)) return true
     return /^\/\*\* \S+ \S+/.test(first) || (first === '/**' && /^ \* \S+ \S+/.test(second))
   }
@@ -86,14 +84,14 @@ test('arrows go cli → gateway, workers → src', () => {
 
 test('one door for each: the Redis client, the port, the clock, the signals of users', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
-  expect(importing('ioredis')).toEqual(['src/engines/redis/connection.ts'])
+  expect(importing('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(importing('cron-parser')).toEqual(['src/schedulers/cron.ts'])
-  expect(importing('zod')).toEqual(['src/cli/schema.ts'])
+  expect(importing('zod')).toEqual(['src/cli/settings/schema.ts'])
   expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
   // Its types, too, are a library's.
-  expect(naming('ioredis')).toEqual(['src/engines/redis/connection.ts'])
+  expect(naming('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
   expect(naming('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
   expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
@@ -105,14 +103,7 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const listening = /addEventListener\('abort'|AbortSignal\.any/
-  expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/abort.ts'])
+  expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/runtime/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
   expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])
-})
-
-test('each door of the space stands beside its Lua: a file per operation, named in the first line of the prelude', () => {
-  const names = code.filter(({ path }) => path.endsWith('.lua')).map(({ path }) => basename(path, '.lua'))
-  const prelude = code.find(({ path }) => path.endsWith('/prelude.lua'))!
-  const order = prelude.text.split('\n')[0]!.replace('-- then: ', '').split(' ')
-  expect([...order, 'prelude'].sort()).toEqual(names.sort())
 })

@@ -1,9 +1,9 @@
 /** Requests and turns made by hand, for tests that need no space. */
 import type { Logger } from '../../src/log.js'
+import { Room } from '../../src/request/streams/byte-budget.js'
+import { Outlet } from '../../src/request/streams/writer.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Taken } from '../../src/request.js'
-import { Outlet } from '../../src/streams/outlet.js'
-import { Room } from '../../src/streams/room.js'
-import { WorkerTally } from '../../src/tally.js'
+import { WorkerTally } from '../../src/runtime/counters.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
 import { OverrunHandlers } from '../../workers/overrun.js'

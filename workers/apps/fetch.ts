@@ -1,9 +1,9 @@
 /** Runs a `{ fetch }` app (Hono and others): a standard Request in, a standard Response out. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
+import type { Sink } from '../../src/request/streams/collector.js'
+import { bufferOf, readableOf, roomIn } from '../../src/request/streams/web.js'
 import type { HttpRequest, ResponseHead } from '../../src/request.js'
-import type { Sink } from '../../src/streams/collector.js'
-import { bufferOf, readableOf, roomIn } from '../../src/streams/web.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { isBodiless, plain } from '../response.js'
 import { Peer } from './ends.js'

@@ -5,8 +5,8 @@
  */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
+import type { Sink } from '../../src/request/streams/collector.js'
 import type { HttpRequest } from '../../src/request.js'
-import type { Sink } from '../../src/streams/collector.js'
 import { addEnds, headBytes, REQUEST } from './ends.js'
 
 /** As a real socket's: what may be written before a writer is told to wait for `drain`. */

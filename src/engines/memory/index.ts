@@ -3,7 +3,6 @@
  * differs from it, this one is read first. There is no await inside any step, so each call is atomic by construction.
  */
 
-import type { Bounds } from '../../bounds.js'
 import { monotonicMs, wallMs } from '../../clock.js'
 import type {
   Along,
@@ -23,10 +22,11 @@ import type {
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { Wait } from '../../runtime/wait.js'
 import { SESSION } from '../../session/entries.js'
-import { Wait } from '../../wait.js'
+import type { Bounds } from '../../space/capacity.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
-import { ProcessSessions } from './process-sessions.js'
+import { ProcessSessions } from './presences.js'
 import { MemoryTickets } from './tickets.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'

@@ -14,7 +14,7 @@ import {
   type Tickets,
   type TicketTerms,
   ticketOf,
-} from '../../tickets.js'
+} from '../../tasks/ticket-store.js'
 import { type Item, storedOf } from './bag.js'
 import type { World } from './world.js'
 

@@ -1,7 +1,7 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
-import { letterImage } from '../../letter.js'
+import { letterImage } from '../../entry/dead-letter.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'

@@ -2,14 +2,14 @@
 
 import type { Along, Delivery, Offer, Pattern } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import { InFlight, type Placed } from '../../in-flight.js'
-import { ask } from './ask.js'
-import type { Batches } from './batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
+import { InFlight, type Placed } from '../../runtime/in-flight.js'
 import { idOf, specOf } from './find.js'
 import type { Keys } from './keys.js'
 import { type Parsed, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
 import type { Writes } from './write.js'
 
 const COMPLETED = Buffer.from('c')

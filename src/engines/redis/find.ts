@@ -1,14 +1,14 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
 import type { Find, Pattern, Stored } from '../../engine.js'
+import { tokenOf } from '../../entry/token.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import { tokenOf } from '../../token.js'
-import { Wait } from '../../wait.js'
-import { type Answer, ask } from './ask.js'
-import type { Batches } from './batches.js'
-import type { Bodies } from './bodies.js'
+import { Wait } from '../../runtime/wait.js'
 import type { Keys } from './keys.js'
 import { type Parsed, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
+import { type Answer, ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Bodies } from './wire/bodies.js'
 
 /** A template as readSpec of find.lua wants it. */
 export const specOf = ({ kind, root, indexed, verified, compound = [] }: Pattern): string[] => [

@@ -1,7 +1,6 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one session. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
-import type { Bounds } from '../../bounds.js'
 import type {
   Along,
   Backlog,
@@ -19,27 +18,28 @@ import type {
   Registered,
   Stored,
 } from '../../engine.js'
+import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import { tokenOf } from '../../token.js'
-import { within } from '../../within.js'
-import { ask } from './ask.js'
-import { Batches } from './batches.js'
-import { Bodies } from './bodies.js'
+import { within } from '../../runtime/within.js'
+import type { Bounds } from '../../space/capacity.js'
 import { Claims } from './claim.js'
-import { Connection } from './connection.js'
-import { Eviction } from './eviction.js'
 import { Finds } from './find.js'
-import { Frames } from './frames.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
-import { type PushItem, readPush } from './push.js'
-import { Session } from './session.js'
+import { Session } from './presence.js'
 import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
+import { ask } from './wire/ask.js'
+import { Batches } from './wire/batches.js'
+import { Bodies } from './wire/bodies.js'
+import { Connection } from './wire/connection.js'
+import { Eviction } from './wire/eviction.js'
+import { Frames } from './wire/frames.js'
+import { type PushItem, readPush } from './wire/push.js'
 import { Writes } from './write.js'
 
 export interface RedisOptions {

@@ -1,10 +1,10 @@
 /** A look at a server from outside, for `takespace doctor`: what it is and how it is set. It changes nothing there and refuses nothing. */
 
 import { monotonicMs, wallMs } from '../../clock.js'
-import type { Commands } from './commands.js'
-import { lookAt } from './connection.js'
 import { LIBRARY_VERSION } from './library.generated.js'
-import { fieldsOf } from './server.js'
+import type { Commands } from './wire/commands.js'
+import { lookAt } from './wire/connection.js'
+import { fieldsOf } from './wire/server.js'
 
 /** null: the server does not say, or this user may not ask. */
 export interface Inspection {

@@ -1,14 +1,14 @@
 /** Listings: what is there, page by page, without taking it or waiting for it. */
 import type { Backlog, Listed, Page, Pattern } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { type Answer, ask } from './ask.js'
-import type { Batches } from './batches.js'
-import type { Bodies } from './bodies.js'
 import { specOf } from './find.js'
 import type { Keys } from './keys.js'
-import { readPush } from './push.js'
 import { type Parsed, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
+import { type Answer, ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Bodies } from './wire/bodies.js'
+import { readPush } from './wire/push.js'
 
 export class Listings {
   readonly #batches: Batches

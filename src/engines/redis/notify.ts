@@ -2,13 +2,13 @@
 import { monotonicMs } from '../../clock.js'
 import type { Grant, Interest, Registered, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { ask } from './ask.js'
-import type { Batches } from './batches.js'
-import type { Bodies } from './bodies.js'
 import { specOf } from './find.js'
 import type { Keys } from './keys.js'
 import { parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Bodies } from './wire/bodies.js'
 
 interface Standing {
   readonly wid: string

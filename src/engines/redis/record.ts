@@ -1,6 +1,6 @@
 /** Records as this side writes and reads them; record.lua draws the layout. */
 import type { Image, Stored } from '../../engine.js'
-import { signatureOf } from '../../signature.js'
+import { signatureOf } from '../../entry/signature.js'
 
 /** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
 export const LARGEST_INLINE = 2048

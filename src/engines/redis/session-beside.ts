@@ -1,7 +1,8 @@
 /** Loads of session entries, and saves that stand on all that is there: they go beside the batches, those of one turn of the event loop together. */
-import type { Link } from './connection.js'
+
 import type { Keys } from './keys.js'
 import type { KnownChange } from './session-record.js'
+import type { Link } from './wire/connection.js'
 
 /** saved; not, and nothing was changed; unknown: the link was cut before the answer. */
 export type Came = 'saved' | 'not' | 'unknown'

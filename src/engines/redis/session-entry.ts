@@ -3,10 +3,9 @@
  * and a lock is waited for in line.
  */
 import { randomBytes } from 'node:crypto'
-
-import type { Bounds } from '../../bounds.js'
 import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
+import { Wait } from '../../runtime/wait.js'
 import type {
   LoadedSession,
   LockTerms,
@@ -15,13 +14,13 @@ import type {
   SessionEntries,
   SessionPage,
 } from '../../session/entries.js'
-import { Wait } from '../../wait.js'
-import { type Answer, type AskOptions, ask } from './ask.js'
-import type { Batches } from './batches.js'
-import type { Link } from './connection.js'
+import type { Bounds } from '../../space/capacity.js'
 import type { Keys } from './keys.js'
 import { SessionsBeside } from './session-beside.js'
 import { encoded, sessionIn, timeText, toldOf } from './session-record.js'
+import { type Answer, type AskOptions, ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Link } from './wire/connection.js'
 import type { Writes } from './write.js'
 
 /** Who waits for a lock. */

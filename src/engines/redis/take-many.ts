@@ -1,12 +1,12 @@
 /** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
 import type { Find, Stored } from '../../engine.js'
 import { isSpaceError } from '../../errors.js'
-import { type Answer, ask } from './ask.js'
-import type { Batches } from './batches.js'
 import { type Finds, specOf } from './find.js'
-import { readPush } from './push.js'
 import { type Parsed, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
+import { type Answer, ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import { readPush } from './wire/push.js'
 
 /** In one call; more would hold the server for too long. */
 const AT_ONCE = 128

@@ -1,13 +1,13 @@
 /** Tickets: requests whose outcomes are kept in the space, for whoever asks. */
 import type { Delivery, Image } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import type { Opening, TicketState, Tickets, TicketTerms } from '../../tickets.js'
-import { pendingImage } from '../../tickets.js'
-import { ask } from './ask.js'
-import type { Batches } from './batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
+import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
+import { pendingImage } from '../../tasks/ticket-store.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
 import type { Writes } from './write.js'
 
 /** The session of requests whose outcomes are kept: nobody's. prelude.lua has the same. */

@@ -1,8 +1,8 @@
 /** Transactions of this process: the space hears of each with its first operation, in the same batch. */
 import type { Grant } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { type Answer, type AskOptions, ask } from './ask.js'
-import type { Batches } from './batches.js'
+import { type Answer, type AskOptions, ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
 
 interface Open {
   readonly leaseMs: number

@@ -2,12 +2,12 @@
 import { monotonicMs } from '../../clock.js'
 import { type Grant, type Image, type Outcome, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
-import { type Answer, ask } from './ask.js'
-import type { Batches, Operation } from './batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './bodies.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
 import type { Transactions } from './transaction.js'
+import { type Answer, ask } from './wire/ask.js'
+import type { Batches, Operation } from './wire/batches.js'
+import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -34,7 +34,7 @@ export class Writes {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #transactions: Transactions
-  /** Each in a holder that is emptied when it leaves: see src/in-flight.ts for what a Map would keep of it otherwise. */
+  /** Each in a holder that is emptied when it leaves: see src/runtime/in-flight.ts for what a Map would keep of it otherwise. */
   readonly #requests = new Map<string, Requester>()
   /** Outcomes that have arrived; the space keeps them until it hears so. */
   #arrived: string[] = []

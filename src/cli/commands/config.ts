@@ -1,0 +1,51 @@
+/** `takespace config`: the settings as they are in effect here, each with where it comes from. */
+import type { Command, Option } from 'commander'
+import { masked } from '../failure.js'
+import { settingsOf } from '../settings/precedence.js'
+
+interface Setting {
+  readonly name: string
+  readonly value: string | number | null
+  readonly from: string
+}
+
+/** Call it when all other commands are there: its settings are theirs. */
+export function config(program: Command): void {
+  const command = program
+    .command('config')
+    .description('print the settings in effect, and where each comes from')
+    .option('--json', 'print JSON')
+    .action((_flags, self: Command) => run(self))
+  const seen = new Set<string>()
+  for (const option of program.commands.flatMap((other) => (other === command ? [] : settingsOf(other)))) {
+    if (seen.has(option.attributeName())) continue
+    seen.add(option.attributeName())
+    command.addOption(option)
+  }
+}
+
+function run(command: Command): void {
+  const settings = settingsOf(command).map((option) => settingOf(command, option))
+  process.stdout.write(command.opts().json ? `${JSON.stringify(settings, null, 2)}\n` : table(settings))
+}
+
+function settingOf(command: Command, option: Option): Setting {
+  const name = option.attributeName()
+  const value = command.getOptionValue(name) ?? null
+  return { name, value: typeof value === 'string' ? masked(value) : value, from: fromWhere(command, option) }
+}
+
+function fromWhere(command: Command, option: Option): string {
+  const source = command.getOptionValueSource(option.attributeName()) ?? 'default'
+  if (source === 'cli') return option.long ?? source
+  return source === 'env' ? (option.envVar ?? source) : source
+}
+
+function table(settings: readonly Setting[]): string {
+  const rows = [
+    ['setting', 'value', 'from'],
+    ...settings.map(({ name, value, from }) => [name, String(value ?? '-'), from]),
+  ]
+  const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join('')
+}

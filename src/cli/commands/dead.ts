@@ -1,0 +1,131 @@
+/** `takespace dead`: what nobody could do, to be looked into, enqueued again, or dropped. */
+import type { Command } from 'commander'
+import { openSpace } from '../../open.js'
+import type { Space } from '../../space.js'
+import type { DeadLetter } from '../../tasks/dead-letter.js'
+import { decodeCall } from '../../tasks/message.js'
+import { deadLetter, deadLetters, dropLetter, requeueLetter } from '../../tasks/requeue.js'
+import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
+
+interface Flags {
+  readonly url?: string
+  readonly name: string
+  readonly max: number
+  readonly json?: true
+}
+
+/** None of this id; a script asks for the exit code. */
+const EXIT_NOTHING = 1
+
+export function dead(program: Command): void {
+  const group = program.command('dead').description('list dead letters, show one, enqueue it again, or drop it')
+  add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
+    list(space, flags),
+  ).option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
+  add(group, 'show', 'show one, with what it was given', (space, ids, flags) =>
+    each(ids, (id) => show(space, id, flags)),
+  ).argument('<id...>', 'its id, as `dead ls` tells it')
+  add(group, 'requeue', 'have what they were done again', (space, ids, flags) =>
+    each(ids, (id) => requeue(space, id, flags)),
+  ).argument('<id...>', 'its id, as `dead ls` tells it')
+  add(group, 'drop', 'remove them', (space, ids) => each(ids, (id) => drop(space, id))).argument(
+    '<id...>',
+    'its id, as `dead ls` tells it',
+  )
+}
+
+type Act = (space: Space, ids: readonly string[], flags: Flags) => Promise<void>
+
+const add = (group: Command, verb: string, what: string, act: Act): Command =>
+  group
+    .command(verb)
+    .description(what)
+    .addOption(urlOption())
+    .addOption(nameOption())
+    .option('--json', 'print JSON')
+    .action(async (...args: unknown[]) => {
+      const command = args.at(-1) as Command
+      const flags = command.opts<Flags>()
+      const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+      try {
+        await act(space, Array.isArray(args[0]) ? (args[0] as string[]) : [], flags)
+      } finally {
+        await space.close()
+      }
+    })
+
+async function each(ids: readonly string[], act: (id: string) => Promise<void>): Promise<void> {
+  for (const id of ids) await act(id)
+}
+
+async function list(space: Space, { max, json }: Flags): Promise<void> {
+  let left = max
+  for await (const [letter] of deadLetters(space)) {
+    process.stdout.write(json ? `${JSON.stringify(plain(letter))}\n` : lineOf(letter))
+    if (--left === 0) return
+  }
+}
+
+/** What there is to say without headers and bodies, which may hold secrets. */
+function plain({
+  id,
+  reason,
+  kind,
+  attempts,
+  writtenAt,
+  service,
+  task,
+  error,
+  request,
+}: DeadLetter): Record<string, unknown> {
+  const path = task === undefined && request ? request.target.replace(/\?.*/s, '') : undefined
+  const method = task === undefined ? request?.method : undefined
+  return { id, reason, kind, attempts, writtenAt, service, task, method, path, error }
+}
+
+function lineOf(letter: DeadLetter): string {
+  const { id, reason, kind, attempts, writtenAt, task, method, path, error } = plain(letter)
+  const what = task ?? (path ? `${method} ${path}` : kind)
+  const why = error ? `  ${letter.error!.name}: ${letter.error!.message}` : ''
+  const line = `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${what}  ${reason}, attempts: ${attempts}${why}`
+  return `${line.replace(/\s*\n\s*/g, ' ')}\n`
+}
+
+async function show(space: Space, id: string, { json }: Flags): Promise<void> {
+  const found = await deadLetter(space, id)
+  if (!found) return nothing(id)
+  const [letter] = found
+  const told = { ...plain(letter), ...inputOf(letter) }
+  process.stdout.write(json ? `${JSON.stringify(told, asJson)}\n` : `${JSON.stringify(told, asJson, 2)}\n`)
+}
+
+/** Of a task, since nobody can look into a failure without it. */
+function inputOf({ task, request }: DeadLetter): object {
+  if (task === undefined || !request) return {}
+  try {
+    return { input: decodeCall({ ...request, headers: [] }).input }
+  } catch {
+    return {}
+  }
+}
+
+const asJson = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+
+async function requeue(space: Space, id: string, { json }: Flags): Promise<void> {
+  if (!(await deadLetter(space, id))) return nothing(id)
+  const ticket = await requeueLetter(space, id)
+  if (json) process.stdout.write(`${JSON.stringify({ id, ticket: ticket || null })}\n`)
+  else
+    process.stdout.write(
+      ticket ? `${id} is enqueued again, its ticket is ${ticket}\n` : `${id} is in the space again\n`,
+    )
+}
+
+async function drop(space: Space, id: string): Promise<void> {
+  if (!(await dropLetter(space, id))) nothing(id)
+}
+
+function nothing(id: string): void {
+  process.stderr.write(`takespace: There is no dead letter ${id}.\n`)
+  process.exitCode = EXIT_NOTHING
+}

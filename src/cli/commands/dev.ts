@@ -1,0 +1,96 @@
+/** `takespace dev`: gateway and worker in one process, on a space in memory, with the newest code; nothing else needs to be installed. */
+import { type Command, Option } from 'commander'
+import { createGateway } from '../../../gateway/index.js'
+import { monotonicMs } from '../../clock.js'
+import { openSpace } from '../../open.js'
+import { createScheduler } from '../../scheduler.js'
+import type { Reloading } from '../load/reload.js'
+import { openLog } from '../log.js'
+import {
+  addOptions,
+  type GatewayFlags,
+  gatewayOptions,
+  gatewayTerms,
+  spaceTerms,
+  type WorkerFlags,
+  workerOptions,
+  workerTerms,
+} from '../settings.js'
+import { holdSignals, onParentExit } from '../signals.js'
+import { welcome } from './welcome.js'
+
+interface Flags extends GatewayFlags, WorkerFlags {
+  readonly reload: boolean
+  readonly watch: readonly string[]
+  readonly ignore: readonly string[]
+}
+
+/** A comma within the braces of a glob separates no paths. */
+const OUTSIDE_BRACES = /,(?![^{]*\})/
+
+const paths = (flags: string, description: string): Option =>
+  new Option(flags, description)
+    .default([])
+    .argParser((text: string, before: readonly string[] = []) => [...before, ...text.split(OUTSIDE_BRACES)])
+
+/** Where the app itself finds the space, if it looks where it does in production. */
+const DEV_URL = 'memory:dev'
+
+/** Durability is Redis' matter. */
+const inMemory = (options: readonly Option[]): Option[] => options.filter(({ long }) => long !== '--durability')
+
+export function dev(program: Command): void {
+  const command = program
+    .command('dev')
+    .description('serve an app from one process, with the space in memory, and reload it when its files change')
+    .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
+    .addOption(new Option('--no-reload', 'leave the app as it is when its files change'))
+    .addOption(paths('--watch <paths>', 'reload for these, too: files, folders or globs; may be given again'))
+    .addOption(paths('--ignore <paths>', 'never reload for these: files, folders or globs; may be given again'))
+  addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(run)
+}
+
+const EXIT_CUT_SHORT = 1
+/** The least time for the app's own listeners to signals to end the process. */
+const LEAST_ENDING_MS = 1_000
+
+async function run(file: string, flags: Flags): Promise<void> {
+  let stop: (() => Promise<void>) | undefined
+  let stopping = false
+  const onStop = (): void => {
+    if (stopping || !stop) process.exit(EXIT_CUT_SHORT)
+    stopping = true
+    void stop()
+  }
+  // Before the app file is loaded, which may listen to signals itself.
+  const signals = holdSignals(onStop)
+  onParentExit(onStop)
+  const logger = await openLog('dev')
+  process.env.TAKESPACE_URL ??= DEV_URL
+  const space = await openSpace(DEV_URL, { ...spaceTerms(flags), logger })
+  const gateway = createGateway({ space, ...gatewayTerms(flags), services: [{ service: flags.service }], logger })
+  const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
+  let reloading: Reloading
+  try {
+    // The other commands need nothing that follows and transpiles files.
+    const { runReloading } = await import('../load/reload.js')
+    reloading = await runReloading(file, {
+      worker: { space, ...workerTerms(flags), logger },
+      load: { listen: flags.listen, followed: flags.reload, tell },
+      watch: flags.reload ? { watch: flags.watch, ignore: flags.ignore } : undefined,
+    })
+    await createScheduler({ space, logger }).start()
+    await gateway.start()
+  } catch (error) {
+    await space.close()
+    throw error
+  }
+  process.stdout.write(welcome(file, gateway.url, reloading.served))
+  stop = async () => {
+    const until = monotonicMs() + flags.stopTimeoutMs
+    await gateway.stop()
+    await reloading.stop()
+    await space.close()
+    signals.release(Math.max(until - monotonicMs(), LEAST_ENDING_MS))
+  }
+}

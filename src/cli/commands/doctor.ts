@@ -1,0 +1,121 @@
+/** `takespace doctor`: looks at the server of a space and says what is right, what is not, and what to do about it. */
+import type { Command } from 'commander'
+import type { Inspection } from '../../engines/redis/inspect.js'
+import { isSpaceError, SpaceError } from '../../errors.js'
+import { isRedisUrl } from '../../open.js'
+import { describe } from '../failure.js'
+import { sharedUrl, urlOption } from '../settings.js'
+
+interface Check {
+  readonly check: string
+  /** `warn` is worth a thought, `fail` keeps takespace from working. */
+  readonly status: 'ok' | 'warn' | 'fail'
+  readonly found: string
+  /** What to do about it; empty when all is well. */
+  readonly todo: string
+}
+
+const TIMEOUT_MS = 5_000
+const SLOW_MS = 5
+const CLOCK_OFF_MS = 1_000
+/** Of what the server allows. */
+const NEARLY_FULL = 0.8
+
+export function doctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('look at the server of the space, and say what to do about it')
+    .addOption(urlOption())
+    .option('--json', 'print JSON')
+    .action(({ url, json }: { url: string; json?: true }, command: Command) => run(sharedUrl(command, url), json))
+}
+
+async function run(url: string, json: true | undefined): Promise<void> {
+  const checks = await examine(url)
+  process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))
+  if (checks.some(({ status }) => status === 'fail')) process.exitCode = 1
+}
+
+async function examine(url: string): Promise<readonly Check[]> {
+  try {
+    if (!isRedisUrl(url)) throw new SpaceError('URL_UNKNOWN')
+    const { inspect } = await import('../../engines/redis/inspect.js')
+    return checksOf(await inspect(url, TIMEOUT_MS))
+  } catch (error) {
+    const name = isSpaceError(error, 'URL_UNKNOWN') ? 'address' : 'connection'
+    return [{ check: name, status: 'fail', found: describe(error), todo: 'Give the right address with --url.' }]
+  }
+}
+
+const lineOf = ({ check, status, found, todo }: Check): string =>
+  `${status.padEnd(4)}  ${check.padEnd(12)}  ${found}${todo && `  → ${todo}`}\n`
+
+/** `wrong` is what is the matter, none if it is empty. */
+const check = (name: string, found: string, wrong: false | ['warn' | 'fail', string]): Check => ({
+  check: name,
+  status: wrong ? wrong[0] : 'ok',
+  found,
+  todo: wrong ? wrong[1] : '',
+})
+
+function checksOf(server: Inspection): readonly Check[] {
+  const { version, role, policy, aof, appendfsync, latencyMs, clockOffsetMs } = server
+  const full = server.maxmemory > 0 && server.usedMemory > server.maxmemory * NEARLY_FULL
+  const crowded = server.maxConnections !== null && server.connections > server.maxConnections * NEARLY_FULL
+  return [
+    check('version', version, !(Number.parseInt(version, 10) >= 7) && ['fail', 'Upgrade to Redis 7.0 or Valkey.']),
+    check(
+      'role',
+      role ?? 'unknown',
+      role === 'slave' && ['fail', 'This is a replica: give the address of its master.'],
+    ),
+    check('policy', policy ?? 'unknown', policyOf(policy)),
+    check(
+      'AOF',
+      aof ? `on, appendfsync ${appendfsync ?? 'unknown'}` : 'off',
+      !aof && ['warn', 'Set appendonly yes, or a restart of the server loses all requests and entries.'],
+    ),
+    check('maxmemory', memoryOf(server), memoryAdvice(server.maxmemory, full)),
+    check('functions', librariesOf(server), server.libraries === null && ['fail', 'Allow this user +function|list.']),
+    check(
+      'clock',
+      `${clockOffsetMs} ms from ours`,
+      Math.abs(clockOffsetMs) > CLOCK_OFF_MS && ['warn', 'Run NTP on both machines: times in logs do not agree.'],
+    ),
+    check(
+      'latency',
+      `${latencyMs.toFixed(2)} ms`,
+      latencyMs > SLOW_MS && [
+        'warn',
+        'Bring the processes nearer to the server, or look for slow commands: SLOWLOG GET.',
+      ],
+    ),
+    check(
+      'connections',
+      `${server.connections} of ${server.maxConnections ?? 'unknown'}`,
+      crowded && ['warn', 'Raise maxclients before the server refuses new processes.'],
+    ),
+  ]
+}
+
+function policyOf(policy: string | null): false | ['warn' | 'fail', string] {
+  if (policy === null) return ['warn', 'See to it that maxmemory-policy is noeviction.']
+  return policy !== 'noeviction' && ['fail', 'Set maxmemory-policy to noeviction, or entries disappear.']
+}
+
+const megabytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MB`
+
+const memoryOf = ({ usedMemory, maxmemory }: Inspection): string =>
+  `${megabytes(usedMemory)} of ${maxmemory > 0 ? megabytes(maxmemory) : 'no limit'}`
+
+function memoryAdvice(maxmemory: number, full: boolean): false | ['warn', string] {
+  if (full) return ['warn', 'Nearly full: new requests will be refused. Raise maxmemory or add workers.']
+  return maxmemory === 0 && ['warn', 'Set maxmemory below what the machine has, or the system may kill the server.']
+}
+
+function librariesOf({ libraries, ownLibrary }: Inspection): string {
+  if (libraries === null) return 'unknown'
+  const others = libraries.filter((name) => name !== ownLibrary).length
+  const own = libraries.includes(ownLibrary) ? 'is loaded' : 'is loaded by the first process that needs it'
+  return `${ownLibrary} ${own}${others > 0 ? `; ${others} of other releases` : ''}`
+}

@@ -1,0 +1,106 @@
+/** `takespace enqueue`: has a task done, now or later, and shows what comes of it. */
+import { type Command, InvalidArgumentError } from 'commander'
+import { createClient } from '../../client.js'
+import { SpaceError } from '../../errors.js'
+import { openSpace } from '../../open.js'
+import type { EnqueueOptions } from '../../tasks/enqueue.js'
+import { failureOf } from '../../tasks/message.js'
+import type { Ticket } from '../../tasks/ticket.js'
+import { describe } from '../failure.js'
+import { integer, nameOption, serviceOption, sharedUrl, urlOption } from '../settings.js'
+import { readJson } from './fields.js'
+
+interface Flags {
+  readonly url?: string
+  readonly name: string
+  readonly service: string
+  readonly wait?: true
+  readonly delay?: number
+  readonly attempts: number
+  readonly backoff?: number
+  readonly priority: number
+  readonly key?: string
+  readonly json?: true
+}
+
+/** The task was done, and failed. */
+const EXIT_FAILED = 1
+
+export function enqueue(program: Command): void {
+  program
+    .command('enqueue')
+    .description('have a task done by a worker')
+    .argument('<task>', 'its name')
+    .argument('[input]', `what it is given, as JSON: '{"width":10}', 3, '"text"'`, readJson)
+    .option('--wait', 'wait for its result and print it; progress is shown on a terminal')
+    .option('--delay <time>', 'when it is due: 5s, 500ms, 10m, 2h, 1d from now', duration)
+    .option('--attempts <n>', 'how often it is tried', integer(1, 1_000), 1)
+    .option('--backoff <time>', 'before the second attempt, doubled for each one after it', duration)
+    .option('--priority <n>', 'higher is taken first', integer(-128, 127), 0)
+    .option('--key <text>', 'an idempotency key: what was enqueued under it is not done again')
+    .addOption(serviceOption())
+    .addOption(urlOption())
+    .addOption(nameOption())
+    .option('--json', 'print JSON')
+    .action((task: string, input: unknown, flags: Flags, command: Command) =>
+      run(task, input, flags, sharedUrl(command, flags.url)),
+    )
+}
+
+async function run(task: string, input: unknown, flags: Flags, url: string): Promise<void> {
+  const { name, service, delay, attempts, backoff, priority, key, wait, json } = flags
+  const space = await openSpace(url, { name })
+  try {
+    const options: EnqueueOptions = {
+      attempts,
+      priority,
+      ...(delay === undefined ? {} : { delayMs: delay }),
+      ...(backoff === undefined ? {} : { backoff: { kind: 'exponential', delayMs: backoff } }),
+      ...(key === undefined ? {} : { idempotencyKey: key }),
+    }
+    const ticket = await createClient({ space, service }).enqueue(task, input, options)
+    if (wait) await show(ticket, json)
+    else process.stdout.write(json ? `${JSON.stringify({ ticket: ticket.id })}\n` : `${ticket.id}\n`)
+  } finally {
+    await space.close()
+  }
+}
+
+async function show(ticket: Ticket, json: true | undefined): Promise<void> {
+  const isTerminal = process.stderr.isTTY === true
+  const line = (text: string): void => {
+    if (isTerminal) process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
+  }
+  const heard = await ticket.onProgress((progress) => line(printed(progress)))
+  const { state, progress } = await ticket.status()
+  if (progress !== undefined) line(printed(progress))
+  else if (state === 'scheduled' || state === 'waiting') line(`${state} …`)
+  try {
+    const result = await ticket.result()
+    line('')
+    process.stdout.write(
+      json ? `${JSON.stringify({ ticket: ticket.id, result: jsonOf(result) })}\n` : `${printed(result)}\n`,
+    )
+  } catch (error) {
+    line('')
+    const cause = error instanceof SpaceError && error.code === 'TASK_FAILED' ? error.cause : error
+    if (json) process.stdout.write(`${JSON.stringify({ ticket: ticket.id, error: failureOf(cause) })}\n`)
+    else process.stderr.write(`takespace: ${describe(error)}\n`)
+    process.exitCode = EXIT_FAILED
+  } finally {
+    await heard()
+  }
+}
+
+const jsonOf = (value: unknown): unknown =>
+  JSON.parse(JSON.stringify(value, (_name, each) => (typeof each === 'bigint' ? String(each) : each)) ?? 'null')
+
+const printed = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(jsonOf(value)))
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+export function duration(text: string): number {
+  const [, number, unit = 'ms'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? []
+  if (number === undefined) throw new InvalidArgumentError('It is a number and a unit: 500ms, 5s, 10m, 2h or 1d.')
+  return Number(number) * UNITS[unit]!
+}

@@ -1,0 +1,99 @@
+/** `takespace ls`: what is in a space, without taking it: its kinds, or the entries of one. */
+import type { Command } from 'commander'
+import { DEAD_LETTER, type Listed, OWN_KINDS } from '../../engine.js'
+import { decodeFields } from '../../entry/codec.js'
+import { Template } from '../../entry/template.js'
+import { kindNamed } from '../../entry/token.js'
+import { openSpace } from '../../open.js'
+import { decodeRequest } from '../../request/message.js'
+import { REQUEST, TASK } from '../../request.js'
+import type { Space } from '../../space.js'
+import { deadLetterOf } from '../../tasks/dead-letter.js'
+import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
+import { type Fields, readFields } from './fields.js'
+
+interface Flags {
+  readonly url: string
+  readonly name: string
+  readonly max: number
+  readonly json?: true
+}
+
+/** The space answers with so many at a time, and serves others in between. */
+const PAGE = 50
+
+export function list(program: Command): void {
+  program
+    .command('ls')
+    .description('list the kinds in a space, or the entries of one, best first')
+    .argument('[kind]', `a kind, by name; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
+    .argument('[fields...]', 'name=value, or one JSON object', readFields)
+    .addOption(urlOption())
+    .addOption(nameOption())
+    .option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
+    .option('--json', 'print JSON, a line each')
+    .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
+      const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+      try {
+        await (kind === undefined ? listKinds(space, flags) : listEntries(space, kind, { ...fields }, flags))
+      } finally {
+        await space.close()
+      }
+    })
+}
+
+async function listKinds(space: Space, { json }: Flags): Promise<void> {
+  for (const [name, free] of await space.engine.kinds()) {
+    const kind = kindNamed(name)
+    process.stdout.write(json ? `${JSON.stringify({ kind, free })}\n` : `${String(free).padStart(8)}  ${kind}\n`)
+  }
+}
+
+async function listEntries(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
+  // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
+  const { pattern } = new Template({ kind, parent: undefined, index: [] }, fields)
+  let left = max
+  for (let after: string | null = null; left > 0; ) {
+    const { entries, next } = await space.engine.list(pattern, after, Math.min(left, PAGE))
+    for (const entry of entries) process.stdout.write(json ? `${JSON.stringify(plain(entry))}\n` : lineOf(entry))
+    left -= entries.length
+    if (next === null) return
+    after = next
+  }
+}
+
+/** What there is to say of an entry; of a request and a dead letter without headers and bodies, which may hold secrets. */
+function plain(entry: Listed): Record<string, unknown> {
+  const { id, priority, writtenAt, remainingMs, deaths } = entry
+  const kind = kindNamed(entry.kinds[0]!)
+  const info = { kind, id, priority, writtenAt, leaseMs: Number.isFinite(remainingMs) ? remainingMs : null }
+  if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
+  if (kind !== DEAD_LETTER && kind.startsWith(OWN_KINDS)) return info
+  if (kind !== DEAD_LETTER) return { ...info, fields: decodeFields(entry.body) }
+  const { request, ...letter } = deadLetterOf(entry)
+  return {
+    ...info,
+    was: letter.kind,
+    reason: letter.reason,
+    attempts: letter.attempts,
+    service: letter.service,
+    ...short(request),
+  }
+}
+
+const short = (request: { method: string; target: string } | undefined): object =>
+  request ? { method: request.method, path: request.target.replace(/\?.*/s, '') } : {}
+
+function lineOfRequest(body: Buffer): object {
+  try {
+    return short(decodeRequest(body))
+  } catch {
+    // Its body is too large to come along, or a stranger's.
+    return {}
+  }
+}
+
+function lineOf(entry: Listed): string {
+  const { kind, id, writtenAt, fields, priority, leaseMs, ...rest } = plain(entry)
+  return `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${kind} ${JSON.stringify(fields ?? rest)}\n`
+}

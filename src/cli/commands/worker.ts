@@ -1,0 +1,90 @@
+/** `takespace worker`: keeps processes running that take requests and answer them with an app. */
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { mostStrayed } from '../../../workers/overrun.js'
+import { SpaceError } from '../../errors.js'
+import { openSpace } from '../../open.js'
+import { masked } from '../failure.js'
+import { openLog } from '../log.js'
+import {
+  addOptions,
+  argumentsOf,
+  nameOption,
+  sharedUrl,
+  supervisorOptions,
+  urlOption,
+  type WorkerFlags,
+  workerOptions,
+} from '../settings.js'
+import { stopOnSignal } from '../signals.js'
+import { supervisorAdmin } from '../supervisor/admin.js'
+import { Notices } from '../supervisor/failure-reports.js'
+import { Supervisor } from '../supervisor.js'
+
+interface Flags extends WorkerFlags {
+  readonly url?: string
+  readonly name: string
+  readonly processes: number
+  readonly blockedTimeoutMs: number
+  readonly maxRequests?: number
+  readonly maxMemory?: number
+  readonly adminPort?: number
+  readonly adminHost: string
+}
+
+export function worker(program: Command): void {
+  const command = program
+    .command('worker')
+    .description('take requests from the space and answer them with an app')
+    .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
+  addOptions(command, urlOption(), nameOption(), ...workerOptions(), ...supervisorOptions()).action(
+    (app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)),
+  )
+}
+
+async function run(app: string, flags: Flags, url: string): Promise<void> {
+  const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
+  const { maxRequests, maxMemory, adminPort, adminHost } = flags
+  if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
+  const logger = await openLog('supervisor')
+  const space = await openSpace(url, { name, durability, logger })
+  const args = ['worker-process', app, '--name', name, ...argumentsOf(workerOptions(), flags)]
+  const supervisor = new Supervisor({
+    processes,
+    args,
+    // By the environment: everybody on the machine can read a command line, and the address may hold a password.
+    env: { TAKESPACE_URL: url },
+    wear: { maxRequests, maxMemory, maxStrayed: mostStrayed(concurrency) },
+    stopTimeoutMs,
+    blockedTimeoutMs,
+    notices: new Notices(space, logger),
+    logger,
+  })
+  const admin =
+    adminPort === undefined
+      ? undefined
+      : supervisorAdmin(supervisor, space, { service, host: adminHost, port: adminPort }, logger)
+  const stop = async (): Promise<void> => {
+    if (admin) admin.phase = 'draining'
+    await supervisor.stop()
+    await admin?.close()
+    await space.close()
+  }
+  stopOnSignal({
+    async stop() {
+      logger.info({}, 'stopping')
+      await stop()
+      logger.info({}, 'stopped')
+    },
+    now: () => supervisor.killAll(),
+  })
+  logger.info({ app, service, processes, concurrency, space: masked(url), name }, 'starting')
+  const start = (): Promise<void> => supervisor.start()
+  try {
+    await (admin ? admin.during(start) : start())
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}

@@ -1,0 +1,34 @@
+/** The config file: found beside where the command is run, or named; JavaScript, TypeScript or JSON. */
+import { existsSync, readFileSync } from 'node:fs'
+import { relative, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { readConfig } from './schema.js'
+
+const NAMES = ['js', 'mjs', 'ts', 'json'].map((ending) => `takespace.config.${ending}`)
+
+export interface Config {
+  /** As a person would name it. */
+  readonly file: string
+  readonly settings: ReadonlyMap<string, string>
+}
+
+/** `named`: as given by --config. null: there is none, and none was asked for. Throws an error of one line that names the file. */
+export async function findConfig(named: string | undefined): Promise<Config | null> {
+  const file = named ?? NAMES.find((name) => existsSync(name))
+  if (file === undefined) return null
+  const path = resolve(file)
+  if (!existsSync(path)) throw new Error(`There is no config file ${path}.`)
+  try {
+    return { file: relative('', path) || file, settings: readConfig(await evaluate(path)) }
+  } catch (error) {
+    throw new Error(`The config file ${file} cannot be used. ${(error as Error).message}`)
+  }
+}
+
+async function evaluate(path: string): Promise<unknown> {
+  if (path.endsWith('.json')) return JSON.parse(readFileSync(path, 'utf8'))
+  if (/\.[cm]?ts$/.test(path)) (await import('../load/register.js')).registerHooks(true)
+  const module: { readonly default?: unknown } = await import(pathToFileURL(path).href)
+  const outer = module.default as { readonly __esModule?: boolean; readonly default?: unknown } | undefined
+  return outer?.__esModule ? outer.default : outer
+}

@@ -1,0 +1,130 @@
+/** Where settings come from: a flag wins over the environment, the environment over the config file, that over the default. */
+import { type Command, InvalidArgumentError, type Option } from 'commander'
+import { didYouMean } from '../../errors/did-you-mean.js'
+import { logLevelOption } from '../settings.js'
+import { findConfig } from './config-file.js'
+import { boolean } from './schema.js'
+
+/** What is asked for once is no setting. */
+const NO_SETTINGS = [
+  'config',
+  'json',
+  'waitMs',
+  'leaseMs',
+  'priority',
+  'max',
+  'wait',
+  'delay',
+  'attempts',
+  'backoff',
+  'key',
+]
+
+/** Kubernetes sets these in every pod beside services whose names begin with takespace; `TAKESPACE_ADMIN_PORT` may be one of them. */
+const OF_KUBERNETES = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
+const ADDRESS_OF_KUBERNETES = /^(tcp|udp|sctp):\/\//
+
+const isForeign = (variable: string, value = ''): boolean =>
+  // For those who work on takespace.
+  variable === 'TAKESPACE_REDIS_DIRS' || OF_KUBERNETES.test(variable) || ADDRESS_OF_KUBERNETES.test(value)
+
+export const settingsOf = (command: Command): readonly Option[] =>
+  command.options.filter((option) => !NO_SETTINGS.includes(option.attributeName()))
+
+/** With those that stand below another one, such as `dead ls`. */
+const commandsOf = (program: Command): Command[] =>
+  program.commands.flatMap((command) => [command, ...commandsOf(command)])
+
+/** Gives every command a config file, a log level and, for each of its settings, a variable of the environment. */
+export function prepare(program: Command): void {
+  for (const command of commandsOf(program)) {
+    command.addOption(logLevelOption())
+    if (!isHidden(command))
+      command.option('--config <file>', 'settings in a file (default: takespace.config.{js,mjs,ts,json})')
+    for (const option of settingsOf(command)) option.envVar ??= variableOf(option)
+  }
+  // A variable that is set to nothing is how one is unset in a compose file.
+  for (const variable of variables(program)) if (process.env[variable] === '') delete process.env[variable]
+  program.hook('preAction', (_program, command) => settle(program, command))
+}
+
+async function settle(program: Command, command: Command): Promise<void> {
+  applyEnvironment(command)
+  const { REDIS_URL } = process.env
+  if (REDIS_URL && isDefault(command, 'url')) command.setOptionValueWithSource('url', REDIS_URL, 'REDIS_URL')
+  // What a supervisor's process is to do is said by its supervisor.
+  if (!isHidden(command)) {
+    refuseUnknownVariables(program, command)
+    await applyConfig(program, command)
+  }
+  // For the logger, and for the processes that are started from here.
+  process.env.LOG_LEVEL = command.opts().logLevel
+}
+
+function refuseUnknownVariables(program: Command, command: Command): void {
+  const known = variables(program)
+  const unknown = Object.keys(process.env).find(
+    (name) => name.startsWith('TAKESPACE_') && !isForeign(name, process.env[name]) && !known.has(name),
+  )
+  if (!unknown) return
+  // PORT and LOG_LEVEL have no prefix: hosting platforms set them.
+  const bare = unknown.replace('TAKESPACE_', '')
+  const hint = known.has(bare) ? ` Did you mean ${bare}?` : didYouMean(unknown, known)
+  command.error(`error: the environment has an unknown setting ${unknown}.${hint}`)
+}
+
+/** Commander does so by itself only for variables that an option had when it was added. */
+function applyEnvironment(command: Command): void {
+  for (const option of settingsOf(command)) {
+    const name = option.attributeName()
+    const value = process.env[option.envVar ?? '']
+    if (value === undefined || isForeign('', value) || !isDefault(command, name)) continue
+    const found = read(command, option, value, `the environment's ${option.envVar}`)
+    // TAKESPACE_NO_RELOAD is the negation of the setting `reload`.
+    command.setOptionValueWithSource(name, option.negate ? !found : found, 'env')
+  }
+}
+
+async function applyConfig(program: Command, command: Command): Promise<void> {
+  const config = await findConfig(command.opts().config ?? process.env.TAKESPACE_CONFIG).catch((error: Error) =>
+    command.error(`error: ${error.message}`),
+  )
+  if (!config) return
+  const { file, settings } = config
+  // One file serves all commands; each takes what concerns it.
+  const known = new Set(commandsOf(program).flatMap((each) => settingsOf(each).map((option) => option.attributeName())))
+  for (const name of settings.keys()) {
+    if (!known.has(name)) command.error(`error: ${file} has an unknown setting ${name}.${didYouMean(name, known)}`)
+  }
+  for (const option of settingsOf(command)) {
+    const name = option.attributeName()
+    const value = settings.get(name)
+    if (value === undefined || !isDefault(command, name)) continue
+    command.setOptionValueWithSource(name, read(command, option, value, `${name} in ${file}`), file)
+  }
+}
+
+function read(command: Command, option: Option, value: string, where: string): unknown {
+  try {
+    if (option.negate || option.isBoolean()) return boolean(value)
+    return option.parseArg ? option.parseArg(value, undefined) : value
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error
+    return command.error(`error: ${where} is invalid: '${value}'. ${error.message}`)
+  }
+}
+
+const isHidden = (command: Command): boolean => command.name() === 'worker-process'
+
+const isDefault = (command: Command, name: string): boolean => {
+  const has = command.options.some((option) => option.attributeName() === name)
+  return has && ['default', undefined].includes(command.getOptionValueSource(name))
+}
+
+const variableOf = (option: Option): string => `TAKESPACE_${option.name().replaceAll('-', '_').toUpperCase()}`
+
+const variables = (program: Command): Set<string> =>
+  new Set([
+    'TAKESPACE_CONFIG',
+    ...commandsOf(program).flatMap((command) => settingsOf(command).flatMap(({ envVar }) => envVar ?? [])),
+  ])

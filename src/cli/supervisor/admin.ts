@@ -1,0 +1,63 @@
+/** The admin port of a supervisor: it answers for itself and for all of its processes. */
+import { backlogMeasures } from '../../admin/backlog.js'
+import { Admin } from '../../admin/index.js'
+import type { Family } from '../../admin/metrics.js'
+import type { Logger } from '../../log.js'
+import type { Space } from '../../space.js'
+import type { Supervisor } from '../supervisor.js'
+import type { Place } from './worker-slot.js'
+
+export interface AdminAt {
+  /** Of the processes. */
+  readonly service: string
+  readonly host: string
+  readonly port: number
+}
+
+/** A process that does not say by then what it measures is left out. While its space does not answer, it takes 900 ms. */
+const ANSWERED_WITHIN_MS = 1_500
+
+export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminAt, logger: Logger): Admin {
+  const { service, host, port } = at
+  const serving = (): number => supervisor.count('ready')
+  return new Admin({
+    host,
+    port,
+    space,
+    logger,
+    measures: backlogMeasures(space, [service]),
+    serving: () => serving() > 0,
+    remarks: () => ({ processes: `${serving()} of ${supervisor.places.length} serve` }),
+    async gather(own) {
+      const { gathered } = await import('../../admin/metrics.js')
+      // Counted first: the wait for one that does not answer may outlast its state.
+      const processes = familiesOf(supervisor)
+      const portions = await Promise.all(supervisor.places.map(portionOf))
+      return [...processes, ...gathered([['supervisor', own], ...portions])]
+    },
+  })
+}
+
+/** One that starts or leaves has the number of another, which is asked in its stead; one that is blocked would only cost the wait. */
+async function portionOf({ number, child }: Place): Promise<[string, readonly Family[]]> {
+  const families = child?.state === 'ready' ? await child.families(ANSWERED_WITHIN_MS) : undefined
+  return [String(number), families ?? []]
+}
+
+function familiesOf(supervisor: Supervisor): Family[] {
+  const states = ['ready', 'starting', 'blocked', 'leaving'] as const
+  return [
+    {
+      name: 'takespace_worker_processes',
+      help: 'Worker processes, by state.',
+      type: 'gauge',
+      values: states.map((state) => ({ labels: { state }, value: supervisor.count(state) })),
+    },
+    {
+      name: 'takespace_worker_replacements_total',
+      help: 'Worker processes that were replaced, by why.',
+      type: 'counter',
+      values: Object.entries(supervisor.replaced).map(([reason, value]) => ({ labels: { reason }, value })),
+    },
+  ]
+}

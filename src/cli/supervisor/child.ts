@@ -1,0 +1,159 @@
+/** One worker process as its supervisor knows it, from its fork to its exit. */
+import { type ChildProcess, fork } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import type { Family } from '../../admin/metrics.js'
+import { monotonicMs } from '../../clock.js'
+import { within } from '../../runtime/within.js'
+import { type Beat, type Message, messageOf, type Question, type Report, SIGHTINGS_FD, type Sighting } from './ipc.js'
+import type { Wear } from './recycle-policy.js'
+
+export type State = 'starting' | 'ready' | 'blocked' | 'leaving'
+
+/** Who hears of it. */
+export interface Overseer {
+  ready(child: Child): void
+  /** `silentMs`: since the last one. */
+  beat(child: Child, beat: Beat, silentMs: number): void
+  sighted(child: Child, sighting: Sighting): void
+  failed(child: Child, error: Error): void
+  exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void
+}
+
+const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
+
+export class Child {
+  /** Its name in the space, once it has said it. */
+  session: string | undefined
+  readyAt: number | undefined
+  /** What it said when it could not start. */
+  failure: string | undefined
+  /** It is to be replaced. */
+  worn = false
+  /** It was told to drain. */
+  leaving = false
+  /** It is silent; the space has heard it; it was killed for it. */
+  blocked = false
+  recalled = false
+  killed = false
+  /** A debugger looks at it. */
+  inspected = false
+  /** What it may not reach; undefined until it is ready. */
+  wear: Wear | undefined
+  readonly #process: ChildProcess
+  #beatAt: number | undefined
+  #silentLooks = 0
+  #asked: Promise<readonly Family[] | undefined> | undefined
+  #onFamilies: ((families: readonly Family[]) => void) | undefined
+
+  constructor(args: readonly string[], env: NodeJS.ProcessEnv, overseer: Overseer) {
+    const stdio = ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] as const
+    const child = fork(PROGRAM, args, { env, stdio: [...stdio] })
+    this.#process = child
+    child.on('message', (message) => {
+      const report = messageOf<Report>(message)
+      if (typeof report === 'object' && report !== null) this.#hear(report, overseer)
+    })
+    // A fork that fails has no exit; it is a death like any other.
+    child.once('error', (error) => {
+      overseer.failed(this, error)
+      if (child.pid === undefined) overseer.exited(this, null, null)
+    })
+    child.once('exit', (code, signal) => overseer.exited(this, code, signal))
+    this.#readSightings(overseer)
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid
+  }
+
+  get state(): State {
+    if (this.leaving) return 'leaving'
+    if (this.blocked) return 'blocked'
+    return this.readyAt === undefined ? 'starting' : 'ready'
+  }
+
+  /** Has it drain. By a message: on a signal the app would close what the requests under way still need. */
+  leave(): void {
+    this.leaving = true
+    const drain: Message<Question> = { takespace: 'drain' }
+    if (this.#process.connected) this.#process.send(drain, () => {})
+    else this.kill('SIGTERM')
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#process.kill(signal)
+  }
+
+  /**
+   * How many looks, this one included, it has been silent for; 0 before its first beat, while the app is loaded. Looks are counted, not
+   * milliseconds: a supervisor that was itself kept from looking reads what has come meanwhile before it looks again.
+   */
+  look(): number {
+    return this.#beatAt === undefined ? 0 : ++this.#silentLooks
+  }
+
+  /** What it measures, or undefined if it does not say so within that time. */
+  async families(boundMs: number): Promise<readonly Family[] | undefined> {
+    // Whoever asks meanwhile gets the same answer.
+    this.#asked ??= this.#ask(boundMs).finally(() => {
+      this.#asked = undefined
+    })
+    return this.#asked
+  }
+
+  async #ask(boundMs: number): Promise<readonly Family[] | undefined> {
+    let families: readonly Family[] | undefined
+    const answered = new Promise<void>((resolve) => {
+      this.#onFamilies = (answer) => {
+        families = answer
+        resolve()
+      }
+    })
+    const question: Message<Question> = { takespace: 'families' }
+    // One that has just ended has no channel any more; its error is that of nobody.
+    if (this.#process.connected) this.#process.send(question, () => {})
+    await within(boundMs, answered)
+    return families
+  }
+
+  #hear(report: Report, overseer: Overseer): void {
+    this.#silentLooks = 0
+    if ('session' in report) this.session = report.session
+    else if ('failed' in report) this.failure = report.failed
+    else if ('families' in report) this.#onFamilies?.(report.families)
+    else if ('beat' in report) this.#beat(report.beat, overseer)
+    else if ('ready' in report) {
+      this.readyAt = monotonicMs()
+      overseer.ready(this)
+    }
+  }
+
+  #beat(beat: Beat, overseer: Overseer): void {
+    const now = monotonicMs()
+    const silentMs = Math.round(now - (this.#beatAt ?? now))
+    this.#beatAt = now
+    this.inspected = beat.inspected
+    overseer.beat(this, beat, silentMs)
+  }
+
+  #readSightings(overseer: Overseer): void {
+    const pipe = this.#process.stdio[SIGHTINGS_FD] as Readable | null | undefined
+    if (!pipe) return
+    pipe.on('error', () => {})
+    createInterface({ input: pipe }).on('line', (line) => {
+      const sighting = sightingOf(line)
+      if (sighting) overseer.sighted(this, sighting)
+    })
+  }
+}
+
+function sightingOf(line: string): Sighting | undefined {
+  try {
+    const { stack, request, turns, begun } = JSON.parse(line)
+    return { stack, request, turns, begun }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,47 @@
+/** What a supervisor tells the space of its processes: that one is dead, that one does not answer. */
+import type { Logger } from '../../log.js'
+import type { Space } from '../../space.js'
+
+export class Notices {
+  readonly #space: Space
+  readonly #logger: Logger
+  /** Under way. */
+  readonly #telling = new Set<Promise<boolean>>()
+
+  constructor(space: Space, logger: Logger) {
+    this.#space = space
+    this.#logger = logger
+  }
+
+  dead(session: string): void {
+    void this.#tell(this.#space.declareDead(session), session, 'the space could not be told of a death')
+  }
+
+  /** `begun`: what it works on, if that is known. Resolves with whether the space has heard it. */
+  silent(session: string, begun: readonly string[] | undefined): Promise<boolean> {
+    return this.#tell(
+      this.#space.recall(session, begun),
+      session,
+      'the space could not be told of a process that does not answer',
+    )
+  }
+
+  /** Resolves when the space has heard, or cannot hear, all of it. */
+  async told(): Promise<void> {
+    await Promise.all(this.#telling)
+  }
+
+  #tell(said: Promise<void>, session: string, failure: string): Promise<boolean> {
+    const told = said
+      .then(
+        () => true,
+        (error) => {
+          this.#logger.warn({ err: error, session }, failure)
+          return false
+        },
+      )
+      .finally(() => this.#telling.delete(told))
+    this.#telling.add(told)
+    return told
+  }
+}

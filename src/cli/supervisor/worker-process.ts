@@ -1,0 +1,107 @@
+/** One worker process of a supervisor: says who it is in the space, takes requests, and drains when it is told to or left alone. */
+import type { Command } from 'commander'
+import { type App, createWorker, type Worker } from '../../../workers/index.js'
+import { spaceMeasures } from '../../admin/measures.js'
+import { monotonicMs } from '../../clock.js'
+import type { Logger } from '../../log.js'
+import { openSpace } from '../../open.js'
+import type { Space } from '../../space.js'
+import { describeWhere } from '../failure.js'
+import { closeApp } from '../load/close.js'
+import { openLog } from '../log.js'
+import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from '../settings.js'
+import { holdSignals } from '../signals.js'
+import { startBeat } from './heartbeat.js'
+import { type Message, messageOf, type Question, type Report } from './ipc.js'
+
+interface Flags extends WorkerFlags {
+  readonly url?: string
+  readonly name: string
+}
+
+export function workerProcess(program: Command): void {
+  const command = program.command('worker-process', { hidden: true }).argument('<app>')
+  for (const option of [urlOption(), nameOption(), ...workerOptions()]) command.addOption(option)
+  command.action((app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)))
+}
+
+/** The least time for an app to close, and for its own listeners to signals, also after a drain that took all of its time. */
+const LEAST_CLOSING_MS = 1_000
+
+async function run(file: string, flags: Flags, url: string): Promise<void> {
+  const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, listen } = flags
+  let worker: Worker | undefined
+  let space: Space | undefined
+  let close: (() => unknown) | undefined
+  let stopping = false
+
+  const stop = async (): Promise<void> => {
+    if (stopping) return
+    stopping = true
+    const since = monotonicMs()
+    const remainingMs = (): number => Math.max(stopTimeoutMs - (monotonicMs() - since), LEAST_CLOSING_MS)
+    await worker?.stop()
+    await closeApp(close, remainingMs(), (line) => process.stderr.write(`takespace: ${line}\n`))
+    await space?.close()
+    if (process.connected) process.disconnect()
+    signals.release(remainingMs())
+  }
+  // A terminal sends Ctrl-C to the whole group: the supervisor gets it, too, and tells this process to drain.
+  const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
+  // A supervisor that was killed cannot stop this process.
+  process.on('disconnect', () => void stop())
+  let answer = (_question: Question): void => {}
+  process.on('message', (message) => {
+    const question = messageOf<Question>(message)
+    if (question === 'drain') void stop()
+    else if (question !== undefined) answer(question)
+  })
+
+  try {
+    const logger = await openLog('worker')
+    // The other commands need nothing that transpiles files.
+    const { loadApp } = await import('../load/app-file.js')
+    const { close: closeOfApp, ...served } = await loadApp<App>(file, {
+      listen,
+      tell: (line) => logger.info({ app: file }, line),
+    })
+    close = closeOfApp
+    space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
+    report({ session: space.session })
+    worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
+    answer = answersOf(worker, space, logger)
+    // Before it starts: the first request may come, and block it, before it can say that it is ready.
+    await startBeat(worker, logger, (beat) => report({ beat }))
+    await worker.start()
+    report({ ready: true })
+  } catch (error) {
+    if (stopping) return
+    stopping = true
+    await space?.close()
+    // One line for people comes from the supervisor, however many processes failed alike.
+    if (!process.connected) throw error
+    report({ failed: describeWhere(error) }, () => process.exit(1))
+  }
+}
+
+/** What it measures is read, and what reads it is loaded, when the supervisor asks. */
+function answersOf(worker: Worker, space: Space, logger: Logger): (question: Question) => void {
+  const measures = [...worker.measures, ...spaceMeasures(space)]
+  const families = async (): Promise<Report> => {
+    const { familiesOf } = await import('../../admin/metrics.js')
+    return { families: await familiesOf(measures) }
+  }
+  return (question) => {
+    if (question !== 'families') return
+    families().then(
+      (answer) => report(answer),
+      (err) => logger.warn({ err }, 'what this process measures could not be told'),
+    )
+  }
+}
+
+function report(content: Report, told?: () => void): void {
+  const message: Message<Report> = { takespace: content }
+  // A supervisor that is gone has closed the channel; whatever it would have been told is for nobody.
+  if (process.connected) process.send?.(message, undefined, undefined, () => told?.())
+}

@@ -1,0 +1,220 @@
+/** One of the processes that a supervisor keeps, whichever child fills the place at the moment: replaced when it is worn, stuck or gone. */
+import { monotonicMs } from '../../clock.js'
+import type { Logger } from '../../log.js'
+import { Child, type Overseer } from './child.js'
+import type { Notices } from './failure-reports.js'
+import { BEAT_MS, type Beat, type Sighting } from './ipc.js'
+import { type Wear, type Worn, wornBy } from './recycle-policy.js'
+
+/** Why a process was replaced. */
+export type Reason = 'exit' | 'blocked' | Worn['by']
+
+export interface PlaceTerms {
+  /** The command line of each child. */
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly wear: Wear
+  /** How long a child takes to drain at most, in ms. */
+  readonly stopTimeoutMs: number
+  /** How long a child may be silent, in ms. */
+  readonly blockedTimeoutMs: number
+  readonly notices: Notices
+  readonly logger: Logger
+}
+
+/** Who keeps the place. */
+export interface Keeper {
+  readonly started: boolean
+  readonly stopping: boolean
+  /** Whether a successor is on its way already; the start of one costs the others more than a worn one does. */
+  readonly replacing: boolean
+  onReady(): void
+  onGone(): void
+  onFailure(error: Error): void
+  onReplaced(reason: Reason): void
+}
+
+/** Who lives this long after it was ready did not die of its start. */
+const SETTLED_MS = 1_000
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 10_000
+
+/** What a child needs, beyond its drain, to give back what it holds and close its connections. */
+export const CLOSING_MS = 3_000
+
+/** A second without a beat; the first look may come right after one. */
+const SILENT_LOOKS = 1_000 / BEAT_MS + 1
+
+export class Place implements Overseer {
+  readonly number: number
+  readonly #terms: PlaceTerms
+  readonly #keeper: Keeper
+  #child: Child | undefined
+  /** Takes the place of a worn child as soon as it is ready. */
+  #next: Child | undefined
+  /** Worn ones that drain, each with the bound of its patience. */
+  readonly #leaving = new Map<Child, NodeJS.Timeout>()
+  /** Deaths in a row that came soon after the start. */
+  #quickDeaths = 0
+  #again: NodeJS.Timeout | undefined
+
+  constructor(number: number, terms: PlaceTerms, keeper: Keeper) {
+    this.number = number
+    this.#terms = terms
+    this.#keeper = keeper
+  }
+
+  get child(): Child | undefined {
+    return this.#child
+  }
+
+  get children(): Child[] {
+    return [this.#child, this.#next, ...this.#leaving.keys()].filter((child) => child !== undefined)
+  }
+
+  get replacing(): boolean {
+    return this.#next !== undefined
+  }
+
+  /** Starts a child where one is missing, or is worn and its turn has come. */
+  fill(): void {
+    this.#again = undefined
+    if (!this.#child) this.#child = this.#spawn()
+    else if (this.#child.worn && !this.#keeper.replacing) this.#next = this.#spawn()
+  }
+
+  /** Has the children drain, and starts no other. */
+  stop(): void {
+    clearTimeout(this.#again)
+    for (const child of this.children) child.leave()
+  }
+
+  /** To be called every BEAT_MS: finds the children that have been silent for too long, and replaces one that is worn. */
+  look(): void {
+    if (this.#child?.worn && this.#again === undefined && !this.#keeper.stopping) this.fill()
+    for (const child of this.children) {
+      const looks = child.look()
+      if (looks < SILENT_LOOKS) continue
+      this.#blocked(child)
+      // Under a debugger it may stand still as long as somebody looks at it.
+      if ((looks - 1) * BEAT_MS < this.#terms.blockedTimeoutMs || child.killed || child.inspected) continue
+      child.killed = true
+      child.kill('SIGKILL')
+    }
+  }
+
+  ready(child: Child): void {
+    this.#terms.logger.info({ ...this.#fieldsOf(child), session: child.session }, 'a worker process is ready')
+    if (this.#next === child) {
+      const old = this.#child
+      this.#child = child
+      this.#next = undefined
+      if (old) this.#release(old)
+    }
+    this.#keeper.onReady()
+  }
+
+  beat(child: Child, beat: Beat, silentMs: number): void {
+    const { logger } = this.#terms
+    if (child.blocked) {
+      child.blocked = child.recalled = false
+      logger.info({ ...this.#fieldsOf(child), silentMs }, 'a worker process answers again')
+    }
+    if (child !== this.#child || child.readyAt === undefined || child.worn || this.#keeper.stopping) return
+    child.wear ??= this.#wearFrom(child, beat)
+    const worn = wornBy(beat, child.wear)
+    if (!worn) return
+    child.worn = true
+    logger.info({ ...this.#fieldsOf(child), reason: worn.why }, 'a worker process is worn and is replaced')
+    this.#keeper.onReplaced(worn.by)
+  }
+
+  sighted(child: Child, sighting: Sighting): void {
+    const { notices, logger } = this.#terms
+    const { begun, ...seen } = sighting
+    logger.warn({ ...this.#fieldsOf(child), ...seen }, 'a worker process is blocked')
+    // What it has not begun need not wait for it; which it is that blocks it is among what it has.
+    if (child.session !== undefined) void notices.silent(child.session, begun)
+  }
+
+  failed(child: Child, error: Error): void {
+    this.#terms.logger.error({ err: error, ...this.#fieldsOf(child) }, 'a worker process could not be started')
+  }
+
+  exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#next === child) this.#next = undefined
+    if (this.#child === child) {
+      // A successor on its way needs no other.
+      this.#child = this.#next
+      this.#next = undefined
+    }
+    // One that drained has said good-bye to the space itself; one whose app called process.exit() has not.
+    if (child.session !== undefined && !(child.leaving && code === 0)) this.#terms.notices.dead(child.session)
+    clearTimeout(this.#leaving.get(child))
+    const left = this.#leaving.delete(child)
+    if (this.#keeper.stopping) this.#keeper.onGone()
+    else if (!left) this.#died(child, code, signal)
+  }
+
+  #died(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
+    const { failure: reason, readyAt, killed } = child
+    if (!this.#keeper.started && readyAt === undefined) {
+      this.#keeper.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
+      return
+    }
+    const settled = readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS
+    this.#quickDeaths = settled ? 0 : this.#quickDeaths + 1
+    const pauseMs = settled ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#quickDeaths - 1), LONGEST_PAUSE_MS)
+    const fields = { ...this.#fieldsOf(child), code, signal, reason, pauseMs }
+    this.#terms.logger.warn(fields, 'a worker process ended and is replaced')
+    // Of a worn one it has been counted.
+    if (!child.worn) this.#keeper.onReplaced(killed ? 'blocked' : 'exit')
+    clearTimeout(this.#again)
+    this.#again = setTimeout(() => this.fill(), pauseMs)
+  }
+
+  /** One that takes more memory than it may as it starts would have a successor that is no smaller. */
+  #wearFrom(child: Child, { megabytes }: Beat): Wear {
+    const { wear, logger } = this.#terms
+    const { maxMemory } = wear
+    if (maxMemory === undefined || megabytes < maxMemory) return wear
+    const fields = { ...this.#fieldsOf(child), maxMemory, megabytes }
+    logger.warn(fields, 'the app takes more than --max-memory as it starts: not replaced')
+    return { ...wear, maxMemory: undefined }
+  }
+
+  #spawn(): Child {
+    const { args, env } = this.#terms
+    return new Child(args, { ...process.env, ...env }, this)
+  }
+
+  /** Has it drain, and kills it if it doesn't within its bound. */
+  #release(child: Child): void {
+    const bound = setTimeout(() => child.kill('SIGKILL'), this.#terms.stopTimeoutMs + CLOSING_MS)
+    this.#leaving.set(child, bound)
+    child.leave()
+  }
+
+  #blocked(child: Child): void {
+    const { notices, logger } = this.#terms
+    if (!child.blocked) {
+      child.blocked = true
+      logger.warn(this.#fieldsOf(child), 'a worker process does not answer: it is handed nothing more')
+    }
+    if (child.recalled || child.session === undefined) return
+    child.recalled = true
+    void notices.silent(child.session, undefined).then((heard) => {
+      if (!heard) child.recalled = false
+    })
+  }
+
+  #fieldsOf({ pid }: Child): { process: number; workerPid: number | undefined } {
+    return { process: this.number, workerPid: pid }
+  }
+}
+
+/** Returns the error of a process that said this: its first line is the message, those below it say where. */
+function startFailure(said: string): Error {
+  const [message, ...where] = said.split('\n')
+  return Object.assign(new Error(message), { where: where.map((line) => line.trim()) })
+}

@@ -1,0 +1,71 @@
+/** Session entries as one process of a memory space has them: its locks are under its name, its waits end with it, its bounds hold. */
+import { SpaceError } from '../../errors.js'
+import type { Wait } from '../../runtime/wait.js'
+import type {
+  LoadedSession,
+  LockTerms,
+  SavedSession,
+  SessionChange,
+  SessionEntries,
+  SessionPage,
+} from '../../session/entries.js'
+import type { Room, SessionEntriesInMemory } from './session-entries.js'
+
+export class ProcessSessions implements SessionEntries {
+  readonly #all: SessionEntriesInMemory
+  readonly #session: string
+  readonly #hasRoom: Room
+  readonly #waits = new Set<Wait<LoadedSession | null>>()
+  #closed = false
+
+  constructor(all: SessionEntriesInMemory, session: string, hasRoom: Room) {
+    this.#all = all
+    this.#session = session
+    this.#hasRoom = hasRoom
+  }
+
+  async load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
+    const wait = this.#open().load(id, this.#session, terms)
+    this.#waits.add(wait)
+    return wait.promise.finally(() => this.#waits.delete(wait))
+  }
+
+  async reload(id: string, lock: string): Promise<LoadedSession | null> {
+    const loaded = await this.load(id)
+    return loaded && { ...loaded, lock }
+  }
+
+  async save(id: string, change: SessionChange): Promise<SavedSession | null> {
+    return this.#open().save(id, change, this.#hasRoom)
+  }
+
+  async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
+    return this.#open().touch(id, leaseMs, lock)
+  }
+
+  async destroy(id: string): Promise<boolean> {
+    return this.#open().destroy(id)
+  }
+
+  async release(lock: string): Promise<void> {
+    if (!this.#closed) this.#all.unlock(lock)
+  }
+
+  async count(owner?: string): Promise<number> {
+    return this.#open().ids(owner).length
+  }
+
+  async list(owner: string | undefined): Promise<SessionPage> {
+    return { ids: this.#open().ids(owner), next: null }
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
+  }
+
+  #open(): SessionEntriesInMemory {
+    if (this.#closed) throw new SpaceError('SPACE_CLOSED')
+    return this.#all
+  }
+}

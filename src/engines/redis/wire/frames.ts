@@ -1,0 +1,85 @@
+/** Messages from process to process, on the connection of large bodies: published, heard by whoever is there, kept by nobody. */
+
+import type { Keys } from '../keys.js'
+import type { Link } from './connection.js'
+
+const FIRST_RETRY_MS = 20
+const LONGEST_RETRY_MS = 1_000
+
+export class Frames {
+  readonly #keys: Keys
+  #link: Link | undefined
+  #onMessage: ((message: Buffer) => void) | undefined
+  #onGap: (() => void) | undefined
+  #hearing: Promise<void> | undefined
+  #heardOnce: (() => void) | undefined
+  #retry: NodeJS.Timeout | undefined
+  #retryMs = FIRST_RETRY_MS
+  #closed = false
+
+  constructor(keys: Keys) {
+    this.#keys = keys
+  }
+
+  up(link: Link): void {
+    this.#link = link
+    if (this.#hearing) void this.#subscribe(link)
+  }
+
+  down(): void {
+    this.#link = undefined
+    clearTimeout(this.#retry)
+  }
+
+  /** The connection has ended without the other one. */
+  deaf(): void {
+    const link = this.#link
+    if (this.#closed || !link) return
+    clearTimeout(this.#retry)
+    this.#retry = setTimeout(() => {
+      if (this.#link === link) void this.#subscribe(link)
+    }, this.#retryMs).unref()
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+  }
+
+  heard(message: Buffer): void {
+    this.#onMessage?.(message)
+  }
+
+  async post(session: string, message: Buffer): Promise<boolean> {
+    try {
+      return ((await this.#link?.post(this.#keys.messages(session), message)) ?? 0) > 0
+    } catch {
+      // Cut before the answer: whether anybody has heard it is asked by whoever needs to know.
+      return false
+    }
+  }
+
+  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
+    this.#onMessage = onMessage
+    this.#onGap = onGap
+    this.#hearing ??= new Promise((resolve) => {
+      this.#heardOnce = resolve
+      if (this.#link) void this.#subscribe(this.#link)
+    })
+    return this.#hearing
+  }
+
+  close(): void {
+    this.#closed = true
+    clearTimeout(this.#retry)
+  }
+
+  async #subscribe(link: Link): Promise<void> {
+    try {
+      await link.hear()
+      if (this.#link !== link) return
+      this.#retryMs = FIRST_RETRY_MS
+      if (this.#heardOnce) this.#heardOnce()
+      else this.#onGap?.()
+      this.#heardOnce = undefined
+    } catch {
+      this.deaf()
+    }
+  }
+}

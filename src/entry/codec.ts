@@ -1,0 +1,208 @@
+/**
+ * Fields to bytes and back, exactly: JSON where JSON is exact, marked values where it is not, a refusal for all else.
+ *
+ * What a value is packed into is plain JSON, read from it once: the stored bytes and the tokens to match by are both made of that, so
+ * they cannot differ, whatever getters and proxies a value is made of.
+ */
+import { types } from 'node:util'
+import { SpaceError } from '../errors.js'
+
+/** Nesting beyond this is refused: a stranger's entry must not be able to exhaust the stack. */
+const DEEPEST = 64
+
+/** An entry is a message, not a file: beyond this put the content elsewhere, and its name into the entry. */
+export const LARGEST_ENTRY = 8 * 1024 * 1024
+
+/** Each field is one more index to keep, in one call that nobody else can interrupt. */
+export const MOST_FIELDS = 1_000
+
+/** 1 233 decimal digits. Longer ones take seconds to read, and a stranger may have written them. */
+const LONGEST_BIGINT_BITS = 4_096
+const LONGEST_BIGINT_TEXT = 1_235
+
+/** Objects with one key of this form stand for values that JSON has no notation for; a user's key that begins so gets one more `$`. */
+export const BYTES = '$bytes'
+export const DATE = '$date'
+export const BIGINT = '$bigint'
+
+/** JSON's own values, and nothing else. */
+export type Packed = null | string | number | boolean | Packed[] | { [name: string]: Packed }
+export type PackedFields = { [name: string]: Packed }
+
+/** Paths tell where, not what: names can be data. */
+const LONGEST_PATH = 100
+
+/** A user's name from the name in a packed object. */
+export const nameOf = (packedName: string): string => (packedName.startsWith('$$') ? packedName.slice(1) : packedName)
+
+/**
+ * Whether it is an object without a class, whichever realm made it (Jest and vm have an Object of their own): what has one would come
+ * back without it.
+ */
+export function isPlain(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && generations(value) <= 1
+}
+
+/** How many prototypes stand behind it: behind `{}` one, behind an array or a date two, behind an instance of a class at least two. */
+function generations(value: object): number {
+  let n = 0
+  for (let next = Object.getPrototypeOf(value); next !== null; next = Object.getPrototypeOf(next)) n++
+  return n
+}
+
+/**
+ * The fields as plain JSON. Fields that are `undefined` are left out: they are absent.
+ * @throws SpaceError INVALID_ENTRY that names the field
+ */
+export function packFields(fields: object): PackedFields {
+  const packer = new Packer()
+  try {
+    const packed = packer.object(fields, 1) as PackedFields
+    if (Object.keys(packed).length > MOST_FIELDS) {
+      throw new SpaceError('INVALID_ENTRY', `It has more than ${MOST_FIELDS} fields.`)
+    }
+    return packed
+  } catch (cause) {
+    if (cause instanceof SpaceError) throw cause
+    // A getter or a proxy of the caller's.
+    return packer.refuse('it cannot be read', { cause })
+  }
+}
+
+/** @throws SpaceError INVALID_ENTRY if there are too many */
+export function bytesOf(fields: PackedFields): Buffer {
+  const body = Buffer.from(JSON.stringify(fields))
+  if (body.length > LARGEST_ENTRY) tooLarge()
+  return body
+}
+
+/** @throws SpaceError INVALID_ENTRY that names the field */
+export const encodeFields = (fields: object): Buffer => bytesOf(packFields(fields))
+
+const tooLarge = (): never => {
+  throw new SpaceError('INVALID_ENTRY', `It is larger than ${LARGEST_ENTRY} bytes.`)
+}
+
+class Packer {
+  /** No more than the length of the text that it will be: a small object that refers to another many times is refused before it grows. */
+  #size = 0
+  /** Where it is: names and indexes. */
+  readonly #path: (string | number)[] = []
+
+  object(value: object, depth: number): Packed {
+    if (depth > DEEPEST) return this.refuse(`it is nested deeper than ${DEEPEST} (or in a circle)`)
+    if (types.isDate(value)) {
+      const time = value.getTime()
+      return Number.isNaN(time) ? this.refuse('an invalid Date cannot be stored') : { [DATE]: time }
+    }
+    if (types.isUint8Array(value)) {
+      this.#grow(value.length)
+      return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
+    }
+    this.#grow(2)
+    if (Array.isArray(value)) return this.#array(value, depth)
+    if (generations(value) > 1) return this.refuse('an instance of a class cannot be stored')
+    if (Object.getOwnPropertySymbols(value).length > 0) return this.refuse('a symbol cannot name a field')
+    const packed: [string, Packed][] = []
+    for (const name of Object.keys(value)) {
+      this.#path.push(name)
+      const field: unknown = (value as Record<string, unknown>)[name]
+      if (field !== undefined) {
+        this.#grow(name.length + 2)
+        if (!name.isWellFormed()) this.refuse('its name holds a lone surrogate')
+        packed.push([name.startsWith('$') ? `$${name}` : name, this.#value(field, depth)])
+      }
+      this.#path.pop()
+    }
+    return Object.fromEntries(packed)
+  }
+
+  refuse(why: string, options?: ErrorOptions): never {
+    const path = this.#path.join('.').slice(0, LONGEST_PATH) || '(top)'
+    throw new SpaceError('INVALID_ENTRY', `Field ${path}: ${why}.`, options)
+  }
+
+  #value(value: unknown, depth: number): Packed {
+    this.#grow(1)
+    switch (typeof value) {
+      case 'string':
+        this.#grow(value.length)
+        return value.isWellFormed() ? value : this.refuse('the text holds a lone surrogate')
+      case 'boolean':
+        return value
+      case 'number':
+        return Number.isFinite(value) ? value : this.refuse(`${value} cannot be stored`)
+      case 'bigint':
+        if (BigInt.asIntN(LONGEST_BIGINT_BITS, value) !== value) {
+          return this.refuse(`a bigint of more than ${LONGEST_BIGINT_BITS} bits cannot be stored`)
+        }
+        return { [BIGINT]: value.toString() }
+      case 'object':
+        return value === null ? null : this.object(value, depth + 1)
+      default:
+        return this.refuse(`a ${typeof value} cannot be stored`)
+    }
+  }
+
+  #array(value: readonly unknown[], depth: number): Packed {
+    if (generations(value) > 2) return this.refuse('an instance of a class cannot be stored')
+    // Its length can be anything; a hole has no key.
+    if (Object.keys(value).length !== value.length) return this.refuse('an array with holes or names cannot be stored')
+    const packed: Packed[] = []
+    for (let i = 0; i < value.length; i++) {
+      this.#path.push(i)
+      packed.push(this.#value(value[i], depth))
+      this.#path.pop()
+    }
+    return packed
+  }
+
+  #grow(by: number): void {
+    this.#size += by
+    if (this.#size > LARGEST_ENTRY) tooLarge()
+  }
+}
+
+/**
+ * @throws whatever is wrong with it: anybody may have written these bytes
+ */
+export function decodeFields(body: Buffer): object {
+  const parsed: unknown = JSON.parse(body.toString('utf8'))
+  if (!isPlain(parsed)) throw new TypeError('not the fields of an entry')
+  return objectOf(parsed, 1)
+}
+
+function unpack(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (depth > DEEPEST) throw new TypeError(`nested deeper than ${DEEPEST}`)
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = unpack(value[i], depth + 1)
+    return value
+  }
+  const names = Object.keys(value)
+  return names.length === 1 && names[0]!.startsWith('$') && !names[0]!.startsWith('$$')
+    ? markedOf(names[0]!, (value as PackedFields)[names[0]!])
+    : objectOf(value, depth)
+}
+
+/** In place: JSON.parse has made every name its own, also `__proto__`, so setting one steers nothing. */
+function objectOf(value: object, depth: number): object {
+  const fields = value as Record<string, unknown>
+  let renamed = false
+  for (const name of Object.keys(fields)) {
+    const field = fields[name]
+    if (typeof field === 'object' && field !== null) fields[name] = unpack(field, depth + 1)
+    renamed ||= name.startsWith('$')
+  }
+  return renamed ? Object.fromEntries(Object.entries(fields).map(([name, field]) => [nameOf(name), field])) : fields
+}
+
+function markedOf(mark: string, value: unknown): unknown {
+  if (mark === BYTES && typeof value === 'string') return new Uint8Array(Buffer.from(value, 'base64'))
+  if (mark === DATE && typeof value === 'number') {
+    const date = new Date(value)
+    if (!Number.isNaN(date.getTime())) return date
+  }
+  if (mark === BIGINT && typeof value === 'string' && value.length <= LONGEST_BIGINT_TEXT) return BigInt(value)
+  throw new TypeError('a marked value that is none')
+}

@@ -1,0 +1,31 @@
+/** Letter: the entry that a dead letter is. aside.lua makes the same of what stands in Redis. */
+import { DEAD_LETTER, type Image } from '../engine.js'
+import { type Signed, signatureOf } from './signature.js'
+import { tokenOf } from './token.js'
+
+/** A week: time enough to look into it. */
+const LEASE_MS = 7 * 24 * 60 * 60 * 1000
+
+/** `was` and `body` are what was set aside. */
+export function letterImage(id: string, reason: string, was: Signed, body: Buffer, priority: number): Image {
+  const service = was.indexed.filter((token) => token.startsWith('service='))
+  return {
+    id,
+    kinds: [DEAD_LETTER],
+    indexed: [`reason=${tokenOf(reason)}`, ...service],
+    verified: [idToken(id)],
+    body: Buffer.concat([Buffer.from(`${tokenOf(reason)}${signatureOf(was)}\n`), body]),
+    leaseMs: LEASE_MS,
+    priority,
+  }
+}
+
+const idToken = (id: string): string => `id=s:${id}`
+
+/** The dead letter of this id. */
+export const letterNamed = (id: string) => ({
+  kind: DEAD_LETTER,
+  root: DEAD_LETTER,
+  indexed: [],
+  verified: [idToken(id)],
+})

@@ -1,0 +1,111 @@
+/** Template: the fields that must be equal, and how entries and templates become the tokens that engines compare. */
+
+import { ANY_KIND, type Image, type Pattern } from '../engine.js'
+import { SpaceError } from '../errors.js'
+import { bytesOf, nameOf, type PackedFields, packFields } from './codec.js'
+import { chainOf, type Definition, type Index, originOf } from './kind.js'
+import { fieldsToStore } from './schema.js'
+import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } from './token.js'
+
+/** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
+export class Template<F extends object> {
+  /** @internal What engines compare. */
+  readonly pattern: Pattern
+  /** @internal The kind that it asks for. */
+  readonly definition: Definition
+  /** Never set; it makes the type of the entries that match known to the compiler. */
+  declare readonly fields: F
+
+  /** @internal Use Kind.template. */
+  constructor(kind: Definition, fields: object) {
+    const packed = packFields(fields)
+    for (const name of Object.keys(packed)) {
+      if (kind.names?.has(nameOf(name)) === false) {
+        throw new SpaceError('INVALID_ENTRY', `${kind.kind} has no field ${nameOf(name)}, so nothing would ever match.`)
+      }
+    }
+    const chain = chainOf(kind)
+    const any = kind.kind === ANY_KIND
+    this.definition = kind
+    this.pattern = {
+      kind: any ? ANY_KIND : kindName(kind.kind),
+      root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
+      ...tokensOf(packed, kind.index),
+    }
+  }
+}
+
+const wholeKinds = new WeakMap<object, Template<object>>()
+
+/**
+ * The template itself, or that of a kind, which stands for all of it.
+ * @throws SpaceError INVALID_ARGUMENT for anything else
+ */
+export function templateOf(template: unknown): Template<object> {
+  if (template instanceof Template) return template
+  const kind = template as ((fields: object) => object) & { template?(fields: object): Template<object> }
+  if (typeof kind !== 'function' || typeof kind.template !== 'function') {
+    throw new SpaceError('INVALID_ARGUMENT', 'A template is made by Kind.template({…}), or is a kind itself.')
+  }
+  let whole = wholeKinds.get(kind)
+  if (!whole) {
+    whole = kind.template({})
+    wholeKinds.set(kind, whole)
+  }
+  return whole
+}
+
+/** The part of an image that is the entry's own: it may be written many times. */
+export type Encoded = Omit<Image, 'id' | 'leaseMs' | 'priority' | 'request'>
+
+/** The entry as engines store it; a promise only if a schema has a say. */
+export function encodedOf(entry: object): Encoded | Promise<Encoded> {
+  const origin = originOf(entry)
+  if (!origin) {
+    throw new SpaceError('INVALID_ENTRY', 'Only entries made by a kind can be written: Task({ … }), see defineEntry.')
+  }
+  const { kinds, index, schemas } = origin
+  const encode = (fields: object): Encoded => {
+    const packed = packFields(fields)
+    const { indexed, verified, compound } = tokensOf(packed, index)
+    return {
+      kinds: kinds.map(kindName),
+      body: bytesOf(packed),
+      indexed: compound ? [...indexed, ...compound] : indexed,
+      verified,
+      index: index ? `:${index.map(indexName).join(':')}:` : '*',
+    }
+  }
+  return schemas ? fieldsToStore(kinds[0]!, schemas, entry).then(encode) : encode(entry)
+}
+
+const indexName = (item: string | readonly string[]): string =>
+  typeof item === 'string' ? fieldName(item) : compoundName(item)
+
+/** `field=token` of each field, sorted by name, apart by whether an index holds it; and of the fields that are indexed together, if all are there. */
+function tokensOf(packed: PackedFields, index: Index | undefined): Pick<Pattern, 'indexed' | 'verified' | 'compound'> {
+  const indexed: string[] = []
+  const verified: string[] = []
+  const compounds = index?.filter((item): item is readonly string[] => typeof item !== 'string') ?? NONE
+  const tokens = compounds.length > 0 ? new Map<string, string>() : undefined
+  for (const packedName of Object.keys(packed).sort()) {
+    const value = packed[packedName]!
+    const name = nameOf(packedName)
+    const found = index ? index.includes(name) : isScalar(value)
+    const token = `${fieldName(name)}=${tokenOf(value)}`
+    ;(found ? indexed : verified).push(token)
+    tokens?.set(name, token)
+  }
+  if (!tokens) return { indexed, verified }
+  const compound = compounds
+    .filter((names) => names.every((name) => tokens.has(name)))
+    .map((names) =>
+      compoundToken(
+        names,
+        names.map((name) => tokens.get(name)!),
+      ),
+    )
+  return { indexed, verified, compound }
+}
+
+const NONE: readonly (readonly string[])[] = []

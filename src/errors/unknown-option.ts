@@ -1,0 +1,30 @@
+/** Checks the options of public functions: an unknown option is refused, with the nearest known name. */
+import { SpaceError } from '../errors.js'
+import { didYouMean } from './did-you-mean.js'
+
+/**
+ * Refuses an option that is not among `known`.
+ *
+ * @param what the function, as its user calls it
+ * @returns the options
+ * @throws SpaceError INVALID_ARGUMENT if `options` is no object, or has a property of its own that is not among `known`
+ */
+export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string>): O {
+  if (typeof options !== 'object' || options === null) {
+    throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} are an object, not ${described(options)}.`)
+  }
+  // for-in allocates no list of names: every take and write calls this.
+  for (const name in options) if (!known.has(name) && Object.hasOwn(options, name)) refuse(what, name, known)
+  return options
+}
+
+function refuse(what: string, name: string, known: ReadonlySet<string>): never {
+  const names = [...known].join(', ')
+  throw new SpaceError(
+    'INVALID_ARGUMENT',
+    `${what} has no option ${name}.${didYouMean(name, known)} There ${known.size > 1 ? 'are' : 'is'} ${names}.`,
+  )
+}
+
+const described = (value: unknown): string =>
+  typeof value === 'string' ? JSON.stringify(value) : typeof value === 'function' ? 'a function' : String(value)

@@ -1,0 +1,160 @@
+/** client.fetch: a standard Request through the space, and a standard Response back. */
+
+import type { ClientFetchOptions } from '../client.js'
+import { LONGEST_TIMER_MS } from '../clock.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { SpaceError } from '../errors.js'
+import { type HttpRequest, type HttpResponse, type Sent, sendRequest } from '../request.js'
+import { onAbort } from '../runtime/abort.js'
+import type { Space } from '../space.js'
+import type { Outlet } from './streams/index.js'
+import { bufferOf, readableOf, roomIn } from './streams/web.js'
+
+/** RFC 9110 §9.2.2: intending the same effect once or many times. */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+
+/** Statuses that the Fetch standard gives no body. */
+const BODILESS = new Set([204, 205, 304])
+
+/** Options of client.fetch, of the Fetch standard and of undici. */
+const OPTIONS: ReadonlySet<string> = new Set([
+  ...['timeoutMs', 'service', 'priority', 'repeatable'],
+  ...['method', 'headers', 'body', 'signal', 'duplex', 'redirect', 'credentials', 'cache', 'mode', 'integrity'],
+  ...['keepalive', 'referrer', 'referrerPolicy', 'window', 'dispatcher'],
+])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
+  onlyKnown('client.fetch', options, OPTIONS)
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+/** More of a body is not collected before it goes; and no longer is waited for more of it. */
+const MOST_COLLECTED = 65_536
+const SOON_MS = 20
+
+export async function fetchThrough(
+  space: Space,
+  input: string | URL | Request,
+  options: ClientFetchOptions & { service: string },
+  trace: readonly string[] = [],
+): Promise<Response> {
+  const { timeoutMs = 30_000, service, priority = 0, repeatable, signal: given, ...init } = options
+  if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
+    throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
+  }
+  const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, {
+    ...init,
+    ...(given === null ? { signal: null } : {}),
+  })
+  for (let i = 0; i < trace.length; i += 2) request.headers.set(trace[i]!, trace[i + 1]!)
+  // Not through the Request: undici would raise the limit of listeners on the user's signal.
+  const signal = given ?? request.signal
+  signal.throwIfAborted()
+  const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
+  const body = await collect(request)
+  const sent = sendRequest(space, encode(request, body), { service, timeoutMs, priority, repeatable: again })
+  const response = await settled(sent, timeoutMs, signal, body)
+  return decode(response, request, signal, sent)
+}
+
+interface Body {
+  readonly first: Buffer
+  /** Where more of it comes from. */
+  readonly reader?: Reader
+  /** What was asked for and has not come yet. */
+  readonly next?: ReturnType<Reader['read']>
+}
+
+/** All of it, if it is small and there. */
+async function collect(request: Request): Promise<Body> {
+  if (!request.body) return { first: Buffer.alloc(0) }
+  const reader = request.body.getReader() as Reader
+  const chunks: Buffer[] = []
+  let size = 0
+  let timer: NodeJS.Timeout | undefined
+  const soon = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, SOON_MS, undefined)
+  })
+  try {
+    while (size <= MOST_COLLECTED) {
+      const next = reader.read()
+      const read = await Promise.race([next, soon])
+      if (!read) return { first: Buffer.concat(chunks), reader, next }
+      if (read.done) return { first: Buffer.concat(chunks) }
+      chunks.push(bufferOf(read.value))
+      size += read.value.length
+    }
+    return { first: Buffer.concat(chunks), reader, next: reader.read() }
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function upload({ reader, next }: Body, outlet: Outlet, onProgress: () => void): Promise<void> {
+  try {
+    for (let read = next!; ; read = reader!.read()) {
+      const { done, value } = await read
+      onProgress()
+      if (done) return outlet.end(Buffer.alloc(0))
+      if (!outlet.write(bufferOf(value))) await roomIn(outlet)
+      if (!outlet.isOpen) return await reader!.cancel()
+    }
+  } catch {
+    outlet.destroy('OUTCOME_UNKNOWN')
+  }
+}
+
+function encode(request: Request, { first, reader }: Body): HttpRequest {
+  const { host, pathname, search, protocol } = new URL(request.url)
+  const headers = ['host', host]
+  for (const [name, value] of request.headers)
+    if (name !== 'host' && name !== 'content-length') headers.push(name, value)
+  if (reader) headers.push('transfer-encoding', 'chunked')
+  else if (request.body) headers.push('content-length', String(first.length))
+  return {
+    method: request.method,
+    target: pathname + search,
+    httpVersion: '1.1',
+    headers,
+    body: first,
+    more: reader ? 'body' : undefined,
+    peer: '127.0.0.1',
+    secure: protocol === 'https:',
+  }
+}
+
+/** The signal is heeded until the body is over, as fetch does. */
+function decode(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
+  const headers = new Headers()
+  for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
+  const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
+  const { status, reason: statusText, rest } = response
+  if (bodiless) rest?.cancel()
+  if (bodiless || !rest) {
+    return new Response(bodiless ? null : new Uint8Array(response.body), { status, statusText, headers })
+  }
+  const unlisten = onAbort(signal, () => sent.withdraw())
+  const body = readableOf(response.body, rest, unlisten)
+  return new Response(body, { status, statusText, headers })
+}
+
+/** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
+function settled(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body): Promise<HttpResponse> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      unlisten()
+    }
+    const giveUp = (reason: unknown): void => {
+      // Of what is withdrawn nothing more is heard.
+      settle()
+      sent.withdraw()
+      reject(reason)
+    }
+    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
+    const unlisten = onAbort(signal, () => giveUp(signal.reason))
+    if (sent.upload) void upload(body, sent.upload, () => timer.refresh())
+    sent.response.then(resolve, reject).finally(settle)
+  })
+}

@@ -1,0 +1,40 @@
+/** The kinds of the entries that requests are, for an app and for tasks, and the templates by which those of one service are taken. */
+import { type Image, OWN_KINDS, type Pattern } from '../engine.js'
+import { tokenOf } from '../entry/token.js'
+import type { Outgoing } from '../request.js'
+import { encodeRequest, type HttpRequest } from './message.js'
+
+/** For the app of a service. */
+export const REQUEST = `${OWN_KINDS}Request`
+/** For a worker that has the task. */
+export const TASK = `${OWN_KINDS}Task`
+
+const MOST_DELIVERIES = 3
+
+export const indexOf = (service: string): string => `service=${tokenOf(service)}`
+
+export const taskToken = (task: string): string => `task=${tokenOf(task)}`
+
+/** All requests for the app of a service, or all for any of these tasks. */
+export function patternOf(service: string, tasks?: readonly string[]): Pattern {
+  const kind = tasks ? TASK : REQUEST
+  const indexed = [indexOf(service)]
+  const names = tasks?.map(taskToken) ?? []
+  if (names.length === 1) indexed.push(names[0]!)
+  return { kind, root: kind, indexed, verified: [], ...(names.length > 1 ? { anyOf: names } : {}) }
+}
+
+/** The entry that a request is. */
+export function imageOf(id: string, request: HttpRequest, terms: Outgoing): Image {
+  const { service, task, timeoutMs, priority, repeatable, maxDeliveries = MOST_DELIVERIES } = terms
+  return {
+    id,
+    kinds: [task === undefined ? REQUEST : TASK],
+    indexed: task === undefined ? [indexOf(service)] : [indexOf(service), taskToken(task)],
+    verified: [],
+    body: encodeRequest(request),
+    leaseMs: timeoutMs,
+    priority,
+    request: { repeatable, maxDeliveries, streamed: request.more !== undefined },
+  }
+}

@@ -1,0 +1,142 @@
+/** Arrival: a response that comes bit by bit, as whoever asked for it sees it: interim heads, the head, its body, and its end once that is accepted. */
+import { isErrorCode, SpaceError } from '../errors.js'
+import {
+  decodeResponse,
+  decodeTrailers,
+  type HttpResponse,
+  type Place,
+  type ResponseHead,
+  type Rest,
+  type RestReader,
+} from './message.js'
+import type { Inlet, Streams } from './streams/index.js'
+
+export interface Expecting {
+  onHead(response: HttpResponse): void
+  readonly onInterim: ((head: ResponseHead) => void) | undefined
+  /** Before there was a head. */
+  onFailed(error: SpaceError): void
+}
+
+/** More is no head but an attack on our memory. */
+const LONGEST_HEADS = 1_048_576
+/** The space tells what became of it at the same time as its end comes, by another way. */
+const ACCEPTED_WITHIN_MS = 15_000
+const NEWLINE = 10
+
+export class Arrival implements Rest {
+  readonly #inlet: Inlet
+  readonly #expecting: Expecting
+  /** What has come of a head that is not complete; then, what came of the body with it. */
+  #text: Buffer = Buffer.alloc(0)
+  #hasHead = false
+  #reader: RestReader | undefined
+  #trailers: readonly string[] | undefined
+  #accepted = false
+  #broken: string | undefined
+  #over = false
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(streams: Streams, { claim, holder }: Place, expecting: Expecting) {
+    this.#expecting = expecting
+    this.#inlet = streams.inlet(claim, holder)
+    this.#inlet.read({
+      onChunk: (chunk) => this.#chunk(chunk),
+      onEnd: (last) => this.#ended(last),
+      onBroken: (reason) => this.#fail(reason),
+    })
+  }
+
+  read(reader: RestReader): void {
+    this.#reader = reader
+    const first = this.#text
+    this.#text = Buffer.alloc(0)
+    if (first.length === 0 || reader.onChunk(first)) this.#inlet.resume()
+    this.#settle()
+  }
+
+  resume(): void {
+    this.#inlet.resume()
+  }
+
+  cancel(): void {
+    this.#over = true
+    clearTimeout(this.#timer)
+    this.#inlet.cancel()
+  }
+
+  /** The space has accepted it. It ends as soon as all of it is here. */
+  completed(): void {
+    this.#accepted = true
+    this.#settle()
+  }
+
+  /** The space says that it will never be complete. What has arrived is still given. */
+  failed(code: string): void {
+    if (this.#trailers) this.#fail(code)
+    else this.#inlet.fail(code)
+  }
+
+  #chunk(chunk: Buffer): boolean {
+    if (this.#hasHead) return this.#reader!.onChunk(chunk)
+    this.#text = Buffer.concat([this.#text, chunk])
+    for (let end = this.#text.indexOf(NEWLINE); end >= 0; end = this.#text.indexOf(NEWLINE)) {
+      const line = this.#text.subarray(0, end + 1)
+      this.#text = this.#text.subarray(end + 1)
+      if (!this.#head(line)) continue
+      return false
+    }
+    if (this.#text.length > LONGEST_HEADS) this.#reject('BAD_RESPONSE')
+    return true
+  }
+
+  /** Whether it was the head that counts. */
+  #head(line: Buffer): boolean {
+    try {
+      const head = decodeResponse(line)
+      // 101 is the last word of HTTP on its connection, and so it counts (RFC 9110 §15.2.2).
+      if (head.status < 200 && head.status !== 101) {
+        this.#expecting.onInterim?.(head)
+        return false
+      }
+      this.#hasHead = true
+      this.#expecting.onHead({ ...head, rest: this })
+      return true
+    } catch {
+      this.#reject('BAD_RESPONSE')
+      return true
+    }
+  }
+
+  #ended(last: Buffer): void {
+    this.#trailers = decodeTrailers(last)
+    if (!this.#hasHead) return this.#reject('BAD_RESPONSE')
+    this.#timer = setTimeout(() => this.#fail('OUTCOME_UNKNOWN'), ACCEPTED_WITHIN_MS)
+    this.#settle()
+  }
+
+  #settle(): void {
+    const reader = this.#reader
+    if (!reader || this.#over) return
+    if (this.#broken !== undefined) {
+      this.#over = true
+      clearTimeout(this.#timer)
+      reader.onBroken(this.#broken)
+    } else if (this.#trailers && this.#accepted) {
+      this.#over = true
+      clearTimeout(this.#timer)
+      reader.onEnd(this.#trailers)
+    }
+  }
+
+  #fail(reason: string): void {
+    if (!this.#hasHead) return this.#reject(reason)
+    this.#broken ??= reason
+    this.#settle()
+  }
+
+  #reject(reason: string): void {
+    this.cancel()
+    this.#expecting.onFailed(new SpaceError(isErrorCode(reason) ? reason : 'OUTCOME_UNKNOWN'))
+  }
+}

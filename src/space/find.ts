@@ -1,0 +1,98 @@
+/** Finding: what a read or take may be told, and how it goes on until a match is what its kind says. */
+import type { Engine, Stored } from '../engine.js'
+import { entryOf, Misfit } from '../entry/nonconforming.js'
+import type { Template } from '../entry/template.js'
+import type { Entry } from '../entry.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { SpaceError } from '../errors.js'
+import { checkedLease } from './lease.js'
+import type { Transaction } from './transaction.js'
+
+export interface FindOptions {
+  /** How long to wait for a match, in ms. Default of read and take: for ever. 0 = do not wait. */
+  readonly waitMs?: number | undefined
+  /** Ends the wait; the call then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+  /** What is taken is seen by nobody until this transaction ends, and is back if it aborts; what is read nobody else takes meanwhile. */
+  readonly tx?: Transaction | undefined
+}
+
+/** The options of a wait that ends only with a match: without `waitMs`. */
+export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs?: undefined }
+
+const OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal', 'tx'])
+
+export interface Terms extends FindOptions {
+  readonly take: boolean
+  readonly waitMs: number
+  readonly ifExists?: boolean
+}
+
+/** Returns the options with a wait. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+export function checkedFind(what: string, options: FindOptions, defaultWaitMs: number): Omit<Terms, 'take'> {
+  const { waitMs = defaultWaitMs, signal, tx } = onlyKnown(what, options, OPTIONS)
+  checkedWait(waitMs, signal)
+  return { waitMs, signal, tx }
+}
+
+export function checkedWait(waitMs: number, signal: AbortSignal | undefined): void {
+  checkedLease(waitMs, 'waitMs')
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function') {
+    throw new SpaceError('INVALID_ARGUMENT', 'signal is an AbortSignal.')
+  }
+}
+
+/** The best match that fits its kind, within the wait. */
+export async function search(
+  engine: Engine,
+  { pattern, definition }: Template<object>,
+  { take, waitMs, signal, tx, ifExists = false }: Terms,
+  onMisfit: (stored: Stored, misfit: Misfit) => void,
+): Promise<Entry | null> {
+  signal?.throwIfAborted()
+  let found: Entry | null = null
+  let misfit: Misfit
+  const fits = async (stored: Stored): Promise<boolean> => {
+    const entry = await judged(stored, definition)
+    if (entry instanceof Misfit) misfit = entry
+    else found = entry
+    return !(entry instanceof Misfit)
+  }
+  const onAside = (stored: Stored): void => onMisfit(stored, misfit)
+  const find = { pattern, take, waitMs, ifExists, fits, onAside }
+  const stored = await (tx
+    ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
+    : engine.find({ ...find, signal }))
+  // One that fitted may have been lost before it was acknowledged.
+  return stored && found
+}
+
+/** What is there and fits its kind, the best first, up to `most`. */
+export async function takeMany(
+  engine: Engine,
+  { pattern, definition }: Template<object>,
+  most: number,
+  tx: Transaction | undefined,
+  onMisfit: (stored: Stored, misfit: Misfit) => void,
+): Promise<Entry[]> {
+  const seen = new Map<Stored, Entry | Misfit>()
+  const fits = async (stored: Stored): Promise<boolean> => {
+    const entry = await judged(stored, definition)
+    seen.set(stored, entry)
+    return !(entry instanceof Misfit)
+  }
+  const onAside = (stored: Stored): void => onMisfit(stored, seen.get(stored) as Misfit)
+  const find = { pattern, take: true, waitMs: 0, fits, onAside }
+  const taken = await (tx
+    ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most))
+    : engine.takeMany(find, most))
+  return taken.map((stored) => seen.get(stored) as Entry)
+}
+
+async function judged(stored: Stored, definition: Template<object>['definition']): Promise<Entry | Misfit> {
+  const entry = await entryOf(stored, definition)
+  if (entry instanceof Misfit && entry.thrown !== undefined) {
+    throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })
+  }
+  return entry
+}

@@ -1,0 +1,128 @@
+/**
+ * Lease: how long something stays in the space without renewal.
+ *
+ * The space's clock decides when a lease has ended; from that moment its entry is seen by nobody, whenever it is swept away. A holder
+ * should count from when it *asked* (JavaSpaces, Distributed Leasing §LE.2): the grant began no earlier than that, so a holder that
+ * stops at asked + granted never believes in a lease that the space has ended. `expiresAt` is on the space's wall clock, for people.
+ */
+import { monotonicMs } from '../clock.js'
+import type { Engine, Grant } from '../engine.js'
+import { isSpaceError, SpaceError } from '../errors.js'
+
+export class Lease {
+  readonly #engine: Engine
+  /** The entry's id. */
+  readonly id: string
+  #expiresAt: number
+  #leaseMs: number
+  /** On this process's monotonic clock. */
+  #trustedUntil: number
+
+  /** @internal `asked`: when the request was about to be sent, on the monotonic clock. */
+  constructor(engine: Engine, id: string, grant: Grant, leaseMs: number, asked: number) {
+    this.#engine = engine
+    this.id = id
+    this.#expiresAt = grant.expiresAt
+    this.#leaseMs = leaseMs
+    this.#trustedUntil = asked + leaseMs
+  }
+
+  /** When it ends: milliseconds since 1970 on the space's clock; Infinity = never. */
+  get expiresAt(): number {
+    return this.#expiresAt
+  }
+
+  /** How long it was granted for, when it was written or last renewed. */
+  get leaseMs(): number {
+    return this.#leaseMs
+  }
+
+  /**
+   * How long this process may still rely on it, in ms: measured here on a clock that does not step, from when the last request that was
+   * granted was sent (JavaSpaces, Distributed Leasing §LE.2). 0: it has ended, or may have. Infinity: for ever. Somebody else may still
+   * cancel it, or take its entry.
+   */
+  get expiresInMs(): number {
+    return Math.max(this.#trustedUntil - monotonicMs(), 0)
+  }
+
+  /**
+   * Makes it end `leaseMs` from now: not from its old end, so a renewal may shorten. On failure the old lease stays as it was.
+   * @throws SpaceError LEASE_UNKNOWN if it has ended, was cancelled, or its entry was taken; INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
+   */
+  async renew(leaseMs: number): Promise<void> {
+    const asked = monotonicMs()
+    const until = asked + checkedLease(leaseMs)
+    let grant: Grant | null
+    try {
+      grant = await this.#engine.renew(this.id, leaseMs)
+    } catch (error) {
+      // It may have been renewed; and if that was to shorten it, it may be over sooner.
+      if (isSpaceError(error, 'SPACE_UNREACHABLE')) this.#trustedUntil = Math.min(this.#trustedUntil, until)
+      throw error
+    }
+    if (!grant) {
+      this.#trustedUntil = Number.NEGATIVE_INFINITY
+      throw new SpaceError('LEASE_UNKNOWN')
+    }
+    this.#expiresAt = grant.expiresAt
+    this.#leaseMs = leaseMs
+    this.#trustedUntil = until
+  }
+
+  /**
+   * Ends it now: the entry is gone.
+   * @throws SpaceError LEASE_UNKNOWN as `renew` does, also on a second call; OUTCOME_UNKNOWN, SPACE_UNREACHABLE, SPACE_CLOSED
+   */
+  async cancel(): Promise<void> {
+    let known: boolean
+    try {
+      known = await this.#engine.cancel(this.id)
+    } catch (error) {
+      if (isSpaceError(error, 'OUTCOME_UNKNOWN')) this.#trustedUntil = Number.NEGATIVE_INFINITY
+      throw error
+    }
+    this.#trustedUntil = Number.NEGATIVE_INFINITY
+    if (!known) throw new SpaceError('LEASE_UNKNOWN')
+  }
+}
+
+/** A lease that could not be renewed or cancelled, and why. */
+export interface LeaseFailure {
+  readonly lease: Lease
+  readonly error: SpaceError
+}
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export function checkedLeases(leases: readonly Lease[]): readonly Lease[] {
+  if (!Array.isArray(leases) || !leases.every((lease) => lease instanceof Lease)) {
+    throw new SpaceError('INVALID_ARGUMENT', 'leases is a list of what write returned.')
+  }
+  return leases
+}
+
+/** Returns a duration for each lease. Throws INVALID_ARGUMENT unless there is one for all or one for each. */
+export function checkedDurations(leases: readonly Lease[], leaseMs: number | readonly number[]): readonly number[] {
+  const durations = checkedLeases(leases).map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
+  if (!Array.isArray(leaseMs) || leaseMs.length === leases.length) return durations
+  throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
+}
+
+/** Does it to all in one turn, so that they travel together, and gathers what failed. */
+export async function forAll(
+  leases: readonly Lease[],
+  act: (lease: Lease, i: number) => Promise<void>,
+): Promise<LeaseFailure[]> {
+  const results = await Promise.allSettled(leases.map(act))
+  return results.flatMap((result, i) =>
+    result.status === 'rejected' ? [{ lease: leases[i]!, error: result.reason as SpaceError }] : [],
+  )
+}
+
+/** @throws SpaceError INVALID_ARGUMENT unless it is a number of milliseconds ≥ 0, or Infinity */
+export function checkedLease(ms: number, name = 'leaseMs'): number {
+  if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
+    throw new SpaceError('INVALID_ARGUMENT', `${name} is milliseconds ≥ 0 or Infinity, not ${String(ms)}.`)
+  }
+  return ms
+}

@@ -1,0 +1,136 @@
+/** takeAll: waits for the first match of several templates, then takes what is there (JavaSpace05). */
+
+import type { Template } from '../entry/template.js'
+import type { Entry } from '../entry.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { SpaceError } from '../errors.js'
+import { Wait } from '../runtime/wait.js'
+import { checkedWait } from './find.js'
+import type { Transaction } from './transaction.js'
+
+export interface TakeAllOptions {
+  /** How many at most. Default 100. */
+  readonly max?: number | undefined
+  /** How long to wait for the first one, in ms. Default: for ever. 0 = do not wait. */
+  readonly waitMs?: number | undefined
+  /** Ends the wait; the call then rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+  /** As of `take`. */
+  readonly tx?: Transaction | undefined
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
+
+/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+export function checkedTakeAll(
+  options: TakeAllOptions,
+): TakeAllOptions & { readonly max: number; readonly waitMs: number } {
+  const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
+  checkedWait(waitMs, signal)
+  return { max, waitMs, signal, tx }
+}
+
+/** What it asks of a space. */
+export interface Finds {
+  take(template: Template<object>, waitMs: number, signal?: AbortSignal): Promise<Entry<object> | null>
+  /** What is there, up to `most`. */
+  takeMany(template: Template<object>, most: number): Promise<Entry<object>[]>
+  /** Has `onAvailable` called whenever a match can be taken, until it is told to stop or the time is over. */
+  watch(templates: readonly Template<object>[], waitMs: number, onAvailable: () => void): Promise<() => void>
+}
+
+export function checkedMax(max: number): number {
+  if (!Number.isSafeInteger(max) || max < 1) {
+    throw new SpaceError('INVALID_ARGUMENT', `max is a whole number ≥ 1, not ${String(max)}.`)
+  }
+  return max
+}
+
+/**
+ * With one template it stands in line like any taker. With several it asks to be told when one can be taken, since of several standing
+ * takes more than one could win, and a take is final: so it never has more than `max` and loses none, but whoever stands in line is
+ * served before it.
+ */
+export async function takeAll(
+  finds: Finds,
+  templates: readonly Template<object>[],
+  max: number,
+  waitMs: number,
+  signal: AbortSignal | undefined,
+): Promise<Entry<object>[]> {
+  const [only] = templates
+  signal?.throwIfAborted()
+  if (templates.length === 1) return drain(finds, only!, max, waitMs, signal)
+  const there = await drainEach(finds, templates, max)
+  if (there.length > 0 || waitMs <= 0) return there
+  signal?.throwIfAborted()
+  const wait = new Wait<Entry<object>[]>()
+  let draining: Promise<void> | undefined
+  let again = false
+  const onAvailable = (): void => {
+    again = true
+    draining ??= (async () => {
+      while (again && !wait.settled) {
+        again = false
+        const taken = await drainEach(finds, templates, max)
+        if (taken.length > 0) wait.resolve(taken)
+      }
+    })()
+      .catch((error) => wait.reject(error))
+      .finally(() => {
+        draining = undefined
+        if (again && !wait.settled) onAvailable()
+      })
+  }
+  // What is being taken when the wait ends is the caller's.
+  const end = (settle: () => void) => () => void (draining ?? Promise.resolve()).then(settle)
+  const onAbort = end(() => wait.reject(signal?.reason))
+  wait.until(
+    waitMs,
+    end(() => wait.resolve([])),
+    signal,
+    onAbort,
+  )
+  const unwatch = finds.watch(templates, waitMs, onAvailable)
+  unwatch.then(onAvailable, (error) => wait.reject(error))
+  try {
+    return await wait.promise
+  } finally {
+    void unwatch.then((stop) => stop()).catch(() => {})
+  }
+}
+
+/** The matches of each template in turn. */
+async function drainEach(finds: Finds, templates: readonly Template<object>[], max: number): Promise<Entry<object>[]> {
+  const taken: Entry<object>[] = []
+  for (const template of templates) {
+    if (taken.length === max) break
+    try {
+      taken.push(...(await drain(finds, template, max - taken.length, 0)))
+    } catch (error) {
+      // What is in hand is the caller's.
+      if (taken.length === 0) throw error
+      break
+    }
+  }
+  return taken
+}
+
+/** The matches of one template: what is there; if nothing is, the first one that comes, and what came with it. */
+async function drain(
+  finds: Finds,
+  template: Template<object>,
+  most: number,
+  waitMs: number,
+  signal?: AbortSignal,
+): Promise<Entry<object>[]> {
+  const there = await finds.takeMany(template, most)
+  if (there.length > 0 || waitMs <= 0) return there
+  const first = await finds.take(template, waitMs, signal)
+  if (!first) return []
+  // What is in hand is the caller's, whatever becomes of the rest.
+  const rest = most > 1 ? await finds.takeMany(template, most - 1).catch(() => []) : []
+  return [first, ...rest]
+}
+
+/** Whatever can be read can be taken, but for what others take first; were there more that could only be read, the caller would spin. */

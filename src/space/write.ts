@@ -1,0 +1,63 @@
+/** Writing: what a write may be told, and how its entries are made ready for an engine. */
+import { monotonicMs } from '../clock.js'
+import type { Engine, Image } from '../engine.js'
+import { encodeAll, type Snapshot } from '../entry/snapshot.js'
+import type { Entry } from '../entry.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { SpaceError } from '../errors.js'
+import { checkedLease, Lease } from './lease.js'
+import type { Transaction } from './transaction.js'
+
+/** A day: long enough for any request, short enough that what everybody forgot does not stay for ever. */
+export const DEFAULT_LEASE_MS = 24 * 60 * 60 * 1000
+
+/** Priorities fit, together with the order of writing, into one exact number. */
+const HIGHEST_PRIORITY = 127
+const LOWEST_PRIORITY = -128
+
+export interface WriteOptions {
+  /** How long the entry stays unless renewed, in ms from now. Default 24 h; Infinity = for ever; 0 = dead on arrival. */
+  readonly leaseMs?: number | undefined
+  /** Higher is found first; an integer from -128 to 127. Default 0. */
+  readonly priority?: number | undefined
+  /** Nobody else sees it until this transaction commits; its lease runs from now all the same. */
+  readonly tx?: Transaction | undefined
+}
+
+export interface WriteAllOptions extends Omit<WriteOptions, 'leaseMs'> {
+  /** One for all, or one per entry. */
+  readonly leaseMs?: number | readonly number[] | undefined
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['leaseMs', 'priority', 'tx'])
+
+/** @throws SpaceError INVALID_ARGUMENT */
+export const checkedWrite = <O extends WriteAllOptions>(what: string, options: O): O =>
+  onlyKnown(what, options, OPTIONS)
+
+/** Writes all or none. @throws SpaceError as space.writeAll */
+export async function writeEntries(
+  engine: Engine,
+  newId: () => string,
+  entries: readonly (Entry<object> | Snapshot<object>)[],
+  options: WriteAllOptions,
+): Promise<Lease[]> {
+  const { leaseMs = DEFAULT_LEASE_MS, priority = 0, tx } = options
+  if (!Array.isArray(entries) || entries.length === 0) {
+    throw new SpaceError('INVALID_ARGUMENT', 'writeAll wants at least one entry.')
+  }
+  if (Array.isArray(leaseMs) && leaseMs.length !== entries.length) {
+    throw new SpaceError('INVALID_ARGUMENT', `There are ${entries.length} entries and ${leaseMs.length} leases.`)
+  }
+  if (!Number.isInteger(priority) || priority < LOWEST_PRIORITY || priority > HIGHEST_PRIORITY) {
+    throw new SpaceError('INVALID_ARGUMENT', `priority is an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`)
+  }
+  const leases = entries.map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
+  const encoding = encodeAll(entries)
+  if (encoding instanceof Promise) tx?.checking(encoding)
+  const encoded = encoding instanceof Promise ? await encoding : encoding
+  const images = encoded.map((own, i): Image => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
+  const asked = monotonicMs()
+  const grants = await (tx ? tx.write(images) : engine.write(images))
+  return images.map((image, i) => new Lease(engine, image.id, grants[i]!, image.leaseMs, asked))
+}

@@ -1,0 +1,80 @@
+/** call: a task by its name, through the space, and its result back. */
+import { LONGEST_TIMER_MS } from '../clock.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { SpaceError } from '../errors.js'
+import { sendRequest } from '../request.js'
+import { settled } from '../runtime/settled.js'
+import type { Space } from '../space.js'
+import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './message.js'
+import { whyNotDone } from './offered.js'
+
+export interface CallOptions {
+  /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
+  readonly timeoutMs?: number | undefined
+  /** Takes the call back: the task's own signal fires, and the call rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined
+  /** Which workers it is for. Default: the client's. */
+  readonly service?: string | undefined
+  /** Higher is taken first, -128 to 127. Default 0. */
+  readonly priority?: number | undefined
+  /** Whether it may run again when its worker died after it had started. Default true: a task is expected to bear that. */
+  readonly repeatable?: boolean | undefined
+  /** Whether the error of a task that failed brings its stack along. Default false: it tells of the inside of another process. */
+  readonly stack?: boolean | undefined
+}
+
+const OPTIONS: ReadonlySet<string> = new Set(['timeoutMs', 'signal', 'service', 'priority', 'repeatable', 'stack'])
+
+export async function call(
+  space: Space,
+  ours: string,
+  task: string,
+  input: unknown,
+  options: CallOptions = {},
+  trace?: readonly string[],
+): Promise<unknown> {
+  onlyKnown('call', options, OPTIONS)
+  const { timeoutMs = 30_000, signal, service = ours, priority = 0, repeatable = true, stack = false } = options
+  checkedTask(task)
+  checkedTime('timeoutMs', timeoutMs)
+  checkedPriority(priority)
+  signal?.throwIfAborted()
+  const sent = sendRequest(space, encodeCall(task, input, { stack, trace }), {
+    service,
+    task,
+    timeoutMs,
+    priority,
+    repeatable,
+  })
+  try {
+    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late: () => LATE }, sent.withdraw)))
+  } catch (error) {
+    if (error !== LATE) throw error
+    throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
+  }
+}
+
+/** Stands for the deadline. */
+const LATE = Symbol('late')
+
+/** @throws SpaceError INVALID_ARGUMENT, as all of these */
+export function checkedTask(task: unknown): asserts task is string {
+  if (typeof task !== 'string' || task === '' || task.length > LONGEST_TASK_NAME || !task.isWellFormed()) {
+    throw new SpaceError('INVALID_ARGUMENT', `A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+  }
+}
+
+export function checkedTime(name: string, ms: unknown, least = 1): void {
+  if (typeof ms !== 'number' || !(ms >= least) || ms > LONGEST_TIMER_MS) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `${name} is a number of milliseconds from ${least} to ${LONGEST_TIMER_MS}.`,
+    )
+  }
+}
+
+export function checkedPriority(priority: unknown): void {
+  if (!Number.isInteger(priority) || (priority as number) < -128 || (priority as number) > 127) {
+    throw new SpaceError('INVALID_ARGUMENT', 'priority is an integer from -128 to 127.')
+  }
+}

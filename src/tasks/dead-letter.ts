@@ -1,0 +1,47 @@
+/** Dead letters: what nobody could do, set aside with the reason, for somebody to look into. */
+import { DEAD_LETTER, type Listed } from '../engine.js'
+import { readSignature } from '../entry/signature.js'
+import { kindNamed } from '../entry/token.js'
+import { decodeRequest, type HttpRequest } from '../request/message.js'
+import { REQUEST, TASK } from '../request.js'
+import { failedIn } from './failed-task.js'
+import type { Failure } from './message.js'
+
+export interface DeadLetter {
+  /** That of the request or entry, as in every log. */
+  readonly id: string
+  /** `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `misfit` and `bodiless` of entries. */
+  readonly reason: string
+  /** What it was. */
+  readonly kind: string
+  /** How often it had been handed out. */
+  readonly attempts: number
+  readonly writtenAt: number
+  readonly service?: string
+  /** Of a task: its name, and the last error. */
+  readonly task?: string
+  readonly error?: Failure
+  readonly request?: HttpRequest
+}
+
+/** The value in `field=s:value`. */
+const valueIn = (tokens: readonly string[], field: string): string | undefined => {
+  const token = tokens.find((each) => each.startsWith(`${field}=`))
+  return token && kindNamed(token.slice(field.length + 3))
+}
+
+/** @throws TypeError for an entry that is none */
+export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): DeadLetter {
+  if (kinds[0] !== DEAD_LETTER) throw new TypeError('not a dead letter')
+  const end = body.indexOf('\n')
+  const head = body.toString('utf8', 0, end)
+  const at = head.indexOf('|')
+  const was = readSignature(head.slice(at))
+  const kind = kindNamed(was.kinds[0]!)
+  const letter = { id, reason: kindNamed(head.slice('s:'.length, at)), kind, attempts: deaths, writtenAt }
+  if (kind !== REQUEST && kind !== TASK) return letter
+  const service = valueIn(was.indexed, 'service')
+  const request = decodeRequest(body.subarray(end + 1))
+  const task = kind === TASK ? { task: request.target, ...failedIn(request) } : {}
+  return { ...letter, ...(service ? { service } : {}), ...task, request }
+}

@@ -1,0 +1,68 @@
+/** Of a task that has failed for good and that nobody waits for: its dead letter, with what it was, how often it was tried, and why it failed. */
+import type { Image } from '../engine.js'
+import { letterImage } from '../entry/dead-letter.js'
+import { imageOf } from '../request/kinds.js'
+import { encodeRequest, type HttpRequest, type HttpResponse } from '../request/message.js'
+import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './message.js'
+
+/** What a request that failed carries, once it is a dead letter. */
+const ATTEMPTS = 'Failed-Attempts'
+const ERROR = 'Failed-Error'
+/** With which options it was enqueued, to be used again when it is requeued. */
+export const OPTIONS = 'Options'
+
+export interface Failed {
+  readonly attempts: number
+  readonly error: Failure
+  readonly reason: string
+}
+
+/** What an outcome says of a failure; undefined: it is none. */
+export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
+  try {
+    const outcome = decodeOutcome(response)
+    if (outcome.kind === 'done') return undefined
+    if (outcome.kind === 'gaveUp') return { reason: 'gave up', error: outcome.failure }
+    if (outcome.kind === 'failed') return { reason: 'failed', error: outcome.failure }
+    const message = `It asked to be tried again in ${outcome.inMs} ms, and no attempt was left.`
+    return { reason: 'failed', error: { name: 'RetryIn', message } }
+  } catch (error) {
+    // The worker's own word: it ran past its deadline, or its worker was stopped.
+    return { reason: 'failed', error: failureOf(error) }
+  }
+}
+
+export function letterOf(id: string, service: string, request: HttpRequest, failed: Failed, priority: number): Image {
+  const { attempts, error, reason } = failed
+  const { name, message, code } = error
+  const headers = [...request.headers, ATTEMPTS, String(attempts), ERROR, JSON.stringify({ name, message, code })]
+  const terms = { service, task: request.target, timeoutMs: 0, priority, repeatable: true }
+  return letterImage(id, reason, imageOf(id, request, terms), encodeRequest({ ...request, headers }), priority)
+}
+
+/** What the dead letter of a task tells beside its request. */
+export function failedIn({ method, headers }: HttpRequest): { attempts?: number; error?: Failure } {
+  if (method !== TASK_METHOD) return {}
+  const field = (name: string): string | undefined =>
+    headers.includes(name) ? headers[headers.indexOf(name) + 1] : undefined
+  const attempts = Number(field(ATTEMPTS))
+  try {
+    const { name, message, code } = JSON.parse(field(ERROR) ?? '') as Record<string, unknown>
+    const error = { name: String(name), message: String(message) }
+    const coded = typeof code === 'string' || typeof code === 'number' ? { ...error, code } : error
+    return { ...(Number.isSafeInteger(attempts) ? { attempts } : {}), error: coded }
+  } catch {
+    // One whose workers died, or a stranger's.
+    return {}
+  }
+}
+
+/** The request as it was before it failed. */
+export function unfailed(request: HttpRequest): HttpRequest {
+  const headers: string[] = []
+  for (let i = 0; i < request.headers.length; i += 2) {
+    const name = request.headers[i]!
+    if (name !== ATTEMPTS && name !== ERROR) headers.push(name, request.headers[i + 1]!)
+  }
+  return { ...request, headers }
+}

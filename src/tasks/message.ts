@@ -1,0 +1,159 @@
+/** Task: a request that names a function of a worker instead of a path; how what goes in and what comes out stand in the space. */
+import { decodeFields, encodeFields } from '../entry/codec.js'
+import { SpaceError } from '../errors.js'
+import type { HttpRequest, HttpResponse } from '../request/message.js'
+
+/** The method of the RequestEntry of a task; its target is the task's name. No method of HTTP is named so. */
+export const TASK_METHOD = 'TASK'
+
+/** Names are parts of keys. */
+export const LONGEST_TASK_NAME = 100
+
+/** What tells an outcome of a task from a worker's own answers, which are plain text. */
+const MEDIA_TYPE = 'application/vnd.takespace.task'
+const HEADERS: readonly string[] = ['Content-Type', MEDIA_TYPE]
+
+const LONGEST_MESSAGE = 10_000
+const LONGEST_NAME = 200
+
+/** An error as it travels: without its stack, unless the caller asked for that. */
+export interface Failure {
+  readonly name: string
+  readonly message: string
+  readonly code?: string | number
+  readonly stack?: string
+}
+
+/** What became of one run of a task. */
+export type TaskOutcome =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'gaveUp'; readonly failure: Failure }
+  | { readonly kind: 'retry'; readonly inMs: number }
+
+/** What travels beside the input. */
+export interface CallTerms {
+  /** Whether an error is to bring its stack along. */
+  readonly stack?: boolean
+  /** Which attempt the first delivery is. Default 1. */
+  readonly attempt?: number
+  /** Of one that nobody waits for: a failure goes to the dead letters. */
+  readonly letter?: boolean
+  /** The headers that tell of the caller's trace. */
+  readonly trace?: readonly string[] | undefined
+}
+
+const STACK = 'Stack'
+const ATTEMPT = 'Attempt'
+const LETTER = 'Letter'
+
+/** @throws SpaceError INVALID_ENTRY for an input that cannot be stored */
+export function encodeCall(
+  task: string,
+  input: unknown,
+  { stack, attempt, letter, trace }: CallTerms = {},
+): HttpRequest {
+  const headers: string[] = trace ? [...trace] : []
+  if (stack) headers.push(STACK, '1')
+  if (attempt !== undefined && attempt !== 1) headers.push(ATTEMPT, String(attempt))
+  if (letter) headers.push(LETTER, '1')
+  const body = encodeFields({ input })
+  return { method: TASK_METHOD, target: task, httpVersion: '1.1', headers, body, peer: '', secure: false }
+}
+
+/** Whether its failure is to go to the dead letters. */
+export const isLettered = ({ method, headers }: HttpRequest): boolean =>
+  method === TASK_METHOD && headers.includes(LETTER)
+
+export interface Call {
+  readonly task: string
+  readonly input: unknown
+  readonly stack: boolean
+  readonly attempt: number
+  readonly letter: boolean
+}
+
+/** @throws whatever is wrong with it: anybody may have written it */
+export function decodeCall({ method, target, headers, body }: HttpRequest): Call {
+  if (method !== TASK_METHOD) throw new TypeError('not a call of a task')
+  const field = (name: string): string | undefined => headers[headers.indexOf(name) + 1]
+  const { input } = decodeFields(body) as { input?: unknown }
+  const attempt = headers.includes(ATTEMPT) ? Number(field(ATTEMPT)) : 1
+  if (!Number.isSafeInteger(attempt) || attempt < 1) throw new TypeError('not an attempt')
+  return { task: target, input, stack: headers.includes(STACK), attempt, letter: headers.includes(LETTER) }
+}
+
+/** Whatever was thrown, as it travels. */
+export function failureOf(error: unknown, stack = false): Failure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, LONGEST_MESSAGE) }
+  const { name, message } = error
+  const { code } = error as { code?: unknown }
+  return {
+    name: String(name).slice(0, LONGEST_NAME),
+    message: String(message).slice(0, LONGEST_MESSAGE),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(stack && typeof error.stack === 'string' ? { stack: error.stack.slice(0, LONGEST_MESSAGE) } : {}),
+  }
+}
+
+/** The response of a task. What it returned may be nothing that can be stored: that is a failure, too. */
+export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
+  const headers = attempt === 1 ? HEADERS : [...HEADERS, ATTEMPT, String(attempt)]
+  switch (outcome.kind) {
+    case 'done':
+      return { status: 200, reason: 'OK', headers, body: encodeFields({ value: outcome.value }) }
+    case 'retry':
+      return { status: 503, reason: 'Retry', headers, body: encodeFields({ retryInMs: outcome.inMs }) }
+    default: {
+      const body = encodeFields({ ...outcome.failure, ...(outcome.kind === 'gaveUp' ? { gaveUp: true } : {}) })
+      return { status: 500, reason: 'Failed', headers, body }
+    }
+  }
+}
+
+/** @throws SpaceError REQUEST_TIMEOUT, WORKER_LOST, BAD_RESPONSE for what a worker says when its task has said nothing */
+export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutcome {
+  if (headers[1] !== MEDIA_TYPE)
+    throw new SpaceError(status === 504 ? 'REQUEST_TIMEOUT' : status === 502 ? 'WORKER_LOST' : 'BAD_RESPONSE')
+  let fields: Record<string, unknown>
+  try {
+    fields = decodeFields(body) as Record<string, unknown>
+  } catch (cause) {
+    throw new SpaceError('BAD_RESPONSE', '', { cause })
+  }
+  if (status === 200) return { kind: 'done', value: fields.value }
+  if (typeof fields.retryInMs === 'number') return { kind: 'retry', inMs: fields.retryInMs }
+  const { name, message, code, stack, gaveUp } = fields
+  const failure: Failure = {
+    name: String(name ?? 'Error'),
+    message: String(message ?? ''),
+    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
+    ...(typeof stack === 'string' ? { stack } : {}),
+  }
+  return { kind: gaveUp === true ? 'gaveUp' : 'failed', failure }
+}
+
+/** The error as its caller gets it. */
+export function errorOf({ name, message, code, stack }: Failure): Error {
+  const error = new Error(message)
+  error.name = name
+  // Ours would tell of the client, not of the task.
+  error.stack = stack ?? `${name}: ${message}`
+  return code === undefined ? error : Object.assign(error, { code })
+}
+
+/** Which attempt it was that has this outcome. */
+export function attemptIn({ headers }: Pick<HttpResponse, 'headers'>): number {
+  const at = headers.indexOf(ATTEMPT)
+  return at < 0 ? 1 : Number(headers[at + 1]) || 1
+}
+
+/** What it returned. @throws SpaceError TASK_FAILED, whose cause is the task's error */
+export function resultOf(outcome: TaskOutcome): unknown {
+  if (outcome.kind === 'done') return outcome.value
+  const failure =
+    outcome.kind === 'retry'
+      ? { name: 'RetryIn', message: `The task asked to be tried again in ${outcome.inMs} ms, and no attempt is left.` }
+      : outcome.failure
+  throw new SpaceError('TASK_FAILED', `${failure.name}: ${failure.message}`, { cause: errorOf(failure) })
+}

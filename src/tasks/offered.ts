@@ -1,0 +1,58 @@
+/** Offered: which tasks the workers of a service have, for the error of a task that nobody did in time. */
+
+import { kindNamed } from '../entry/token.js'
+import { didYouMean } from '../errors/did-you-mean.js'
+import { indexOf, TASK, taskToken } from '../request/kinds.js'
+import { within } from '../runtime/within.js'
+import type { Space } from '../space.js'
+
+/** The error is not held up for longer. */
+const LOOK_MS = 500
+const MOST_NAMED = 10
+const NAME = 'task=s:'
+
+type Tokens = readonly string[] | null
+
+/** By space and service: one look for all whose time is up. */
+const looking = new WeakMap<Space, Map<string, Promise<Tokens>>>()
+
+/**
+ * Returns which task was meant, and, if no worker of the service has it now, a sentence that says so with the nearest name. Never rejects; takes
+ * at most 500 ms.
+ */
+export async function whyNotDone(space: Space, service: string, task: string): Promise<string> {
+  const asked = `The task is ${task}, of the service ${service}.`
+  const tokens = await offeredTokens(space, service)
+  if (tokens === null || tokens.includes(taskToken(task))) return asked
+  if (tokens.length === 0) return `${asked} No worker of this service that has tasks is running.`
+  // A long name stands there as its hash.
+  const names = tokens.filter((token) => token.startsWith(NAME)).map((token) => kindNamed(token.slice(NAME.length)))
+  const more = names.length > MOST_NAMED ? ', …' : ''
+  const list = names.length === 0 ? '' : ` They have ${names.sort().slice(0, MOST_NAMED).join(', ')}${more}.`
+  return `${asked} No worker of this service has this task.${list}${didYouMean(task, names)}`
+}
+
+async function offeredTokens(space: Space, service: string): Promise<Tokens> {
+  let looks = looking.get(space)
+  if (!looks) {
+    looks = new Map()
+    looking.set(space, looks)
+  }
+  let look = looks.get(service)
+  if (!look) {
+    look = lookFor(space, service).finally(() => looks.delete(service))
+    looks.set(service, look)
+  }
+  return look
+}
+
+async function lookFor(space: Space, service: string): Promise<Tokens> {
+  let tokens: Tokens = null
+  const pattern = { kind: TASK, root: TASK, indexed: [indexOf(service)], verified: [] }
+  const asking = space.engine.offered(pattern).then((found) => {
+    tokens = found
+  })
+  // Without an answer nothing is said of workers.
+  await within(LOOK_MS, asking).catch(() => {})
+  return tokens
+}

@@ -1,0 +1,103 @@
+/** What becomes of dead letters when somebody has looked into them: enqueued again, or dropped. */
+import { wallMs } from '../clock.js'
+import { DEAD_LETTER, type Image, type Listed, type Pattern } from '../engine.js'
+import { letterNamed } from '../entry/dead-letter.js'
+import { readSignature } from '../entry/signature.js'
+import { SpaceError } from '../errors.js'
+import { imageOf, REQUEST, TASK } from '../request.js'
+import type { Space } from '../space.js'
+import { type DeadLetter, deadLetterOf } from './dead-letter.js'
+import { DAY_MS, digest, type LaterTask, openTicket } from './enqueue.js'
+import { OPTIONS, unfailed } from './failed-task.js'
+import { decodeCall } from './message.js'
+
+const PAGE = 50
+const MOST_TICKET_BYTES = 1 << 30
+
+/** All of them, the first to be set aside first; what a stranger wrote is left out. */
+export async function* deadLetters(space: Space, pattern: Pattern = ALL): AsyncGenerator<[DeadLetter, Listed]> {
+  for (let after: string | null = null; ; ) {
+    const { entries, next } = await space.engine.list(pattern, after, PAGE)
+    for (const entry of entries) {
+      const letter = readable(entry)
+      if (letter) yield [letter, entry]
+    }
+    if (next === null) return
+    after = next
+  }
+}
+
+const ALL: Pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+
+function readable(entry: Listed): DeadLetter | undefined {
+  try {
+    return deadLetterOf(entry)
+  } catch {
+    return undefined
+  }
+}
+
+/** undefined: there is none of this id. */
+export async function deadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
+  for await (const found of deadLetters(space, letterNamed(id))) return found
+  return undefined
+}
+
+/** false: it is not there (any longer). */
+export const dropLetter = async (space: Space, id: string): Promise<boolean> =>
+  (await deadLetter(space, id)) !== undefined && space.engine.cancel(id)
+
+/**
+ * What it was is there again: a task with all its attempts, a request whose answer is kept, an entry as it was. Done twice, because whoever did
+ * it was killed, it is one and the same.
+ *
+ * @returns the ticket of a task or request; '' for an entry
+ * @throws SpaceError LEASE_UNKNOWN: there is no such dead letter
+ */
+export async function requeueLetter(space: Space, id: string): Promise<string> {
+  const found = await deadLetter(space, id)
+  if (!found) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
+  const [letter, listed] = found
+  if (letter.kind !== TASK && letter.kind !== REQUEST) return rewrite(space, listed)
+  const ticket = `k${digest(['requeue', id])}`
+  const { service = 'web', request } = letter
+  const terms = { id: ticket, print: 'requeued', keptMs: DAY_MS, maxBytes: MOST_TICKET_BYTES }
+  if (letter.kind === TASK && request) {
+    const call = unfailed(request)
+    const { task, input } = decodeCall({ ...call, headers: [] })
+    const wanted = { ...retriesIn(call.headers), service, task, input, ticket, dueAt: wallMs(), leaseMs: DAY_MS }
+    await openTicket(space, terms, wanted as LaterTask)
+  } else if (request) {
+    const outgoing = { service, timeoutMs: DAY_MS, priority: listed.priority, repeatable: true }
+    const image = imageOf(`${ticket}.${space.newId()}`, request, outgoing)
+    await space.engine.tickets.open({ ...terms, leaseMs: 2 * DAY_MS }, image)
+  }
+  await space.engine.cancel(id)
+  return ticket
+}
+
+const DEFAULTS = { attempts: 1, priority: 0, timeoutMs: DAY_MS, repeatable: true }
+
+/** With what a task had been enqueued. */
+function retriesIn(headers: readonly string[]): Omit<typeof DEFAULTS, never> {
+  const at = headers.indexOf(OPTIONS)
+  try {
+    return at < 0 ? DEFAULTS : { ...DEFAULTS, ...JSON.parse(headers[at + 1] ?? '') }
+  } catch {
+    return DEFAULTS
+  }
+}
+
+/** Under its own signature, as it stands in the letter. */
+async function rewrite(space: Space, { id, body, priority }: Listed): Promise<string> {
+  const end = body.indexOf('\n')
+  const head = body.toString('utf8', 0, end)
+  const was = readSignature(head.slice(head.indexOf('|')))
+  const image: Image = { ...was, id: space.newId(), body: body.subarray(end + 1), leaseMs: DAY_MS, priority }
+  await space.transact(async (tx) => {
+    const taken = await space.engine.find({ pattern: letterNamed(id), take: true, waitMs: 0, tx: tx.id })
+    if (!taken) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
+    await space.engine.write([image], tx.id)
+  })
+  return ''
+}

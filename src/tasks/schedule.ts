@@ -1,0 +1,115 @@
+/** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
+
+import { wallMs } from '../clock.js'
+import { onlyKnown } from '../errors/unknown-option.js'
+import { isSpaceError, SpaceError } from '../errors.js'
+import { sendRequest } from '../request.js'
+import { settled } from '../runtime/settled.js'
+import type { Space } from '../space.js'
+import { checkedTask, checkedTime } from './call.js'
+import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.js'
+import { HOW_TO_SCHEDULE, toScheduler } from './later.js'
+import { decodeOutcome, encodeCall, resultOf } from './message.js'
+
+/** When a task is due again and again: by a cron expression, or every so many ms. */
+export type Times =
+  | {
+      /** Five fields, or six with seconds in front. */
+      readonly cron: string
+      /** As IANA names it. Default `UTC`. */
+      readonly timeZone?: string
+    }
+  | { readonly everyMs: number }
+
+export interface ScheduleOptions extends RetryOptions {
+  /** How long to wait for a scheduler to take it, in ms. Default 30 000. */
+  readonly callTimeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What a scheduler is told. */
+export interface Scheduled {
+  readonly name: string
+  readonly times: Times
+  readonly task: string
+  readonly input: unknown
+  readonly retries: ReturnType<typeof checkedRetries>
+  /** The headers that tell of the trace in which it was declared. */
+  readonly trace?: readonly string[] | undefined
+}
+
+const UNSCHEDULE_OPTIONS: ReadonlySet<string> = new Set(['callTimeoutMs', 'signal'])
+const OPTIONS: ReadonlySet<string> = new Set([...SCHEDULE_OPTIONS, ...UNSCHEDULE_OPTIONS])
+const CRON_TIMES: ReadonlySet<string> = new Set(['cron', 'timeZone'])
+const EVEN_TIMES: ReadonlySet<string> = new Set(['everyMs'])
+
+export async function schedule(
+  space: Space,
+  ours: string,
+  name: string,
+  times: Times,
+  task: string,
+  input: unknown,
+  options: ScheduleOptions = {},
+  trace?: readonly string[],
+): Promise<{ readonly next: Date }> {
+  onlyKnown('schedule', options, OPTIONS)
+  checkedName(name)
+  await checkedTimes(times)
+  checkedTask(task)
+  const scheduled: Scheduled = { name, times, task, input, retries: checkedRetries(options, ours), trace }
+  const next = await askScheduler(space, 'schedule', scheduled, options)
+  return { next: new Date(Number(next)) }
+}
+
+export async function unschedule(
+  space: Space,
+  name: string,
+  options: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'> = {},
+) {
+  onlyKnown('unschedule', options, UNSCHEDULE_OPTIONS)
+  checkedName(name)
+  return (await askScheduler(space, 'unschedule', name, options)) === true
+}
+
+async function askScheduler(
+  space: Space,
+  task: string,
+  input: unknown,
+  { callTimeoutMs: timeoutMs = 30_000, signal }: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>,
+): Promise<unknown> {
+  checkedTime('callTimeoutMs', timeoutMs)
+  signal?.throwIfAborted()
+  const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
+  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took it. ${HOW_TO_SCHEDULE}`)
+  try {
+    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late }, sent.withdraw)))
+  } catch (error) {
+    if (!isSpaceError(error, 'TASK_FAILED')) throw error
+    const { message } = error.cause as Error
+    throw new SpaceError('INVALID_ARGUMENT', message, { cause: error.cause })
+  }
+}
+
+function checkedName(name: unknown): void {
+  // BullMQ makes keys of it, with colons between their parts.
+  if (typeof name !== 'string' || name === '' || name.length > 100 || name.includes(':') || !name.isWellFormed()) {
+    throw new SpaceError('INVALID_ARGUMENT', 'A schedule has a name of 1 to 100 characters, without a colon.')
+  }
+}
+
+async function checkedTimes(times: Times): Promise<void> {
+  if (times !== undefined && times !== null)
+    onlyKnown('A schedule', times, 'everyMs' in Object(times) ? EVEN_TIMES : CRON_TIMES)
+  const { cron, timeZone, everyMs } = (times ?? {}) as { cron?: unknown; timeZone?: unknown; everyMs?: unknown }
+  if (cron === undefined && everyMs !== undefined) {
+    checkedTime('everyMs', everyMs)
+    return
+  }
+  const isText =
+    typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
+  if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
+  // Loaded when needed: few processes make schedules.
+  const { checkedCron } = await import('../schedulers/cron.js')
+  checkedCron(cron, timeZone as string | undefined, wallMs())
+}
