@@ -14,7 +14,7 @@ import {
   type Sent,
   sendRequest,
 } from '../src/request.js'
-import type { GatewayTally } from '../src/runtime/counters.js'
+import type { GatewayCounters } from '../src/runtime/counters.js'
 import type { InFlight, Placed } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
 import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
@@ -26,7 +26,7 @@ import type { Limits } from './limits.js'
 import type { Load, Outages } from './outages.js'
 import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
 import { relay } from './relay.js'
-import { Kept } from './replay-buffer.js'
+import { ReplayBuffer } from './replay-buffer.js'
 import { type Route, routeFor, termsFor } from './routes.js'
 import { Upload } from './upload.js'
 
@@ -55,7 +55,7 @@ export interface Edge {
 }
 
 export interface Watch {
-  readonly tally: GatewayTally
+  readonly tally: GatewayCounters
   readonly open: InFlight<Begun>
 }
 
@@ -185,7 +185,7 @@ function send(x: Exchange, request: HttpRequest, terms: Outgoing): Sent {
  * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
  */
 async function askStreaming(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  const kept = new Kept(terms.repeatable ? x.edge.maxReplayBytes : 0)
+  const kept = new ReplayBuffer(terms.repeatable ? x.edge.maxReplayBytes : 0)
   const upload = new Upload(x.req, x.bytes, x.edge.limits, kept)
   x.upload = upload
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {

@@ -7,7 +7,7 @@ import { Admin } from '../src/admin/index.js'
 import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
-import { GatewayTally } from '../src/runtime/counters.js'
+import { GatewayCounters } from '../src/runtime/counters.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
 import { within } from '../src/runtime/within.js'
@@ -64,7 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
   const limits = new Limits(maxBodyBytes, maxInFlight)
-  const watch = adminPort === undefined ? undefined : { tally: new GatewayTally(), open: new InFlight<Begun>() }
+  const watch = adminPort === undefined ? undefined : { tally: new GatewayCounters(), open: new InFlight<Begun>() }
   const edge: Edge = {
     space,
     routes,

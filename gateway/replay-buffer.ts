@@ -7,7 +7,7 @@ import { join } from 'node:path'
 const MOST_IN_MEMORY = 256 * 1024
 const READ_BYTES = 65_536
 
-export class Kept {
+export class ReplayBuffer {
   readonly #most: number
   readonly #chunks: Buffer[] = []
   #bytes = 0

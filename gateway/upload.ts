@@ -6,7 +6,7 @@ import { roomIn } from '../src/request/streams/web.js'
 import { CLIENT_GONE, trailersOf } from './body.js'
 import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
-import type { Kept } from './replay-buffer.js'
+import type { ReplayBuffer } from './replay-buffer.js'
 
 /** In each of these a client sends at least so much while we listen, or it is given up: 80 bytes a second. */
 const FLOOR_MS = 25_000
@@ -19,7 +19,7 @@ export class Upload {
   onFailed: ((reason: unknown) => void) | undefined
   readonly #req: IncomingMessage
   readonly #limits: Limits
-  readonly #kept: Kept
+  readonly #kept: ReplayBuffer
   #outlet: Outlet | undefined
   #bytes: number
   #ended = false
@@ -30,7 +30,7 @@ export class Upload {
   #bytesAtFloor: number
 
   /** `begun`: so many bytes of it have come before. */
-  constructor(req: IncomingMessage, begun: number, limits: Limits, kept: Kept) {
+  constructor(req: IncomingMessage, begun: number, limits: Limits, kept: ReplayBuffer) {
     this.#req = req
     this.#limits = limits
     this.#kept = kept

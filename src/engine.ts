@@ -19,7 +19,7 @@ import type { SessionEntries } from './session/entries.js'
 import type { Tickets } from './tasks/ticket-store.js'
 
 /** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
-export interface Image {
+export interface EncodedEntry {
   readonly id: string
   /** Its own kind first, then the kinds it extends; the last is its root. */
   readonly kinds: readonly string[]
@@ -61,7 +61,7 @@ export interface Stored {
 }
 
 /** A template on its way into the space. */
-export interface Pattern {
+export interface EncodedTemplate {
   /** The kind asked for, or ANY_KIND. */
   readonly kind: string
   /** The root of that kind's chain, under which its fields are indexed. */
@@ -89,7 +89,7 @@ export interface Grant {
 }
 
 export interface Find {
-  readonly pattern: Pattern
+  readonly pattern: EncodedTemplate
   /** Whether the entry is removed (take) or stays (read). */
   readonly take: boolean
   /** 0: do not wait. Infinity: for ever. */
@@ -100,9 +100,9 @@ export interface Find {
   /** Waits only as long as a match is there that a transaction holds. */
   readonly ifExists?: boolean
   /** Whether what was found is what it should be; if not, it is set aside, and the find goes on. What it throws ends the find. */
-  readonly fits?: (stored: Stored) => Promise<boolean>
+  readonly conforms?: (stored: Stored) => Promise<boolean>
   /** It was set aside by this find, and not by another one that met it. */
-  readonly onAside?: (stored: Stored) => void
+  readonly onNonconforming?: (stored: Stored) => void
 }
 
 /** The changes of an entry that somebody may ask to be told of (JavaSpaces notify; JavaSpace05 availability events). */
@@ -110,7 +110,7 @@ export type Transition = 'written' | 'visible' | 'available'
 
 /** What somebody asks to be told of. */
 export interface Interest {
-  readonly patterns: readonly Pattern[]
+  readonly patterns: readonly EncodedTemplate[]
   /** `ended`: of session entries alone. */
   readonly on: Transition | 'ended'
   readonly leaseMs: number
@@ -146,8 +146,8 @@ export interface Delivery extends Stored {
 }
 
 /** What becomes so together with an answer. */
-export interface Along {
-  readonly images: readonly Image[]
+export interface CompletionEffects {
+  readonly images: readonly EncodedEntry[]
   /** Committed with it, if anything was done under it. */
   readonly tx?: string
 }
@@ -220,7 +220,7 @@ export interface Engine {
   // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
 
   /** Stores all or none, in this order. */
-  write(images: readonly Image[], tx?: string): Promise<Grant[]>
+  write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]>
   /** The best match, or null when the wait is over. A take is final when this resolves. */
   find(find: Find): Promise<Stored | null>
   /** What is there, the best first, up to `most`; it waits for nothing. An error is told only if nothing was taken before it. */
@@ -237,7 +237,7 @@ export interface Engine {
    * All that was done under it becomes so, at once, and these entries are written with it; when it resolves, it is. Rejects with SPACE_FULL if
    * that is why it cannot be; then it is open still.
    */
-  commit(tx: string, images: readonly Image[]): Promise<void>
+  commit(tx: string, images: readonly EncodedEntry[]): Promise<void>
   /** Nothing that was done under it ever was. */
   abort(tx: string): Promise<void>
 
@@ -245,27 +245,27 @@ export interface Engine {
   notify(interest: Interest): Promise<Registered>
 
   /** Writes a request whose outcome is reported to `onOutcome`, at most once but for `begun`; resolves when the space has it. */
-  request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void>
+  request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void>
   /** Nobody waits for this outcome any longer: the request is withdrawn, its late outcome dropped. */
   withdraw(id: string): Promise<void>
 
-  offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
+  offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
   /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
   start(delivery: Delivery): Promise<boolean>
   /**
    * The holder goes on for longer than any lease: what it is given comes bit by bit, or its answer does (`answers`; its requester hears `begun`).
    * From now on it counts as started and has no successor, and its request ends with it. false: the claim is lost, or nobody waits.
    */
-  hold(delivery: Delivery, answers: boolean): Promise<boolean>
+  beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean>
   /** The holder goes on without its place: its offer has room for another one, and the completion gives none back. */
-  lend(delivery: Delivery): Promise<void>
+  releaseSlot(delivery: Delivery): Promise<void>
   /** Whoever wrote this request knows that its holder goes on for longer than its lease. */
-  lasts(id: string): void
+  awaitIndefinitely(id: string): void
   /**
    * The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. What goes along becomes so with it. false: refused,
    * the claim was lost, nothing of it is so. Rejects with SPACE_FULL or TRANSACTION_ENDED if that is why; then it may be given without.
    */
-  complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean>
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean>
   /** Gives the entry back unfinished: to its old place, and to whoever waits. The offer has room again. */
   release(delivery: Delivery): Promise<void>
 
@@ -275,7 +275,7 @@ export interface Engine {
    * Whoever sees that a process does not answer says so: nothing more is handed to it until it answers again, and what it was handed
    * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
    */
-  recall(session: string, begun: readonly string[] | undefined): Promise<void>
+  suspend(session: string, begun: readonly string[] | undefined): Promise<void>
 
   /** Hands a message to another process. false: nobody there has heard it, or nobody knows. */
   post(session: string, message: Buffer): Promise<boolean>
@@ -283,16 +283,16 @@ export interface Engine {
   hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void>
 
   /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
-  setAside(id: string, reason: string): Promise<boolean>
+  deadLetter(id: string, reason: string): Promise<boolean>
   /** A page of the free entries that match, in the order of their places. The pattern names one kind; an own one, if need be. */
-  list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page>
+  list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
   /** How much there is to a pattern with at most one field. What has ended and was not swept yet may count. */
-  backlog(pattern: Pattern): Promise<Backlog>
+  backlog(pattern: EncodedTemplate): Promise<Backlog>
   /**
    * By which `field=token` the standing offers choose among the entries of a pattern of one field. null: too many waits to look through. Those
    * of a process that has just died may be among them.
    */
-  offered(pattern: Pattern): Promise<readonly string[] | null>
+  offered(pattern: EncodedTemplate): Promise<readonly string[] | null>
   /** The root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
 

@@ -4,13 +4,13 @@ import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
 import { imageOf, patternOf, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
-import { Arrival } from './request/streamed-response.js'
+import { StreamedResponse } from './request/streamed-response.js'
 import type { Outlet } from './request/streams/index.js'
 import type { Space } from './space.js'
 
 export { imageOf, REQUEST, TASK } from './request/kinds.js'
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
-export { type Serving, serveRequests, type Taken } from './request/serve.js'
+export { type Serving, serveRequests, type HeldRequest as Taken } from './request/serve.js'
 
 /** What a gateway asks of the space. */
 export interface Outgoing {
@@ -54,8 +54,8 @@ export function sendRequest(
   const image = imageOf(id, request, terms)
   const upload = streamed ? space.streams.outlet(id) : undefined
   // From then on it ends with its holder, and not with the lease that it was written with.
-  if (upload) upload.onReader = () => space.engine.lasts(id)
-  let arrival: Arrival | undefined
+  if (upload) upload.onReader = () => space.engine.awaitIndefinitely(id)
+  let arrival: StreamedResponse | undefined
   const response = new Promise<HttpResponse>((resolve, reject) => {
     const fail = (error: unknown): void => {
       upload?.destroy('OUTCOME_UNKNOWN')
@@ -63,7 +63,7 @@ export function sendRequest(
     }
     const onOutcome = (outcome: Outcome): void => {
       if (outcome.kind === 'begun') {
-        arrival ??= new Arrival(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
+        arrival ??= new StreamedResponse(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
         return
       }
       // What may run again is written once more, for as long as its client waits.
@@ -75,7 +75,7 @@ export function sendRequest(
         const bytes = bytesOf(outcome)
         const place = placeIn(bytes)
         if (place) {
-          arrival ??= new Arrival(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
+          arrival ??= new StreamedResponse(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
           arrival.completed()
         } else if (arrival) {
           // It had begun to answer, and then something else became of it.

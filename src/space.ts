@@ -228,7 +228,7 @@ export class Space {
       const entry = await entryOf(stored, asked.definition)
       if (!(entry instanceof Misfit)) {
         yield entry as Entry<F>
-      } else if (await this.engine.setAside(stored.id, 'misfit')) {
+      } else if (await this.engine.deadLetter(stored.id, 'misfit')) {
         this.#misfit(stored, asked.definition.kind, entry)
       }
     }
@@ -299,7 +299,7 @@ export class Space {
    * @param begun ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
    */
   recall(session: string, begun?: readonly string[]): Promise<void> {
-    return this.engine.recall(session, begun)
+    return this.engine.suspend(session, begun)
   }
 
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */

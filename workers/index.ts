@@ -8,7 +8,7 @@ import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { onAbort } from '../src/runtime/abort.js'
-import { WorkerTally } from '../src/runtime/counters.js'
+import { WorkerCounters } from '../src/runtime/counters.js'
 import { type Service, service as serviceOf } from '../src/runtime/lifecycle.js'
 import type { Space } from '../src/space.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
@@ -133,7 +133,7 @@ export function createWorker(options: WorkerOptions): Worker {
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
 
-  const tally = new WorkerTally()
+  const tally = new WorkerCounters()
   const named = tasks === undefined ? undefined : checkedTasks(tasks)
   const serves = {
     app: app === undefined ? undefined : handlerOf(app),

@@ -3,7 +3,7 @@ import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
 import { type Serving, serveRequests, type Taken } from '../src/request.js'
-import type { WorkerTally } from '../src/runtime/counters.js'
+import type { WorkerCounters } from '../src/runtime/counters.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { within } from '../src/runtime/within.js'
 import type { Space } from '../src/space.js'
@@ -20,7 +20,7 @@ export interface LoopTerms {
   readonly concurrency: number
   readonly stopTimeoutMs: number
   readonly logger: Logger
-  readonly tally: WorkerTally
+  readonly tally: WorkerCounters
 }
 
 /** What answers the requests: those for the app of the service, and those for its tasks. */

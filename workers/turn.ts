@@ -15,7 +15,7 @@ import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Sink } from '../src/request/streams/collector.js'
 import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
-import type { Ending, WorkerTally } from '../src/runtime/counters.js'
+import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
 import { clientOf, runCurrent } from './current.js'
@@ -39,7 +39,7 @@ const PATH_LENGTH = 200
 /** Who looks on. */
 export interface Watch {
   readonly logger: Logger
-  readonly tally: WorkerTally
+  readonly tally: WorkerCounters
   readonly overrun: OverrunHandlers
   readonly deadlines: Pick<Deadlines, 'watch'>
   readonly tracing?: Tracing | undefined

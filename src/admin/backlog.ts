@@ -1,5 +1,5 @@
 /** What waits in a space: requests for a worker, and dead letters for somebody to look into them. The same wherever it is asked for. */
-import { type Backlog, DEAD_LETTER, type Pattern } from '../engine.js'
+import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
 import { backlogOf } from '../request.js'
 import { within } from '../runtime/within.js'
 import type { Space } from '../space.js'
@@ -8,7 +8,7 @@ import type { Measure } from './measures.js'
 /** A space that takes longer leaves these out, rather than keeping all that is known without it. */
 const ANSWERED_WITHIN_MS = 900
 
-const DEAD_LETTERS: Pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+const DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
 export function backlogMeasures(space: Space, services: readonly string[]): Measure[] {
   const waiting = [...new Set(services)].map((service) => ({

@@ -1,6 +1,6 @@
 /** What /metrics shows of a space, a gateway and a worker, each read from the real state when it is asked for. */
 
-import { BOUNDS_MS, type GatewayTally, type Spread, type WorkerTally } from '../runtime/counters.js'
+import { BOUNDS_MS, type GatewayCounters, type Histogram, type WorkerCounters } from '../runtime/counters.js'
 import type { Space } from '../space.js'
 
 export interface Sample {
@@ -32,7 +32,7 @@ const counter = single('counter')
 const gauge = single('gauge')
 
 /** A spread as Prometheus has it: cumulated, in seconds. */
-function samplesOf(name: string, labels: Labels, { counts, sumMs }: Spread): Sample[] {
+function samplesOf(name: string, labels: Labels, { counts, sumMs }: Histogram): Sample[] {
   let count = 0
   const buckets = Array.from(counts, (n, i) => {
     count += n
@@ -44,7 +44,7 @@ function samplesOf(name: string, labels: Labels, { counts, sumMs }: Spread): Sam
   return [...buckets, sum, { metricName: `${name}_count`, labels, value: count }]
 }
 
-const histogram = (name: string, help: string, spreads: () => Promise<[Labels, Spread][]>): Measure => ({
+const histogram = (name: string, help: string, spreads: () => Promise<[Labels, Histogram][]>): Measure => ({
   name,
   help,
   type: 'histogram',
@@ -78,7 +78,7 @@ export interface GatewayState {
   readonly oldestMs: number
 }
 
-export const gatewayMeasures = (tally: GatewayTally, state: () => GatewayState): Measure[] => [
+export const gatewayMeasures = (tally: GatewayCounters, state: () => GatewayState): Measure[] => [
   {
     name: 'takespace_requests_total',
     help: 'Requests that were answered (499: the client had gone).',
@@ -110,7 +110,7 @@ export interface WorkerState {
   }
 }
 
-export function workerMeasures(tally: WorkerTally, { service, capacity, turns }: WorkerState): Measure[] {
+export function workerMeasures(tally: WorkerCounters, { service, capacity, turns }: WorkerState): Measure[] {
   const labels = { service }
   return [
     {

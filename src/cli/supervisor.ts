@@ -1,14 +1,14 @@
 /** Keeps a number of worker processes running: one that dies or is stuck is reported to the space and replaced; one that is worn, before it ends. */
 import type { Child, State } from './supervisor/child.js'
 import { BEAT_MS } from './supervisor/ipc.js'
-import { CLOSING_MS, Place, type PlaceTerms, type Reason } from './supervisor/worker-slot.js'
+import { CLOSING_MS, WorkerSlot, type PlaceTerms, type Reason } from './supervisor/worker-slot.js'
 
 export interface SupervisorTerms extends PlaceTerms {
   readonly processes: number
 }
 
 export class Supervisor {
-  readonly places: readonly Place[]
+  readonly places: readonly WorkerSlot[]
   /** How many processes were replaced, by why. */
   readonly replaced: Readonly<Record<Reason, number>>
   readonly #terms: SupervisorTerms
@@ -39,7 +39,7 @@ export class Supervisor {
     }
     this.#terms = terms
     this.replaced = replaced
-    this.places = Array.from({ length: terms.processes }, (_, number) => new Place(number, terms, keeper))
+    this.places = Array.from({ length: terms.processes }, (_, number) => new WorkerSlot(number, terms, keeper))
     this.#looking = setInterval(() => {
       for (const place of this.places) place.look()
     }, BEAT_MS)

@@ -1,5 +1,5 @@
 /** Letter: the entry that a dead letter is. aside.lua makes the same of what stands in Redis. */
-import { DEAD_LETTER, type Image } from '../engine.js'
+import { DEAD_LETTER, type EncodedEntry } from '../engine.js'
 import { type Signed, signatureOf } from './signature.js'
 import { tokenOf } from './token.js'
 
@@ -7,7 +7,7 @@ import { tokenOf } from './token.js'
 const LEASE_MS = 7 * 24 * 60 * 60 * 1000
 
 /** `was` and `body` are what was set aside. */
-export function letterImage(id: string, reason: string, was: Signed, body: Buffer, priority: number): Image {
+export function letterImage(id: string, reason: string, was: Signed, body: Buffer, priority: number): EncodedEntry {
   const service = was.indexed.filter((token) => token.startsWith('service='))
   return {
     id,

@@ -1,7 +1,7 @@
 /** Signature: what templates are compared with, in one line: `|@Kind|@Parent|field=token|;|field=token|`; after ; nothing is indexed. */
-import type { Image } from '../engine.js'
+import type { EncodedEntry } from '../engine.js'
 
-export type Signed = Pick<Image, 'kinds' | 'indexed' | 'verified'>
+export type Signed = Pick<EncodedEntry, 'kinds' | 'indexed' | 'verified'>
 
 export function signatureOf({ kinds, indexed, verified }: Signed): string {
   let text = ''

@@ -1,6 +1,6 @@
 /** Template: the fields that must be equal, and how entries and templates become the tokens that engines compare. */
 
-import { ANY_KIND, type Image, type Pattern } from '../engine.js'
+import { ANY_KIND, type EncodedEntry, type EncodedTemplate } from '../engine.js'
 import { SpaceError } from '../errors.js'
 import { bytesOf, nameOf, type PackedFields, packFields } from './codec.js'
 import { chainOf, type Definition, type Index, originOf } from './kind.js'
@@ -10,7 +10,7 @@ import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } f
 /** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
 export class Template<F extends object> {
   /** @internal What engines compare. */
-  readonly pattern: Pattern
+  readonly pattern: EncodedTemplate
   /** @internal The kind that it asks for. */
   readonly definition: Definition
   /** Never set; it makes the type of the entries that match known to the compiler. */
@@ -56,7 +56,7 @@ export function templateOf(template: unknown): Template<object> {
 }
 
 /** The part of an image that is the entry's own: it may be written many times. */
-export type Encoded = Omit<Image, 'id' | 'leaseMs' | 'priority' | 'request'>
+export type Encoded = Omit<EncodedEntry, 'id' | 'leaseMs' | 'priority' | 'request'>
 
 /** The entry as engines store it; a promise only if a schema has a say. */
 export function encodedOf(entry: object): Encoded | Promise<Encoded> {
@@ -83,7 +83,7 @@ const indexName = (item: string | readonly string[]): string =>
   typeof item === 'string' ? fieldName(item) : compoundName(item)
 
 /** `field=token` of each field, sorted by name, apart by whether an index holds it; and of the fields that are indexed together, if all are there. */
-function tokensOf(packed: PackedFields, index: Index | undefined): Pick<Pattern, 'indexed' | 'verified' | 'compound'> {
+function tokensOf(packed: PackedFields, index: Index | undefined): Pick<EncodedTemplate, 'indexed' | 'verified' | 'compound'> {
   const indexed: string[] = []
   const verified: string[] = []
   const compounds = index?.filter((item): item is readonly string[] => typeof item !== 'string') ?? NONE

@@ -1,5 +1,5 @@
 /** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
-import type { Delivery, Engine, Image } from '../engine.js'
+import type { Delivery, Engine, EncodedEntry } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
 import { failureIn, letterOf } from '../tasks/failed-task.js'
@@ -22,7 +22,7 @@ import { Collector, type Sink } from './streams/collector.js'
 import type { Inlet, Outlet } from './streams/index.js'
 
 /** A request that a worker holds. */
-export interface Taken {
+export interface HeldRequest {
   readonly id: string
   readonly service: string
   readonly priority: number
@@ -79,7 +79,7 @@ export async function serveRequests(
   space: Space,
   service: string,
   concurrency: number,
-  onRequest: (taken: Taken) => void,
+  onRequest: (taken: HeldRequest) => void,
   tasks?: readonly string[],
 ): Promise<Serving> {
   const terms = { space, engine: space.engine, service, credit: 1 }
@@ -92,7 +92,7 @@ export async function serveRequests(
       void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
       return
     }
-    onRequest(new Holding(terms, delivery, request))
+    onRequest(new ServedRequest(terms, delivery, request))
   })
   return {
     get standing() {
@@ -115,7 +115,7 @@ interface Terms {
 }
 
 /** One object per request, with methods rather than closures: this is the path that every request takes. */
-class Holding implements Taken {
+class ServedRequest implements HeldRequest {
   readonly request: HttpRequest
   onLost: (() => void) | undefined
   readonly #terms: Terms
@@ -172,7 +172,7 @@ class Holding implements Taken {
   async #startReading(): Promise<boolean> {
     const { engine, space } = this.#terms
     await space.streams.ready()
-    if (!(await engine.hold(this.#delivery, false))) return false
+    if (!(await engine.beginStreaming(this.#delivery, false))) return false
     this.#inlet = space.streams.inlet(this.id, this.#delivery.requester)
     this.request.rest = restOf(this.#inlet)
     return true
@@ -209,7 +209,7 @@ class Holding implements Taken {
     // Whoever waits for it asks for it on a way of its own, so this process must hear that.
     this.#holding = space.streams
       .ready()
-      .then(() => engine.hold(this.#delivery, true))
+      .then(() => engine.beginStreaming(this.#delivery, true))
       .catch(() => false)
     void this.#holding.then((held) => {
       if (held) return outlet.open(requester)
@@ -220,7 +220,7 @@ class Holding implements Taken {
   }
 
   lend(): void {
-    void this.#terms.engine.lend(this.#delivery)
+    void this.#terms.engine.releaseSlot(this.#delivery)
   }
 
   breakOff(): void {
@@ -263,7 +263,7 @@ class Holding implements Taken {
   }
 
   /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */
-  #letterOf(response: HttpResponse): Image | undefined {
+  #letterOf(response: HttpResponse): EncodedEntry | undefined {
     const { request, service, attempt, priority } = this
     // What was cancelled has not failed.
     if (response.status < 500 || this.#isLost || !isLettered(request)) return undefined

@@ -24,7 +24,7 @@ const LONGEST_HEADS = 1_048_576
 const ACCEPTED_WITHIN_MS = 15_000
 const NEWLINE = 10
 
-export class Arrival implements Rest {
+export class StreamedResponse implements Rest {
   readonly #inlet: Inlet
   readonly #expecting: Expecting
   /** What has come of a head that is not complete; then, what came of the body with it. */

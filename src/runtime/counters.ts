@@ -4,7 +4,7 @@
 export const BOUNDS_MS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
 
 /** How a time is spread: a histogram, not cumulated. */
-export class Spread {
+export class Histogram {
   /** One per bound, and one for what is longer than the last. */
   readonly counts: Float64Array = new Float64Array(BOUNDS_MS.length + 1)
   sumMs = 0
@@ -24,7 +24,7 @@ export class ServiceTally {
   /** How many requests ended with each status. */
   readonly statuses: Float64Array = new Float64Array(STATUSES)
   /** From admitted to answered. */
-  readonly total = new Spread()
+  readonly total = new Histogram()
 
   ended(status: number, ms: number): void {
     this.statuses[status]!++
@@ -33,7 +33,7 @@ export class ServiceTally {
 }
 
 /** What a gateway counts. */
-export class GatewayTally {
+export class GatewayCounters {
   readonly services = new Map<string, ServiceTally>()
 
   of(service: string): ServiceTally {
@@ -50,14 +50,14 @@ export class GatewayTally {
 export type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
 
 /** What a worker counts. */
-export class WorkerTally {
+export class WorkerCounters {
   readonly endings: Record<Ending, number> = { answered: 0, failed: 0, late: 0, lost: 0, stopped: 0 }
   /** Requests taken. */
   taken = 0
   /** From written to taken, on the space's clock. */
-  readonly waited = new Spread()
+  readonly waited = new Histogram()
   /** From taken to the end of the turn. */
-  readonly time = new Spread()
+  readonly time = new Histogram()
   /** Deliveries that were not the first. */
   redelivered = 0
   /** Answers that the space refused, because it had ended the claim. */

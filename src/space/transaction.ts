@@ -6,7 +6,7 @@
  */
 
 import { LONGEST_TIMER_MS, monotonicMs, wallMs } from '../clock.js'
-import type { Along, Engine, Grant, Image } from '../engine.js'
+import type { CompletionEffects, Engine, Grant, EncodedEntry } from '../engine.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
 import { underAny } from '../runtime/abort.js'
@@ -173,7 +173,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** @internal Commits that of a request, together with its answer. false: the answer was refused, and so was all of it. */
-  async endWith(complete: (along: Along) => Promise<boolean>): Promise<boolean> {
+  async endWith(complete: (along: CompletionEffects) => Promise<boolean>): Promise<boolean> {
     await this.#allChecked()
     this.check()
     this.#state = 'ending'
@@ -197,7 +197,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** @internal One that fails makes the commit fail: all or nothing. */
-  async write(images: readonly Image[]): Promise<Grant[]> {
+  async write(images: readonly EncodedEntry[]): Promise<Grant[]> {
     this.check()
     if (this.#watched || (this.#ofRequest && this.#waits !== undefined)) return this.#write(images)
     const grants = images.map(({ leaseMs }) => ({ expiresAt: wallMs() + leaseMs }))
@@ -227,7 +227,7 @@ export class Transaction implements AsyncDisposable {
     return deferred
   }
 
-  #write(images: readonly Image[]): Promise<Grant[]> {
+  #write(images: readonly EncodedEntry[]): Promise<Grant[]> {
     const write = this.#engine.write(images, this.id)
     this.#writes.add(write)
     const settled = (error?: unknown): void => {
@@ -334,7 +334,7 @@ export class Transaction implements AsyncDisposable {
 }
 
 interface Deferred {
-  readonly images: readonly Image[]
+  readonly images: readonly EncodedEntry[]
   readonly asked: number
   /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
   readonly sent?: (grants: Grant[]) => void
@@ -343,7 +343,7 @@ interface Deferred {
 }
 
 /** Leases run from the write, also of what is sent later. */
-const restOf = ({ images, asked }: Deferred): Image[] =>
+const restOf = ({ images, asked }: Deferred): EncodedEntry[] =>
   images.map((image) => ({ ...image, leaseMs: Math.max(image.leaseMs - (monotonicMs() - asked), 0) }))
 
 function grantedOf(leaseMs: number = DEFAULT_LEASE_MS): number {

@@ -1,5 +1,5 @@
 /** Of a task that has failed for good and that nobody waits for: its dead letter, with what it was, how often it was tried, and why it failed. */
-import type { Image } from '../engine.js'
+import type { EncodedEntry } from '../engine.js'
 import { letterImage } from '../entry/dead-letter.js'
 import { imageOf } from '../request/kinds.js'
 import { encodeRequest, type HttpRequest, type HttpResponse } from '../request/message.js'
@@ -32,7 +32,7 @@ export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | un
   }
 }
 
-export function letterOf(id: string, service: string, request: HttpRequest, failed: Failed, priority: number): Image {
+export function letterOf(id: string, service: string, request: HttpRequest, failed: Failed, priority: number): EncodedEntry {
   const { attempts, error, reason } = failed
   const { name, message, code } = error
   const headers = [...request.headers, ATTEMPTS, String(attempts), ERROR, JSON.stringify({ name, message, code })]

@@ -1,6 +1,6 @@
 /** What becomes of dead letters when somebody has looked into them: enqueued again, or dropped. */
 import { wallMs } from '../clock.js'
-import { DEAD_LETTER, type Image, type Listed, type Pattern } from '../engine.js'
+import { DEAD_LETTER, type EncodedEntry, type Listed, type EncodedTemplate } from '../engine.js'
 import { letterNamed } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
@@ -15,7 +15,7 @@ const PAGE = 50
 const MOST_TICKET_BYTES = 1 << 30
 
 /** All of them, the first to be set aside first; what a stranger wrote is left out. */
-export async function* deadLetters(space: Space, pattern: Pattern = ALL): AsyncGenerator<[DeadLetter, Listed]> {
+export async function* deadLetters(space: Space, pattern: EncodedTemplate = ALL): AsyncGenerator<[DeadLetter, Listed]> {
   for (let after: string | null = null; ; ) {
     const { entries, next } = await space.engine.list(pattern, after, PAGE)
     for (const entry of entries) {
@@ -27,7 +27,7 @@ export async function* deadLetters(space: Space, pattern: Pattern = ALL): AsyncG
   }
 }
 
-const ALL: Pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+const ALL: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
 function readable(entry: Listed): DeadLetter | undefined {
   try {
@@ -93,7 +93,7 @@ async function rewrite(space: Space, { id, body, priority }: Listed): Promise<st
   const end = body.indexOf('\n')
   const head = body.toString('utf8', 0, end)
   const was = readSignature(head.slice(head.indexOf('|')))
-  const image: Image = { ...was, id: space.newId(), body: body.subarray(end + 1), leaseMs: DAY_MS, priority }
+  const image: EncodedEntry = { ...was, id: space.newId(), body: body.subarray(end + 1), leaseMs: DAY_MS, priority }
   await space.transact(async (tx) => {
     const taken = await space.engine.find({ pattern: letterNamed(id), take: true, waitMs: 0, tx: tx.id })
     if (!taken) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)

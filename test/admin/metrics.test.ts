@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { createGateway } from '../../gateway/index.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import { BOUNDS_MS, Spread } from '../../src/runtime/counters.js'
+import { BOUNDS_MS, Histogram } from '../../src/runtime/counters.js'
 import { createWorker } from '../../workers/index.js'
 import { Turn } from '../../workers/turn.js'
 import { signal } from '../gateway/serving.js'
@@ -95,7 +95,7 @@ test('a redelivery and a refused answer are counted', async () => {
 })
 
 test('a time is counted in the first bucket that it fits in', () => {
-  const spread = new Spread()
+  const spread = new Histogram()
   const longest = BOUNDS_MS[BOUNDS_MS.length - 1] as number
   for (const ms of [0, 1, 1.1, longest, longest + 1]) spread.observe(ms)
   expect([spread.counts[0], spread.counts[1], ...spread.counts.slice(-2)]).toEqual([2, 1, 1, 1])

@@ -248,7 +248,7 @@ test('the bytes of large bodies are counted as long as they stand, whichever way
   await gone()
 
   const { id } = await space.write(large('set aside'))
-  await other.engine.setAside(id, 'tried')
+  await other.engine.deadLetter(id, 'tried')
   await written(1)
   const letters = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
   await other.engine.find({ pattern: letters, take: true, waitMs: 0 })

@@ -1,7 +1,7 @@
 /** A request gets exactly one answer by its deadline: the worker's, or one clear error (promises 4, 5 and 6 of DESIGN §3). */
 import { Agent, request } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
-import type { Image, Outcome } from '../../src/engine.js'
+import type { EncodedEntry, Outcome } from '../../src/engine.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { SpaceError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
@@ -10,13 +10,13 @@ import { type Answer, ask, exchangeBytes, serving, signal, statusOf, wire } from
 
 /** A memory engine whose way with requests a test can bend, and which tells of withdrawals. */
 class BentEngine extends MemoryEngine {
-  readonly images: Image[] = []
+  readonly images: EncodedEntry[] = []
   readonly withdrawn: string[] = []
   onWithdrawn: () => void = () => {}
   constructor(readonly bend?: (onOutcome: (outcome: Outcome) => void, attempt: number) => boolean) {
     super()
   }
-  override async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+  override async request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.images.push(image)
     if (!this.bend?.(onOutcome, this.images.length)) await super.request(image, onOutcome)
   }

@@ -234,7 +234,7 @@ everyEngine('A bounded space', (opened, engine) => {
     const { other, bounded } = opened()
     const space = await bounded({ maxEntries: 1 })
     const { id } = await space.write(Task({ id: 'x' }))
-    expect(await other.engine.setAside(id, 'tried')).toBe(true)
+    expect(await other.engine.deadLetter(id, 'tried')).toBe(true)
     const letters = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
     expect((await other.engine.list(letters, null, 10)).entries.length).toBe(1)
     await expect(space.write(Task({ id: 'over' }))).rejects.toMatchObject(FULL)

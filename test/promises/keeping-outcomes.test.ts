@@ -1,6 +1,6 @@
 /** What tickets are promised: one request each, and one outcome, kept for whoever asks, also when nobody is left who asked for it. */
 import { expect, test } from '@jest/globals'
-import type { Delivery, Image } from '../../src/engine.js'
+import type { Delivery, EncodedEntry } from '../../src/engine.js'
 import { AnyEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
 import {
@@ -26,7 +26,7 @@ const terms = (id: string, more: Partial<TicketTerms> = {}): TicketTerms => ({
   ...more,
 })
 
-const request = (id: string, more: Partial<Image> = {}): Image => ({
+const request = (id: string, more: Partial<EncodedEntry> = {}): EncodedEntry => ({
   id,
   kinds: [KIND],
   indexed: ['service=s:web'],

@@ -1,6 +1,6 @@
 /** What listing promises: what is there is told page by page and stays; what was set aside is found by nobody, and listed. */
 import { expect, test } from '@jest/globals'
-import { DEAD_LETTER, type Listed, type Pattern } from '../../src/engine.js'
+import { DEAD_LETTER, type Listed, type EncodedTemplate } from '../../src/engine.js'
 import { templateOf } from '../../src/entry/template.js'
 import { AnyEntry, entryInfo } from '../../src/entry.js'
 import { backlogOf, REQUEST, sendRequest } from '../../src/request.js'
@@ -10,9 +10,9 @@ import { everyEngine } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'
 
-const letters: Pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+const letters: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
-async function all(space: Space, pattern: Pattern, most: number): Promise<Listed[]> {
+async function all(space: Space, pattern: EncodedTemplate, most: number): Promise<Listed[]> {
   const found: Listed[] = []
   for (let after: string | null = null; ; ) {
     const { entries, next } = await space.engine.list(pattern, after, most)
@@ -92,7 +92,7 @@ everyEngine('listing', (opened) => {
       const { space, other } = opened()
       const note = 'n'.repeat(bytes)
       const lease = await space.write(Task({ id: 'bad', note }))
-      expect(await other.engine.setAside(lease.id, 'misfit')).toBe(true)
+      expect(await other.engine.deadLetter(lease.id, 'misfit')).toBe(true)
       expect(await space.readIfExists(Task)).toBeNull()
       expect(await space.readIfExists(AnyEntry)).toBeNull()
       expect(await space.takeIfExists(Task.template({ id: 'bad' }))).toBeNull()
@@ -102,8 +102,8 @@ everyEngine('listing', (opened) => {
       expect(entry!.body.toString()).toContain(note)
       expect(entry!.remainingMs).toBeGreaterThan(6 * 24 * 3_600_000)
       // Once is enough, and what is not there cannot be set aside.
-      expect(await space.engine.setAside(lease.id, 'misfit')).toBe(false)
-      expect(await space.engine.setAside('nobody', 'misfit')).toBe(false)
+      expect(await space.engine.deadLetter(lease.id, 'misfit')).toBe(false)
+      expect(await space.engine.deadLetter('nobody', 'misfit')).toBe(false)
     },
   )
 
@@ -111,7 +111,7 @@ everyEngine('listing', (opened) => {
     const { space } = opened()
     const sent = sendRequest(space, request, { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: false })
     await until(async () => (await backlogOf(space, 'web')).count === 1, 'it to wait')
-    expect(await space.engine.setAside(sent.id, 'unwanted')).toBe(true)
+    expect(await space.engine.deadLetter(sent.id, 'unwanted')).toBe(true)
     expect((await backlogOf(space, 'web')).count).toBe(0)
     const [entry] = await all(space, letters, 10)
     expect(deadLetterOf(entry!)).toMatchObject({

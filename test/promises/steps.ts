@@ -262,7 +262,7 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
       return 'renewed'
     case 'setAside': {
       const aside = from(side.leases, step.which)
-      return aside && space.engine.setAside(aside.lease.id, 'for a reason')
+      return aside && space.engine.deadLetter(aside.lease.id, 'for a reason')
     }
     case 'contents': {
       const all: unknown[] = []

@@ -571,7 +571,7 @@ everyEngine('transactions', (opened) => {
       const read = await other.write(Task({ id: 'read' }))
       await space.take(Task.template({ id: 'taken' }), { tx })
       await space.read(Task.template({ id: 'read' }), { tx })
-      for (const { id } of [own, taken, read]) expect(await other.engine.setAside(id, end)).toBe(true)
+      for (const { id } of [own, taken, read]) expect(await other.engine.deadLetter(id, end)).toBe(true)
       expect(await space.readIfExists(AnyEntry, { tx })).toBeNull()
       await tx[end]()
       const pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [`reason=s:${end}`], verified: [] }

@@ -1,5 +1,5 @@
 /** A process and its way to the space: what it says and hears is late, is lost when the link is cut, and ends when it is killed. */
-import type { Along, Delivery, Engine, Find, Image, Interest, Offer, Outcome, Pattern } from '../../src/engine.js'
+import type { CompletionEffects, Delivery, Engine, Find, EncodedEntry, Interest, Offer, Outcome, EncodedTemplate } from '../../src/engine.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import type { World } from '../../src/engines/memory/world.js'
 import { SpaceError } from '../../src/errors.js'
@@ -123,7 +123,7 @@ export class Process {
       durability: 'memory',
       session: own.session,
       sessions: own.sessions,
-      write: (images: readonly Image[], tx?: string) => call(() => own.write(images, tx)),
+      write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),
       renew: (id, leaseMs) => call(() => own.renew(id, leaseMs)),
@@ -133,9 +133,9 @@ export class Process {
       commit: (tx, images) => call(() => own.commit(tx, images)),
       abort: (tx) => call(() => own.abort(tx)),
       notify: (interest: Interest) => call(() => own.notify(interest)),
-      request: (image: Image, onOutcome) => call(() => own.request(image, outcomes(onOutcome))),
+      request: (image: EncodedEntry, onOutcome) => call(() => own.request(image, outcomes(onOutcome))),
       withdraw: (id) => call(() => own.withdraw(id)),
-      offer: async (pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> => {
+      offer: async (pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> => {
         const offer = await call(() =>
           own.offer(pattern, credit, (delivery) => {
             this.#ledger.handed(delivery)
@@ -162,15 +162,15 @@ export class Process {
         }
       },
       start: (delivery) => call(() => own.start(delivery)),
-      complete: (delivery, body, credit, along?: Along) =>
+      complete: (delivery, body, credit, along?: CompletionEffects) =>
         call(async () => {
           const accepted = await own.complete(delivery, body, credit, along)
           if (accepted) this.#ledger.accepted(delivery)
           return accepted
         }),
-      hold: (delivery, answers) => call(() => own.hold(delivery, answers)),
-      lend: (delivery) => call(() => own.lend(delivery)),
-      lasts: (id) => own.lasts(id),
+      beginStreaming: (delivery, answers) => call(() => own.beginStreaming(delivery, answers)),
+      releaseSlot: (delivery) => call(() => own.releaseSlot(delivery)),
+      awaitIndefinitely: (id) => own.awaitIndefinitely(id),
       post: (session, message) => call(() => own.post(session, message)),
       hear: (onMessage, onGap) =>
         own.hear((message) => {
@@ -179,8 +179,8 @@ export class Process {
         }),
       release: (delivery) => call(() => own.release(delivery)),
       declareDead: (session) => call(() => own.declareDead(session)),
-      recall: (session, begun) => call(() => own.recall(session, begun)),
-      setAside: (id, reason) => call(() => own.setAside(id, reason)),
+      suspend: (session, begun) => call(() => own.suspend(session, begun)),
+      deadLetter: (id, reason) => call(() => own.deadLetter(id, reason)),
       list: (pattern, after, most, tx) => call(() => own.list(pattern, after, most, tx)),
       backlog: (pattern) => call(() => own.backlog(pattern)),
       offered: (pattern) => call(() => own.offered(pattern)),

@@ -1,9 +1,9 @@
 /** Requests and turns made by hand, for tests that need no space. */
 import type { Logger } from '../../src/log.js'
-import { Room } from '../../src/request/streams/byte-budget.js'
-import { Outlet } from '../../src/request/streams/writer.js'
+import { ByteBudget } from '../../src/request/streams/byte-budget.js'
+import { StreamWriter } from '../../src/request/streams/writer.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Taken } from '../../src/request.js'
-import { WorkerTally } from '../../src/runtime/counters.js'
+import { WorkerCounters } from '../../src/runtime/counters.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
 import { OverrunHandlers } from '../../workers/overrun.js'
@@ -77,7 +77,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
 export function watchOf() {
   const watched: Due[] = []
   const deadlines = { watch: (due: Due) => void watched.push(due) }
-  return { logger: listening(), tally: new WorkerTally(), overrun: new OverrunHandlers(64), deadlines, watched }
+  return { logger: listening(), tally: new WorkerCounters(), overrun: new OverrunHandlers(64), deadlines, watched }
 }
 
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
@@ -95,10 +95,10 @@ export function contextOf(): Context {
   const afterthoughts: unknown[] = []
   const heads: ResponseHead[] = []
   const chunks: Buffer[] = []
-  const room = new Room(Number.POSITIVE_INFINITY)
+  const room = new ByteBudget(Number.POSITIVE_INFINITY)
   let got = 0
   // Its reader is at hand and takes everything.
-  const outlet: Outlet = new Outlet({
+  const outlet: StreamWriter = new StreamWriter({
     most: 1 << 20,
     room,
     send(letter, _place, bytes) {

@@ -5,7 +5,7 @@ import type { Family } from '../../admin/metrics.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
 import type { Supervisor } from '../supervisor.js'
-import type { Place } from './worker-slot.js'
+import type { WorkerSlot } from './worker-slot.js'
 
 export interface AdminAt {
   /** Of the processes. */
@@ -39,7 +39,7 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
 }
 
 /** One that starts or leaves has the number of another, which is asked in its stead; one that is blocked would only cost the wait. */
-async function portionOf({ number, child }: Place): Promise<[string, readonly Family[]]> {
+async function portionOf({ number, child }: WorkerSlot): Promise<[string, readonly Family[]]> {
   const families = child?.state === 'ready' ? await child.families(ANSWERED_WITHIN_MS) : undefined
   return [String(number), families ?? []]
 }

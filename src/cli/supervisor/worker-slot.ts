@@ -45,7 +45,7 @@ export const CLOSING_MS = 3_000
 /** A second without a beat; the first look may come right after one. */
 const SILENT_LOOKS = 1_000 / BEAT_MS + 1
 
-export class Place implements Overseer {
+export class WorkerSlot implements Overseer {
   readonly number: number
   readonly #terms: PlaceTerms
   readonly #keeper: Keeper

@@ -1,7 +1,7 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
 
 import { wallMs } from '../../clock.js'
-import type { Image, Outcome, Pattern, Stored } from '../../engine.js'
+import type { EncodedEntry, Outcome, EncodedTemplate, Stored } from '../../engine.js'
 import type { Bounds } from '../../space/capacity.js'
 import { matches } from './match.js'
 
@@ -17,7 +17,7 @@ export interface Requester {
 }
 
 export interface Item {
-  readonly image: Image
+  readonly image: EncodedEntry
   /** Its place among those of its priority; kept when it is put back. */
   readonly order: number
   readonly writtenAt: number
@@ -68,7 +68,7 @@ export class Bag {
   #order = 0
   #sweepAt = 1024
 
-  put(image: Image, now: number, writer: string | undefined): Item {
+  put(image: EncodedEntry, now: number, writer: string | undefined): Item {
     const item: Item = {
       image,
       order: ++this.#order,
@@ -109,7 +109,7 @@ export class Bag {
   }
 
   /** In the same place, another entry of the same id, which nobody holds. */
-  replace(item: Item, image: Image): void {
+  replace(item: Item, image: EncodedEntry): void {
     const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
     this.#items.set(image.id, { ...item, ...nobodys, image, expiresAt: wallMs() + image.leaseMs })
   }
@@ -119,12 +119,12 @@ export class Bag {
   }
 
   /** All that match and fit, the best first. */
-  all(pattern: Pattern, fits: (item: Item) => boolean): Item[] {
+  all(pattern: EncodedTemplate, fits: (item: Item) => boolean): Item[] {
     return inPlace(this.#matching(pattern, fits))
   }
 
   /** Of those that match and fit, the one of highest priority, the oldest of these. */
-  best(pattern: Pattern, fits: (item: Item) => boolean): Item | undefined {
+  best(pattern: EncodedTemplate, fits: (item: Item) => boolean): Item | undefined {
     let best: Item | undefined
     for (const item of this.#matching(pattern, fits)) if (!best || before(item, best)) best = item
     return best
@@ -140,7 +140,7 @@ export class Bag {
     return counts
   }
 
-  *#matching(pattern: Pattern, fits: (item: Item) => boolean): Iterable<Item> {
+  *#matching(pattern: EncodedTemplate, fits: (item: Item) => boolean): Iterable<Item> {
     for (const item of this.#items.values()) {
       if (fits(item) && matches(pattern, item.image) && this.#alive(item)) yield item
     }
@@ -157,7 +157,7 @@ export class Bag {
    * It goes through all that there is, as a find does; without bounds nobody asks.
    */
   hasRoom(
-    images: readonly Image[],
+    images: readonly EncodedEntry[],
     bounds: Bounds,
     goes: (item: Item) => boolean,
     sessions: Size,
@@ -182,7 +182,7 @@ export class Bag {
   }
 }
 
-const bytesOf = (images: readonly Image[]): number => images.reduce((bytes, { body }) => bytes + body.length, 0)
+const bytesOf = (images: readonly EncodedEntry[]): number => images.reduce((bytes, { body }) => bytes + body.length, 0)
 
 /** Whether it has the better place. */
 const before = (a: Item, b: Item): boolean =>

@@ -5,19 +5,19 @@
 
 import { monotonicMs, wallMs } from '../../clock.js'
 import type {
-  Along,
+  CompletionEffects,
   Backlog,
   Delivery,
   Engine,
   Find,
   Grant,
   Health,
-  Image,
+  EncodedEntry,
   Interest,
   Offer,
   Outcome,
   Page,
-  Pattern,
+  EncodedTemplate,
   Registered,
   Stored,
 } from '../../engine.js'
@@ -62,7 +62,7 @@ export class MemoryEngine implements Engine {
     )
   }
 
-  async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
+  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
     this.#refuseBeyond(images, tx)
@@ -77,9 +77,9 @@ export class MemoryEngine implements Engine {
       if (!item) return null
       const stored = storedOf(item)
       try {
-        if (!find.fits || (await find.fits(stored))) return stored
+        if (!find.conforms || (await find.conforms(stored))) return stored
         const there = find.take || this.world.bag.get(stored.id) === item
-        if (there && this.world.aside(item, 'misfit')) find.onAside?.(stored)
+        if (there && this.world.aside(item, 'misfit')) find.onNonconforming?.(stored)
         find.signal?.throwIfAborted()
       } catch (error) {
         if (find.take && find.tx === undefined) this.world.putBack(item)
@@ -171,7 +171,7 @@ export class MemoryEngine implements Engine {
     return { expiresAt: this.world.transactions.renew(tx, leaseMs) }
   }
 
-  async commit(tx: string, images: readonly Image[]): Promise<void> {
+  async commit(tx: string, images: readonly EncodedEntry[]): Promise<void> {
     this.#open()
     this.world.transactions.get(tx)
     this.#refuseBeyond(images, tx)
@@ -189,7 +189,7 @@ export class MemoryEngine implements Engine {
     return this.world.registrations.add(this.session, interest)
   }
 
-  async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+  async request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.#open()
     this.#refuseBeyond([image])
     this.world.put([image], undefined, { session: this.session, onOutcome })
@@ -199,7 +199,7 @@ export class MemoryEngine implements Engine {
     if (!this.#closed) await this.cancel(id)
   }
 
-  async offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+  async offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     this.#open()
     return this.world.offers.open(this.session, pattern, credit, onDelivery)
   }
@@ -210,7 +210,7 @@ export class MemoryEngine implements Engine {
     return item !== undefined
   }
 
-  async hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+  async beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
     const item = this.world.offers.heldBy(delivery)
     if (!item?.requester) return false
     item.started = true
@@ -222,11 +222,11 @@ export class MemoryEngine implements Engine {
     return true
   }
 
-  async lend(delivery: Delivery): Promise<void> {
+  async releaseSlot(delivery: Delivery): Promise<void> {
     this.world.offers.lend(delivery)
   }
 
-  lasts(_id: string): void {}
+  awaitIndefinitely(_id: string): void {}
 
   async post(session: string, message: Buffer): Promise<boolean> {
     return this.world.post(session, message)
@@ -236,7 +236,7 @@ export class MemoryEngine implements Engine {
     this.world.listeners.set(this.session, onMessage)
   }
 
-  async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
+  async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     if (along?.tx !== undefined) this.world.transactions.get(along.tx)
     const item = this.world.offers.heldBy(delivery)
     if (item) {
@@ -268,17 +268,17 @@ export class MemoryEngine implements Engine {
     this.world.bury(session)
   }
 
-  async recall(session: string, begun: readonly string[] | undefined): Promise<void> {
+  async suspend(session: string, begun: readonly string[] | undefined): Promise<void> {
     if (begun && session !== this.session) this.world.recall(session, begun)
   }
 
-  async setAside(id: string, reason: string): Promise<boolean> {
+  async deadLetter(id: string, reason: string): Promise<boolean> {
     this.#open()
     const item = this.world.bag.get(id)
     return item !== undefined && this.world.aside(item, reason)
   }
 
-  async list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page> {
+  async list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
     const all = this.world.bag.all(pattern, (item) => readable(item, tx))
@@ -291,14 +291,14 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  async backlog(pattern: Pattern): Promise<Backlog> {
+  async backlog(pattern: EncodedTemplate): Promise<Backlog> {
     this.#open()
     const all = this.world.bag.all(pattern, (item) => takeable(item, undefined))
     const now = wallMs()
     return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
   }
 
-  async offered({ kind, indexed }: Pattern): Promise<readonly string[]> {
+  async offered({ kind, indexed }: EncodedTemplate): Promise<readonly string[]> {
     this.#open()
     return this.world.waiters.offered(kind, indexed[0])
   }
@@ -325,14 +325,14 @@ export class MemoryEngine implements Engine {
   }
 
   /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
-  #refuseBeyond(images: readonly Image[], tx?: string, ending?: Item): void {
+  #refuseBeyond(images: readonly EncodedEntry[], tx?: string, ending?: Item): void {
     const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
     if (images.length === 0 || this.#hasRoom(images, { count: 0, bytes: 0 }, goes)) return
     throw new SpaceError('SPACE_FULL')
   }
 
   /** `more`: of sessions. */
-  #hasRoom(images: readonly Image[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
+  #hasRoom(images: readonly EncodedEntry[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
     const { maxEntries, maxBytes } = this.#bounds
     if (maxEntries === undefined && maxBytes === undefined) return true
     const { size } = this.world.sessions

@@ -1,6 +1,6 @@
 /** Offers of a memory space: standing takes with credit, and what is held under them until it is completed or given back. */
 import { wallMs } from '../../clock.js'
-import type { Delivery, Offer, Pattern } from '../../engine.js'
+import type { Delivery, Offer, EncodedTemplate } from '../../engine.js'
 import { type Bag, type Item, storedOf, takeable } from './bag.js'
 import type { Waiter, Waiters } from './waiters.js'
 
@@ -25,7 +25,7 @@ export class Offers {
     this.#waiters = waiters
   }
 
-  open(session: string, pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
+  open(session: string, pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
     const offer: Waiter = {
       pattern,
       take: true,

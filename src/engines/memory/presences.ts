@@ -9,16 +9,16 @@ import type {
   SessionEntries,
   SessionPage,
 } from '../../session/entries.js'
-import type { Room, SessionEntriesInMemory } from './session-entries.js'
+import type { HasRoom, SessionEntriesInMemory } from './session-entries.js'
 
 export class ProcessSessions implements SessionEntries {
   readonly #all: SessionEntriesInMemory
   readonly #session: string
-  readonly #hasRoom: Room
+  readonly #hasRoom: HasRoom
   readonly #waits = new Set<Wait<LoadedSession | null>>()
   #closed = false
 
-  constructor(all: SessionEntriesInMemory, session: string, hasRoom: Room) {
+  constructor(all: SessionEntriesInMemory, session: string, hasRoom: HasRoom) {
     this.#all = all
     this.#session = session
     this.#hasRoom = hasRoom

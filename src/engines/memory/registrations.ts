@@ -1,6 +1,6 @@
 /** Those who asked to be told: each change of an entry is compared with what it was before, as each of them sees it. */
 import { wallMs } from '../../clock.js'
-import type { Image, Interest, Stored } from '../../engine.js'
+import type { EncodedEntry, Interest, Stored } from '../../engine.js'
 import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
@@ -77,7 +77,7 @@ export class Registrations {
   }
 
   /** A session entry is no more. */
-  ended(image: Image): void {
+  ended(image: EncodedEntry): void {
     for (const id of [...this.#all.keys()]) {
       const registration = this.#get(id)
       const { interest } = registration ?? {}

@@ -30,7 +30,7 @@ interface Waiting {
 }
 
 /** What is in a process's way when it wants to save: whether there is room for so many sessions and bytes more. */
-export type Room = (sessions: number, bytes: number) => boolean
+export type HasRoom = (sessions: number, bytes: number) => boolean
 
 export class SessionEntriesInMemory {
   readonly #all = new Map<string, Kept>()
@@ -63,7 +63,7 @@ export class SessionEntriesInMemory {
     return wait
   }
 
-  save(id: string, change: SessionChange, hasRoom: Room): SavedSession | null {
+  save(id: string, change: SessionChange, hasRoom: HasRoom): SavedSession | null {
     const { isNew, set, removed, versions, lock } = change
     const kept = this.#get(id)
     if (!kept && !isNew) return null

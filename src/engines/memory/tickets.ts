@@ -1,5 +1,5 @@
 /** Tickets of a memory space: each is an entry that changes its kind when its outcome is there. */
-import type { Delivery, Image, Outcome } from '../../engine.js'
+import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import {
   CANCELLED,
@@ -31,16 +31,16 @@ interface Pending {
 export class MemoryTickets implements Tickets {
   readonly #world: World
   readonly #session: string
-  readonly #check: (images: readonly Image[]) => void
+  readonly #check: (images: readonly EncodedEntry[]) => void
 
   /** `check` throws when the process may not write these. */
-  constructor(world: World, session: string, check: (images: readonly Image[]) => void) {
+  constructor(world: World, session: string, check: (images: readonly EncodedEntry[]) => void) {
     this.#world = world
     this.#session = session
     this.#check = check
   }
 
-  async open(terms: TicketTerms, image: Image): Promise<Opening> {
+  async open(terms: TicketTerms, image: EncodedEntry): Promise<Opening> {
     const there = this.#world.bag.get(terms.id)
     if (there) return this.#join(there, terms)
     const ticket = pendingImage(terms)

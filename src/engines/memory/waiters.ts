@@ -1,11 +1,11 @@
 /** Those who wait for an entry: readers are all shown it, then one taker gets it, the one with most credit, then the oldest. */
-import type { Pattern } from '../../engine.js'
+import type { EncodedTemplate } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
 export interface Waiter {
-  readonly pattern: Pattern
+  readonly pattern: EncodedTemplate
   readonly take: boolean
   /** Whose it is. */
   readonly session: string

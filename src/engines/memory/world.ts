@@ -1,6 +1,6 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
-import { DEAD_LETTER, type Image, type Outcome, type Pattern } from '../../engine.js'
+import { DEAD_LETTER, type EncodedEntry, type Outcome, type EncodedTemplate } from '../../engine.js'
 import { letterImage } from '../../entry/dead-letter.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
@@ -42,7 +42,7 @@ export class World {
     return this.#joined.has(session)
   }
 
-  put(images: readonly Image[], tx: string | undefined, requester?: Requester): Item[] {
+  put(images: readonly EncodedEntry[], tx: string | undefined, requester?: Requester): Item[] {
     const transaction = tx === undefined ? undefined : this.transactions.get(tx)
     const now = wallMs()
     const items = images.map((image) => this.bag.put(image, now, tx))
@@ -129,7 +129,7 @@ export class World {
     return true
   }
 
-  conflict(pattern: Pattern, tx: string | undefined, take: boolean): Item | undefined {
+  conflict(pattern: EncodedTemplate, tx: string | undefined, take: boolean): Item | undefined {
     return this.bag.best(pattern, (item) => conflicting(item, tx, take))
   }
 

@@ -1,6 +1,6 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 
-import type { Along, Delivery, Offer, Pattern } from '../../engine.js'
+import type { CompletionEffects, Delivery, Offer, EncodedTemplate } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../runtime/in-flight.js'
 import { idOf, specOf } from './find.js'
@@ -16,7 +16,7 @@ const COMPLETED = Buffer.from('c')
 
 interface Standing {
   readonly wid: string
-  readonly pattern: Pattern
+  readonly pattern: EncodedTemplate
   readonly onDelivery: (delivery: Delivery) => void
   /** All it has room for, and how much of that is taken up. */
   readonly capacity: number
@@ -54,7 +54,7 @@ export class Claims {
     this.#keys = keys
   }
 
-  async offer(pattern: Pattern, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+  async offer(pattern: EncodedTemplate, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     const wid = `o${(++this.#wids).toString(36)}`
     const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, answered: false, ended: false }
     this.#offers.set(wid, offer)
@@ -115,7 +115,7 @@ export class Claims {
     if (!held.offer.ended) await ask(this.#batches, ['H', held.offer.wid], { repeatable: false }).catch(() => {})
   }
 
-  async complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
+  async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     const held = delivery as Held
     if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
@@ -147,7 +147,7 @@ export class Claims {
   }
 
   /** All of it is so if the claim is accepted, else nothing. */
-  async #completeWith(held: Held, outcome: Buffer, credit: number, { images, tx }: Along): Promise<boolean> {
+  async #completeWith(held: Held, outcome: Buffer, credit: number, { images, tx }: CompletionEffects): Promise<boolean> {
     const entries = await this.#writes.along(images)
     const under = tx !== undefined && this.#transactions.isTold(tx) ? tx : ''
     const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]

@@ -1,5 +1,5 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
-import type { Find, Pattern, Stored } from '../../engine.js'
+import type { Find, EncodedTemplate, Stored } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
@@ -11,7 +11,7 @@ import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 
 /** A template as readSpec of find.lua wants it. */
-export const specOf = ({ kind, root, indexed, verified, compound = [] }: Pattern): string[] => [
+export const specOf = ({ kind, root, indexed, verified, compound = [] }: EncodedTemplate): string[] => [
   kind,
   root,
   String(indexed.length),
@@ -225,7 +225,7 @@ export class Finds {
       const stored = await this.#complete(parsed)
       if (!stored || !(await this.#fits(find, claim, stored))) {
         const aside = await this.#setAside(claim, parsed.id, stored ? 'misfit' : 'bodiless')
-        if (stored && aside) find.onAside?.(stored)
+        if (stored && aside) find.onNonconforming?.(stored)
         return null
       }
       return claim && !(await this.#acknowledge(find, claim)) ? null : stored
@@ -234,7 +234,7 @@ export class Finds {
     }
   }
 
-  async #fits({ fits }: Find, claim: string, stored: Stored): Promise<boolean> {
+  async #fits({ conforms: fits }: Find, claim: string, stored: Stored): Promise<boolean> {
     try {
       return !fits || (await fits(stored))
     } catch (error) {

@@ -2,19 +2,19 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type {
-  Along,
+  CompletionEffects,
   Backlog,
   Delivery,
   Engine,
   Find,
   Grant,
   Health,
-  Image,
+  EncodedEntry,
   Interest,
   Offer,
   Outcome,
   Page,
-  Pattern,
+  EncodedTemplate,
   Registered,
   Stored,
 } from '../../engine.js'
@@ -28,7 +28,7 @@ import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
-import { Session } from './presence.js'
+import { Presence } from './presence.js'
 import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
@@ -74,7 +74,7 @@ export class RedisEngine implements Engine {
   readonly #listings: Listings
   readonly #transactions: Transactions
   readonly #registrations: Registrations
-  readonly #session: Session
+  readonly #session: Presence
   #closed = false
 
   static async open(url: string, options: RedisOptions): Promise<RedisEngine> {
@@ -111,7 +111,7 @@ export class RedisEngine implements Engine {
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)
-    this.#session = new Session(this.session, this.#batches, this, logger)
+    this.#session = new Presence(this.session, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
       keys.meta,
@@ -160,7 +160,7 @@ export class RedisEngine implements Engine {
     }
   }
 
-  async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
+  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     const grants = await this.#writes.write(images, tx)
     if (tx !== undefined) this.#finds.lookAgain(tx)
     return grants
@@ -174,7 +174,7 @@ export class RedisEngine implements Engine {
     return this.#transactions.renew(tx, leaseMs)
   }
 
-  async commit(tx: string, images: readonly Image[]): Promise<void> {
+  async commit(tx: string, images: readonly EncodedEntry[]): Promise<void> {
     const entries = await this.#writes.along(images)
     try {
       await this.#transactions.commit(tx, entries, (code) => this.#writes.noted(code))
@@ -213,7 +213,7 @@ export class RedisEngine implements Engine {
     return letter === 'k'
   }
 
-  request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+  request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     return this.#writes.request(image, onOutcome)
   }
 
@@ -221,7 +221,7 @@ export class RedisEngine implements Engine {
     return this.#writes.withdraw(id)
   }
 
-  offer(pattern: Pattern, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+  offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     return this.#claims.offer(pattern, credit, onDelivery)
   }
 
@@ -229,15 +229,15 @@ export class RedisEngine implements Engine {
     return this.#claims.start(delivery)
   }
 
-  hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+  beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
     return this.#claims.hold(delivery, answers)
   }
 
-  lend(delivery: Delivery): Promise<void> {
+  releaseSlot(delivery: Delivery): Promise<void> {
     return this.#claims.lend(delivery)
   }
 
-  lasts(id: string): void {
+  awaitIndefinitely(id: string): void {
     this.#writes.lasts(id)
   }
 
@@ -249,7 +249,7 @@ export class RedisEngine implements Engine {
     return this.#frames.hear(onMessage, onGap)
   }
 
-  complete(delivery: Delivery, body: Buffer, credit: number, along?: Along): Promise<boolean> {
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     return this.#claims.complete(delivery, body, credit, along)
   }
 
@@ -261,25 +261,25 @@ export class RedisEngine implements Engine {
     await ask(this.#batches, ['d', session], { repeatable: true })
   }
 
-  async recall(session: string, begun: readonly string[] | undefined): Promise<void> {
+  async suspend(session: string, begun: readonly string[] | undefined): Promise<void> {
     const args = begun ? [String(begun.length), ...begun] : ['-1']
     await ask(this.#batches, ['b', session, ...args], { repeatable: true })
   }
 
-  async setAside(id: string, reason: string): Promise<boolean> {
+  async deadLetter(id: string, reason: string): Promise<boolean> {
     const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), ''], { repeatable: true })
     return letter === 'k'
   }
 
-  list(pattern: Pattern, after: string | null, most: number, tx?: string): Promise<Page> {
+  list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     return this.#listings.page(pattern, after, most, tx)
   }
 
-  backlog(pattern: Pattern): Promise<Backlog> {
+  backlog(pattern: EncodedTemplate): Promise<Backlog> {
     return this.#listings.backlog(pattern)
   }
 
-  offered(pattern: Pattern): Promise<readonly string[] | null> {
+  offered(pattern: EncodedTemplate): Promise<readonly string[] | null> {
     return this.#listings.offered(pattern)
   }
 

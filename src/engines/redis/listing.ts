@@ -1,5 +1,5 @@
 /** Listings: what is there, page by page, without taking it or waiting for it. */
-import type { Backlog, Listed, Page, Pattern } from '../../engine.js'
+import type { Backlog, Listed, Page, EncodedTemplate } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { specOf } from './find.js'
 import type { Keys } from './keys.js'
@@ -23,7 +23,7 @@ export class Listings {
     this.#keys = keys
   }
 
-  async page(pattern: Pattern, after: string | null, most: number, tx = ''): Promise<Page> {
+  async page(pattern: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
     if (tx) this.#transactions.tell(tx)
     const { values, now } = await this.#ask(['i', after ?? '', String(most), tx, ...specOf(pattern)])
     const [next, items] = values
@@ -33,13 +33,13 @@ export class Listings {
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
   }
 
-  async backlog(pattern: Pattern): Promise<Backlog> {
+  async backlog(pattern: EncodedTemplate): Promise<Backlog> {
     const { values, now } = await this.#ask(['j', ...specOf(pattern)])
     const [oldest, count] = values.map((value) => value.toString('latin1'))
     return { count: Number(count), oldestMs: oldest ? Math.max(now - Number(oldest), 0) : 0 }
   }
 
-  async offered({ kind, indexed }: Pattern): Promise<string[] | null> {
+  async offered({ kind, indexed }: EncodedTemplate): Promise<string[] | null> {
     const { values } = await this.#ask(['z', kind, indexed[0] ?? ''])
     if (values[0]!.length > 0) return null
     const tokens: string[] = []

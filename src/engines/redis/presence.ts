@@ -22,7 +22,7 @@ const RENEW_MS = 5_000
 const BEAT_ANSWER_MS = 3_000
 const NEXT_TRY_MS = 500
 
-export class Session {
+export class Presence {
   readonly id: string
   readonly #batches: Batches
   readonly #holdings: Holdings

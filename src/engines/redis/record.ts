@@ -1,5 +1,5 @@
 /** Records as this side writes and reads them; record.lua draws the layout. */
-import type { Image, Stored } from '../../engine.js'
+import type { EncodedEntry, Stored } from '../../engine.js'
 import { signatureOf } from '../../entry/signature.js'
 
 /** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
@@ -10,7 +10,7 @@ const SCORE_ZERO = 2 ** 52
 const NEVER = '9999999999999'
 
 /** What stands before the signature: may it run again, where is its body, who waits for the outcome. */
-function headOf(image: Image, session: string): string {
+function headOf(image: EncodedEntry, session: string): string {
   const place = image.body.length > LARGEST_INLINE ? '@' : '.'
   if (!image.request) return `e${place}`
   const { repeatable, maxDeliveries, streamed } = image.request
@@ -18,7 +18,7 @@ function headOf(image: Image, session: string): string {
 }
 
 /** What many entries share, in one word: the space parses it once for all of them in a call. */
-export function formOf(image: Image, session: string): string {
+export function formOf(image: EncodedEntry, session: string): string {
   const lease = image.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(image.leaseMs)
   return `${lease} ${image.priority} ${headOf(image, session)}${signatureOf(image)}`
 }

@@ -1,5 +1,5 @@
 /** Tickets: requests whose outcomes are kept in the space, for whoever asks. */
-import type { Delivery, Image } from '../../engine.js'
+import type { Delivery, EncodedEntry } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
 import { pendingImage } from '../../tasks/ticket-store.js'
@@ -32,7 +32,7 @@ export class RedisTickets implements Tickets {
     this.#claimFor = claimFor
   }
 
-  async open(terms: TicketTerms, image: Image): Promise<Opening> {
+  async open(terms: TicketTerms, image: EncodedEntry): Promise<Opening> {
     const ticket = formOf(pendingImage(terms), '')
     const [, ...entry] = await this.#writes.along([image], KEPT)
     const args = ['t', String(terms.maxBytes), ticket, terms.id, '', ...entry]

@@ -1,6 +1,6 @@
 /** Writes and requests: entries into the space, and the outcomes of requests back to whoever wrote them. */
 import { monotonicMs } from '../../clock.js'
-import { type Grant, type Image, type Outcome, OWN_KINDS } from '../../engine.js'
+import { type Grant, type EncodedEntry, type Outcome, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
@@ -55,7 +55,7 @@ export class Writes {
     this.#keys = keys
   }
 
-  async write(images: readonly Image[], tx?: string): Promise<Grant[]> {
+  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     const options = { repeatable: false, entries: images.length }
     try {
       for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
@@ -70,7 +70,7 @@ export class Writes {
     }
   }
 
-  async request(image: Image, onOutcome: (outcome: Outcome) => void): Promise<void> {
+  async request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(image.body)) await this.#putBody(image)
     this.#requests.set(image.id, { onOutcome, endsAt: monotonicMs() + image.leaseMs })
     return new Promise((resolve, reject) => {
@@ -223,7 +223,7 @@ export class Writes {
   }
 
   /** Whether they were surely not written is the error's to say. */
-  failed(images: readonly Image[], error: unknown): void {
+  failed(images: readonly EncodedEntry[], error: unknown): void {
     if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(images)
   }
 
@@ -237,7 +237,7 @@ export class Writes {
     if (this.#arrived.length >= MOST_UNREPORTED) this.report()
   }
 
-  async #putBody({ id, body, leaseMs }: Image): Promise<void> {
+  async #putBody({ id, body, leaseMs }: EncodedEntry): Promise<void> {
     // Of what is dead on arrival nothing is stored.
     if (!Bodies.isLarge(body) || leaseMs === 0) return
     try {
@@ -249,12 +249,12 @@ export class Writes {
   }
 
   /** These were surely not written: nothing of them is to stay. */
-  refused(images: readonly Image[]): void {
+  refused(images: readonly EncodedEntry[]): void {
     for (const { id, body } of images) if (Bodies.isLarge(body)) this.#bodies.drop(this.#keys.body(id))
   }
 
   /** Written along with a completion; their large bodies go first. */
-  async along(images: readonly Image[], session = this.#session): Promise<(string | Buffer)[]> {
+  async along(images: readonly EncodedEntry[], session = this.#session): Promise<(string | Buffer)[]> {
     try {
       for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
     } catch (error) {
@@ -264,7 +264,7 @@ export class Writes {
     return this.#entries(images, session)
   }
 
-  #entries(images: readonly Image[], session = this.#session): (string | Buffer)[] {
+  #entries(images: readonly EncodedEntry[], session = this.#session): (string | Buffer)[] {
     this.#announce(images)
     const args: (string | Buffer)[] = [String(images.length)]
     for (const image of images) args.push(formOf(image, session), image.id, inline(image.body))
@@ -272,7 +272,7 @@ export class Writes {
   }
 
   /** A search goes by what everybody indexes under a root; AnyEntry looks under the roots that were announced. */
-  #announce(images: readonly Image[]): void {
+  #announce(images: readonly EncodedEntry[]): void {
     for (const { kinds, index = '*' } of images) {
       const root = kinds[kinds.length - 1]!
       const known = `${root} ${index}`

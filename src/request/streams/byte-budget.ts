@@ -1,6 +1,6 @@
 /** Room: a number of bytes that all streams of a process share. */
 
-export class Room {
+export class ByteBudget {
   readonly most: number
   taken = 0
 

@@ -1,9 +1,9 @@
 /** Collector: stands in for the end of a stream where what is written has to be whole. */
 import type { HttpResponse, ResponseHead } from '../message.js'
-import type { Outlet } from './writer.js'
+import type { StreamWriter } from './writer.js'
 
 /** As much of an outlet as whoever answers has to do with. */
-export type Sink = Pick<Outlet, 'write' | 'written' | 'isOpen' | 'hasRoom' | 'onDrain' | 'onUnwanted' | 'over'>
+export type Sink = Pick<StreamWriter, 'write' | 'written' | 'isOpen' | 'hasRoom' | 'onDrain' | 'onUnwanted' | 'over'>
 
 export class Collector implements Sink {
   readonly isOpen = true

@@ -18,13 +18,13 @@
  * What a process writes to another one in one turn of its event loop goes out as one message.
  */
 import type { Engine } from '../../engine.js'
-import { Room } from './byte-budget.js'
+import { ByteBudget } from './byte-budget.js'
 import { readFrames, writeFrame } from './frames.js'
-import { Inlet } from './reader.js'
-import { Outlet } from './writer.js'
+import { StreamReader } from './reader.js'
+import { StreamWriter } from './writer.js'
 
-export type { Inlet, Reader } from './reader.js'
-export type { Outlet } from './writer.js'
+export type { StreamReader as Inlet, Reader } from './reader.js'
+export type { StreamWriter as Outlet } from './writer.js'
 
 export interface StreamBounds {
   /** What is under way of one stream in one direction, at most, in bytes. Default 1 MiB. */
@@ -45,11 +45,11 @@ const LOOK_MS = 500
 export class Streams {
   readonly #engine: Engine
   readonly #bounds: StreamBounds
-  readonly #granted = new Room(MOST_GRANTED)
-  readonly #kept: Room
-  readonly #outlets = new Map<string, Outlet>()
-  readonly #inlets = new Map<string, Inlet>()
-  readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<Outlet> }>()
+  readonly #granted = new ByteBudget(MOST_GRANTED)
+  readonly #kept: ByteBudget
+  readonly #outlets = new Map<string, StreamWriter>()
+  readonly #inlets = new Map<string, StreamReader>()
+  readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
   #ready: Promise<void> | undefined
   #flushing = false
@@ -57,7 +57,7 @@ export class Streams {
   constructor(engine: Engine, bounds: StreamBounds) {
     this.#engine = engine
     this.#bounds = bounds
-    this.#kept = new Room(bounds.maxStreamingBytes)
+    this.#kept = new ByteBudget(bounds.maxStreamingBytes)
   }
 
   /** Resolves when this process hears what others send. */
@@ -70,8 +70,8 @@ export class Streams {
   }
 
   /** A stream to write. `to` is its reader; unknown: who asks for it first. */
-  outlet(id: string, to?: string): Outlet {
-    const outlet: Outlet = new Outlet({
+  outlet(id: string, to?: string): StreamWriter {
+    const outlet: StreamWriter = new StreamWriter({
       most: this.#bounds.maxStreamBytes,
       room: this.#kept,
       send: (letter, place, bytes) =>
@@ -85,8 +85,8 @@ export class Streams {
   }
 
   /** A stream to read, written by the process `from`. */
-  inlet(id: string, from: string): Inlet {
-    const inlet = new Inlet(from, {
+  inlet(id: string, from: string): StreamReader {
+    const inlet = new StreamReader(from, {
       most: this.#bounds.maxStreamBytes,
       room: this.#granted,
       send: (letter, place, bytes) => this.#send(from, letter, id, place, bytes),
@@ -120,7 +120,7 @@ export class Streams {
     this.#flush()
   }
 
-  #send(to: string, letter: string, id: string, place: string, bytes: Buffer, outlet?: Outlet): void {
+  #send(to: string, letter: string, id: string, place: string, bytes: Buffer, outlet?: StreamWriter): void {
     let pending = this.#pending.get(to)
     if (pending && pending.bytes + bytes.length > LARGEST_MESSAGE && pending.bytes > 0) {
       this.#post(to, pending)
@@ -143,7 +143,7 @@ export class Streams {
     for (const [to, pending] of [...this.#pending]) this.#post(to, pending)
   }
 
-  #post(to: string, pending: { parts: Buffer[]; of: Set<Outlet> }): void {
+  #post(to: string, pending: { parts: Buffer[]; of: Set<StreamWriter> }): void {
     this.#pending.delete(to)
     void this.#engine.post(to, Buffer.concat(pending.parts)).then((heard) => {
       if (!heard) for (const outlet of pending.of) outlet.unheard()

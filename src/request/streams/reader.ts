@@ -3,7 +3,7 @@
  * was used, as long as there is room; so a stream of rare small messages costs little, and a large one flows.
  */
 
-import type { Room } from './byte-budget.js'
+import type { ByteBudget } from './byte-budget.js'
 import { FIRST_GRANT } from './writer.js'
 
 /** Also without room a stream goes on, slowly. */
@@ -12,7 +12,7 @@ const NOTHING = Buffer.alloc(0)
 
 export interface InletTerms {
   readonly most: number
-  readonly room: Room
+  readonly room: ByteBudget
   send(letter: string, place: string, bytes: Buffer): void
   onOver(): void
 }
@@ -26,7 +26,7 @@ export interface Reader {
   onBroken(reason: string): void
 }
 
-export class Inlet {
+export class StreamReader {
   /** Its writer. */
   readonly from: string
   readonly #terms: InletTerms

@@ -5,7 +5,7 @@
  *                                                   └─ never beyond #granted
  */
 import { monotonicMs } from '../../clock.js'
-import type { Room } from './byte-budget.js'
+import type { ByteBudget } from './byte-budget.js'
 
 /** What may be sent before the reader has granted anything: 2,000 such streams fill what may be unread. */
 export const FIRST_GRANT = 4_096
@@ -19,12 +19,12 @@ const LINGER_MS = 10_000
 
 export interface OutletTerms {
   readonly most: number
-  readonly room: Room
+  readonly room: ByteBudget
   send(letter: string, place: string, bytes: Buffer): void
   onOver(): void
 }
 
-export class Outlet {
+export class StreamWriter {
   /** Its reader, once it is known. */
   to: string | undefined
   /** There is room again. */
