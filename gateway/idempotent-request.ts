@@ -4,7 +4,7 @@ import { isSpaceError, SpaceError } from '../src/errors.js'
 import { type HttpRequest, type HttpResponse, imageOf, type Outgoing } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import { answerIn } from '../src/tasks/outcome.js'
-import { resultOf } from '../src/tasks/ticket-store.js'
+import { resultTemplate } from '../src/tasks/ticket-store.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
 import { digestOf, fieldsOf, type PrincipalOf } from './idempotency-key.js'
 import type { Limits } from './limits.js'
@@ -62,7 +62,7 @@ export async function askOnce(x: Asking, key: string, request: HttpRequest, term
   if (req.socket.destroyed) onGone()
   else req.socket.once('close', onGone)
   try {
-    const find = { pattern: resultOf(id), take: false, waitMs: terms.timeoutMs, signal: gone.signal }
+    const find = { template: resultTemplate(id), take: false, waitMs: terms.timeoutMs, signal: gone.signal }
     const kept = await space.engine.find(find)
     if (!kept) throw new SpaceError('REQUEST_TIMEOUT')
     return withDate(answerIn(kept), kept.writtenAt)

@@ -89,7 +89,7 @@ export interface Grant {
 }
 
 export interface Find {
-  readonly pattern: EncodedTemplate
+  readonly template: EncodedTemplate
   /** Whether the entry is removed (take) or stays (read). */
   readonly take: boolean
   /** 0: do not wait. Infinity: for ever. */
@@ -110,7 +110,7 @@ export type Transition = 'written' | 'visible' | 'available'
 
 /** What somebody asks to be told of. */
 export interface Interest {
-  readonly patterns: readonly EncodedTemplate[]
+  readonly templates: readonly EncodedTemplate[]
   /** `ended`: of session entries alone. */
   readonly on: Transition | 'ended'
   readonly leaseMs: number
@@ -147,7 +147,7 @@ export interface Delivery extends Stored {
 
 /** What becomes so together with an answer. */
 export interface CompletionEffects {
-  readonly images: readonly EncodedEntry[]
+  readonly entries: readonly EncodedEntry[]
   /** Committed with it, if anything was done under it. */
   readonly tx?: string
 }
@@ -212,7 +212,7 @@ export interface Engine {
   /** The address of the server, where there is one. */
   readonly server?: string | undefined
   /** This process in the space; what it holds is held under this name. */
-  readonly session: string
+  readonly presence: string
 
   /** Entries that are changed in place (session/entries.ts has the promises). */
   readonly sessions: SessionEntries
@@ -220,7 +220,7 @@ export interface Engine {
   // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
 
   /** Stores all or none, in this order. */
-  write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]>
+  write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]>
   /** The best match, or null when the wait is over. A take is final when this resolves. */
   find(find: Find): Promise<Stored | null>
   /** What is there, the best first, up to `most`; it waits for nothing. An error is told only if nothing was taken before it. */
@@ -237,19 +237,19 @@ export interface Engine {
    * All that was done under it becomes so, at once, and these entries are written with it; when it resolves, it is. Rejects with SPACE_FULL if
    * that is why it cannot be; then it is open still.
    */
-  commit(tx: string, images: readonly EncodedEntry[]): Promise<void>
+  commit(tx: string, entries: readonly EncodedEntry[]): Promise<void>
   /** Nothing that was done under it ever was. */
   abort(tx: string): Promise<void>
 
-  /** From now on `onEvent` is told of each change of a match; once for each, however many of the patterns match. */
+  /** From now on `onEvent` is told of each change of a match; once for each, however many of the templates match. */
   notify(interest: Interest): Promise<Registered>
 
   /** Writes a request whose outcome is reported to `onOutcome`, at most once but for `begun`; resolves when the space has it. */
-  request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void>
+  request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void>
   /** Nobody waits for this outcome any longer: the request is withdrawn, its late outcome dropped. */
   withdraw(id: string): Promise<void>
 
-  offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
+  offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
   /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
   start(delivery: Delivery): Promise<boolean>
   /**
@@ -270,29 +270,29 @@ export interface Engine {
   release(delivery: Delivery): Promise<void>
 
   /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
-  declareDead(session: string): Promise<void>
+  declareDead(presence: string): Promise<void>
   /**
    * Whoever sees that a process does not answer says so: nothing more is handed to it until it answers again, and what it was handed
    * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
    */
-  suspend(session: string, begun: readonly string[] | undefined): Promise<void>
+  suspend(presence: string, begun: readonly string[] | undefined): Promise<void>
 
   /** Hands a message to another process. false: nobody there has heard it, or nobody knows. */
-  post(session: string, message: Buffer): Promise<boolean>
+  post(presence: string, message: Buffer): Promise<boolean>
   /** From now on messages to this process come; `onGap` hears that some may have been lost. Resolves when they can come. Once. */
   hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void>
 
   /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
   deadLetter(id: string, reason: string): Promise<boolean>
-  /** A page of the free entries that match, in the order of their places. The pattern names one kind; an own one, if need be. */
-  list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
-  /** How much there is to a pattern with at most one field. What has ended and was not swept yet may count. */
-  backlog(pattern: EncodedTemplate): Promise<Backlog>
+  /** A page of the free entries that match, in the order of their places. The template names one kind; an own one, if need be. */
+  list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
+  /** How much there is to a template with at most one field. What has ended and was not swept yet may count. */
+  backlog(template: EncodedTemplate): Promise<Backlog>
   /**
-   * By which `field=token` the standing offers choose among the entries of a pattern of one field. null: too many waits to look through. Those
+   * By which `field=token` the standing offers choose among the entries of a template of one field. null: too many waits to look through. Those
    * of a process that has just died may be among them.
    */
-  offered(pattern: EncodedTemplate): Promise<readonly string[] | null>
+  offered(template: EncodedTemplate): Promise<readonly string[] | null>
   /** The root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
 

@@ -2,15 +2,15 @@
 
 import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
-import { imageOf, patternOf, TASK } from './request/kinds.js'
+import { requestEntry, requestTemplate, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
 import { StreamedResponse } from './request/streamed-response.js'
 import type { Outlet } from './request/streams/index.js'
 import type { Space } from './space.js'
 
-export { imageOf, REQUEST, TASK } from './request/kinds.js'
+export { REQUEST, requestEntry as imageOf, TASK } from './request/kinds.js'
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
-export { type Serving, serveRequests, type HeldRequest as Taken } from './request/serve.js'
+export { type HeldRequest as Taken, type Serving, serveRequests } from './request/serve.js'
 
 /** What a gateway asks of the space. */
 export interface Outgoing {
@@ -51,7 +51,7 @@ export function sendRequest(
 ): Sent {
   const id = space.newId()
   const streamed = request.more !== undefined
-  const image = imageOf(id, request, terms)
+  const entry = requestEntry(id, request, terms)
   const upload = streamed ? space.streams.outlet(id) : undefined
   // From then on it ends with its holder, and not with the lease that it was written with.
   if (upload) upload.onReader = () => space.engine.awaitIndefinitely(id)
@@ -68,7 +68,7 @@ export function sendRequest(
       }
       // What may run again is written once more, for as long as its client waits.
       if (outcome.kind === 'unknown' && terms.repeatable && !streamed && !arrival) {
-        space.engine.request({ ...image, leaseMs: outcome.remainingMs }, onOutcome).catch(reject)
+        space.engine.request({ ...entry, leaseMs: outcome.remainingMs }, onOutcome).catch(reject)
         return
       }
       try {
@@ -91,9 +91,9 @@ export function sendRequest(
     if (streamed)
       space.streams
         .ready()
-        .then(() => space.engine.request(image, onOutcome))
+        .then(() => space.engine.request(entry, onOutcome))
         .catch(fail)
-    else space.engine.request(image, onOutcome).catch(reject)
+    else space.engine.request(entry, onOutcome).catch(reject)
   })
   const withdraw = (): void => {
     upload?.destroy('REQUEST_TIMEOUT')
@@ -115,7 +115,7 @@ function bytesOf(outcome: Exclude<Outcome, { kind: 'begun' }>): Buffer {
 /** How many requests for the app of a service, or for its tasks, wait for a worker, and for how long the oldest has. */
 export async function backlogOf(space: Space, service: string): Promise<Backlog> {
   const { engine } = space
-  const patterns = [patternOf(service), { ...patternOf(service), kind: TASK, root: TASK }]
-  const [requests, tasks] = await Promise.all(patterns.map((pattern) => engine.backlog(pattern)))
+  const templates = [requestTemplate(service), { ...requestTemplate(service), kind: TASK, root: TASK }]
+  const [requests, tasks] = await Promise.all(templates.map((template) => engine.backlog(template)))
   return { count: requests!.count + tasks!.count, oldestMs: Math.max(requests!.oldestMs, tasks!.oldestMs) }
 }

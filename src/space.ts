@@ -56,8 +56,8 @@ export class Space {
   }
 
   /** This process's name in the space. */
-  get session(): string {
-    return this.engine.session
+  get presence(): string {
+    return this.engine.presence
   }
 
   /** Entries that this process met and set aside, since they were none of their kind (docs/javaspaces.md). */
@@ -289,17 +289,17 @@ export class Space {
     }
   }
 
-  /** Whoever saw the process of `session` die says so, and what it held is given back at once. */
-  declareDead(session: string): Promise<void> {
-    return this.engine.declareDead(session)
+  /** Whoever saw the process of `presence` die says so, and what it held is given back at once. */
+  declareDead(presence: string): Promise<void> {
+    return this.engine.declareDead(presence)
   }
 
   /**
-   * Whoever sees that the process of `session` does not answer says so: nothing more is handed to it until it does.
+   * Whoever sees that the process of `presence` does not answer says so: nothing more is handed to it until it does.
    * @param begun ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
    */
-  recall(session: string, begun?: readonly string[]): Promise<void> {
-    return this.engine.suspend(session, begun)
+  suspend(presence: string, begun?: readonly string[]): Promise<void> {
+    return this.engine.suspend(presence, begun)
   }
 
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
@@ -342,9 +342,9 @@ export class Space {
     tx: Transaction | undefined,
     onAvailable: () => void,
   ): Promise<() => void> {
-    const patterns = templates.map(({ pattern }) => pattern)
+    const encoded = templates.map(({ encoded }) => encoded)
     const told = { onEvent: onAvailable, onMissed: onAvailable, onEnded: () => {} }
-    const { id } = await this.engine.notify({ patterns, on: 'available', leaseMs, tx: tx?.id, ...told })
+    const { id } = await this.engine.notify({ templates: encoded, on: 'available', leaseMs, tx: tx?.id, ...told })
     return () => void this.engine.cancel(id).catch(() => {})
   }
 

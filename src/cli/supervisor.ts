@@ -1,7 +1,7 @@
 /** Keeps a number of worker processes running: one that dies or is stuck is reported to the space and replaced; one that is worn, before it ends. */
 import type { Child, State } from './supervisor/child.js'
 import { BEAT_MS } from './supervisor/ipc.js'
-import { CLOSING_MS, WorkerSlot, type PlaceTerms, type Reason } from './supervisor/worker-slot.js'
+import { CLOSING_MS, type PlaceTerms, type Reason, WorkerSlot } from './supervisor/worker-slot.js'
 
 export interface SupervisorTerms extends PlaceTerms {
   readonly processes: number

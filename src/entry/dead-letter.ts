@@ -7,7 +7,7 @@ import { tokenOf } from './token.js'
 const LEASE_MS = 7 * 24 * 60 * 60 * 1000
 
 /** `was` and `body` are what was set aside. */
-export function letterImage(id: string, reason: string, was: Signed, body: Buffer, priority: number): EncodedEntry {
+export function deadLetterEntry(id: string, reason: string, was: Signed, body: Buffer, priority: number): EncodedEntry {
   const service = was.indexed.filter((token) => token.startsWith('service='))
   return {
     id,
@@ -23,7 +23,7 @@ export function letterImage(id: string, reason: string, was: Signed, body: Buffe
 const idToken = (id: string): string => `id=s:${id}`
 
 /** The dead letter of this id. */
-export const letterNamed = (id: string) => ({
+export const deadLetterTemplate = (id: string) => ({
   kind: DEAD_LETTER,
   root: DEAD_LETTER,
   indexed: [],

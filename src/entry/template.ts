@@ -10,7 +10,7 @@ import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } f
 /** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
 export class Template<F extends object> {
   /** @internal What engines compare. */
-  readonly pattern: EncodedTemplate
+  readonly encoded: EncodedTemplate
   /** @internal The kind that it asks for. */
   readonly definition: Definition
   /** Never set; it makes the type of the entries that match known to the compiler. */
@@ -27,7 +27,7 @@ export class Template<F extends object> {
     const chain = chainOf(kind)
     const any = kind.kind === ANY_KIND
     this.definition = kind
-    this.pattern = {
+    this.encoded = {
       kind: any ? ANY_KIND : kindName(kind.kind),
       root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
       ...tokensOf(packed, kind.index),
@@ -55,7 +55,7 @@ export function templateOf(template: unknown): Template<object> {
   return whole
 }
 
-/** The part of an image that is the entry's own: it may be written many times. */
+/** What of an encoded entry does not depend on the write: a snapshot is written many times. */
 export type Encoded = Omit<EncodedEntry, 'id' | 'leaseMs' | 'priority' | 'request'>
 
 /** The entry as engines store it; a promise only if a schema has a say. */
@@ -83,7 +83,10 @@ const indexName = (item: string | readonly string[]): string =>
   typeof item === 'string' ? fieldName(item) : compoundName(item)
 
 /** `field=token` of each field, sorted by name, apart by whether an index holds it; and of the fields that are indexed together, if all are there. */
-function tokensOf(packed: PackedFields, index: Index | undefined): Pick<EncodedTemplate, 'indexed' | 'verified' | 'compound'> {
+function tokensOf(
+  packed: PackedFields,
+  index: Index | undefined,
+): Pick<EncodedTemplate, 'indexed' | 'verified' | 'compound'> {
   const indexed: string[] = []
   const verified: string[] = []
   const compounds = index?.filter((item): item is readonly string[] => typeof item !== 'string') ?? NONE

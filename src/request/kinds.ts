@@ -1,5 +1,5 @@
 /** The kinds of the entries that requests are, for an app and for tasks, and the templates by which those of one service are taken. */
-import { type EncodedEntry, OWN_KINDS, type EncodedTemplate } from '../engine.js'
+import { type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../engine.js'
 import { tokenOf } from '../entry/token.js'
 import type { Outgoing } from '../request.js'
 import { encodeRequest, type HttpRequest } from './message.js'
@@ -16,7 +16,7 @@ export const indexOf = (service: string): string => `service=${tokenOf(service)}
 export const taskToken = (task: string): string => `task=${tokenOf(task)}`
 
 /** All requests for the app of a service, or all for any of these tasks. */
-export function patternOf(service: string, tasks?: readonly string[]): EncodedTemplate {
+export function requestTemplate(service: string, tasks?: readonly string[]): EncodedTemplate {
   const kind = tasks ? TASK : REQUEST
   const indexed = [indexOf(service)]
   const names = tasks?.map(taskToken) ?? []
@@ -25,7 +25,7 @@ export function patternOf(service: string, tasks?: readonly string[]): EncodedTe
 }
 
 /** The entry that a request is. */
-export function imageOf(id: string, request: HttpRequest, terms: Outgoing): EncodedEntry {
+export function requestEntry(id: string, request: HttpRequest, terms: Outgoing): EncodedEntry {
   const { service, task, timeoutMs, priority, repeatable, maxDeliveries = MOST_DELIVERIES } = terms
   return {
     id,

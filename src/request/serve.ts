@@ -1,11 +1,11 @@
 /** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
-import type { Delivery, Engine, EncodedEntry } from '../engine.js'
+import type { Delivery, EncodedEntry, Engine } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
 import { failureIn, letterOf } from '../tasks/failed-task.js'
 import { isLettered } from '../tasks/message.js'
 import { ticketOf } from '../tasks/ticket-store.js'
-import { patternOf } from './kinds.js'
+import { requestTemplate } from './kinds.js'
 import {
   decodeRequest,
   decodeTrailers,
@@ -83,7 +83,7 @@ export async function serveRequests(
   tasks?: readonly string[],
 ): Promise<Serving> {
   const terms = { space, engine: space.engine, service, credit: 1 }
-  const offer = await space.engine.offer(patternOf(service, tasks), concurrency, (delivery) => {
+  const offer = await space.engine.offer(requestTemplate(service, tasks), concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)
@@ -247,7 +247,7 @@ class ServedRequest implements HeldRequest {
     // Until then the claim has another name.
     await this.#holding
     this.#outlet!.end(encodeTrailers(response.trailers))
-    const place = { claim: this.#delivery.claim, holder: this.#terms.engine.session }
+    const place = { claim: this.#delivery.claim, holder: this.#terms.engine.presence }
     return this.#complete(response, encodePlace(place))
   }
 
@@ -259,7 +259,7 @@ class ServedRequest implements HeldRequest {
     }
     void tx?.end()
     const letter = this.#letterOf(response)
-    return engine.complete(this.#delivery, body, credit, letter && { images: [letter] })
+    return engine.complete(this.#delivery, body, credit, letter && { entries: [letter] })
   }
 
   /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */

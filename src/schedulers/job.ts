@@ -16,7 +16,7 @@ import {
   type TaskOutcome,
 } from '../tasks/message.js'
 import { encodeNote, type Note } from '../tasks/progress.js'
-import { CANCELLED, resultOf } from '../tasks/ticket-store.js'
+import { CANCELLED, resultTemplate } from '../tasks/ticket-store.js'
 
 export interface Job extends Attempt {
   /** Whether there is none after this one. */
@@ -60,7 +60,9 @@ export async function runJob(space: Space, job: Job, signal: AbortSignal): Promi
 /** False if it was cancelled before. */
 async function announced(space: Space, ticket: string, job: Job, signal: AbortSignal): Promise<boolean> {
   await noted(space, ticket, job, { phase: 'running', attempt: job.number }, 0, signal)
-  const settled = await persist(signal, () => space.engine.find({ pattern: resultOf(ticket), take: false, waitMs: 0 }))
+  const settled = await persist(signal, () =>
+    space.engine.find({ template: resultTemplate(ticket), take: false, waitMs: 0 }),
+  )
   return settled?.kinds[0] !== CANCELLED
 }
 
@@ -82,7 +84,7 @@ async function noted(
 /** Cancelled while it runs: its attempt is, too. */
 function watchCancel(space: Space, ticket: string, { id, timeoutMs }: Job, signal: AbortSignal): void {
   space.engine
-    .find({ pattern: resultOf(ticket), take: false, waitMs: timeoutMs, signal })
+    .find({ template: resultTemplate(ticket), take: false, waitMs: timeoutMs, signal })
     .then((found) => found?.kinds[0] === CANCELLED && space.engine.tickets.settle(id, null))
     .catch(() => {
       // It is over, or the space is away: then its answer will be of no use, and nothing worse.

@@ -37,7 +37,7 @@ export class Underway {
   /** Resolves when progress is heard of. */
   async followProgress(): Promise<void> {
     const { id } = await this.#space.engine.notify({
-      patterns: [notesOf({ group: this.#group })],
+      templates: [notesOf({ group: this.#group })],
       on: 'written',
       leaseMs: Number.POSITIVE_INFINITY,
       onEvent: ({ id: attempt, body }) => {

@@ -51,14 +51,14 @@ export async function notifyEnds(
     { ...(onMissed ? { onMissed } : {}), ...(onError ? { onError } : {}) },
     () => {},
   )
-  const pattern = {
+  const template = {
     kind: SESSION,
     root: SESSION,
     indexed: owner === undefined ? [] : [ownerToken(owner)],
     verified: [],
   }
   const interest: Interest = {
-    patterns: [pattern],
+    templates: [template],
     on: 'ended',
     leaseMs,
     onEvent: (stored, sequence) => inbox.push(stored, sequence),

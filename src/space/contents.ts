@@ -28,12 +28,12 @@ const PAGE = 100
  */
 export async function* contentsOf(
   engine: Engine,
-  { pattern }: Template<object>,
+  { encoded }: Template<object>,
   options: ContentsOptions,
 ): AsyncGenerator<Listed> {
   onlyKnown('contents', options, OPTIONS)
   const { max = Number.POSITIVE_INFINITY, leaseMs = Number.POSITIVE_INFINITY, tx } = options
-  if (pattern.kind === ANY_KIND) throw new SpaceError('INVALID_ARGUMENT', 'contents wants a kind, not AnyEntry.')
+  if (encoded.kind === ANY_KIND) throw new SpaceError('INVALID_ARGUMENT', 'contents wants a kind, not AnyEntry.')
   if (max !== Number.POSITIVE_INFINITY) checkedMax(max)
   if (checkedLease(leaseMs) === 0) throw new SpaceError('INVALID_ARGUMENT', 'leaseMs is more than 0.')
   const endsAt = monotonicMs() + leaseMs
@@ -41,7 +41,7 @@ export async function* contentsOf(
   for (let after: string | null = null; left > 0; ) {
     const most = Math.min(left, PAGE)
     const from = after
-    const list = (): Promise<Page> => engine.list(pattern, from, most, tx?.id)
+    const list = (): Promise<Page> => engine.list(encoded, from, most, tx?.id)
     const { entries, next }: Page = tx ? await tx.find(undefined, list) : await list()
     for (const entry of entries) {
       if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The contents were asked for too late.')

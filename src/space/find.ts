@@ -42,24 +42,24 @@ export function checkedWait(waitMs: number, signal: AbortSignal | undefined): vo
   }
 }
 
-/** The best match that fits its kind, within the wait. */
+/** The best match that conforms to its kind, within the wait. */
 export async function search(
   engine: Engine,
-  { pattern, definition }: Template<object>,
+  { encoded, definition }: Template<object>,
   { take, waitMs, signal, tx, ifExists = false }: Terms,
   onMisfit: (stored: Stored, misfit: Misfit) => void,
 ): Promise<Entry | null> {
   signal?.throwIfAborted()
   let found: Entry | null = null
   let misfit: Misfit
-  const fits = async (stored: Stored): Promise<boolean> => {
+  const conforms = async (stored: Stored): Promise<boolean> => {
     const entry = await judged(stored, definition)
     if (entry instanceof Misfit) misfit = entry
     else found = entry
     return !(entry instanceof Misfit)
   }
-  const onAside = (stored: Stored): void => onMisfit(stored, misfit)
-  const find = { pattern, take, waitMs, ifExists, fits, onAside }
+  const onNonconforming = (stored: Stored): void => onMisfit(stored, misfit)
+  const find = { template: encoded, take, waitMs, ifExists, conforms, onNonconforming }
   const stored = await (tx
     ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
     : engine.find({ ...find, signal }))
@@ -67,22 +67,22 @@ export async function search(
   return stored && found
 }
 
-/** What is there and fits its kind, the best first, up to `most`. */
+/** What is there and conforms to its kind, the best first, up to `most`. */
 export async function takeMany(
   engine: Engine,
-  { pattern, definition }: Template<object>,
+  { encoded, definition }: Template<object>,
   most: number,
   tx: Transaction | undefined,
   onMisfit: (stored: Stored, misfit: Misfit) => void,
 ): Promise<Entry[]> {
   const seen = new Map<Stored, Entry | Misfit>()
-  const fits = async (stored: Stored): Promise<boolean> => {
+  const conforms = async (stored: Stored): Promise<boolean> => {
     const entry = await judged(stored, definition)
     seen.set(stored, entry)
     return !(entry instanceof Misfit)
   }
-  const onAside = (stored: Stored): void => onMisfit(stored, seen.get(stored) as Misfit)
-  const find = { pattern, take: true, waitMs: 0, fits, onAside }
+  const onNonconforming = (stored: Stored): void => onMisfit(stored, seen.get(stored) as Misfit)
+  const find = { template: encoded, take: true, waitMs: 0, conforms, onNonconforming }
   const taken = await (tx
     ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most))
     : engine.takeMany(find, most))

@@ -97,7 +97,7 @@ export async function register<F extends object>(
   const onError = (error: unknown): void => logger.error({ err: error }, 'a listener failed')
   const inbox = new Inbox(tell, { ...options, onError: options.onError ?? onError }, cancel)
   const interest: Interest = {
-    patterns: asked.map(({ pattern }) => pattern),
+    templates: asked.map(({ encoded }) => encoded),
     on,
     leaseMs,
     tx: tx?.id,

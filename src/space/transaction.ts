@@ -6,7 +6,7 @@
  */
 
 import { LONGEST_TIMER_MS, monotonicMs, wallMs } from '../clock.js'
-import type { CompletionEffects, Engine, Grant, EncodedEntry } from '../engine.js'
+import type { CompletionEffects, EncodedEntry, Engine, Grant } from '../engine.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
 import { underAny } from '../runtime/abort.js'
@@ -163,7 +163,7 @@ export class Transaction implements AsyncDisposable {
   #reopened(kept: readonly Deferred[]): boolean {
     if (this.#state !== 'ending' || this.#endsAt <= monotonicMs()) return false
     this.#state = 'open'
-    this.#deferred = kept.map(({ images, asked }) => ({ images, asked }))
+    this.#deferred = kept.map(({ entries, asked }) => ({ entries, asked }))
     // Who waited under it has been told that it ends.
     this.#waits = undefined
     this.#heeded = false
@@ -181,7 +181,7 @@ export class Transaction implements AsyncDisposable {
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
-      done = await complete({ images: this.#kept().flatMap(restOf), tx: this.id })
+      done = await complete({ entries: this.#kept().flatMap(restOf), tx: this.id })
       return done
     } finally {
       if (done) this.#over(undefined)
@@ -197,17 +197,17 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** @internal One that fails makes the commit fail: all or nothing. */
-  async write(images: readonly EncodedEntry[]): Promise<Grant[]> {
+  async write(entries: readonly EncodedEntry[]): Promise<Grant[]> {
     this.check()
-    if (this.#watched || (this.#ofRequest && this.#waits !== undefined)) return this.#write(images)
-    const grants = images.map(({ leaseMs }) => ({ expiresAt: wallMs() + leaseMs }))
+    if (this.#watched || (this.#ofRequest && this.#waits !== undefined)) return this.#write(entries)
+    const grants = entries.map(({ leaseMs }) => ({ expiresAt: wallMs() + leaseMs }))
     if (this.#ofRequest) {
-      this.#deferred.push({ images, asked: monotonicMs() })
+      this.#deferred.push({ entries, asked: monotonicMs() })
       return grants
     }
     return new Promise((resolve, reject) => {
       this.#turn ??= setImmediate(() => this.#send())
-      this.#deferred.push({ images, asked: monotonicMs(), sent: resolve, kept: () => resolve(grants), failed: reject })
+      this.#deferred.push({ entries, asked: monotonicMs(), sent: resolve, kept: () => resolve(grants), failed: reject })
     })
   }
 
@@ -227,8 +227,8 @@ export class Transaction implements AsyncDisposable {
     return deferred
   }
 
-  #write(images: readonly EncodedEntry[]): Promise<Grant[]> {
-    const write = this.#engine.write(images, this.id)
+  #write(entries: readonly EncodedEntry[]): Promise<Grant[]> {
+    const write = this.#engine.write(entries, this.id)
     this.#writes.add(write)
     const settled = (error?: unknown): void => {
       this.#writes.delete(write)
@@ -334,7 +334,7 @@ export class Transaction implements AsyncDisposable {
 }
 
 interface Deferred {
-  readonly images: readonly EncodedEntry[]
+  readonly entries: readonly EncodedEntry[]
   readonly asked: number
   /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
   readonly sent?: (grants: Grant[]) => void
@@ -343,8 +343,8 @@ interface Deferred {
 }
 
 /** Leases run from the write, also of what is sent later. */
-const restOf = ({ images, asked }: Deferred): EncodedEntry[] =>
-  images.map((image) => ({ ...image, leaseMs: Math.max(image.leaseMs - (monotonicMs() - asked), 0) }))
+const restOf = ({ entries, asked }: Deferred): EncodedEntry[] =>
+  entries.map((entry) => ({ ...entry, leaseMs: Math.max(entry.leaseMs - (monotonicMs() - asked), 0) }))
 
 function grantedOf(leaseMs: number = DEFAULT_LEASE_MS): number {
   return Math.min(checkedLease(leaseMs), LONGEST_LEASE_MS)

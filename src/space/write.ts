@@ -1,6 +1,6 @@
 /** Writing: what a write may be told, and how its entries are made ready for an engine. */
 import { monotonicMs } from '../clock.js'
-import type { Engine, EncodedEntry } from '../engine.js'
+import type { EncodedEntry, Engine } from '../engine.js'
 import { encodeAll, type Snapshot } from '../entry/snapshot.js'
 import type { Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -56,8 +56,10 @@ export async function writeEntries(
   const encoding = encodeAll(entries)
   if (encoding instanceof Promise) tx?.checking(encoding)
   const encoded = encoding instanceof Promise ? await encoding : encoding
-  const images = encoded.map((own, i): EncodedEntry => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
+  const encodedEntries = encoded.map((own, i): EncodedEntry => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
   const asked = monotonicMs()
-  const grants = await (tx ? tx.write(images) : engine.write(images))
-  return images.map((image, i) => new Lease(engine, image.id, grants[i]!, image.leaseMs, asked))
+  const grants = await (tx ? tx.write(encodedEntries) : engine.write(encodedEntries))
+  return encodedEntries.map(
+    (encodedEntry, i) => new Lease(engine, encodedEntry.id, grants[i]!, encodedEntry.leaseMs, asked),
+  )
 }

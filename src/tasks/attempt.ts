@@ -8,7 +8,7 @@ import { DAY_MS, digest } from './enqueue.js'
 import { encodeCall } from './message.js'
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
-import { resultOf } from './ticket-store.js'
+import { resultTemplate } from './ticket-store.js'
 
 export interface Attempt {
   /** The same for whoever writes it: that is how it is written once. */
@@ -48,7 +48,7 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
   const ticket = { id, print: 'job', leaseMs: timeoutMs + AFTERWARDS_MS, keptMs: KEPT_MS, maxBytes: MOST_BYTES, group }
   const request = encodeCall(task, input, { attempt: number, trace })
   await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
-  const find = { pattern: resultOf(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
+  const find = { template: resultTemplate(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))
   if (!found) throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
   return answerIn(found)

@@ -119,15 +119,15 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
   if (attempts > 1 || inMs > 0) {
     // A scheduler renews it for each attempt.
     const ticketTerms = { ...terms, leaseMs: Math.max(inMs, 0) + UNTIL_SCHEDULED_MS + leaseMs }
-    return space.engine.tickets.open(ticketTerms, laterImage(space, wanted))
+    return space.engine.tickets.open(ticketTerms, laterEntry(space, wanted))
   }
   const outgoing = { service, task, timeoutMs, priority, repeatable }
-  const image = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
-  return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, image)
+  const entry = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
+  return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, entry)
 }
 
 /** By its id it is no request of the ticket: that a scheduler has done its share is not the ticket's outcome. */
-function laterImage(space: Space, later: LaterTask) {
+function laterEntry(space: Space, later: LaterTask) {
   const terms: Outgoing = { ...toScheduler(LATER), timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0) }
   return imageOf(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
 }

@@ -1,7 +1,7 @@
 /** Of a task that has failed for good and that nobody waits for: its dead letter, with what it was, how often it was tried, and why it failed. */
 import type { EncodedEntry } from '../engine.js'
-import { letterImage } from '../entry/dead-letter.js'
-import { imageOf } from '../request/kinds.js'
+import { deadLetterEntry } from '../entry/dead-letter.js'
+import { requestEntry } from '../request/kinds.js'
 import { encodeRequest, type HttpRequest, type HttpResponse } from '../request/message.js'
 import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './message.js'
 
@@ -32,12 +32,18 @@ export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | un
   }
 }
 
-export function letterOf(id: string, service: string, request: HttpRequest, failed: Failed, priority: number): EncodedEntry {
+export function letterOf(
+  id: string,
+  service: string,
+  request: HttpRequest,
+  failed: Failed,
+  priority: number,
+): EncodedEntry {
   const { attempts, error, reason } = failed
   const { name, message, code } = error
   const headers = [...request.headers, ATTEMPTS, String(attempts), ERROR, JSON.stringify({ name, message, code })]
   const terms = { service, task: request.target, timeoutMs: 0, priority, repeatable: true }
-  return letterImage(id, reason, imageOf(id, request, terms), encodeRequest({ ...request, headers }), priority)
+  return deadLetterEntry(id, reason, requestEntry(id, request, terms), encodeRequest({ ...request, headers }), priority)
 }
 
 /** What the dead letter of a task tells beside its request. */

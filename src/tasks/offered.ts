@@ -48,8 +48,8 @@ async function offeredTokens(space: Space, service: string): Promise<Tokens> {
 
 async function lookFor(space: Space, service: string): Promise<Tokens> {
   let tokens: Tokens = null
-  const pattern = { kind: TASK, root: TASK, indexed: [indexOf(service)], verified: [] }
-  const asking = space.engine.offered(pattern).then((found) => {
+  const template = { kind: TASK, root: TASK, indexed: [indexOf(service)], verified: [] }
+  const asking = space.engine.offered(template).then((found) => {
     tokens = found
   })
   // Without an answer nothing is said of workers.

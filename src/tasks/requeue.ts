@@ -1,7 +1,7 @@
 /** What becomes of dead letters when somebody has looked into them: enqueued again, or dropped. */
 import { wallMs } from '../clock.js'
-import { DEAD_LETTER, type EncodedEntry, type Listed, type EncodedTemplate } from '../engine.js'
-import { letterNamed } from '../entry/dead-letter.js'
+import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Listed } from '../engine.js'
+import { deadLetterTemplate } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
 import { imageOf, REQUEST, TASK } from '../request.js'
@@ -15,9 +15,12 @@ const PAGE = 50
 const MOST_TICKET_BYTES = 1 << 30
 
 /** All of them, the first to be set aside first; what a stranger wrote is left out. */
-export async function* deadLetters(space: Space, pattern: EncodedTemplate = ALL): AsyncGenerator<[DeadLetter, Listed]> {
+export async function* deadLetters(
+  space: Space,
+  template: EncodedTemplate = ALL,
+): AsyncGenerator<[DeadLetter, Listed]> {
   for (let after: string | null = null; ; ) {
-    const { entries, next } = await space.engine.list(pattern, after, PAGE)
+    const { entries, next } = await space.engine.list(template, after, PAGE)
     for (const entry of entries) {
       const letter = readable(entry)
       if (letter) yield [letter, entry]
@@ -39,7 +42,7 @@ function readable(entry: Listed): DeadLetter | undefined {
 
 /** undefined: there is none of this id. */
 export async function deadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
-  for await (const found of deadLetters(space, letterNamed(id))) return found
+  for await (const found of deadLetters(space, deadLetterTemplate(id))) return found
   return undefined
 }
 
@@ -69,8 +72,8 @@ export async function requeueLetter(space: Space, id: string): Promise<string> {
     await openTicket(space, terms, wanted as LaterTask)
   } else if (request) {
     const outgoing = { service, timeoutMs: DAY_MS, priority: listed.priority, repeatable: true }
-    const image = imageOf(`${ticket}.${space.newId()}`, request, outgoing)
-    await space.engine.tickets.open({ ...terms, leaseMs: 2 * DAY_MS }, image)
+    const encodedEntry = imageOf(`${ticket}.${space.newId()}`, request, outgoing)
+    await space.engine.tickets.open({ ...terms, leaseMs: 2 * DAY_MS }, encodedEntry)
   }
   await space.engine.cancel(id)
   return ticket
@@ -93,11 +96,17 @@ async function rewrite(space: Space, { id, body, priority }: Listed): Promise<st
   const end = body.indexOf('\n')
   const head = body.toString('utf8', 0, end)
   const was = readSignature(head.slice(head.indexOf('|')))
-  const image: EncodedEntry = { ...was, id: space.newId(), body: body.subarray(end + 1), leaseMs: DAY_MS, priority }
+  const encodedEntry: EncodedEntry = {
+    ...was,
+    id: space.newId(),
+    body: body.subarray(end + 1),
+    leaseMs: DAY_MS,
+    priority,
+  }
   await space.transact(async (tx) => {
-    const taken = await space.engine.find({ pattern: letterNamed(id), take: true, waitMs: 0, tx: tx.id })
+    const taken = await space.engine.find({ template: deadLetterTemplate(id), take: true, waitMs: 0, tx: tx.id })
     if (!taken) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
-    await space.engine.write([image], tx.id)
+    await space.engine.write([encodedEntry], tx.id)
   })
   return ''
 }

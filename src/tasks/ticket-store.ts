@@ -1,5 +1,5 @@
 /** Tickets: the part of an engine's contract that keeps what becomes of a request, whoever asked for it and whoever is left to ask. */
-import { type Delivery, type EncodedEntry, OWN_KINDS, type EncodedTemplate } from '../engine.js'
+import { type Delivery, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../engine.js'
 import { tokenOf } from '../entry/token.js'
 
 /** The root of all tickets; those that nothing has become of yet; and those that have an outcome. */
@@ -61,7 +61,7 @@ export interface Tickets {
    *
    * @throws SpaceError SPACE_FULL
    */
-  open(ticket: TicketTerms, image: EncodedEntry): Promise<Opening>
+  open(ticket: TicketTerms, entry: EncodedEntry): Promise<Opening>
   /** The outcome is there; null: cancelled, its request is withdrawn and whoever holds that is told. false: it was settled before, or is not there. */
   settle(id: string, outcome: Buffer | null): Promise<boolean>
   /** Says how far it is, to whoever asks and whoever is told of notes. false: it is settled, or not there. */
@@ -77,7 +77,12 @@ export interface Tickets {
 const token = (id: string): string => `ticket=${tokenOf(id)}`
 
 /** The outcome of a ticket, to be found and waited for as any entry. */
-export const resultOf = (id: string): EncodedTemplate => ({ kind: RESULT, root: TICKET, indexed: [token(id)], verified: [] })
+export const resultTemplate = (id: string): EncodedTemplate => ({
+  kind: RESULT,
+  root: TICKET,
+  indexed: [token(id)],
+  verified: [],
+})
 
 /** A ticket on which something is noted; those of a group, or a single one. */
 export const notesOf = (by: { readonly id?: string; readonly group?: string }): EncodedTemplate => ({
@@ -88,14 +93,14 @@ export const notesOf = (by: { readonly id?: string; readonly group?: string }): 
 })
 
 /** The entry that a ticket is until it is settled. */
-export function pendingImage({ id, print, leaseMs, keptMs, group }: TicketTerms): EncodedEntry {
+export function pendingEntry({ id, print, leaseMs, keptMs, group }: TicketTerms): EncodedEntry {
   const verified = [`print=${tokenOf(print)}`, `kept=${tokenOf(keptMs)}`]
   if (group !== undefined) verified.push(`group=${tokenOf(group)}`)
   return { id, kinds: [PENDING, TICKET], indexed: [token(id)], verified, body: Buffer.alloc(0), leaseMs, priority: 0 }
 }
 
 /** The same once it is settled. */
-export function resultImage(pending: EncodedEntry, kind: string, keptMs: number, body: Buffer): EncodedEntry {
+export function resultEntry(pending: EncodedEntry, kind: string, keptMs: number, body: Buffer): EncodedEntry {
   const verified = pending.verified.filter((each) => each.startsWith('print='))
   return { ...pending, kinds: [kind, RESULT, TICKET], verified, body, leaseMs: keptMs }
 }

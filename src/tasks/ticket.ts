@@ -9,7 +9,7 @@ import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn 
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 import { decodeNote } from './progress.js'
-import { notesOf, resultOf } from './ticket-store.js'
+import { notesOf, resultTemplate } from './ticket-store.js'
 
 export interface TicketStatus {
   /**
@@ -81,7 +81,7 @@ export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): 
     cancel: () => space.engine.tickets.settle(id, null),
     async onProgress(listener) {
       const { id: registration } = await space.engine.notify({
-        patterns: [notesOf({ id })],
+        templates: [notesOf({ id })],
         on: 'written',
         leaseMs: LISTENING_MS,
         onEvent: ({ body }) => {
@@ -110,7 +110,7 @@ async function resultWithin(
   signal?.throwIfAborted()
   // Once its lease has ended nothing more can come.
   let found = await engine.find({
-    pattern: resultOf(id),
+    template: resultTemplate(id),
     take: false,
     waitMs: Math.min(waitMs, Math.max(there.remainingMs, 0)),
     signal,
@@ -120,7 +120,7 @@ async function resultWithin(
     const left = await engine.tickets.look(id)
     if (left)
       return resultWithin(space, id, { waitMs: waitMs - there.remainingMs, ...(signal ? { signal } : {}) }, asked)
-    found = await engine.find({ pattern: resultOf(id), take: false, waitMs: 0 })
+    found = await engine.find({ template: resultTemplate(id), take: false, waitMs: 0 })
     if (!found) throw new SpaceError('TICKET_UNKNOWN', `The lease of the ticket ${id} has ended without an outcome.`)
   }
   if (!found) throw await pending(space, id, asked)
@@ -163,7 +163,7 @@ const failureIn = (text: string): Failure => {
 }
 
 async function settledStatus(space: Space, id: string): Promise<TicketStatus> {
-  const found = await space.engine.find({ pattern: resultOf(id), take: false, waitMs: 0 })
+  const found = await space.engine.find({ template: resultTemplate(id), take: false, waitMs: 0 })
   if (!found) throw new SpaceError('TICKET_UNKNOWN', `The ticket is ${id}.`)
   try {
     const answer = answerIn(found)

@@ -37,7 +37,7 @@ export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<vo
       timeoutMs,
     )
   } catch (cause) {
-    throw new Error(`left in Redis (${next.session} looked last) after the drain: ${left.slice(0, 20).join(', ')}`, {
+    throw new Error(`left in Redis (${next.presence} looked last) after the drain: ${left.slice(0, 20).join(', ')}`, {
       cause,
     })
   }

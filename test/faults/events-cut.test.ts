@@ -141,7 +141,7 @@ test('Redis is killed and comes back: the registration stands, and what was miss
 test('the session was declared dead: that nobody knows how many were missed is told, and events come again', async () => {
   const told = await listen()
   await at.near.write(Task({ n: 1 }))
-  await at.near.declareDead(at.far.session)
+  await at.near.declareDead(at.far.presence)
   await told.stands()
   rising(told)
   expect(told.missed).toEqual([[Number.POSITIVE_INFINITY, 2]])
@@ -154,7 +154,7 @@ test('the link is away for so long that the session is given up: the same, but o
   const told = await listen()
   const tx = await at.far.begin()
   const under = await listen({ tx })
-  const session = `{ts:default}:s${at.far.session}`
+  const session = `{ts:default}:s${at.far.presence}`
   await at.away()
   await until(async () => {
     await at.near.write(Task({ n: 1 }))

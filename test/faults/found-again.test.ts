@@ -20,7 +20,7 @@ test('a write whose answer was lost, and then the answer that the session is a n
   )
   await lost
   expect(await at.near.take(Task, { waitMs: 1_000 })).toEqual({ id: 't1' })
-  await at.near.declareDead(at.far.session)
+  await at.near.declareDead(at.far.presence)
   const again = at.link.dropNextReplyThenCut(isHello)
   await at.link.accept()
   await again
@@ -32,7 +32,7 @@ test('a process that is cut twice, and was back in between, is missing since the
   // So long it may be missing (session.lua).
   const GRACE_MS = 250
   const connected = async (): Promise<boolean> => (await at.far.engine.health()).connected
-  const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:s${at.far.session}`, 'born')
+  const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:s${at.far.presence}`, 'born')
   // Whoever calls looks around.
   const looking = (enough: () => boolean): Promise<void> =>
     until(async () => {

@@ -25,7 +25,7 @@ test('a former holder answers after the new one', async () => {
   const sent = send(asking, '/large', { repeatable: true })
   await until(() => former.held.length === 1, 'it is held')
   const holder = await hold(second, 1)
-  await asking.declareDead(first.session)
+  await asking.declareDead(first.presence)
   await until(() => holder.held.length === 1, 'another one holds it')
   const late = former.held[0]!
   expect(await holder.held[0]!.complete(answer('b'))).toBe(true)
@@ -42,12 +42,12 @@ test('a process that is gone had put its answer beside, and not yet said so', as
   const sent = send(asking, '/large', { repeatable: false })
   await until(() => former.held.length === 1, 'it is held')
   const [claim] = await redis
-    .cli('SMEMBERS', `{ts:${name}}:c${first.session}`)
+    .cli('SMEMBERS', `{ts:${name}}:c${first.presence}`)
     .then((all) => all.split('\n').filter((each) => each.includes(':')))
   await redis.cli('SET', `{ts:${name}}:b${claim!.replace('!', '')}`, 'large')
   await using second = await openSpace(redis.url, { name })
   const holder = await hold(second, 1)
-  await asking.declareDead(first.session)
+  await asking.declareDead(first.presence)
   await until(() => holder.held.length === 1, 'another one holds it')
   expect(await bodies(name)).toBe('')
   await holder.held[0]!.complete(OK)

@@ -354,7 +354,7 @@ test('a take whose last answer is lost together with its session is not lost in 
   )
   await dropped
   await link.refuse()
-  const session = `{ts:default}:s${taker.session}`
+  const session = `{ts:default}:s${taker.presence}`
   await until(async () => (await redis.cli('EXISTS', session)) === '0', 'the space has given the session up')
   await link.accept()
   const got = await take

@@ -251,7 +251,7 @@ test('the bytes of large bodies are counted as long as they stand, whichever way
   await other.engine.deadLetter(id, 'tried')
   await written(1)
   const letters = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
-  await other.engine.find({ pattern: letters, take: true, waitMs: 0 })
+  await other.engine.find({ template: letters, take: true, waitMs: 0 })
   await gone()
 
   const body = { method: 'POST', body: 'x'.repeat(LARGE) }

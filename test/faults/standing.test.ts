@@ -27,7 +27,7 @@ afterEach(async () => {
 })
 afterAll(() => redis.stop())
 
-const open = (): Promise<Offer> => space.engine.offer(templateOf(Task).pattern, 1, () => {})
+const open = (): Promise<Offer> => space.engine.offer(templateOf(Task).encoded, 1, () => {})
 const connected = async (): Promise<boolean> => (await space.engine.health()).connected
 
 test('with a new link, not before the space has said so again', async () => {
@@ -57,7 +57,7 @@ test('not when the space has forgotten this process, and again when it has joine
   const offer = await open()
   link.delay(100)
   await using other = await openSpace(redis.url, { name: space.name })
-  await other.engine.declareDead(space.session)
+  await other.engine.declareDead(space.presence)
   await until(() => !offer.standing, 'it has heard of it')
   await until(() => offer.standing, 'it stands again')
 })

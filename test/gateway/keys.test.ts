@@ -265,7 +265,7 @@ everyEngine('an Idempotency-Key', (opened) => {
     await until(() => runs.length === 1, 'it to run')
     const heir = createWorker({ space: third, app: app('second') })
     await heir.start()
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     expect((await answer).text).toBe('second')
     expect((await post({ key: 'k' })).text).toBe('second')
     await dying.stop()

@@ -183,7 +183,7 @@ everyEngine('calling', (opened, engine) => {
     const again = client.call('work', 0)
     await first.opened
     await work(space, tasks, 1)
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     expect(typeof (await again)).toBe('string')
     expect(seen).toEqual([1, 2])
   })
@@ -194,7 +194,7 @@ everyEngine('calling', (opened, engine) => {
     await work(other, { once: () => new Promise(() => started.open()) })
     const called = createClient({ space }).call('once', 0, { repeatable: false })
     await started.opened
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     await expect(called).rejects.toMatchObject({ code: 'WORKER_LOST' })
   })
 

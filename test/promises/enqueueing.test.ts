@@ -125,7 +125,7 @@ everyEngine('enqueueing', (opened) => {
     for (let attempt = 1; attempt <= 3; attempt++) {
       const worker = await work(other, tasks, 1)
       await until(() => seen.length === attempt, 'the task to run')
-      await space.declareDead(other.session)
+      await space.declareDead(other.presence)
       await worker.stop()
     }
     await expect(ticket.result()).rejects.toMatchObject({ code: 'DELIVERIES_EXHAUSTED' })

@@ -9,7 +9,7 @@ import {
   EXHAUSTED,
   LOST,
   notesOf,
-  resultOf,
+  resultTemplate,
   type TicketTerms,
 } from '../../src/tasks/ticket-store.js'
 import { everyEngine } from '../support/every-engine.js'
@@ -52,7 +52,7 @@ async function hold(space: Space): Promise<{ next(): Promise<Delivery>; end(): P
 }
 
 const resultIn = (space: Space, id: string, waitMs = 10_000) =>
-  space.engine.find({ pattern: resultOf(id), take: false, waitMs })
+  space.engine.find({ template: resultTemplate(id), take: false, waitMs })
 
 everyEngine('keeping outcomes', (opened) => {
   test.each([3, 100_000])('an outcome of %i bytes is shown to all who wait, and to all who ask later', async (size) => {
@@ -141,14 +141,14 @@ everyEngine('keeping outcomes', (opened) => {
     await tickets.open(terms('x'), request('x.1', { request: { repeatable: true, maxDeliveries: 1 } }))
     let worker = await hold(other)
     await worker.next()
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     expect((await resultIn(space, 'x'))!.kinds[0]).toBe(EXHAUSTED)
     await worker.end()
 
     await tickets.open(terms('l'), request('l.1', { request: { repeatable: false, maxDeliveries: 3 } }))
     worker = await hold(other)
     expect(await other.engine.start(await worker.next())).toBe(true)
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     expect((await resultIn(space, 'l'))!.kinds[0]).toBe(LOST)
     await worker.end()
 
@@ -189,8 +189,8 @@ everyEngine('keeping outcomes', (opened) => {
     const { space, other } = opened()
     const { tickets } = space.engine
     const told: string[] = []
-    const interest = (patterns: Parameters<typeof notesOf>[0]) => ({
-      patterns: [notesOf(patterns)],
+    const interest = (templates: Parameters<typeof notesOf>[0]) => ({
+      templates: [notesOf(templates)],
       on: 'written' as const,
       leaseMs: 20_000,
       onEvent: ({ id, body }: { id: string; body: Buffer }) => void (body.length > 0 && told.push(`${id} ${body}`)),
@@ -208,7 +208,7 @@ everyEngine('keeping outcomes', (opened) => {
     await until(() => told.length === 2, 'two notes')
     expect(told.sort()).toEqual(['t half', 'u by hand'])
     expect((await tickets.look('t'))!.note.toString()).toBe('half')
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     expect(await other.engine.tickets.progress(delivery, Buffer.from('more'))).toBe(false)
     await tickets.settle('u', Buffer.from(''))
     expect(await tickets.note('u', Buffer.from('late'))).toBe(false)

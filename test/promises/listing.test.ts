@@ -1,6 +1,6 @@
 /** What listing promises: what is there is told page by page and stays; what was set aside is found by nobody, and listed. */
 import { expect, test } from '@jest/globals'
-import { DEAD_LETTER, type Listed, type EncodedTemplate } from '../../src/engine.js'
+import { DEAD_LETTER, type EncodedTemplate, type Listed } from '../../src/engine.js'
 import { templateOf } from '../../src/entry/template.js'
 import { AnyEntry, entryInfo } from '../../src/entry.js'
 import { backlogOf, REQUEST, sendRequest } from '../../src/request.js'
@@ -41,7 +41,7 @@ everyEngine('listing', (opened) => {
       await space.write(make, { priority: i % 3 })
     }
     await space.write(Other({ id: 'o' }))
-    const told = await all(space, templateOf(Task).pattern, 7)
+    const told = await all(space, templateOf(Task).encoded, 7)
     const taken: string[] = []
     for (;;) {
       const task = await space.takeIfExists(Task)
@@ -55,10 +55,10 @@ everyEngine('listing', (opened) => {
   test('what is taken between two pages is not told, and nothing is told twice', async () => {
     const { space } = opened()
     for (let i = 0; i < 10; i++) await space.write(Task({ id: `t${i}` }))
-    const first = await space.engine.list(templateOf(Task).pattern, null, 4)
+    const first = await space.engine.list(templateOf(Task).encoded, null, 4)
     await space.take(Task.template({ id: 't3' }))
     await space.take(Task.template({ id: 't4' }))
-    const second = await space.engine.list(templateOf(Task).pattern, first.next, 10)
+    const second = await space.engine.list(templateOf(Task).encoded, first.next, 10)
     const ids = [...first.entries, ...second.entries].map(({ body }) => JSON.parse(body.toString()).id)
     expect(ids).toEqual(['t0', 't1', 't2', 't3', 't5', 't6', 't7', 't8', 't9'])
     expect(second.next).toBeNull()

@@ -213,7 +213,7 @@ everyEngine('requesting', (opened) => {
       lost = true
     }
     const heir = await hold(space)
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     const taken = await heir.next()
     expect(taken).toMatchObject({ id: sent.id, attempt: 2 })
     await until(() => lost, 'the former holder to hear of it')
@@ -229,7 +229,7 @@ everyEngine('requesting', (opened) => {
     await heir.serving.stop()
     const sent = sendRequest(space, request('/'), terms({ repeatable: false }))
     expect(await (await dying.next()).start()).toBe(true)
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     await expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST', status: 502 })
     expect(heir.held).toHaveLength(0)
   })
@@ -240,7 +240,7 @@ everyEngine('requesting', (opened) => {
     const sent = sendRequest(space, request('/'), terms({ repeatable: false }))
     const given = await dying.next()
     const heir = await hold(space)
-    await space.declareDead(other.session)
+    await space.declareDead(other.presence)
     const taken = await heir.next()
     expect(await given.start()).toBe(false)
     expect(await taken.start()).toBe(true)
@@ -261,7 +261,7 @@ everyEngine('requesting', (opened) => {
     const again = sendRequest(space, request('/again'), terms())
     const unread = await silent.next()
     const heir = await hold(space)
-    await space.recall(other.session, [running.id])
+    await space.suspend(other.presence, [running.id])
     const taken = await heir.next()
     // Nobody has died of it.
     expect(taken).toMatchObject({ id: again.id, attempt: 1 })
@@ -293,7 +293,7 @@ everyEngine('requesting', (opened) => {
       const failed = expect(sent.response).rejects.toMatchObject({ code: 'DELIVERIES_EXHAUSTED', status: 502 })
       for (let attempt = 1; attempt <= most; attempt++) {
         expect((await victims.next()).attempt).toBe(attempt)
-        await space.declareDead(other.session)
+        await space.declareDead(other.presence)
         if (attempt === most) break
         // The process is alive and joins again: its offer is handed the request once more, its slot being given back.
         await victims.serving.stop()

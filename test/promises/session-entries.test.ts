@@ -191,19 +191,19 @@ everyEngine('Session entries', (opened) => {
     test('whoever asked for it is told within a second, and of each end why', async () => {
       const { space, other } = opened()
       const told: unknown[] = []
-      const patterns = [{ kind: SESSION, root: SESSION, indexed: [], verified: [] }]
-      const anns = [{ ...patterns[0]!, indexed: [ownerToken('ann|a b')] }]
+      const templates = [{ kind: SESSION, root: SESSION, indexed: [], verified: [] }]
+      const anns = [{ ...templates[0]!, indexed: [ownerToken('ann|a b')] }]
       const ofAnn: string[] = []
       const ignored = { onMissed: () => {}, onEnded: () => {} }
       await other.engine.notify({
-        patterns,
+        templates,
         on: 'ended',
         leaseMs: 60_000,
         ...ignored,
         onEvent: ({ id, body }, sequence) => void told.push({ id, ...endedOf(body), sequence }),
       })
       await other.engine.notify({
-        patterns: anns,
+        templates: anns,
         on: 'ended',
         leaseMs: 60_000,
         ...ignored,
@@ -367,7 +367,7 @@ everyEngine('Session entries', (opened) => {
       const first = (await sessionsOf(space).load(ID, LOCK)) as LoadedSession
       const next = sessionsOf(other).load(ID, LOCK)
       await sessionsOf(other).count()
-      await other.declareDead(space.session)
+      await other.declareDead(space.presence)
       const second = (await next) as LoadedSession
       expect(second.lock).not.toBe('')
       await until(

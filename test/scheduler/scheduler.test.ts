@@ -225,7 +225,7 @@ everyEngine('again', (opened) => {
       const other = await bounded({})
       await work(other, tasks)
       await until(() => seen.length === attempt, 'the task to run')
-      await space.declareDead(other.session)
+      await space.declareDead(other.presence)
       await other.close()
     }
     await work(space, tasks)

@@ -1,5 +1,15 @@
 /** A process and its way to the space: what it says and hears is late, is lost when the link is cut, and ends when it is killed. */
-import type { CompletionEffects, Delivery, Engine, Find, EncodedEntry, Interest, Offer, Outcome, EncodedTemplate } from '../../src/engine.js'
+import type {
+  CompletionEffects,
+  Delivery,
+  EncodedEntry,
+  EncodedTemplate,
+  Engine,
+  Find,
+  Interest,
+  Offer,
+  Outcome,
+} from '../../src/engine.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import type { World } from '../../src/engines/memory/world.js'
 import { SpaceError } from '../../src/errors.js'
@@ -53,7 +63,7 @@ export class Process {
   }
 
   get session(): string {
-    return this.#own.session
+    return this.#own.presence
   }
 
   /** It says and hears nothing any more. What it held is found when the space has noticed. */
@@ -121,7 +131,7 @@ export class Process {
     }
     return {
       durability: 'memory',
-      session: own.session,
+      presence: own.presence,
       sessions: own.sessions,
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
@@ -135,7 +145,11 @@ export class Process {
       notify: (interest: Interest) => call(() => own.notify(interest)),
       request: (image: EncodedEntry, onOutcome) => call(() => own.request(image, outcomes(onOutcome))),
       withdraw: (id) => call(() => own.withdraw(id)),
-      offer: async (pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> => {
+      offer: async (
+        pattern: EncodedTemplate,
+        credit: number,
+        onDelivery: (delivery: Delivery) => void,
+      ): Promise<Offer> => {
         const offer = await call(() =>
           own.offer(pattern, credit, (delivery) => {
             this.#ledger.handed(delivery)

@@ -206,7 +206,7 @@ class Simulation {
     const violations = this.#ledger.violations
     const statuses: Record<number, number> = {}
     const left = this.#world.bag.entries()
-    const letters = left.filter(({ image }) => image.kinds[0] === DEAD_LETTER).length
+    const letters = left.filter(({ entry }) => entry.kinds[0] === DEAD_LETTER).length
     for (const sent of this.#sent) {
       const { id, method, gateway, status, text } = sent
       const runs = this.#runs.filter((run) => run.id === id)

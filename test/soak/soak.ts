@@ -207,7 +207,7 @@ async function takeDeadLetters(redis: Redis): Promise<number> {
   const space = await openSpace(redis.url)
   const pattern = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
   let taken = 0
-  while (await space.engine.find({ pattern, take: true, waitMs: 0 })) taken++
+  while (await space.engine.find({ template: pattern, take: true, waitMs: 0 })) taken++
   await space.close()
   return taken
 }

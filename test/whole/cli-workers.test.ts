@@ -70,8 +70,8 @@ const alive = (pid: number): boolean => {
 
 /** The pids of the worker processes that have said they are ready, oldest first. */
 const workersOf = (supervisor: Process): number[] =>
-  [...supervisor.output().matchAll(/"workerPid":(\d+),"session":"[^"]+","msg":"a worker process is ready"/g)].map((m) =>
-    Number(m[1]),
+  [...supervisor.output().matchAll(/"workerPid":(\d+),"presence":"[^"]+","msg":"a worker process is ready"/g)].map(
+    (m) => Number(m[1]),
   )
 
 test('a worker process that is killed is replaced, and its request answered by another', async () => {

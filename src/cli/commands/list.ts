@@ -51,10 +51,10 @@ async function listKinds(space: Space, { json }: Flags): Promise<void> {
 
 async function listEntries(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
   // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
-  const { pattern } = new Template({ kind, parent: undefined, index: [] }, fields)
+  const { encoded } = new Template({ kind, parent: undefined, index: [] }, fields)
   let left = max
   for (let after: string | null = null; left > 0; ) {
-    const { entries, next } = await space.engine.list(pattern, after, Math.min(left, PAGE))
+    const { entries, next } = await space.engine.list(encoded, after, Math.min(left, PAGE))
     for (const entry of entries) process.stdout.write(json ? `${JSON.stringify(plain(entry))}\n` : lineOf(entry))
     left -= entries.length
     if (next === null) return

@@ -25,7 +25,7 @@ const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
 
 export class Child {
   /** Its name in the space, once it has said it. */
-  session: string | undefined
+  presence: string | undefined
   readyAt: number | undefined
   /** What it said when it could not start. */
   failure: string | undefined
@@ -120,7 +120,7 @@ export class Child {
 
   #hear(report: Report, overseer: Overseer): void {
     this.#silentLooks = 0
-    if ('session' in report) this.session = report.session
+    if ('presence' in report) this.presence = report.presence
     else if ('failed' in report) this.failure = report.failed
     else if ('families' in report) this.#onFamilies?.(report.families)
     else if ('beat' in report) this.#beat(report.beat, overseer)

@@ -13,15 +13,15 @@ export class Notices {
     this.#logger = logger
   }
 
-  dead(session: string): void {
-    void this.#tell(this.#space.declareDead(session), session, 'the space could not be told of a death')
+  dead(presence: string): void {
+    void this.#tell(this.#space.declareDead(presence), presence, 'the space could not be told of a death')
   }
 
   /** `begun`: what it works on, if that is known. Resolves with whether the space has heard it. */
-  silent(session: string, begun: readonly string[] | undefined): Promise<boolean> {
+  silent(presence: string, begun: readonly string[] | undefined): Promise<boolean> {
     return this.#tell(
-      this.#space.recall(session, begun),
-      session,
+      this.#space.suspend(presence, begun),
+      presence,
       'the space could not be told of a process that does not answer',
     )
   }
@@ -31,12 +31,12 @@ export class Notices {
     await Promise.all(this.#telling)
   }
 
-  #tell(said: Promise<void>, session: string, failure: string): Promise<boolean> {
+  #tell(said: Promise<void>, presence: string, failure: string): Promise<boolean> {
     const told = said
       .then(
         () => true,
         (error) => {
-          this.#logger.warn({ err: error, session }, failure)
+          this.#logger.warn({ err: error, presence }, failure)
           return false
         },
       )

@@ -15,7 +15,7 @@ export interface Beat {
 }
 
 export type Report =
-  | { readonly session: string }
+  | { readonly presence: string }
   | { readonly ready: true }
   | { readonly failed: string }
   | { readonly beat: Beat }

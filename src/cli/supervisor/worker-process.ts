@@ -67,7 +67,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     })
     close = closeOfApp
     space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
-    report({ session: space.session })
+    report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
     answer = answersOf(worker, space, logger)
     // Before it starts: the first request may come, and block it, before it can say that it is ready.

@@ -104,7 +104,7 @@ export class WorkerSlot implements Overseer {
   }
 
   ready(child: Child): void {
-    this.#terms.logger.info({ ...this.#fieldsOf(child), session: child.session }, 'a worker process is ready')
+    this.#terms.logger.info({ ...this.#fieldsOf(child), presence: child.presence }, 'a worker process is ready')
     if (this.#next === child) {
       const old = this.#child
       this.#child = child
@@ -134,7 +134,7 @@ export class WorkerSlot implements Overseer {
     const { begun, ...seen } = sighting
     logger.warn({ ...this.#fieldsOf(child), ...seen }, 'a worker process is blocked')
     // What it has not begun need not wait for it; which it is that blocks it is among what it has.
-    if (child.session !== undefined) void notices.silent(child.session, begun)
+    if (child.presence !== undefined) void notices.silent(child.presence, begun)
   }
 
   failed(child: Child, error: Error): void {
@@ -149,7 +149,7 @@ export class WorkerSlot implements Overseer {
       this.#next = undefined
     }
     // One that drained has said good-bye to the space itself; one whose app called process.exit() has not.
-    if (child.session !== undefined && !(child.leaving && code === 0)) this.#terms.notices.dead(child.session)
+    if (child.presence !== undefined && !(child.leaving && code === 0)) this.#terms.notices.dead(child.presence)
     clearTimeout(this.#leaving.get(child))
     const left = this.#leaving.delete(child)
     if (this.#keeper.stopping) this.#keeper.onGone()
@@ -201,9 +201,9 @@ export class WorkerSlot implements Overseer {
       child.blocked = true
       logger.warn(this.#fieldsOf(child), 'a worker process does not answer: it is handed nothing more')
     }
-    if (child.recalled || child.session === undefined) return
+    if (child.recalled || child.presence === undefined) return
     child.recalled = true
-    void notices.silent(child.session, undefined).then((heard) => {
+    void notices.silent(child.presence, undefined).then((heard) => {
       if (!heard) child.recalled = false
     })
   }

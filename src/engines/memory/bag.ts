@@ -1,7 +1,7 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
 
 import { wallMs } from '../../clock.js'
-import type { EncodedEntry, Outcome, EncodedTemplate, Stored } from '../../engine.js'
+import type { EncodedEntry, EncodedTemplate, Outcome, Stored } from '../../engine.js'
 import type { Bounds } from '../../space/capacity.js'
 import { matches } from './match.js'
 
@@ -12,12 +12,12 @@ export interface Size {
 }
 
 export interface Requester {
-  readonly session: string
+  readonly presence: string
   onOutcome(outcome: Outcome): void
 }
 
 export interface Item {
-  readonly image: EncodedEntry
+  readonly entry: EncodedEntry
   /** Its place among those of its priority; kept when it is put back. */
   readonly order: number
   readonly writtenAt: number
@@ -55,11 +55,11 @@ export const conflicting = (item: Item, tx: string | undefined, take: boolean): 
     (take && [...item.readers].some((reader) => reader !== tx)))
 
 /** Whether nobody may be given what its holder does not complete. */
-export const hasNoSuccessor = ({ image: { request }, started, answering }: Item): boolean =>
+export const hasNoSuccessor = ({ entry: { request }, started, answering }: Item): boolean =>
   request !== undefined && started && (!request.repeatable || request.streamed === true || answering)
 
 export function storedOf(item: Item): Stored {
-  const { id, kinds, body, priority } = item.image
+  const { id, kinds, body, priority } = item.entry
   return { id, kinds, body, priority, writtenAt: item.writtenAt, remainingMs: item.expiresAt - wallMs() }
 }
 
@@ -68,12 +68,12 @@ export class Bag {
   #order = 0
   #sweepAt = 1024
 
-  put(image: EncodedEntry, now: number, writer: string | undefined): Item {
+  put(entry: EncodedEntry, now: number, writer: string | undefined): Item {
     const item: Item = {
-      image,
+      entry,
       order: ++this.#order,
       writtenAt: now,
-      expiresAt: now + image.leaseMs,
+      expiresAt: now + entry.leaseMs,
       deaths: 0,
       claim: '',
       started: false,
@@ -84,7 +84,7 @@ export class Bag {
       readers: new Set(),
     }
     if (this.#items.size >= this.#sweepAt) this.#sweep()
-    this.#items.set(image.id, item)
+    this.#items.set(entry.id, item)
     return item
   }
 
@@ -105,28 +105,28 @@ export class Bag {
 
   /** As it was before it was removed. */
   restore(item: Item): void {
-    this.#items.set(item.image.id, item)
+    this.#items.set(item.entry.id, item)
   }
 
   /** In the same place, another entry of the same id, which nobody holds. */
-  replace(item: Item, image: EncodedEntry): void {
+  replace(item: Item, entry: EncodedEntry): void {
     const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
-    this.#items.set(image.id, { ...item, ...nobodys, image, expiresAt: wallMs() + image.leaseMs })
+    this.#items.set(entry.id, { ...item, ...nobodys, entry, expiresAt: wallMs() + entry.leaseMs })
   }
 
-  requestsOf(session: string): Item[] {
-    return [...this.#items.values()].filter(({ requester }) => requester?.session === session)
+  requestsOf(presence: string): Item[] {
+    return [...this.#items.values()].filter(({ requester }) => requester?.presence === presence)
   }
 
   /** All that match and fit, the best first. */
-  all(pattern: EncodedTemplate, fits: (item: Item) => boolean): Item[] {
-    return inPlace(this.#matching(pattern, fits))
+  all(template: EncodedTemplate, fits: (item: Item) => boolean): Item[] {
+    return inPlace(this.#matching(template, fits))
   }
 
   /** Of those that match and fit, the one of highest priority, the oldest of these. */
-  best(pattern: EncodedTemplate, fits: (item: Item) => boolean): Item | undefined {
+  best(template: EncodedTemplate, fits: (item: Item) => boolean): Item | undefined {
     let best: Item | undefined
-    for (const item of this.#matching(pattern, fits)) if (!best || before(item, best)) best = item
+    for (const item of this.#matching(template, fits)) if (!best || before(item, best)) best = item
     return best
   }
 
@@ -134,21 +134,21 @@ export class Bag {
   roots(): Map<string, number> {
     const counts = new Map<string, number>()
     for (const item of this.#items.values()) {
-      const root = item.image.kinds[item.image.kinds.length - 1]!
+      const root = item.entry.kinds[item.entry.kinds.length - 1]!
       if (this.#alive(item) && takeable(item, undefined)) counts.set(root, (counts.get(root) ?? 0) + 1)
     }
     return counts
   }
 
-  *#matching(pattern: EncodedTemplate, fits: (item: Item) => boolean): Iterable<Item> {
+  *#matching(template: EncodedTemplate, fits: (item: Item) => boolean): Iterable<Item> {
     for (const item of this.#items.values()) {
-      if (fits(item) && matches(pattern, item.image) && this.#alive(item)) yield item
+      if (fits(item) && matches(template, item.entry) && this.#alive(item)) yield item
     }
   }
 
   #alive(item: Item): boolean {
     if (item.expiresAt > wallMs()) return true
-    this.#items.delete(item.image.id)
+    this.#items.delete(item.entry.id)
     return false
   }
 
@@ -157,7 +157,7 @@ export class Bag {
    * It goes through all that there is, as a find does; without bounds nobody asks.
    */
   hasRoom(
-    images: readonly EncodedEntry[],
+    entries: readonly EncodedEntry[],
     bounds: Bounds,
     goes: (item: Item) => boolean,
     sessions: Size,
@@ -165,9 +165,9 @@ export class Bag {
   ): boolean {
     const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds
     const items = this.entries()
-    const before = items.map(({ image }) => image)
-    const stays = items.filter((item) => !goes(item)).map(({ image }) => image)
-    const after = [...stays, ...images.filter(({ leaseMs }) => leaseMs > 0)]
+    const before = items.map(({ entry }) => entry)
+    const stays = items.filter((item) => !goes(item)).map(({ entry }) => entry)
+    const after = [...stays, ...entries.filter(({ leaseMs }) => leaseMs > 0)]
     const [count, bytes] = [before.length + sessions.count, bytesOf(before) + sessions.bytes]
     return (
       after.length + sessions.count + more.count <= Math.max(maxEntries, count) &&
@@ -182,11 +182,12 @@ export class Bag {
   }
 }
 
-const bytesOf = (images: readonly EncodedEntry[]): number => images.reduce((bytes, { body }) => bytes + body.length, 0)
+const bytesOf = (entries: readonly EncodedEntry[]): number =>
+  entries.reduce((bytes, { body }) => bytes + body.length, 0)
 
 /** Whether it has the better place. */
 const before = (a: Item, b: Item): boolean =>
-  a.image.priority === b.image.priority ? a.order < b.order : a.image.priority > b.image.priority
+  a.entry.priority === b.entry.priority ? a.order < b.order : a.entry.priority > b.entry.priority
 
 /** In the order of their places. */
 export const inPlace = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => (before(a, b) ? -1 : 1))

@@ -5,19 +5,19 @@
 
 import { monotonicMs, wallMs } from '../../clock.js'
 import type {
-  CompletionEffects,
   Backlog,
+  CompletionEffects,
   Delivery,
+  EncodedEntry,
+  EncodedTemplate,
   Engine,
   Find,
   Grant,
   Health,
-  EncodedEntry,
   Interest,
   Offer,
   Outcome,
   Page,
-  EncodedTemplate,
   Registered,
   Stored,
 } from '../../engine.js'
@@ -26,7 +26,7 @@ import { Wait } from '../../runtime/wait.js'
 import { SESSION } from '../../session/entries.js'
 import type { Bounds } from '../../space/capacity.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
-import { ProcessSessions } from './presences.js'
+import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
@@ -36,9 +36,9 @@ const FULL_MS = 3_000
 
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
-  readonly session: string
+  readonly presence: string
   readonly tickets: MemoryTickets
-  readonly sessions: ProcessSessions
+  readonly sessions: SessionAccess
   /** The state that all processes that have opened the space share. */
   readonly world: World
   /** The waits under way, so that close() can end them. */
@@ -52,21 +52,21 @@ export class MemoryEngine implements Engine {
   constructor(world = new World(), bounds: Bounds = {}) {
     this.world = world
     this.#bounds = bounds
-    this.session = world.join()
-    this.tickets = new MemoryTickets(world, this.session, (images) => {
+    this.presence = world.join()
+    this.tickets = new MemoryTickets(world, this.presence, (entries) => {
       this.#open()
-      this.#refuseBeyond(images)
+      this.#refuseBeyond(entries)
     })
-    this.sessions = new ProcessSessions(world.sessions, this.session, (count, bytes) =>
+    this.sessions = new SessionAccess(world.sessions, this.presence, (count, bytes) =>
       this.#hasRoom([], { count, bytes }),
     )
   }
 
-  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
+  async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
-    this.#refuseBeyond(images, tx)
-    const items = this.world.put(images, tx)
+    this.#refuseBeyond(entries, tx)
+    const items = this.world.put(entries, tx)
     return items.map(({ expiresAt }) => ({ expiresAt }))
   }
 
@@ -102,12 +102,12 @@ export class MemoryEngine implements Engine {
     return taken
   }
 
-  async #find({ pattern, take, waitMs, signal, tx, ifExists = false }: Find): Promise<Item | null> {
+  async #find({ template, take, waitMs, signal, tx, ifExists = false }: Find): Promise<Item | null> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
-    const item = this.world.bag.best(pattern, (each) => (take ? takeable(each, tx) : readable(each, tx)))
+    const item = this.world.bag.best(template, (each) => (take ? takeable(each, tx) : readable(each, tx)))
     if (item) return this.world.give(item, take, tx)
-    if (waitMs <= 0 || (ifExists && !this.world.conflict(pattern, tx, take))) return null
+    if (waitMs <= 0 || (ifExists && !this.world.conflict(template, tx, take))) return null
 
     const wait = new Wait<Item | null>()
     const end = (settle: () => void) => () => {
@@ -115,12 +115,12 @@ export class MemoryEngine implements Engine {
       settle()
     }
     const waiter: Waiter = {
-      pattern,
+      template,
       take,
       tx,
       ifExists,
       credit: 1,
-      session: this.session,
+      presence: this.presence,
       serve: (found) => end(() => wait.resolve(this.world.give(found, take, tx)))(),
       miss: end(() => wait.resolve(null)),
       fail: (error) => end(() => wait.reject(error))(),
@@ -163,7 +163,7 @@ export class MemoryEngine implements Engine {
 
   begin(leaseMs: number, onEnded: () => void): string {
     this.#open()
-    return this.world.transactions.begin(this.session, leaseMs, onEnded)
+    return this.world.transactions.begin(this.presence, leaseMs, onEnded)
   }
 
   async renewTransaction(tx: string, leaseMs: number): Promise<Grant> {
@@ -171,11 +171,11 @@ export class MemoryEngine implements Engine {
     return { expiresAt: this.world.transactions.renew(tx, leaseMs) }
   }
 
-  async commit(tx: string, images: readonly EncodedEntry[]): Promise<void> {
+  async commit(tx: string, entries: readonly EncodedEntry[]): Promise<void> {
     this.#open()
     this.world.transactions.get(tx)
-    this.#refuseBeyond(images, tx)
-    this.world.put(images, undefined)
+    this.#refuseBeyond(entries, tx)
+    this.world.put(entries, undefined)
     this.world.end(tx, true)
   }
 
@@ -186,22 +186,22 @@ export class MemoryEngine implements Engine {
   async notify(interest: Interest): Promise<Registered> {
     this.#open()
     if (interest.tx !== undefined) this.world.transactions.get(interest.tx)
-    return this.world.registrations.add(this.session, interest)
+    return this.world.registrations.add(this.presence, interest)
   }
 
-  async request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+  async request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.#open()
-    this.#refuseBeyond([image])
-    this.world.put([image], undefined, { session: this.session, onOutcome })
+    this.#refuseBeyond([entry])
+    this.world.put([entry], undefined, { presence: this.presence, onOutcome })
   }
 
   async withdraw(id: string): Promise<void> {
     if (!this.#closed) await this.cancel(id)
   }
 
-  async offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+  async offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     this.#open()
-    return this.world.offers.open(this.session, pattern, credit, onDelivery)
+    return this.world.offers.open(this.presence, template, credit, onDelivery)
   }
 
   async start(delivery: Delivery): Promise<boolean> {
@@ -217,7 +217,7 @@ export class MemoryEngine implements Engine {
     item.expiresAt = Number.POSITIVE_INFINITY
     if (answers) {
       item.answering = true
-      this.world.tell(item, { kind: 'begun', claim: item.claim, holder: this.session })
+      this.world.tell(item, { kind: 'begun', claim: item.claim, holder: this.presence })
     }
     return true
   }
@@ -228,23 +228,23 @@ export class MemoryEngine implements Engine {
 
   awaitIndefinitely(_id: string): void {}
 
-  async post(session: string, message: Buffer): Promise<boolean> {
-    return this.world.post(session, message)
+  async post(presence: string, message: Buffer): Promise<boolean> {
+    return this.world.post(presence, message)
   }
 
   async hear(onMessage: (message: Buffer) => void): Promise<void> {
-    this.world.listeners.set(this.session, onMessage)
+    this.world.listeners.set(this.presence, onMessage)
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     if (along?.tx !== undefined) this.world.transactions.get(along.tx)
     const item = this.world.offers.heldBy(delivery)
     if (item) {
-      if (along) this.#refuseBeyond(along.images, along.tx, item)
-      this.world.bag.remove(item.image.id)
+      if (along) this.#refuseBeyond(along.entries, along.tx, item)
+      this.world.bag.remove(item.entry.id)
       this.world.tell(item, { kind: 'completed', body })
       if (along) {
-        this.world.put(along.images, undefined)
+        this.world.put(along.entries, undefined)
         if (along.tx !== undefined) this.world.end(along.tx, true)
       }
     }
@@ -256,7 +256,7 @@ export class MemoryEngine implements Engine {
     const item = this.world.offers.heldBy(delivery)
     if (item && hasNoSuccessor(item)) {
       // What had started may not be run twice.
-      this.world.bag.remove(item.image.id)
+      this.world.bag.remove(item.entry.id)
       this.world.tell(item, { kind: 'lost' })
     } else if (item) {
       this.world.putBack(item)
@@ -264,12 +264,12 @@ export class MemoryEngine implements Engine {
     this.world.offers.end(delivery, 1)
   }
 
-  async declareDead(session: string): Promise<void> {
-    this.world.bury(session)
+  async declareDead(presence: string): Promise<void> {
+    this.world.bury(presence)
   }
 
-  async suspend(session: string, begun: readonly string[] | undefined): Promise<void> {
-    if (begun && session !== this.session) this.world.recall(session, begun)
+  async suspend(presence: string, begun: readonly string[] | undefined): Promise<void> {
+    if (begun && presence !== this.presence) this.world.suspend(presence, begun)
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
@@ -278,10 +278,10 @@ export class MemoryEngine implements Engine {
     return item !== undefined && this.world.aside(item, reason)
   }
 
-  async list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
+  async list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
-    const all = this.world.bag.all(pattern, (item) => readable(item, tx))
+    const all = this.world.bag.all(template, (item) => readable(item, tx))
     const items = all.filter((item) => after === null || placeOf(item) > after).slice(0, most)
     const last = items[items.length - 1]
     const next = last && last !== all[all.length - 1] ? placeOf(last) : null
@@ -291,9 +291,9 @@ export class MemoryEngine implements Engine {
     }
   }
 
-  async backlog(pattern: EncodedTemplate): Promise<Backlog> {
+  async backlog(template: EncodedTemplate): Promise<Backlog> {
     this.#open()
-    const all = this.world.bag.all(pattern, (item) => takeable(item, undefined))
+    const all = this.world.bag.all(template, (item) => takeable(item, undefined))
     const now = wallMs()
     return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
   }
@@ -319,24 +319,24 @@ export class MemoryEngine implements Engine {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.world.leave(this.session)
+    this.world.leave(this.presence)
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
     this.sessions.close()
   }
 
   /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
-  #refuseBeyond(images: readonly EncodedEntry[], tx?: string, ending?: Item): void {
+  #refuseBeyond(entries: readonly EncodedEntry[], tx?: string, ending?: Item): void {
     const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
-    if (images.length === 0 || this.#hasRoom(images, { count: 0, bytes: 0 }, goes)) return
+    if (entries.length === 0 || this.#hasRoom(entries, { count: 0, bytes: 0 }, goes)) return
     throw new SpaceError('SPACE_FULL')
   }
 
   /** `more`: of sessions. */
-  #hasRoom(images: readonly EncodedEntry[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
+  #hasRoom(entries: readonly EncodedEntry[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
     const { maxEntries, maxBytes } = this.#bounds
     if (maxEntries === undefined && maxBytes === undefined) return true
     const { size } = this.world.sessions
-    if (this.world.bag.hasRoom(images, this.#bounds, goes, size, more)) return true
+    if (this.world.bag.hasRoom(entries, this.#bounds, goes, size, more)) return true
     this.#refusedAt = monotonicMs()
     return false
   }
@@ -347,5 +347,5 @@ export class MemoryEngine implements Engine {
 }
 
 /** Its place among all, as a text that sorts. */
-const placeOf = ({ image, order }: Item): string =>
-  `${String(1_000 - image.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}`
+const placeOf = ({ entry, order }: Item): string =>
+  `${String(1_000 - entry.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}`

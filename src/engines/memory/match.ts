@@ -1,10 +1,10 @@
 /** Which entry meets which template, in plain words: the kind or a kind it extends, and every field asked for. */
-import { ANY_KIND, type EncodedEntry, OWN_KINDS, type EncodedTemplate } from '../../engine.js'
+import { ANY_KIND, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../../engine.js'
 
-export function matches(pattern: EncodedTemplate, image: EncodedEntry): boolean {
-  const { kinds } = image
-  const asked = pattern.kind === ANY_KIND ? !kinds[0]!.startsWith(OWN_KINDS) : kinds.includes(pattern.kind)
+export function matches(template: EncodedTemplate, entry: EncodedEntry): boolean {
+  const { kinds } = entry
+  const asked = template.kind === ANY_KIND ? !kinds[0]!.startsWith(OWN_KINDS) : kinds.includes(template.kind)
   if (!asked) return false
-  const has = (token: string): boolean => image.indexed.includes(token) || image.verified.includes(token)
-  return pattern.indexed.every(has) && pattern.verified.every(has) && (pattern.anyOf?.some(has) ?? true)
+  const has = (token: string): boolean => entry.indexed.includes(token) || entry.verified.includes(token)
+  return template.indexed.every(has) && template.verified.every(has) && (template.anyOf?.some(has) ?? true)
 }

@@ -1,6 +1,6 @@
 /** Offers of a memory space: standing takes with credit, and what is held under them until it is completed or given back. */
 import { wallMs } from '../../clock.js'
-import type { Delivery, Offer, EncodedTemplate } from '../../engine.js'
+import type { Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { type Bag, type Item, storedOf, takeable } from './bag.js'
 import type { Waiter, Waiters } from './waiters.js'
 
@@ -11,7 +11,7 @@ export interface Held {
   lent: boolean
 }
 
-const isSuspect = (item: Item | undefined): boolean => item?.image.request !== undefined && item.deaths > 0
+const isSuspect = (item: Item | undefined): boolean => item?.entry.request !== undefined && item.deaths > 0
 
 export class Offers {
   readonly #bag: Bag
@@ -25,14 +25,14 @@ export class Offers {
     this.#waiters = waiters
   }
 
-  open(session: string, pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
+  open(presence: string, template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Offer {
     const offer: Waiter = {
-      pattern,
+      template,
       take: true,
       tx: undefined,
       ifExists: false,
       credit,
-      session,
+      presence,
       miss: () => {},
       fail: () => {},
       serve: (item) => {
@@ -63,16 +63,16 @@ export class Offers {
   }
 
   /** What a process holds. */
-  of(session: string): Held[] {
-    return [...this.#held.values()].filter(({ offer }) => offer.session === session)
+  of(presence: string): Held[] {
+    return [...this.#held.values()].filter(({ offer }) => offer.presence === presence)
   }
 
   /**
    * A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
    * then only what kills on its own is counted again.
    */
-  bears(session: string, item: Item): boolean {
-    return !isSuspect(item) || !this.of(session).some(({ delivery }) => isSuspect(this.heldBy(delivery)))
+  bears(presence: string, item: Item): boolean {
+    return !isSuspect(item) || !this.of(presence).some(({ delivery }) => isSuspect(this.heldBy(delivery)))
   }
 
   /** It is held no longer, whatever becomes of it, and its offer has room for so many more. */
@@ -104,8 +104,8 @@ export class Offers {
   /** An offer whose credit has risen is handed what is there already. */
   #feed(offer: Waiter): void {
     while (offer.credit > 0) {
-      const fits = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.session, item)
-      const item = this.#bag.best(offer.pattern, fits)
+      const fits = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.presence, item)
+      const item = this.#bag.best(offer.template, fits)
       if (!item) return
       offer.serve(item)
     }
@@ -113,14 +113,14 @@ export class Offers {
 
   #claim(item: Item, offer: Waiter): Delivery {
     item.started = false
-    item.claim = `${item.image.id}:${++this.#claims}`
+    item.claim = `${item.entry.id}:${++this.#claims}`
     const delivery: Delivery = {
       ...storedOf(item),
       waitedMs: wallMs() - item.writtenAt,
       claim: item.claim,
       attempt: item.deaths + 1,
-      repeatable: item.image.request ? item.image.request.repeatable && !item.image.request.streamed : true,
-      requester: item.requester?.session ?? '',
+      repeatable: item.entry.request ? item.entry.request.repeatable && !item.entry.request.streamed : true,
+      requester: item.requester?.presence ?? '',
     }
     this.#held.set(item.claim, { delivery, offer, lent: false })
     return delivery

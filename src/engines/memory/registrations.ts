@@ -5,7 +5,7 @@ import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
 interface Registration {
-  readonly session: string
+  readonly presence: string
   readonly interest: Interest
   sequence: number
   expiresAt: number
@@ -15,9 +15,9 @@ export class Registrations {
   readonly #all = new Map<string, Registration>()
   #ids = 0
 
-  add(session: string, interest: Interest): { id: string; sequence: number; expiresAt: number } {
+  add(presence: string, interest: Interest): { id: string; sequence: number; expiresAt: number } {
     const id = `n${++this.#ids}`
-    const registration = { session, interest, sequence: 0, expiresAt: wallMs() + interest.leaseMs }
+    const registration = { presence, interest, sequence: 0, expiresAt: wallMs() + interest.leaseMs }
     this.#all.set(id, registration)
     return { id, ...registration }
   }
@@ -33,8 +33,8 @@ export class Registrations {
     return this.#get(id) !== undefined && this.#all.delete(id)
   }
 
-  forget(session: string): void {
-    for (const [id, registration] of this.#all) if (registration.session === session) this.#all.delete(id)
+  forget(presence: string): void {
+    for (const [id, registration] of this.#all) if (registration.presence === presence) this.#all.delete(id)
   }
 
   /** Those under a transaction end with it. */
@@ -55,7 +55,7 @@ export class Registrations {
   ): void {
     const before = [...this.#all.keys()].flatMap((id) => {
       const registration = this.#get(id)
-      if (!registration?.interest.patterns.some((pattern) => matches(pattern, item.image))) return []
+      if (!registration?.interest.templates.some((template) => matches(template, item.entry))) return []
       const { tx } = registration.interest
       return [{ registration, tx, read: !isNew && readable(item, tx), take: !isNew && takeable(item, tx) }]
     })
@@ -77,14 +77,14 @@ export class Registrations {
   }
 
   /** A session entry is no more. */
-  ended(image: EncodedEntry): void {
+  ended(entry: EncodedEntry): void {
     for (const id of [...this.#all.keys()]) {
       const registration = this.#get(id)
       const { interest } = registration ?? {}
-      if (interest?.on !== 'ended' || !interest.patterns.some((pattern) => matches(pattern, image))) continue
+      if (interest?.on !== 'ended' || !interest.templates.some((template) => matches(template, entry))) continue
       const sequence = ++registration!.sequence
       const now = wallMs()
-      queueMicrotask(() => interest.onEvent({ ...image, writtenAt: now, remainingMs: 0 }, sequence))
+      queueMicrotask(() => interest.onEvent({ ...entry, writtenAt: now, remainingMs: 0 }, sequence))
     }
   }
 

@@ -19,12 +19,12 @@ interface Kept {
 interface Locker {
   readonly lock: string
   /** The process that has it. */
-  readonly session: string
+  readonly presence: string
   readonly timer: NodeJS.Timeout
 }
 
 interface Waiting {
-  readonly session: string
+  readonly presence: string
   readonly lockMs: number
   readonly wait: Wait<LoadedSession | null>
 }
@@ -43,16 +43,16 @@ export class SessionEntriesInMemory {
   }
 
   /** With terms it is locked for this process, at once or when its turn comes. */
-  load(id: string, session: string, terms: LockTerms | undefined): Wait<LoadedSession | null> {
+  load(id: string, presence: string, terms: LockTerms | undefined): Wait<LoadedSession | null> {
     const wait = new Wait<LoadedSession | null>()
     const kept = this.#get(id)
     if (!kept || !terms) {
       wait.resolve(kept ? loadedOf(kept) : null)
     } else if (!kept.locker) {
-      this.#lock(kept, session, terms.lockMs)
+      this.#lock(kept, presence, terms.lockMs)
       wait.resolve(loadedOf(kept))
     } else {
-      const waiting = { session, lockMs: terms.lockMs, wait }
+      const waiting = { presence, lockMs: terms.lockMs, wait }
       kept.line.push(waiting)
       const end = (): void => {
         remove(kept.line, waiting)
@@ -112,15 +112,15 @@ export class SessionEntriesInMemory {
     kept.locker = undefined
     const next = kept.line.shift()
     if (!next) return
-    this.#lock(kept, next.session, next.lockMs)
+    this.#lock(kept, next.presence, next.lockMs)
     next.wait.resolve(loadedOf(kept))
   }
 
   /** A process is gone, or was taken for gone. Who waits there does so no longer if it is gone indeed. */
-  bury(session: string, isGone: boolean): void {
+  bury(presence: string, isGone: boolean): void {
     for (const { line, locker } of this.#all.values()) {
-      if (isGone) for (const waiting of line.filter((each) => each.session === session)) remove(line, waiting)
-      if (locker?.session === session) this.unlock(locker.lock)
+      if (isGone) for (const waiting of line.filter((each) => each.presence === presence)) remove(line, waiting)
+      if (locker?.presence === presence) this.unlock(locker.lock)
     }
   }
 
@@ -170,11 +170,11 @@ export class SessionEntriesInMemory {
     kept.timer = setTimeout(() => this.#arm(kept), Math.min(left, LONGEST_TIMER_MS)).unref()
   }
 
-  #lock(kept: Kept, session: string, lockMs: number): void {
+  #lock(kept: Kept, presence: string, lockMs: number): void {
     const lock = `${kept.id}:${++this.#locks}`
     kept.locker = {
       lock,
-      session,
+      presence,
       timer: setTimeout(() => this.unlock(lock), Math.min(lockMs, LONGEST_TIMER_MS)).unref(),
     }
   }

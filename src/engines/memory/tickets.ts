@@ -7,8 +7,8 @@ import {
   EXHAUSTED,
   LOST,
   type Opening,
-  pendingImage,
-  resultImage,
+  pendingEntry,
+  resultEntry,
   TICKET,
   type TicketState,
   type Tickets,
@@ -30,41 +30,41 @@ interface Pending {
 
 export class MemoryTickets implements Tickets {
   readonly #world: World
-  readonly #session: string
-  readonly #check: (images: readonly EncodedEntry[]) => void
+  readonly #presence: string
+  readonly #check: (entries: readonly EncodedEntry[]) => void
 
   /** `check` throws when the process may not write these. */
-  constructor(world: World, session: string, check: (images: readonly EncodedEntry[]) => void) {
+  constructor(world: World, presence: string, check: (entries: readonly EncodedEntry[]) => void) {
     this.#world = world
-    this.#session = session
+    this.#presence = presence
     this.#check = check
   }
 
-  async open(terms: TicketTerms, image: EncodedEntry): Promise<Opening> {
+  async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
     const there = this.#world.bag.get(terms.id)
     if (there) return this.#join(there, terms)
-    const ticket = pendingImage(terms)
-    this.#check([ticket, image])
+    const ticket = pendingEntry(terms)
+    this.#check([ticket, entry])
     const bytes = this.#world.bag
       .entries()
       .filter(isTicket)
       .reduce((sum, item) => sum + sizeOf(item), 0)
-    if (bytes + sizeOf({ image: ticket }) > terms.maxBytes) throw new SpaceError('SPACE_FULL')
+    if (bytes + sizeOf({ entry: ticket }) > terms.maxBytes) throw new SpaceError('SPACE_FULL')
     const [item] = this.#world.put([ticket], undefined)
-    states.set(item!, { terms, requestId: image.id, owner: this.#session, note: Buffer.alloc(0) })
-    const onOutcome = (outcome: Outcome): void => this.#told(image.id, outcome)
-    this.#world.put([image], undefined, image.request && { session: '', onOutcome })
+    states.set(item!, { terms, requestId: entry.id, owner: this.#presence, note: Buffer.alloc(0) })
+    const onOutcome = (outcome: Outcome): void => this.#told(entry.id, outcome)
+    this.#world.put([entry], undefined, entry.request && { presence: '', onOutcome })
     return 'opened'
   }
 
   #join(item: Item, { print }: TicketTerms): Opening {
-    const { verified } = item.image
-    const mine = pendingImage({ id: '', print, leaseMs: 0, keptMs: 0, maxBytes: 0 }).verified[0]!
+    const { verified } = item.entry
+    const mine = pendingEntry({ id: '', print, leaseMs: 0, keptMs: 0, maxBytes: 0 }).verified[0]!
     if (!isTicket(item) || !verified.includes(mine)) return 'differs'
     const pending = states.get(item)
     if (!pending) return 'joined'
     if (pending.owner !== undefined && this.#world.knows(pending.owner)) return 'busy'
-    pending.owner = this.#session
+    pending.owner = this.#presence
     return 'joined'
   }
 
@@ -100,7 +100,7 @@ export class MemoryTickets implements Tickets {
   async leave(id: string): Promise<void> {
     const item = this.#pending(id)
     const pending = item && states.get(item)
-    if (pending?.owner === this.#session) pending.owner = undefined
+    if (pending?.owner === this.#presence) pending.owner = undefined
   }
 
   async look(id: string): Promise<TicketState | null> {
@@ -124,7 +124,7 @@ export class MemoryTickets implements Tickets {
 
   #conclude(item: Item, kind: string, body: Buffer): void {
     const { terms } = states.get(item)!
-    this.#world.bag.replace(item, resultImage(item.image, kind, terms.keptMs, body))
+    this.#world.bag.replace(item, resultEntry(item.entry, kind, terms.keptMs, body))
     const result = this.#world.bag.get(terms.id)
     if (result) this.#world.change(result, { isNew: true, written: true }, () => {})
   }
@@ -138,9 +138,9 @@ export class MemoryTickets implements Tickets {
 /** Apart from the entries, and gone with them. */
 const states = new WeakMap<Item, Pending>()
 
-const isTicket = ({ image }: Pick<Item, 'image'>): boolean => image.kinds.includes(TICKET)
+const isTicket = ({ entry }: Pick<Item, 'entry'>): boolean => entry.kinds.includes(TICKET)
 
 /** A record's head is about so large. */
 const BESIDE = 100
 
-const sizeOf = ({ image }: Pick<Item, 'image'>): number => image.body.length + BESIDE
+const sizeOf = ({ entry }: Pick<Item, 'entry'>): number => entry.body.length + BESIDE

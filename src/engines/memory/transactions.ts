@@ -5,7 +5,7 @@ import type { Item } from './bag.js'
 
 export interface Open {
   readonly id: string
-  readonly session: string
+  readonly presence: string
   readonly items: Set<Item>
   expiresAt: number
   readonly onEnded: () => void
@@ -21,11 +21,11 @@ export class Transactions {
     this.#onExpired = onExpired
   }
 
-  begin(session: string, leaseMs: number, onEnded: () => void): string {
+  begin(presence: string, leaseMs: number, onEnded: () => void): string {
     const id = `tx${++this.#ids}`
     const transaction: Open = {
       id,
-      session,
+      presence,
       items: new Set(),
       expiresAt: wallMs() + leaseMs,
       onEnded,
@@ -58,8 +58,8 @@ export class Transactions {
     return transaction
   }
 
-  of(session: string): Open[] {
-    return [...this.#open.values()].filter((transaction) => transaction.session === session)
+  of(presence: string): Open[] {
+    return [...this.#open.values()].filter((transaction) => transaction.presence === presence)
   }
 
   #arm(transaction: Open): void {

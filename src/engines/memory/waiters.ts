@@ -5,10 +5,10 @@ import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
 export interface Waiter {
-  readonly pattern: EncodedTemplate
+  readonly template: EncodedTemplate
   readonly take: boolean
   /** Whose it is. */
-  readonly session: string
+  readonly presence: string
   /** The transaction under which it waits, if any. */
   readonly tx: string | undefined
   /** It waits only for what a transaction holds. */
@@ -43,17 +43,17 @@ export class Waiters {
    */
   readers(item: Item, underTransaction: boolean): Waiter[] {
     return [...this.#waiting].filter(
-      ({ take, tx, pattern }) =>
-        !take && (tx !== undefined) === underTransaction && readable(item, tx) && matches(pattern, item.image),
+      ({ take, tx, template }) =>
+        !take && (tx !== undefined) === underTransaction && readable(item, tx) && matches(template, item.entry),
     )
   }
 
   /** `bears`: whether that process may be given this entry. */
-  taker(item: Item, bears: (session: string) => boolean): Waiter | undefined {
+  taker(item: Item, bears: (presence: string) => boolean): Waiter | undefined {
     let best: Waiter | undefined
     for (const waiter of this.#waiting) {
-      const { take, tx, credit, pattern, session } = waiter
-      if (!take || credit < 1 || !bears(session) || !takeable(item, tx) || !matches(pattern, item.image)) continue
+      const { take, tx, credit, template, presence } = waiter
+      if (!take || credit < 1 || !bears(presence) || !takeable(item, tx) || !matches(template, item.entry)) continue
       if (!best || credit > best.credit) best = waiter
     }
     return best
@@ -62,9 +62,9 @@ export class Waiters {
   /** By which tokens takers choose among the entries of a kind with this token. */
   offered(kind: string, token: string | undefined): string[] {
     const tokens = new Set<string>()
-    for (const { take, pattern } of this.#waiting) {
-      if (!take || pattern.kind !== kind || (token !== undefined && !pattern.indexed.includes(token))) continue
-      for (const each of [...pattern.indexed, ...(pattern.anyOf ?? [])]) if (each !== token) tokens.add(each)
+    for (const { take, template } of this.#waiting) {
+      if (!take || template.kind !== kind || (token !== undefined && !template.indexed.includes(token))) continue
+      for (const each of [...template.indexed, ...(template.anyOf ?? [])]) if (each !== token) tokens.add(each)
     }
     return [...tokens]
   }
@@ -80,7 +80,7 @@ export class Waiters {
   }
 
   /** Nobody waits there any longer. */
-  forget(session: string): void {
-    for (const waiter of this.#waiting) if (waiter.session === session) this.#waiting.delete(waiter)
+  forget(presence: string): void {
+    for (const waiter of this.#waiting) if (waiter.presence === presence) this.#waiting.delete(waiter)
   }
 }

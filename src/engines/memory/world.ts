@@ -1,7 +1,7 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
-import { DEAD_LETTER, type EncodedEntry, type Outcome, type EncodedTemplate } from '../../engine.js'
-import { letterImage } from '../../entry/dead-letter.js'
+import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Outcome } from '../../engine.js'
+import { deadLetterEntry } from '../../entry/dead-letter.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
 import { type Held, Offers } from './offers.js'
@@ -17,7 +17,7 @@ export class World {
   readonly transactions = new Transactions((transaction) => this.#expired(transaction))
   readonly registrations = new Registrations()
   readonly sessions = new SessionEntriesInMemory((id, owner, reason) => this.#sessionEnded(id, owner, reason))
-  /** By session: who hears messages. */
+  /** By presence: who hears messages. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
   readonly #joined = new Set<string>()
@@ -32,20 +32,20 @@ export class World {
 
   /** A name for a process. */
   join(): string {
-    const session = `memory${++this.#sessions}`
-    this.#joined.add(session)
-    return session
+    const presence = `memory${++this.#sessions}`
+    this.#joined.add(presence)
+    return presence
   }
 
   /** Whether such a process is there. */
-  knows(session: string): boolean {
-    return this.#joined.has(session)
+  knows(presence: string): boolean {
+    return this.#joined.has(presence)
   }
 
-  put(images: readonly EncodedEntry[], tx: string | undefined, requester?: Requester): Item[] {
+  put(entries: readonly EncodedEntry[], tx: string | undefined, requester?: Requester): Item[] {
     const transaction = tx === undefined ? undefined : this.transactions.get(tx)
     const now = wallMs()
-    const items = images.map((image) => this.bag.put(image, now, tx))
+    const items = entries.map((entry) => this.bag.put(entry, now, tx))
     for (const item of items) {
       // Dead on arrival: seen by nobody.
       if (!this.#isThere(item)) continue
@@ -60,13 +60,13 @@ export class World {
   change(item: Item, what: { isNew: boolean; written: boolean }, change: () => void): void {
     this.registrations.around(item, () => storedOf(item), what, change)
     for (const reader of this.waiters.readers(item, false)) reader.serve(item)
-    this.waiters.taker(item, (session) => this.#bears(session, item))?.serve(item)
+    this.waiters.taker(item, (presence) => this.#bears(presence, item))?.serve(item)
     if (!this.#isThere(item)) return
     for (const reader of this.waiters.readers(item, true)) reader.serve(item)
   }
 
   #isThere(item: Item): boolean {
-    return this.bag.get(item.image.id) === item
+    return this.bag.get(item.entry.id) === item
   }
 
   /** As if it had never been taken. */
@@ -81,7 +81,7 @@ export class World {
   /** Gives it to who has found it: out of the space, or locked by the transaction until that ends. */
   give(item: Item, take: boolean, tx: string | undefined): Item {
     if (tx === undefined) {
-      if (take) this.bag.remove(item.image.id)
+      if (take) this.bag.remove(item.entry.id)
     } else if (take || item.writer !== tx) {
       if (take) item.taker = tx
       else item.readers.add(tx)
@@ -106,7 +106,7 @@ export class World {
       if (!this.#isThere(item)) continue
       const [wrote, took] = [item.writer === tx, item.taker === tx]
       if ((took && (committed || wrote)) || (wrote && !committed)) {
-        this.bag.remove(item.image.id)
+        this.bag.remove(item.entry.id)
       } else {
         this.change(item, { isNew: false, written: wrote }, () => {
           item.readers.delete(tx)
@@ -120,23 +120,23 @@ export class World {
 
   /** Also of what has been taken already. */
   aside(item: Item, reason: string): boolean {
-    const { image } = item
-    const { id, priority } = image
-    if ((this.bag.get(id)?.image ?? image).kinds[0] === DEAD_LETTER) return false
-    const letter = letterImage(id, reason, image, image.body, priority)
+    const { entry } = item
+    const { id, priority } = entry
+    if ((this.bag.get(id)?.entry ?? entry).kinds[0] === DEAD_LETTER) return false
+    const letter = deadLetterEntry(id, reason, entry, entry.body, priority)
     this.bag.replace(item, letter)
     this.missIfExists()
     return true
   }
 
-  conflict(pattern: EncodedTemplate, tx: string | undefined, take: boolean): Item | undefined {
-    return this.bag.best(pattern, (item) => conflicting(item, tx, take))
+  conflict(template: EncodedTemplate, tx: string | undefined, take: boolean): Item | undefined {
+    return this.bag.best(template, (item) => conflicting(item, tx, take))
   }
 
   /** Who waits only for what a transaction holds, does so no longer when none does. */
   missIfExists(): void {
     for (const waiter of this.waiters.ifExists()) {
-      if (!this.conflict(waiter.pattern, waiter.tx, waiter.take)) waiter.miss()
+      if (!this.conflict(waiter.template, waiter.tx, waiter.take)) waiter.miss()
     }
   }
 
@@ -147,7 +147,7 @@ export class World {
   /** What it waits for may also go by its lease. */
   watchConflict(waiter: Waiter): void {
     if (!this.waiters.has(waiter)) return
-    const item = this.conflict(waiter.pattern, waiter.tx, waiter.take)
+    const item = this.conflict(waiter.template, waiter.tx, waiter.take)
     if (!item) return waiter.miss()
     const left = Math.min(item.expiresAt - wallMs(), LONGEST_TIMER_MS)
     setTimeout(() => this.watchConflict(waiter), left + 1).unref()
@@ -159,46 +159,46 @@ export class World {
   }
 
   /** In a turn of its own, as everywhere else. */
-  post(session: string, message: Buffer): boolean {
-    const onMessage = this.listeners.get(session)
-    if (onMessage) queueMicrotask(() => this.listeners.get(session) === onMessage && onMessage(message))
+  post(presence: string, message: Buffer): boolean {
+    const onMessage = this.listeners.get(presence)
+    if (onMessage) queueMicrotask(() => this.listeners.get(presence) === onMessage && onMessage(message))
     return onMessage !== undefined
   }
 
   /** A process is gone, or somebody took it for gone: what it held is there again, what it did under transactions never was. */
-  bury(session: string): void {
-    for (const transaction of this.transactions.of(session)) this.#expired(transaction)
-    for (const held of this.offers.of(session)) this.#recover(held)
-    this.sessions.bury(session, false)
+  bury(presence: string): void {
+    for (const transaction of this.transactions.of(presence)) this.#expired(transaction)
+    for (const held of this.offers.of(presence)) this.#recover(held)
+    this.sessions.bury(presence, false)
   }
 
   /** It takes its leave: what it has not started is given back, and counts no death. */
-  leave(session: string): void {
-    this.recall(session, [])
-    this.forget(session)
+  leave(presence: string): void {
+    this.suspend(presence, [])
+    this.forget(presence)
   }
 
   /** It is gone indeed: nobody waits there any longer, and nobody asks for its requests. */
-  forget(session: string): void {
-    this.#joined.delete(session)
-    this.waiters.forget(session)
-    this.registrations.forget(session)
-    this.sessions.bury(session, true)
-    this.bury(session)
-    this.listeners.delete(session)
-    for (const item of this.bag.requestsOf(session)) {
+  forget(presence: string): void {
+    this.#joined.delete(presence)
+    this.waiters.forget(presence)
+    this.registrations.forget(presence)
+    this.sessions.bury(presence, true)
+    this.bury(presence)
+    this.listeners.delete(presence)
+    for (const item of this.bag.requestsOf(presence)) {
       item.requester = undefined
       // Who works on it works for nobody.
       this.offers.lose(item)
-      if (item.claim === '') this.bag.remove(item.image.id)
+      if (item.claim === '') this.bag.remove(item.entry.id)
       if (this.#joined.size === 0) this.#onEmpty()
     }
   }
 
   /** It does not answer: what it was handed and has not begun goes to others, and counts no death. */
-  recall(session: string, begun: readonly string[]): void {
-    this.#silent = session
-    for (const held of this.offers.of(session)) {
+  suspend(presence: string, begun: readonly string[]): void {
+    this.#silent = presence
+    for (const held of this.offers.of(presence)) {
       const item = this.offers.heldBy(held.delivery)
       if (!item || item.started || begun.includes(held.delivery.id)) continue
       this.putBack(item)
@@ -214,15 +214,15 @@ export class World {
     this.registrations.ended({ id, kinds: [SESSION], indexed, verified: [], body, leaseMs: 0, priority: 0 })
   }
 
-  #bears(session: string, item: Item): boolean {
-    return session !== this.#silent && this.offers.bears(session, item)
+  #bears(presence: string, item: Item): boolean {
+    return presence !== this.#silent && this.offers.bears(presence, item)
   }
 
   /** What a holder that died had: whether it may run again is the request's to say, and how often (DESIGN §3, promise 5). */
   #recover({ delivery }: Held): void {
     const item = this.offers.heldBy(delivery)
     if (!item) return
-    const { request, id } = item.image
+    const { request, id } = item.entry
     item.deaths++
     const streamed = request?.streamed === true && !item.answering
     if (hasNoSuccessor(item) && !(streamed && item.deaths >= request!.maxDeliveries)) {

@@ -1,6 +1,6 @@
 /** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
 
-import type { CompletionEffects, Delivery, Offer, EncodedTemplate } from '../../engine.js'
+import type { CompletionEffects, Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../runtime/in-flight.js'
 import { idOf, specOf } from './find.js'
@@ -16,7 +16,7 @@ const COMPLETED = Buffer.from('c')
 
 interface Standing {
   readonly wid: string
-  readonly pattern: EncodedTemplate
+  readonly template: EncodedTemplate
   readonly onDelivery: (delivery: Delivery) => void
   /** All it has room for, and how much of that is taken up. */
   readonly capacity: number
@@ -54,9 +54,9 @@ export class Claims {
     this.#keys = keys
   }
 
-  async offer(pattern: EncodedTemplate, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+  async offer(template: EncodedTemplate, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     const wid = `o${(++this.#wids).toString(36)}`
-    const offer: Standing = { wid, pattern, onDelivery, capacity, held: 0, answered: false, ended: false }
+    const offer: Standing = { wid, template, onDelivery, capacity, held: 0, answered: false, ended: false }
     this.#offers.set(wid, offer)
     await this.#ask(offer).catch((error: SpaceError) => {
       // Without a link it is asked for anew when there is one.
@@ -147,12 +147,17 @@ export class Claims {
   }
 
   /** All of it is so if the claim is accepted, else nothing. */
-  async #completeWith(held: Held, outcome: Buffer, credit: number, { images, tx }: CompletionEffects): Promise<boolean> {
-    const entries = await this.#writes.along(images)
+  async #completeWith(
+    held: Held,
+    outcome: Buffer,
+    credit: number,
+    { entries, tx }: CompletionEffects,
+  ): Promise<boolean> {
+    const packed = await this.#writes.along(entries)
     const under = tx !== undefined && this.#transactions.isTold(tx) ? tx : ''
-    const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...entries]
-    const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: images.length })
-    if (letter !== 'k') this.#writes.refused(images)
+    const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...packed]
+    const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: entries.length })
+    if (letter !== 'k') this.#writes.refused(entries)
     if (letter === 'e') throw this.#writes.noted(values[0]!)
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
     if (letter === 'k' && tx !== undefined) this.#transactions.close(tx)
@@ -197,8 +202,8 @@ export class Claims {
   async #ask(offer: Standing): Promise<void> {
     offer.answered = false
     const credit = String(Math.max(offer.capacity - offer.held, 0))
-    const { anyOf = [] } = offer.pattern
-    const args = ['o', offer.wid, credit, ...specOf(offer.pattern), String(anyOf.length), ...anyOf]
+    const { anyOf = [] } = offer.template
+    const args = ['o', offer.wid, credit, ...specOf(offer.template), String(anyOf.length), ...anyOf]
     await ask(this.#batches, args, { repeatable: true, standing: true })
     offer.answered = true
   }

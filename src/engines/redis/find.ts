@@ -1,5 +1,5 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
-import type { Find, EncodedTemplate, Stored } from '../../engine.js'
+import type { EncodedTemplate, Find, Stored } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
@@ -125,9 +125,9 @@ export class Finds {
 
   /** Goes on as long as the bound on candidates is met. */
   async #search(find: Find, wid: string): Promise<Answer> {
-    const { take, tx = '', ifExists, pattern } = find
+    const { take, tx = '', ifExists, template } = find
     const mode = take ? 't' : 'r'
-    const spec = [ifExists ? mode.toUpperCase() : mode, wid, tx, ...specOf(pattern)]
+    const spec = [ifExists ? mode.toUpperCase() : mode, wid, tx, ...specOf(template)]
     // What is taken under a transaction needs no acknowledgement, so nobody could tell whether a lost answer had taken something.
     // And it stays behind what tells the space of the transaction, also while there is no link.
     const options = { repeatable: !(take && tx), standing: wid !== '' && !tx }
@@ -223,7 +223,7 @@ export class Finds {
     try {
       // Without its body there is nothing to be had of it: it has gone, or nobody could ever read it.
       const stored = await this.#complete(parsed)
-      if (!stored || !(await this.#fits(find, claim, stored))) {
+      if (!stored || !(await this.#conforms(find, claim, stored))) {
         const aside = await this.#setAside(claim, parsed.id, stored ? 'misfit' : 'bodiless')
         if (stored && aside) find.onNonconforming?.(stored)
         return null
@@ -234,9 +234,9 @@ export class Finds {
     }
   }
 
-  async #fits({ conforms: fits }: Find, claim: string, stored: Stored): Promise<boolean> {
+  async #conforms({ conforms }: Find, claim: string, stored: Stored): Promise<boolean> {
     try {
-      return !fits || (await fits(stored))
+      return !conforms || (await conforms(stored))
     } catch (error) {
       this.#giveBack(claim)
       throw error

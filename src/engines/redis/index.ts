@@ -1,20 +1,20 @@
-/** The Redis engine: the operations beside it, gathered into an Engine over one session. */
+/** The Redis engine: the operations beside it, gathered into an Engine over one presence. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type {
-  CompletionEffects,
   Backlog,
+  CompletionEffects,
   Delivery,
+  EncodedEntry,
+  EncodedTemplate,
   Engine,
   Find,
   Grant,
   Health,
-  EncodedEntry,
   Interest,
   Offer,
   Outcome,
   Page,
-  EncodedTemplate,
   Registered,
   Stored,
 } from '../../engine.js'
@@ -57,7 +57,7 @@ const QUIET_MS = 1_000
 const ASK_MS = 900
 
 export class RedisEngine implements Engine {
-  readonly session: string
+  readonly presence: string
   readonly server: string
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
@@ -74,7 +74,7 @@ export class RedisEngine implements Engine {
   readonly #listings: Listings
   readonly #transactions: Transactions
   readonly #registrations: Registrations
-  readonly #session: Presence
+  readonly #ownPresence: Presence
   #closed = false
 
   static async open(url: string, options: RedisOptions): Promise<RedisEngine> {
@@ -91,19 +91,19 @@ export class RedisEngine implements Engine {
   private constructor(url: string, { name, logger, bounds }: RedisOptions) {
     this.server = url
     const keys = keysOf(name)
-    this.session = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
+    this.presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
-      this.session,
+      this.presence,
       nonce,
       bounds,
       () => this.#lost(),
       () => this.#writes.reports(),
     )
-    this.#transactions = new Transactions(this.session, this.#batches)
+    this.#transactions = new Transactions(this.presence, this.#batches)
     this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
-    this.#writes = new Writes(this.session, this.#batches, this.#bodies, keys, this.#transactions)
+    this.#writes = new Writes(this.presence, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
@@ -111,25 +111,25 @@ export class RedisEngine implements Engine {
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)
-    this.#session = new Presence(this.session, this.#batches, this, logger)
+    this.#ownPresence = new Presence(this.presence, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
       keys.meta,
-      { pushes: keys.channel(this.session), messages: keys.messages(this.session) },
+      { pushes: keys.channel(this.presence), messages: keys.messages(this.presence) },
       {
         onUp: (link) => {
           this.#bodies.up(link)
           this.#frames.up(link)
           this.#eviction.up(link)
           this.sessions.up(link)
-          this.#session.up(link)
+          this.#ownPresence.up(link)
         },
         onDown: () => {
           this.#bodies.down()
           this.#frames.down()
           this.#eviction.down()
           this.sessions.down()
-          this.#session.down()
+          this.#ownPresence.down()
         },
         onPush: (message) => this.#pushed(message),
         onMessage: (message) => this.#frames.heard(message),
@@ -155,13 +155,13 @@ export class RedisEngine implements Engine {
     if (!durability && server.durability === 'memory') {
       logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
     }
-    if (!(await within(connectTimeoutMs, this.#session.ready))) {
+    if (!(await within(connectTimeoutMs, this.#ownPresence.ready))) {
       throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
     }
   }
 
-  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
-    const grants = await this.#writes.write(images, tx)
+  async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
+    const grants = await this.#writes.write(entries, tx)
     if (tx !== undefined) this.#finds.lookAgain(tx)
     return grants
   }
@@ -174,12 +174,12 @@ export class RedisEngine implements Engine {
     return this.#transactions.renew(tx, leaseMs)
   }
 
-  async commit(tx: string, images: readonly EncodedEntry[]): Promise<void> {
-    const entries = await this.#writes.along(images)
+  async commit(tx: string, entries: readonly EncodedEntry[]): Promise<void> {
+    const packed = await this.#writes.along(entries)
     try {
-      await this.#transactions.commit(tx, entries, (code) => this.#writes.noted(code))
+      await this.#transactions.commit(tx, packed, (code) => this.#writes.noted(code))
     } catch (error) {
-      this.#writes.failed(images, error)
+      this.#writes.failed(entries, error)
       throw error
     }
   }
@@ -213,16 +213,16 @@ export class RedisEngine implements Engine {
     return letter === 'k'
   }
 
-  request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
-    return this.#writes.request(image, onOutcome)
+  request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    return this.#writes.request(entry, onOutcome)
   }
 
   withdraw(id: string): Promise<void> {
     return this.#writes.withdraw(id)
   }
 
-  offer(pattern: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
-    return this.#claims.offer(pattern, credit, onDelivery)
+  offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    return this.#claims.offer(template, credit, onDelivery)
   }
 
   start(delivery: Delivery): Promise<boolean> {
@@ -241,8 +241,8 @@ export class RedisEngine implements Engine {
     this.#writes.lasts(id)
   }
 
-  post(session: string, message: Buffer): Promise<boolean> {
-    return this.#frames.post(session, message)
+  post(presence: string, message: Buffer): Promise<boolean> {
+    return this.#frames.post(presence, message)
   }
 
   hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
@@ -257,13 +257,13 @@ export class RedisEngine implements Engine {
     return this.#claims.release(delivery)
   }
 
-  async declareDead(session: string): Promise<void> {
-    await ask(this.#batches, ['d', session], { repeatable: true })
+  async declareDead(presence: string): Promise<void> {
+    await ask(this.#batches, ['d', presence], { repeatable: true })
   }
 
-  async suspend(session: string, begun: readonly string[] | undefined): Promise<void> {
+  async suspend(presence: string, begun: readonly string[] | undefined): Promise<void> {
     const args = begun ? [String(begun.length), ...begun] : ['-1']
-    await ask(this.#batches, ['b', session, ...args], { repeatable: true })
+    await ask(this.#batches, ['b', presence, ...args], { repeatable: true })
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
@@ -271,16 +271,16 @@ export class RedisEngine implements Engine {
     return letter === 'k'
   }
 
-  list(pattern: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
-    return this.#listings.page(pattern, after, most, tx)
+  list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
+    return this.#listings.page(template, after, most, tx)
   }
 
-  backlog(pattern: EncodedTemplate): Promise<Backlog> {
-    return this.#listings.backlog(pattern)
+  backlog(template: EncodedTemplate): Promise<Backlog> {
+    return this.#listings.backlog(template)
   }
 
-  offered(pattern: EncodedTemplate): Promise<readonly string[] | null> {
-    return this.#listings.offered(pattern)
+  offered(template: EncodedTemplate): Promise<readonly string[] | null> {
+    return this.#listings.offered(template)
   }
 
   kinds(): Promise<ReadonlyMap<string, number>> {
@@ -290,15 +290,15 @@ export class RedisEngine implements Engine {
   async health(): Promise<Health> {
     const looks = [this.#eviction.look()]
     // Nobody has this lease: the cheapest question there is.
-    if (this.#session.connected && this.#batches.silentMs > QUIET_MS) looks.push(this.renew('', 0).then(() => {}))
+    if (this.#ownPresence.connected && this.#batches.silentMs > QUIET_MS) looks.push(this.renew('', 0).then(() => {}))
     await within(ASK_MS, Promise.all(looks)).catch(() => {})
     return {
-      connected: this.#session.connected,
+      connected: this.#ownPresence.connected,
       answeredMsAgo: this.#batches.silentMs,
       full: this.#writes.isFull,
       evicts: this.#eviction.policy,
       queued: this.#batches.queued,
-      reconnects: this.#session.reconnects,
+      reconnects: this.#ownPresence.reconnects,
     }
   }
 
@@ -308,24 +308,24 @@ export class RedisEngine implements Engine {
     this.#finds.close()
     this.sessions.close()
     this.#frames.close()
-    this.#session.leave()
-    if (this.#session.connected) await this.#farewell()
-    this.#session.close()
+    this.#ownPresence.leave()
+    if (this.#ownPresence.connected) await this.#farewell()
+    this.#ownPresence.close()
     this.#batches.close()
     this.#connection.close()
   }
 
   /** What this process held is given back at once, not when somebody notices that it is gone. */
   async #farewell(): Promise<void> {
-    await within(FAREWELL_MS, this.declareDead(this.session)).catch(() => {})
+    await within(FAREWELL_MS, this.declareDead(this.presence)).catch(() => {})
   }
 
-  /** @internal for Session */
+  /** @internal for Presence */
   claims(): string[] {
     return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names(), ...this.sessions.claims()]
   }
 
-  /** @internal for Session */
+  /** @internal for Presence */
   askAnew(afresh: boolean): void {
     this.#writes.askAnew(afresh)
     this.#finds.askAnew()
@@ -334,13 +334,13 @@ export class RedisEngine implements Engine {
     this.#registrations.askAnew()
   }
 
-  /** @internal for Session */
+  /** @internal for Presence */
   report(): void {
     this.#writes.report()
   }
 
   #lost(): void {
-    if (!this.#closed) this.#session.lost()
+    if (!this.#closed) this.#ownPresence.lost()
   }
 
   #pushed(message: Buffer): void {
@@ -352,7 +352,7 @@ export class RedisEngine implements Engine {
       if (letter === 'B') return this.#lost()
       if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
       if (letter === 'e') return this.#registrations.event(a, b, bytes, now)
-      if (this.#session.syncing) return
+      if (this.#ownPresence.syncing) return
       if (letter === 'z') return a.startsWith('h') ? this.sessions.missed(a) : this.#finds.missed(a)
       if (letter === 'A') return this.#finds.lookAgain(a)
       if (letter === 'v') return this.#finds.shown(a, b, bytes, now)

@@ -15,32 +15,32 @@
  * | `x<second>`         | list   | ids to be looked at by the sweep in that second                       | the sweep        |
  * | `K`                 | hash   | the roots of all kinds that were written, and what is indexed there   | the space        |
  * | `S`                 | zset   | sessions, by the end of their leases                                  | sessions         |
- * | `s<session>`        | hash   | the run id it subscribed in; when it was opened; the last 64 answers | session          |
- * | `c<session>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | session          |
- * | `o<session>`        | hash   | id → outcome, until it has said that it arrived                       | session          |
- * | `p<session>`        | hash   | its waits                                                             | session          |
- * | `D`                 | hash   | id → session: who holds a request that a holder has died with         | sessions         |
+ * | `s<presence>`        | hash   | the run id it subscribed in; when it was opened; the last 64 answers | presence          |
+ * | `c<presence>`        | set    | what it holds: `id:token`, `!` behind it once it has started          | presence          |
+ * | `o<presence>`        | hash   | id → outcome, until it has said that it arrived                       | presence          |
+ * | `p<presence>`        | hash   | its waits                                                             | presence          |
+ * | `D`                 | hash   | id → presence: who holds a request that a holder has died with         | sessions         |
  * | `T`, `N`            | zset   | transactions, and registrations, by the end of their leases           | leases           |
  * | `t<tx>`, `u<tx>`    | set, zset | what a transaction did; what it has written, by score              | transactions     |
  * | `r@<kind>`, `r=…`   | zset   | what transactions have read, as `f@` and `f=`                         | transactions     |
  * | `R`                 | hash   | id → the transactions that have read it                               | transactions     |
  * | `I`                 | set    | the waits that wait only for what transactions hold                   | sessions         |
  * | `wn@…`              | zset   | registrations, with one signature                                     | leases           |
- * | `q<session>`        | hash   | its registrations: the number of the last event, how many templates   | session          |
+ * | `q<presence>`        | hash   | its registrations: the number of the last event, how many templates   | presence          |
  * | `Y`                 | zset   | session entries, by when they are to be looked at                     | leases           |
  * | `h<id>`             | string | a session entry: its head, then its attributes                        | its lease        |
  * | `y<owner>`          | set    | the session entries of one owner                                      | leases           |
  * | `Z`                 | string | how many bytes all session entries have                               | leases           |
  * | `G`, `L`            | hash, zset | who has locked a session entry, and until when                        | sessions; time   |
- * | `!<session>`        | channel | what it is handed                                                    |                  |
- * | `~<session>`        | channel | streams: bytes from other processes, none of which are kept           |                  |
+ * | `!<presence>`        | channel | what it is handed                                                    |                  |
+ * | `~<presence>`        | channel | streams: bytes from other processes, none of which are kept           |                  |
  */
 export interface Keys {
   /** The one declared key of every call; its name without the last letter is the prefix. */
   readonly meta: string
-  channel(session: string): string
+  channel(presence: string): string
   /** Messages of other processes to this one. */
-  messages(session: string): string
+  messages(presence: string): string
   /** A body too large to pass through a function. */
   body(id: string): string
   /** What a session entry holds. */
@@ -54,8 +54,8 @@ export function keysOf(space: string): Keys {
   const prefix = `{ts:${encodeURIComponent(space)}}:`
   return {
     meta: `${prefix}m`,
-    channel: (session) => `${prefix}!${session}`,
-    messages: (session) => `${prefix}~${session}`,
+    channel: (presence) => `${prefix}!${presence}`,
+    messages: (presence) => `${prefix}~${presence}`,
     body: (id) => `${prefix}b${id}`,
     sessionEntry: (id) => `${prefix}h${id}`,
     outcomeBody: (claim) => `${prefix}b${claim}`,

@@ -1,5 +1,5 @@
 /** Listings: what is there, page by page, without taking it or waiting for it. */
-import type { Backlog, Listed, Page, EncodedTemplate } from '../../engine.js'
+import type { Backlog, EncodedTemplate, Listed, Page } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { specOf } from './find.js'
 import type { Keys } from './keys.js'
@@ -23,9 +23,9 @@ export class Listings {
     this.#keys = keys
   }
 
-  async page(pattern: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
+  async page(template: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
     if (tx) this.#transactions.tell(tx)
-    const { values, now } = await this.#ask(['i', after ?? '', String(most), tx, ...specOf(pattern)])
+    const { values, now } = await this.#ask(['i', after ?? '', String(most), tx, ...specOf(template)])
     const [next, items] = values
     const parsed: Parsed[] = []
     readPush(items!, ({ a, bytes }) => parsed.push(parseRecord(a, bytes, now)))
@@ -33,8 +33,8 @@ export class Listings {
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
   }
 
-  async backlog(pattern: EncodedTemplate): Promise<Backlog> {
-    const { values, now } = await this.#ask(['j', ...specOf(pattern)])
+  async backlog(template: EncodedTemplate): Promise<Backlog> {
+    const { values, now } = await this.#ask(['j', ...specOf(template)])
     const [oldest, count] = values.map((value) => value.toString('latin1'))
     return { count: Number(count), oldestMs: oldest ? Math.max(now - Number(oldest), 0) : 0 }
   }

@@ -136,9 +136,9 @@ export class Registrations {
   async #register(standing: Standing): Promise<Grant> {
     const { wid, interest, endsAt, last } = standing
     const leaseMs = Math.ceil(Math.max(endsAt - monotonicMs(), 0))
-    const { tx = '', patterns } = interest
-    const specs = patterns.flatMap(specOf)
-    const args = ['n', wid, String(last), leaseOf(leaseMs), tx, String(patterns.length), ...specs]
+    const { tx = '', templates } = interest
+    const specs = templates.flatMap(specOf)
+    const args = ['n', wid, String(last), leaseOf(leaseMs), tx, String(templates.length), ...specs]
     if (tx) this.#transactions.tell(tx)
     const { letter, now } = await ask(this.#batches, args, { repeatable: true })
     if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')

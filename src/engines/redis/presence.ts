@@ -1,8 +1,8 @@
 /**
- * Session: this process in the space. Everything it holds is held under its one lease; a new link finds the session again and settles
+ * Session: this process in the space. Everything it holds is held under its one lease; a new link finds the presence again and settles
  * what was unclear; a quiet process calls once in a while, in turn with the others, so that a death is noticed by somebody.
  *
- *   link up → hello (opens the session or finds it) → settle unanswered batches → sync claims and outcomes → waits ask anew → flow
+ *   link up → hello (opens the presence or finds it) → settle unanswered batches → sync claims and outcomes → waits ask anew → flow
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
@@ -28,13 +28,13 @@ export class Presence {
   readonly #holdings: Holdings
   readonly #logger: Logger
   #link: Link | undefined
-  /** The history of the server, and the session in it, to which all that is unanswered belongs. Another one knows nothing of that. */
+  /** The history of the server, and the presence in it, to which all that is unanswered belongs. Another one knows nothing of that. */
   #settled: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
   /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
   #syncing = true
   #leaving = false
-  /** The session is another one than that which stood here last. */
+  /** The presence is another one than that which stood here last. */
   #afresh = false
   #joins = 0
   #onReady: (() => void) | undefined
@@ -47,7 +47,7 @@ export class Presence {
     this.#logger = logger
   }
 
-  /** Resolves when the session stands in the space for the first time; rejects when it never can. */
+  /** Resolves when the presence stands in the space for the first time; rejects when it never can. */
   readonly ready = new Promise<void>((resolve, reject) => {
     this.#onReady = resolve
     this.#onRefused = reject
@@ -82,7 +82,7 @@ export class Presence {
   lost(): void {
     const link = this.#link
     if (!link || this.#syncing || this.#leaving) return
-    this.#logger.warn({ session: this.id }, 'the space took this process for dead; joining again')
+    this.#logger.warn({ presence: this.id }, 'the space took this process for dead; joining again')
     this.#syncing = true
     clearTimeout(this.#beatTimer)
     this.#batches.down()

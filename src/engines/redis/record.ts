@@ -10,23 +10,23 @@ const SCORE_ZERO = 2 ** 52
 const NEVER = '9999999999999'
 
 /** What stands before the signature: may it run again, where is its body, who waits for the outcome. */
-function headOf(image: EncodedEntry, session: string): string {
-  const place = image.body.length > LARGEST_INLINE ? '@' : '.'
-  if (!image.request) return `e${place}`
-  const { repeatable, maxDeliveries, streamed } = image.request
-  return `${streamed ? 's' : repeatable ? 'q' : 'Q'}${place}${session}${maxDeliveries}`
+function headOf(entry: EncodedEntry, presence: string): string {
+  const place = entry.body.length > LARGEST_INLINE ? '@' : '.'
+  if (!entry.request) return `e${place}`
+  const { repeatable, maxDeliveries, streamed } = entry.request
+  return `${streamed ? 's' : repeatable ? 'q' : 'Q'}${place}${presence}${maxDeliveries}`
 }
 
 /** What many entries share, in one word: the space parses it once for all of them in a call. */
-export function formOf(image: EncodedEntry, session: string): string {
-  const lease = image.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(image.leaseMs)
-  return `${lease} ${image.priority} ${headOf(image, session)}${signatureOf(image)}`
+export function formOf(entry: EncodedEntry, presence: string): string {
+  const lease = entry.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(entry.leaseMs)
+  return `${lease} ${entry.priority} ${headOf(entry, presence)}${signatureOf(entry)}`
 }
 
 export interface Parsed extends Stored {
   readonly deaths: number
   readonly repeatable: boolean
-  /** The session that waits for its outcome; empty for an entry that is no request. */
+  /** The presence that waits for its outcome; empty for an entry that is no request. */
   readonly replyTo: string
   /** Whether the body stands under a key of its own; `body` is empty then. */
   readonly byReference: boolean

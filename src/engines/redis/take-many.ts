@@ -49,8 +49,8 @@ export class TakesOfMany {
   }
 
   #ask(find: Find, after: string, most: number): Promise<Answer> {
-    const { tx = '', pattern } = find
-    const args = ['F', after, String(most), tx, ...specOf(pattern)]
+    const { tx = '', template } = find
+    const args = ['F', after, String(most), tx, ...specOf(template)]
     // As of a single take, see Finds.
     return tx ? this.#transactions.ask(tx, args, { repeatable: false }) : ask(this.#batches, args, { repeatable: true })
   }

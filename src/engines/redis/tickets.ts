@@ -2,7 +2,7 @@
 import type { Delivery, EncodedEntry } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
-import { pendingImage } from '../../tasks/ticket-store.js'
+import { pendingEntry } from '../../tasks/ticket-store.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
 import { ask } from './wire/ask.js'
@@ -10,7 +10,7 @@ import type { Batches } from './wire/batches.js'
 import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
 import type { Writes } from './write.js'
 
-/** The session of requests whose outcomes are kept: nobody's. prelude.lua has the same. */
+/** The presence of requests whose outcomes are kept: nobody's. prelude.lua has the same. */
 const KEPT = '-'.repeat(22)
 
 const OPENINGS: Record<string, Opening> = { k: 'opened', j: 'joined', b: 'busy', d: 'differs' }
@@ -32,10 +32,10 @@ export class RedisTickets implements Tickets {
     this.#claimFor = claimFor
   }
 
-  async open(terms: TicketTerms, image: EncodedEntry): Promise<Opening> {
-    const ticket = formOf(pendingImage(terms), '')
-    const [, ...entry] = await this.#writes.along([image], KEPT)
-    const args = ['t', String(terms.maxBytes), ticket, terms.id, '', ...entry]
+  async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
+    const ticket = formOf(pendingEntry(terms), '')
+    const [, ...packed] = await this.#writes.along([entry], KEPT)
+    const args = ['t', String(terms.maxBytes), ticket, terms.id, '', ...packed]
     let opening: Opening | undefined
     try {
       const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: 2 })
@@ -44,10 +44,10 @@ export class RedisTickets implements Tickets {
       if (opening === undefined) throw new SpaceError('INTERNAL', `The space answered ${letter} to a ticket.`)
       return opening
     } catch (error) {
-      this.#writes.failed([image], error)
+      this.#writes.failed([entry], error)
       throw error
     } finally {
-      if (opening !== undefined && opening !== 'opened') this.#writes.refused([image])
+      if (opening !== undefined && opening !== 'opened') this.#writes.refused([entry])
     }
   }
 

@@ -13,22 +13,22 @@ interface Open {
 }
 
 export class Transactions {
-  readonly #session: string
+  readonly #presence: string
   readonly #batches: Batches
   readonly #open = new Map<string, Open>()
   /** Those whose commit is on its way, so that a link that comes back does not end them first. */
   readonly #committing = new Set<string>()
   #numbers = 0
 
-  constructor(session: string, batches: Batches) {
-    this.#session = session
+  constructor(presence: string, batches: Batches) {
+    this.#presence = presence
     this.#batches = batches
   }
 
   begin(leaseMs: number, onEnded: () => void): string {
     const number = (++this.#numbers).toString(36)
     this.#open.set(number, { leaseMs, onEnded, told: false, known: false })
-    return `${this.#session}.${number}`
+    return `${this.#presence}.${number}`
   }
 
   /**
@@ -105,7 +105,7 @@ export class Transactions {
 
   /** Those that the space must know of. */
   names(): string[] {
-    const known = [...this.#open].filter(([, open]) => open.known).map(([number]) => `${this.#session}.${number}`)
+    const known = [...this.#open].filter(([, open]) => open.known).map(([number]) => `${this.#presence}.${number}`)
     return [...known, ...this.#committing]
   }
 

@@ -1,6 +1,6 @@
 /** Writes and requests: entries into the space, and the outcomes of requests back to whoever wrote them. */
 import { monotonicMs } from '../../clock.js'
-import { type Grant, type EncodedEntry, type Outcome, OWN_KINDS } from '../../engine.js'
+import { type EncodedEntry, type Grant, type Outcome, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
@@ -29,7 +29,7 @@ interface Requester {
 }
 
 export class Writes {
-  readonly #session: string
+  readonly #presence: string
   readonly #batches: Batches
   readonly #bodies: Bodies
   readonly #keys: Keys
@@ -47,42 +47,42 @@ export class Writes {
   /** Whether such a question was not answered. */
   #inDoubt = false
 
-  constructor(session: string, batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
+  constructor(presence: string, batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
     this.#transactions = transactions
-    this.#session = session
+    this.#presence = presence
     this.#batches = batches
     this.#bodies = bodies
     this.#keys = keys
   }
 
-  async write(images: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
-    const options = { repeatable: false, entries: images.length }
+  async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
+    const options = { repeatable: false, entries: entries.length }
     try {
-      for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+      for (const entry of entries) if (Bodies.isLarge(entry.body)) await this.#putBody(entry)
       const answer = await (tx === undefined
-        ? ask(this.#batches, ['w', ...this.#entries(images)], options)
-        : this.#transactions.ask(tx, ['V', tx, ...this.#entries(images)], options))
+        ? ask(this.#batches, ['w', ...this.#entries(entries)], options)
+        : this.#transactions.ask(tx, ['V', tx, ...this.#entries(entries)], options))
       this.#refuseErrors(answer)
-      return images.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
+      return entries.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
     } catch (error) {
-      this.failed(images, error)
+      this.failed(entries, error)
       throw error
     }
   }
 
-  async request(image: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
-    if (Bodies.isLarge(image.body)) await this.#putBody(image)
-    this.#requests.set(image.id, { onOutcome, endsAt: monotonicMs() + image.leaseMs })
+  async request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    if (Bodies.isLarge(entry.body)) await this.#putBody(entry)
+    this.#requests.set(entry.id, { onOutcome, endsAt: monotonicMs() + entry.leaseMs })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
-        this.failed([image], error)
+        this.failed([entry], error)
         // Its outcome may have overtaken the news that the write was lost.
-        if (this.#forget(image.id)) reject(error)
+        if (this.#forget(entry.id)) reject(error)
       }
       this.#batches.add({
-        form: formOf(image, this.#session),
-        args: ['W', image.id, inline(image.body)],
-        repeatable: image.request!.repeatable,
+        form: formOf(entry, this.#presence),
+        args: ['W', entry.id, inline(entry.body)],
+        repeatable: entry.request!.repeatable,
         answer: (letter, values, now) => {
           if (letter === 'k') return resolve()
           try {
@@ -199,7 +199,7 @@ export class Writes {
     }
     this.#arrive(`@${claim}`)
     if (body) onOutcome?.({ kind: 'completed', body })
-    // It went with the session, when this process was taken for dead.
+    // It went with the presence, when this process was taken for dead.
     else if (requester)
       onOutcome?.({ kind: 'unknown', remainingMs: Math.max(Math.ceil(requester.endsAt - monotonicMs()), 1) })
   }
@@ -223,8 +223,8 @@ export class Writes {
   }
 
   /** Whether they were surely not written is the error's to say. */
-  failed(images: readonly EncodedEntry[], error: unknown): void {
-    if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(images)
+  failed(entries: readonly EncodedEntry[], error: unknown): void {
+    if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(entries)
   }
 
   #refuseErrors({ letter, values }: Answer): void {
@@ -249,31 +249,31 @@ export class Writes {
   }
 
   /** These were surely not written: nothing of them is to stay. */
-  refused(images: readonly EncodedEntry[]): void {
-    for (const { id, body } of images) if (Bodies.isLarge(body)) this.#bodies.drop(this.#keys.body(id))
+  refused(entries: readonly EncodedEntry[]): void {
+    for (const { id, body } of entries) if (Bodies.isLarge(body)) this.#bodies.drop(this.#keys.body(id))
   }
 
   /** Written along with a completion; their large bodies go first. */
-  async along(images: readonly EncodedEntry[], session = this.#session): Promise<(string | Buffer)[]> {
+  async along(entries: readonly EncodedEntry[], presence = this.#presence): Promise<(string | Buffer)[]> {
     try {
-      for (const image of images) if (Bodies.isLarge(image.body)) await this.#putBody(image)
+      for (const entry of entries) if (Bodies.isLarge(entry.body)) await this.#putBody(entry)
     } catch (error) {
-      this.failed(images, error)
+      this.failed(entries, error)
       throw error
     }
-    return this.#entries(images, session)
+    return this.#entries(entries, presence)
   }
 
-  #entries(images: readonly EncodedEntry[], session = this.#session): (string | Buffer)[] {
-    this.#announce(images)
-    const args: (string | Buffer)[] = [String(images.length)]
-    for (const image of images) args.push(formOf(image, session), image.id, inline(image.body))
+  #entries(entries: readonly EncodedEntry[], presence = this.#presence): (string | Buffer)[] {
+    this.#announce(entries)
+    const args: (string | Buffer)[] = [String(entries.length)]
+    for (const entry of entries) args.push(formOf(entry, presence), entry.id, inline(entry.body))
     return args
   }
 
   /** A search goes by what everybody indexes under a root; AnyEntry looks under the roots that were announced. */
-  #announce(images: readonly EncodedEntry[]): void {
-    for (const { kinds, index = '*' } of images) {
+  #announce(entries: readonly EncodedEntry[]): void {
+    for (const { kinds, index = '*' } of entries) {
       const root = kinds[kinds.length - 1]!
       const known = `${root} ${index}`
       // AnyEntry does not look for the framework's own kinds.

@@ -23,7 +23,7 @@ import { readFrames, writeFrame } from './frames.js'
 import { StreamReader } from './reader.js'
 import { StreamWriter } from './writer.js'
 
-export type { StreamReader as Inlet, Reader } from './reader.js'
+export type { Reader, StreamReader as Inlet } from './reader.js'
 export type { StreamWriter as Outlet } from './writer.js'
 
 export interface StreamBounds {
@@ -127,7 +127,7 @@ export class Streams {
       pending = undefined
     }
     if (!pending) {
-      pending = { parts: [Buffer.from(`${this.#engine.session}\n`)], bytes: 0, of: new Set() }
+      pending = { parts: [Buffer.from(`${this.#engine.presence}\n`)], bytes: 0, of: new Set() }
       this.#pending.set(to, pending)
     }
     writeFrame(pending.parts, letter, id, place, bytes)

@@ -1,4 +1,4 @@
-// A process with plain takes that wait. Says `waiting as <session>` when the space knows of all of them, and `took <n>` for each entry.
+// A process with plain takes that wait. Says `waiting as <presence>` when the space knows of all of them, and `took <n>` for each entry.
 // Arguments: url, how many at a time, `again` if each take is followed by another.
 import { defineEntry, openSpace } from '../../../dist/src/index.js'
 
@@ -15,4 +15,4 @@ for (let i = 0; i < Number(count); i++) take().catch(() => {})
 // What was asked before this is answered was registered before it.
 await space.readIfExists(Task.template({ n: -1 }))
 process.on('SIGTERM', () => space.close())
-console.log(`waiting as ${space.session}`)
+console.log(`waiting as ${space.presence}`)

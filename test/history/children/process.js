@@ -13,7 +13,7 @@ const { openSpace, defineEntry } = await import(pathToFileURL(join(settings.dist
 
 const recorder = new Recorder(settings.file, settings.name)
 const space = await openSpace(settings.url, { name: 'history' })
-recorder.event('hello', { session: space.session, pid: process.pid })
+recorder.event('hello', { session: space.presence, pid: process.pid })
 
 const stop = new AbortController()
 let values = 0

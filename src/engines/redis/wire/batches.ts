@@ -71,11 +71,11 @@ const NONE: readonly Buffer[] = []
 const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
 
 export class Batches {
-  readonly #session: string
+  readonly #presence: string
   readonly #nonce: string
   /** Said ahead of the operations of each batch (bound.lua); nothing if there are none. */
   readonly #bounds: readonly string[]
-  readonly #onSessionLost: () => void
+  readonly #onPresenceLost: () => void
   /** One more operation for a batch that goes out anyway. */
   readonly #rider: () => Operation | undefined
   readonly #queue: Queued[] = []
@@ -95,16 +95,16 @@ export class Batches {
   #closed = false
 
   constructor(
-    session: string,
+    presence: string,
     nonce: string,
     { maxEntries = 0, maxBytes = 0 }: Bounds,
-    onSessionLost: () => void,
+    onPresenceLost: () => void,
     rider: () => Operation | undefined,
   ) {
-    this.#session = session
+    this.#presence = presence
     this.#nonce = nonce
     this.#bounds = maxEntries + maxBytes > 0 ? ['M', String(maxEntries), String(maxBytes)] : []
-    this.#onSessionLost = onSessionLost
+    this.#onPresenceLost = onPresenceLost
     this.#rider = rider
   }
 
@@ -149,7 +149,7 @@ export class Batches {
   }
 
   /**
-   * Settles what was unanswered on a former link. `known`: the session was found again in the same history, so numbers still count;
+   * Settles what was unanswered on a former link. `known`: the presence was found again in the same history, so numbers still count;
    * otherwise batches are only asked about, and what the space has no answer to is repeated or given up as unknown.
    */
   async settle(link: Link, known: boolean): Promise<void> {
@@ -169,7 +169,7 @@ export class Batches {
     this.#turn()
   }
 
-  /** Whether what is registered stands, or is on its way: not without a link, not while the session is found again. */
+  /** Whether what is registered stands, or is on its way: not without a link, not while the presence is found again. */
   get flowing(): boolean {
     return this.#flowing
   }
@@ -197,7 +197,7 @@ export class Batches {
     return this.#unanswered.reduce((sum, { operations }) => sum + operations.length, this.#queue.length)
   }
 
-  /** Whether any call in the last so many ms has renewed the session. */
+  /** Whether any call in the last so many ms has renewed the presence. */
   renewedWithin(ms: number): boolean {
     return monotonicMs() - this.#renewedAt < ms
   }
@@ -263,7 +263,7 @@ export class Batches {
     batch.sentAt = monotonicMs()
     batch.sent++
     const args: (string | Buffer)[] = [
-      this.#session,
+      this.#presence,
       String(batch.number),
       link.server.run,
       mode,
@@ -322,7 +322,7 @@ export class Batches {
     this.#queue.unshift(...again)
     if (why === 'SESSION' && this.#flowing) {
       this.#flowing = false
-      this.#onSessionLost()
+      this.#onPresenceLost()
     }
   }
 

@@ -15,7 +15,7 @@ export interface Link {
   readonly server: Server
   /** Runs a batch. Rejects when the link is cut before the answer. */
   batch(args: (string | Buffer)[]): Promise<Buffer[]>
-  /** Answers in how many ms the next one is due, -1: there is no session; and the time on the lease clock. */
+  /** Answers in how many ms the next one is due, -1: there is no presence; and the time on the lease clock. */
   beat(args: string[]): Promise<[next: number, now: number]>
   /** Saves session entries (session-save.lua). */
   save(keys: readonly string[], args: string[]): Promise<Buffer>

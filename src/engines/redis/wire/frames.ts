@@ -46,9 +46,9 @@ export class Frames {
     this.#onMessage?.(message)
   }
 
-  async post(session: string, message: Buffer): Promise<boolean> {
+  async post(presence: string, message: Buffer): Promise<boolean> {
     try {
-      return ((await this.#link?.post(this.#keys.messages(session), message)) ?? 0) > 0
+      return ((await this.#link?.post(this.#keys.messages(presence), message)) ?? 0) > 0
     } catch {
       // Cut before the answer: whether anybody has heard it is asked by whoever needs to know.
       return false

@@ -3,9 +3,9 @@
 export interface PushItem {
   /**
    * d a delivery (wait, claim) · v an entry for a waiting read (wait, id) · o an outcome (id) · l a claim that the space does not know ·
-   * x a request that was withdrawn (id) · G a process is gone (session) · B this session was taken for dead · e an event (registration, id and number) · z a wait for what
+   * x a request that was withdrawn (id) · G a process is gone (presence) · B this presence was taken for dead · e an event (registration, id and number) · z a wait for what
    * transactions hold that has nothing to wait for (wait) · A something is free for a transaction only (its name) · T a transaction or
-   * registration has ended (its name without the session: `.number` or `:registration`).
+   * registration has ended (its name without the presence: `.number` or `:registration`).
    */
   readonly letter: string
   readonly a: string

@@ -11,21 +11,21 @@ import type {
 } from '../../session/entries.js'
 import type { HasRoom, SessionEntriesInMemory } from './session-entries.js'
 
-export class ProcessSessions implements SessionEntries {
+export class SessionAccess implements SessionEntries {
   readonly #all: SessionEntriesInMemory
-  readonly #session: string
+  readonly #presence: string
   readonly #hasRoom: HasRoom
   readonly #waits = new Set<Wait<LoadedSession | null>>()
   #closed = false
 
-  constructor(all: SessionEntriesInMemory, session: string, hasRoom: HasRoom) {
+  constructor(all: SessionEntriesInMemory, presence: string, hasRoom: HasRoom) {
     this.#all = all
-    this.#session = session
+    this.#presence = presence
     this.#hasRoom = hasRoom
   }
 
   async load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
-    const wait = this.#open().load(id, this.#session, terms)
+    const wait = this.#open().load(id, this.#presence, terms)
     this.#waits.add(wait)
     return wait.promise.finally(() => this.#waits.delete(wait))
   }
