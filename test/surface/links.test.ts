@@ -73,7 +73,7 @@ test('every page that code, comments and messages name exists', () => {
   const missing = code.flatMap((file) =>
     [...text(file).matchAll(/\b((?:docs|bench)\/[\w/-]+\.md)\b/g)]
       .map(([, page]) => page!)
-      .filter((page) => !!existsSync(join(root, page)))
+      .filter((page) => !existsSync(join(root, page)))
       .map((page) => `${file} names ${page}`),
   )
   expect(missing).toEqual([])
