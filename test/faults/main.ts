@@ -1,4 +1,4 @@
-/** test:faults: the fault tests in their long form and the simulation, and then what they measured, as tables in docs/reliability.md. */
+/** test:faults: the fault tests in their long form and the simulation, and then what they measured, as tables in bench/FAULTS.md. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import type { Row } from './table.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const PAGE = join(ROOT, 'docs', 'reliability.md')
+const PAGE = join(ROOT, 'bench', 'FAULTS.md')
 const ROWS = join(ROOT, '.cache', 'faults')
 const FOLDERS = ['test/faults', 'test/simulation', 'test/whole/idle.test.ts']
 
@@ -29,7 +29,7 @@ function between(page: string, name: string, text: string): string {
   const [begin, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
   const from = page.indexOf(begin)
   const to = page.indexOf(end)
-  if (from < 0 || to < from) throw new Error(`docs/reliability.md has no place for ${name}`)
+  if (from < 0 || to < from) throw new Error(`bench/FAULTS.md has no place for ${name}`)
   return `${page.slice(0, from + begin.length)}\n\n${text}\n\n${page.slice(to)}`
 }
 
@@ -61,7 +61,7 @@ function render(): void {
   page = between(page, 'faults', table(heads, [false, true, true, true, true, false], rows))
   page = between(page, 'others', table(['what', 'figures'], [false, false], figures))
   writeFileSync(PAGE, page)
-  console.log(`${rows.length + figures.length} rows in docs/reliability.md`)
+  console.log(`${rows.length + figures.length} rows in bench/FAULTS.md`)
 }
 
 rmSync(ROWS, { recursive: true, force: true })

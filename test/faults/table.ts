@@ -1,4 +1,4 @@
-/** What the fault tests measured, for the tables of docs/reliability.md: each puts it into the folder that FAULT_ROWS names, if it does. */
+/** What the fault tests measured, for the tables of bench/FAULTS.md: each puts it into the folder that FAULT_ROWS names, if it does. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 

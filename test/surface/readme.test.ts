@@ -1,6 +1,6 @@
-/** The README and the pages of docs/ are true: their code runs, and their links and files are there. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+/** The README and the pages of docs/ are true: their code runs, and their tables are those of the code. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
@@ -60,14 +60,14 @@ describe('README', () => {
   })
 })
 
-test('the settings in docs/operations.md are those of the command line', async () => {
+test('the settings in docs/cli.md are those of the command line', async () => {
   const flags = new Set<string>()
   for (const command of ['gateway', 'worker', 'dev', 'scheduler']) {
     const help = startProcess(['takespace', command, '--help'])
     await help.exited
     for (const [flag] of help.output().matchAll(/--[\w-]+/g)) if (flag !== '--help') flags.add(flag)
   }
-  const documented = [...text('docs/operations.md').matchAll(/^\| `(--[\w-]+)`/gm)].map(([, flag]) => flag)
+  const documented = [...text('docs/cli.md').matchAll(/^\| `(--[\w-]+)`/gm)].map(([, flag]) => flag)
   expect(documented.sort()).toEqual([...flags].sort())
 })
 
@@ -87,42 +87,6 @@ test('the keys in docs/redis.md are those of keys.ts', () => {
   const documented = rows(text('docs/redis.md'))
   expect(documented.length).toBeGreaterThan(10)
   expect(documented).toEqual(rows(text('src/engines/redis/keys.ts')))
-})
-
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
-  readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.md'))
-    .map((file) => `docs/${file}`),
-)
-
-/** As GitHub names the headings of a page. */
-const anchorsOf = (page: string): string[] =>
-  [...page.matchAll(/^#+ (.*)$/gm)].map(([, heading]) =>
-    heading!
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  )
-
-test.each(pages)('every link and every file named in %s is there', (page) => {
-  const body = text(page)
-  const broken: string[] = []
-  for (const [, link] of body.matchAll(/\]\(([^)\s]+)\)/g)) {
-    // Pages that are in the package link by whole addresses to files that are not.
-    const [, ours] = /^https:\/\/github\.com\/takespace\/takespace\/blob\/main\/(.*)$/.exec(link!) ?? []
-    if (/^https?:/.test(link!) && !ours) continue
-    const [path = '', anchor] = (ours ?? link!).split('#')
-    const target = path === '' ? join(root, page) : resolve(root, ours ? '.' : dirname(page), path)
-    if (!existsSync(target)) broken.push(link!)
-    else if (anchor && statSync(target).isFile() && !anchorsOf(text(relative(root, target))).includes(anchor)) {
-      broken.push(link!)
-    }
-  }
-  // `src/errors.ts` and its like, as words.
-  for (const [, path] of body.matchAll(/`((?:src|gateway|workers|test|docs|examples|bench|\.ci)\/[\w./-]*)`/g)) {
-    if (!existsSync(join(root, path!))) broken.push(path!)
-  }
-  expect(broken).toEqual([])
 })
 
 failOnLeaks()
