@@ -51,6 +51,7 @@ export const ERRORS = {
     'The server refused the connection or a command. Check user, password and permissions.',
   ),
   DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
+  DATA_OLDER: kind(500, false, 'The space was written by an older takespace, whose data this one does not read.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
   APP_FILE_MISSING: kind(500, false, 'The app file cannot be loaded.'),
   APP_NOT_EXPORTED: kind(

@@ -16,7 +16,7 @@ export async function resets({ aof }) {
     gatewayFlags: ['--timeout-ms', '120000'],
   })
   const redis = new Redis(system.redis.url)
-  const written = () => redis.hlen('{ts:default}:e')
+  const written = () => redis.hlen('{ts:default}:entries')
   const until = async (holds) => {
     const since = performance.now()
     while (!(await holds())) {

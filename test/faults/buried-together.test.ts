@@ -45,7 +45,7 @@ test('a request that was never run is not given up because three workers died at
   const others = [await serve(), await serve()]
   // Their leases have ended, that of the holder first; whoever calls next finds all three.
   const ends = [holder, ...others].flatMap(({ presence }, i) => [String(i + 1), presence])
-  await redis.cli('ZADD', '{ts:default}:S', ...ends)
+  await redis.cli('ZADD', '{ts:default}:presences', ...ends)
   await until(async () => {
     await space.engine.renew('unknown', 1)
     return held.length > 1

@@ -5,17 +5,21 @@ import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
 /**
- * What stays of a space that nobody uses (src/engines/redis/keys.ts): its counters `m`, the roots of kinds `K`, and the lists of ids that
- * a later sweep will look at, `x<second>`.
+ * What stays of a space that nobody uses (src/engines/redis/protocol.ts): its counters, the roots of kinds, and the lists of ids that
+ * a later sweep will look at.
  */
-const CONSTANT = /\}:(m|K|x\d+)$/
+const CONSTANT = /\}:(m|kinds|sweep:\d+)$/
 
 /** Resolves when the dead are buried, every process has left and nothing but the constant keys is there; else says what is left. */
 export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<void> {
   // Whoever died last is noticed by who comes next.
   const next = await openSpace(redis.url)
   try {
-    await until(async () => (await redis.cli('ZCARD', '{ts:default}:S')) === '1', 'nobody else is there', timeoutMs)
+    await until(
+      async () => (await redis.cli('ZCARD', '{ts:default}:presences')) === '1',
+      'nobody else is there',
+      timeoutMs,
+    )
     await until(async () => {
       const wrong = await violations(redis)
       if (wrong.length > 0) throw new Error(wrong.join('\n'))

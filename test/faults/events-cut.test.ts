@@ -154,7 +154,7 @@ test('the link is away for so long that the session is given up: the same, but o
   const told = await listen()
   const tx = await at.far.begin()
   const under = await listen({ tx })
-  const session = `{ts:default}:s${at.far.presence}`
+  const session = `{ts:default}:presence:${at.far.presence}`
   await at.away()
   await until(async () => {
     await at.near.write(Task({ n: 1 }))
@@ -182,7 +182,7 @@ test('its lease ends while the link is away: it has ended, and does not come bac
   expect([told.events, told.missed]).toEqual([[], []])
   await expect(told.registration.lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
   // The other's is what it was granted for, and no more.
-  const [, ends] = (await at.redis.cli('ZRANGE', '{ts:default}:N', '-1', '-1', 'WITHSCORES')).split('\n')
+  const [, ends] = (await at.redis.cli('ZRANGE', '{ts:default}:registrations', '-1', '-1', 'WITHSCORES')).split('\n')
   expect(Number(ends)).toBeLessThanOrEqual(kept.registration.lease.expiresAt + 1)
 })
 

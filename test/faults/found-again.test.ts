@@ -32,7 +32,7 @@ test('a process that is cut twice, and was back in between, is missing since the
   // So long it may be missing (session.lua).
   const GRACE_MS = 250
   const connected = async (): Promise<boolean> => (await at.far.engine.health()).connected
-  const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:s${at.far.presence}`, 'born')
+  const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:presence:${at.far.presence}`, 'born')
   // Whoever calls looks around.
   const looking = (enough: () => boolean): Promise<void> =>
     until(async () => {

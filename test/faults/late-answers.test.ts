@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => redis.stop())
 
-const bodies = (name: string): Promise<string> => redis.cli('KEYS', `{ts:${name}}:b*`)
+const bodies = (name: string): Promise<string> => redis.cli('KEYS', `{ts:${name}}:body:*`)
 
 test('a former holder answers after the new one', async () => {
   const name = 'late'
@@ -42,9 +42,9 @@ test('a process that is gone had put its answer beside, and not yet said so', as
   const sent = send(asking, '/large', { repeatable: false })
   await until(() => former.held.length === 1, 'it is held')
   const [claim] = await redis
-    .cli('SMEMBERS', `{ts:${name}}:c${first.presence}`)
+    .cli('SMEMBERS', `{ts:${name}}:claims:${first.presence}`)
     .then((all) => all.split('\n').filter((each) => each.includes(':')))
-  await redis.cli('SET', `{ts:${name}}:b${claim!.replace('!', '')}`, 'large')
+  await redis.cli('SET', `{ts:${name}}:body:${claim!.replace('!', '')}`, 'large')
   await using second = await openSpace(redis.url, { name })
   const holder = await hold(second, 1)
   await asking.declareDead(first.presence)

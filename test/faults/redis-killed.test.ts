@@ -48,11 +48,11 @@ test('requests in the space when Redis was killed are answered after its restart
   await until(() => load.sent >= 40, '40 are on their way')
   const answers = load.stop()
   await until(
-    async () => Number(await redis.cli('HLEN', '{ts:default}:e')) === load.sent - load.answers.length,
+    async () => Number(await redis.cli('HLEN', '{ts:default}:entries')) === load.sent - load.answers.length,
     'all are in the space',
   )
   await until(() => running.runs().length >= 4, 'four of them run')
-  const inSpace = Number(await redis.cli('HLEN', '{ts:default}:e'))
+  const inSpace = Number(await redis.cli('HLEN', '{ts:default}:entries'))
   await redis.kill()
   // The fault hit: those that run end while Redis is away.
   await until(() => running.runs().filter(({ ended }) => ended !== undefined).length >= 4, 'their handlers end')

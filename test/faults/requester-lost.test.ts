@@ -13,7 +13,7 @@ const at = overLink({ appendonly: true })
 const givenUp = (): Promise<void> =>
   until(async () => {
     await at.near.readIfExists(Task)
-    return (await at.redis.cli('EXISTS', `{ts:default}:s${at.far.presence}`)) === '0'
+    return (await at.redis.cli('EXISTS', `{ts:default}:presence:${at.far.presence}`)) === '0'
   }, 'the space has given it up')
 
 test('what was answered while it was away is done again, or is unknown to its client; what still runs goes on', async () => {

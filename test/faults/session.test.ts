@@ -181,11 +181,11 @@ test('of a process killed while entries stream to it, each is either taken or st
     writing = false
     await writes
     // The fault hit: it died holding something that it had not acknowledged.
-    if (Number(await redis.cli('SCARD', `{ts:default}:c${session}`)) > 1) hits++
+    if (Number(await redis.cli('SCARD', `{ts:default}:claims:${session}`)) > 1) hits++
     const seen = [...waiter.output().matchAll(/took (\d+)\n/g)].map(([, taken]) => Number(taken))
     await until(async () => {
       for (let task = await space.takeIfExists(Task); task; task = await space.takeIfExists(Task)) seen.push(task.n)
-      return (await redis.cli('HLEN', '{ts:default}:e')) === '0'
+      return (await redis.cli('HLEN', '{ts:default}:entries')) === '0'
     }, 'no entry is held by the dead')
     expect(new Set(seen).size).toBe(seen.length)
     // A take is final when its promise resolves: what the process was just about to say counts as taken.
@@ -354,7 +354,7 @@ test('a take whose last answer is lost together with its session is not lost in 
   )
   await dropped
   await link.refuse()
-  const session = `{ts:default}:s${taker.presence}`
+  const session = `{ts:default}:presence:${taker.presence}`
   await until(async () => (await redis.cli('EXISTS', session)) === '0', 'the space has given the session up')
   await link.accept()
   const got = await take

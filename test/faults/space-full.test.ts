@@ -67,8 +67,8 @@ test('maxmemory under load: 503 with Retry-After, what waits is worked off, writ
   const path = (n: number): string => (n % 10 === 0 ? `/${n}?bytes=${LARGE}` : `/${n}`)
   const load = startLoad(running.url, { perSecond: 220, method: 'POST', path })
   const numberOf = (url: string): number => Number(/\d+/.exec(url))
-  const waiting = async (): Promise<number> => Number(await redis.cli('ZCARD', '{ts:default}:f@takespace.Request'))
-  const entries = async (): Promise<number> => Number(await redis.cli('HLEN', '{ts:default}:e'))
+  const waiting = async (): Promise<number> => Number(await redis.cli('ZCARD', '{ts:default}:free@takespace.Request'))
+  const entries = async (): Promise<number> => Number(await redis.cli('HLEN', '{ts:default}:entries'))
 
   const backlogs: number[] = []
   const drains: number[] = []
@@ -212,7 +212,7 @@ test('what a handler has written finds no room: its client is told 500, and noth
 test('the bytes of large bodies are counted as long as they stand, whichever way they go', async () => {
   const { space, other, name } = await open(1_000_000)
   const large = (id: string) => Task({ id, note: 'x'.repeat(LARGE) })
-  const counted = async (): Promise<number> => Number(await redis.cli('HLEN', `{ts:${name}}:B`))
+  const counted = async (): Promise<number> => Number(await redis.cli('HLEN', `{ts:${name}}:body-bytes`))
   const gone = async (): Promise<void> => {
     await until(async () => (await counted()) === 0, 'none is counted')
     expect(await violations(redis, name)).toEqual([])
@@ -268,7 +268,7 @@ test('the bytes of large bodies are counted as long as they stand, whichever way
 
   // Somebody who counts nothing has removed it.
   const lost = await space.write(large('lost'))
-  await redis.cli('UNLINK', `{ts:${name}}:b${lost.id}`)
+  await redis.cli('UNLINK', `{ts:${name}}:body:${lost.id}`)
   await expect(space.writeAll(Array.from({ length: 60 }, () => large('over')))).rejects.toMatchObject(FULL)
   expect(await counted()).toBe(0)
   await lost.cancel()

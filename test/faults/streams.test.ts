@@ -105,7 +105,7 @@ test('a PUT that kills each worker kills three, and is set aside', async () => {
   const res = await response
   expect([res.statusCode, JSON.parse((await all(res)).toString()).code]).toEqual([502, 'DELIVERIES_EXHAUSTED'])
   await sending
-  expect(await redis.cli('ZCARD', '{ts:default}:f@takespace.DeadLetter')).toBe('1')
+  expect(await redis.cli('ZCARD', '{ts:default}:free@takespace.DeadLetter')).toBe('1')
   // As its operator does who has looked into it.
   await redis.cli('FLUSHALL')
 })
@@ -160,7 +160,7 @@ test('clients that go: what waits is never begun, what runs is aborted, and noth
   const requests = Array.from({ length: clients }, (_, n) => begin(`${system!.urls[0]}/wait?ms=20000&client=${n}`))
   const begun = () => system!.notes().filter(({ event }) => event === 'begun')
   await until(() => begun().length === 16, 'the workers have what they have room for')
-  const written = async () => Number(await redis.cli('HLEN', '{ts:default}:e'))
+  const written = async () => Number(await redis.cli('HLEN', '{ts:default}:entries'))
   await until(async () => (await written()) === clients, 'all others wait in the space')
   const goneAt = Date.now()
   for (const { req } of requests) req.destroy()

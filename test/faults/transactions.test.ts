@@ -135,7 +135,7 @@ test('one whose process is frozen is undone when its lease ends, and refused whe
 test('afterwards nothing is left', async () => {
   await space.close()
   await nothingIsLeft(redis)
-  await until(async () => (await redis.cli('HLEN', '{ts:default}:e')) === '0', 'no entry is there')
+  await until(async () => (await redis.cli('HLEN', '{ts:default}:entries')) === '0', 'no entry is there')
 })
 
 failOnLeaks()

@@ -24,8 +24,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        "elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then",
-        "elseif call('SREM', P .. 'c' .. SID, claim) and call('HDEL', P .. 'e', id) then",
+        "elseif call('SREM', ownKeys.claims, claim) == 1 and call('HDEL', keys.entries, id) == 1 then",
+        "elseif call('SREM', ownKeys.claims, claim) and call('HDEL', keys.entries, id) then",
       ],
     ],
     workload: { faults: [], roles: ENTRIES },
@@ -35,7 +35,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'completion without token check',
     isQuick: true,
     file: 'lua',
-    pieces: [['if is[j] == 1 then', 'if is[j] then']],
+    pieces: [['if isHeld[j] == 1 then', 'if isHeld[j] then']],
     workload: { faults: ['freeze'], roles: SERVICE, workMs: 20 },
     caughtBy: ['one answer, of the accepted claim', 'one holder'],
   },
@@ -44,8 +44,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'if expired(rec) then\n            remove(ids[i], rec)\n          elseif',
-        'if true then\n            remove(ids[i], rec)\n          elseif',
+        'if hasExpired(record) then\n            remove(ids[i], record)\n          elseif',
+        'if true then\n            remove(ids[i], record)\n          elseif',
       ],
     ],
     workload: { faults: [], roles: ['trader', 'trader'] },
@@ -55,8 +55,8 @@ export const DEFECTS: readonly Defect[] = [
     name: 'token reset after failover',
     file: 'lua',
     pieces: [
-      ['meta.tok = meta.tok < us and us or meta.tok + 1', 'meta.tok = meta.tok + 1'],
-      ['meta.run = RUN\n', 'meta.run = RUN\n  meta.tok = 0\n'],
+      ['counters.tok = counters.tok < us and us or counters.tok + 1', 'counters.tok = counters.tok + 1'],
+      ['counters.run = serverRun\n', 'counters.run = serverRun\n  counters.tok = 0\n'],
     ],
     workload: { faults: ['restart', 'freeze'], roles: SERVICE, workMs: 100 },
     caughtBy: ['tokens rise'],
@@ -65,7 +65,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'de-duplication of operation ids removed',
     isQuick: true,
     file: 'lua',
-    pieces: [['if kept[2] then', 'if false then']],
+    pieces: [['if known[2] then', 'if false then']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
     caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable', 'nothing lost'],
   },
@@ -75,8 +75,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'drop(committed and taken or written, large)',
-        "drop(committed and taken or written, large)\n  if committed and #taken > 0 then error('half') end",
+        'removeRecords(committed and did.taken or did.written, did.large)',
+        "removeRecords(committed and did.taken or did.written, did.large)\n  if committed and #did.taken > 0 then error('half') end",
       ],
     ],
     workload: { faults: [], roles: ENTRIES },
@@ -87,12 +87,12 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        "call('SREM', key, unpack_(held))\n  cleared(ids)",
-        "redis.set_repl(redis.REPL_NONE)\n  call('SREM', key, unpack_(held))\n  cleared(ids)",
+        "call('SREM', ownKeys.claims, unpack_(held))\n  clearSuspects(ids)",
+        "redis.set_repl(redis.REPL_NONE)\n  call('SREM', ownKeys.claims, unpack_(held))\n  clearSuspects(ids)",
       ],
       [
-        "call('HDEL', P .. 'e', unpack_(ids))\n  for j",
-        "call('HDEL', P .. 'e', unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\n  for j",
+        "call('HDEL', keys.entries, unpack_(ids))\n  for j",
+        "call('HDEL', keys.entries, unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\n  for j",
       ],
     ],
     workload: { faults: ['restart'], roles: SERVICE },
@@ -103,8 +103,8 @@ export const DEFECTS: readonly Defect[] = [
     file: 'src/engines/redis/write.js',
     pieces: [
       [
-        "ask(this.#batches, ['w', ...this.#entries(images)], options)",
-        "(ask(this.#batches, ['w', ...this.#entries(images)], options).catch(() => {}), { letter: 'k', values: [], now: Date.now() })",
+        "ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options)",
+        "(ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options).catch(() => {}), { kind: 'k', values: [], now: Date.now() })",
       ],
     ],
     workload: { faults: ['restart'], roles: ENTRIES },

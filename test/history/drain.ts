@@ -14,14 +14,14 @@ const EMPTY_MS = 4_000
 /** Whose process died while Redis was away is buried when its lease ends (15 s). */
 const BURIED_MS = 20_000
 /** What stays of a space that nobody uses, as in test/faults/drained.ts. */
-const CONSTANT = /\}:(m|K|x\d+)$/
+const CONSTANT = /\}:(m|kinds|sweep:\d+)$/
 
 /** Answers what is left. What it takes is part of the history. */
 export async function drain(redis: Redis, file: string): Promise<string[]> {
   const space = await openSpace(redis.url, { name: SPACE })
   const prefix = `{ts:${SPACE}}:`
   try {
-    await until(async () => (await redis.cli('ZCARD', `${prefix}S`)) === '1', 'the dead are buried', BURIED_MS)
+    await until(async () => (await redis.cli('ZCARD', `${prefix}presences`)) === '1', 'the dead are buried', BURIED_MS)
     let taken = 0
     const takeOne = async (): Promise<boolean> => {
       const invoked = microseconds()
@@ -47,6 +47,6 @@ export async function drain(redis: Redis, file: string): Promise<string[]> {
     (await redis.cli('KEYS', '*')).split('\n').filter((key) => key !== '' && !CONSTANT.test(key))
   await until(async () => (await left()).length === 0, 'nothing is left in Redis', EMPTY_MS).catch(() => {})
   const keys = await left()
-  const records = keys.includes(`${prefix}e`) ? (await redis.cli('HGETALL', `${prefix}e`)).split('\n') : []
+  const records = keys.includes(`${prefix}entries`) ? (await redis.cli('HGETALL', `${prefix}entries`)).split('\n') : []
   return [...keys, ...records.slice(0, 20)].map((what) => `left in Redis: ${what}`)
 }

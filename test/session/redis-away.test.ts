@@ -192,7 +192,7 @@ test('what a stranger wrote there is an error of whoever loads it, and of nobody
   for (const [i, text] of texts.entries()) {
     const id = `$bad${i}`
     await entries.save(id, { ...change, isNew: true })
-    await far.redis.cli('SET', `{ts:default}:h${id}`, text)
+    await far.redis.cli('SET', `{ts:default}:session:${id}`, text)
     // All at once, in one batch with those of others.
     const terms = { lockMs: 1_000, waitMs: 1_000 }
     const tried = await Promise.allSettled([
@@ -209,7 +209,7 @@ test('what a stranger wrote there is an error of whoever loads it, and of nobody
       if (each.status === 'rejected')
         expect(['INVALID_ENTRY', 'SESSION_LOCKED']).toContain((each.reason as SpaceError).code)
     }
-    await far.redis.cli('DEL', `{ts:default}:h${id}`)
+    await far.redis.cli('DEL', `{ts:default}:session:${id}`)
   }
   expect(await entries.load('$bad0')).toBeNull()
 })

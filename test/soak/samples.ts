@@ -34,7 +34,7 @@ export const watched = (folder: string): Record<string, string> => ({
   SOAK_FOLDER: folder,
 })
 
-const SWEEP_LIST = /\}:x\d+$/
+const SWEEP_LIST = /\}:sweep:\d+$/
 
 export class Samples {
   readonly #ofRedis: Sample[] = []
@@ -84,7 +84,7 @@ export class Samples {
     const keys = (await this.redis.cli('KEYS', '*')).split('\n').filter((key) => key !== '')
     const kept = keys.filter((key) => !SWEEP_LIST.test(key))
     return {
-      keys: kept.map((key) => key.replace(/[\w-]{22}$/, '<session>')).sort(),
+      keys: kept.map((key) => key.replace(/[\w-]{22}$/, '<presence>')).sort(),
       unswept: keys.length - kept.length,
       samples: new Map(this.names.map((name) => [name, this.of(name).at(-1)!])),
     }

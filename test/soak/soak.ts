@@ -252,7 +252,10 @@ export async function soak(settings: Settings): Promise<Soak> {
     const samples = new Samples(folder, redis, members)
     const running = new Running(settings, redis, system, program, samples)
     // When gateways have said of the last outcomes that they arrived.
-    const before = await running.calm('before', ({ keys }) => !keys.some((key) => key.endsWith('}:o<session>')))
+    const before = await running.calm(
+      'before',
+      ({ keys }) => !keys.some((key) => key.endsWith('}:outcomes:<presence>')),
+    )
     const { account, series } = await running.trouble()
     running.wrong.push(...account.wrong)
     const letters = await takeDeadLetters(redis)

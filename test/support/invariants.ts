@@ -3,33 +3,51 @@
  * kept of what has ended (docs/redis.md, Keys).
  */
 import { keysOf } from '../../src/engines/redis/keys.js'
+import { KEYS } from '../../src/engines/redis/protocol.js'
 import type { Redis } from './redis.js'
+
+/** The names of keys as a Lua table: by its name in protocol.ts, the text of the key and whether more follows. */
+const NAMES = Object.entries(KEYS)
+  .map(([name, key]) => `${name} = { '${key.name}', ${'of' in key} }`)
+  .join(', ')
 
 /** Runs in the server, so that nothing changes meanwhile. Answers one line per violation. */
 const SCAN = `
 local P, wrong = ARGV[1], {}
+local NAMES = { ${NAMES} }
+-- The key of this name, and of what follows.
+local function key_(name, of) return P .. NAMES[name][1] .. (of or '') end
+-- Which key this is, and what follows its name.
+local function named(key)
+  local best, length = '', -1
+  for name, of in pairs(NAMES) do
+    local text, more = of[1], of[2]
+    if #text > length and (key == text or more and key:sub(1, #text) == text) then best, length = name, #text end
+  end
+  return best, key:sub(length + 1)
+end
 local function say(...) wrong[#wrong + 1] = table.concat({ ... }, ' ') end
-local keys, byFirst = {}, {}
+local keys = {}
 for _, key in ipairs(redis.call('KEYS', '*')) do
   if key:sub(1, #P) == P then keys[key:sub(#P + 1)] = true end
 end
-local function hash(key)
-  local flat, map = redis.call('HGETALL', P .. key), {}
+local function hash(name, of)
+  local flat, map = redis.call('HGETALL', key_(name, of)), {}
   for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
   return map
 end
-local function set(key)
+local function set(name, of)
   local map = {}
-  for _, member in ipairs(redis.call('SMEMBERS', P .. key)) do map[member] = true end
+  for _, member in ipairs(redis.call('SMEMBERS', key_(name, of))) do map[member] = true end
   return map
 end
-local function zset(key)
-  local flat, map = redis.call('ZRANGE', P .. key, 0, -1, 'WITHSCORES'), {}
+local function zset(name, of)
+  local flat, map = redis.call('ZRANGE', key_(name, of), 0, -1, 'WITHSCORES'), {}
   for i = 1, #flat, 2 do map[flat[i]] = flat[i + 1] end
   return map
 end
-local records, readers, T, N, sessions = hash('e'), hash('R'), zset('T'), zset('N'), zset('S')
-local entries, lockers, locks = zset('Y'), hash('G'), zset('L')
+local records, readers, T, N, presences = hash('entries'), hash('readers'), zset('transactions'), zset('registrations'), zset('presences')
+local entries, lockers, locks = zset('sessions'), hash('lockers'), zset('locks')
 
 -- Where each record should stand, by its signature.
 local paths = {}
@@ -49,24 +67,22 @@ end
 -- Who holds what: claims of sessions, marks of transactions.
 local claimed, marked, swept = {}, {}, {}
 for key in pairs(keys) do
-  local first, rest = key:sub(1, 1), key:sub(2)
-  if key == 'Y' or key == 'G' or key == 'L' or key == 'm' or key == 'e' or key == 'B' or key == 'K' or key == 'S' or key == 'D' or key == 'T' or key == 'N' or key == 'R' or key == 'I' or key == 'W' or key == 'Wn' then
-    first = ''
-  elseif first == 'c' then
-    for claim in pairs(set(key)) do
+  local name, rest = named(key)
+  if name == 'claims' then
+    for claim in pairs(set('claims', rest)) do
       if claim:byte() == 36 and lockers[claim:match('^([^:]+):')] ~= rest .. ' ' .. claim then say(claim, 'is no lock') end
       local id = claim:match('^([^:]+):')
       if id and claimed[id] and records[id] then say(id, 'is held twice') end
       if id then claimed[id] = rest end
     end
-  elseif first == 't' then
+  elseif name == 'marks' then
     if not T[rest] then say(key, 'of no transaction') end
-    for mark in pairs(set(key)) do
+    for mark in pairs(set('marks', rest)) do
       local letter, id = mark:sub(1, 1), mark:sub(2)
       if letter == 'n' then
         if not N[rest:sub(1, 22) .. ':' .. id] then say(key, mark, 'of no registration') end
       elseif letter == 'w' then
-        for own in pairs(zset('u' .. rest)) do
+        for own in pairs(zset('written', rest)) do
           if records[own] then
             marked[own] = marked[own] or {}
             marked[own][rest] = '+'
@@ -82,12 +98,13 @@ for key in pairs(keys) do
         end
       end
     end
-  elseif first == 'u' then
+  elseif name == 'written' then
     if not T[rest] then say(key, 'of no transaction') end
-    if redis.call('SISMEMBER', P .. 't' .. rest, 'w') == 0 then say(key, 'and its transaction has not written') end
+    if redis.call('SISMEMBER', key_('marks', rest), 'w') == 0 then say(key, 'and its transaction has not written') end
   end
-  if (first == 's' or first == 'c' or first == 'o' or first == 'p' or first == 'q') and not sessions[rest] then say(key, 'of no session') end
-  if first == 'b' then
+  local isOfPresence = name == 'presence' or name == 'claims' or name == 'outcomes' or name == 'waits' or name == 'events'
+  if isOfPresence and not presences[rest] then say(key, 'of no presence') end
+  if name == 'body' then
     local id = rest:match('^[^:]+')
     local ttl = redis.call('PTTL', P .. key)
     local isWritten = paths[id] and paths[id].large
@@ -95,11 +112,12 @@ for key in pairs(keys) do
     if rest == id and not isWritten and (ttl < 0 or ttl > 7200000) then say(key, 'of no entry') end
     if rest == id and isWritten and ttl >= 0 and ttl <= 7200000 then say(key, 'will be gone before its entry') end
     if ttl < 0 and not (paths[id] and records[id]:sub(1, 13) == '9999999999999') then say(key, 'has no end') end
-  elseif first == 'x' then
+  elseif name == 'sweep' then
     if not rest:match('^%d+$') then say(key, 'is no key of ours') end
     for _, id in ipairs(redis.call('LRANGE', P .. key, 0, -1)) do swept[id] = true end
-  elseif first == 'f' or first == 'r' then
-    for id, score in pairs(zset(key)) do
+  elseif name == 'free' or name == 'read' or name == 'freeWith' or name == 'readWith' then
+    rest = ((name == 'free' or name == 'read') and '@' or '=') .. rest
+    for id, score in pairs(zset(name, rest:sub(2))) do
       local path, found = paths[id], false
       if not path then
         say(key, id, 'has no record')
@@ -109,7 +127,7 @@ for key in pairs(keys) do
         if string.format('%016.0f', tonumber(score)) ~= path.score then say(key, id, 'has another score') end
       end
     end
-  elseif first ~= '' and not first:match('[scopqtuwbhyZ]') then
+  elseif name == '' then
     say(key, 'is no key of ours')
   end
 end
@@ -118,8 +136,9 @@ end
 for id, path in pairs(paths) do
   local free, locked = 0, 0
   for _, each in ipairs(path) do
-    if redis.call('ZSCORE', P .. 'f' .. each, id) then free = free + 1 end
-    if redis.call('ZSCORE', P .. 'r' .. each, id) then locked = locked + 1 end
+    local ofKind = each:sub(1, 1) == '@'
+    if redis.call('ZSCORE', key_(ofKind and 'free' or 'freeWith', each:sub(2)), id) then free = free + 1 end
+    if redis.call('ZSCORE', key_(ofKind and 'read' or 'readWith', each:sub(2)), id) then locked = locked + 1 end
   end
   local hidden = 0
   for tx, letter in pairs(marked[id] or {}) do
@@ -142,15 +161,15 @@ for id, path in pairs(paths) do
   if (locked > 0) ~= (readers[id] ~= nil) then say(id, 'is read by', readers[id] or 'nobody') end
 end
 for id, list in pairs(readers) do
-  if not records[id] then say('R', id, 'has no record') end
+  if not records[id] then say('readers', id, 'has no record') end
   for tx in list:gmatch('[^,]+') do
-    if not T[tx] or not marked[id] or marked[id][tx] ~= 'r' then say('R', id, 'names', tx) end
+    if not T[tx] or not marked[id] or marked[id][tx] ~= 'r' then say('readers', id, 'names', tx) end
   end
 end
 -- Each session entry has its attributes and its size, its owner knows it, and a lock on it is held.
 local all, owners = 0, 0
 for id in pairs(entries) do
-  local text, sum = redis.call('GET', P .. 'h' .. id) or '', 0
+  local text, sum = redis.call('GET', key_('session', id)) or '', 0
   local ends, bytes, owner = text:match('^(%d+)[ !](%d+) %S+ ([^\\n]*)\\n')
   local from, names = (text:find('\\n', 1, true) or 0) + 1, {}
   while from <= #text do
@@ -174,40 +193,41 @@ for id in pairs(entries) do
     all = all + sum
     if sum ~= tonumber(bytes) then say(id, 'is of', sum, 'bytes and not', bytes) end
     if owner ~= '' then owners = owners + 1 end
-    if owner ~= '' and redis.call('SISMEMBER', P .. 'y' .. owner, id) == 0 then say(id, 'is not among those of its owner') end
+    if owner ~= '' and redis.call('SISMEMBER', key_('owned', owner), id) == 0 then say(id, 'is not among those of its owner') end
   end
 end
 for key in pairs(keys) do
-  if key:sub(1, 1) == 'h' and not entries[key:sub(2)] then say(key, 'has no lease') end
-  if key:sub(1, 1) == 'y' then owners = owners - redis.call('SCARD', P .. key) end
+  local name, rest = named(key)
+  if name == 'session' and not entries[rest] then say(key, 'has no lease') end
+  if name == 'owned' then owners = owners - redis.call('SCARD', P .. key) end
 end
 if owners ~= 0 then say('owners have', -owners, 'too many') end
 for id, locker in pairs(lockers) do
-  if not entries[id] then say('G', id, 'is of no session entry') end
-  if redis.call('SISMEMBER', P .. 'c' .. locker:sub(1, 22), locker:sub(24)) == 0 then say('G', id, 'is held by nobody') end
-  if not locks[locker:sub(24)] then say('G', id, 'has no end') end
+  if not entries[id] then say('lockers', id, 'is of no session entry') end
+  if redis.call('SISMEMBER', key_('claims', locker:sub(1, 22)), locker:sub(24)) == 0 then say('lockers', id, 'is held by nobody') end
+  if not locks[locker:sub(24)] then say('lockers', id, 'has no end') end
 end
 for claim in pairs(locks) do
   local id = claim:match('^([^:]+):')
-  if (lockers[id] or ''):sub(24) ~= claim then say('L', claim, 'is over') end
+  if (lockers[id] or ''):sub(24) ~= claim then say('locks', claim, 'is over') end
 end
 local large = 0
-for id, bytes in pairs(hash('B')) do
+for id, bytes in pairs(hash('bodyBytes')) do
   large = large + bytes
-  if not (paths[id] and paths[id].large) then say('B', id, 'has no large body') end
+  if not (paths[id] and paths[id].large) then say('bodyBytes', id, 'has no large body') end
 end
-local counters = redis.call('GET', P .. 'm')
-if tonumber(redis.call('GET', P .. 'Z') or 0) ~= all or all == 0 and keys.Z then say('session entries are of', all, 'bytes and not as many as were counted') end
-if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('B is of', large, 'bytes and not as many as were counted') end
-for id, sid in pairs(hash('D')) do if claimed[id] ~= sid then say('D', id, 'is not held by', sid) end end
+local counters = redis.call('GET', key_('counters'))
+if tonumber(redis.call('GET', key_('sessionBytes')) or 0) ~= all or all == 0 and keys[NAMES.sessionBytes[1]] then say('session entries are of', all, 'bytes and not as many as were counted') end
+if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('bodyBytes is of', large, 'bytes and not as many as were counted') end
+for id, sid in pairs(hash('suspects')) do if claimed[id] ~= sid then say('suspects', id, 'is not held by', sid) end end
 
 -- Waits and registrations stand in lines, and are counted.
 local counts, lines, names = {}, {}, {}
-for sid in pairs(sessions) do
-  local registered = hash('q' .. sid)
-  for wid, packed in pairs(hash('p' .. sid)) do
+for sid in pairs(presences) do
+  local registered = hash('events', sid)
+  for wid, packed in pairs(hash('waits', sid)) do
     local spec, member = cmsgpack.unpack(packed), sid .. ':' .. wid
-    counts[spec.reg .. spec.shape] = (counts[spec.reg .. spec.shape] or 0) + 1
+    counts[spec.name .. spec.shape] = (counts[spec.name .. spec.shape] or 0) + 1
     lines[spec.key .. ' ' .. member] = true
     names[member] = spec
     local first = wid:sub(1, 1)
@@ -216,48 +236,50 @@ for sid in pairs(sessions) do
     if spec.tx ~= '' and not T[spec.tx] then say(member, 'waits under', spec.tx) end
   end
   for wid in pairs(registered) do
-    if wid:sub(-1) ~= '#' and not N[sid .. ':' .. wid] then say('q' .. sid, wid, 'has no lease') end
+    if wid:sub(-1) ~= '#' and not N[sid .. ':' .. wid] then say('events', sid, wid, 'has no lease') end
   end
 end
 for key in pairs(keys) do
-  if key:sub(1, 1) == 'w' then
-    for member in pairs(zset(key)) do if not lines[P .. key .. ' ' .. member] then say(key, member, 'does not wait') end end
+  local name, rest = named(key)
+  if name == 'queue' then
+    for member in pairs(zset('queue', rest)) do if not lines[P .. key .. ' ' .. member] then say(key, member, 'does not wait') end end
   end
 end
-local kept = hash('Wn')
-for shape, n in pairs(kept) do if counts[shape] ~= tonumber(n) then say('Wn', shape, n, 'and not', counts[shape] or 0) end end
-for shape, n in pairs(counts) do if not kept[shape] then say('Wn', shape, 'is not counted') end end
-for reg, shapes in pairs(hash('W')) do
-  for shape in shapes:gmatch('[^|]+') do if not kept[reg .. shape] then say('W', reg, shape, 'of no wait') end end
+local kept = hash('shapeCounts')
+for shape, n in pairs(kept) do if counts[shape] ~= tonumber(n) then say('shapeCounts', shape, n, 'and not', counts[shape] or 0) end end
+for shape, n in pairs(counts) do if not kept[shape] then say('shapeCounts', shape, 'is not counted') end end
+for reg, shapes in pairs(hash('shapes')) do
+  for shape in shapes:gmatch('[^|]+') do if not kept[reg .. shape] then say('shapes', reg, shape, 'of no wait') end end
 end
-for member in pairs(set('I')) do if not names[member] or not names[member].ifExists then say('I', member, 'does not wait') end end
-for name in pairs(T) do if not sessions[name:sub(1, 22)] then say('T', name, 'of no session') end end
+for member in pairs(set('ifExists')) do if not names[member] or not names[member].ifExists then say('ifExists', member, 'does not wait') end end
+for name in pairs(T) do if not presences[name:sub(1, 22)] then say('transactions', name, 'of no presence') end end
 for name in pairs(N) do
-  if redis.call('HEXISTS', P .. 'q' .. name:sub(1, 22), name:sub(24)) == 0 then say('N', name, 'of no registration') end
+  if redis.call('HEXISTS', key_('events', name:sub(1, 22)), name:sub(24)) == 0 then say('registrations', name, 'of no registration') end
 end
 return table.concat(wrong, '\\n')
 `
 
 /** What is wrong with a space as it stands now, one line each; [] if nothing is. */
 export async function violations(redis: Redis, name = 'default'): Promise<string[]> {
-  const prefix = keysOf(name).meta.slice(0, -1)
+  const prefix = keysOf(name).counters.slice(0, -1)
   const answer = await redis.cli('EVAL', SCAN, '0', prefix)
   return answer.split('\n').filter((line) => line !== '')
 }
 
 const UNWRITTEN = `
+local OUTCOMES, BODY = '${KEYS.outcomes.name}', '${KEYS.body.name}'
 local dropped, told, keys = 0, {}, redis.call('KEYS', '*')
 for _, key in ipairs(keys) do
-  if key:sub(1, #ARGV[1] + 1) == ARGV[1] .. 'o' then
+  if key:sub(1, #ARGV[1] + #OUTCOMES) == ARGV[1] .. OUTCOMES then
     for _, outcome in ipairs(redis.call('HVALS', key)) do told[outcome] = true end
   end
 end
 for _, key in ipairs(keys) do
-  if key:sub(1, #ARGV[1] + 1) == ARGV[1] .. 'b' then
+  if key:sub(1, #ARGV[1] + #BODY) == ARGV[1] .. BODY then
     local ttl = redis.call('PTTL', key)
-    local id = key:sub(#ARGV[1] + 2)
+    local id = key:sub(#ARGV[1] + #BODY + 1)
     local isOutcome = id:find(':', 1, true)
-    local is = isOutcome and (ARGV[2] == '' or told['C' .. id]) or redis.call('HEXISTS', ARGV[1] .. 'e', id) == 1
+    local is = isOutcome and (ARGV[2] == '' or told['C' .. id]) or redis.call('HEXISTS', ARGV[1] .. '${KEYS.entries.name}', id) == 1
     if ttl >= 0 and ttl <= 7200000 and not is then dropped = dropped + redis.call('UNLINK', key) end
   end
 end
@@ -270,5 +292,5 @@ return dropped
  * @param outcomes those, too, of workers that were taken for dead, came back with an answer that nobody wanted, and died before they heard so
  */
 export async function dropUnwritten(redis: Redis, { outcomes = false } = {}): Promise<number> {
-  return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf('default').meta.slice(0, -1), outcomes ? '1' : ''))
+  return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf('default').counters.slice(0, -1), outcomes ? '1' : ''))
 }

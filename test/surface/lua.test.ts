@@ -4,18 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
+import * as protocol from '../../src/engines/redis/protocol.js'
 
 const { joinLua } = (await import(new URL('../../.ci/lua.mjs', import.meta.url).href)) as {
-  joinLua(folder: string): string
+  joinLua(folder: string, protocol?: object): string
 }
 const LUA = fileURLToPath(new URL('../../src/engines/redis/lua', import.meta.url))
 
 /** Joins files given as name → lines. */
-function joined(files: Readonly<Record<string, readonly string[]>>): string {
+function joined(files: Readonly<Record<string, readonly string[]>>, of?: object): string {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-lua-'))
   try {
     for (const [name, lines] of Object.entries(files)) writeFileSync(join(folder, `${name}.lua`), lines.join('\n'))
-    return joinLua(folder)
+    return joinLua(folder, of)
   } finally {
     rmSync(folder, { recursive: true })
   }
@@ -64,8 +65,48 @@ test('files that use each other are refused', () => {
 
 test('the library has all files, each once', () => {
   const names = readdirSync(LUA).filter((name) => name.endsWith('.lua'))
-  const text = joinLua(LUA)
-  expect([...text.matchAll(/^-- file: (\S+)$/gm)].map(([, name]) => name).sort()).toEqual(names.sort())
+  const text = joinLua(LUA, protocol)
+  const joinedNames = [...text.matchAll(/^-- file: (\S+)$/gm)].map(([, name]) => name)
+  expect(joinedNames.sort()).toEqual([...names, 'protocol.lua'].sort())
   expect(text.match(/^local function \w+/gm)?.length).toBeGreaterThan(50)
   expect(readFileSync(join(LUA, 'main.lua'), 'utf8')).toContain('register_function')
+})
+
+const SMALL = {
+  OPERATIONS: { renew: { args: ['id', 'leaseMs'] }, writeAll: { args: ['entries'] } },
+  REPLY: { done: 'k' },
+  REPLY_VALUES: {},
+  KEYS: { body: { name: 'body:', of: 'id' } },
+}
+const renew = [
+  '-- Renews.',
+  'function OPS.renew(id, leaseMs) return REPLY.done, ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS end',
+]
+const others = [
+  '-- Others.',
+  '-- shares: OPS',
+  'local OPS = {}',
+  'function OPS.writeAll(from, last) return prefix, keys, useKeys, keysOf, bodyKey end',
+]
+
+test('names of the protocol are replaced by their values, also the codes of characters', () => {
+  const text = joined({ a: [...renew, 'local code = REPLY_BYTES.done'], b: others }, SMALL)
+  expect(text).toContain("return 'k', ARGUMENTS")
+  expect(text).toContain('local code = 107')
+})
+
+test('a name that the protocol does not have is refused', () => {
+  const wrong = { a: [...renew, 'local code = REPLY.doen'], b: others }
+  expect(() => joined(wrong, SMALL)).toThrow('a.lua:3: protocol.ts has no REPLY.doen')
+})
+
+test('an operation has the parameters that the protocol names, and none is missing', () => {
+  const swapped = ['-- Renews.', 'function OPS.renew(leaseMs, id) return ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS end']
+  expect(() => joined({ a: swapped, b: others }, SMALL)).toThrow(
+    'a.lua:2: renew(leaseMs, id) is renew(id, leaseMs) in protocol.ts',
+  )
+  const unknown = ['-- Cancels.', 'function OPS.cancel(id) return ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS end']
+  expect(() => joined({ a: unknown, b: others }, SMALL)).toThrow('a.lua:2: protocol.ts has no operation cancel')
+  const none = ['-- None.', 'local all = { OPS, ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS }']
+  expect(() => joined({ a: none, b: others }, SMALL)).toThrow('operations without a function: renew')
 })

@@ -27,7 +27,7 @@ test('what has ended leaves nothing behind in a quiet space, whether it was take
     await space.take(Note)
   }
   const left = async (): Promise<string> => redis.cli('KEYS', '{ts:quiet}:[efbx]*')
-  expect(await left()).toContain('{ts:quiet}:e')
+  expect(await left()).toContain('{ts:quiet}:entries')
   await until(async () => !(await left()).includes('{ts:quiet}'), 'the sweep')
 })
 
@@ -46,7 +46,8 @@ test('many writes in one call go through when as many are due to be looked at', 
 test('a renewed lease keeps a large body as long as its entry', async () => {
   await using space = await openSpace(redis.url, { name: 'large' })
   const lease = await space.write(Note({ id: 1, text: 'x'.repeat(50_000) }), { leaseMs: 60_000 })
-  const ttl = async (): Promise<number> => Number(/-?\d+/.exec(await redis.cli('PTTL', `{ts:large}:b${lease.id}`))![0])
+  const ttl = async (): Promise<number> =>
+    Number(/-?\d+/.exec(await redis.cli('PTTL', `{ts:large}:body:${lease.id}`))![0])
   await lease.renew(7 * 86_400_000)
   expect(await ttl()).toBeGreaterThan(7 * 86_400_000)
   await lease.renew(Number.POSITIVE_INFINITY)
@@ -57,10 +58,10 @@ test('an entry whose body is gone is set aside, not read for ever', async () => 
   await using space = await openSpace(redis.url, { name: 'damaged' })
   const first = await space.write(Note({ id: 1, text: 'x'.repeat(50_000) }))
   await space.write(Note({ id: 2 }))
-  await redis.cli('DEL', `{ts:damaged}:b${first.id}`)
+  await redis.cli('DEL', `{ts:damaged}:body:${first.id}`)
   expect(await space.read(Note)).toEqual({ id: 2 })
   const third = await space.write(Note({ id: 3, text: 'x'.repeat(50_000) }), { priority: 1 })
-  await redis.cli('DEL', `{ts:damaged}:b${third.id}`)
+  await redis.cli('DEL', `{ts:damaged}:body:${third.id}`)
   expect(await space.take(Note)).toEqual({ id: 2 })
   expect(await space.takeIfExists(Note)).toBeNull()
 })

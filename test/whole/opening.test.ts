@@ -1,6 +1,7 @@
 /** What opening a space promises: it works, or it says within its time what is wrong and what to do. */
 import { inspect } from 'node:util'
 import { describe, expect, test } from '@jest/globals'
+import { AnyEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
@@ -107,6 +108,21 @@ describe('opening a space', () => {
       await redis.eval(later, 2, '{ts:shared}:m', '{ts:newer}:m')
       redis.disconnect()
       await expect(openSpace(url, { name: 'newer' })).rejects.toMatchObject({ code: 'DATA_NEWER' })
+    }))
+
+  test('a space that an older takespace has written is refused while anything is in it, and taken over when it is empty', () =>
+    onServer({}, async (url) => {
+      await using space = await openSpace(url, { name: 'shared' })
+      const redis = await import('ioredis').then(({ Redis }) => new Redis(url))
+      // The counters and the entries as the layout before left them.
+      const older =
+        "local m = cmsgpack.unpack(redis.call('GET', KEYS[1])) m.layout = 1 redis.call('SET', KEYS[2], cmsgpack.pack(m)) redis.call('HSET', KEYS[3], 'id', 'a record')"
+      await redis.eval(older, 3, `{ts:${space.name}}:m`, '{ts:older}:m', '{ts:older}:e')
+      await expect(openSpace(url, { name: 'older' })).rejects.toMatchObject({ code: 'DATA_OLDER' })
+      await redis.del('{ts:older}:e')
+      await using taken = await openSpace(url, { name: 'older' })
+      expect(await taken.takeIfExists(AnyEntry)).toBeNull()
+      redis.disconnect()
     }))
 })
 

@@ -3,16 +3,17 @@
 import type { CompletionEffects, Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../runtime/in-flight.js'
-import { idOf, specOf } from './find.js'
+import { idOf } from './find.js'
 import type { Keys } from './keys.js'
-import { type Parsed, parseRecord } from './record.js'
+import { OUTCOME, PLACE, REPLY, SIGN, WAIT } from './protocol.js'
+import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
+import { Bodies } from './wire/bodies.js'
 import type { Writes } from './write.js'
 
-const COMPLETED = Buffer.from('c')
+const COMPLETED = Buffer.from(OUTCOME.completed)
 
 interface Standing {
   readonly wid: string
@@ -32,8 +33,8 @@ interface Held extends Delivery, Placed {
   readonly byReference: boolean
   /** Whether its place was given to another one. */
   lent: boolean
-  /** `!` once the space knows that it has started. */
-  mark: '' | '!'
+  /** Behind its claim once the space knows that it has started. */
+  mark: '' | typeof SIGN.started
 }
 
 export class Claims {
@@ -55,7 +56,7 @@ export class Claims {
   }
 
   async offer(template: EncodedTemplate, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
-    const wid = `o${(++this.#wids).toString(36)}`
+    const wid = `${WAIT.offer}${(++this.#wids).toString(36)}`
     const offer: Standing = { wid, template, onDelivery, capacity, held: 0, answered: false, ended: false }
     this.#offers.set(wid, offer)
     await this.#ask(offer).catch((error: SpaceError) => {
@@ -71,7 +72,7 @@ export class Claims {
         if (offer.ended) return
         offer.ended = true
         // What was pushed before this is answered arrives before the answer; without a link nothing arrives.
-        await ask(this.#batches, ['O', wid], { repeatable: true, standing: true }).catch(() => {})
+        await ask(this.#batches, 'endOffer', { wait: wid }, { repeatable: true, standing: true }).catch(() => {})
         this.#offers.delete(wid)
       },
     }
@@ -91,28 +92,30 @@ export class Claims {
   async start(delivery: Delivery): Promise<boolean> {
     const held = delivery as Held
     if (!this.#held.has(held)) return false
-    const { letter } = await ask(this.#batches, ['s', held.claim], { repeatable: true })
-    if (letter !== 'k') return false
-    held.mark = '!'
+    const { kind } = await ask(this.#batches, 'start', { claim: held.claim }, { repeatable: true })
+    if (kind !== REPLY.done) return false
+    held.mark = SIGN.started
     return true
   }
 
-  async hold(delivery: Delivery, answers: boolean): Promise<boolean> {
+  async beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
     const held = delivery as Held
     if (!this.#held.has(held)) return false
-    const { letter } = await ask(this.#batches, ['h', held.claim, answers ? '1' : '0'], { repeatable: true })
-    if (letter !== 'k') return false
-    held.mark = '!'
+    const named = { claim: held.claim, answers: answers ? '1' : '0' }
+    const { kind } = await ask(this.#batches, 'beginStreaming', named, { repeatable: true })
+    if (kind !== REPLY.done) return false
+    held.mark = SIGN.started
     return true
   }
 
-  async lend(delivery: Delivery): Promise<void> {
+  async releaseSlot(delivery: Delivery): Promise<void> {
     const held = delivery as Held
     if (!this.#held.has(held) || held.lent) return
     held.lent = true
     held.offer.held--
     // Without a link it is asked for with the offer, which counts what it holds.
-    if (!held.offer.ended) await ask(this.#batches, ['H', held.offer.wid], { repeatable: false }).catch(() => {})
+    if (!held.offer.ended)
+      await ask(this.#batches, 'releaseSlot', { wait: held.offer.wid }, { repeatable: false }).catch(() => {})
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
@@ -120,7 +123,7 @@ export class Claims {
     if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
     if (large) await this.#putOutcome(held, body)
-    const outcome = large ? Buffer.from(`C${held.claim}`) : Buffer.concat([COMPLETED, body])
+    const outcome = large ? Buffer.from(OUTCOME.completedByReference + held.claim) : Buffer.concat([COMPLETED, body])
     const accepted = await (along
       ? this.#completeWith(held, outcome, credit, along)
       : this.#complete(held, outcome, credit))
@@ -131,12 +134,12 @@ export class Claims {
   #complete(held: Held, outcome: Buffer, credit: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#batches.add({
-        form: formOf(held, credit),
-        args: ['c', held.claim + held.mark, outcome],
+        name: 'complete',
+        args: [completionHeaderOf(held, credit), held.claim + held.mark, outcome],
         repeatable: true,
-        answer: (letter) => {
+        reply: (kind) => {
           this.#let(held)
-          resolve(letter === 'k')
+          resolve(kind === REPLY.done)
         },
         fail: (error) => {
           this.#let(held)
@@ -153,23 +156,29 @@ export class Claims {
     credit: number,
     { entries, tx }: CompletionEffects,
   ): Promise<boolean> {
-    const packed = await this.#writes.along(entries)
-    const under = tx !== undefined && this.#transactions.isTold(tx) ? tx : ''
-    const args = ['e', formOf(held, credit), held.claim + held.mark, outcome, under, ...packed]
-    const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: entries.length })
-    if (letter !== 'k') this.#writes.refused(entries)
-    if (letter === 'e') throw this.#writes.noted(values[0]!)
-    if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
-    if (letter === 'k' && tx !== undefined) this.#transactions.close(tx)
+    const named = {
+      header: completionHeaderOf(held, credit),
+      claim: held.claim + held.mark,
+      outcome,
+      transaction: tx !== undefined && this.#transactions.isTold(tx) ? tx : '',
+      entries: await this.#writes.effects(entries),
+    }
+    const options = { repeatable: true, entries: entries.length }
+    const { kind, values } = await ask(this.#batches, 'completeWith', named, options)
+    if (kind !== REPLY.done) this.#writes.refused(entries)
+    if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
+    if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
+    if (kind === REPLY.done && tx !== undefined) this.#transactions.close(tx)
     this.#let(held)
-    return letter === 'k'
+    return kind === REPLY.done
   }
 
   async release(delivery: Delivery): Promise<void> {
     const held = delivery as Held
     if (!this.#let(held)) return
     const { claim, mark, offer } = held
-    await ask(this.#batches, ['r', claim + mark, offer.ended || held.lent ? '' : offer.wid], { repeatable: true })
+    const wait = offer.ended || held.lent ? '' : offer.wid
+    await ask(this.#batches, 'giveBack', { claim: claim + mark, wait }, { repeatable: true })
   }
 
   /** The space has given these claims to nobody or to others: whatever still runs here works for nobody. */
@@ -188,10 +197,10 @@ export class Claims {
   /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
   async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
     try {
-      await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body, UNTIL_WRITTEN_MS).catch((error) => {
+      await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // A full server refuses plain commands; but an answer ends something and is never refused, so this one pays its way through Lua.
-        return ask(this.#batches, ['S', delivery.claim, body], { repeatable: true })
+        return ask(this.#batches, 'putOutcomeBody', { claim: delivery.claim, body }, { repeatable: true })
       })
     } catch (error) {
       this.release(delivery).catch(() => {})
@@ -201,10 +210,14 @@ export class Claims {
 
   async #ask(offer: Standing): Promise<void> {
     offer.answered = false
-    const credit = String(Math.max(offer.capacity - offer.held, 0))
     const { anyOf = [] } = offer.template
-    const args = ['o', offer.wid, credit, ...specOf(offer.template), String(anyOf.length), ...anyOf]
-    await ask(this.#batches, args, { repeatable: true, standing: true })
+    const named = {
+      wait: offer.wid,
+      credit: String(Math.max(offer.capacity - offer.held, 0)),
+      template: packedTemplate(offer.template),
+      alternatives: anyOf.join('|'),
+    }
+    await ask(this.#batches, 'offer', named, { repeatable: true, standing: true })
     offer.answered = true
   }
 
@@ -212,7 +225,7 @@ export class Claims {
     const held: Held = {
       place: -1,
       offer,
-      requester: parsed.replyTo,
+      requester: parsed.requester,
       byReference: parsed.byReference,
       lent: false,
       mark: '',
@@ -250,10 +263,10 @@ export class Claims {
   }
 
   #giveBack(claim: string, offer?: Standing): void {
-    ask(this.#batches, ['r', claim, offer?.wid ?? ''], { repeatable: true }).catch(() => {})
+    ask(this.#batches, 'giveBack', { claim, wait: offer?.wid ?? '' }, { repeatable: true }).catch(() => {})
   }
 }
 
 /** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
-const formOf = ({ offer, byReference, lent, requester }: Held, credit: number): string =>
-  `${offer.wid} ${offer.ended || lent ? 0 : credit} ${byReference ? '@' : '.'} ${requester || '-'}`
+const completionHeaderOf = ({ offer, byReference, lent, requester }: Held, credit: number): string =>
+  `${offer.wid} ${offer.ended || lent ? 0 : credit} ${byReference ? PLACE.reference : PLACE.inline} ${requester || '-'}`

@@ -1,26 +1,16 @@
 /** Reads and takes: at once, or by standing in line until the entry is handed over. */
-import type { EncodedTemplate, Find, Stored } from '../../engine.js'
+import type { Find, Stored } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
 import type { Keys } from './keys.js'
-import { type Parsed, parseRecord } from './record.js'
+import { FIND, REPLY, WAIT } from './protocol.js'
+import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
-import { type Answer, ask } from './wire/ask.js'
+import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
-
-/** A template as readSpec of find.lua wants it. */
-export const specOf = ({ kind, root, indexed, verified, compound = [] }: EncodedTemplate): string[] => [
-  kind,
-  root,
-  String(indexed.length),
-  ...indexed,
-  String(verified.length),
-  ...verified,
-  String(compound.length),
-  ...compound,
-]
+import type { Arguments } from './wire/operation.js'
 
 /** How long the space may take to confirm that a wait has ended before it is ended without. */
 const CONFIRM_MS = 1_000
@@ -116,7 +106,7 @@ export class Finds {
   async #once(find: Find): Promise<Stored | null> {
     for (;;) {
       const answer = await this.#search(find, '')
-      if (answer.letter !== 'f') return null
+      if (answer.kind !== REPLY.found) return null
       const { claim, parsed } = foundIn(answer)
       const stored = await this.accepted(find, claim, parsed)
       if (stored) return stored
@@ -124,26 +114,28 @@ export class Finds {
   }
 
   /** Goes on as long as the bound on candidates is met. */
-  async #search(find: Find, wid: string): Promise<Answer> {
-    const { take, tx = '', ifExists, template } = find
-    const mode = take ? 't' : 'r'
-    const spec = [ifExists ? mode.toUpperCase() : mode, wid, tx, ...specOf(template)]
+  async #search(find: Find, wid: string): Promise<Reply> {
+    const { take, tx = '', ifExists } = find
+    const mode = take ? (ifExists ? FIND.takeIfExists : FIND.take) : ifExists ? FIND.readIfExists : FIND.read
+    const named = { mode, wait: wid, transaction: tx, template: packedTemplate(find.template) }
     // What is taken under a transaction needs no acknowledgement, so nobody could tell whether a lost answer had taken something.
     // And it stays behind what tells the space of the transaction, also while there is no link.
     const options = { repeatable: !(take && tx), standing: wid !== '' && !tx }
-    let args = ['f', ...spec]
+    const asked = <N extends 'find' | 'continueFind'>(name: N, arguments_: Arguments<N>): Promise<Reply> =>
+      tx ? this.#transactions.ask(tx, name, arguments_, options) : ask(this.#batches, name, arguments_, options)
+    let after: string | undefined
     for (;;) {
-      const answer = tx ? await this.#transactions.ask(tx, args, options) : await ask(this.#batches, args, options)
-      if (answer.letter === 'm') args = ['g', answer.values[0]!.toString('latin1'), ...spec]
-      else if (answer.letter === 'a') args = ['f', ...spec]
+      const answer = await (after === undefined ? asked('find', named) : asked('continueFind', { after, ...named }))
+      if (answer.kind === REPLY.more) after = answer.values[0]!.toString('latin1')
+      else if (answer.kind === REPLY.askAgain) after = undefined
       else return answer
     }
   }
 
   #inLine(find: Find): Promise<Stored | null> {
     // One under a transaction is told by its first letter: a read locks what it is shown, a take is handed nothing once that has ended.
-    const letter = find.take ? 't' : 'r'
-    const wid = `${find.tx === undefined ? letter : letter.toUpperCase()}${(++this.#wids).toString(36)}`
+    const [plain, under] = find.take ? [WAIT.take, WAIT.takeUnder] : [WAIT.read, WAIT.readUnder]
+    const wid = `${find.tx === undefined ? plain : under}${(++this.#wids).toString(36)}`
     const call: Call = {
       wid,
       find,
@@ -170,7 +162,7 @@ export class Finds {
   async #register(call: Call): Promise<void> {
     call.searching = true
     call.again = false
-    let answer: Answer | undefined
+    let answer: Reply | undefined
     try {
       answer = await this.#search(call.find, call.wid)
     } catch (error) {
@@ -185,14 +177,14 @@ export class Finds {
     const { handed } = call
     call.handed = undefined
     const busy = call.wait.settled || call.accepting
-    if (answer?.letter === 'f') {
+    if (answer?.kind === REPLY.found) {
       const { claim, parsed } = foundIn(answer)
       if (!busy) void this.#accept(call, claim, parsed)
       else if (call.find.take) this.#giveBack(claim)
     }
     handed?.()
-    if (answer?.letter === 'w') this.#stands(call)
-    else if (answer?.letter === 'n' && !call.accepting) call.wait.resolve(null)
+    if (answer?.kind === REPLY.waiting) this.#stands(call)
+    else if (answer?.kind === REPLY.none && !call.accepting) call.wait.resolve(null)
     this.#endIfOver(call)
   }
 
@@ -245,12 +237,12 @@ export class Finds {
 
   /** Makes a take final, or its transaction's. */
   async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
-    const args = ['a', claim, tx]
+    const named = { claim, transaction: tx }
     // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
     const options = { repeatable: false }
-    if (!tx) return (await ask(this.#batches, args, options)).letter === 'k'
+    if (!tx) return (await ask(this.#batches, 'acknowledge', named, options)).kind === REPLY.done
     try {
-      return (await this.#transactions.ask(tx, args, options)).letter === 'k'
+      return (await this.#transactions.ask(tx, 'acknowledge', named, options)).kind === REPLY.done
     } catch (error) {
       // It ended while the entry was on its way, so the space may not have been asked.
       if (isSpaceError(error, 'TRANSACTION_ENDED')) this.#giveBack(claim)
@@ -259,8 +251,9 @@ export class Finds {
   }
 
   async #setAside(claim: string, id: string, reason: string): Promise<boolean> {
-    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), claim], { repeatable: true })
-    return letter === 'k'
+    const named = { id, reason: tokenOf(reason), claim }
+    const { kind } = await ask(this.#batches, 'deadLetter', named, { repeatable: true })
+    return kind === REPLY.done
   }
 
   /** With its body, wherever that stands. null: that is not there any longer. */
@@ -286,7 +279,7 @@ export class Finds {
       if (!call.accepting) settle()
     }
     const bound = setTimeout(left, CONFIRM_MS)
-    ask(this.#batches, ['u', call.wid], { repeatable: true }).then(left, left)
+    ask(this.#batches, 'endWait', { wait: call.wid }, { repeatable: true }).then(left, left)
   }
 
   /** What ended it while it was busy ends it now, if that brought nothing. */
@@ -306,14 +299,14 @@ export class Finds {
   }
 
   #leave(call: Call): void {
-    ask(this.#batches, ['u', call.wid], { repeatable: true }).catch(() => {
+    ask(this.#batches, 'endWait', { wait: call.wid }, { repeatable: true }).catch(() => {
       // Without a link the space forgets the wait by itself.
     })
   }
 
   #giveBack(claim: string): void {
     if (!claim) return
-    ask(this.#batches, ['r', claim, ''], { repeatable: true }).catch(() => {
+    ask(this.#batches, 'giveBack', { claim, wait: '' }, { repeatable: true }).catch(() => {
       // Without a link it is given back by the next sync.
     })
   }
@@ -321,7 +314,7 @@ export class Finds {
 
 export const idOf = (claim: string): string => claim.slice(0, claim.indexOf(':'))
 
-function foundIn({ values, now }: Answer): { claim: string; parsed: Parsed } {
+function foundIn({ values, now }: Reply): { claim: string; parsed: Parsed } {
   const [id, claim, record] = values
   return { claim: claim!.toString('latin1'), parsed: parseRecord(id!.toString('latin1'), record!, now) }
 }

@@ -29,6 +29,8 @@ import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { Presence } from './presence.js'
+import { PUSH, REPLY, WAIT } from './protocol.js'
+import { leaseText } from './record.js'
 import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
@@ -98,7 +100,7 @@ export class RedisEngine implements Engine {
       nonce,
       bounds,
       () => this.#lost(),
-      () => this.#writes.reports(),
+      () => this.#writes.arrivals(),
     )
     this.#transactions = new Transactions(this.presence, this.#batches)
     this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
@@ -114,8 +116,8 @@ export class RedisEngine implements Engine {
     this.#ownPresence = new Presence(this.presence, this.#batches, this, logger)
     this.#connection = new Connection(
       url,
-      keys.meta,
-      { pushes: keys.channel(this.presence), messages: keys.messages(this.presence) },
+      keys.counters,
+      { pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
       {
         onUp: (link) => {
           this.#bodies.up(link)
@@ -175,7 +177,7 @@ export class RedisEngine implements Engine {
   }
 
   async commit(tx: string, entries: readonly EncodedEntry[]): Promise<void> {
-    const packed = await this.#writes.along(entries)
+    const packed = await this.#writes.effects(entries)
     try {
       await this.#transactions.commit(tx, packed, (code) => this.#writes.noted(code))
     } catch (error) {
@@ -202,15 +204,15 @@ export class RedisEngine implements Engine {
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {
     if (this.#registrations.has(id)) return this.#registrations.renew(id, leaseMs)
-    const lease = leaseMs === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(leaseMs))
-    const { letter, now } = await ask(this.#batches, ['l', id, lease], { repeatable: true })
-    return letter === 'k' ? { expiresAt: now + leaseMs } : null
+    const named = { id, leaseMs: leaseText(leaseMs) }
+    const { kind, now } = await ask(this.#batches, 'renew', named, { repeatable: true })
+    return kind === REPLY.done ? { expiresAt: now + leaseMs } : null
   }
 
   async cancel(id: string): Promise<boolean> {
     if (this.#registrations.has(id)) return this.#registrations.cancel(id)
-    const { letter } = await ask(this.#batches, ['x', id], { repeatable: false })
-    return letter === 'k'
+    const { kind } = await ask(this.#batches, 'cancel', { id }, { repeatable: false })
+    return kind === REPLY.done
   }
 
   request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
@@ -230,11 +232,11 @@ export class RedisEngine implements Engine {
   }
 
   beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
-    return this.#claims.hold(delivery, answers)
+    return this.#claims.beginStreaming(delivery, answers)
   }
 
   releaseSlot(delivery: Delivery): Promise<void> {
-    return this.#claims.lend(delivery)
+    return this.#claims.releaseSlot(delivery)
   }
 
   awaitIndefinitely(id: string): void {
@@ -258,17 +260,18 @@ export class RedisEngine implements Engine {
   }
 
   async declareDead(presence: string): Promise<void> {
-    await ask(this.#batches, ['d', presence], { repeatable: true })
+    await ask(this.#batches, 'declareDead', { presence }, { repeatable: true })
   }
 
   async suspend(presence: string, begun: readonly string[] | undefined): Promise<void> {
-    const args = begun ? [String(begun.length), ...begun] : ['-1']
-    await ask(this.#batches, ['b', presence, ...args], { repeatable: true })
+    const running = begun ? begun.join(' ') : '?'
+    await ask(this.#batches, 'suspend', { presence, running }, { repeatable: true })
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
-    const { letter } = await ask(this.#batches, ['q', id, tokenOf(reason), ''], { repeatable: true })
-    return letter === 'k'
+    const named = { id, reason: tokenOf(reason), claim: '' }
+    const { kind } = await ask(this.#batches, 'deadLetter', named, { repeatable: true })
+    return kind === REPLY.done
   }
 
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
@@ -290,11 +293,12 @@ export class RedisEngine implements Engine {
   async health(): Promise<Health> {
     const looks = [this.#eviction.look()]
     // Nobody has this lease: the cheapest question there is.
-    if (this.#ownPresence.connected && this.#batches.silentMs > QUIET_MS) looks.push(this.renew('', 0).then(() => {}))
+    if (this.#ownPresence.connected && this.#batches.clock.silentMs > QUIET_MS)
+      looks.push(this.renew('', 0).then(() => {}))
     await within(ASK_MS, Promise.all(looks)).catch(() => {})
     return {
       connected: this.#ownPresence.connected,
-      answeredMsAgo: this.#batches.silentMs,
+      answeredMsAgo: this.#batches.clock.silentMs,
       full: this.#writes.isFull,
       evicts: this.#eviction.policy,
       queued: this.#batches.queued,
@@ -344,21 +348,23 @@ export class RedisEngine implements Engine {
   }
 
   #pushed(message: Buffer): void {
-    readPush(message, ({ letter, a, b, bytes }: PushItem, now) => {
-      if (letter === 'o') return this.#writes.outcome(a, bytes)
-      if (letter === 'l') return this.#claims.lost(({ claim }) => a.startsWith(claim))
-      if (letter === 'x') return this.#claims.lost(({ id }) => id === a)
-      if (letter === 'G') return this.#claims.lost(({ requester }) => requester === a)
-      if (letter === 'B') return this.#lost()
-      if (letter === 'T') return (a.startsWith(':') ? this.#registrations : this.#transactions).ended(a.slice(1))
-      if (letter === 'e') return this.#registrations.event(a, b, bytes, now)
+    readPush(message, ({ kind, first, second, bytes }: PushItem, now) => {
+      if (kind === PUSH.outcome) return this.#writes.outcome(first, bytes)
+      if (kind === PUSH.claimLost) return this.#claims.lost(({ claim }) => first.startsWith(claim))
+      if (kind === PUSH.withdrawn) return this.#claims.lost(({ id }) => id === first)
+      if (kind === PUSH.requesterGone) return this.#claims.lost(({ requester }) => requester === first)
+      if (kind === PUSH.presenceLost) return this.#lost()
+      if (kind === PUSH.ended)
+        return (first.startsWith(':') ? this.#registrations : this.#transactions).ended(first.slice(1))
+      if (kind === PUSH.event) return this.#registrations.event(first, second, bytes, now)
       if (this.#ownPresence.syncing) return
-      if (letter === 'z') return a.startsWith('h') ? this.sessions.missed(a) : this.#finds.missed(a)
-      if (letter === 'A') return this.#finds.lookAgain(a)
-      if (letter === 'v') return this.#finds.shown(a, b, bytes, now)
-      if (a.startsWith('o')) this.#claims.delivered(a, b, bytes, now)
-      else if (a.startsWith('h')) this.sessions.granted(a, b, bytes, now)
-      else this.#finds.delivered(a, b, bytes, now)
+      const isLock = first.startsWith(WAIT.lock)
+      if (kind === PUSH.missed) return isLock ? this.sessions.missed(first) : this.#finds.missed(first)
+      if (kind === PUSH.lookAgain) return this.#finds.lookAgain(first)
+      if (kind === PUSH.shown) return this.#finds.shown(first, second, bytes, now)
+      if (first.startsWith(WAIT.offer)) this.#claims.delivered(first, second, bytes, now)
+      else if (isLock) this.sessions.granted(first, second, bytes, now)
+      else this.#finds.delivered(first, second, bytes, now)
     })
   }
 }

@@ -1,13 +1,14 @@
 /** Listings: what is there, page by page, without taking it or waiting for it. */
 import type { Backlog, EncodedTemplate, Listed, Page } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { specOf } from './find.js'
 import type { Keys } from './keys.js'
-import { type Parsed, parseRecord } from './record.js'
+import { REPLY } from './protocol.js'
+import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
-import { type Answer, ask } from './wire/ask.js'
+import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
+import type { Arguments, OperationName } from './wire/operation.js'
 import { readPush } from './wire/push.js'
 
 export class Listings {
@@ -25,22 +26,23 @@ export class Listings {
 
   async page(template: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
     if (tx) this.#transactions.tell(tx)
-    const { values, now } = await this.#ask(['i', after ?? '', String(most), tx, ...specOf(template)])
+    const named = { after: after ?? '', most: String(most), transaction: tx, template: packedTemplate(template) }
+    const { values, now } = await this.#ask('list', named)
     const [next, items] = values
     const parsed: Parsed[] = []
-    readPush(items!, ({ a, bytes }) => parsed.push(parseRecord(a, bytes, now)))
+    readPush(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
     const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {
-    const { values, now } = await this.#ask(['j', ...specOf(template)])
+    const { values, now } = await this.#ask('backlog', { template: packedTemplate(template) })
     const [oldest, count] = values.map((value) => value.toString('latin1'))
     return { count: Number(count), oldestMs: oldest ? Math.max(now - Number(oldest), 0) : 0 }
   }
 
   async offered({ kind, indexed }: EncodedTemplate): Promise<string[] | null> {
-    const { values } = await this.#ask(['z', kind, indexed[0] ?? ''])
+    const { values } = await this.#ask('offered', { kind, token: indexed[0] ?? '' })
     if (values[0]!.length > 0) return null
     const tokens: string[] = []
     readPush(values[1]!, ({ bytes }) => tokens.push(bytes.toString()))
@@ -48,18 +50,18 @@ export class Listings {
   }
 
   async kinds(): Promise<Map<string, number>> {
-    const { values } = await this.#ask(['J'])
+    const { values } = await this.#ask('kinds', {})
     const counts = new Map<string, number>()
-    readPush(values[1]!, ({ a, b }) => counts.set(Buffer.from(a, 'latin1').toString(), Number(b)))
+    readPush(values[1]!, ({ first, second }) => counts.set(Buffer.from(first, 'latin1').toString(), Number(second)))
     return counts
   }
 
-  async #ask(args: readonly string[]): Promise<Answer> {
+  async #ask<N extends OperationName>(name: N, named: Arguments<N>): Promise<Reply> {
     for (;;) {
-      const answer = await ask(this.#batches, args, { repeatable: true })
-      if (answer.letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+      const answer = await ask(this.#batches, name, named, { repeatable: true })
+      if (answer.kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
       // Only a page whose answer was lost on its way has to be asked for again.
-      if (answer.letter !== 'a') return answer
+      if (answer.kind !== REPLY.askAgain) return answer
     }
   }
 

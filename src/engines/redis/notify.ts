@@ -2,9 +2,9 @@
 import { monotonicMs } from '../../clock.js'
 import type { Grant, Interest, Registered, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { specOf } from './find.js'
 import type { Keys } from './keys.js'
-import { parseRecord } from './record.js'
+import { REPLY, TRANSITION, WAIT } from './protocol.js'
+import { leaseText, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
@@ -40,7 +40,8 @@ export class Registrations {
 
   async notify(interest: Interest): Promise<Registered> {
     const { tx, on, leaseMs } = interest
-    const wid = `${tx === undefined ? 'n' : 'x'}${on.charAt(0)}${(++this.#wids).toString(36)}`
+    const kind = tx === undefined ? WAIT.registration : WAIT.registrationUnder
+    const wid = `${kind}${TRANSITION[on]}${(++this.#wids).toString(36)}`
     const endsAt = monotonicMs() + leaseMs
     const standing: Standing = { wid, interest, endsAt, last: 0, registered: false, told: Promise.resolve() }
     this.#standing.set(wid, standing)
@@ -59,17 +60,18 @@ export class Registrations {
 
   async renew(wid: string, leaseMs: number): Promise<Grant | null> {
     const endsAt = monotonicMs() + leaseMs
-    const { letter, now } = await ask(this.#batches, ['N', wid, leaseOf(leaseMs)], { repeatable: true })
+    const named = { registration: wid, leaseMs: leaseText(leaseMs) }
+    const { kind, now } = await ask(this.#batches, 'renewRegistration', named, { repeatable: true })
     const standing = this.#standing.get(wid)
-    if (letter !== 'k') return null
+    if (kind !== REPLY.done) return null
     if (standing) standing.endsAt = endsAt
     return { expiresAt: now + leaseMs }
   }
 
   async cancel(wid: string): Promise<boolean> {
     this.#standing.delete(wid)
-    const { letter } = await ask(this.#batches, ['U', wid], { repeatable: true })
-    return letter === 'k'
+    const { kind } = await ask(this.#batches, 'endRegistration', { registration: wid }, { repeatable: true })
+    return kind === REPLY.done
   }
 
   /** An event: `words` are the entry's id and the number. */
@@ -111,8 +113,9 @@ export class Registrations {
   async #catchUp(standing: Standing): Promise<void> {
     const { wid } = standing
     try {
-      const { letter, values } = await ask(this.#batches, ['E', wid], { repeatable: true, standing: true })
-      if (letter === 'm') {
+      const options = { repeatable: true, standing: true }
+      const { kind, values } = await ask(this.#batches, 'lastEvent', { registration: wid }, options)
+      if (kind === REPLY.number) {
         const last = Number(values[0]!.toString('latin1'))
         if (last > standing.last) this.#missed(standing, last - standing.last, last)
         standing.last = Math.max(last, standing.last)
@@ -137,14 +140,17 @@ export class Registrations {
     const { wid, interest, endsAt, last } = standing
     const leaseMs = Math.ceil(Math.max(endsAt - monotonicMs(), 0))
     const { tx = '', templates } = interest
-    const specs = templates.flatMap(specOf)
-    const args = ['n', wid, String(last), leaseOf(leaseMs), tx, String(templates.length), ...specs]
+    const named = {
+      registration: wid,
+      sequence: String(last),
+      leaseMs: leaseText(leaseMs),
+      transaction: tx,
+      templates: templates.map(packedTemplate).join('\n'),
+    }
     if (tx) this.#transactions.tell(tx)
-    const { letter, now } = await ask(this.#batches, args, { repeatable: true })
-    if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+    const { kind, now } = await ask(this.#batches, 'notify', named, { repeatable: true })
+    if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
     standing.registered = true
     return { expiresAt: now + leaseMs }
   }
 }
-
-const leaseOf = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))

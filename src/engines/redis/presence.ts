@@ -1,13 +1,15 @@
 /**
- * Session: this process in the space. Everything it holds is held under its one lease; a new link finds the presence again and settles
+ * Presence: this process in the space. Everything it holds is held under its one lease; a new link finds the presence again and settles
  * what was unclear; a quiet process calls once in a while, in turn with the others, so that a death is noticed by somebody.
  *
  *   link up → hello (opens the presence or finds it) → settle unanswered batches → sync claims and outcomes → waits ask anew → flow
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import type { Batches, Operation } from './wire/batches.js'
+import { MODE } from './protocol.js'
+import { type Batches, layoutError } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
+import type { Operation } from './wire/operation.js'
 
 export interface Holdings {
   /** Every claim this process knows to hold. */
@@ -103,8 +105,9 @@ export class Presence {
   async #join(link: Link): Promise<void> {
     try {
       const { run } = link.server
-      const [answer, , born] = await link.batch([this.id, '0', run, 'h', 'h'])
-      if (answer!.toString('latin1').startsWith('!')) throw new SpaceError('DATA_NEWER')
+      const [answer, , born] = await link.batch([this.id, '0', run, MODE.join, MODE.join])
+      const refusal = answer!.toString('latin1')
+      if (refusal.startsWith('!')) throw layoutError(refusal)
       this.#batches.renewed()
       const found = `${run} ${born}`
       const known = found === this.#settled
@@ -124,10 +127,11 @@ export class Presence {
     const claims = this.#holdings.claims()
     const synced = new Promise<void>((resolve, reject) => {
       const operation: Operation = {
-        args: ['y', String(claims.length), ...claims],
+        name: 'sync',
+        args: [claims.join(' ')],
         repeatable: true,
         standing: true,
-        answer: () => resolve(),
+        reply: () => resolve(),
         fail: reject,
       }
       this.#batches.first(operation)
@@ -156,7 +160,7 @@ export class Presence {
     try {
       this.#holdings.report()
       const [next, now] = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
-      this.#batches.heard(now)
+      this.#batches.clock.heard(now)
       if (renew) this.#batches.renewed()
       if (this.#link !== link) return
       if (next < 0) this.lost()

@@ -1,63 +1,84 @@
-/** Records as this side writes and reads them; record.lua draws the layout. */
-import type { EncodedEntry, Stored } from '../../engine.js'
+/** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
+import type { EncodedEntry, EncodedTemplate, Stored } from '../../engine.js'
 import { signatureOf } from '../../entry/signature.js'
+import { PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
 
-/** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
-export const LARGEST_INLINE = 2048
-
-const PRIORITY_STEP = 2 ** 44
-const SCORE_ZERO = 2 ** 52
-const NEVER = '9999999999999'
-
-/** What stands before the signature: may it run again, where is its body, who waits for the outcome. */
+/** Returns the head of a record, from its type to its signature. */
 function headOf(entry: EncodedEntry, presence: string): string {
-  const place = entry.body.length > LARGEST_INLINE ? '@' : '.'
-  if (!entry.request) return `e${place}`
+  const place = entry.body.length > SHARED.largestInline ? PLACE.reference : PLACE.inline
+  if (!entry.request) return RECORD_TYPE.entry + place
   const { repeatable, maxDeliveries, streamed } = entry.request
-  return `${streamed ? 's' : repeatable ? 'q' : 'Q'}${place}${presence}${maxDeliveries}`
+  const type = streamed ? RECORD_TYPE.streamed : repeatable ? RECORD_TYPE.repeatable : RECORD_TYPE.once
+  return `${type}${place}${presence}${maxDeliveries}`
 }
 
-/** What many entries share, in one word: the space parses it once for all of them in a call. */
-export function formOf(entry: EncodedEntry, presence: string): string {
-  const lease = entry.leaseMs === Number.POSITIVE_INFINITY ? -1 : Math.ceil(entry.leaseMs)
-  return `${lease} ${entry.priority} ${headOf(entry, presence)}${signatureOf(entry)}`
+/** Returns a lease as an operation states it: whole ms, -1 for ever. */
+export const leaseText = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
+
+/** Returns what many entries share: the library parses it once for all of them in a call. `presence` waits for the outcome. */
+export function sharedHeaderOf(entry: EncodedEntry, presence: string): string {
+  return `${leaseText(entry.leaseMs)} ${entry.priority} ${headOf(entry, presence)}${signatureOf(entry)}`
+}
+
+const packedTemplates = new WeakMap<EncodedTemplate, string>()
+
+/** Returns a template as operations name it: kind, root, indexed, verified and compound tokens, with a tab between. */
+export function packedTemplate(template: EncodedTemplate): string {
+  let packed = packedTemplates.get(template)
+  if (packed === undefined) {
+    const { kind, root, indexed, verified, compound = [] } = template
+    packed = [kind, root, indexed.join('|'), verified.join('|'), compound.join('|')].join('\t')
+    packedTemplates.set(template, packed)
+  }
+  return packed
 }
 
 export interface Parsed extends Stored {
   readonly deaths: number
   readonly repeatable: boolean
-  /** The presence that waits for its outcome; empty for an entry that is no request. */
-  readonly replyTo: string
-  /** Whether the body stands under a key of its own; `body` is empty then. */
+  /** Presence that waits for the outcome; '' for an entry that is no request. */
+  readonly requester: string
+  /** Whether the body has a key of its own; `body` is empty then. */
   readonly byReference: boolean
 }
 
-const E = 'e'.charCodeAt(0)
-const AGAIN = 'q'.charCodeAt(0)
-const REFERENCE = '@'.charCodeAt(0)
+const ENTRY = RECORD_TYPE.entry.charCodeAt(0)
+const REPEATABLE = RECORD_TYPE.repeatable.charCodeAt(0)
+const REFERENCE = PLACE.reference.charCodeAt(0)
+const ZERO = '0'.charCodeAt(0)
 const NEWLINE = 10
+// Positions in a record are counted from 1, in a buffer from 0.
+const TYPE_AT = RECORD.type.from - 1
+const PLACE_AT = RECORD.place.from - 1
+const DEATHS_AT = RECORD.deaths.from - 1
+const SIGNATURE_AT = RECORD.signature.from - 1
+const REQUEST_SIGNATURE_AT = RECORD.requestSignature.from - 1
+
+/** Returns the part of a text that a layout names. */
+export const part = (text: string, { from, to }: { readonly from: number; readonly to: number }): string =>
+  text.slice(from - 1, to)
 
 export function parseRecord(id: string, record: Buffer, now: number): Parsed {
-  const fixed = record.toString('latin1', 0, 43)
-  const isRequest = record[43] !== E
-  const head = isRequest ? 68 : 45
-  const end = record.indexOf(NEWLINE, head)
-  const ends = fixed.slice(0, 13)
+  const fixed = record.toString('latin1', 0, RECORD.score.to)
+  const isRequest = record[TYPE_AT] !== ENTRY
+  const signatureAt = isRequest ? REQUEST_SIGNATURE_AT : SIGNATURE_AT
+  const end = record.indexOf(NEWLINE, signatureAt)
+  const ends = part(fixed, RECORD.expiresAt)
   return {
     id,
-    kinds: kindsIn(record.toString('utf8', head, end)),
+    kinds: kindsIn(record.toString('utf8', signatureAt, end)),
     body: record.subarray(end + 1),
-    priority: 0 - Math.floor((Number(fixed.slice(27, 43)) - SCORE_ZERO) / PRIORITY_STEP),
-    writtenAt: Number(fixed.slice(13, 26)),
-    remainingMs: ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now,
-    deaths: record[26]! - 48,
-    repeatable: !isRequest || record[43] === AGAIN,
-    replyTo: isRequest ? record.toString('latin1', 45, 67) : '',
-    byReference: record[44] === REFERENCE,
+    priority: 0 - Math.floor((Number(part(fixed, RECORD.score)) - SHARED.scoreZero) / SHARED.priorityStep),
+    writtenAt: Number(part(fixed, RECORD.writtenAt)),
+    remainingMs: ends === SHARED.never ? Number.POSITIVE_INFINITY : Number(ends) - now,
+    deaths: record[DEATHS_AT]! - ZERO,
+    repeatable: !isRequest || record[TYPE_AT] === REPEATABLE,
+    requester: isRequest ? record.toString('latin1', RECORD.requester.from - 1, RECORD.requester.to) : '',
+    byReference: record[PLACE_AT] === REFERENCE,
   }
 }
 
-/** Signatures repeat (every request of a service has the same), so what was read out of one is kept, within a bound. */
+/** By signature, within a bound: every request of a service has the same. */
 const kindsOfSignature = new Map<string, readonly string[]>()
 
 function kindsIn(signature: string): readonly string[] {

@@ -1,6 +1,7 @@
 /** Loads of session entries, and saves that stand on all that is there: they go beside the batches, those of one turn of the event loop together. */
 
 import type { Keys } from './keys.js'
+import { REPLY } from './protocol.js'
 import type { KnownChange } from './session-record.js'
 import type { Link } from './wire/connection.js'
 
@@ -23,7 +24,7 @@ interface Asked<Question, Answer> {
 const MOST_CHARACTERS = 256 * 1024
 const CALLS = 4
 const SMALLEST_SHARE = 16
-const SAVED = 'k'.charCodeAt(0)
+const SAVED = REPLY.done.charCodeAt(0)
 
 export class SessionsBeside {
   readonly #keys: Keys
@@ -59,7 +60,7 @@ export class SessionsBeside {
   }
 
   async #load(asked: readonly Asked<string, Buffer | null>[]): Promise<void> {
-    const keys = asked.map(({ question }) => this.#keys.sessionEntry(question))
+    const keys = asked.map(({ question }) => this.#keys.session(question))
     const found = await this.#link?.getAll(keys).catch(() => [])
     for (const [i, { resolve }] of asked.entries()) resolve(found?.[i] ?? null)
   }
@@ -71,7 +72,7 @@ export class SessionsBeside {
     const args: string[] = []
     for (const { question } of asked) {
       const { id, lasts, ends, base, isWhole, growth, head, rest } = question
-      keys.push(this.#keys.sessionEntry(id))
+      keys.push(this.#keys.session(id))
       args.push(`${lasts}${base}${isWhole ? '.' : '+'}${growth}`)
       if (isWhole) args.push(ends + head + rest)
       else args.push(ends + head, rest)

@@ -16,11 +16,14 @@ import type {
 } from '../../session/entries.js'
 import type { Bounds } from '../../space/capacity.js'
 import type { Keys } from './keys.js'
+import { REPLY, WAIT } from './protocol.js'
+import { leaseText } from './record.js'
 import { SessionsBeside } from './session-beside.js'
-import { encoded, sessionIn, timeText, toldOf } from './session-record.js'
-import { type Answer, type AskOptions, ask } from './wire/ask.js'
+import { encoded, sessionIn, type Told, timeText, toldOf } from './session-record.js'
+import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
+import type { Arguments, OperationName } from './wire/operation.js'
 import type { Writes } from './write.js'
 
 /** Who waits for a lock. */
@@ -68,18 +71,22 @@ export class SessionEntriesOnRedis implements SessionEntries {
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
     const began = monotonicMs()
     const bytes = await this.#beside.load(id)
-    const about = this.#batches.leaseNow
+    const about = this.#batches.clock.now
     const found = bytes && about !== undefined ? sessionIn(bytes, about, lock) : null
     if (found && found.remainingMs > SURELY_MS) return found
-    const { letter, values, now } = await this.#ask(['v', id, '', ''], { repeatable: true, began })
-    return letter === 'p' ? sessionIn(values[1]!, now, lock) : null
+    const { kind, values, now } = await this.#ask(
+      'loadSession',
+      { id, wait: '', lockMs: '' },
+      { repeatable: true, began },
+    )
+    return kind === REPLY.session ? sessionIn(values[1]!, now, lock) : null
   }
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
     const version = this.#tag + (++this.#numbers).toString(36).padStart(8, '0')
-    const { args, known } = toldOf(change, version)
+    const { change: told, known } = toldOf(change, version)
     const began = monotonicMs()
-    const now = this.#batches.leaseNow
+    const now = this.#batches.clock.now
     if (known && this.#savesKnown && now !== undefined) {
       const lasts = timeText(now + SURELY_MS)
       const came = await this.#beside.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
@@ -87,21 +94,22 @@ export class SessionEntriesOnRedis implements SessionEntries {
       if (came === 'unknown') return this.#saveOnce(id, change, version, began)
     }
     // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
-    return this.#save(id, change, version, args, { repeatable: change.isNew, began })
+    return this.#save(id, change, version, told, { repeatable: change.isNew, began })
   }
 
   async #save(
     id: string,
     { leaseMs, lock }: SessionChange,
     version: string,
-    told: readonly string[],
+    told: Told['change'],
     options: AskOptions,
   ): Promise<SavedSession | null> {
-    const { letter, values } = await this.#ask(['P', id, leaseOf(leaseMs), lock, ...told], options)
+    const named = { id, leaseMs: leaseText(leaseMs), lock, ...told }
+    const { kind, values } = await this.#ask('saveSession', named, options)
     // What is refused leaves its lock as it was.
-    if (letter === 'e') throw this.#writes.noted(values[0]!)
+    if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
     this.#locks.delete(lock)
-    return letter === 'n' ? null : { version, isKnown: letter === 'k' }
+    return kind === REPLY.none ? null : { version, isKnown: kind === REPLY.done }
   }
 
   /** It may have been saved already, under this version; else it is now, if nobody has changed meanwhile what it changes. */
@@ -109,34 +117,36 @@ export class SessionEntriesOnRedis implements SessionEntries {
     const { attributes } = change.base!
     const versions = new Map(Array.from(attributes, ([name, attribute]) => [name, attribute.version]))
     try {
-      const { args } = toldOf({ ...change, versions }, version)
-      return await this.#save(id, change, version, args, { repeatable: true, began })
+      const { change: told } = toldOf({ ...change, versions }, version)
+      return await this.#save(id, change, version, told, { repeatable: true, began })
     } catch (cause) {
       throw new SpaceError('OUTCOME_UNKNOWN', undefined, { cause })
     }
   }
 
   async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
-    const { letter } = await this.#ending(lock, () => this.#ask(['T', id, leaseOf(leaseMs), lock]))
-    return letter === 'k'
+    const { kind } = await this.#ending(lock, () =>
+      this.#ask('touchSession', { id, leaseMs: leaseText(leaseMs), lock }),
+    )
+    return kind === REPLY.done
   }
 
   async destroy(id: string): Promise<boolean> {
-    const { letter } = await this.#ask(['D', id])
-    return letter === 'k'
+    const { kind } = await this.#ask('destroySession', { id })
+    return kind === REPLY.done
   }
 
   async release(lock: string): Promise<void> {
-    await this.#ending(lock, () => this.#ask(['Q', lock]))
+    await this.#ending(lock, () => this.#ask('unlockSession', { lock }))
   }
 
   async count(owner?: string): Promise<number> {
-    const { values } = await this.#ask(['Y', ownerOf(owner)])
+    const { values } = await this.#ask('countSessions', { owner: ownerText(owner) })
     return Number(values[0])
   }
 
   async list(owner: string | undefined, after: string | null): Promise<SessionPage> {
-    const { values } = await this.#ask(['X', ownerOf(owner), after ?? '0'])
+    const { values } = await this.#ask('listSessions', { owner: ownerText(owner), after: after ?? '0' })
     const [next, ids] = values.map((value) => value.toString('latin1'))
     return { ids: ids ? ids.split(' ') : [], next: next === '0' ? null : next! }
   }
@@ -185,7 +195,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
-    const wid = `h${(++this.#wids).toString(36)}`
+    const wid = `${WAIT.lock}${(++this.#wids).toString(36)}`
     const waiting: Waiting = { wid, id, lockMs, wait: new Wait(), granted: false }
     this.#waiting.set(wid, waiting)
     waiting.wait.until(
@@ -201,9 +211,10 @@ export class SessionEntriesOnRedis implements SessionEntries {
   async #stand(waiting: Waiting): Promise<void> {
     const { wid, id, lockMs } = waiting
     try {
-      const answer = await this.#ask(['v', id, wid, String(Math.ceil(lockMs))], { repeatable: true, standing: true })
-      if (answer.letter === 'w') return
-      const lock = answer.letter === 'p' ? answer.values[0]!.toString('latin1') : ''
+      const named = { id, wait: wid, lockMs: leaseText(lockMs) }
+      const answer = await this.#ask('loadSession', named, { repeatable: true, standing: true })
+      if (answer.kind === REPLY.waiting) return
+      const lock = answer.kind === REPLY.session ? answer.values[0]!.toString('latin1') : ''
       if (lock) this.#locks.add(lock)
       const bytes = lock ? answer.values[1]! : NOTHING
       const loaded = bytes.length > 0 ? sessionIn(bytes, answer.now, lock) : lock ? await this.reload(id, lock) : null
@@ -223,7 +234,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   /** Its time is up. What was handed over before the space heard of it comes before the answer, and counts. */
   async #leave(waiting: Waiting): Promise<void> {
     const isThere = this.#batches.flowing
-    if (isThere) await ask(this.#batches, ['u', waiting.wid], { repeatable: true }).catch(() => {})
+    if (isThere) await ask(this.#batches, 'endWait', { wait: waiting.wid }, { repeatable: true }).catch(() => {})
     if (!waiting.granted) waiting.wait.reject(new SpaceError(isThere ? 'SESSION_LOCKED' : 'SPACE_UNREACHABLE'))
   }
 
@@ -241,15 +252,18 @@ export class SessionEntriesOnRedis implements SessionEntries {
     }
   }
 
-  async #ask(args: readonly (string | Buffer)[], options: AskOptions = { repeatable: true }): Promise<Answer> {
+  async #ask<N extends OperationName>(
+    name: N,
+    named: Arguments<N>,
+    options: AskOptions = { repeatable: true },
+  ): Promise<Reply> {
     for (;;) {
-      const answer = await ask(this.#batches, args, options)
+      const answer = await ask(this.#batches, name, named, options)
       // What there was is not kept for an answer that was lost on its way; what there is now is as good.
-      if (answer.letter !== 'a') return answer
+      if (answer.kind !== REPLY.askAgain) return answer
     }
   }
 }
 
-const leaseOf = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
-
-const ownerOf = (owner: string | undefined): string => (owner === undefined ? '' : `@${encoded(owner)}`)
+/** Returns an owner as an operation names it; '' for all owners. */
+const ownerText = (owner: string | undefined): string => (owner === undefined ? '' : `@${encoded(owner)}`)

@@ -2,8 +2,10 @@
 import { isAscii } from 'node:buffer'
 import { SpaceError } from '../../errors.js'
 import type { Attribute, LoadedSession, SessionChange } from '../../session/entries.js'
+import { SESSION, SHARED } from './protocol.js'
+import { part } from './record.js'
+import type { Arguments } from './wire/operation.js'
 
-const NEVER = '9999999999999'
 /** Names that stand in a record as they are; others are percent-encoded. */
 const PLAIN = /^[\w.-]+$/
 
@@ -14,15 +16,16 @@ const PLAIN = /^[\w.-]+$/
 const SENT_ALONG = 512
 
 /** Where it says when the lease ends: the space fills that in. */
-const UNTIMED = '0000000000000'
+const UNTIMED = '0'.repeat(SESSION.expiresAt.to)
 
 /** Where the owner begins in the first line. */
-const OWNER_AT = 40
+const OWNER_AT = SESSION.owner.from - 1
 
 export const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
 
 /** A time on the lease clock, as it stands in a record; Infinity: never. */
-export const timeText = (ms: number): string => (ms >= Number(NEVER) ? NEVER : String(Math.ceil(ms)).padStart(13, '0'))
+export const timeText = (ms: number): string =>
+  ms >= Number(SHARED.never) ? SHARED.never : String(Math.ceil(ms)).padStart(13, '0')
 
 const unreadable = (cause?: unknown): SpaceError =>
   new SpaceError('INVALID_ENTRY', 'A stored session cannot be read.', { cause })
@@ -37,8 +40,8 @@ function decoded(text: string): string {
 
 /** A change as the space is told of it. */
 export interface Told {
-  /** Behind its id, lease and lock: of whatever may be there. */
-  readonly args: readonly string[]
+  /** Arguments of `saveSession` beside id, lease and lock: right whatever may be there. */
+  readonly change: Omit<Arguments<'saveSession'>, 'id' | 'leaseMs' | 'lock'>
   /** undefined: it does not stand on all that is there. */
   readonly known: KnownChange | undefined
 }
@@ -75,18 +78,18 @@ export function toldOf(change: SessionChange, version: string): Told {
   else size += sizeOf(stays)
   const own = encoded(owner ?? (isNew ? '' : (base?.owner ?? '')))
   const head = `${sizeAndVersion(size, version)} ${own}\n`
-  const args = [
-    String(maxBytes),
-    isNew ? '+' : sentAlong ? base.version : '',
-    String(UNTIMED.length + head.length),
-    String(changed),
-    removed.map((name) => `${encoded(name)}\n`).join(''),
-    versions ? mustHave([...set.map(([name]) => name), ...removed], versions) : '',
-    owner === undefined && !isNew ? 'u' : '',
-    UNTIMED + head + records,
-  ]
+  const told = {
+    maxBytes: String(maxBytes),
+    base: isNew ? '+' : sentAlong ? base.version : '',
+    headLength: String(UNTIMED.length + head.length),
+    changedLength: String(changed),
+    removed: removed.map((name) => `${encoded(name)}\n`).join(''),
+    expected: versions ? mustHave([...set.map(([name]) => name), ...removed], versions) : '',
+    owner: owner === undefined && !isNew ? 'u' : '',
+    contents: UNTIMED + head + records,
+  }
   const isKnown = base && !isNew && owner === undefined && lock === '' && size <= maxBytes
-  if (!isKnown || !(sentAlong || removed.length === 0)) return { args, known: undefined }
+  if (!isKnown || !(sentAlong || removed.length === 0)) return { change: told, known: undefined }
   const before = sizeOf(base.attributes)
   const known = {
     base: sizeAndVersion(before, base.version),
@@ -95,7 +98,7 @@ export function toldOf(change: SessionChange, version: string): Told {
     head: sentAlong ? head : sizeAndVersion(size, version),
     rest: records,
   }
-  return { args, known }
+  return { change: told, known }
 }
 
 const sizeAndVersion = (size: number, version: string): string => ` ${String(size).padStart(8, '0')} ${version}`
@@ -142,7 +145,7 @@ export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSessi
     })
     at = end
   }
-  const ends = head.slice(0, 13)
-  const remainingMs = ends === NEVER ? Number.POSITIVE_INFINITY : Number(ends) - now
-  return { attributes, version: head.slice(23, 39), owner: decoded(head.slice(OWNER_AT)), remainingMs, lock }
+  const ends = part(head, SESSION.expiresAt)
+  const remainingMs = ends === SHARED.never ? Number.POSITIVE_INFINITY : Number(ends) - now
+  return { attributes, version: part(head, SESSION.version), owner: decoded(head.slice(OWNER_AT)), remainingMs, lock }
 }

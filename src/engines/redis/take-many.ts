@@ -1,10 +1,10 @@
 /** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
 import type { Find, Stored } from '../../engine.js'
 import { isSpaceError } from '../../errors.js'
-import { type Finds, specOf } from './find.js'
-import { type Parsed, parseRecord } from './record.js'
+import type { Finds } from './find.js'
+import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
-import { type Answer, ask } from './wire/ask.js'
+import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { readPush } from './wire/push.js'
 
@@ -48,11 +48,13 @@ export class TakesOfMany {
     return taken
   }
 
-  #ask(find: Find, after: string, most: number): Promise<Answer> {
+  #ask(find: Find, after: string, most: number): Promise<Reply> {
     const { tx = '', template } = find
-    const args = ['F', after, String(most), tx, ...specOf(template)]
+    const named = { after, most: String(most), transaction: tx, template: packedTemplate(template) }
     // As of a single take, see Finds.
-    return tx ? this.#transactions.ask(tx, args, { repeatable: false }) : ask(this.#batches, args, { repeatable: true })
+    return tx
+      ? this.#transactions.ask(tx, 'takeMany', named, { repeatable: false })
+      : ask(this.#batches, 'takeMany', named, { repeatable: true })
   }
 }
 
@@ -64,8 +66,10 @@ function endWith(taken: readonly Stored[], { tx }: Find, error: unknown): undefi
   if (taken.length === 0 || (tx !== undefined && isSpaceError(error, 'OUTCOME_UNKNOWN'))) throw error
 }
 
-function handedIn({ values, now }: Answer): Handed[] {
+function handedIn({ values, now }: Reply): Handed[] {
   const handed: Handed[] = []
-  readPush(values[2]!, ({ a, b, bytes }) => handed.push({ claim: b, parsed: parseRecord(a, bytes, now) }))
+  readPush(values[2]!, ({ first, second, bytes }) =>
+    handed.push({ claim: second, parsed: parseRecord(first, bytes, now) }),
+  )
   return handed
 }

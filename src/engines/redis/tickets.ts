@@ -4,17 +4,22 @@ import { isSpaceError, SpaceError } from '../../errors.js'
 import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
 import { pendingEntry } from '../../tasks/ticket-store.js'
 import type { Keys } from './keys.js'
-import { formOf } from './record.js'
+import { OUTCOME, REPLY, SHARED, TICKET_STATE } from './protocol.js'
+import { sharedHeaderOf } from './record.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
+import { Bodies } from './wire/bodies.js'
 import type { Writes } from './write.js'
 
-/** The presence of requests whose outcomes are kept: nobody's. prelude.lua has the same. */
-const KEPT = '-'.repeat(22)
-
-const OPENINGS: Record<string, Opening> = { k: 'opened', j: 'joined', b: 'busy', d: 'differs' }
-const STATES: Record<string, TicketState['state']> = { w: 'waiting', r: 'running', a: 'absent', s: 'settled' }
+const OPENINGS: Readonly<Record<string, Opening>> = {
+  [REPLY.done]: 'opened',
+  [REPLY.joined]: 'joined',
+  [REPLY.busy]: 'busy',
+  [REPLY.differs]: 'differs',
+}
+const STATES: Readonly<Record<string, TicketState['state']>> = Object.fromEntries(
+  Object.entries(TICKET_STATE).map(([name, letter]) => [letter, name as TicketState['state']]),
+)
 
 export class RedisTickets implements Tickets {
   readonly #batches: Batches
@@ -33,15 +38,15 @@ export class RedisTickets implements Tickets {
   }
 
   async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
-    const ticket = formOf(pendingEntry(terms), '')
-    const [, ...packed] = await this.#writes.along([entry], KEPT)
-    const args = ['t', String(terms.maxBytes), ticket, terms.id, '', ...packed]
+    const [, ...request] = await this.#writes.effects([entry], SHARED.kept)
+    const ticket = [sharedHeaderOf(pendingEntry(terms), ''), terms.id, '']
+    const named = { maxBytes: String(terms.maxBytes), entries: ['2', ...ticket, ...request] }
     let opening: Opening | undefined
     try {
-      const { letter, values } = await ask(this.#batches, args, { repeatable: true, entries: 2 })
-      if (letter === 'e') throw this.#writes.noted(values[0]!)
-      opening = OPENINGS[letter]
-      if (opening === undefined) throw new SpaceError('INTERNAL', `The space answered ${letter} to a ticket.`)
+      const { kind, values } = await ask(this.#batches, 'openTicket', named, { repeatable: true, entries: 2 })
+      if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
+      opening = OPENINGS[kind]
+      if (opening === undefined) throw new SpaceError('INTERNAL', `The space replied ${kind} to a ticket.`)
       return opening
     } catch (error) {
       this.#writes.failed([entry], error)
@@ -55,33 +60,41 @@ export class RedisTickets implements Tickets {
     let argument: string | Buffer = ''
     if (outcome && Bodies.isLarge(outcome)) {
       const claim = this.#claimFor(id)
-      await this.#bodies.put(this.#keys.outcomeBody(claim), outcome, UNTIL_WRITTEN_MS).catch((error) => {
+      await this.#bodies.put(this.#keys.outcomeBody(claim), outcome).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // An outcome is never refused; see claim.ts.
-        return ask(this.#batches, ['S', claim, outcome], { repeatable: true })
+        return ask(this.#batches, 'putOutcomeBody', { claim, body: outcome }, { repeatable: true })
       })
-      argument = `C${claim}`
+      argument = OUTCOME.completedByReference + claim
     } else if (outcome) {
-      argument = Buffer.concat([Buffer.from('c'), outcome])
+      argument = Buffer.concat([Buffer.from(OUTCOME.completed), outcome])
     }
-    return (await ask(this.#batches, ['Z', id, argument], { repeatable: true })).letter === 'k'
+    return (
+      (await ask(this.#batches, 'settleTicket', { ticket: id, outcome: argument }, { repeatable: true })).kind ===
+      REPLY.done
+    )
   }
 
   async note(id: string, note: Buffer): Promise<boolean> {
-    return (await ask(this.#batches, ['m', id, note], { repeatable: true })).letter === 'k'
+    return (
+      (await ask(this.#batches, 'setProgress', { ticket: id, progress: note }, { repeatable: true })).kind ===
+      REPLY.done
+    )
   }
 
   async progress({ claim }: Delivery, note: Buffer): Promise<boolean> {
-    return (await ask(this.#batches, ['p', claim, note], { repeatable: true })).letter === 'k'
+    return (
+      (await ask(this.#batches, 'reportProgress', { claim, progress: note }, { repeatable: true })).kind === REPLY.done
+    )
   }
 
   async leave(id: string): Promise<void> {
-    await ask(this.#batches, ['I', id], { repeatable: true })
+    await ask(this.#batches, 'leaveTicket', { ticket: id }, { repeatable: true })
   }
 
   async look(id: string): Promise<TicketState | null> {
-    const { letter, values } = await ask(this.#batches, ['G', id], { repeatable: true })
-    if (letter !== 'p') return null
+    const { kind, values } = await ask(this.#batches, 'lookAtTicket', { ticket: id }, { repeatable: true })
+    if (kind !== REPLY.state) return null
     const [state, note] = values
     const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
     const deaths = Number(first.slice(1))

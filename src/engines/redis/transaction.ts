@@ -1,8 +1,11 @@
 /** Transactions of this process: the space hears of each with its first operation, in the same batch. */
 import type { Grant } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
-import { type Answer, type AskOptions, ask } from './wire/ask.js'
+import { REPLY } from './protocol.js'
+import { leaseText } from './record.js'
+import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
+import type { Arguments, OperationName } from './wire/operation.js'
 
 interface Open {
   readonly leaseMs: number
@@ -35,10 +38,10 @@ export class Transactions {
    * One operation under it. The space's lease begins with the first one, so no earlier than its owner counts from.
    * @throws SpaceError TRANSACTION_ENDED
    */
-  async ask(tx: string, args: readonly (string | Buffer)[], options: AskOptions): Promise<Answer> {
+  async ask<N extends OperationName>(tx: string, name: N, named: Arguments<N>, options: AskOptions): Promise<Reply> {
     this.tell(tx)
-    const answer = await ask(this.#batches, args, options)
-    if (answer.letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
+    const answer = await ask(this.#batches, name, named, options)
+    if (answer.kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
     return answer
   }
 
@@ -50,9 +53,10 @@ export class Transactions {
     if (open.told) return
     open.told = true
     this.#batches.add({
-      args: ['B', number, String(Math.ceil(open.leaseMs))],
+      name: 'begin',
+      args: [number, leaseText(open.leaseMs)],
       repeatable: true,
-      answer: () => {
+      reply: () => {
         open.known = true
       },
       // The operation behind it fails as well, or finds that the space knows nothing of it.
@@ -61,20 +65,20 @@ export class Transactions {
   }
 
   async renew(tx: string, leaseMs: number): Promise<Grant> {
-    const { now } = await this.ask(tx, ['L', tx, String(Math.ceil(leaseMs))], { repeatable: true })
+    const named = { transaction: tx, leaseMs: leaseText(leaseMs) }
+    const { now } = await this.ask(tx, 'renewTransaction', named, { repeatable: true })
     return { expiresAt: now + leaseMs }
   }
 
-  /** `entries`: what is written with it, as of `w`: how many, then these. One that has no room for them is open still. */
+  /** `entries`: what is written with it, packed as for `writeAll`. If there is no room for them the transaction is open still. */
   async commit(tx: string, entries: readonly (string | Buffer)[], noted: (code: Buffer) => SpaceError): Promise<void> {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
     // Nothing was done under it.
     if (!open.told && entries[0] === '0') return
-    const args = open.told ? ['C', tx, ...entries] : ['w', ...entries]
-    const { letter, values } = await this.#commit(tx, args, Number(entries[0]))
-    if (letter === 'T') throw new SpaceError('TRANSACTION_ENDED')
-    if (letter === 'e') {
+    const { kind, values } = await this.#commit(tx, open.told, entries)
+    if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
+    if (kind === REPLY.failed) {
       this.#open.set(numberOf(tx), open)
       throw noted(values[0]!)
     }
@@ -83,7 +87,7 @@ export class Transactions {
   async abort(tx: string): Promise<void> {
     if (this.#end(tx)?.told === false) return
     // Also after a commit of which nobody knows whether it came to pass: then this does nothing.
-    await ask(this.#batches, ['A', tx], { repeatable: true })
+    await ask(this.#batches, 'abort', { transaction: tx }, { repeatable: true })
   }
 
   /** Whether the space has heard of it, because something was done under it. */
@@ -109,10 +113,13 @@ export class Transactions {
     return [...known, ...this.#committing]
   }
 
-  async #commit(tx: string, args: readonly (string | Buffer)[], entries: number): Promise<Answer> {
+  async #commit(tx: string, isTold: boolean, entries: readonly (string | Buffer)[]): Promise<Reply> {
     this.#committing.add(tx)
     try {
-      return await ask(this.#batches, args, { repeatable: false, entries })
+      const options = { repeatable: false, entries: Number(entries[0]) }
+      return await (isTold
+        ? ask(this.#batches, 'commit', { transaction: tx, entries }, options)
+        : ask(this.#batches, 'writeAll', { entries }, options))
     } finally {
       this.#committing.delete(tx)
     }

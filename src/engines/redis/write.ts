@@ -3,18 +3,20 @@ import { monotonicMs } from '../../clock.js'
 import { type EncodedEntry, type Grant, type Outcome, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
-import { formOf } from './record.js'
+import { OUTCOME, REPLY, SIGN } from './protocol.js'
+import { leaseText, sharedHeaderOf } from './record.js'
 import type { Transactions } from './transaction.js'
-import { type Answer, ask } from './wire/ask.js'
-import type { Batches, Operation } from './wire/batches.js'
-import { Bodies, UNTIL_WRITTEN_MS } from './wire/bodies.js'
+import { ask, type Reply } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import { Bodies } from './wire/bodies.js'
+import type { Operation } from './wire/operation.js'
 
 const EMPTY = Buffer.alloc(0)
 
-const COMPLETED = 'c'.charCodeAt(0)
-const COMPLETED_LARGE = 'C'.charCodeAt(0)
-const LOST = 'l'.charCodeAt(0)
-const BEGUN = 'h'.charCodeAt(0)
+const COMPLETED = OUTCOME.completed.charCodeAt(0)
+const COMPLETED_BY_REFERENCE = OUTCOME.completedByReference.charCodeAt(0)
+const LOST = OUTCOME.lost.charCodeAt(0)
+const RESPONSE_STARTED = OUTCOME.responseStarted.charCodeAt(0)
 
 /** So many arrived outcomes are reported at once even if nothing else has to be said. */
 const MOST_UNREPORTED = 64
@@ -60,8 +62,8 @@ export class Writes {
     try {
       for (const entry of entries) if (Bodies.isLarge(entry.body)) await this.#putBody(entry)
       const answer = await (tx === undefined
-        ? ask(this.#batches, ['w', ...this.#entries(entries)], options)
-        : this.#transactions.ask(tx, ['V', tx, ...this.#entries(entries)], options))
+        ? ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options)
+        : this.#transactions.ask(tx, 'writeUnder', { transaction: tx, entries: this.#packed(entries) }, options))
       this.#refuseErrors(answer)
       return entries.map(({ leaseMs }) => ({ expiresAt: answer.now + leaseMs }))
     } catch (error) {
@@ -80,13 +82,13 @@ export class Writes {
         if (this.#forget(entry.id)) reject(error)
       }
       this.#batches.add({
-        form: formOf(entry, this.#presence),
-        args: ['W', entry.id, inline(entry.body)],
+        name: 'write',
+        args: [sharedHeaderOf(entry, this.#presence), entry.id, inline(entry.body)],
         repeatable: entry.request!.repeatable,
-        answer: (letter, values, now) => {
-          if (letter === 'k') return resolve()
+        reply: (kind, values, now) => {
+          if (kind === REPLY.done) return resolve()
           try {
-            this.#refuseErrors({ letter, values, now })
+            this.#refuseErrors({ kind, values, now })
           } catch (error) {
             fail(error)
           }
@@ -98,14 +100,14 @@ export class Writes {
 
   async withdraw(id: string): Promise<void> {
     this.#forget(id)
-    await ask(this.#batches, ['x', id], { repeatable: true })
+    await ask(this.#batches, 'cancel', { id }, { repeatable: true })
   }
 
   /** An outcome has come: `h` of one that is begun, the claim and the process that holds it; `c` and a body, `C` for a body with a key of its own, `l` lost, `x` exhausted. */
   outcome(id: string, bytes: Buffer): void {
-    const letter = bytes[0]
-    if (letter === BEGUN) return this.#begun(id, bytes.toString('latin1', 1))
-    if (letter === COMPLETED_LARGE) {
+    const kind = bytes[0]
+    if (kind === RESPONSE_STARTED) return this.#begun(id, bytes.toString('latin1', 1))
+    if (kind === COMPLETED_BY_REFERENCE) {
       const claim = bytes.toString('latin1', 1)
       // Told again after a reconnect: it has not arrived before it is here.
       if (!this.#fetching.has(claim)) void this.#fetch(id, claim, this.#requests.get(id))
@@ -113,8 +115,8 @@ export class Writes {
     }
     const onOutcome = this.#forget(id)
     this.#arrive(id)
-    if (letter === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
-    else onOutcome?.({ kind: letter === LOST ? 'lost' : 'exhausted' })
+    if (kind === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
+    else onOutcome?.({ kind: kind === LOST ? 'lost' : 'exhausted' })
   }
 
   /** What comes after it takes its place, so it is not reported as arrived; it may be told twice. */
@@ -133,14 +135,15 @@ export class Writes {
   }
 
   /** What has arrived, as an operation that travels with the next batch. */
-  reports(): Operation | undefined {
+  arrivals(): Operation | undefined {
     if (this.#arrived.length === 0) return undefined
     const ids = this.#arrived
     this.#arrived = []
     return {
-      args: ['k', String(ids.length), ...ids],
+      name: 'outcomesArrived',
+      args: [ids.join(' ')],
       repeatable: true,
-      answer: () => {},
+      reply: () => {},
       // Told again by the next sync, and then reported again.
       fail: () => {},
     }
@@ -163,10 +166,11 @@ export class Writes {
       // Its deadline will have it.
       if (remainingMs <= 0) continue
       this.#batches.add({
-        args: ['l', id, remainingMs === Number.POSITIVE_INFINITY ? '-1' : String(remainingMs)],
+        name: 'renew',
+        args: [id, leaseText(remainingMs)],
         repeatable: true,
-        answer: (letter) => {
-          if (letter === 'n') this.#forget(id)?.({ kind: 'unknown', remainingMs })
+        reply: (kind) => {
+          if (kind === REPLY.none) this.#forget(id)?.({ kind: 'unknown', remainingMs })
         },
         fail: () => {
           this.#inDoubt = true
@@ -197,7 +201,7 @@ export class Writes {
     } finally {
       this.#fetching.delete(claim)
     }
-    this.#arrive(`@${claim}`)
+    this.#arrive(SIGN.reference + claim)
     if (body) onOutcome?.({ kind: 'completed', body })
     // It went with the presence, when this process was taken for dead.
     else if (requester)
@@ -206,7 +210,7 @@ export class Writes {
 
   /** Says now what has arrived, in a batch of its own if need be. */
   report(): void {
-    const operation = this.reports()
+    const operation = this.arrivals()
     if (operation) this.#batches.add(operation)
   }
 
@@ -227,8 +231,8 @@ export class Writes {
     if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(entries)
   }
 
-  #refuseErrors({ letter, values }: Answer): void {
-    if (letter !== 'e') return
+  #refuseErrors({ kind, values }: Reply): void {
+    if (kind !== REPLY.failed) return
     throw this.noted(values[0]!)
   }
 
@@ -241,7 +245,7 @@ export class Writes {
     // Of what is dead on arrival nothing is stored.
     if (!Bodies.isLarge(body) || leaseMs === 0) return
     try {
-      await this.#bodies.put(this.#keys.body(id), body, UNTIL_WRITTEN_MS)
+      await this.#bodies.put(this.#keys.body(id), body)
     } catch (error) {
       if (isSpaceError(error, 'SPACE_FULL')) this.#refusedAt = monotonicMs()
       throw error
@@ -254,20 +258,20 @@ export class Writes {
   }
 
   /** Written along with a completion; their large bodies go first. */
-  async along(entries: readonly EncodedEntry[], presence = this.#presence): Promise<(string | Buffer)[]> {
+  async effects(entries: readonly EncodedEntry[], presence = this.#presence): Promise<(string | Buffer)[]> {
     try {
       for (const entry of entries) if (Bodies.isLarge(entry.body)) await this.#putBody(entry)
     } catch (error) {
       this.failed(entries, error)
       throw error
     }
-    return this.#entries(entries, presence)
+    return this.#packed(entries, presence)
   }
 
-  #entries(entries: readonly EncodedEntry[], presence = this.#presence): (string | Buffer)[] {
+  #packed(entries: readonly EncodedEntry[], presence = this.#presence): (string | Buffer)[] {
     this.#announce(entries)
     const args: (string | Buffer)[] = [String(entries.length)]
-    for (const entry of entries) args.push(formOf(entry, presence), entry.id, inline(entry.body))
+    for (const entry of entries) args.push(sharedHeaderOf(entry, presence), entry.id, inline(entry.body))
     return args
   }
 
@@ -280,9 +284,10 @@ export class Writes {
       if (root.startsWith(OWN_KINDS) || this.#roots.has(known)) continue
       this.#roots.add(known)
       this.#batches.add({
-        args: ['K', root, index],
+        name: 'announceKind',
+        args: [root, index],
         repeatable: true,
-        answer: () => {},
+        reply: () => {},
         fail: () => this.#roots.delete(known),
       })
     }

@@ -1,92 +1,96 @@
--- M: what the process of this call bounds the space to, and whether there is room. Without M nothing here runs.
--- shares: bytesSince, isTooMuch, isOver
+-- Bounds: what the process of this call lets the space grow to. Without the operation `bound` nothing here runs.
+-- shares: growBytes, isTooMuch, isOver
 
--- So many records are looked at to tell what all of them take: 2 µs, and no removal has to know how large it was.
+-- How many records Redis looks at to estimate what all of them take: 2 µs, and no removal has to know a size.
 local SAMPLES = 100
--- What Redis takes for a record beside the bytes of it and of its id, about.
-local BESIDE = 60
+-- What Redis takes for a record beside the bytes of the record and of its id, about.
+local OVERHEAD = 60
 
 local mostEntries, mostBytes
--- Bytes that were in use when this call first asked, and those that it has written since.
-local bytesBefore
-local bytesSince
+local bytesBefore -- bytes in use when this call first asked
+local bytesSince  -- bytes that it has written since
 
--- M: stands ahead of the operations and has no answer. most entries, most bytes; 0: no such bound
-function OPS.M(argv, i)
-  local entries, bytes = tonumber(argv[i]), tonumber(argv[i + 1])
+function OPS.bound(maxEntries, maxBytes)
+  local entries, bytes = tonumber(maxEntries), tonumber(maxBytes)
   mostEntries = entries > 0 and entries or nil
   mostBytes = bytes > 0 and bytes or nil
   bytesBefore, bytesSince = nil, 0
   bounded = true
-  -- From now on whoever writes or removes a large body counts it.
-  if mostBytes and not meta.large then
-    meta.large = 0
-    metaDirty = true
+  -- From now on every process that writes or removes a large body counts it.
+  if mostBytes and not counters.large then
+    counters.large = 0
+    countersChanged = true
   end
-  return i + 2
 end
 
--- What leaves no more than there was is never too much: others may have written beyond this bound.
-local function tooMuch(count, bytes)
-  if mostEntries and count > 0 and call('HLEN', P .. 'e') + call('ZCARD', P .. 'Y') + putCount / 2 + count > mostEntries then return true end
+local function growBytes(by)
+  if bounded then bytesSince = bytesSince + by end
+end
+
+-- Returns whether the space has no room for these. A change that leaves no more than before is never too much: processes with other bounds
+-- may have written.
+local function exceeds(count, bytes)
+  if mostEntries and count > 0
+    and call('HLEN', keys.entries) + call('ZCARD', keys.sessions) + putCount / 2 + count > mostEntries then
+    return true
+  end
   if not mostBytes or bytes <= 0 then return false end
-  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', P .. 'e', 'SAMPLES', SAMPLES) or 0) + meta.large + tonumber(call('GET', P .. 'Z') or 0)
+  bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', keys.entries, 'SAMPLES', SAMPLES) or 0) + counters.large
+    + tonumber(call('GET', keys.sessionBytes) or 0)
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 
--- How many of these are to be written, and their bytes.
-local function sizeOf(argv, from, last)
+-- Returns how many entries of an operation are to be written, and their bytes.
+local function sizeOf(from, last)
   local count, bytes = 0, 0
   for at = from, last, 3 do
-    local form, id = formOf(argv[at]), argv[at + 1]
-    if not form.dead then
+    local header, id = sharedHeader(argv[at]), argv[at + 1]
+    if not header.dead then
       count = count + 1
-      bytes = bytes + #form.before + 16 + #form.after + #argv[at + 2] + #id + BESIDE
-      if form.large and mostBytes then bytes = bytes + call('STRLEN', P .. 'b' .. id) end
+      bytes = bytes + #header.before + 16 + #header.after + #argv[at + 2] + #id + OVERHEAD
+      if header.large and mostBytes then bytes = bytes + call('STRLEN', bodyKey(id)) end
     end
   end
   return count, bytes
 end
 
--- What somebody has removed who does not count, such as an older release beside this one, would fill the space for ever.
+-- Corrects the count of large bodies: a process that does not count, such as an older release, may have removed some.
 local function recount()
-  local ids = call('HRANDFIELD', P .. 'B', 32)
-  for j = 1, #ids do if call('EXISTS', P .. 'b' .. ids[j]) == 0 then uncount(ids[j]) end end
+  local ids = call('HRANDFIELD', keys.bodyBytes, 32)
+  for j = 1, #ids do if call('EXISTS', bodyKey(ids[j])) == 0 then uncountBody(ids[j]) end end
 end
 
--- The same when what has ended is swept.
+-- The same as exceeds(), after a sweep of what has ended.
 local function isTooMuch(count, bytes)
-  local over = tooMuch(count, bytes)
+  local over = exceeds(count, bytes)
   if over and not facts.swept then
-    facts.swept = true
-    flushPuts()
-    sweep(MOST_SWEPT)
+    sweepNow()
     if mostBytes then recount() end
     bytesBefore, bytesSince = nil, 0
-    over = tooMuch(count, bytes)
+    over = exceeds(count, bytes)
   end
   return over
 end
 
--- Whether there is no room, even when what has ended is swept, for entries as they stand in an operation, three values each. What their
--- transaction has taken makes room for them, for nobody else it is gone; so does what ends with them.
-local function isOver(argv, from, last, tid, ending)
+-- Returns whether there is no room for the entries of an operation. What their transaction has taken makes room for them, because it is gone
+-- for everybody else, and so does `ending`, the entry that ends with them.
+local function isOver(from, last, transaction, ending)
   if not bounded then return false end
-  local count, bytes = sizeOf(argv, from, last)
+  local count, bytes = sizeOf(from, last)
   if count == 0 then return false end
   local over = isTooMuch(count, bytes)
-  if over and (tid or ending) then
-    local ids = tid and takenUnder(tid) or {}
+  if over and (transaction or ending) then
+    local ids = transaction and takenUnder(transaction) or {}
     ids[#ids + 1] = ending
     for j = 1, #ids do
-      local size = call('HSTRLEN', P .. 'e', ids[j])
+      local size = call('HSTRLEN', keys.entries, ids[j])
       if size > 0 then
         count = count - 1
-        bytes = bytes - size - #ids[j] - BESIDE - tonumber(call('HGET', P .. 'B', ids[j]) or 0)
+        bytes = bytes - size - #ids[j] - OVERHEAD - tonumber(call('HGET', keys.bodyBytes, ids[j]) or 0)
       end
     end
-    over = tooMuch(count, bytes)
+    over = exceeds(count, bytes)
   end
-  if not over then bytesSince = bytesSince + bytes end
+  if not over then growBytes(bytes) end
   return over
 end

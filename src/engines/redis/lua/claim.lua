@@ -1,249 +1,247 @@
--- Claims: an entry handed to a holder under a fencing token, until it is acknowledged, completed, given back, or the holder is gone.
--- shares: claimFor, idOf, suspect, cleared, dropOutcome, tell, announce, available, giveBack, recover
+-- Claims: an entry handed to a holder under a fencing token, until it is acknowledged, completed or given back, or its holder is gone.
+-- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, makeAvailable, giveBack, recover, started
+-- shares: isStarted
 
--- The token of a claim: this call's number, greater than every one before it, then which claim of the call it is, then the nonce, which
--- tells histories apart.
-local function claimFor(sid, id)
+-- Makes a claim on an entry. Its token is the number of this call, greater than that of every call before it, then which claim of the call
+-- it is, then the nonce.
+local function claimFor(presence, id)
   if not tokenBase then
-    tokenBase = format('%x', meta.tok)
-    metaDirty = true
+    tokenBase = format('%x', counters.tok)
+    countersChanged = true
   end
   claimsMade = claimsMade + 1
-  local claim = id .. ':' .. tokenBase .. '.' .. textOf(claimsMade) .. NONCE
-  local list = claims[sid]
-  if list then list[#list + 1] = claim else claims[sid] = { claim } end
+  local claim = id .. ':' .. tokenBase .. '.' .. textOf(claimsMade) .. nonce
+  local list = newClaims[presence]
+  if list then list[#list + 1] = claim else newClaims[presence] = { claim } end
   return claim
 end
 
 local function idOf(claim) return sub(claim, 1, find(claim, ':', 1, true) - 1) end
 
-local function suspect(sid, id)
-  call('HSET', P .. 'D', id, sid)
-  facts.D = true
+-- Returns the form of a claim whose holder has started.
+local function started(claim) return claim .. SIGN.started end
+
+local function isStarted(claim) return byte(claim, -1) == SIGN_BYTES.started end
+
+local function isSessionLock(claim) return byte(claim) == SIGN_BYTES.session end
+
+local function noteSuspect(presence, id)
+  call('HSET', keys.suspects, id, presence)
+  facts[keys.suspects] = true
 end
 
-local function cleared(ids)
-  if isThere('D') then call('HDEL', P .. 'D', unpack_(ids)) end
+local function clearSuspects(ids)
+  if exists(keys.suspects) then call('HDEL', keys.suspects, unpack_(ids)) end
 end
 
--- Hands an entry to whoever stands in the line: a plain take leaves it, an offer stays with what credit it has left.
-local function deliver(member, id, rec)
-  local who = memberOf(member)
-  if isSuspect(rec) then suspect(who.sid, id) end
-  push(who.sid, who.delivery, claimFor(who.sid, id), rec)
-  if who.once then unregister(who.sid, who.wid) end
+-- Hands an entry to a waiter. A plain take leaves its queue; an offer stays with the credit that is left.
+local function deliver(waiter, id, record)
+  local who = parsedWaiter(waiter)
+  if isSuspect(record) then noteSuspect(who.presence, id) end
+  push(who.presence, who.delivery, claimFor(who.presence, id), record)
+  if who.once then unregister(who.presence, who.wait) end
 end
 
--- The body of an outcome that stands under a key of its own, which bears the name of its claim.
-local function dropOutcome(claim) call('UNLINK', P .. 'b' .. claim) end
+-- The large body of an outcome has a key of its own, under the name of the claim.
+local function dropOutcomeBody(claim) call('UNLINK', bodyKey(claim)) end
 
-local function tell(sid, id, outcome)
-  if sid == KEPT then return LATER.keep(id, outcome) end
-  if not alive(sid) then
-    if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
+-- Tells a requester what became of its request, and keeps the outcome until it has arrived.
+local function tellOutcome(presence, id, outcome)
+  if presence == SHARED.kept then return LATER.settleFor(id, outcome) end
+  if not isPresent(presence) then
+    if byte(outcome) == OUTCOME_BYTES.completedByReference then dropOutcomeBody(sub(outcome, 2)) end
     return false
   end
-  local list = outs[sid]
+  local list = newOutcomes[presence]
   if not list then
     list = {}
-    outs[sid] = list
+    newOutcomes[presence] = list
   end
   local n = #list
   list[n + 1], list[n + 2] = id, outcome
-  push(sid, 'o' .. id, '\t', outcome)
+  push(presence, PUSH.outcome .. id, '\t', outcome)
   return true
 end
 
--- Whoever asked to be told of such a change is told: w written, v visible, a available. Once, however many of its templates match.
--- `tid`: only those are told who asked under this transaction.
-local function announce(c, id, rec, letters, tid)
+-- Sends an event to each registration for one of these transitions, once however many of its templates match. With a transaction only to
+-- registrations under it.
+local function announce(info, id, record, transitions, transaction)
   local told = {}
-  local lists = linesFor(c, 'n')
-  for i = 1, #lists do
-    local line = lineOf(lists[i][1], true)
-    for member in pairs(line.score) do
-      local who = memberOf(member)
-      if find(letters, sub(who.wid, 2, 2), 1, true) and (not lists[i][2] or meets(member, c.text)) then
-        local spec = tid and specOf(who.sid, who.wid)
-        local wid = sub(who.wid, 1, find(who.wid, '.', 1, true) - 1)
-        local name = who.sid .. wid
-        if (not tid or spec.tx == tid) and not told[name] then
+  local queues = queuesFor(info, 'notify')
+  for i = 1, #queues do
+    local queue = queueOf(queues[i][1], true)
+    for waiter in pairs(queue.score) do
+      local who = parsedWaiter(waiter)
+      if find(transitions, sub(who.wait, 2, 2), 1, true) and (not queues[i][2] or conforms(waiter, info.text)) then
+        local spec = transaction and specOf(who.presence, who.wait)
+        local registration = sub(who.wait, 1, find(who.wait, '.', 1, true) - 1)
+        local name = who.presence .. registration
+        if (not transaction or spec.tx == transaction) and not told[name] then
           told[name] = true
-          local number = call('HINCRBY', P .. 'q' .. who.sid, wid, 1)
-          push(who.sid, 'e' .. wid .. '\t', id .. ' ' .. format('%.0f', number), rec)
+          local sequence = call('HINCRBY', keysOf(who.presence).events, registration, 1)
+          push(who.presence, PUSH.event .. registration .. '\t', id .. ' ' .. format('%.0f', sequence), record)
         end
       end
     end
   end
 end
 
--- The entry is free from now on: every waiting reader is shown it, then a waiting taker has it, or the indexes do. Readers under
--- transactions come after the takers: what they have read nobody else may take.
-local function available(id, rec, c, score, letters)
-  if #linesFor(c, 'n') > 0 then announce(c, id, rec, letters) end
-  local readers, locking = linesFor(c, 'r'), nil
+-- Makes an entry free: every waiting reader is shown it, then a waiting taker gets it, or it goes into the indexes. Readers under
+-- transactions come after the takers, because what they have read nobody else may take.
+local function makeAvailable(id, record, info, score, transitions)
+  if #queuesFor(info, 'notify') > 0 then announce(info, id, record, transitions) end
+  local readers, locking = queuesFor(info, 'read'), nil
   for i = 1, #readers do
-    local line = lineOf(readers[i][1], true)
-    for member in pairs(line.score) do
-      if not readers[i][2] or meets(member, c.text) then
-        local who = memberOf(member)
-        if byte(who.wid) == 82 then
+    local queue = queueOf(readers[i][1], true)
+    for waiter in pairs(queue.score) do
+      if not readers[i][2] or conforms(waiter, info.text) then
+        local who = parsedWaiter(waiter)
+        if byte(who.wait) == WAIT_BYTES.readUnder then
           locking = locking or {}
           locking[#locking + 1] = who
         else
-          push(who.sid, who.view, id, rec)
-          unregister(who.sid, who.wid)
+          push(who.presence, who.shown, id, record)
+          unregister(who.presence, who.wait)
         end
       end
     end
   end
-  local taker = hand(c, isSuspect(rec))
-  if taker then return deliver(taker, id, rec) end
+  local taker = pickTaker(info, isSuspect(record))
+  if taker then return deliver(taker, id, record) end
   if locking then
     local locked
-    flushPuts()
+    flushRecords()
     for i = 1, #locking do
       local who = locking[i]
-      local spec = specOf(who.sid, who.wid)
-      if spec and live(spec.tx) then
-        lock(id, rec, c, spec.tx)
-        push(who.sid, who.view, id, rec)
+      local spec = specOf(who.presence, who.wait)
+      if spec and isOpen(spec.tx) then
+        lockRead(id, record, info, spec.tx)
+        push(who.presence, who.shown, id, record)
         locked = true
       end
-      unregister(who.sid, who.wid)
+      unregister(who.presence, who.wait)
     end
     if locked then return end
   end
-  for i = 1, #c.index do
-    append(adds, c.index[i], score)
-    append(adds, c.index[i], id)
+  for i = 1, #info.index do
+    append(newIndexed, info.index[i], score)
+    append(newIndexed, info.index[i], id)
   end
   dirty = true
 end
 
--- Back to its place, for whoever comes first. One whose requester is gone is not run for nobody.
-local function putBack(id, rec)
-  if expired(rec) or (isRequest(rec) and not alive(replyTo(rec))) then return remove(id, rec) end
-  available(id, rec, sig(signatureOf(rec)), scoreOf(rec), 'va')
+-- Puts an entry back into its place. A request whose requester is gone is removed: nobody waits for it.
+local function putBack(id, record)
+  if hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then return remove(id, record) end
+  makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), TRANSITION.visible .. TRANSITION.available)
 end
 
--- Gives back what a holder did not do. It may have been about to: then the body of its outcome is there already. A claim that begins with $
--- is a lock on a session entry (session-entry.lua).
+-- Gives back what a holder did not process. The body of its outcome may have been stored already.
 local function giveBack(claim)
-  if byte(claim) == 36 then return LATER.unlockSession(claim) end
+  if isSessionLock(claim) then return LATER.unlockSession(claim) end
   local id = idOf(claim)
-  dropOutcome(claim)
-  local rec = call('HGET', P .. 'e', id)
-  cleared({ id })
-  if rec then putBack(id, rec) end
+  dropOutcomeBody(claim)
+  local record = call('HGET', keys.entries, id)
+  clearSuspects({ id })
+  if record then putBack(id, record) end
 end
 
--- What a holder that died had: whether it may run again is the request's to say, how often is ours (DESIGN §3, promise 5).
+local function withDeaths(record, deaths)
+  return sub(record, 1, RECORD.deaths.from - 1) .. deaths .. sub(record, RECORD.deaths.to + 1)
+end
+
+-- Recovers what a holder had that died. Whether a request may run again is the request's to say, how often is limited.
 local function recover(claim)
-  if byte(claim) == 36 then return LATER.unlockSession(claim) end
-  local started = byte(claim, -1) == 33
+  if isSessionLock(claim) then return LATER.unlockSession(claim) end
+  local hadStarted = isStarted(claim)
   local id = idOf(claim)
-  dropOutcome(started and sub(claim, 1, -2) or claim)
-  local rec = call('HGET', P .. 'e', id)
-  cleared({ id })
-  if not rec then return end
-  local deaths = tonumber(sub(rec, 27, 27)) + 1
-  local most = isRequest(rec) and tonumber(sub(rec, 68, 68))
-  if isRequest(rec) and started and isOnce(rec) and not (isStreamed(rec) and deaths >= most) then
-    tell(replyTo(rec), id, 'l')
-    remove(id, rec)
+  dropOutcomeBody(hadStarted and sub(claim, 1, -2) or claim)
+  local record = call('HGET', keys.entries, id)
+  clearSuspects({ id })
+  if not record then return end
+  local deaths = tonumber(sub(record, RECORD.deaths.from, RECORD.deaths.to)) + 1
+  local most = isRequest(record) and tonumber(sub(record, RECORD.maxDeliveries.from, RECORD.maxDeliveries.to))
+  if isRequest(record) and hadStarted and runsOnce(record) and not (isStreamed(record) and deaths >= most) then
+    tellOutcome(requesterOf(record), id, OUTCOME.lost)
+    remove(id, record)
   else
-    if deaths > 9 then deaths = 9 end
-    rec = sub(rec, 1, 26) .. deaths .. sub(rec, 28)
-    if isRequest(rec) and deaths >= most then
-      tell(replyTo(rec), id, 'x')
-      return setAside(id, rec, 's:exhausted')
+    record = withDeaths(record, deaths > 9 and 9 or deaths)
+    if isRequest(record) and deaths >= most then
+      tellOutcome(requesterOf(record), id, OUTCOME.exhausted)
+      return moveToDeadLetters(id, record, 's:exhausted')
     end
-    call('HSET', P .. 'e', id, rec)
-    putBack(id, rec)
+    call('HSET', keys.entries, id, record)
+    putBack(id, record)
   end
 end
 
--- a: a plain take is final, one under a transaction is that one's; not if the entry was cancelled, or its lease ended, since it was handed
--- out. claim, transaction or ''
-function OPS.a(argv, i, answer)
-  local claim, tid = argv[i], argv[i + 1]
+-- Refused if the entry was cancelled, or its lease ended, since it was handed out.
+function OPS.acknowledge(claim, transaction)
   local id = idOf(claim)
-  if tid ~= '' then
-    local held = call('SREM', P .. 'c' .. SID, claim) == 1
-    local rec = held and call('HGET', P .. 'e', id)
-    if not live(tid) then
-      if rec then putBack(id, rec) end
-      answer('T')
-    elseif rec and not expired(rec) then
-      takeUnder(tid, id, rec)
-      answer('k')
+  if transaction ~= '' then
+    local held = call('SREM', ownKeys.claims, claim) == 1
+    local record = held and call('HGET', keys.entries, id)
+    if not isOpen(transaction) then
+      if record then putBack(id, record) end
+      reply(REPLY.transactionEnded)
+    elseif record and not hasExpired(record) then
+      takeUnder(transaction, id, record)
+      reply(REPLY.done)
     else
-      if rec then remove(id, rec) end
-      answer('n')
+      if record then remove(id, record) end
+      reply(REPLY.none)
     end
-  elseif call('SREM', P .. 'c' .. SID, claim) == 1 and call('HDEL', P .. 'e', id) == 1 then
+  elseif call('SREM', ownKeys.claims, claim) == 1 and call('HDEL', keys.entries, id) == 1 then
     dropBody(id)
-    answer('k')
+    reply(REPLY.done)
   else
-    answer('n')
+    reply(REPLY.none)
   end
-  return i + 2
 end
 
--- s: a holder is about to do what may not be done twice; asked once more it still is. claim
-function OPS.s(argv, i, answer)
-  local key, claim = P .. 'c' .. SID, argv[i]
-  if call('SREM', key, claim) == 1 then
-    call('SADD', key, claim .. '!')
-    answer('k')
+function OPS.start(claim)
+  if call('SREM', ownKeys.claims, claim) == 1 then
+    call('SADD', ownKeys.claims, started(claim))
+    reply(REPLY.done)
   else
-    answer(call('SISMEMBER', key, claim .. '!') == 1 and 'k' or 'n')
+    -- Asked again after a lost reply.
+    reply(call('SISMEMBER', ownKeys.claims, started(claim)) == 1 and REPLY.done or REPLY.none)
   end
-  return i + 1
 end
 
--- r: a holder gives back what it did not do; its offer has room again. What it had started and may not run twice is lost. claim, offer or ''
-function OPS.r(argv, i, answer, credits)
-  local key, claim = P .. 'c' .. SID, argv[i]
+-- A request that has started and must not run twice is lost. `wait`: the offer that has room again, or ''.
+function OPS.giveBack(claim, wait)
   -- A holder that did not hear whether its start was noted has not started.
-  if call('SREM', key, claim) == 1 or call('SREM', key, claim .. '!') == 1 then
+  if call('SREM', ownKeys.claims, claim) == 1 or call('SREM', ownKeys.claims, started(claim)) == 1 then
     local id = idOf(claim)
-    local rec = call('HGET', P .. 'e', id)
-    cleared({ id })
-    if rec and isOnce(rec) and byte(claim, -1) == 33 then
-      tell(replyTo(rec), id, 'l')
-      remove(id, rec)
-    elseif rec then
-      putBack(id, rec)
+    local record = call('HGET', keys.entries, id)
+    clearSuspects({ id })
+    if record and runsOnce(record) and isStarted(claim) then
+      tellOutcome(requesterOf(record), id, OUTCOME.lost)
+      remove(id, record)
+    elseif record then
+      putBack(id, record)
     end
-    local wid = argv[i + 1]
-    if wid ~= '' then credits[wid] = (credits[wid] or 0) + 1 end
+    if wait ~= '' then credits[wait] = (credits[wait] or 0) + 1 end
   end
-  answer('k')
-  return i + 2
+  reply(REPLY.done)
 end
 
--- S: the body of an outcome, where a plain SET is refused since the server is full. claim, body
-function OPS.S(argv, i, answer)
-  call('SET', P .. 'b' .. argv[i], argv[i + 1], 'PX', BODY_UNWRITTEN_MS)
-  answer('k')
-  return i + 2
+function OPS.putOutcomeBody(claim, body)
+  call('SET', bodyKey(claim), body, 'PX', SHARED.bodyUnwrittenMs)
+  reply(REPLY.done)
 end
 
--- k: outcomes that have arrived. how many, then an id each, @claim if its body has a key of its own
-function OPS.k(argv, i, answer)
-  local n = tonumber(argv[i])
-  local ids = {}
-  for j = 1, n do
-    local id = argv[i + j]
-    if byte(id) == 64 then
-      dropOutcome(sub(id, 2))
+-- `ids`: with a space between; of an outcome whose body has a key of its own @ and the claim.
+function OPS.outcomesArrived(ids)
+  local fields = {}
+  for id in gmatch(ids, '%S+') do
+    if byte(id) == SIGN_BYTES.reference then
+      dropOutcomeBody(sub(id, 2))
       id = idOf(sub(id, 2))
     end
-    ids[j] = id
+    fields[#fields + 1] = id
   end
-  many('HDEL', P .. 'o' .. SID, ids)
-  answer('k')
-  return i + n + 1
+  many('HDEL', ownKeys.outcomes, fields)
+  reply(REPLY.done)
 end

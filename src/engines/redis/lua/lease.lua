@@ -1,52 +1,47 @@
--- l, x: leases are renewed and cancelled. An entry that is held can have both done to it, as in JavaSpaces.
+-- Leases of entries: renewed and cancelled, also while an entry is held, as in JavaSpaces.
 -- shares: withdraw
 
-local function leased(id)
-  flushPuts()
-  local rec = call('HGET', P .. 'e', id)
-  if rec and expired(rec) then
-    remove(id, rec)
+-- Returns the record if its lease has not ended.
+local function leasedRecord(id)
+  flushRecords()
+  local record = call('HGET', keys.entries, id)
+  if record and hasExpired(record) then
+    remove(id, record)
     return nil
   end
-  return rec or nil
+  return record or nil
 end
 
--- l: its lease ends so long from now. id, lease in ms (-1: for ever)
-function OPS.l(argv, i, answer)
-  local id, lease = argv[i], tonumber(argv[i + 1])
-  local rec = leased(id)
-  if not rec then
-    answer('n')
+function OPS.renew(id, leaseMs)
+  local lease, record = tonumber(leaseMs), leasedRecord(id)
+  if not record then
+    reply(REPLY.none)
   elseif lease == 0 then
-    remove(id, rec)
-    answer('k')
+    remove(id, record)
+    reply(REPLY.done)
   else
-    local expires = now + lease
-    if lease < 0 or expires >= 9999999999999 then expires = 9999999999999 end
-    call('HSET', P .. 'e', id, format('%013.0f', expires) .. sub(rec, 14))
-    local list = bucket(expires, now)
+    local expiresAt, ends = leaseEndText(lease)
+    call('HSET', keys.entries, id, ends .. sub(record, RECORD.writtenAt.from))
+    local list = sweepListFor(expiresAt, now)
     list[#list + 1] = id
-    if isLarge(rec) then
-      if lease < 0 then call('PERSIST', P .. 'b' .. id) else call('PEXPIRE', P .. 'b' .. id, lease + BODY_GRACE_MS) end
+    if isLarge(record) then
+      if lease < 0 then call('PERSIST', bodyKey(id)) else call('PEXPIRE', bodyKey(id), lease + SHARED.bodyGraceMs) end
     end
-    answer('k')
+    reply(REPLY.done)
   end
-  return i + 2
 end
 
--- It is gone now; whoever holds it is told that it works for nobody. False if it was not there.
+-- Removes an entry now; the holder of a request is told that it works for nobody. Returns false if there is no such entry.
 local function withdraw(id)
-  local rec = leased(id)
-  if not rec then return false end
-  if not remove(id, rec) and isRequest(rec) then
-    local all = call('ZRANGE', P .. 'S', 0, -1)
-    for j = 1, #all do push(all[j], 'x', id .. '\t', '') end
+  local record = leasedRecord(id)
+  if not record then return false end
+  if not remove(id, record) and isRequest(record) then
+    local all = call('ZRANGE', keys.presences, 0, -1)
+    for j = 1, #all do push(all[j], PUSH.withdrawn, id .. '\t', '') end
   end
   return true
 end
 
--- x: it is withdrawn. id
-function OPS.x(argv, i, answer)
-  answer(withdraw(argv[i]) and 'k' or 'n')
-  return i + 1
+function OPS.cancel(id)
+  reply(withdraw(id) and REPLY.done or REPLY.none)
 end

@@ -1,78 +1,59 @@
--- i, j, z, J: what is there, without taking or waiting: a page of entries, how many wait and for how long, what takers offer, the kinds.
--- shares: item, readPage
+-- What is in the space, without taking or waiting: pages of entries, backlogs, what takers offer, the kinds.
 
-local SESSION = 'takespace.Session'
-
--- A page is told as a push is: items of a letter, two words and bytes.
-local function item(page, a, b, bytes)
-  local n = #page
-  page[n + 1], page[n + 2], page[n + 3], page[n + 4] = 'i' .. a .. '\t', b, lengthOf(bytes), bytes
-end
-
--- What is asked for page by page: where the last one ended or '', how many, transaction or '', template of one kind.
-local function readPage(argv, i, mode)
-  local spec, rest = readSpec(argv, i + 3, mode)
-  spec.tx = argv[i + 2]
-  return spec, tonumber(argv[i + 1]), argv[i] ~= '' and argv[i] or nil, rest
-end
-
--- i: what can be read, in the order of its places, from where the last page ended; under a transaction it is locked. a page
-function OPS.i(argv, i, answer)
-  local spec, most, after, rest = readPage(argv, i, 'r')
-  local tid = spec.tx
-  if tid ~= '' and not live(tid) then
-    answer('T')
-    return rest
-  end
-  flushPuts()
-  local hits, on = look(spec, most, after)
-  local page = { now13 }
+-- `after`: the score at which the last page ended, or ''. Under a transaction the entries of the page are locked.
+function OPS.list(after, most, transaction, template)
+  local spec, limit = readTemplate(template, 'read'), tonumber(most)
+  spec.tx = transaction
+  if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
+  flushRecords()
+  local hits, on = searchVisible(spec, limit, after ~= '' and after or nil)
+  local page = { nowText }
   for h = 1, #hits do
-    local id, rec = hits[h][1], hits[h][2]
-    item(page, id, '', rec)
-    if tid ~= '' and not hasWritten(tid, id) then lock(id, rec, sig(signatureOf(rec)), tid) end
+    local id, record = hits[h][1], hits[h][2]
+    item(page, id, '', record)
+    if transaction ~= '' and not hasWritten(transaction, id) then
+      lockRead(id, record, indexInfo(signatureOf(record)), transaction)
+    end
   end
-  if #hits == most then on = scoreOf(hits[most][2]) end
-  answer('p', on or '', concat(page))
-  return rest
+  if #hits == limit then on = scoreOf(hits[limit][2]) end
+  reply(REPLY.page, on or '', concat(page))
 end
 
--- Priorities are bands of scores, and the oldest of each stands at its beginning; of further bands nothing is said.
+-- Each priority is a band of scores, and the oldest entry is at its beginning. Further bands are not looked at.
 local MOST_BANDS = 16
 
--- j: how many free entries there are, and when the oldest of them was written. template with at most one field
-function OPS.j(argv, i, answer)
-  local spec, rest = readSpec(argv, i, 'r')
-  flushPuts()
-  local key = wayTo(spec, spec.root, 'f')
+-- Replies when the oldest match was written ('' if there is none), and how many there are. The template has at most one field.
+function OPS.backlog(template)
+  local spec = readTemplate(template, 'read')
+  flushRecords()
+  local key = indexFor(spec, spec.root)
   local oldest, after = nil, nil
   for _ = 1, MOST_BANDS do
     local hit = searchRoot(spec, spec.root, 1, after)[1]
     if not hit then break end
-    local written = sub(hit[2], 14, 26)
-    if not oldest or written < oldest then oldest = written end
-    local band = floor((tonumber(scoreOf(hit[2])) - SCORE_ZERO) / PRIORITY_STEP)
-    after = format('%.0f', SCORE_ZERO + (band + 1) * PRIORITY_STEP)
+    local writtenAt = sub(hit[2], RECORD.writtenAt.from, RECORD.writtenAt.to)
+    if not oldest or writtenAt < oldest then oldest = writtenAt end
+    local band = floor((tonumber(scoreOf(hit[2])) - SHARED.scoreZero) / SHARED.priorityStep)
+    after = format('%.0f', SHARED.scoreZero + (band + 1) * SHARED.priorityStep)
   end
-  answer('p', oldest or '', tostring(call('ZCARD', key)))
-  return rest
+  reply(REPLY.page, oldest or '', tostring(call('ZCARD', key)))
 end
 
--- A process with more waits than these, and a space with more processes, are left out.
+-- Beyond these nothing is looked through.
 local MOST_WAITS, MOST_PROCESSES = 200, 200
 
--- z: by which tokens takers choose among the entries of a kind with this token; `*` if there are too many to say. kind, token or ''
-function OPS.z(argv, i, answer)
-  local kind, token, page, known = argv[i], argv[i + 1], { now13 }, {}
-  local sids = call('ZRANGE', P .. 'S', 0, MOST_PROCESSES)
-  local tooMany = #sids > MOST_PROCESSES
-  for j = 1, tooMany and 0 or #sids do
-    local waits = P .. 'p' .. sids[j]
+-- Replies the tokens by which takers choose among the entries of a kind that have this token ('': all), or * if there are too many waits.
+function OPS.offered(kind, token)
+  local page, known = { nowText }, {}
+  local presences = call('ZRANGE', keys.presences, 0, MOST_PROCESSES)
+  local tooMany = #presences > MOST_PROCESSES
+  for j = 1, tooMany and 0 or #presences do
+    local waits = keysOf(presences[j]).waits
     if call('HLEN', waits) > MOST_WAITS then tooMany = true break end
     local packed = call('HVALS', waits)
     for k = 1, #packed do
       local spec = cmsgpack.unpack(packed[k])
-      if spec.mode == 't' and spec.kind == kind then
+      if spec.mode == 'take' and spec.kind == kind then
         local has = token == ''
         for t = 1, #spec.indexed do if spec.indexed[t] == token then has = true end end
         for _, tokens in ipairs(has and { spec.indexed, spec.anyOf or {} } or {}) do
@@ -86,18 +67,16 @@ function OPS.z(argv, i, answer)
       end
     end
   end
-  answer('p', tooMany and '*' or '', concat(page))
-  return i + 2
+  reply(REPLY.page, tooMany and '*' or '', concat(page))
 end
 
--- J: the roots of the kinds that were written, each with the number of its free entries.
-function OPS.J(argv, i, answer)
-  flushPuts()
-  local page, roots = { now13 }, call('HKEYS', P .. 'K')
-  for _, own in ipairs({ 'takespace.Request', 'takespace.Task', TICKET, LETTER }) do roots[#roots + 1] = own end
-  for j = 1, #roots do item(page, roots[j], textOf(call('ZCARD', P .. 'f@' .. roots[j])), '') end
-  local sessions = call('ZCARD', P .. 'Y')
-  if sessions > 0 then item(page, SESSION, textOf(sessions), '') end
-  answer('p', '', concat(page))
-  return i
+-- Replies the root kinds that were written, each with the number of its free entries.
+function OPS.kinds()
+  flushRecords()
+  local page, roots = { nowText }, call('HKEYS', keys.kinds)
+  for _, own in ipairs({ KIND.request, KIND.task, KIND.ticket, KIND.deadLetter }) do roots[#roots + 1] = own end
+  for j = 1, #roots do item(page, roots[j], textOf(call('ZCARD', freeKey(roots[j]))), '') end
+  local sessions = call('ZCARD', keys.sessions)
+  if sessions > 0 then item(page, KIND.session, textOf(sessions), '') end
+  reply(REPLY.page, '', concat(page))
 end

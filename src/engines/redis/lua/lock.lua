@@ -1,55 +1,62 @@
--- Locks: what a transaction holds. What it read can be read by all and taken by nobody else; what it wrote or took is in no index.
--- A transaction is `session.number`; its marks say what it did: r read, - taken, * written and taken, n registered; w that it has written,
--- and what stands by itself, in order. An id whose body has a key of its own has @ before it where it is to be removed.
--- shares: mark, unmarked, takenUnder, transactions, hasWritten, lock, takeUnder
+-- What a transaction holds: what it has read can be read by all and taken by nobody else; what it has written or taken is in no index.
+--
+-- A transaction is `presence.number`. Its marks (MARK in protocol.ts) say what it did to which id; before the id of an entry whose body has
+-- a key of its own there is @, if the entry is to be removed. What it has written is in a set of its own, in order.
+-- shares: mark, unmarked, takenUnder, openTransactions, hasWritten, lockRead, takeUnder
 
-local function mark(tid, letter, id) call('SADD', P .. 't' .. tid, letter .. id) end
+local function mark(transaction, kind, id) call('SADD', marksKey(transaction), kind .. id) end
 
--- The id that a mark names.
-local function unmarked(text) return sub(text, byte(text, 2) == 64 and 3 or 2) end
+-- Returns the id that a mark names.
+local function unmarked(text) return sub(text, byte(text, 2) == SIGN_BYTES.reference and 3 or 2) end
 
--- What a transaction has taken, in no order.
-local function takenUnder(tid)
-  local ids, marks = {}, call('SMEMBERS', P .. 't' .. tid)
+-- Returns the ids of what a transaction has taken, in no order.
+local function takenUnder(transaction)
+  local ids, marks = {}, call('SMEMBERS', marksKey(transaction))
   for j = 1, #marks do
-    local letter = byte(marks[j])
-    if letter == 45 or letter == 42 then ids[#ids + 1] = unmarked(marks[j]) end
+    local kind = byte(marks[j])
+    if kind == MARK_BYTES.taken or kind == MARK_BYTES.writtenAndTaken then ids[#ids + 1] = unmarked(marks[j]) end
   end
   return ids
 end
 
--- All that are under way.
-local function transactions() return call('ZRANGE', P .. 'T', 0, -1) end
+local function openTransactions() return call('ZRANGE', keys.transactions, 0, -1) end
 
-local function markTaken(tid, letter, id, rec) mark(tid, letter, isLarge(rec) and '@' .. id or id) end
-
-local function hasWritten(tid, id) return facts['u' .. tid] ~= false and call('ZSCORE', P .. 'u' .. tid, id) ~= false end
-
--- From now on nobody else takes it; it may stand in the indexes of what is free, or in none.
-local function lock(id, rec, c, tid)
-  local held = call('HGET', P .. 'R', id)
-  if not held then
-    local locks, score = locksOf(c), scoreOf(rec)
-    for i = 1, #locks do
-      call('ZREM', c.index[i], id)
-      call('ZADD', locks[i], score, id)
-    end
-    held = ','
-    facts.R = true
-  elseif find(held, ',' .. tid .. ',', 1, true) then
-    return
-  end
-  call('HSET', P .. 'R', id, held .. tid .. ',')
-  mark(tid, 'r', id)
+local function markTaken(transaction, kind, id, record)
+  mark(transaction, kind, isLarge(record) and SIGN.reference .. id or id)
 end
 
--- Taken under a transaction: what it had written itself, what it alone had read, or what was free or just handed to it.
-local function takeUnder(tid, id, rec)
-  local c = sig(signatureOf(rec))
-  if facts['u' .. tid] ~= false and call('ZREM', P .. 'u' .. tid, id) == 1 then return markTaken(tid, '*', id, rec) end
-  if isThere('R') and unread(id, c) then
-    call('SREM', P .. 't' .. tid, 'r' .. id)
+local function hasWritten(transaction, id)
+  local key = writtenKey(transaction)
+  return facts[key] ~= false and call('ZSCORE', key, id) ~= false
+end
+
+-- Notes that a transaction has read an entry: from now on nobody else takes it. It may be in the indexes of free entries, or in none.
+local function lockRead(id, record, info, transaction)
+  local readers = call('HGET', keys.readers, id)
+  if not readers then
+    local index, score = readIndexOf(info), scoreOf(record)
+    for i = 1, #index do
+      call('ZREM', info.index[i], id)
+      call('ZADD', index[i], score, id)
+    end
+    readers = ','
+    facts[keys.readers] = true
+  elseif find(readers, ',' .. transaction .. ',', 1, true) then
+    return
   end
-  for i = 1, #c.index do call('ZREM', c.index[i], id) end
-  markTaken(tid, '-', id, rec)
+  call('HSET', keys.readers, id, readers .. transaction .. ',')
+  mark(transaction, MARK.read, id)
+end
+
+-- Takes an entry under a transaction that wrote it, that alone has read it, or to which it is free or was just handed.
+local function takeUnder(transaction, id, record)
+  local info, written = indexInfo(signatureOf(record)), writtenKey(transaction)
+  if facts[written] ~= false and call('ZREM', written, id) == 1 then
+    return markTaken(transaction, MARK.writtenAndTaken, id, record)
+  end
+  if exists(keys.readers) and endReads(id, info) then
+    call('SREM', marksKey(transaction), MARK.read .. id)
+  end
+  for i = 1, #info.index do call('ZREM', info.index[i], id) end
+  markTaken(transaction, MARK.taken, id, record)
 end

@@ -1,94 +1,125 @@
--- The functions that clients call, beside save: a batch of operations, and the beat of a process that has nothing to say.
+-- The functions that clients call: a batch of operations, and the beat of a process that has nothing to say. (session-save.lua has a third.)
 
--- Each beat of a quiet space is one process's; the next one's comes so much later.
+-- The beats of a quiet space go round its processes at this distance.
 local BEAT_MS = 330
 
--- KEYS: the partition's counters. ARGV: session, number of the batch, run id, mode, nonce, then the operations.
--- Modes: n runs it, R also renews the session; p only asks whether it ran; h opens the session.
--- Reply: one letter per operation, the lease clock, then the values that the letters announce. A first element of more than letters
--- begins with `!`: the batch did not run.
-local function batch(keys, argv)
-  begin(keys[1], argv[1], argv[3])
-  if meta.layout ~= LAYOUT then return { '!DATA_NEWER' } end
-  local mode, number = argv[4], argv[2]
-  NONCE = argv[5]
-  if mode == 'h' then
-    local born = hello()
-    saveMeta()
-    return { 'K', now13, born }
-  end
-  local skey = P .. 's' .. SID
-  local slot = tonumber(number) % 64
-  local kept = call('HMGET', skey, 'run', slot)
-  if not kept[1] then return { '!SESSION' } end
-  if kept[2] then
-    local answered = cmsgpack.unpack(kept[2])
-    if answered[1] == number then return replay(answered) end
-    if tonumber(answered[1]) > tonumber(number) then return { '!STALE' } end
-  end
-  if mode == 'p' then return { '!UNRECORDED' } end
-  if mode == 'R' then call('ZADD', P .. 'S', now + SESSION_LEASE_MS, SID) end
-
-  local letters, asked, out, keep, credits = {}, 0, { '', now13 }, { number, '' }, {}
-  local function answer(letter, a, b, c)
-    asked = asked + 1
-    letters[asked] = letter
-    if a then
-      local n = #out
-      out[n + 1], out[n + 2], out[n + 3] = a, b, c
-      -- A record is found again under its id when the answer is asked for again.
-      n = #keep
-      keep[n + 1], keep[n + 2], keep[n + 3] = a, letter == 'p' and '' or b, c and ''
+-- Runs each operation in its turn, in runs of one name: name, how many, then the arguments of each.
+local function runOperations(first)
+  local i, n = first, #argv
+  while i <= n do
+    local name = argv[i]
+    local operation, arity, count = OPS[name], ARGUMENTS[name], tonumber(argv[i + 1])
+    i = i + 2
+    if HAS_ENTRIES[name] then
+      for _ = 1, count do
+        position = i
+        -- How many entries there are, then three values for each.
+        local from = i + arity + 1
+        local last = from - 1 + tonumber(argv[from - 1]) * 3
+        if arity == 0 then operation(from, last)
+        elseif arity == 1 then operation(argv[i], from, last)
+        else operation(argv[i], argv[i + 1], argv[i + 2], argv[i + 3], from, last)
+        end
+        i = last + 1
+      end
+    elseif arity <= 3 then
+      for _ = 1, count do
+        position = i
+        operation(argv[i], argv[i + 1], argv[i + 2])
+        i = i + arity
+      end
+    else
+      for _ = 1, count do
+        position = i
+        operation(unpack_(argv, i, i + arity - 1))
+        i = i + arity
+      end
     end
-    return asked
   end
-  local function refuse(at) letters[at] = 'n' end
-  endWhatIsDue()
-  local written = meta.seq
-  local i, n = 6, #argv
-  while i <= n do i = OPS[argv[i]](argv, i + 1, answer, credits) end
-  settle(argv, refuse)
-  if next(credits) then refill(credits) end
-  sweep(SWEPT_PER_CALL + SWEPT_PER_WRITE * (meta.seq - written))
-  lookAround()
-  if facts.recheck and isThere('I') then missIfExists() end
-  flush()
-  if metaDirty then saveMeta() end
-  out[1] = concat(letters)
-  keep[2] = out[1]
-  -- A process that took its leave leaves nothing behind.
-  if living[SID] ~= false then call('HSET', skey, slot, cmsgpack.pack(keep)) end
-  publish()
-  return out
 end
 
--- KEYS: the counters. ARGV: session, run id, 1 if the session is to be renewed.
--- Reply: ms until this process's next turn, or -1 if it has no session (any longer); the lease clock.
-local function beat(keys, argv)
-  begin(keys[1], argv[1], argv[2])
-  NONCE = '.b'
-  if argv[3] == '1' then call('ZADD', P .. 'S', 'XX', now + SESSION_LEASE_MS, SID) end
-  local list = nextSessions()
-  local dead = missing(list)
-  buryAll(dead)
-  endWhatIsDue()
-  if floor(now / 1000) - meta.sweep >= 5 then sweep(SWEPT_PER_BEAT) end
-  if facts.recheck and isThere('I') then missIfExists() end
-  flush()
-  if metaDirty or #dead > 0 then saveMeta() end
-  publish()
-  if meta.gone ~= '' then return { GRACE_MS + 10, now13 } end
+-- Returns why this library must not touch the data, or nil. An older layout is taken over if nothing is stored in it.
+local function refusalOfLayout()
+  if counters.layout == LAYOUT then return nil end
+  if counters.layout > LAYOUT then return REFUSAL.dataNewer end
+  if call('EXISTS', prefix .. 'e', prefix .. 'S') > 0 then return REFUSAL.dataOlder end
+  call('UNLINK', prefix .. 'K')
+  counters.layout = LAYOUT
+  countersChanged = true
+end
 
-  -- Turns go round by name: no counter, no appointment book, and a process more or less only shifts them.
-  local count, rank, known = #list / 2, 0, false
-  for i = 1, #list, 2 do
-    if list[i] < SID then rank = rank + 1 end
-    if list[i] == SID then known = true end
+-- KEYS: the counters. ARGV: presence, number of the batch, run id, mode (MODE in protocol.ts), nonce, then the operations.
+-- Reply: a character per operation, the lease clock, then the values that follow some characters. A first element that begins with ! says
+-- why the batch did not run (REFUSAL).
+local function batch(names, arguments)
+  argv = arguments
+  begin(names[1], argv[1], argv[3])
+  local refusal = refusalOfLayout()
+  if refusal then return { refusal } end
+  local number, mode = argv[2], argv[4]
+  nonce = argv[5]
+  if mode == MODE.join then
+    local born = join()
+    saveCounters()
+    return { REPLY.done, nowText, born }
   end
-  if not known and call('EXISTS', P .. 's' .. SID) == 0 then return { -1, now13 } end
+  local slot = tonumber(number) % SHARED.remembered
+  local known = call('HMGET', ownKeys.presence, 'run', slot)
+  if not known[1] then return { REFUSAL.presence } end
+  if known[2] then
+    local answered = cmsgpack.unpack(known[2])
+    if answered[1] == number then return replay(answered) end
+    if tonumber(answered[1]) > tonumber(number) then return { REFUSAL.stale } end
+  end
+  if mode == MODE.askOnly then return { REFUSAL.unrecorded } end
+  if mode == MODE.runAndRenew then call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self) end
+
+  beginReplies(number)
+  endDue()
+  local written = counters.seq
+  runOperations(6)
+  settleCompletions()
+  if next(credits) then refillOffers() end
+  sweepAfter(counters.seq - written)
+  watchPresences()
+  if facts.recheck and exists(keys.ifExists) then endVainWaits() end
+  flush()
+  if countersChanged then saveCounters() end
+  local replies, remembered = endReplies()
+  -- A process that has left leaves nothing behind.
+  if livingPresences[self] ~= false then call('HSET', ownKeys.presence, slot, cmsgpack.pack(remembered)) end
+  publish()
+  return replies
+end
+
+-- KEYS: the counters. ARGV: presence, run id, 1 if the presence is to be renewed.
+-- Reply: ms until this process's next turn, or -1 if it has no presence (any longer); the lease clock.
+local function beat(names, arguments)
+  argv = arguments
+  begin(names[1], argv[1], argv[2])
+  nonce = '.b'
+  if argv[3] == '1' then call('ZADD', keys.presences, 'XX', now + SHARED.presenceLeaseMs, self) end
+  local list = nextPresences()
+  local dead = findDead(list)
+  endPresences(dead)
+  endDue()
+  sweepInBeat()
+  if facts.recheck and exists(keys.ifExists) then endVainWaits() end
+  flush()
+  if countersChanged or #dead > 0 then saveCounters() end
+  publish()
+  if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText } end
+
+  -- Turns go round by name: no counter and no timetable, and a process more or less only shifts them.
+  local count, rank, isKnown = #list / 2, 0, false
+  for i = 1, #list, 2 do
+    if list[i] < self then rank = rank + 1 end
+    if list[i] == self then isKnown = true end
+  end
+  if not isKnown and call('EXISTS', ownKeys.presence) == 0 then return { -1, nowText } end
   local round = count * BEAT_MS
-  local wait = (rank * BEAT_MS - wall % round) % round
-  return { wait < BEAT_MS / 2 and wait + round or wait, now13 }
+  local untilTurn = (rank * BEAT_MS - wall % round) % round
+  return { untilTurn < BEAT_MS / 2 and untilTurn + round or untilTurn, nowText }
 end
 
 redis.register_function{ function_name = 'VERSION_batch', callback = batch, flags = { 'allow-oom' } }

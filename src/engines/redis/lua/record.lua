@@ -1,198 +1,203 @@
--- Records: an entry as it stands in the hash of entries, and the index keys that lead to it.
---
---   1-13  when its lease ends, ms on the lease clock; all nines: never
---  14-26  when it was written
---  27     how often a holder has died holding it
---  28-43  its score: priority and order of writing, its place for as long as it lives
---  44     e entry, q request that may run again, Q request that may not once it was started, s one that is read bit by bit: not either,
---         but whoever wrote it may write it again
---  45     . the body follows, @ the body stands under a key of its own
---  46-67  (requests only) the session that waits for the outcome
---  68     (requests only) after so many deliveries without completion it goes to the dead letters
---  then   |@Kind|@Parent|field=token|;|field=token|  and a newline: what templates are compared with; after ; nothing is indexed
---  then   the body
--- shares: isRequest, isStreamed, isOnce, isSuspect, isLarge, replyTo, signatureOf, expired, scoreOf, sig, isAnybodys
--- shares: bucket, formOf, alive, live, locksOf, unread, letGo, countBody, uncount, dropBody, countTicket
--- shares: uncountTicket, remove
+-- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of the indexes that lead to it.
+-- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf, indexInfo
+-- shares: matchesAny, sweepListFor, sharedHeader, isPresent, isOpen, readIndexOf, endReads, freeFromReads, countBody, uncountBody
+-- shares: dropBody, countTicket, uncountTicket, remove, leaseEndText
 
-local function isRequest(rec) return byte(rec, 44) ~= 101 end
+local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
-local function isStreamed(rec) return byte(rec, 44) == 115 end
+local function isStreamed(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.streamed end
 
-local function isOnce(rec) return byte(rec, 44) == 81 or isStreamed(rec) end
+-- Returns whether a request must not run again once it has started.
+local function runsOnce(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.once or isStreamed(record) end
 
--- A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
--- then only what kills on its own is counted again.
-local function isSuspect(rec) return byte(rec, 27) ~= 48 and isRequest(rec) end
+-- Returns whether a holder of this request has died. It may be the cause, and cannot be told from what was held with it. So a process is
+-- given one suspect at a time: then only a request that kills by itself is counted again.
+local function isSuspect(record) return byte(record, RECORD.deaths.from) ~= 48 and isRequest(record) end
 
-local function isLarge(rec) return byte(rec, 45) == 64 end
+local function isLarge(record) return byte(record, RECORD.place.from) == PLACE_BYTES.reference end
 
-local function replyTo(rec) return sub(rec, 46, 67) end
+local function requesterOf(record) return sub(record, RECORD.requester.from, RECORD.requester.to) end
 
-local function signatureOf(rec)
-  local from = isRequest(rec) and 69 or 46
-  return sub(rec, from, find(rec, '\n', from, true) - 1)
+local function signatureOf(record)
+  local from = isRequest(record) and RECORD.requestSignature.from or RECORD.signature.from
+  return sub(record, from, find(record, '\n', from, true) - 1)
 end
 
--- Lease times are compared as text: both have 13 digits.
-local function expired(rec) return sub(rec, 1, 13) <= now13 end
+-- Returns what is behind the signature.
+local function bodyOf(record) return sub(record, find(record, '\n', RECORD.signature.from, true) + 1) end
 
-local function scoreOf(rec) return sub(rec, 28, 43) end
+-- Compares the ends of leases as text: both have 13 digits.
+local function hasExpired(record) return sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to) <= nowText end
 
--- The ways to an entry of this signature: its kinds, its fields, and the keys of the indexes that hold it.
-local function sig(S)
-  local c = sigs[S]
-  if c then return c end
+local function scoreOf(record) return sub(record, RECORD.score.from, RECORD.score.to) end
+
+-- Returns when a lease of `leaseMs` ends that begins now (-1: never): as a number, and as 13 digits.
+local function leaseEndText(leaseMs)
+  local ends = now + leaseMs
+  if leaseMs < 0 or ends >= SHARED.neverMs then return SHARED.neverMs, SHARED.never end
+  return ends, format('%013.0f', ends)
+end
+
+-- Returns what a signature says: its kinds, its tokens by field, its root, and the keys of the indexes of free entries.
+local function indexInfo(signature)
+  local info = indexInfos[signature]
+  if info then return info end
   local kinds, tokens, index, fields, indexed = {}, {}, {}, {}, true
-  for item in gmatch(S, '[^|]+') do
-    if byte(item) == 64 then
-      kinds[#kinds + 1] = sub(item, 2)
-    elseif item == ';' then
+  for part in gmatch(signature, '[^|]+') do
+    if byte(part) == SIGN_BYTES.kind then
+      kinds[#kinds + 1] = sub(part, 2)
+    elseif part == ';' then
       indexed = false
     else
-      tokens[sub(item, 1, find(item, '=', 1, true) - 1)] = item
-      if indexed then fields[#fields + 1] = item end
+      tokens[sub(part, 1, find(part, '=', 1, true) - 1)] = part
+      if indexed then fields[#fields + 1] = part end
     end
   end
   local root = kinds[#kinds]
-  for i = 1, #kinds do index[i] = P .. 'f@' .. kinds[i] end
-  for i = 1, #fields do index[#index + 1] = P .. 'f=' .. root .. '|' .. fields[i] end
+  for i = 1, #kinds do index[i] = freeKey(kinds[i]) end
+  for i = 1, #fields do index[#index + 1] = freeWithKey(root .. '|' .. fields[i]) end
+  info = { kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
   -- AnyEntry matches every kind but the framework's own.
-  if find(root, 'takespace.', 1, true) ~= 1 then kinds[#kinds + 1] = '*' end
-  c = { kinds = kinds, tokens = tokens, index = index, text = S, root = root }
-  sigs[S] = c
-  return c
+  if find(root, KIND.own, 1, true) ~= 1 then kinds[#kinds + 1] = KIND.any end
+  indexInfos[signature] = info
+  return info
 end
 
--- AnyEntry matches every kind but the framework's own.
-local function isAnybodys(rec)
-  local kinds = sig(signatureOf(rec)).kinds
-  return kinds[#kinds] == '*'
+-- Returns whether AnyEntry matches.
+local function matchesAny(record)
+  local kinds = indexInfo(signatureOf(record)).kinds
+  return kinds[#kinds] == KIND.any
 end
 
--- When it is to be looked at: after 8 s, then each time it is twice as old, and when its lease ends. What was taken long ago must not
--- stay in the list of its day, and what stays long must not be looked at often. Answers the list of those of that second.
-local function bucket(expires, writtenAt)
+-- Returns the list of the second in which the sweep looks at an entry: after 8 s, then each time it is twice as old, and when its lease
+-- ends. So an entry that was taken leaves its list soon, and one that stays long is seldom looked at.
+local function sweepListFor(expiresAt, writtenAt)
   local age = now - writtenAt
   local at = now + (age < 8000 and 8000 or age)
-  local second = floor((expires < at and expires or at) / 1000) + 1
-  local list = buckets[second]
+  local second = floor((expiresAt < at and expiresAt or at) / 1000) + 1
+  local list = sweepLists[second]
   if not list then
     list = {}
-    buckets[second] = list
+    sweepLists[second] = list
   end
   return list
 end
 
--- What many entries share, in one word of an operation (see write.lua); an empty one is the one before it.
-local function formOf(argument)
-  if argument == '' then return forms.last end
-  local form = forms[argument]
-  if not form then
-    local lease, priority, head, S = argument:match('^(%S+) (%S+) ([^|]+)(.*)$')
-    lease, priority = tonumber(lease), tonumber(priority)
-    local expires = now + lease
-    local ends
-    if lease < 0 or expires >= 9999999999999 then
-      expires, ends = 9999999999999, NEVER
-    else
-      ends = format('%013.0f', expires)
-    end
-    form = {
-      dead = lease == 0, large = byte(head, 2) == 64, zero = SCORE_ZERO - priority * PRIORITY_STEP,
-      bodyTtl = ends ~= NEVER and lease + BODY_GRACE_MS, before = ends .. now13 .. '0', after = head .. S .. '\n', c = sig(S), bucket = bucket(expires, now),
+-- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to its signature. An empty
+-- one is the one before it.
+local function sharedHeader(text)
+  if text == '' then return sharedHeaders.last end
+  local header = sharedHeaders[text]
+  if not header then
+    local leaseMs, priority, head, signature = text:match('^(%S+) (%S+) ([^|]+)(.*)$')
+    leaseMs = tonumber(leaseMs)
+    local expiresAt, ends = leaseEndText(leaseMs)
+    header = {
+      dead = leaseMs == 0,
+      large = byte(head, 2) == PLACE_BYTES.reference,
+      zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
+      bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
+      before = ends .. nowText .. '0',
+      after = head .. signature .. '\n',
+      info = indexInfo(signature),
+      sweepList = sweepListFor(expiresAt, now),
     }
-    forms[argument] = form
+    sharedHeaders[text] = header
   end
-  forms.last = form
-  return form
+  sharedHeaders.last = header
+  return header
 end
 
-local function alive(sid)
-  if sid == KEPT then return true end
-  local known = living[sid]
+local function isPresent(presence)
+  if presence == SHARED.kept then return true end
+  local known = livingPresences[presence]
   if known == nil then
-    known = call('EXISTS', P .. 's' .. sid) == 1
-    living[sid] = known
+    known = call('EXISTS', keysOf(presence).presence) == 1
+    livingPresences[presence] = known
   end
   return known
 end
 
--- Whether a transaction is under way; its lease ends exactly.
-local function live(tid)
-  local ends = txs[tid]
+-- Returns whether a transaction is open; its lease ends exactly.
+local function isOpen(transaction)
+  local ends = transactionEnds[transaction]
   if not ends then
-    ends = tonumber(call('ZSCORE', P .. 'T', tid) or 0)
-    txs[tid] = ends
+    ends = tonumber(call('ZSCORE', keys.transactions, transaction) or 0)
+    transactionEnds[transaction] = ends
   end
   return ends > now
 end
 
--- The same indexes of what transactions have read: a read finds it there, a take does not.
-local function locksOf(c)
-  if not c.locks then
-    c.locks = {}
-    for i = 1, #c.index do c.locks[i] = P .. 'r' .. sub(c.index[i], #P + 2) end
+-- Returns the keys of the indexes of what transactions have read: a read finds an entry there, a take does not.
+local function readIndexOf(info)
+  local index = info.readIndex
+  if not index then
+    index = {}
+    for i = 1, info.ownKinds do index[i] = readKey(info.kinds[i]) end
+    for i = 1, #info.fields do index[#index + 1] = readWithKey(info.root .. '|' .. info.fields[i]) end
+    info.readIndex = index
   end
-  return c.locks
+  return index
 end
 
--- No transaction has read it any longer; says whether one had.
-local function unread(id, c)
-  if call('HDEL', P .. 'R', id) == 0 then return false end
-  local locks = locksOf(c)
-  for i = 1, #locks do call('ZREM', locks[i], id) end
+-- Notes that no transaction has read an entry any longer. Returns whether one had.
+local function endReads(id, info)
+  if call('HDEL', keys.readers, id) == 0 then return false end
+  local index = readIndexOf(info)
+  for i = 1, #index do call('ZREM', index[i], id) end
   return true
 end
 
--- Out of what transactions have read; those who wait for the end of one are to be looked at.
-local function letGo(id, c)
-  unread(id, c)
+-- The same when the entry is gone: those who wait for a transaction to end are to be looked at.
+local function freeFromReads(id, info)
+  endReads(id, info)
   facts.recheck = true
 end
 
--- The large bodies are counted as soon as somebody has bounded the space by bytes.
+-- Counts a large body. They are counted once a process has bounded the space by bytes.
 local function countBody(id)
-  local bytes = call('STRLEN', P .. 'b' .. id)
-  call('HSET', P .. 'B', id, bytes)
-  meta.large = meta.large + bytes
-  metaDirty = true
+  local bytes = call('STRLEN', bodyKey(id))
+  call('HSET', keys.bodyBytes, id, bytes)
+  counters.large = counters.large + bytes
+  countersChanged = true
 end
 
-local function uncount(id)
-  local bytes = call('HGET', P .. 'B', id)
+local function uncountBody(id)
+  local bytes = call('HGET', keys.bodyBytes, id)
   if not bytes then return end
-  call('HDEL', P .. 'B', id)
-  meta.large = meta.large - bytes
-  metaDirty = true
+  call('HDEL', keys.bodyBytes, id)
+  counters.large = counters.large - bytes
+  countersChanged = true
 end
 
 local function dropBody(id)
-  call('UNLINK', P .. 'b' .. id)
-  if meta.large then uncount(id) end
+  call('UNLINK', bodyKey(id))
+  if counters.large then uncountBody(id) end
 end
 
--- The bytes that all tickets take, so that they can be bounded.
+-- Adds to the bytes of all tickets, which are bounded.
 local function countTicket(bytes)
-  local all = (meta.tickets or 0) + bytes
-  meta.tickets = all > 0 and all or 0
-  metaDirty = true
+  local all = (counters.tickets or 0) + bytes
+  counters.tickets = all > 0 and all or 0
+  countersChanged = true
 end
 
-local function uncountTicket(id, rec) countTicket(-#rec - (isLarge(rec) and call('STRLEN', P .. 'b' .. id) or 0)) end
+local function uncountTicket(id, record)
+  countTicket(-#record - (isLarge(record) and call('STRLEN', bodyKey(id)) or 0))
+end
 
--- Out of the space altogether; says whether it was free, that is, in the indexes.
-local function remove(id, rec)
-  flushPuts()
-  local c = sig(signatureOf(rec))
+-- Removes an entry from the space. Returns whether it was free, that is, in the indexes.
+local function remove(id, record)
+  flushRecords()
+  local info = indexInfo(signatureOf(record))
   local free = 0
-  for i = 1, #c.index do free = call('ZREM', c.index[i], id) end
+  for i = 1, #info.index do free = call('ZREM', info.index[i], id) end
   if free == 0 then
-    if isThere('T') then letGo(id, c) end
-    if isThere('D') then call('HDEL', P .. 'D', id) end
+    if exists(keys.transactions) then freeFromReads(id, info) end
+    if exists(keys.suspects) then call('HDEL', keys.suspects, id) end
   end
-  call('HDEL', P .. 'e', id)
-  if c.root == TICKET then uncountTicket(id, rec) end
-  if isLarge(rec) then dropBody(id) end
+  call('HDEL', keys.entries, id)
+  if info.root == KIND.ticket then uncountTicket(id, record) end
+  if isLarge(record) then dropBody(id) end
   return free == 1
 end

@@ -1,183 +1,178 @@
--- v, P, T, D, Q, Y, X: session entries are loaded, saved, touched, destroyed; a lock is given back; they are counted, and listed.
+-- Session entries: users' sessions, loaded, saved, locked, counted and listed.
 --
--- A session entry is one string: a line, then for each attribute a line `name<tab>version<tab>length` and its text; of two of one name the
--- later one counts. The first line is
+-- A session entry is one string: a first line (SESSION in protocol.ts), then for each attribute a line `name<tab>version<tab>length` and its
+-- text; of two with one name the later counts. Processes read many by one MGET, past these functions, which would copy every byte more
+-- than once; and what is saved is written as it came (session-save.lua), unless two processes have changed a session at once.
 --
---   1-13  when its lease ends, ms on the lease clock; all nines: never
---  14     ! while it is locked
---  15-22  its size: bytes of all names and texts
---  24-39  its version
---  41-    whose it is
---
--- So many are read by one MGET, past these functions, which would copy every byte more than once; and what is saved is written as it came
--- (session-save.lua), unless two have changed a session at once. Each save says what it changes.
--- In Y it stands by when its lease ends, or by when that was to end before it was renewed: so counting looks at none, and a renewal is not
--- noted there until it matters. Its id begins with $, by which its locks are told from other claims.
--- A lock is a claim: in the set of what its process holds, and with it gone when that is. Who waits for one stands in a line, as a take does.
+-- In the set of sessions an entry is under the end of its lease, or under the end that it had before a renewal: so counting reads no entry,
+-- and a renewal is not noted there until it matters. Its id begins with $. A lock is a claim, in the set of what its process holds, and
+-- ends with the process. Who waits for a lock is in a queue, as a take is.
 -- shares: growSessions, endSessionsDue
 
-local LOCK_KIND = 'takespace.SessionLock'
-local SESSION_KIND = 'takespace.Session'
--- So many end in one call, beside what it was asked: a millisecond.
+-- In one call, beside what it was asked: a millisecond.
 local MOST_ENDED = 256
+-- The first line up to the owner.
+local FIXED = SESSION.owner.from - 1
 
--- The fixed part of its first line, '' if there is none; and the whole of it.
-local function headOf(id) return call('GETRANGE', P .. 'h' .. id, 0, 39) end
+-- Returns the fixed part of the first line, '' if there is none.
+local function headOf(id) return call('GETRANGE', sessionKey(id), 0, FIXED - 1) end
+
 local function wholeHeadOf(id)
-  local head = call('GETRANGE', P .. 'h' .. id, 0, 4095)
+  local head = call('GETRANGE', sessionKey(id), 0, 4095)
   return sub(head, 1, find(head, '\n', 1, true) or 0)
 end
 
--- Times are compared as text: both have 13 digits.
-local function isLive(head) return sub(head, 1, 13) > now13 end
+-- Compares times as text: both have 13 digits.
+local function isLive(head) return sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to) > nowText end
 
-local function sizeIn(head) return tonumber(sub(head, 15, 22)) or 0 end
+local function sizeIn(head) return tonumber(sub(head, SESSION.size.from, SESSION.size.to)) or 0 end
 
-local function ownerIn(head) return sub(head, 41, -2) end
+local function versionIn(head) return sub(head, SESSION.version.from, SESSION.version.to) end
 
--- All that sessions take, beside what Redis takes for it. key: Z
+local function ownerIn(head) return sub(head, SESSION.owner.from, -2) end
+
+-- Adds to the bytes of all session entries. `key`: where they are counted.
 local function growSessions(key, by)
   if by == 0 then return end
   if call('INCRBY', key, by) == 0 then call('DEL', key) end
-  if bounded then bytesSince = bytesSince + by end
+  growBytes(by)
 end
 
--- `session claim` of who has locked it.
-local function lockerOf(id) return isThere('G') and call('HGET', P .. 'G', id) end
+-- Returns `presence claim` of who has locked an entry.
+local function lockerOf(id) return exists(keys.lockers) and call('HGET', keys.lockers, id) end
 
-local function lockFor(sid, id, ms)
-  local claim, ends = claimFor(sid, id), now + ms
-  call('HSET', P .. 'G', id, sid .. ' ' .. claim)
-  call('SETRANGE', P .. 'h' .. id, 13, '!')
-  call('ZADD', P .. 'L', ends, claim)
-  facts.G = true
+local function claimIn(locker) return sub(locker, SHARED.presenceLength + 2) end
+
+local function lockFor(presence, id, ms)
+  local claim, ends = claimFor(presence, id), now + ms
+  call('HSET', keys.lockers, id, presence .. ' ' .. claim)
+  call('SETRANGE', sessionKey(id), SESSION.locked.from - 1, SIGN.started)
+  call('ZADD', keys.locks, ends, claim)
+  facts[keys.lockers] = true
   dueAt(ends)
   return claim
 end
 
--- The next one in line, who stands there no longer.
-local function nextInLine(id)
-  local member = hand(sig('|@' .. LOCK_KIND .. '|id=' .. id .. '|;|'))
-  if not member then return end
-  local who = memberOf(member)
-  local spec = specOf(who.sid, who.wid)
-  unregister(who.sid, who.wid)
+-- Takes the next one out of the queue for a lock. Returns who that is and what it asked for, or nil.
+local function nextInQueue(id)
+  local waiter = pickTaker(indexInfo('|' .. SIGN.kind .. KIND.sessionLock .. '|id=' .. id .. '|;|'))
+  if not waiter then return end
+  local who = parsedWaiter(waiter)
+  local spec = specOf(who.presence, who.wait)
+  unregister(who.presence, who.wait)
   return who, spec
 end
 
--- What is larger than this goes past here (record.ts).
-local LARGEST_INLINE = 2048
-
--- What is in it; '' if it is large, and is to be read around.
-local function smallIn(id) return call('STRLEN', P .. 'h' .. id) <= LARGEST_INLINE and call('GET', P .. 'h' .. id) or '' end
-
-local function dropLock(id, locker)
-  local claim = sub(locker, 24)
-  call('HDEL', P .. 'G', id)
-  if call('EXISTS', P .. 'h' .. id) == 1 then call('SETRANGE', P .. 'h' .. id, 13, ' ') end
-  call('ZREM', P .. 'L', claim)
-  local sid = sub(locker, 1, 22)
-  call('SREM', P .. 'c' .. sid, claim)
-  -- It may have been given by this same call.
-  local noted = claims[sid] or {}
-  for j = #noted, 1, -1 do if noted[j] == claim then table.remove(noted, j) end end
-  if #noted == 0 then claims[sid] = nil end
+-- Returns what is in an entry; '' if it is large, and is to be read past these functions.
+local function smallIn(id)
+  local key = sessionKey(id)
+  return call('STRLEN', key) <= SHARED.largestInline and call('GET', key) or ''
 end
 
--- It stays so: nothing is left of it, those who wait for its lock hear that it is gone, and whoever asked for it hears why.
+local function dropLock(id, locker)
+  local claim, presence = claimIn(locker), sub(locker, 1, SHARED.presenceLength)
+  call('HDEL', keys.lockers, id)
+  if call('EXISTS', sessionKey(id)) == 1 then call('SETRANGE', sessionKey(id), SESSION.locked.from - 1, ' ') end
+  call('ZREM', keys.locks, claim)
+  call('SREM', keysOf(presence).claims, claim)
+  -- This same call may have given it.
+  local noted = newClaims[presence] or {}
+  for j = #noted, 1, -1 do if noted[j] == claim then table.remove(noted, j) end end
+  if #noted == 0 then newClaims[presence] = nil end
+end
+
+-- Removes an entry for good. Those who wait for its lock hear that it is gone, registrations hear the reason.
 local function endSession(id, reason)
   local head = wholeHeadOf(id)
   local owner = ownerIn(head)
-  call('ZREM', P .. 'Y', id)
-  call('UNLINK', P .. 'h' .. id)
-  if owner ~= '' then call('SREM', P .. 'y' .. owner, id) end
-  if head ~= '' then growSessions(P .. 'Z', -sizeIn(head)) end
+  call('ZREM', keys.sessions, id)
+  call('UNLINK', sessionKey(id))
+  if owner ~= '' then call('SREM', ownedKey(owner), id) end
+  if head ~= '' then growSessions(keys.sessionBytes, -sizeIn(head)) end
   local locker = lockerOf(id)
   if locker then
     dropLock(id, locker)
-    for who in nextInLine, id do push(who.sid, 'z' .. who.wid .. '\t', '', '') end
+    for who in nextInQueue, id do push(who.presence, PUSH.missed .. who.wait .. '\t', '', '') end
   end
-  local S = '|@' .. SESSION_KIND .. (owner ~= '' and '|owner=' .. owner or '') .. '|;|'
-  local c = sig(S)
-  if #linesFor(c, 'n') > 0 then
-    announce(c, id, NEVER .. now13 .. '0' .. scoreText(SCORE_ZERO) .. 'e.' .. S .. '\n' .. reason .. ' ' .. owner, 'e')
+  local signature = '|' .. SIGN.kind .. KIND.session .. (owner ~= '' and '|owner=' .. owner or '') .. '|;|'
+  local info = indexInfo(signature)
+  if #queuesFor(info, 'notify') > 0 then
+    local record = SHARED.never .. nowText .. '0' .. scoreText(SHARED.scoreZero) .. RECORD_TYPE.entry .. PLACE.inline .. signature
+    announce(info, id, record .. '\n' .. reason .. ' ' .. owner, TRANSITION.ended)
   end
 end
 
--- Whoever waits for the lock has it now; of a session that has ended meanwhile they hear that it is gone.
+-- Ends a lock, and gives it to the next one in the queue.
 local function unlockSession(claim)
   local id = idOf(claim)
   local locker = lockerOf(id)
-  if not locker or sub(locker, 24) ~= claim then return end
+  if not locker or claimIn(locker) ~= claim then return end
   if not isLive(headOf(id)) then return endSession(id, 'expired') end
   dropLock(id, locker)
-  local who, spec = nextInLine(id)
-  if who then push(who.sid, who.delivery, lockFor(who.sid, id, spec.lockMs), smallIn(id)) end
+  local who, spec = nextInQueue(id)
+  if who then push(who.presence, who.delivery, lockFor(who.presence, id, spec.lockMs), smallIn(id)) end
 end
 
 LATER.unlockSession = unlockSession
 
--- Sessions whose leases have ended, and locks whose time is over.
+-- Ends sessions whose leases have ended, and locks whose time is over.
 local function endSessionsDue()
-  local ended = call('ZRANGEBYSCORE', P .. 'Y', '-inf', now, 'LIMIT', 0, MOST_ENDED)
+  local ended = call('ZRANGEBYSCORE', keys.sessions, '-inf', now, 'LIMIT', 0, MOST_ENDED)
   for j = 1, #ended do
     local head = headOf(ended[j])
     if isLive(head) then
-      call('ZADD', P .. 'Y', sub(head, 1, 13), ended[j])
+      call('ZADD', keys.sessions, sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to), ended[j])
     else
       endSession(ended[j], 'expired')
     end
   end
-  local over = call('ZRANGEBYSCORE', P .. 'L', '-inf', now, 'LIMIT', 0, MOST_ENDED)
+  local over = call('ZRANGEBYSCORE', keys.locks, '-inf', now, 'LIMIT', 0, MOST_ENDED)
   for j = 1, #over do unlockSession(over[j]) end
 end
 
--- v: what is in it, '' if it is large and is to be read around. With a wait it is locked; if it is already, by another one, that wait stands in
--- line. id, wait or '', ms of the lock
-function OPS.v(argv, i, answer)
-  local id, wid = argv[i], argv[i + 1]
+-- Replies what is in an entry, '' if it is large. With a wait the entry is locked; if another process has locked it, the wait goes into the
+-- queue.
+function OPS.loadSession(id, wait, lockMs)
   if not isLive(headOf(id)) then
-    answer('n')
-  elseif wid == '' then
-    answer('p', '', call('GET', P .. 'h' .. id))
+    reply(REPLY.none)
+  elseif wait == '' then
+    reply(REPLY.session, '', call('GET', sessionKey(id)))
   elseif lockerOf(id) then
-    register(SID, wid, { mode = 't', kind = LOCK_KIND, indexed = { 'id=' .. id }, verified = {}, tx = '', lockMs = tonumber(argv[i + 2]) }, 1)
-    answer('w')
+    local spec = { mode = 'take', kind = KIND.sessionLock, indexed = { 'id=' .. id }, verified = {}, tx = '', lockMs = tonumber(lockMs) }
+    register(self, wait, spec, 1)
+    reply(REPLY.waiting)
   else
-    answer('p', lockFor(SID, id, tonumber(argv[i + 2])), smallIn(id))
+    reply(REPLY.session, lockFor(self, id, tonumber(lockMs)), smallIn(id))
   end
-  return i + 3
 end
 
--- When such a lease ends that begins now, as 13 digits. `head`: as it was.
-local function leaseEnd(id, lease, head)
-  local ends = now + lease
-  if lease < 0 or ends > 9999999999999 then ends = 9999999999999 end
-  local ends13 = format('%013.0f', ends)
-  if head == '' or ends13 < sub(head, 1, 13) then
-    call('ZADD', P .. 'Y', ends13, id)
-    dueAt(ends)
+-- Returns when a lease ends that begins now, as 13 digits, and notes it. `head`: as it was before.
+local function sessionLeaseEnd(id, leaseMs, head)
+  local expiresAt, ends = leaseEndText(leaseMs)
+  if head == '' or ends < sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to) then
+    call('ZADD', keys.sessions, ends, id)
+    dueAt(expiresAt)
   end
-  return ends13
+  return ends
 end
 
--- The attributes that begin there, in order: name, version, where they begin and end; the size of name and text.
+-- Iterates over attributes in order: name, version, where they begin and end, the size of name and text.
 local function attributes(all, from, last)
   return function()
     if from > last then return end
-    local begins, line = from, find(all, '\n', from, true)
+    local begins, newline = from, find(all, '\n', from, true)
     local name, version, length
-    if line then name, version, length = sub(all, from, line - 1):match('^(.*)\t(.*)\t(%d+)$') end
-    -- What somebody else has written there is none.
+    if newline then name, version, length = sub(all, from, newline - 1):match('^(.*)\t(.*)\t(%d+)$') end
+    -- Not written by a session store.
     if not name then return end
-    from = line + length + 1
+    from = newline + length + 1
     return name, version, begins, from - 1, #name + length
   end
 end
 
--- What there is, with what is changed put in the place of what it was; and its size. nil: what it stands on has been changed, by another save
--- than this one, whose answer may have been lost.
-local function merged(key, changes, removed, expected, own)
+-- Returns the attributes of an entry with `changes` applied, and their size; nil if an attribute has not its expected version, because another
+-- save than this one, whose reply may have been lost, has changed it.
+local function merged(key, changes, removed, expected, ownVersion)
   local all = call('GET', key)
   local places, parts, sizes, versions = {}, {}, {}, {}
   local function put(name, part, size)
@@ -189,8 +184,8 @@ local function merged(key, changes, removed, expected, own)
     versions[name] = version
   end
   for name, version in gmatch(expected, '(%S*) (%S+)\n') do
-    local is = versions[name] or '-'
-    if is ~= version and is ~= own then return end
+    local actual = versions[name] or '-'
+    if actual ~= version and actual ~= ownVersion then return end
   end
   for name in gmatch(removed, '(%S*)\n') do if places[name] then put(name, '', 0) end end
   for name, _, from, last, size in attributes(changes, 1, #changes) do put(name, sub(changes, from, last), size) end
@@ -199,110 +194,92 @@ local function merged(key, changes, removed, expected, own)
   return concat(parts), size
 end
 
--- P: it is changed, or made if it is said to be new. id, lease in ms (-1: for ever), lock or '', most bytes; the version on which all that is here
--- stands (+: it is new; '': not all is here), how many bytes are its first line, how many what is changed; names that go, a line each; the
--- versions that names must have, a line each (-: there is none); u if its owner is as it was; all of it, what is changed first. g says that
--- it was put together with what was there, or may have been.
-function OPS.P(argv, i, answer)
-  local id, claim, base, contents = argv[i], argv[i + 2], argv[i + 4], argv[i + 10]
-  local key, head, isNew, rest = P .. 'h' .. id, headOf(id), base == '+', i + 11
-  local is = isLive(head)
-  if not is and head ~= '' then endSession(id, 'expired') end
-  -- Saved already, by a call whose answer was lost.
-  if is and sub(head, 24, 39) == sub(contents, 24, 39) then
-    answer('g')
-    return rest
-  end
-  if not is and not isNew then
-    answer('n')
-    return rest
-  end
+-- Returns the error code of a save that does not have the lock, or nil.
+local function lockRefusal(id, lock)
   local locker = lockerOf(id)
-  if claim ~= '' and not (locker and sub(locker, 24) == claim) then
-    answer('e', 'CLAIM_LOST')
-    return rest
-  elseif claim == '' and locker then
-    answer('e', 'SESSION_LOCKED')
-    return rest
-  end
-  local isKnown = isNew or sub(head, 24, 39) == base
-  local size, before = sizeIn(contents), is and sizeIn(head) or 0
+  if lock ~= '' and not (locker and claimIn(locker) == lock) then return 'CLAIM_LOST' end
+  if lock == '' and locker then return 'SESSION_LOCKED' end
+end
+
+local function changeOwner(id, head, contents)
+  local before = head ~= '' and ownerIn(wholeHeadOf(id)) or ''
+  local after = sub(contents, SESSION.owner.from, find(contents, '\n', SESSION.owner.from, true) - 1)
+  if before ~= '' then call('SREM', ownedKey(before), id) end
+  if after ~= '' then call('SADD', ownedKey(after), id) end
+end
+
+-- Changes an entry, or makes it. `base`: the version on which `contents` are based (+: the entry is new; '': they are not all of it).
+-- `headLength`, `changedLength`: bytes of the first line in `contents`, and of what is changed behind it. `removed`: names, a line each.
+-- `expected`: the versions that names must have, a line each (-: there is none). `owner`: u if it does not change. Replies `merged` if the
+-- entry was put together with what was there, or may have been.
+function OPS.saveSession(id, leaseMs, lock, maxBytes, base, headLength, changedLength, removed, expected, owner, contents)
+  local head, key, isNew = headOf(id), sessionKey(id), base == '+'
+  local live = isLive(head)
+  if not live and head ~= '' then endSession(id, 'expired') end
+  -- Saved already, by a call whose reply was lost.
+  if live and versionIn(head) == versionIn(contents) then return reply(REPLY.merged) end
+  if not live and not isNew then return reply(REPLY.none) end
+  local refused = lockRefusal(id, lock)
+  if refused then return reply(REPLY.failed, refused) end
+  local isKnown = isNew or versionIn(head) == base
+  local size, before = sizeIn(contents), live and sizeIn(head) or 0
   if not isKnown then
-    local first, changed = tonumber(argv[i + 5]), tonumber(argv[i + 6])
+    local first = tonumber(headLength)
     local all
-    all, size = merged(key, sub(contents, first + 1, first + changed), argv[i + 7], argv[i + 8], sub(contents, 24, 39))
-    if not all then
-      answer('e', 'SESSION_CONFLICT')
-      return rest
-    end
-    local owner = argv[i + 9] == 'u' and ownerIn(wholeHeadOf(id)) or sub(contents, 41, first - 1)
-    contents = sub(contents, 1, 14) .. format('%08d', size) .. sub(contents, 23, 40) .. owner .. '\n' .. all
+    all, size = merged(key, sub(contents, first + 1, first + tonumber(changedLength)), removed, expected, versionIn(contents))
+    if not all then return reply(REPLY.failed, 'SESSION_CONFLICT') end
+    local ownerText = owner == 'u' and ownerIn(wholeHeadOf(id)) or sub(contents, SESSION.owner.from, first - 1)
+    contents = sub(contents, 1, SESSION.size.from - 1) .. format('%08d', size) .. sub(contents, SESSION.size.to + 1, FIXED)
+      .. ownerText .. '\n' .. all
   end
   local growth = size - before
-  local refused = growth > 0 and size > tonumber(argv[i + 3]) and 'SESSION_TOO_LARGE'
-  if not refused and (growth > 0 or not is) and (isFull() or bounded and isTooMuch(is and 0 or 1, growth)) then refused = 'SPACE_FULL' end
-  if refused then
-    answer('e', refused)
-    return rest
+  if growth > 0 and size > tonumber(maxBytes) then return reply(REPLY.failed, 'SESSION_TOO_LARGE') end
+  if (growth > 0 or not live) and (isFull() or bounded and isTooMuch(live and 0 or 1, growth)) then
+    return reply(REPLY.failed, 'SPACE_FULL')
   end
-  if argv[i + 9] ~= 'u' then
-    local owned, owner = is and ownerIn(wholeHeadOf(id)) or '', sub(contents, 41, find(contents, '\n', 41, true) - 1)
-    if owned ~= '' then call('SREM', P .. 'y' .. owned, id) end
-    if owner ~= '' then call('SADD', P .. 'y' .. owner, id) end
-  end
+  if owner ~= 'u' then changeOwner(id, live and head or '', contents) end
   call('SET', key, contents)
-  call('SETRANGE', key, 0, leaseEnd(id, tonumber(argv[i + 1]), is and head or ''))
-  growSessions(P .. 'Z', growth)
-  if claim ~= '' then unlockSession(claim) end
-  answer(isKnown and 'k' or 'g')
-  return rest
+  call('SETRANGE', key, 0, sessionLeaseEnd(id, tonumber(leaseMs), live and head or ''))
+  growSessions(keys.sessionBytes, growth)
+  if lock ~= '' then unlockSession(lock) end
+  reply(isKnown and REPLY.done or REPLY.merged)
 end
 
--- T: its lease ends so long from now, and nothing else changes. id, lease in ms (-1: for ever), lock or ''
-function OPS.T(argv, i, answer)
-  local id = argv[i]
+function OPS.touchSession(id, leaseMs, lock)
   local head = headOf(id)
-  local is = isLive(head)
-  if is then call('SETRANGE', P .. 'h' .. id, 0, leaseEnd(id, tonumber(argv[i + 1]), head)) end
-  if argv[i + 2] ~= '' then unlockSession(argv[i + 2]) end
-  answer(is and 'k' or 'n')
-  return i + 3
+  local live = isLive(head)
+  if live then call('SETRANGE', sessionKey(id), 0, sessionLeaseEnd(id, tonumber(leaseMs), head)) end
+  if lock ~= '' then unlockSession(lock) end
+  reply(live and REPLY.done or REPLY.none)
 end
 
--- D: it is gone, and stays so. id
-function OPS.D(argv, i, answer)
-  local head = headOf(argv[i])
-  local is = isLive(head)
-  if head ~= '' then endSession(argv[i], is and 'destroyed' or 'expired') end
-  answer(is and 'k' or 'n')
-  return i + 1
+function OPS.destroySession(id)
+  local head = headOf(id)
+  local live = isLive(head)
+  if head ~= '' then endSession(id, live and 'destroyed' or 'expired') end
+  reply(live and REPLY.done or REPLY.none)
 end
 
--- Q: a lock is given back. lock
-function OPS.Q(argv, i, answer)
-  unlockSession(argv[i])
-  answer('k')
-  return i + 1
+function OPS.unlockSession(lock)
+  unlockSession(lock)
+  reply(REPLY.done)
 end
 
--- Y: how many there are. @ and an owner, or '' for all
-function OPS.Y(argv, i, answer)
-  local owner = argv[i]
-  answer('m', textOf(owner == '' and call('ZCOUNT', P .. 'Y', '(' .. format('%.0f', now), '+inf') or call('SCARD', P .. 'y' .. sub(owner, 2))))
-  return i + 1
+-- `owner`: @ and an owner, or '' for all.
+function OPS.countSessions(owner)
+  if owner == '' then return reply(REPLY.number, textOf(call('ZCOUNT', keys.sessions, '(' .. format('%.0f', now), '+inf'))) end
+  reply(REPLY.number, textOf(call('SCARD', ownedKey(sub(owner, 2)))))
 end
 
--- X: a page of their ids, with a space between. @ and an owner, or '' for all; where the last page ended, at first 0
-function OPS.X(argv, i, answer)
-  local owner, ids = argv[i], {}
+-- Replies a page of ids with a space between. `after`: the cursor of the last page, at first 0.
+function OPS.listSessions(owner, after)
+  local ids, step = {}, 1
   local page
   if owner == '' then
-    page = call('ZSCAN', P .. 'Y', argv[i + 1], 'COUNT', 100)
-    for j = 1, #page[2], 2 do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
+    page, step = call('ZSCAN', keys.sessions, after, 'COUNT', 100), 2
   else
-    page = call('SSCAN', P .. 'y' .. sub(owner, 2), argv[i + 1], 'COUNT', 100)
-    for j = 1, #page[2] do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
+    page = call('SSCAN', ownedKey(sub(owner, 2)), after, 'COUNT', 100)
   end
-  answer('p', page[1], concat(ids, ' '))
-  return i + 2
+  for j = 1, #page[2], step do if isLive(headOf(page[2][j])) then ids[#ids + 1] = page[2][j] end end
+  reply(REPLY.page, page[1], concat(ids, ' '))
 end

@@ -1,37 +1,52 @@
--- Sweeping: what has ended is removed a bounded number at a time. Nobody sees it meanwhile; the check at match time is exact.
--- shares: SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT, MOST_SWEPT, sweep
+-- The sweep: removes what has ended, a bounded number in each call. No find meets it meanwhile, because leases are checked exactly.
+-- shares: sweepAfter, sweepInBeat, sweepNow
 
--- Each write is to be looked at about twice; what comes beyond that, after many were written at once, is spread over the calls that follow.
+-- An entry is looked at about twice. What exceeds that, after many writes at once, is spread over the calls that follow.
 local SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT = 8, 3, 256
-
--- So many at a time, since Lua's stack takes no more than some thousands of values; and no call holds the server for longer than a few ms.
+-- In one command: Lua's stack takes some thousands of values.
 local SWEPT_AT_ONCE = 1000
+-- In one call: a few ms.
 local MOST_SWEPT = 2000
 
 local function sweep(budget)
-  local sec = floor(now / 1000)
+  local second = floor(now / 1000)
   if budget > MOST_SWEPT then budget = MOST_SWEPT end
-  while meta.sweep <= sec and budget > 0 do
-    local key = P .. 'x' .. meta.sweep
-    local ids = call('LPOP', key, budget < SWEPT_AT_ONCE and budget or SWEPT_AT_ONCE)
+  while counters.sweep <= second and budget > 0 do
+    local ids = call('LPOP', sweepKey(counters.sweep), budget < SWEPT_AT_ONCE and budget or SWEPT_AT_ONCE)
     if not ids or #ids == 0 then
-      meta.sweep = meta.sweep + 1
+      counters.sweep = counters.sweep + 1
       budget = budget - 1
-      metaDirty = true
+      countersChanged = true
     else
       budget = budget - #ids
-      local recs = call('HMGET', P .. 'e', unpack_(ids))
+      local records = call('HMGET', keys.entries, unpack_(ids))
       for i = 1, #ids do
-        local rec = recs[i]
-        if rec then
-          if expired(rec) then
-            remove(ids[i], rec)
-          elseif sub(rec, 1, 13) ~= NEVER then
-            local list = bucket(tonumber(sub(rec, 1, 13)), tonumber(sub(rec, 14, 26)))
+        local record = records[i]
+        if record then
+          local ends = sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)
+          if hasExpired(record) then
+            remove(ids[i], record)
+          elseif ends ~= SHARED.never then
+            local list = sweepListFor(tonumber(ends), tonumber(sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)))
             list[#list + 1] = ids[i]
           end
         end
       end
     end
   end
+end
+
+-- At the end of a batch that has written so many entries.
+local function sweepAfter(written) sweep(SWEPT_PER_CALL + SWEPT_PER_WRITE * written) end
+
+-- In a quiet space, once the sweep is late.
+local function sweepInBeat()
+  if floor(now / 1000) - counters.sweep >= 5 then sweep(SWEPT_PER_BEAT) end
+end
+
+-- Before a write is refused, once in a call.
+local function sweepNow()
+  facts.swept = true
+  flushRecords()
+  sweep(MOST_SWEPT)
 end

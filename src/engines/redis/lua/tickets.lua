@@ -1,201 +1,190 @@
--- Tickets: what becomes of a request is kept in the place of its ticket, which turns from pending into a result.
+-- Tickets: the outcome of a request is kept in the place of its ticket, which turns from pending into a result.
 --
--- A ticket is an entry. Pending, its body is the id of the entry that leads to its outcome, a blank, the session that waits for it or -, a
--- newline, and what was noted last. The request's own session is KEPT: what it comes to is told to the ticket.
+-- A ticket is an entry. The body of a pending one is the id of the request that leads to its outcome, a blank, the presence that waits for
+-- it or -, a newline, and the progress that was noted last. The requester of such a request is SHARED.kept.
 
-local PENDING = 'takespace.Pending'
+-- Returns the ticket that a request settles. The id of the request is the ticket's, a dot, and more.
+local function ticketOf(id) return sub(id, 1, (find(id, '.', 1, true) or 1) - 1) end
 
--- The ticket that the outcome of this request settles. The id of the request is the ticket's, a dot, and something of its own.
-local function ticketIn(id) return sub(id, 1, (find(id, '.', 1, true) or 1) - 1) end
-
--- Its record, if it is there; pending, if nothing has become of it.
-local function ticketAt(tid)
-  flushPuts()
-  local rec = call('HGET', P .. 'e', tid)
-  if rec and expired(rec) then
-    remove(tid, rec)
-    rec = nil
+-- Returns the record of a ticket, what its signature says, and whether it is pending; nil if there is none.
+local function readTicket(ticket)
+  flushRecords()
+  local record = call('HGET', keys.entries, ticket)
+  if record and hasExpired(record) then
+    remove(ticket, record)
+    record = nil
   end
-  if not rec then return nil end
-  local c = sig(signatureOf(rec))
-  return rec, c, c.kinds[1] == PENDING
+  if not record then return nil end
+  local info = indexInfo(signatureOf(record))
+  return record, info, info.kinds[1] == KIND.pending
 end
 
--- Which request settles it, who waits, what was noted.
-local function stateOf(rec)
-  local from = find(rec, '\n', 46, true) + 1
-  local blank, stop = find(rec, ' ', from, true), find(rec, '\n', from, true)
-  return sub(rec, from, blank - 1), sub(rec, blank + 1, stop - 1), sub(rec, stop + 1), from
+-- Returns the request that settles a pending ticket, who waits for it, its progress, and where its body begins in the record.
+local function pendingState(record)
+  local from = find(record, '\n', RECORD.signature.from, true) + 1
+  local blank, stop = find(record, ' ', from, true), find(record, '\n', from, true)
+  return sub(record, from, blank - 1), sub(record, blank + 1, stop - 1), sub(record, stop + 1), from
 end
 
-local function replace(tid, before, rec)
-  countTicket(#rec - #before)
-  call('HSET', P .. 'e', tid, rec)
+local function pendingBody(request, waiting, progress) return request .. ' ' .. waiting .. '\n' .. progress end
+
+local function replace(ticket, before, record)
+  countTicket(#record - #before)
+  call('HSET', keys.entries, ticket, record)
 end
 
--- It has its outcome: `c` and a body, `C` and the claim under whose name the body stands, or nothing. Who waits for it is shown it.
-local function conclude(tid, rec, c, kind, outcome)
-  local score, place, body = scoreOf(rec), '.', ''
-  local kept = tonumber(sub(c.tokens.kept, 8))
-  for i = 1, #c.index do call('ZREM', c.index[i], tid) end
-  if byte(outcome) == 67 then
-    local from, to = P .. 'b' .. sub(outcome, 2), P .. 'b' .. tid
-    -- Without its body there is nothing to be had of it.
+-- Turns a pending ticket into a result of this kind, and shows it to those who wait for it. `outcome`: as of a request, or '' for one without
+-- a body.
+local function conclude(ticket, record, info, kind, outcome)
+  local score, place, body = scoreOf(record), PLACE.inline, ''
+  local keptMs = tonumber(sub(info.tokens.kept, 8))
+  for i = 1, #info.index do call('ZREM', info.index[i], ticket) end
+  if byte(outcome) == OUTCOME_BYTES.completedByReference then
+    local from, to = bodyKey(sub(outcome, 2)), bodyKey(ticket)
+    -- Without its body the outcome is lost.
     if call('EXISTS', from) == 1 then
       call('RENAME', from, to)
-      call('PEXPIRE', to, kept + BODY_GRACE_MS)
+      call('PEXPIRE', to, keptMs + SHARED.bodyGraceMs)
       countTicket(call('STRLEN', to))
-      if meta.large then countBody(tid) end
-      place = '@'
+      if counters.large then countBody(ticket) end
+      place = PLACE.reference
     else
-      kind = 'Lost'
+      kind = KIND.lost
     end
   else
     body = sub(outcome, 2)
   end
-  local S = '|@takespace.' .. kind .. '|@takespace.Result|@' .. TICKET .. '|' .. c.tokens.ticket .. '|;|' .. c.tokens.print .. '|'
-  local ends = now + kept
-  local result = format('%013.0f', ends) .. sub(rec, 14, 43) .. 'e' .. place .. S .. '\n' .. body
-  replace(tid, rec, result)
-  local list = bucket(ends, now)
-  list[#list + 1] = tid
-  available(tid, result, sig(S), score, 'wva')
+  local signature = '|@' .. kind .. '|@' .. KIND.result .. '|@' .. KIND.ticket .. '|' .. info.tokens.ticket .. '|;|' .. info.tokens.print .. '|'
+  local expiresAt = now + keptMs
+  local result = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
+    .. signature .. '\n' .. body
+  replace(ticket, record, result)
+  local list = sweepListFor(expiresAt, now)
+  list[#list + 1] = ticket
+  makeAvailable(ticket, result, indexInfo(signature), score, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
 end
 
-local KINDS = { [67] = 'Completed', [99] = 'Completed', [108] = 'Lost', [120] = 'Exhausted' }
+local RESULT_OF = {
+  [OUTCOME.completed] = KIND.completed,
+  [OUTCOME.completedByReference] = KIND.completed,
+  [OUTCOME.lost] = KIND.lost,
+  [OUTCOME.exhausted] = KIND.exhausted,
+}
 
--- What became of a request that is kept; claim.lua tells it.
-function LATER.keep(id, outcome)
-  local tid = ticketIn(id)
-  local rec, c, pending = ticketAt(tid)
-  if pending and stateOf(rec) == id then return conclude(tid, rec, c, KINDS[byte(outcome)], outcome) end
-  if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
-end
-
--- Whether a ticket of so many bytes is too much, even when what has ended is swept.
-local function overTicketBytes(bytes, most)
-  if (meta.tickets or 0) + bytes > most and not facts.swept then
-    facts.swept = true
-    flushPuts()
-    sweep(MOST_SWEPT)
+-- Settles the ticket of a request whose outcome is kept (claim.lua).
+function LATER.settleFor(id, outcome)
+  local ticket = ticketOf(id)
+  local record, info, isPending = readTicket(ticket)
+  if isPending and pendingState(record) == id then
+    return conclude(ticket, record, info, RESULT_OF[sub(outcome, 1, 1)], outcome)
   end
-  return (meta.tickets or 0) + bytes > most
+  if byte(outcome) == OUTCOME_BYTES.completedByReference then dropOutcomeBody(sub(outcome, 2)) end
 end
 
--- t: opens a ticket together with an entry, unless it is there. most bytes of all tickets, then as w for the two of them: form, id, body each
--- Answers k if it was opened, j if it was there and its outcome is, or nobody else waits for that; b if somebody does, d if it is another.
-function OPS.t(argv, i, answer)
-  local form, tid, rid = formOf(argv[i + 1]), argv[i + 2], argv[i + 5]
-  local rec, c, pending = ticketAt(tid)
-  if rec then
-    if c.root ~= TICKET or c.tokens.print ~= form.c.tokens.print then
-      answer('d')
-    elseif not pending then
-      answer('j')
-    else
-      local id, owner, note, from = stateOf(rec)
-      if id == rid then
-        answer('k')
-      elseif owner ~= '-' and alive(owner) then
-        answer('b')
-      else
-        replace(tid, rec, sub(rec, 1, from - 1) .. id .. ' ' .. SID .. '\n' .. note)
-        answer('j')
-      end
-    end
-  elseif isFull() or overTicketBytes(#form.before + 16 + #form.after + #rid + 24, tonumber(argv[i])) or isOver(argv, i + 1, i + 6) then
-    answer('e', 'SPACE_FULL')
+-- Returns whether so many bytes more are too much for all tickets, even after a sweep of what has ended.
+local function exceedsTicketBytes(bytes, most)
+  if (counters.tickets or 0) + bytes > most and not facts.swept then sweepNow() end
+  return (counters.tickets or 0) + bytes > most
+end
+
+-- Joins a ticket that is there already. It must be of the same request, by its fingerprint.
+local function joinTicket(ticket, record, info, isPending, header, request)
+  if info.root ~= KIND.ticket or info.tokens.print ~= header.info.tokens.print then return reply(REPLY.differs) end
+  if not isPending then return reply(REPLY.joined) end
+  local id, waiting, progress, from = pendingState(record)
+  -- Asked again after a lost reply.
+  if id == request then return reply(REPLY.done) end
+  if waiting ~= '-' and isPresent(waiting) then return reply(REPLY.busy) end
+  replace(ticket, record, sub(record, 1, from - 1) .. pendingBody(id, self, progress))
+  reply(REPLY.joined)
+end
+
+-- Replies `done` if the ticket was opened; `joined` if it was there, and is settled or nobody else waits for it; `busy` if somebody does;
+-- `differs` if it is of another request.
+function OPS.openTicket(maxBytes, from, last)
+  local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]
+  local record, info, isPending = readTicket(ticket)
+  if record then return joinTicket(ticket, record, info, isPending, header, request) end
+  local size = #header.before + 16 + #header.after + #request + 24
+  if isFull() or exceedsTicketBytes(size, tonumber(maxBytes)) or isOver(from, last) then
+    return reply(REPLY.failed, 'SPACE_FULL')
+  end
+  counters.seq = counters.seq + 1
+  local score = scoreText(header.zero + counters.seq)
+  local pending = header.before .. score .. header.after .. pendingBody(request, self, '')
+  countTicket(#pending)
+  newRecords[putCount + 1], newRecords[putCount + 2] = ticket, pending
+  putCount = putCount + 2
+  header.sweepList[#header.sweepList + 1] = ticket
+  -- No find waits for a pending ticket; registrations hear of its progress.
+  for j = 1, #header.info.index do
+    append(newIndexed, header.info.index[j], score)
+    append(newIndexed, header.info.index[j], ticket)
+  end
+  dirty = true
+  writeEach(last - 2, last)
+  reply(REPLY.done)
+end
+
+-- `outcome`: as of a request, or '': cancelled, and its request with it.
+function OPS.settleTicket(ticket, outcome)
+  local record, info, isPending = readTicket(ticket)
+  if isPending then
+    local request = pendingState(record)
+    conclude(ticket, record, info, outcome == '' and KIND.cancelled or KIND.completed, outcome)
+    if outcome == '' then withdraw(request) end
+    reply(REPLY.done)
   else
-    local state = rid .. ' ' .. SID .. '\n'
-    meta.seq = meta.seq + 1
-    local score = scoreText(form.zero + meta.seq)
-    local ticket = form.before .. score .. form.after .. state
-    countTicket(#ticket)
-    puts[putCount + 1], puts[putCount + 2] = tid, ticket
-    putCount = putCount + 2
-    form.bucket[#form.bucket + 1] = tid
-    -- Nobody waits for one that is pending; of notes is told who asks for these.
-    for j = 1, #form.c.index do
-      append(adds, form.c.index[j], score)
-      append(adds, form.c.index[j], tid)
-    end
-    dirty = true
-    writeEach(argv, i + 4, i + 4)
-    answer('k')
+    if byte(outcome) == OUTCOME_BYTES.completedByReference then dropOutcomeBody(sub(outcome, 2)) end
+    reply(REPLY.none)
   end
-  return i + 7
 end
 
--- Z: it is settled by whoever looks after it. ticket, outcome as in KINDS, or empty: cancelled, and its request with it
-function OPS.Z(argv, i, answer)
-  local tid, outcome = argv[i], argv[i + 1]
-  local rec, c, pending = ticketAt(tid)
-  if pending then
-    local rid = stateOf(rec)
-    conclude(tid, rec, c, outcome == '' and 'Cancelled' or 'Completed', outcome)
-    if outcome == '' then withdraw(rid) end
-    answer('k')
-  else
-    if byte(outcome) == 67 then dropOutcome(sub(outcome, 2)) end
-    answer('n')
+-- `by`: the request that says so, if it must be the one that settles the ticket.
+local function noteProgress(ticket, progress, by)
+  local record, info, isPending = readTicket(ticket)
+  if not isPending then return false end
+  local request, waiting, _, from = pendingState(record)
+  if by and request ~= by then return false end
+  local head = sub(record, 1, from - 1)
+  replace(ticket, record, head .. pendingBody(request, waiting, progress))
+  if #queuesFor(info, 'notify') > 0 then
+    announce(info, ticket, head .. progress, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
   end
-  return i + 2
-end
-
-local function noted(tid, note, by)
-  local rec, c, pending = ticketAt(tid)
-  if not pending then return false end
-  local rid, owner, _, from = stateOf(rec)
-  if by and rid ~= by then return false end
-  local head = sub(rec, 1, from - 1)
-  replace(tid, rec, head .. rid .. ' ' .. owner .. '\n' .. note)
-  if #linesFor(c, 'n') > 0 then announce(c, tid, head .. note, 'wva') end
   return true
 end
 
--- m: how far it is. ticket, note
-function OPS.m(argv, i, answer)
-  answer(noted(argv[i], argv[i + 1]) and 'k' or 'n')
-  return i + 2
+function OPS.setProgress(ticket, progress)
+  reply(noteProgress(ticket, progress) and REPLY.done or REPLY.none)
 end
 
--- p: the same by whoever holds its request. claim, note
-function OPS.p(argv, i, answer)
-  local claim, id, key = argv[i], idOf(argv[i]), P .. 'c' .. SID
-  local held = call('SISMEMBER', key, claim) == 1 or call('SISMEMBER', key, claim .. '!') == 1
-  answer(held and noted(ticketIn(id), argv[i + 1], id) and 'k' or 'n')
-  return i + 2
+function OPS.reportProgress(claim, progress)
+  local id = idOf(claim)
+  local held = call('SISMEMBER', ownKeys.claims, claim) == 1 or call('SISMEMBER', ownKeys.claims, started(claim)) == 1
+  reply(held and noteProgress(ticketOf(id), progress, id) and REPLY.done or REPLY.none)
 end
 
--- I: this process waits for it no longer. ticket
-function OPS.I(argv, i, answer)
-  local rec, _, pending = ticketAt(argv[i])
-  if pending then
-    local id, owner, note, from = stateOf(rec)
-    if owner == SID then replace(argv[i], rec, sub(rec, 1, from - 1) .. id .. ' -\n' .. note) end
+function OPS.leaveTicket(ticket)
+  local record, _, isPending = readTicket(ticket)
+  if isPending then
+    local request, waiting, progress, from = pendingState(record)
+    if waiting == self then replace(ticket, record, sub(record, 1, from - 1) .. pendingBody(request, '-', progress)) end
   end
-  answer('k')
-  return i + 1
+  reply(REPLY.done)
 end
 
--- G: how far it is, asked. ticket. Answers s settled, w its request waits, r it runs, a it is not here, with the deaths of its holders, the
--- ms of its lease that are left, and the request; then the note.
-function OPS.G(argv, i, answer)
-  local rec, c, pending = ticketAt(argv[i])
-  local left = rec and format(' %.0f ', tonumber(sub(rec, 1, 13)) - now)
-  if not rec or c.root ~= TICKET then
-    answer('n')
-  elseif not pending then
-    answer('p', 's0' .. left, '')
-  else
-    local rid, _, note = stateOf(rec)
-    local request = call('HGET', P .. 'e', rid)
-    local state = 'a0'
-    if request and not expired(request) then
-      local free = call('ZSCORE', sig(signatureOf(request)).index[1], rid)
-      state = (free and 'w' or 'r') .. sub(request, 27, 27)
-    end
-    answer('p', state .. left .. rid, note)
+-- Replies the state of a ticket with the deaths of its holders, the ms that its lease has left, and its request; and its progress.
+function OPS.lookAtTicket(ticket)
+  local record, info, isPending = readTicket(ticket)
+  if not record or info.root ~= KIND.ticket then return reply(REPLY.none) end
+  local left = format(' %.0f ', tonumber(sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)) - now)
+  if not isPending then return reply(REPLY.state, TICKET_STATE.settled .. '0' .. left, '') end
+  local id, _, progress = pendingState(record)
+  local request = call('HGET', keys.entries, id)
+  local state = TICKET_STATE.absent .. '0'
+  if request and not hasExpired(request) then
+    local isFree = call('ZSCORE', indexInfo(signatureOf(request)).index[1], id)
+    state = (isFree and TICKET_STATE.waiting or TICKET_STATE.running) .. sub(request, RECORD.deaths.from, RECORD.deaths.to)
   end
-  return i + 1
+  reply(REPLY.state, state .. left .. id, progress)
 end

@@ -1,182 +1,182 @@
--- B, L, C, A: transactions, from their beginning to their end.
--- shares: strike, finish, undo, endWhatIsDue, forgetTransactions
+-- Transactions, from their beginning to their end.
+-- shares: closeTransaction, endTransaction, rollBack, endDue, endTransactionsOf
 
--- Its own session, and the number that this gave it.
-local function sessionOf(tid) return sub(tid, 1, 22) end
+-- Returns the presence of a transaction: `presence.number`.
+local function presenceOf(transaction) return sub(transaction, 1, SHARED.presenceLength) end
 
--- It reads this no longer. The last one sets it free; the last but one may have it now, and is told to look again.
-local function endRead(id, tid)
-  local held = call('HGET', P .. 'R', id)
-  local at = held and find(held, ',' .. tid .. ',', 1, true)
+-- Ends the read lock of a transaction on an entry. After the last reader the entry is free; if one reader is left, it may have become free for
+-- that transaction, which is told to look again.
+local function endRead(id, transaction)
+  local readers = call('HGET', keys.readers, id)
+  local at = readers and find(readers, ',' .. transaction .. ',', 1, true)
   if not at then return end
-  local rec = call('HGET', P .. 'e', id)
-  local rest = sub(held, 1, at) .. sub(held, at + #tid + 2)
+  local record = call('HGET', keys.entries, id)
+  local info = indexInfo(signatureOf(record))
+  local rest = sub(readers, 1, at) .. sub(readers, at + #transaction + 2)
   if rest ~= ',' then
-    call('HSET', P .. 'R', id, rest)
+    call('HSET', keys.readers, id, rest)
     local other = sub(rest, 2, -2)
     if not find(other, ',', 1, true) then
-      push(sessionOf(other), 'A', other .. '\t', '')
-      announce(sig(signatureOf(rec)), id, rec, 'a', other)
+      push(presenceOf(other), PUSH.lookAgain, other .. '\t', '')
+      announce(info, id, record, TRANSITION.available, other)
     end
     return
   end
-  local c = sig(signatureOf(rec))
-  unread(id, c)
-  if expired(rec) then remove(id, rec) else available(id, rec, c, scoreOf(rec), 'a') end
+  endReads(id, info)
+  if hasExpired(record) then remove(id, record) else makeAvailable(id, record, info, scoreOf(record), TRANSITION.available) end
 end
 
--- What is gone with it, either way. `large`: those whose bodies have keys of their own.
-local function drop(ids, large)
+-- Removes records. `large`: those whose bodies have keys of their own.
+local function removeRecords(ids, large)
   if #ids == 0 then return end
   for j = 1, #ids do if large[ids[j]] then dropBody(ids[j]) end end
-  many('HDEL', P .. 'e', ids)
+  many('HDEL', keys.entries, ids)
 end
 
--- What was hidden is there for all now.
-local function show(id, rec, letters)
-  if expired(rec) then remove(id, rec) else available(id, rec, sig(signatureOf(rec)), scoreOf(rec), letters) end
+-- Makes an entry that was hidden free for all.
+local function release(id, record, transitions)
+  if hasExpired(record) then return remove(id, record) end
+  makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), transitions)
 end
 
--- It begins to end; false if it has ended before. Those whose leases are over this call has ended already, unless there were too many.
-local function strike(tid)
-  if txs[tid] == nil and (meta.due == 0 or meta.due > now) then
-    txs[tid] = 0
-    return call('ZREM', P .. 'T', tid) == 1
+-- Begins to end a transaction. Returns false if it has ended before. Those whose leases are over, this call has ended already, unless there
+-- were too many.
+local function closeTransaction(transaction)
+  if transactionEnds[transaction] == nil and (counters.due == 0 or counters.due > now) then
+    transactionEnds[transaction] = 0
+    return call('ZREM', keys.transactions, transaction) == 1
   end
-  local is = live(tid)
-  txs[tid] = 0
-  return call('ZREM', P .. 'T', tid) == 1 and is
+  local open = isOpen(transaction)
+  transactionEnds[transaction] = 0
+  return call('ZREM', keys.transactions, transaction) == 1 and open
 end
 
--- What it wrote is there and what it took is gone; or none of this ever was. What it read is nobody's any longer. All of it is set free in
--- the order of its places: who waits gets the best.
-local function finish(tid, committed)
-  local key, own, written = P .. 't' .. tid, P .. 'u' .. tid, {}
-  local marks = call('SMEMBERS', key)
-  call('DEL', key)
-  local taken, both, read, large = {}, {}, {}, {}
+-- Returns what a transaction did, by its marks. `large`: the ids whose bodies have keys of their own.
+local function readMarks(transaction)
+  local marks, did = call('SMEMBERS', marksKey(transaction)), { taken = {}, both = {}, read = {}, registered = {}, large = {}, written = {} }
   for j = 1, #marks do
-    local letter, id = byte(marks[j]), unmarked(marks[j])
-    if byte(marks[j], 2) == 64 then large[id] = true end
-    if letter == 45 then taken[#taken + 1] = id
-    elseif letter == 42 then both[#both + 1] = id
-    elseif letter == 114 then read[#read + 1] = id
-    elseif letter == 110 and dropRegistration(sessionOf(tid), id) then push(sessionOf(tid), 'T', ':' .. id .. '\t', '')
-    elseif letter == 119 then
-      flushPuts()
-      written = call('ZRANGE', own, 0, -1)
-      call('DEL', own)
+    local kind, id = byte(marks[j]), unmarked(marks[j])
+    if byte(marks[j], 2) == SIGN_BYTES.reference then did.large[id] = true end
+    if kind == MARK_BYTES.taken then did.taken[#did.taken + 1] = id
+    elseif kind == MARK_BYTES.writtenAndTaken then did.both[#did.both + 1] = id
+    elseif kind == MARK_BYTES.read then did.read[#did.read + 1] = id
+    elseif kind == MARK_BYTES.registered then did.registered[#did.registered + 1] = id
+    elseif kind == MARK_BYTES.written then did.hasWritten = true
     end
+  end
+  return did
+end
+
+-- Ends a transaction. Committed: what it wrote is there and what it took is gone. Else nothing of it ever was. All that becomes free does so
+-- in the order of the entries' places, so that who waits gets the best.
+local function endTransaction(transaction, committed)
+  local did, owner = readMarks(transaction), presenceOf(transaction)
+  call('DEL', marksKey(transaction))
+  for j = 1, #did.registered do
+    local registration = did.registered[j]
+    if dropRegistration(owner, registration) then push(owner, PUSH.ended, ':' .. registration .. '\t', '') end
+  end
+  if did.hasWritten then
+    flushRecords()
+    did.written = call('ZRANGE', writtenKey(transaction), 0, -1)
+    call('DEL', writtenKey(transaction))
   end
   local freed = {}
-  local function free(ids, letters)
+  local function free(ids, transitions)
     for j = 1, #ids do
-      local rec = call('HGET', P .. 'e', ids[j])
-      if rec then freed[#freed + 1] = { ids[j], rec, letters } end
+      local record = call('HGET', keys.entries, ids[j])
+      if record then freed[#freed + 1] = { ids[j], record, transitions } end
     end
   end
-  free(read)
+  free(did.read)
   if committed then
-    free(written, 'wva')
+    free(did.written, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
   else
-    free(taken, 'va')
-    for j = 1, #written do
-      local rec = call('HGET', P .. 'e', written[j])
-      large[written[j]] = rec and isLarge(rec)
+    free(did.taken, TRANSITION.visible .. TRANSITION.available)
+    for j = 1, #did.written do
+      local record = call('HGET', keys.entries, did.written[j])
+      did.large[did.written[j]] = record and isLarge(record)
     end
   end
-  drop(both, large)
-  drop(committed and taken or written, large)
-  -- What it has written stands in this order already.
-  if not committed or #read > 0 then table.sort(freed, byPlace) end
+  removeRecords(did.both, did.large)
+  removeRecords(committed and did.taken or did.written, did.large)
+  -- What it has written is in this order already.
+  if not committed or #did.read > 0 then table.sort(freed, byPlace) end
   for j = 1, #freed do
-    local each = freed[j]
-    if each[3] then show(each[1], each[2], each[3]) else endRead(each[1], tid) end
+    local id, record, transitions = freed[j][1], freed[j][2], freed[j][3]
+    if transitions then release(id, record, transitions) else endRead(id, transaction) end
   end
   facts.recheck = true
 end
 
--- None of it ever was.
-local function undo(tid)
-  call('ZREM', P .. 'T', tid)
-  txs[tid] = 0
-  finish(tid, false)
+local function rollBack(transaction)
+  call('ZREM', keys.transactions, transaction)
+  transactionEnds[transaction] = 0
+  endTransaction(transaction, false)
 end
 
+-- In one call; the rest follows in the next.
 local MOST_DUE = 64
 
--- Transactions and registrations whose leases have ended. A bounded number; the rest in the next call.
-local function endWhatIsDue()
-  if meta.due == 0 or meta.due > now then return end
-  local ended = call('ZRANGEBYSCORE', P .. 'T', '-inf', now, 'LIMIT', 0, MOST_DUE)
-  for j = 1, #ended do undo(ended[j]) end
-  local over = call('ZRANGEBYSCORE', P .. 'N', '-inf', now, 'LIMIT', 0, MOST_DUE)
-  for j = 1, #over do dropRegistration(sessionOf(over[j]), sub(over[j], 24)) end
+-- Ends what has a lease and is no entry: transactions, registrations, session entries and their locks.
+local function endDue()
+  if counters.due == 0 or counters.due > now then return end
+  local ended = call('ZRANGEBYSCORE', keys.transactions, '-inf', now, 'LIMIT', 0, MOST_DUE)
+  for j = 1, #ended do rollBack(ended[j]) end
+  local over = call('ZRANGEBYSCORE', keys.registrations, '-inf', now, 'LIMIT', 0, MOST_DUE)
+  for j = 1, #over do dropRegistration(presenceOf(over[j]), sub(over[j], SHARED.presenceLength + 2)) end
   endSessionsDue()
-  meta.due = 0
+  counters.due = 0
+  -- Their names without the presence: `.number`, `:registration`.
   for _, names in ipairs({ ended, over }) do
-    for j = 1, #names do push(sessionOf(names[j]), 'T', sub(names[j], 23) .. '\t', '') end
+    for j = 1, #names do push(presenceOf(names[j]), PUSH.ended, sub(names[j], SHARED.presenceLength + 1) .. '\t', '') end
   end
-  for _, key in ipairs({ 'T', 'N', 'Y', 'L' }) do
-    local first = call('ZRANGE', P .. key, 0, 0, 'WITHSCORES')[2]
+  for _, key in ipairs({ keys.transactions, keys.registrations, keys.sessions, keys.locks }) do
+    local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
     if first then dueAt(tonumber(first)) end
   end
-  metaDirty = true
+  countersChanged = true
 end
 
--- All that a session has of this sort ends with it.
-local function forgetTransactions(sid)
-  local names = transactions()
-  for j = 1, #names do if sub(names[j], 1, 22) == sid then undo(names[j]) end end
-  local wids = call('HKEYS', P .. 'q' .. sid)
-  for j = 1, #wids do if byte(wids[j], -1) ~= 35 then dropRegistration(sid, wids[j]) end end
+-- Ends the transactions and registrations of a presence.
+local function endTransactionsOf(presence)
+  local names = openTransactions()
+  for j = 1, #names do if presenceOf(names[j]) == presence then rollBack(names[j]) end end
+  local fields = call('HKEYS', keysOf(presence).events)
+  for j = 1, #fields do if byte(fields[j], -1) ~= SIGN_BYTES.hash then dropRegistration(presence, fields[j]) end end
 end
 
--- B: one begins. number, lease in ms
-function OPS.B(argv, i, answer)
-  local tid, ends = SID .. '.' .. argv[i], now + tonumber(argv[i + 1])
-  call('ZADD', P .. 'T', ends, tid)
-  facts.T = true
+function OPS.begin(number, leaseMs)
+  local transaction, ends = self .. '.' .. number, now + tonumber(leaseMs)
+  call('ZADD', keys.transactions, ends, transaction)
+  facts[keys.transactions] = true
   -- It has written nothing so far.
-  facts['u' .. tid] = false
-  txs[tid] = ends
+  facts[writtenKey(transaction)] = false
+  transactionEnds[transaction] = ends
   dueAt(ends)
-  answer('k')
-  return i + 2
+  reply(REPLY.done)
 end
 
--- L: its lease ends so long from now. transaction, lease in ms
-function OPS.L(argv, i, answer)
-  local tid, ends = argv[i], now + tonumber(argv[i + 1])
-  if live(tid) then
-    call('ZADD', P .. 'T', ends, tid)
-    txs[tid] = ends
-    dueAt(ends)
-    answer('k')
-  else
-    answer('T')
+function OPS.renewTransaction(transaction, leaseMs)
+  if not isOpen(transaction) then return reply(REPLY.transactionEnded) end
+  local ends = now + tonumber(leaseMs)
+  call('ZADD', keys.transactions, ends, transaction)
+  transactionEnds[transaction] = ends
+  dueAt(ends)
+  reply(REPLY.done)
+end
+
+function OPS.commit(transaction, from, last)
+  if last >= from and isOpen(transaction) and (isFull() or isOver(from, last, transaction)) then
+    return reply(REPLY.failed, 'SPACE_FULL')
   end
-  return i + 2
+  if not closeTransaction(transaction) then return reply(REPLY.transactionEnded) end
+  endTransaction(transaction, true)
+  writeEach(from, last)
+  reply(REPLY.done)
 end
 
--- C: all of it is so, and what is written with it. transaction, then as w
-function OPS.C(argv, i, answer)
-  local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
-  if last > i + 1 and live(tid) and (isFull() or isOver(argv, i + 2, last, tid)) then
-    answer('e', 'SPACE_FULL')
-  elseif not strike(tid) then
-    answer('T')
-  else
-    finish(tid, true)
-    writeEach(argv, i + 2, last)
-    answer('k')
-  end
-  return last + 1
-end
-
--- A: nothing of it ever was. transaction
-function OPS.A(argv, i, answer)
-  if live(argv[i]) then undo(argv[i]) end
-  answer('k')
-  return i + 1
+function OPS.abort(transaction)
+  if isOpen(transaction) then rollBack(transaction) end
+  reply(REPLY.done)
 end

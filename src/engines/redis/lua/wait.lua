@@ -1,208 +1,233 @@
 -- Waits: who waits for which template, found by looking the template up and not by trying all of them.
 --
--- A shape is the list of fields that a template names. For each kind at most four shapes have lines of their own; templates of further
--- shapes stand in the line of their first field (a shape that ends in *) and are verified one by one.
--- shares: linesFor, lineOf, specOf, setScore, register, unregister, memberOf, hasOne, meets, holders, hand
+-- A wait is a find, an offer or a registration, in a queue by free credit and order. A shape is the list of fields that a template names. For
+-- each mode (take, read, notify) and kind at most four shapes have queues of their own. Templates of further shapes are in the queue of
+-- their first field (a shape that ends in *) and are verified one by one.
+-- shares: readTemplate, queuesFor, queueOf, specOf, setScore, register, unregister, parsedWaiter, hasOneOf, conforms, holdersOfSuspects
+-- shares: pickTaker, MODE_OF
 
 local MOST_SHAPES = 4
+local TAKE, READ, NOTIFY = 'take', 'read', 'notify'
+-- The mode in which a find waits.
+local MODE_OF = { [FIND.take] = TAKE, [FIND.takeIfExists] = TAKE, [FIND.read] = READ, [FIND.readIfExists] = READ }
 
--- The shapes that waits of a mode (t takes, r reads, n registrations) on a kind have now, by `mode@kind`.
-local function readShapes(regs)
-  local texts = call('HMGET', P .. 'W', unpack_(regs))
-  for i = 1, #regs do
-    local list = {}
-    if texts[i] then for shape in gmatch(texts[i], '[^|]+') do list[#list + 1] = shape end end
-    shapes[regs[i]] = list
+local function split(text)
+  local list = {}
+  for part in gmatch(text, '[^|]+') do list[#list + 1] = part end
+  return list
+end
+
+-- Parses a template: kind, root, then the indexed, the verified and the compound tokens, with a tab between. Returns what is to be known of
+-- a wait or a search for it.
+local function readTemplate(text, mode)
+  local template = parsedTemplates[text]
+  if not template then
+    local kind, root, indexed, verified, compound = text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)$')
+    template = { kind = kind, root = root, indexed = split(indexed), verified = split(verified), compound = compound ~= '' and split(compound) }
+    parsedTemplates[text] = template
   end
+  return { mode = mode, kind = template.kind, root = template.root, indexed = template.indexed, verified = template.verified,
+    compound = template.compound or nil }
 end
 
-local function shapesOf(reg)
-  if not shapes[reg] then readShapes({ reg }) end
-  return shapes[reg]
+-- Reads the shapes that waits have, by `mode@kind`.
+local function readShapes(names)
+  local texts = call('HMGET', keys.shapes, unpack_(names))
+  for i = 1, #names do shapes[names[i]] = texts[i] and split(texts[i]) or {} end
 end
 
-local function saveShapes(reg, list)
-  if #list == 0 then call('HDEL', P .. 'W', reg) else call('HSET', P .. 'W', reg, concat(list, '|')) end
-  for _, c in pairs(sigs) do c.t, c.r, c.n = nil, nil, nil end
+local function shapesOf(name)
+  if not shapes[name] then readShapes({ name }) end
+  return shapes[name]
 end
 
--- The lines in which waits of this mode may stand that match such an entry: { key, whether each must be verified }.
-local function linesFor(c, mode)
-  local found = c[mode]
+local function saveShapes(name, list)
+  if #list == 0 then call('HDEL', keys.shapes, name) else call('HSET', keys.shapes, name, concat(list, '|')) end
+  for _, info in pairs(indexInfos) do info[TAKE], info[READ], info[NOTIFY] = nil, nil, nil end
+end
+
+-- Returns the queues of a mode in which waits may be that match an entry: { key, whether each wait must be verified }.
+local function queuesFor(info, mode)
+  local found = info[mode]
   if found then return found end
-  local regs = {}
-  for k = 1, #c.kinds do
-    local kind = c.kinds[k]
-    if not shapes['t@' .. kind] then regs[#regs + 1] = 't@' .. kind end
-    if not shapes['r@' .. kind] then regs[#regs + 1] = 'r@' .. kind end
-    if not shapes['n@' .. kind] then regs[#regs + 1] = 'n@' .. kind end
+  local missing = {}
+  for k = 1, #info.kinds do
+    local kind = info.kinds[k]
+    if not shapes['take@' .. kind] then missing[#missing + 1] = 'take@' .. kind end
+    if not shapes['read@' .. kind] then missing[#missing + 1] = 'read@' .. kind end
+    if not shapes['notify@' .. kind] then missing[#missing + 1] = 'notify@' .. kind end
   end
-  if #regs > 0 then readShapes(regs) end
+  if #missing > 0 then readShapes(missing) end
   found = {}
-  for k = 1, #c.kinds do
-    local kind = c.kinds[k]
-    local list = shapesOf(mode .. '@' .. kind)
+  for k = 1, #info.kinds do
+    local name = mode .. '@' .. info.kinds[k]
+    local list = shapesOf(name)
     for s = 1, #list do
       local shape, tokens, all = list[s], {}, true
       for field in gmatch(shape, '[^:,*]+') do
-        local token = c.tokens[field]
+        local token = info.tokens[field]
         if not token then all = false break end
         tokens[#tokens + 1] = token
       end
       if all then
-        found[#found + 1] = { P .. 'w' .. mode .. '@' .. kind .. shape .. '|' .. concat(tokens, '|'), byte(shape, -1) == 42 }
+        found[#found + 1] = { queueKey(name .. shape .. '|' .. concat(tokens, '|')), byte(shape, -1) == SIGN_BYTES.inexact }
       end
     end
   end
-  c[mode] = found
+  info[mode] = found
   return found
 end
 
--- A line is read as far as it is needed: its best sixteen, or the whole of it.
-local function lineOf(key, whole)
-  local line = lines[key]
-  if line then
-    if line.whole or not whole then return line end
-    flushLine(line)
+-- Returns a queue, read as far as it is needed: its best sixteen waiters, or all.
+local function queueOf(key, whole)
+  local queue = waitQueues[key]
+  if queue then
+    if queue.whole or not whole then return queue end
+    flushQueue(queue)
   end
   local got = call('ZREVRANGE', key, 0, whole and -1 or 15, 'WITHSCORES')
-  line = { key = key, score = {}, changed = {}, whole = whole or #got < 32 }
-  for i = 1, #got, 2 do line.score[got[i]] = tonumber(got[i + 1]) end
-  lines[key] = line
-  return line
+  queue = { key = key, score = {}, changed = {}, whole = whole or #got < 32 }
+  for i = 1, #got, 2 do queue.score[got[i]] = tonumber(got[i + 1]) end
+  waitQueues[key] = queue
+  return queue
 end
 
-local function specOf(sid, wid)
-  local member = sid .. ':' .. wid
-  local spec = specs[member]
+-- Returns what a wait asks for; false if there is no such wait.
+local function specOf(presence, wait)
+  local waiter = presence .. ':' .. wait
+  local spec = specs[waiter]
   if spec == nil then
-    local packed = call('HGET', P .. 'p' .. sid, wid)
+    local packed = call('HGET', keysOf(presence).waits, wait)
     spec = packed and cmsgpack.unpack(packed) or false
-    specs[member] = spec
+    specs[waiter] = spec
   end
   return spec
 end
 
-local function setScore(line, member, score)
-  line.score[member] = score > 0 and score or nil
-  line.changed[member] = true
+local function setScore(queue, waiter, score)
+  queue.score[waiter] = score > 0 and score or nil
+  queue.changed[waiter] = true
 end
 
--- The wait stands in its line from now on, with room for `credit` entries.
-local function register(sid, wid, spec, credit)
-  local items = {}
-  for i = 1, #spec.indexed do items[#items + 1] = spec.indexed[i] end
-  for i = 1, #spec.verified do items[#items + 1] = spec.verified[i] end
-  local names = {}
-  for i = 1, #items do names[i] = sub(items[i], 1, find(items[i], '=', 1, true) - 1) end
-  local reg = spec.mode .. '@' .. spec.kind
-  local shape, tokens = ':' .. concat(names, ','), concat(items, '|')
-  local list, known, exact = shapesOf(reg), false, 0
+-- Puts a wait into its queue, with room for `credit` entries.
+local function register(presence, wait, spec, credit)
+  local tokens = {}
+  for i = 1, #spec.indexed do tokens[#tokens + 1] = spec.indexed[i] end
+  for i = 1, #spec.verified do tokens[#tokens + 1] = spec.verified[i] end
+  local fields = {}
+  for i = 1, #tokens do fields[i] = sub(tokens[i], 1, find(tokens[i], '=', 1, true) - 1) end
+  local name = spec.mode .. '@' .. spec.kind
+  local shape, values = ':' .. concat(fields, ','), concat(tokens, '|')
+  local list, known, exact = shapesOf(name), false, 0
   for i = 1, #list do
     if list[i] == shape then known = true end
-    if byte(list[i], -1) ~= 42 then exact = exact + 1 end
+    if byte(list[i], -1) ~= SIGN_BYTES.inexact then exact = exact + 1 end
   end
-  if spec.anyOf or not known and #items > 1 and exact >= MOST_SHAPES then shape, tokens = ':' .. names[1] .. '*', items[1] end
-  spec.reg, spec.shape, spec.key = reg, shape, P .. 'w' .. reg .. shape .. '|' .. tokens
-  if call('HINCRBY', P .. 'Wn', reg .. shape, 1) == 1 then
+  if spec.anyOf or not known and #tokens > 1 and exact >= MOST_SHAPES then
+    shape, values = ':' .. fields[1] .. SIGN.inexact, tokens[1]
+  end
+  spec.name, spec.shape, spec.key = name, shape, queueKey(name .. shape .. '|' .. values)
+  if call('HINCRBY', keys.shapeCounts, name .. shape, 1) == 1 then
     list[#list + 1] = shape
-    saveShapes(reg, list)
+    saveShapes(name, list)
   end
-  call('HSET', P .. 'p' .. sid, wid, cmsgpack.pack(spec))
-  if spec.ifExists then call('SADD', P .. 'I', sid .. ':' .. wid) end
-  meta.wait = (meta.wait + 1) % (CREDIT_STEP - 1)
-  metaDirty = true
-  spec.order = meta.wait + 1
-  specs[sid .. ':' .. wid] = spec
-  setScore(lineOf(spec.key), sid .. ':' .. wid, credit * CREDIT_STEP - spec.order)
+  call('HSET', keysOf(presence).waits, wait, cmsgpack.pack(spec))
+  if spec.ifExists then call('SADD', keys.ifExists, presence .. ':' .. wait) end
+  counters.wait = (counters.wait + 1) % (SHARED.creditStep - 1)
+  countersChanged = true
+  spec.order = counters.wait + 1
+  specs[presence .. ':' .. wait] = spec
+  setScore(queueOf(spec.key), presence .. ':' .. wait, credit * SHARED.creditStep - spec.order)
 end
 
--- Nobody waits there any longer. False if nobody did.
-local function unregister(sid, wid)
-  local spec = specOf(sid, wid)
+-- Ends a wait. Returns false if there was none.
+local function unregister(presence, wait)
+  local spec = specOf(presence, wait)
   if not spec then return false end
-  local member = sid .. ':' .. wid
-  call('HDEL', P .. 'p' .. sid, wid)
-  specs[member] = false
-  if spec.ifExists then call('SREM', P .. 'I', member) end
-  setScore(lineOf(spec.key), member, 0)
-  if call('HINCRBY', P .. 'Wn', spec.reg .. spec.shape, -1) <= 0 then
-    call('HDEL', P .. 'Wn', spec.reg .. spec.shape)
-    local list, rest = shapesOf(spec.reg), {}
+  local waiter = presence .. ':' .. wait
+  call('HDEL', keysOf(presence).waits, wait)
+  specs[waiter] = false
+  if spec.ifExists then call('SREM', keys.ifExists, waiter) end
+  setScore(queueOf(spec.key), waiter, 0)
+  if call('HINCRBY', keys.shapeCounts, spec.name .. spec.shape, -1) <= 0 then
+    call('HDEL', keys.shapeCounts, spec.name .. spec.shape)
+    local list, rest = shapesOf(spec.name), {}
     for i = 1, #list do if list[i] ~= spec.shape then rest[#rest + 1] = list[i] end end
-    shapes[spec.reg] = rest
-    saveShapes(spec.reg, rest)
+    shapes[spec.name] = rest
+    saveShapes(spec.name, rest)
   end
   return true
 end
 
--- Members are session:wait, and sessions have 22 characters. `once`: a plain read or take, which leaves the line when it is served.
-local function memberOf(member)
-  local known = members[member]
+-- Parses a waiter: `presence:wait`. `once`: a plain find, which leaves its queue when it is served.
+local function parsedWaiter(waiter)
+  local known = parsedWaiters[waiter]
   if not known then
-    local wid = sub(member, 24)
-    known = { sid = sub(member, 1, 22), wid = wid, delivery = 'd' .. wid .. '\t', view = 'v' .. wid .. '\t', once = byte(wid) ~= 111 }
-    members[member] = known
+    local wait = sub(waiter, SHARED.presenceLength + 2)
+    known = { presence = sub(waiter, 1, SHARED.presenceLength), wait = wait, delivery = PUSH.delivery .. wait .. '\t',
+      shown = PUSH.shown .. wait .. '\t', once = byte(wait) ~= WAIT_BYTES.offer }
+    parsedWaiters[waiter] = known
   end
   return known
 end
 
--- Whether an entry has one of these tokens, if any are asked for.
-local function hasOne(tokens, S)
+-- Returns whether a signature has one of these tokens; true if none are given.
+local function hasOneOf(tokens, signature)
   if not tokens then return true end
-  for i = 1, #tokens do if find(S, '|' .. tokens[i] .. '|', 1, true) then return true end end
+  for i = 1, #tokens do if find(signature, '|' .. tokens[i] .. '|', 1, true) then return true end end
   return false
 end
 
--- Whether a wait that shares only its first field with others in its line is met by this entry.
-local function meets(member, S)
-  local who = memberOf(member)
-  local spec = specOf(who.sid, who.wid)
+-- Returns whether an entry matches the template of a wait that shares only the first field with others in its queue.
+local function conforms(waiter, signature)
+  local who = parsedWaiter(waiter)
+  local spec = specOf(who.presence, who.wait)
   if not spec then return false end
-  for i = 1, #spec.indexed do if not find(S, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
-  for i = 1, #spec.verified do if not find(S, '|' .. spec.verified[i] .. '|', 1, true) then return false end end
-  return hasOne(spec.anyOf, S)
+  for i = 1, #spec.indexed do if not find(signature, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
+  for i = 1, #spec.verified do if not find(signature, '|' .. spec.verified[i] .. '|', 1, true) then return false end end
+  return hasOneOf(spec.anyOf, signature)
 end
 
--- The sessions that hold a suspect, each as a key.
-local function holders()
-  if not isThere('D') then return {} end
-  local sids, set = call('HVALS', P .. 'D'), {}
-  for i = 1, #sids do set[sids[i]] = true end
+-- Returns the presences that hold a suspect, each as a key.
+local function holdersOfSuspects()
+  if not exists(keys.suspects) then return {} end
+  local all, set = call('HVALS', keys.suspects), {}
+  for i = 1, #all do set[all[i]] = true end
   return set
 end
 
--- A take under a transaction is told by its first letter. Once that has ended it waits for nothing, though it may still stand in line.
-local function ended(member)
-  if byte(member, 24) ~= 84 then return false end
-  local who = memberOf(member)
-  local spec = specOf(who.sid, who.wid)
-  return not spec or not live(spec.tx)
+-- Returns whether a take waits under a transaction that has ended; it may still be in its queue.
+local function hasEnded(waiter)
+  if byte(waiter, SHARED.presenceLength + 2) ~= WAIT_BYTES.takeUnder then return false end
+  local who = parsedWaiter(waiter)
+  local spec = specOf(who.presence, who.wait)
+  return not spec or not isOpen(spec.tx)
 end
 
--- The taker to hand such an entry to: most free credit first, then who has waited longest. Its credit is one less from here on.
-local function hand(c, suspect)
-  local avoided = suspect and holders()
-  local candidates = linesFor(c, 't')
-  local best, bestLine, bestScore = nil, nil, 0
+-- Returns the waiter to hand an entry to: the one with the most free credit, then the one that has waited longest. Its credit falls by one.
+local function pickTaker(info, isSuspected)
+  local avoided = isSuspected and holdersOfSuspects()
+  local candidates = queuesFor(info, TAKE)
+  local best, bestQueue, bestScore = nil, nil, 0
   for i = 1, #candidates do
     local key, verify = candidates[i][1], candidates[i][2]
-    local line = lineOf(key, verify or avoided ~= nil)
-    if not line.whole and next(line.score) == nil then
-      flushLine(line)
-      lines[key] = nil
-      line = lineOf(key, verify)
+    local queue = queueOf(key, verify or avoided ~= nil)
+    if not queue.whole and next(queue.score) == nil then
+      flushQueue(queue)
+      waitQueues[key] = nil
+      queue = queueOf(key, verify)
     end
-    for member, score in pairs(line.score) do
-      if score > bestScore and (not verify or meets(member, c.text)) and not (avoided and avoided[memberOf(member).sid]) and not ended(member) then
-        best, bestLine, bestScore = member, line, score
+    for waiter, score in pairs(queue.score) do
+      if score > bestScore and (not verify or conforms(waiter, info.text))
+        and not (avoided and avoided[parsedWaiter(waiter).presence]) and not hasEnded(waiter) then
+        best, bestQueue, bestScore = waiter, queue, score
       end
     end
   end
   if best then
-    local rest = bestScore - CREDIT_STEP
-    bestLine.score[best] = rest > 0 and rest or nil
-    bestLine.changed[best] = true
+    local rest = bestScore - SHARED.creditStep
+    bestQueue.score[best] = rest > 0 and rest or nil
+    bestQueue.changed[best] = true
   end
   return best
 end

@@ -1,106 +1,87 @@
--- w: writes entries, all or none, with one answer. how many; then for each: form, id, body
--- W: the same, with an answer for each
--- A form that is empty is the one before it.
--- The form is what many entries share: lease in ms (-1: for ever), priority, head and signature (see record.lua).
+-- Writes: entries into the space.
 -- shares: isFull, writeEach
 
--- Whether the server may take no more. Asked at most every 100 ms, because INFO costs what two writes do.
+-- Returns whether the server takes no more. Asked at most every 100 ms: INFO costs as much as two writes.
 local function isFull()
-  local since = wall - meta.askedFull
-  if since >= 0 and since < 100 then return meta.full end
+  local since = wall - counters.askedFull
+  if since >= 0 and since < 100 then return counters.full end
   local info = call('INFO', 'memory')
   local used, most = tonumber(info:match('used_memory:(%d+)')), tonumber(info:match('maxmemory:(%d+)'))
-  meta.full = most ~= nil and most > 0 and used >= most
-  meta.askedFull = wall
-  metaDirty = true
-  return meta.full
+  counters.full = most ~= nil and most > 0 and used >= most
+  counters.askedFull = wall
+  countersChanged = true
+  return counters.full
 end
 
--- What is written under a transaction is seen by that one only.
-local function writeUnder(tid, id, form, rec, score)
-  if facts['u' .. tid] ~= true then
-    mark(tid, 'w', '')
-    facts['u' .. tid] = true
+-- All three transitions: what is written is visible and available.
+local WRITTEN = TRANSITION.written .. TRANSITION.visible .. TRANSITION.available
+
+-- An entry that is written under a transaction is seen by that one only.
+local function writeUnder(transaction, id, header, record, score)
+  local key = writtenKey(transaction)
+  if facts[key] ~= true then
+    mark(transaction, MARK.written, '')
+    facts[key] = true
   end
-  local key = P .. 'u' .. tid
-  append(adds, key, score)
-  append(adds, key, id)
-  if #linesFor(form.c, 'n') > 0 then announce(form.c, id, rec, 'wva', tid) end
+  append(newIndexed, key, score)
+  append(newIndexed, key, id)
+  if #queuesFor(header.info, 'notify') > 0 then announce(header.info, id, record, WRITTEN, transaction) end
 end
 
-local function write(id, form, body, tid)
-  if form.dead then return end
-  meta.seq = meta.seq + 1
-  local score = scoreText(form.zero + meta.seq)
-  local rec = form.before .. score .. form.after .. body
-  puts[putCount + 1], puts[putCount + 2] = id, rec
+local function write(header, id, body, transaction)
+  if header.dead then return end
+  counters.seq = counters.seq + 1
+  local score = scoreText(header.zero + counters.seq)
+  local record = header.before .. score .. header.after .. body
+  newRecords[putCount + 1], newRecords[putCount + 2] = id, record
   putCount = putCount + 2
   dirty = true
-  local ids = form.bucket
-  ids[#ids + 1] = id
-  -- Until now its body had a time to live, lest it stay for ever without its entry.
-  if form.large then
-    if form.bodyTtl then call('PEXPIRE', P .. 'b' .. id, form.bodyTtl) else call('PERSIST', P .. 'b' .. id) end
+  local list = header.sweepList
+  list[#list + 1] = id
+  -- Until now its body had a time to live of its own, so as not to remain without its entry.
+  if header.large then
+    if header.bodyTtl then call('PEXPIRE', bodyKey(id), header.bodyTtl) else call('PERSIST', bodyKey(id)) end
+    if counters.large then countBody(id) end
   end
-  if form.large and meta.large then countBody(id) end
-  if tid then return writeUnder(tid, id, form, rec, score) end
-  -- A worker, or a scheduler, may set aside what has failed for good.
-  if form.c.root == LETTER then dropOldest() end
-  available(id, rec, form.c, score, 'wva')
+  if transaction then return writeUnder(transaction, id, header, record, score) end
+  -- A worker, or a scheduler, writes a dead letter of a task that has failed for good.
+  if header.info.root == KIND.deadLetter then dropOldestDeadLetter() end
+  makeAvailable(id, record, header.info, score, WRITTEN)
 end
 
--- Entries as they stand in an operation, three values each; under a transaction if one is named.
-local function writeEach(argv, from, last, tid)
-  for at = from, last, 3 do write(argv[at + 1], formOf(argv[at]), argv[at + 2], tid) end
-  metaDirty = true
+-- Writes the entries of an operation; under a transaction if one is named.
+local function writeEach(from, last, transaction)
+  for at = from, last, 3 do write(sharedHeader(argv[at]), argv[at + 1], argv[at + 2], transaction) end
+  countersChanged = true
 end
 
-function OPS.w(argv, i, answer)
-  local last = i + tonumber(argv[i]) * 3
-  if isFull() or isOver(argv, i + 1, last) then
-    answer('e', 'SPACE_FULL')
-  else
-    writeEach(argv, i + 1, last)
-    answer('k')
-  end
-  return last + 1
+function OPS.write(header, id, body)
+  local parsed = sharedHeader(header)
+  countersChanged = true
+  if isFull() or bounded and isOver(position, position) then return reply(REPLY.failed, 'SPACE_FULL') end
+  write(parsed, id, body)
+  reply(REPLY.done)
 end
 
-function OPS.W(argv, i, answer)
-  local last = i + tonumber(argv[i]) * 3
-  local full = isFull()
-  for at = i + 1, last, 3 do
-    if full or isOver(argv, at, at) then
-      answer('e', 'SPACE_FULL')
-    else
-      write(argv[at + 1], formOf(argv[at]), argv[at + 2])
-      answer('k')
-    end
-  end
-  metaDirty = true
-  return last + 1
+function OPS.writeAll(from, last)
+  if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
+  writeEach(from, last)
+  reply(REPLY.done)
 end
 
--- V: the same as w, under a transaction. transaction, then as w
-function OPS.V(argv, i, answer)
-  local tid, last = argv[i], i + 1 + tonumber(argv[i + 1]) * 3
-  if not live(tid) then
-    answer('T')
-  elseif isFull() or isOver(argv, i + 2, last, tid) then
-    answer('e', 'SPACE_FULL')
-  else
-    writeEach(argv, i + 2, last, tid)
-    answer('k')
-  end
-  return last + 1
+function OPS.writeUnder(transaction, from, last)
+  if not isOpen(transaction) then return reply(REPLY.transactionEnded) end
+  if isFull() or isOver(from, last, transaction) then return reply(REPLY.failed, 'SPACE_FULL') end
+  writeEach(from, last, transaction)
+  reply(REPLY.done)
 end
 
--- K: a root under which this process is about to write, and what it indexes there: * (every single value) or :field:field:
--- Kept is what all who write under the root index, because only by that can a search go; AnyEntry looks under every root.
-function OPS.K(argv, i, answer)
-  local root, policy = argv[i], argv[i + 1]
-  local kept = call('HGET', P .. 'K', root)
-  local single, fields = policy == '*', policy
+-- Notes what a process is about to index under a root: * (every single value) or :field:field:. What all writers of a root index is kept,
+-- because a search can go by nothing else; AnyEntry looks under every root. The first character of what is kept: s if structures, and
+-- fields together, are not indexed by all.
+function OPS.announceKind(root, index)
+  local kept = call('HGET', keys.kinds, root)
+  local single, fields = index == '*', index
   if kept then
     single = single or byte(kept) == 115
     local before = sub(kept, 2)
@@ -108,13 +89,12 @@ function OPS.K(argv, i, answer)
       fields = before
     elseif before ~= '*' then
       fields = ':'
-      for field in gmatch(policy, '[^:]+') do
+      for field in gmatch(index, '[^:]+') do
         if find(before, ':' .. field .. ':', 1, true) then fields = fields .. field .. ':' end
       end
     end
   end
-  local text = (single and 's' or '-') .. fields
-  if text ~= kept then call('HSET', P .. 'K', root, text) end
-  answer('k')
-  return i + 2
+  local policy = (single and 's' or '-') .. fields
+  if policy ~= kept then call('HSET', keys.kinds, root, policy) end
+  reply(REPLY.done)
 end

@@ -1,22 +1,32 @@
 /** One operation as a promise, for whatever is not on the hot path. */
 import type { Batches } from './batches.js'
+import { type Arguments, argumentsOf, type Operation, type OperationName } from './operation.js'
 
-export interface Answer {
-  readonly letter: string
+export interface Reply {
+  /** One of REPLY. */
+  readonly kind: string
   readonly values: readonly Buffer[]
-  /** The lease clock of the call that answered. */
+  /** The lease clock of the call that replied. */
   readonly now: number
 }
 
-export interface AskOptions {
-  readonly repeatable: boolean
-  readonly standing?: boolean
-  readonly entries?: number
-  readonly began?: number
-}
+export type AskOptions = Pick<Operation, 'repeatable' | 'standing' | 'entries' | 'began'>
 
-export function ask(batches: Batches, args: readonly (string | Buffer)[], options: AskOptions): Promise<Answer> {
+/** @example const { kind } = await ask(batches, 'cancel', { id }, { repeatable: true }) */
+export function ask<N extends OperationName>(
+  batches: Batches,
+  name: N,
+  named: Arguments<N>,
+  options: AskOptions,
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    batches.add({ args, ...options, answer: (letter, values, now) => resolve({ letter, values, now }), fail: reject })
+    const args = argumentsOf(name, named)
+    batches.add({
+      name,
+      args,
+      ...options,
+      reply: (kind, values, now) => resolve({ kind, values, now }),
+      fail: reject,
+    })
   })
 }

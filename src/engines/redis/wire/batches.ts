@@ -1,97 +1,62 @@
 /**
- * Operations travel in batches: what the process issues in one turn of its event loop goes out as one call, with an answer for each.
+ * Batches: the operations that a process issues in one turn of its event loop go out as one call, with a reply for each.
  *
- * A batch has a number, and the space keeps the last answers under it, so a batch whose answer was lost is asked about again and takes
- * effect once. That holds within one history of the server (see Server.run): in another one, only what may be repeated is.
+ * | a batch is  | until                                                | then                                                       |
+ * |-------------|------------------------------------------------------|------------------------------------------------------------|
+ * | queued      | the turn of the event loop ends, and a call is free  | sent                                                       |
+ * | sent        | the reply comes                                      | settled: each operation has its reply                      |
+ * |             | the link is cut                                      | unanswered                                                 |
+ * |             | the server refuses it (REFUSAL), or reports an error | settled: operations are queued again, or fail              |
+ * | unanswered  | there is a link to the same history                  | sent under the same number: it runs once                   |
+ * |             | there is a link to another history                   | asked about; what has no reply is repeated, or fails       |
+ * |             | 5 s have passed without a link                       | settled: its operations fail                               |
+ *
+ * The space keeps the last replies under the number of their batch, so a batch whose reply was lost takes effect once. That holds within one
+ * history of the server (see Server.run).
  */
-
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
 import type { Bounds } from '../../../space/capacity.js'
+import { MODE, REFUSAL, REPLY, REPLY_VALUES } from '../protocol.js'
 import type { Link } from './connection.js'
+import { LeaseClock } from './lease-clock.js'
+import { type Batch, Ledger, unansweredError } from './ledger.js'
+import { appendOperations, type Operation } from './operation.js'
+import { Queue, type Queued, queued } from './queue.js'
 
-export interface Operation {
-  /** A letter of the library's OPS, then what it wants. */
-  readonly args: readonly (string | Buffer)[]
-  /** Whether it may run again when it cannot be known whether it ran. */
-  readonly repeatable: boolean
-  /** How many entries it writes; default one at most. */
-  readonly entries?: number
-  /** With a form, operations of one letter in a row go out as one, each adding its form and two arguments; still with an answer each. */
-  readonly form?: string
-  /** Registers something that is registered anew with each link; without one it fails at once. */
-  readonly standing?: boolean
-  /** Since when it is asked for, on the monotonic clock, if that was before. */
-  readonly began?: number
-  answer(letter: string, values: readonly Buffer[], now: number): void
-  fail(error: SpaceError): void
-}
-
-interface Queued extends Operation {
-  since: number
-}
-
-interface Batch {
-  readonly number: number
-  readonly operations: readonly Queued[]
-  sentAt: number
-  /** How often it was sent: one that was refused on the first sending has surely not run. */
-  sent: number
-}
-
-/**
- * More in one call would hold the server for milliseconds; fewer would waste calls. In between, what waits is dealt out over the calls
- * that may be under way: in one single batch all of it would move in convoy, each process idle while the next one works (at 64 round
- * trips in flight: 23,000 a second in one batch, 31,000 in two; shares below 32 cost more over HTTP than they gain).
- */
-const LARGEST_BATCH = 128
-const SMALLEST_SHARE = 32
-/**
- * What one call writes at most, but for a single operation that writes more: that is all or none. Eight writes of 1,000 entries in one call
- * held the server for 180 ms at least, in a call each for 27.
- */
-const MOST_WRITTEN = 256
-/** Waiting for a free place lets batches grow under load. The library remembers the last 64. */
+/** While these are under way, what waits grows into larger batches. The library remembers the last 64. */
 const MOST_UNDER_WAY = 4
-const MOST_QUEUED = 20_000
-/** A server that does not answer for so long is taken for gone. */
-const ANSWER_MS = 3_000
-/** So long an operation waits for the link to come back. */
+/** A server that does not reply for this long counts as gone. */
+const REPLY_MS = 3_000
+/** How long an operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
 const WATCH_MS = 250
 const RENEW_MS = 4_000
-/** So long an answer tells what time it is. */
-const CLOCK_MS = 60_000
 
-/** How many values follow each letter of an answer (replay.lua has the same table). */
-const VALUES: Record<string, number> = { f: 3, m: 1, e: 1, p: 2, P: 3 }
-const NONE: readonly Buffer[] = []
+const VALUE_COUNTS: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(REPLY_VALUES).map(([name, values]) => [REPLY[name as keyof typeof REPLY_VALUES], values.length]),
+)
+const NO_VALUES: readonly Buffer[] = []
 
-/** What a server says when it cannot serve now; the link is given up and the batch asked about again on the next one. */
+/** What a server says that cannot serve now; the link is given up and the batch asked about again on the next one. */
 const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
 
 export class Batches {
+  readonly clock = new LeaseClock()
   readonly #presence: string
   readonly #nonce: string
-  /** Said ahead of the operations of each batch (bound.lua); nothing if there are none. */
+  /** Ahead of the operations of each batch (bound.lua); nothing if there are no bounds. */
   readonly #bounds: readonly string[]
   readonly #onPresenceLost: () => void
-  /** One more operation for a batch that goes out anyway. */
-  readonly #rider: () => Operation | undefined
-  readonly #queue: Queued[] = []
-  /** In the order of their numbers; a few at most. (Not a Map: see src/runtime/in-flight.ts.) */
-  #unanswered: Batch[] = []
-  #number = 0
+  /** Returns one more operation for a batch that goes out anyway. */
+  readonly #piggyback: () => Operation | undefined
+  readonly #queue = new Queue()
+  readonly #ledger = new Ledger()
   #link: Link | undefined
   #flowing = false
-  /** How many have been put ahead of what was kept back. */
-  #registering: number | undefined
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
-  #heardAt = 0
-  /** The lease clock as the last answer told it, and when that came. */
-  #clock: { readonly now: number; readonly at: number } | undefined
   #closed = false
 
   constructor(
@@ -99,105 +64,73 @@ export class Batches {
     nonce: string,
     { maxEntries = 0, maxBytes = 0 }: Bounds,
     onPresenceLost: () => void,
-    rider: () => Operation | undefined,
+    piggyback: () => Operation | undefined,
   ) {
     this.#presence = presence
     this.#nonce = nonce
-    this.#bounds = maxEntries + maxBytes > 0 ? ['M', String(maxEntries), String(maxBytes)] : []
+    this.#bounds = maxEntries + maxBytes > 0 ? ['bound', '1', String(maxEntries), String(maxBytes)] : []
     this.#onPresenceLost = onPresenceLost
-    this.#rider = rider
+    this.#piggyback = piggyback
   }
 
   add(operation: Operation): void {
     if (this.#closed) return operation.fail(new SpaceError('SPACE_CLOSED'))
-    if (this.#queue.length >= MOST_QUEUED)
+    if (this.#queue.isFull)
       return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
-    const queued = operation as Queued
-    queued.since = operation.began ?? monotonicMs()
-    if (!queued.standing || this.#flowing) this.#queue.push(queued)
-    // Ahead of what was kept back: a completion gives its credit to an offer that stands.
-    else if (this.#registering !== undefined) this.#queue.splice(this.#registering++, 0, queued)
-    else return queued.fail(new SpaceError('SPACE_UNREACHABLE'))
+    const waiting = queued(operation)
+    if (!waiting.standing || this.#flowing) this.#queue.add(waiting)
+    else if (!this.#queue.addAhead(waiting)) return waiting.fail(new SpaceError('SPACE_UNREACHABLE'))
     this.#schedule()
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
   }
 
-  /** The link is gone: what is unanswered stays so until the next one, but for what is registered anew there. */
+  /** The link is gone. What is unanswered stays so until the next one, except for what is registered anew there. */
   down(): void {
     this.#link = undefined
     this.#flowing = false
-    this.#clock = undefined
-    const gone = new SpaceError('SPACE_UNREACHABLE')
-    for (const operation of this.#queue.splice(0)) {
-      if (operation.standing) operation.fail(gone)
-      else this.#queue.push(operation)
-    }
-    for (const batch of [...this.#unanswered]) {
-      if (!batch.operations.every((operation) => operation.standing)) continue
-      this.#drop(batch)
-      for (const operation of batch.operations) operation.fail(gone)
-    }
+    this.clock.forget()
+    this.#queue.failUnless(({ standing }) => !standing, 'SPACE_UNREACHABLE')
+    this.#ledger.failUnless(
+      ({ operations }) => !operations.every(({ standing }) => standing),
+      () => new SpaceError('SPACE_UNREACHABLE'),
+    )
   }
 
-  /** Goes out at once and alone, also while nothing flows. */
+  /** Sends an operation at once and alone, also while nothing flows. */
   first(operation: Operation): void {
-    const queued = operation as Queued
-    queued.since = monotonicMs()
-    const batch: Batch = { number: ++this.#number, operations: [queued], sentAt: 0, sent: 0 }
-    this.#unanswered.push(batch)
-    void this.#send(batch, 'R')
+    void this.#send(this.#ledger.add([queued(operation)]), MODE.runAndRenew)
   }
 
   /**
-   * Settles what was unanswered on a former link. `known`: the presence was found again in the same history, so numbers still count;
-   * otherwise batches are only asked about, and what the space has no answer to is repeated or given up as unknown.
+   * Settles what was unanswered on a former link. `known`: the presence was found again in the same history, so numbers still count; otherwise
+   * batches are only asked about.
    */
   async settle(link: Link, known: boolean): Promise<void> {
     this.#link = link
-    for (const batch of [...this.#unanswered]) {
-      await this.#send(batch, known ? 'n' : 'p')
+    for (const batch of this.#ledger.all()) {
+      await this.#send(batch, known ? MODE.run : MODE.askOnly)
       if (this.#link !== link) return
     }
   }
 
-  /** New batches may go out, after what `askAnew` registers. */
+  /** Lets new batches go out, after what `askAnew` registers. */
   flow(askAnew: () => void): void {
-    this.#registering = 0
-    askAnew()
-    this.#registering = undefined
+    this.#queue.ahead(askAnew)
     this.#flowing = true
     this.#turn()
   }
 
-  /** Whether what is registered stands, or is on its way: not without a link, not while the presence is found again. */
+  /** Whether registrations are in the space, or on their way: not without a link, not while the presence is found again. */
   get flowing(): boolean {
     return this.#flowing
   }
 
-  /** How long ago the space last answered. */
-  get silentMs(): number {
-    return monotonicMs() - this.#heardAt
-  }
-
-  /** About what time it is on the lease clock. undefined: nobody has told so for a while. */
-  get leaseNow(): number | undefined {
-    if (!this.#clock) return undefined
-    const passed = monotonicMs() - this.#clock.at
-    return passed < CLOCK_MS ? this.#clock.now + passed : undefined
-  }
-
-  /** The space has answered, with the time on the lease clock if it told that. */
-  heard(leaseNow?: number): void {
-    this.#heardAt = monotonicMs()
-    if (leaseNow !== undefined) this.#clock = { now: leaseNow, at: this.#heardAt }
-  }
-
-  /** Operations that have not been answered. */
+  /** How many operations have not been answered. */
   get queued(): number {
-    return this.#unanswered.reduce((sum, { operations }) => sum + operations.length, this.#queue.length)
+    return this.#ledger.operations + this.#queue.length
   }
 
-  /** Whether any call in the last so many ms has renewed the presence. */
+  /** Returns whether a call in the last `ms` has renewed the presence. */
   renewedWithin(ms: number): boolean {
     return monotonicMs() - this.#renewedAt < ms
   }
@@ -210,16 +143,11 @@ export class Batches {
     this.#closed = true
     this.#flowing = false
     clearInterval(this.#watch)
-    const error = new SpaceError('SPACE_CLOSED')
-    for (const operation of this.#queue.splice(0)) operation.fail(error)
-    for (const { operations } of this.#unanswered.splice(0)) for (const operation of operations) operation.fail(error)
-  }
-
-  /** It is answered, or given up. False if it was before. */
-  #drop(batch: Batch): boolean {
-    const at = this.#unanswered.indexOf(batch)
-    if (at >= 0) this.#unanswered.splice(at, 1)
-    return at >= 0
+    this.#queue.failUnless(() => false, 'SPACE_CLOSED')
+    this.#ledger.failUnless(
+      () => false,
+      () => new SpaceError('SPACE_CLOSED'),
+    )
   }
 
   #schedule(): void {
@@ -233,28 +161,15 @@ export class Batches {
   }
 
   #turn(): void {
-    const share = Math.max(Math.ceil(this.#queue.length / MOST_UNDER_WAY), SMALLEST_SHARE)
-    while (this.#flowing && this.#queue.length > 0 && this.#unanswered.length < MOST_UNDER_WAY) {
-      const operations = this.#queue.splice(0, this.#fitting(Math.min(share, LARGEST_BATCH)))
-      const rider = this.#rider() as Queued | undefined
-      if (rider) operations.push(rider)
-      const batch: Batch = { number: ++this.#number, operations, sentAt: 0, sent: 0 }
-      this.#unanswered.push(batch)
+    const share = this.#queue.share(MOST_UNDER_WAY)
+    while (this.#flowing && this.#queue.length > 0 && this.#ledger.length < MOST_UNDER_WAY) {
+      const operations = this.#queue.next(share)
+      const piggyback = this.#piggyback()
+      if (piggyback) operations.push(queued(piggyback))
       const renew = !this.renewedWithin(RENEW_MS)
       if (renew) this.renewed()
-      void this.#send(batch, renew ? 'R' : 'n')
+      void this.#send(this.#ledger.add(operations), renew ? MODE.runAndRenew : MODE.run)
     }
-  }
-
-  /** How many of those that wait go out together: at most so many, and no more than may be written in one call. */
-  #fitting(most: number): number {
-    const queue = this.#queue
-    let written = 0
-    for (let i = 0; i < most && i < queue.length; i++) {
-      written += queue[i]!.entries ?? 1
-      if (written > MOST_WRITTEN && i > 0) return i
-    }
-    return most
   }
 
   async #send(batch: Batch, mode: string): Promise<void> {
@@ -262,7 +177,7 @@ export class Batches {
     if (!link) return
     batch.sentAt = monotonicMs()
     batch.sent++
-    const args: (string | Buffer)[] = [
+    const call: (string | Buffer)[] = [
       this.#presence,
       String(batch.number),
       link.server.run,
@@ -270,10 +185,10 @@ export class Batches {
       this.#nonce,
       ...this.#bounds,
     ]
-    append(args, batch.operations)
+    appendOperations(call, batch.operations)
     let reply: Buffer[]
     try {
-      reply = await link.batch(args)
+      reply = await link.batch(call)
     } catch (error) {
       return this.#failed(batch, link, error as Error)
     }
@@ -282,9 +197,9 @@ export class Batches {
   }
 
   #failed(batch: Batch, link: Link, error: Error): void {
-    if (error.name !== 'ReplyError') return // The link was cut; settle() asks about it on the next one.
+    if (error.name !== 'ReplyError') return // The link was cut; settle() asks about the batch on the next one.
     if (NOT_NOW.test(error.message)) return link.cut(error.message)
-    this.#drop(batch)
+    this.#ledger.drop(batch)
     const failure = /^NOPERM/.test(error.message)
       ? new SpaceError('REDIS_REFUSED', error.message)
       : new SpaceError('INTERNAL', error.message, { cause: error })
@@ -292,83 +207,57 @@ export class Batches {
   }
 
   #answered(batch: Batch, reply: readonly Buffer[]): void {
-    this.heard()
-    if (!this.#drop(batch)) return
-    const letters = reply[0]!.toString('latin1')
-    if (letters.startsWith('!')) return this.#refused(batch, letters.slice(1))
+    this.clock.heard()
+    if (!this.#ledger.drop(batch)) return
+    const kinds = reply[0]!.toString('latin1')
+    if (kinds.startsWith('!')) return this.#refused(batch, kinds)
     const now = Number(reply[1]!.toString('latin1'))
-    this.heard(now)
+    this.clock.heard(now)
     let at = 2
     for (let i = 0; i < batch.operations.length; i++) {
-      const letter = letters[i]!
-      const values = VALUES[letter] ?? 0
-      batch.operations[i]!.answer(letter, values ? reply.slice(at, at + values) : NONE, now)
+      const kind = kinds[i]!
+      const values = VALUE_COUNTS[kind] ?? 0
+      batch.operations[i]!.reply(kind, values ? reply.slice(at, at + values) : NO_VALUES, now)
       at += values
     }
   }
 
   #refused(batch: Batch, why: string): void {
-    if (why === 'DATA_NEWER') {
-      for (const operation of batch.operations) operation.fail(new SpaceError('DATA_NEWER'))
+    if (why === REFUSAL.dataNewer || why === REFUSAL.dataOlder) {
+      for (const operation of batch.operations) operation.fail(layoutError(why))
       return
     }
-    const surelyNotRun = why === 'SESSION' && batch.sent === 1
+    const surelyNotRun = why === REFUSAL.presence && batch.sent === 1
     const again: Queued[] = []
     for (const operation of batch.operations) {
       if (operation.standing) operation.fail(new SpaceError('SPACE_UNREACHABLE'))
       else if (surelyNotRun || operation.repeatable) again.push(operation)
       else operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
     }
-    this.#queue.unshift(...again)
-    if (why === 'SESSION' && this.#flowing) {
+    this.#queue.addFirst(again)
+    if (why === REFUSAL.presence && this.#flowing) {
       this.#flowing = false
       this.#onPresenceLost()
     }
   }
 
+  /** Gives up what has waited for too long. */
   #look(): void {
     const now = monotonicMs()
-    const [oldest] = this.#unanswered
+    const { oldest } = this.#ledger
     if (!oldest && this.#queue.length === 0) {
       clearInterval(this.#watch)
       this.#watch = undefined
       return
     }
-    if (this.#link && oldest && now - oldest.sentAt > ANSWER_MS) this.#link.cut(`no answer for ${ANSWER_MS} ms`)
+    if (this.#link && oldest && now - oldest.sentAt > REPLY_MS) this.#link.cut(`no reply for ${REPLY_MS} ms`)
     if (this.#flowing) return
-    for (const operation of this.#queue.splice(0)) {
-      if (now - operation.since < GIVE_UP_MS) this.#queue.push(operation)
-      else operation.fail(new SpaceError('SPACE_UNREACHABLE'))
-    }
+    this.#queue.failUnless(({ since }) => now - since < GIVE_UP_MS, 'SPACE_UNREACHABLE')
     if (this.#link) return
-    for (const batch of [...this.#unanswered]) {
-      if (now - batch.operations[0]!.since < GIVE_UP_MS) continue
-      this.#drop(batch)
-      for (const { repeatable, fail } of batch.operations) {
-        fail(new SpaceError(repeatable ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN'))
-      }
-    }
+    this.#ledger.failUnless(({ operations }) => now - operations[0]!.since < GIVE_UP_MS, unansweredError)
   }
 }
 
-function append(args: (string | Buffer)[], operations: readonly Operation[]): void {
-  for (let i = 0; i < operations.length; ) {
-    const operation = operations[i]!
-    const { form } = operation
-    if (!form) {
-      args.push(...operation.args)
-      i++
-      continue
-    }
-    const letter = operation.args[0]!
-    let run = i + 1
-    while (run < operations.length && operations[run]!.args[0] === letter && operations[run]!.form) run++
-    args.push(letter, String(run - i))
-    for (let last = ''; i < run; i++) {
-      const { form: own = '', args: rest } = operations[i]!
-      // Every byte of an argument is hashed by the server's Lua: what is the same as before is not said again.
-      args.push(own === last ? '' : own, rest[1]!, rest[2]!)
-      last = own
-    }
-  }
-}
+/** Returns the error of data that is in the layout of another release. */
+export const layoutError = (refusal: string): SpaceError =>
+  new SpaceError(refusal === REFUSAL.dataOlder ? 'DATA_OLDER' : 'DATA_NEWER')

@@ -1,14 +1,8 @@
 /** Large bodies: around Lua, by plain commands on a connection of their own, before the call that speaks of them. */
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
-import { LARGEST_INLINE } from '../record.js'
+import { SHARED } from '../protocol.js'
 import type { Link } from './connection.js'
-
-/**
- * Nothing may stay for ever if a process dies between the body and its entry, or its completion: the write gives it the time of that; an
- * outcome goes when it has arrived, or with whoever waits for it. Long enough for a clock that is put forward by an hour.
- */
-export const UNTIL_WRITTEN_MS = 2 * 60 * 60 * 1000
 
 /** As long as any other operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
@@ -27,12 +21,13 @@ export class Bodies {
   }
 
   static isLarge(body: Buffer): boolean {
-    return body.length > LARGEST_INLINE
+    return body.length > SHARED.largestInline
   }
 
   /** @throws SpaceError SPACE_UNREACHABLE (nothing was done that matters), SPACE_FULL */
-  put(key: string, body: Buffer, ttlMs: number): Promise<void> {
-    return this.#overLink((link) => link.putBody(key, body, ttlMs))
+  put(key: string, body: Buffer): Promise<void> {
+    // If the process dies before the write, or the completion, the body must not remain. Long enough for a clock that steps by an hour.
+    return this.#overLink((link) => link.putBody(key, body, SHARED.bodyUnwrittenMs))
   }
 
   /** What it belongs to was refused. Where no link comes in time, its time to live sees to it. */

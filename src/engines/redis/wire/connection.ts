@@ -51,7 +51,7 @@ const HANDSHAKE_MS = 2_000
 
 export class Connection {
   readonly #options: RedisOptions
-  readonly #meta: string
+  readonly #counters: string
   readonly #channels: { readonly pushes: string; readonly messages: string }
   readonly #listener: Listener
   readonly #logger: Logger
@@ -63,13 +63,13 @@ export class Connection {
 
   constructor(
     url: string,
-    meta: string,
+    counters: string,
     channels: { readonly pushes: string; readonly messages: string },
     listener: Listener,
     logger: Logger,
   ) {
     this.#options = optionsOf(url)
-    this.#meta = meta
+    this.#counters = counters
     this.#channels = channels
     this.#listener = listener
     this.#logger = logger
@@ -158,7 +158,7 @@ export class Connection {
   }
 
   #linkOver(redis: Redis, server: Server): Link {
-    const counters = [this.#meta]
+    const counters = [this.#counters]
     const fcall = async (
       name: string,
       args: (string | Buffer)[],

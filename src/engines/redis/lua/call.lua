@@ -1,0 +1,174 @@
+-- The state of a call: its time, the counters of the partition, and the writes that it has noted.
+--
+-- One call at a time runs, so its state is in these locals; begin() sets all of them anew. An operation checks and reads first, then only
+-- notes what is to be written; flush() writes. So an operation that fails leaves nothing half done.
+-- shares: self, ownKeys, serverRun, nonce, now, wall, nowText, counters, argv, position
+-- shares: countersChanged, newRecords, newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits
+-- shares: indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase, parsedTemplates
+-- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters, flushRecords, flushQueue, flush
+
+-- The layout of the data that this library reads and writes.
+local LAYOUT = SHARED.layout
+-- If the wall clock steps while processes are connected, the lease clock follows by at most this in one call.
+local LONGEST_STEP_MS = 5000
+
+local self       -- the presence whose process made this call
+local ownKeys    -- its keys
+local serverRun  -- the run id of the server that the process believes to speak to
+local nonce      -- distinguishes the tokens of this call from those of any other history
+local argv       -- the arguments of the call
+local position   -- where those of the operation that runs begin
+local now        -- the lease clock, ms
+local wall       -- the server's wall clock, ms
+local nowText    -- the lease clock as 13 digits
+local counters
+local countersChanged
+
+-- What flush() writes.
+local newRecords, newIndexed, newClaims, newOutcomes, sweepLists = {}, {}, {}, {}, {}
+local putCount, dirty
+-- Completions are settled together at the end of a call.
+local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} }
+local credits = {}         -- by offer: the credit that it gains in this call
+-- What this call has read or parsed, each by its text.
+local indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders = {}, {}, {}, {}, {}, {}
+local policies, parsedWaiters, parsedTemplates = {}, {}, {}
+local transactionEnds = {} -- by transaction: the end of its lease
+local facts = {}           -- by key: whether it exists; and flags of the call
+local claimsMade           -- how many claims this call has made
+local tokenBase            -- what their tokens begin with
+local bounded              -- whether this call keeps to bounds (bound.lua)
+
+-- Functions of files that come later in the library, for files that come before them.
+local LATER = {}
+-- The function of each operation, by its name in protocol.ts.
+local OPS = {}
+
+-- Returns whether there is such a key.
+local function exists(key)
+  local known = facts[key]
+  if known == nil then
+    known = call('EXISTS', key) == 1
+    facts[key] = known
+  end
+  return known
+end
+
+-- Returns whether any process is connected; if none is, nothing depends on the lease clock.
+local function anyoneConnected()
+  local ids = call('ZRANGE', keys.presences, 0, 31)
+  if #ids == 0 then return false end
+  for i = 1, #ids do ids[i] = keysOf(ids[i]).pushes end
+  local subscribers = call('PUBSUB', 'NUMSUB', unpack_(ids))
+  for i = 2, #subscribers, 2 do if subscribers[i] > 0 then return true end end
+  return false
+end
+
+-- After a restart of the server, or a failover to a replica, every presence gets a full lease to come back.
+local function newHistory()
+  counters.run = serverRun
+  counters.gone = ''
+  countersChanged = true
+  if wall > now then now = wall end
+  local all = call('ZRANGE', keys.presences, 0, -1)
+  for i = 1, #all do call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, all[i]) end
+end
+
+local function forgetLastCall()
+  if next(newRecords) then newRecords = {} end
+  if next(newIndexed) then newIndexed = {} end
+  if next(newClaims) then newClaims = {} end
+  if next(newOutcomes) then newOutcomes = {} end
+  if next(sweepLists) then sweepLists = {} end
+  if next(indexInfos) then indexInfos = {} end
+  if next(shapes) then shapes = {} end
+  if next(waitQueues) then waitQueues = {} end
+  if next(specs) then specs = {} end
+  if next(livingPresences) then livingPresences = {} end
+  if next(sharedHeaders) then sharedHeaders = {} end
+  if next(policies) then policies = {} end
+  if next(parsedWaiters) then parsedWaiters = {} end
+  if next(parsedTemplates) then parsedTemplates = {} end
+  if next(credits) then credits = {} end
+  if next(transactionEnds) then transactionEnds = {} end
+  if next(facts) then facts = {} end
+  if completions.n > 0 then completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} } end
+  putCount, dirty, bounded = 0, false, false
+  claimsMade, tokenBase = 0, nil
+end
+
+local function begin(countersKey, presence, run)
+  if not call then bind() end
+  useKeys(sub(countersKey, 1, -1 - #KEYS.counters.name))
+  self, serverRun, ownKeys = presence, run, keysOf(presence)
+  forgetLastCall()
+  local time = call('TIME')
+  local us = time[1] * 1000000 + time[2]
+  wall = floor(us / 1000)
+  -- Packed: formatting and parsing a dozen numbers would cost more than most operations.
+  local packed = call('GET', countersKey)
+  if packed then
+    counters = cmsgpack.unpack(packed)
+  else
+    counters = { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = 0, wait = 0, look = 0,
+      sweep = floor(wall / 1000), gone = '', askedFull = 0, full = false, from = 0, due = 0 }
+  end
+  local known = counters.run == run
+  local clock, passed = counters.clock, wall - counters.wall
+  -- A token is greater than every one before it, also after a failover that lost the last ones.
+  counters.tok = counters.tok < us and us or counters.tok + 1
+  -- The two clocks are saved at least every second, so that the time between two calls can be told from a step.
+  countersChanged = passed < 0 or passed >= 1000
+  if passed < 0 or passed > LONGEST_STEP_MS then
+    if known and anyoneConnected() then
+      passed = passed < 0 and 0 or LONGEST_STEP_MS
+    else
+      passed = wall > clock and wall - clock or 0
+    end
+  end
+  now = clock + passed
+  if not known then newHistory() end
+  nowText = format('%013.0f', now)
+end
+
+local function saveCounters()
+  counters.clock, counters.wall = now, wall
+  call('SET', keys.counters, cmsgpack.pack(counters))
+end
+
+-- Makes the noted entries visible to searches of this same call.
+local function flushRecords()
+  if not dirty then return end
+  if putCount > 0 then
+    many('HSET', keys.entries, newRecords)
+    newRecords, putCount = {}, 0
+  end
+  for key, list in pairs(newIndexed) do many('ZADD', key, list) end
+  newIndexed, dirty = {}, false
+end
+
+-- Writes the changes of a queue of waiters. A waiter without credit leaves the queue.
+local function flushQueue(queue)
+  local gone, moved = {}, {}
+  for waiter in pairs(queue.changed) do
+    local score = queue.score[waiter]
+    if score and score > 0 then
+      moved[#moved + 1] = score
+      moved[#moved + 1] = waiter
+    else
+      gone[#gone + 1] = waiter
+    end
+  end
+  queue.changed = {}
+  if #gone > 0 then many('ZREM', queue.key, gone) end
+  if #moved > 0 then many('ZADD', queue.key, moved) end
+end
+
+local function flush()
+  flushRecords()
+  for second, list in pairs(sweepLists) do if #list > 0 then many('RPUSH', sweepKey(second), list) end end
+  for _, queue in pairs(waitQueues) do flushQueue(queue) end
+  for presence, list in pairs(newClaims) do many('SADD', keysOf(presence).claims, list) end
+  for presence, list in pairs(newOutcomes) do many('HSET', keysOf(presence).outcomes, list) end
+  sweepLists, waitQueues, newClaims, newOutcomes, sharedHeaders = {}, {}, {}, {}, {}
+end

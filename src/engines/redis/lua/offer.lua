@@ -1,0 +1,69 @@
+-- Offers: standing takes with credit, which is how many deliveries their process has room for.
+-- shares: refillOffers
+
+-- `alternatives`: tokens of which a match has one, with | between; '' if there are none.
+function OPS.offer(wait, credit, template, alternatives)
+  local spec = readTemplate(template, 'take')
+  spec.tx = ''
+  if alternatives ~= '' then
+    spec.anyOf = {}
+    for token in gmatch(alternatives, '[^|]+') do spec.anyOf[#spec.anyOf + 1] = token end
+  end
+  unregister(self, wait)
+  register(self, wait, spec, 0)
+  credits[wait] = tonumber(credit)
+  reply(REPLY.done)
+end
+
+function OPS.endOffer(wait)
+  unregister(self, wait)
+  credits[wait] = nil
+  reply(REPLY.done)
+end
+
+-- Adds matches that one search has not reached because of entries without an alternative: each alternative has an index.
+local function searchAlternatives(spec, most, accept, hits)
+  local seen = {}
+  for h = 1, #hits do seen[hits[h][1]] = true end
+  for j = 1, #spec.anyOf do
+    local one = { mode = 'take', kind = spec.kind, root = spec.root, indexed = { spec.anyOf[j] }, verified = spec.indexed }
+    local more = search(one, most, nil, accept)
+    for h = 1, #more do if not seen[more[h][1]] then hits[#hits + 1] = more[h] end end
+  end
+  table.sort(hits, byPlace)
+  for j = most + 1, #hits do hits[j] = nil end
+end
+
+-- Hands offers whose credit has risen what is free already; the credit that is left goes into the queue.
+local function refillOffers()
+  local holdsSuspect = exists(keys.suspects) and holdersOfSuspects()[self]
+  local function isBearable(_, record)
+    if not isSuspect(record) then return true end
+    if holdsSuspect then return false end
+    holdsSuspect = true
+    return true
+  end
+  for wait, more in pairs(credits) do
+    local spec = specOf(self, wait)
+    if spec then
+      local waiter, queue = self .. ':' .. wait, queueOf(spec.key)
+      local score = queue.score[waiter] or (queue.changed[waiter] and 0) or tonumber(call('ZSCORE', spec.key, waiter) or 0)
+      local credit = more + (score > 0 and ceil(score / SHARED.creditStep) or 0)
+      local accept = isBearable
+      if spec.anyOf then
+        accept = function(id, record) return hasOneOf(spec.anyOf, signatureOf(record)) and isBearable(id, record) end
+      end
+      local hits, on = search(spec, credit, nil, accept)
+      if on and spec.anyOf then searchAlternatives(spec, credit, accept, hits) end
+      for h = 1, #hits do
+        local id, record = hits[h][1], hits[h][2]
+        unindex(id, record)
+        if isSuspect(record) then noteSuspect(self, id) end
+        push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
+      end
+      counters.wait = (counters.wait + 1) % (SHARED.creditStep - 1)
+      countersChanged = true
+      setScore(queue, waiter, (credit - #hits) * SHARED.creditStep - counters.wait - 1)
+    end
+  end
+end

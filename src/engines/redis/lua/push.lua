@@ -1,0 +1,52 @@
+-- Pushes: what a call hands to other processes, one message for each of them, published at the end of the call.
+-- shares: push, publish, item
+
+local pushes, full = {}, {}
+local LENGTHS = {}
+-- Lua hashes every byte of every string it makes, and of a long concatenation twice; beyond this size, two messages cost less than one.
+local LARGEST_PUSH = 7000
+
+local function send(presence, list)
+  call('PUBLISH', keysOf(presence).pushes, concat(list))
+end
+
+-- Sends all. A push is a hint and the store the truth, so replicas and the AOF are spared it.
+local function publish()
+  if next(pushes) == nil then return end
+  redis.set_repl(redis.REPL_NONE)
+  for presence, lists in pairs(full) do for i = 1, #lists do send(presence, lists[i]) end end
+  for presence, list in pairs(pushes) do send(presence, list) end
+  redis.set_repl(redis.REPL_ALL)
+  pushes, full = {}, {}
+end
+
+-- Returns the length of `bytes` as it is written in an item.
+local function lengthOf(bytes)
+  local n = #bytes
+  local known = LENGTHS[n]
+  if not known then
+    known = '\t' .. n .. '\n'
+    if n < 4096 then LENGTHS[n] = known end
+  end
+  return known
+end
+
+-- Adds an item: its kind and first word with a tab behind it, its second word, and bytes.
+local function push(presence, kindAndFirst, second, bytes)
+  local list = pushes[presence]
+  if not list or list.size > LARGEST_PUSH then
+    if list then append(full, presence, list) end
+    list = { nowText, size = 0, n = 1 }
+    pushes[presence] = list
+  end
+  -- Counted here, because the length operator searches.
+  local n = list.n
+  list[n + 1], list[n + 2], list[n + 3], list[n + 4] = kindAndFirst, second, lengthOf(bytes), bytes
+  list.n, list.size = n + 4, list.size + #bytes + 80
+end
+
+-- Adds an item to a page of a reply, which has the form of a push.
+local function item(page, first, second, bytes)
+  local n = #page
+  page[n + 1], page[n + 2], page[n + 3], page[n + 4] = PUSH.item .. first .. '\t', second, lengthOf(bytes), bytes
+end

@@ -1,0 +1,69 @@
+-- Replies: a character for each operation, and the values that follow some; and what the library remembers of them.
+-- shares: beginReplies, reply, refuse, endReplies, replay
+
+local kinds, count, values, remembered
+
+-- `number` is that of the batch.
+local function beginReplies(number)
+  kinds, count, values, remembered = {}, 0, { '', nowText }, { number, '' }
+end
+
+-- Answers the operation that runs. Returns its slot, for refuse(). Of several values the last is not remembered: it is read again if the
+-- reply is asked for again.
+local function reply(kind, first, second, third)
+  count = count + 1
+  kinds[count] = kind
+  if first then
+    local n = #values
+    values[n + 1], values[n + 2], values[n + 3] = first, second, third
+    n = #remembered
+    remembered[n + 1], remembered[n + 2], remembered[n + 3] = first, second and (third and second or ''), third and ''
+  end
+  return count
+end
+
+-- Changes a reply into one that the claim was lost.
+local function refuse(slot) kinds[slot] = REPLY.none end
+
+-- Returns the reply of the batch, and what is remembered of it.
+local function endReplies()
+  values[1] = concat(kinds)
+  remembered[2] = values[1]
+  return values, remembered
+end
+
+-- Returns the reply to a batch that has run before and is asked about again, because its reply was lost on the way.
+local function replay(answered)
+  local again, out, at = {}, { '', nowText }, 3
+  for kind in gmatch(answered[2], '.') do
+    local n = VALUE_COUNTS[kind] or 0
+    if kind == REPLY.found then
+      local record = call('HGET', keys.entries, answered[at])
+      -- Read, and gone since: the process asks again.
+      if record then
+        out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], record
+      else
+        kind = REPLY.askAgain
+      end
+    elseif kind == REPLY.taken then
+      -- What was taken is held by the asker, and found under its ids.
+      local page = { nowText }
+      for name in gmatch(answered[at + 1], '%S+') do
+        local isClaim = find(name, ':', 1, true)
+        local id = isClaim and sub(name, 1, isClaim - 1) or name
+        local record = call('HGET', keys.entries, id)
+        if record then item(page, id, isClaim and name or '', record) end
+      end
+      out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], concat(page)
+    elseif n == 2 then
+      -- A page or a state as it is now serves as well.
+      kind = REPLY.askAgain
+    else
+      for j = at, at + n - 1 do out[#out + 1] = answered[j] end
+    end
+    again[#again + 1] = kind
+    at = at + n
+  end
+  out[1] = concat(again)
+  return out
+end

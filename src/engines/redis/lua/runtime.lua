@@ -1,0 +1,47 @@
+-- Functions of Lua and Redis under short names, and small ones that every file needs.
+-- shares: call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_, bind, many, textOf, scoreText, append
+
+-- Library loading forbids these names; the first call binds them.
+local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
+
+-- '000' to '999': formatting a number costs more than everything else that is done with it.
+local DIGITS = {}
+local NUMBERS = {}
+
+local function bind()
+  -- The heap of this library is small and what it makes is garbage at once: collecting at twice its size would be most of the work.
+  collectgarbage('setpause', 500)
+  for i = 0, 999 do DIGITS[i] = ('%03d'):format(i) end
+  call, find, sub, format, concat = redis.call, string.find, string.sub, string.format, table.concat
+  floor, ceil, byte, gmatch, unpack_ = math.floor, math.ceil, string.byte, string.gmatch, unpack
+end
+
+-- Calls a variadic command in pieces: Lua's stack takes some thousands of values.
+local function many(command, key, list)
+  local n = #list
+  if n <= 4000 then return call(command, key, unpack_(list)) end
+  for i = 1, n, 4000 do call(command, key, unpack_(list, i, i + 3999 < n and i + 3999 or n)) end
+end
+
+-- Returns a small number as text.
+local function textOf(n)
+  local known = NUMBERS[n]
+  if not known then
+    known = format('%d', n)
+    if n < 4096 then NUMBERS[n] = known end
+  end
+  return known
+end
+
+-- Returns a score as 16 digits. Within a call most scores share the first 13.
+local lastHigh, lastHighText
+local function scoreText(score)
+  local high = floor(score / 1000)
+  if high ~= lastHigh then lastHigh, lastHighText = high, format('%013.0f', high) end
+  return lastHighText .. DIGITS[score - high * 1000]
+end
+
+local function append(map, key, value)
+  local list = map[key]
+  if list then list[#list + 1] = value else map[key] = { value } end
+end

@@ -1,0 +1,317 @@
+/**
+ * The protocol between TypeScript and the function library, as data: operations, replies, pushes, the layout of a record, the names of
+ * keys. TypeScript imports it; the build puts its values in the place of their names in the Lua files (`REPLY.done`, `RECORD.score.from`).
+ * A table `X` of single characters has a companion `X_BYTES` in Lua with the code of each.
+ */
+
+/**
+ * The operations of a batch, each with the names of its arguments in their order; a Lua function of this name has the same parameters. In a
+ * batch operations of one name in a row share it: name, how many there are, then the arguments of each. `header`: what many entries or
+ * completions share; '' if it is that of the operation before in the same run. `entries` is the last argument: how many entries, then a
+ * header, an id and a body for each; Lua is given where they begin and end in the call instead.
+ */
+// biome-ignore format: a line each
+export const OPERATIONS = {
+  bound: { args: ['maxEntries', 'maxBytes'], does: 'bounds what the operations behind it may write (0: no bound); has no reply' },
+
+  write: { args: ['header', 'id', 'body'], does: 'writes an entry' },
+  writeAll: { args: ['entries'], does: 'writes entries, all or none' },
+  writeUnder: { args: ['transaction', 'entries'], does: 'writes entries under a transaction, all or none' },
+  announceKind: { args: ['root', 'index'], does: 'makes a root kind known, and what is indexed there' },
+  renew: { args: ['id', 'leaseMs'], does: 'renews the lease of an entry; -1: for ever' },
+  cancel: { args: ['id'], does: 'removes an entry; its holder, if there is one, is told' },
+
+  find: { args: ['mode', 'wait', 'transaction', 'template'], does: 'reads or takes the best match; else registers the wait, if one is named' },
+  continueFind: { args: ['after', 'mode', 'wait', 'transaction', 'template'], does: 'continues a find that has met its bound on candidates' },
+  takeMany: { args: ['after', 'most', 'transaction', 'template'], does: 'takes several matches without waiting' },
+  acknowledge: { args: ['claim', 'transaction'], does: 'makes a take final, or its transaction’s' },
+  endWait: { args: ['wait'], does: 'ends a wait' },
+  list: { args: ['after', 'most', 'transaction', 'template'], does: 'reads a page of matches in order' },
+  backlog: { args: ['template'], does: 'counts the free matches and tells when the oldest was written' },
+  offered: { args: ['kind', 'token'], does: 'tells by which tokens offers choose among the entries of a kind' },
+  kinds: { args: [], does: 'counts the free entries of each root kind' },
+
+  offer: { args: ['wait', 'credit', 'template', 'alternatives'], does: 'registers a standing take with credit' },
+  endOffer: { args: ['wait'], does: 'ends an offer' },
+  start: { args: ['claim'], does: 'notes that a holder begins what must not be done twice' },
+  beginStreaming: { args: ['claim', 'answers'], does: 'notes that a holder reads or answers bit by bit: no lease ends it, no other follows it' },
+  releaseSlot: { args: ['wait'], does: 'gives an offer one credit more' },
+  complete: { args: ['header', 'claim', 'outcome'], does: 'ends a claim with an outcome' },
+  completeWith: { args: ['header', 'claim', 'outcome', 'transaction', 'entries'], does: 'ends a claim, commits its transaction and writes entries: all or nothing' },
+  giveBack: { args: ['claim', 'wait'], does: 'gives back an entry that was not processed' },
+  putOutcomeBody: { args: ['claim', 'body'], does: 'stores the large body of an outcome on a full server' },
+  outcomesArrived: { args: ['ids'], does: 'forgets outcomes that have arrived' },
+  deadLetter: { args: ['id', 'reason', 'claim'], does: 'moves an entry to the dead letters' },
+
+  begin: { args: ['number', 'leaseMs'], does: 'begins a transaction' },
+  renewTransaction: { args: ['transaction', 'leaseMs'], does: 'renews the lease of a transaction' },
+  commit: { args: ['transaction', 'entries'], does: 'commits a transaction and writes entries with it' },
+  abort: { args: ['transaction'], does: 'aborts a transaction' },
+
+  notify: { args: ['registration', 'sequence', 'leaseMs', 'transaction', 'templates'], does: 'registers for events' },
+  renewRegistration: { args: ['registration', 'leaseMs'], does: 'renews the lease of a registration' },
+  endRegistration: { args: ['registration'], does: 'ends a registration' },
+  lastEvent: { args: ['registration'], does: 'tells the number of the last event' },
+
+  sync: { args: ['known'], does: 'compares, after a reconnect, what the process knows to hold with what the space knows' },
+  declareDead: { args: ['presence'], does: 'ends a presence whose process is gone' },
+  suspend: { args: ['presence', 'running'], does: 'hands nothing more to a process that does not answer; what it is not running goes back' },
+
+  openTicket: { args: ['maxBytes', 'entries'], does: 'opens a ticket, the first entry, and writes its request, the second' },
+  settleTicket: { args: ['ticket', 'outcome'], does: 'settles a ticket; without an outcome it is cancelled, and its request withdrawn' },
+  setProgress: { args: ['ticket', 'progress'], does: 'notes the progress of a ticket' },
+  reportProgress: { args: ['claim', 'progress'], does: 'the same by the holder of its request' },
+  leaveTicket: { args: ['ticket'], does: 'ends this process’s wait for a ticket' },
+  lookAtTicket: { args: ['ticket'], does: 'tells the state of a ticket' },
+
+  loadSession: { args: ['id', 'wait', 'lockMs'], does: 'reads a session entry, or locks it and waits for the lock' },
+  saveSession: { args: ['id', 'leaseMs', 'lock', 'maxBytes', 'base', 'headLength', 'changedLength', 'removed', 'expected', 'owner', 'contents'], does: 'saves a session entry' },
+  touchSession: { args: ['id', 'leaseMs', 'lock'], does: 'renews the lease of a session entry' },
+  destroySession: { args: ['id'], does: 'removes a session entry' },
+  unlockSession: { args: ['lock'], does: 'gives a lock back' },
+  countSessions: { args: ['owner'], does: 'counts session entries, of one owner or all' },
+  listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
+} as const
+
+/** Replies to an operation: a character each, all of a batch in one string; their values follow in order. */
+export const REPLY = {
+  done: 'k',
+  none: 'n',
+  waiting: 'w',
+  found: 'f',
+  more: 'm',
+  number: '#',
+  failed: 'e',
+  page: 'p',
+  taken: 'P',
+  state: 's',
+  session: 'v',
+  merged: 'g',
+  transactionEnded: 'T',
+  askAgain: 'a',
+  joined: 'j',
+  busy: 'b',
+  differs: 'd',
+} as const
+
+/** How many values follow a reply that has some, in the order in which they are named here. */
+export const REPLY_VALUES = {
+  found: ['id', 'claim', 'record'],
+  more: ['after'],
+  number: ['number'],
+  failed: ['code'],
+  page: ['next', 'items'],
+  taken: ['next', 'names', 'items'],
+  state: ['state', 'progress'],
+  session: ['lock', 'contents'],
+} as const
+
+/** How a batch is sent. */
+export const MODE = { run: 'n', runAndRenew: 'R', askOnly: 'p', join: 'h' } as const
+
+/** Why a batch did not run: the first element of its reply. */
+export const REFUSAL = {
+  dataNewer: '!DATA_NEWER',
+  dataOlder: '!DATA_OLDER',
+  presence: '!PRESENCE',
+  stale: '!STALE',
+  unrecorded: '!UNRECORDED',
+} as const
+
+/** Items of a push: a character and a first word, a second word, and bytes. */
+export const PUSH = {
+  delivery: 'd',
+  shown: 'v',
+  outcome: 'o',
+  claimLost: 'l',
+  withdrawn: 'x',
+  requesterGone: 'G',
+  presenceLost: 'B',
+  event: 'e',
+  missed: 'z',
+  lookAgain: 'A',
+  ended: 'T',
+  item: 'i',
+} as const
+
+/** What became of a request: the first character of an outcome. */
+export const OUTCOME = {
+  completed: 'c',
+  completedByReference: 'C',
+  lost: 'l',
+  exhausted: 'x',
+  responseStarted: 'h',
+} as const
+
+/** The mode of a find, and of a wait; the last two wait only for what transactions hold. */
+export const FIND = {
+  take: 'take',
+  read: 'read',
+  takeIfExists: 'take?',
+  readIfExists: 'read?',
+} as const
+
+/** The first character of a wait's id. */
+export const WAIT = {
+  take: 't',
+  read: 'r',
+  takeUnder: 'T',
+  readUnder: 'R',
+  offer: 'o',
+  lock: 'h',
+  registration: 'n',
+  registrationUnder: 'x',
+} as const
+
+/** The second character of a registration's id: of which change it is told. */
+export const TRANSITION = { written: 'w', visible: 'v', available: 'a', ended: 'e' } as const
+
+/** What a transaction did to an entry. */
+export const MARK = { read: 'r', taken: '-', writtenAndTaken: '*', registered: 'n', written: 'w' } as const
+
+/** Single characters that tell one thing from another. */
+export const SIGN = {
+  /** Before a kind in a signature; before the name of a body that has a key of its own. */
+  kind: '@',
+  reference: '@',
+  /** Behind a claim whose holder has started. */
+  started: '!',
+  /** Before the id of a session entry, and so before a claim that is a lock on one. */
+  session: '$',
+  /** Behind a shape whose waits are verified one by one. */
+  inexact: '*',
+  /** Before the hash of several fields that are indexed together; behind the name of a count of templates. */
+  hash: '#',
+  /** Before a token of a structure. */
+  structure: 'o',
+} as const
+
+/** A record, in characters counted from 1: an entry as it is stored in the hash of entries. */
+export const RECORD = {
+  /** When its lease ends, ms on the lease clock, 13 digits; NEVER: for ever. */
+  expiresAt: { from: 1, to: 13 },
+  /** When it was written, 13 digits. */
+  writtenAt: { from: 14, to: 26 },
+  /** How often a holder has died while holding it, one digit. */
+  deaths: { from: 27, to: 27 },
+  /** Its score: priority and order of writing, 16 digits. */
+  score: { from: 28, to: 43 },
+  type: { from: 44, to: 44 },
+  place: { from: 45, to: 45 },
+  /** Of an entry that is no request: `|@Kind|@Parent|field=token|;|field=token|` and a newline, then the body. */
+  signature: { from: 46 },
+  /** Of a request: the presence that waits for its outcome. */
+  requester: { from: 46, to: 67 },
+  /** Of a request: after how many deliveries without completion it is moved to the dead letters, one digit. */
+  maxDeliveries: { from: 68, to: 68 },
+  /** Of a request: its signature. */
+  requestSignature: { from: 69 },
+} as const
+
+/** Of a request that is streamed its requester may write it again; of one that runs once nobody may. */
+export const RECORD_TYPE = { entry: 'e', repeatable: 'q', once: 'Q', streamed: 's' } as const
+
+/** Where the body is: behind the signature, or under a key of its own. */
+export const PLACE = { inline: '.', reference: '@' } as const
+
+/** The first line of a session entry, in characters counted from 1. */
+export const SESSION = {
+  expiresAt: { from: 1, to: 13 },
+  locked: { from: 14, to: 14 },
+  /** Bytes of all names and texts, 8 digits. */
+  size: { from: 15, to: 22 },
+  version: { from: 24, to: 39 },
+  owner: { from: 41 },
+} as const
+
+/** The state of a ticket. */
+export const TICKET_STATE = { settled: 's', waiting: 'w', running: 'r', absent: 'a' } as const
+
+/** Kinds of the framework that both sides name. */
+export const KIND = {
+  own: 'takespace.',
+  request: 'takespace.Request',
+  task: 'takespace.Task',
+  deadLetter: 'takespace.DeadLetter',
+  ticket: 'takespace.Ticket',
+  pending: 'takespace.Pending',
+  result: 'takespace.Result',
+  completed: 'takespace.Completed',
+  cancelled: 'takespace.Cancelled',
+  lost: 'takespace.Lost',
+  exhausted: 'takespace.Exhausted',
+  session: 'takespace.Session',
+  sessionLock: 'takespace.SessionLock',
+  any: '*',
+} as const
+
+/** Numbers and texts that both sides need. */
+export const SHARED = {
+  /** The layout of the data; a library refuses data of another one. */
+  layout: 2,
+  /** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
+  largestInline: 2048,
+  /** Priorities stand above the order of writing in one exact number (2^44), moved up so that it is never negative (2^52). */
+  priorityStep: 17592186044416,
+  scoreZero: 4503599627370496,
+  /** The end of a lease that never ends; as text 13 nines. */
+  never: '9999999999999',
+  neverMs: 9999999999999,
+  /** The presence that stands for nobody: the outcome of a request of it goes to its ticket. */
+  kept: '----------------------',
+  presenceLength: 22,
+  /** A large body whose entry, or whose completion, has not come is dropped after this. */
+  bodyUnwrittenMs: 7200000,
+  /** How long a large body outlives the lease of its entry: a safety net, it is dropped with the entry. */
+  bodyGraceMs: 86400000,
+  /** A presence is renewed every third of this; a process that is frozen for longer has lost what it held. */
+  presenceLeaseMs: 15000,
+  /** A connection that is lost for longer than this counts as a death: longer than a reconnect, since after a wrong guess the client of a POST gets 502. */
+  graceMs: 250,
+  /** Free credit is in the high part of a wait's score (2^36), the order of waiting in the low part. */
+  creditStep: 68719476736,
+  /** The library remembers the replies of this many batches per presence. */
+  remembered: 64,
+} as const
+
+/**
+ * The keys of a space, each behind its prefix `{ts:NAME}:`. With `of` the name of something follows. The counters keep their name through all
+ * layouts: every release looks there for the layout.
+ */
+// biome-ignore format: a line each
+export const KEYS = {
+  counters: { name: 'm', type: 'string', holds: 'the counters, packed: layout, run id, lease clock, tokens, order, sweep', until: 'the space ends' },
+  entries: { name: 'entries', type: 'hash', holds: 'id → record', until: 'leases end' },
+  body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
+  bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
+  free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
+  freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score', until: 'leases end' },
+  read: { name: 'read@', of: 'kind', type: 'zset', holds: 'what transactions have read, as `free@`', until: 'transactions end' },
+  readWith: { name: 'read=', of: 'root|field=token', type: 'zset', holds: 'what transactions have read, as `free=`', until: 'transactions end' },
+  queue: { name: 'queue:', of: 'mode@kind:shape|tokens', type: 'zset', holds: 'who waits to take, read or be notified with one template; by credit and order', until: 'waits end' },
+  shapes: { name: 'shapes', type: 'hash', holds: 'mode@kind → the shapes of template that wait', until: 'waits end' },
+  shapeCounts: { name: 'shape-counts', type: 'hash', holds: 'how many waits each shape has', until: 'waits end' },
+  ifExists: { name: 'waits-if-exists', type: 'set', holds: 'the waits that wait only for what transactions hold', until: 'waits end' },
+  sweep: { name: 'sweep:', of: 'second', type: 'list', holds: 'ids to be looked at by the sweep in that second', until: 'it is swept' },
+  kinds: { name: 'kinds', type: 'hash', holds: 'root kind → what is indexed there', until: 'the space ends' },
+  presences: { name: 'presences', type: 'zset', holds: 'presences, by the end of their leases', until: 'presences end' },
+  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'the run id it subscribed in; when it joined; its last 64 replies', until: 'the presence ends' },
+  claims: { name: 'claims:', of: 'presence', type: 'set', holds: 'what it holds: `id:token`, `!` behind it once it has started', until: 'the presence ends' },
+  outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
+  waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },
+  events: { name: 'events:', of: 'presence', type: 'hash', holds: 'its registrations: the number of the last event, how many templates', until: 'the presence ends' },
+  suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which a holder has died', until: 'presences end' },
+  transactions: { name: 'transactions', type: 'zset', holds: 'transactions, by the end of their leases', until: 'leases end' },
+  marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
+  written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },
+  readers: { name: 'readers', type: 'hash', holds: 'id → the transactions that have read it', until: 'transactions end' },
+  registrations: { name: 'registrations', type: 'zset', holds: 'registrations, by the end of their leases', until: 'leases end' },
+  sessions: { name: 'sessions', type: 'zset', holds: 'session entries, by when they are looked at', until: 'leases end' },
+  session: { name: 'session:', of: 'id', type: 'string', holds: 'a session entry: its first line, then its attributes', until: 'its lease ends' },
+  owned: { name: 'sessions-of:', of: 'owner', type: 'set', holds: 'the session entries of one owner', until: 'leases end' },
+  sessionBytes: { name: 'session-bytes', type: 'string', holds: 'how many bytes all session entries have', until: 'leases end' },
+  lockers: { name: 'session-lockers', type: 'hash', holds: 'id → presence and claim that lock a session entry', until: 'presences end' },
+  locks: { name: 'session-locks', type: 'zset', holds: 'locks, by when they end', until: 'their time ends' },
+  pushes: { name: 'pushes:', of: 'presence', type: 'channel', holds: 'what a process is handed', until: '' },
+  messages: { name: 'messages:', of: 'presence', type: 'channel', holds: 'messages from other processes, none of them kept', until: '' },
+} as const
