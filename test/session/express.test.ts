@@ -90,7 +90,7 @@ everyEngine('express-session', (opened) => {
       const { space, other } = opened()
       const session = { cookie: cookie(60_000), user: 'ann', cart: [{ id: 1, at: new Date(0) }], nothing: null }
       const called = await new Promise<unknown[]>((resolve) => {
-        storeOf(space).set('sid', session, (...args) => resolve(args))
+        void storeOf(space).set('sid', session, (...args) => resolve(args))
       })
       expect(called).toEqual([null, undefined])
       const found = await new Promise<unknown[]>(
@@ -185,7 +185,7 @@ everyEngine('express-session', (opened) => {
         routes(app)
         app.get('/slow/:name', (req, res) => {
           bag(req)[req.params.name] = 'slow'
-          go.then(() => res.send('done'))
+          void go.then(() => res.send('done'))
         })
       }
       let release = (): void => {}
@@ -295,7 +295,7 @@ everyEngine('express-session', (opened) => {
         app.get('/slow', (req, res) => {
           bag(req).late = true
           entered()
-          go.then(() => res.send('done'))
+          void go.then(() => res.send('done'))
         })
       })
       const browser = new Browser(url)
@@ -373,7 +373,7 @@ everyEngine('express-session', (opened) => {
         express.get('/add/:who', (req, res, next) => {
           const before = Number(bag(req).n ?? 0)
           entered.get(req.params.who)?.()
-          new Promise<void>((resolve) => void gates.set(req.params.who, resolve)).then(() => {
+          void new Promise<void>((resolve) => void gates.set(req.params.who, resolve)).then(() => {
             bag(req).n = before + 1
             req.session.save((error) => (error ? next(error) : res.send('saved')))
           })
