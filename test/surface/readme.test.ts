@@ -89,7 +89,7 @@ test('the keys in docs/redis.md are those of keys.ts', () => {
   expect(documented).toEqual(rows(text('src/engines/redis/keys.ts')))
 })
 
-const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md'].concat(
+const pages = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'].concat(
   readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.md'))
     .map((file) => `docs/${file}`),
