@@ -4,7 +4,7 @@ import full from '../jest.config.js'
 // test/support/redis.ts reads it: tests on Redis are skipped, and starting a server is an error.
 process.env.TEST_ENGINES = 'memory'
 
-const surface = ['absent-options', 'api', 'errors', 'house', 'lua', 'names']
+const surface = ['absent-options', 'api', 'errors', 'house', 'lua']
 
 export default {
   ...full,
