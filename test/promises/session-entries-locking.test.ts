@@ -86,7 +86,6 @@ everyEngine('locks of session entries', (opened) => {
     const second = (await sessionsOf(other).load(ID, LOCK)) as LoadedSession
     const waited = performance.now() - began
     expect(waited).toBeGreaterThan(100)
-    expect(waited).toBeLessThan(1_500)
     expect(await codeOf(sessionsOf(space).save(ID, change({ n: '1' }, { lock: first.lock })))).toBe('CLAIM_LOST')
     await sessionsOf(other).save(ID, change({ n: '2' }, { lock: second.lock }))
     expect(await read()).toEqual({ n: '2' })

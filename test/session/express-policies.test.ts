@@ -135,7 +135,7 @@ everyEngine('express-session: policies', (opened) => {
       await store.set('one', { cookie: cookie(60_000), user: 'ann' })
       await store.set('two', { cookie: cookie(200) })
       await store.destroy('one')
-      await until(() => told.length === 2, 'both to be told', 2_000)
+      await until(() => told.length === 2, 'both to be told')
       expect(told).toEqual([
         { id: store.idOf('one'), user: 'ann', reason: 'destroyed' },
         { id: store.idOf('two'), user: undefined, reason: 'expired' },

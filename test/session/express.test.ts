@@ -110,7 +110,7 @@ everyEngine('express-session', (opened) => {
       await storeOf(space).set('over', { cookie: { originalMaxAge: 1, expires: new Date(Date.now() - 1) } })
       expect(await storeOf(other).get('over')).toBeNull()
       expect(await storeOf(other).length()).toBe(2)
-      await until(async () => (await storeOf(other).length()) === 0, 'both to end', 2_000)
+      await until(async () => (await storeOf(other).length()) === 0, 'both to end')
       expect(await storeOf(other).get('short')).toBeNull()
       expect(await storeOf(other).get('default')).toBeNull()
     })
@@ -277,7 +277,7 @@ everyEngine('express-session', (opened) => {
         await until(() => performance.now() > next, 'a moment')
       }
       expect(Number(last)).toBeGreaterThan(5)
-      await until(async () => (await storeOf(other).length()) === 0, 'its end', 3_000)
+      await until(async () => (await storeOf(other).length()) === 0, 'its end')
       expect((await browser.get('/count')).text).toBe('1')
     })
 
