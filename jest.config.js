@@ -11,5 +11,6 @@ export default {
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { target: 'es2022', parser: { syntax: 'typescript' } } }] },
   // Longer than any one wait of a test, so that the wait says what it waited for.
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/test/heavy-first.js',
   maxWorkers: 2,
 }

@@ -160,7 +160,7 @@ export class SpaceSessionStore extends EventEmitter {
 
   /** A new session in the place of the request's, whose old one is destroyed: to be called at login. */
   regenerate(req: ExpressRequest, callback: Callback<void>): void {
-    this.destroy(req.sessionID as string, (error) => {
+    void this.destroy(req.sessionID as string, (error) => {
       this.generate(req)
       callback(error)
     })
@@ -168,7 +168,7 @@ export class SpaceSessionStore extends EventEmitter {
 
   /** As a Session, outside of a request. */
   load(sessionId: string, callback: Callback<object>): void {
-    this.get(sessionId, (error, found) => {
+    void this.get(sessionId, (error, found) => {
       if (error) callback(error)
       else if (!found) callback(null)
       else callback(null, this.createSession({ sessionID: sessionId, sessionStore: this } as ExpressRequest, found))
@@ -189,7 +189,7 @@ export class SpaceSessionStore extends EventEmitter {
         if (!found) throw new Error('failed to load session')
         this.createSession(req, this.keep(found) as object)
       })
-      told(again, callback)
+      void told(again, callback)
       return session
     }
     Object.defineProperty(session, 'reload', { configurable: true, enumerable: false, writable: true, value: reload })

@@ -23,7 +23,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['max', 'leaseMs', 'tx'])
 const PAGE = 100
 
 /**
- * Goes through the matches in the order in which they would be taken, a page at a time. An entry keeps its place as long as it lives, so
+ * @internal Goes through the matches in the order in which they would be taken, a page at a time. An entry keeps its place as long as it lives, so
  * none comes twice; one that is written behind the place that has been reached comes no more.
  */
 export async function* contentsOf(

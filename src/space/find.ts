@@ -42,7 +42,7 @@ export function checkedWait(waitMs: number, signal: AbortSignal | undefined): vo
   }
 }
 
-/** The best match that conforms to its kind, within the wait. */
+/** @internal The best match that conforms to its kind, within the wait. */
 export async function search(
   engine: Engine,
   { encoded, definition }: Template<object>,
@@ -67,7 +67,7 @@ export async function search(
   return stored && found
 }
 
-/** What is there and conforms to its kind, the best first, up to `most`. */
+/** @internal What is there and conforms to its kind, the best first, up to `most`. */
 export async function takeMany(
   engine: Engine,
   { encoded, definition }: Template<object>,

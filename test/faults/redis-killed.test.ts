@@ -71,7 +71,7 @@ test('under load, kill -9 of Redis and its restart: each request is answered or 
   system = running
   const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 50)
-  const kills = form(2, Math.max(1, Math.round(LONG_SECONDS / 3)))
+  const kills = form(1, Math.max(1, Math.round(LONG_SECONDS / 3)))
   const backAfter: number[] = []
   for (let i = 0; i < kills; i++) {
     const enough = gets.answers.length + 50
@@ -144,7 +144,7 @@ test('under load, functions that somebody flushed are loaded again, and no clien
   system = running
   const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 100)
-  const flushes = form(5, 50)
+  const flushes = form(3, 50)
   for (let i = 0; i < flushes; i++) {
     const enough = gets.answers.length + 15
     await until(() => gets.answers.length >= enough, 'requests are answered')

@@ -62,7 +62,7 @@ export async function creditOf(space: Space, from: Space, service: string, concu
     send(from, `/credit/${i}`, { repeatable: true, service }),
   )
   const answers = Promise.all(asked.map(outcomeOf))
-  await until(() => held.length >= concurrency, `the worker holds ${concurrency}, not ${held.length}, at once`, 3_000)
+  await until(() => held.length >= concurrency, `the worker holds ${concurrency}, not ${held.length}, at once`)
   // What was handed out beyond that would have come before the answer to a call of the same process that began later.
   await space.engine.renew('nobody', 1_000)
   const most = held.length

@@ -15,7 +15,7 @@ import { form, report, spread } from './form.js'
 
 /** So long all of them may take, or a part of them. */
 const ALL_JOBS_MS = form(60_000, 120_000)
-const JOBS = form(400, 10_000)
+const JOBS = form(200, 10_000)
 const TASKS = fileURLToPath(new URL('children/tasks.js', import.meta.url))
 
 const folder = mkdtempSync(join(tmpdir(), 'takespace-scheduler-'))
@@ -80,7 +80,7 @@ test(
     const [one] = [await scheduler(), await scheduler()]
     const queue = queueOn()
     try {
-      const dueAt = Date.now() + form(4_000, 60_000)
+      const dueAt = Date.now() + form(3_000, 60_000)
       const tickets: string[] = []
       for (let n = 0; n < JOBS; n += 100) {
         const some = Array.from({ length: Math.min(100, JOBS - n) }, (_, i) => n + i)
@@ -137,10 +137,10 @@ test(
     await space.close()
     const lines = (): string[] => readFileSync(ledger, 'utf8').split('\n').filter(Boolean)
     const outages: number[] = []
-    const rounds = form(2, 6)
+    const rounds = form(1, 6)
     for (let round = 1; round <= rounds; round++) {
       const seen = lines().length
-      await until(() => lines().length >= seen + 4, 'some firings')
+      await until(() => lines().length >= seen + form(2, 4), 'some firings')
       const downAt = Date.now()
       await Promise.all(running.map(kill))
       await redis.kill('SIGKILL')
@@ -149,7 +149,7 @@ test(
       outages.push(Date.now() - downAt)
     }
     const seen = lines().length
-    await until(() => lines().length >= seen + 3, 'it to go on')
+    await until(() => lines().length >= seen + form(2, 3), 'it to go on')
     space = await openSpace(redis.url)
     await createClient({ space }).unschedule('seconds')
     const queue = queueOn()

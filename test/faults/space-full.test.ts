@@ -14,7 +14,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { form, LONG_SECONDS, report, spread } from './form.js'
+import { form, LEASE_MS, LONG_SECONDS, report, spread } from './form.js'
 import { OK } from './requests.js'
 import { type System, startSystem } from './system.js'
 import { row } from './table.js'
@@ -138,7 +138,7 @@ test('maxmemory under load: 503 with Retry-After, what waits is worked off, writ
   }
   expect(Math.max(...backlogs)).toBeGreaterThan(0)
   expect(whileFull.length).toBeGreaterThan(0)
-  expect(Math.max(...resumptions)).toBeLessThan(form(3_000, 1_000))
+  expect(Math.max(...resumptions)).toBeLessThan(form(LEASE_MS, 1_000))
   await running.drain()
 })
 

@@ -1,57 +1,14 @@
 /** Bodies that pass bit by bit, at the edge: what the client sees of them, and of those that break off. */
 import { once } from 'node:events'
-import { request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http'
+import type { RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { Readable } from 'node:stream'
-import { afterEach, describe, expect, test } from '@jest/globals'
-import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/index.js'
+import { describe, expect, test } from '@jest/globals'
+import type { Gateway } from '../../gateway/index.js'
 import { createClient } from '../../src/client.js'
-import { openSpace } from '../../src/open.js'
-import type { Space } from '../../src/space.js'
-import { createWorker } from '../../workers/index.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { until } from '../support/until.js'
-
-let space: Space | undefined
-afterEach(async () => {
-  await space?.close()
-  space = undefined
-})
-
-async function serving(
-  app: RequestListener,
-  options: Partial<GatewayOptions> = {},
-  concurrency = 16,
-): Promise<Gateway> {
-  space = await openSpace('memory:')
-  const gateway = createGateway({ space, port: 0, ...options })
-  await gateway.start()
-  await createWorker({ space, app, concurrency, stopTimeoutMs: 100 }).start()
-  return gateway
-}
-
-interface Asking {
-  readonly method?: string
-  readonly headers?: Record<string, string>
-}
-
-/** A request whose body is written by the test, and the response when its head is there. */
-function begin(gateway: Gateway, path: string, { method = 'POST', headers = {} }: Asking = {}) {
-  const req = httpRequest(gateway.url + path, { method, headers, agent: false })
-  req.on('error', () => {})
-  const response = new Promise<IncomingMessage>((resolve, reject) => {
-    req.on('response', resolve)
-    req.on('error', reject)
-  })
-  response.catch(() => {})
-  return { req, response }
-}
-
-async function all(res: IncomingMessage): Promise<string> {
-  let text = ''
-  for await (const chunk of res) text += chunk
-  return text
-}
+import { all, begin, echo, serving, space } from './bodies.js'
 
 /** Everything that comes on a bare connection until it ends, or is reset. */
 async function raw(
@@ -73,9 +30,6 @@ async function raw(
   await new Promise((resolve) => socket.once('close', resolve))
   return { text: got, reset }
 }
-
-const echo: RequestListener = (req, res) => void req.pipe(res)
-
 describe('as they come', () => {
   test('an upload is seen by the handler while it lasts, and its answer by the client', async () => {
     const gateway = await serving(echo)
@@ -280,98 +234,6 @@ describe('what frames a body', () => {
     large.req.flushHeaders()
     expect((await large.response).statusCode).toBe(413)
     large.req.destroy()
-  })
-})
-
-describe('a body that does not come as it should', () => {
-  test('is answered before it is all here, if the app does so, and its connection ends', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
-    const { req, response } = begin(gateway, '/')
-    req.write(Buffer.alloc(200_000))
-    const res = await response
-    expect([res.statusCode, res.headers.connection, await all(res)]).toEqual([403, 'close', 'no'])
-    req.destroy()
-  })
-
-  test('is answered early also while its client goes on sending, and the answer is not lost', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
-    for (let n = 0; n < 10; n++) {
-      const { req, response } = begin(gateway, '/')
-      const sending = setInterval(() => req.write(Buffer.alloc(65_536)), 1)
-      try {
-        const res = await response
-        expect([res.statusCode, await all(res)]).toEqual([403, 'no'])
-      } finally {
-        clearInterval(sending)
-        req.destroy()
-      }
-    }
-  })
-
-  test('is refused as too large when more of it comes than may, and its handler sees it break off', async () => {
-    let broken = false
-    const gateway = await serving((req) => void req.on('error', () => (broken = true)).resume(), {
-      maxBodyBytes: 300_000,
-    })
-    const { req, response } = begin(gateway, '/')
-    for (let i = 0; i < 5; i++) req.write(Buffer.alloc(100_000))
-    expect((await response).statusCode).toBe(413)
-    await until(() => broken, 'the handler sees it')
-    req.destroy()
-  })
-
-  test('ends with its client: the handler sees an abort, and nothing is left', async () => {
-    const events: string[] = []
-    const gateway = await serving((req, res) => {
-      req.on('error', (error: NodeJS.ErrnoException) => events.push(`req ${error.code}`))
-      res.on('close', () => events.push('res close'))
-      req.resume()
-    })
-    const { req } = begin(gateway, '/')
-    req.write('a part')
-    await until(() => space!.streams.size > 0, 'it is under way')
-    req.destroy()
-    await until(() => events.length === 2, 'the handler hears of it')
-    expect(events.sort()).toEqual(['req ECONNRESET', 'res close'])
-    await until(() => space!.streams.size === 0, 'no stream is left')
-  })
-
-  test('a { fetch } app reads it as it comes, and its signal fires when the client goes', async () => {
-    const seen: string[] = []
-    const gateway = await serving({
-      async fetch(request: Request) {
-        request.signal.addEventListener('abort', () => seen.push('aborted'))
-        const reader = request.body!.getReader()
-        seen.push(Buffer.from((await reader.read()).value!).toString())
-        await reader.read().catch(() => seen.push('broken'))
-        return new Response('for nobody')
-      },
-    } as never)
-    const { req } = begin(gateway, '/')
-    req.write('first')
-    await until(() => seen.includes('first'), 'it has read the first of it')
-    req.destroy()
-    await until(() => seen.length === 3, 'it hears of the end')
-    expect([...seen].sort()).toEqual(['aborted', 'broken', 'first'])
-  })
-
-  test('is waited for as long as it moves, and the deadline counts from its end', async () => {
-    const gateway = await serving((req, res) => void req.resume().on('end', () => req.url === '/' && res.end('ok')), {
-      timeoutMs: 400,
-    })
-    const moving = begin(gateway, '/')
-    const begun = performance.now()
-    while (performance.now() - begun < 900) {
-      moving.req.write('x')
-      await new Promise((resolve) => setTimeout(resolve, 50))
-    }
-    moving.req.end()
-    expect((await moving.response).statusCode).toBe(200)
-    const unanswered = begin(gateway, '/never')
-    unanswered.req.write('x')
-    await new Promise((resolve) => setTimeout(resolve, 60))
-    unanswered.req.end()
-    expect((await unanswered.response).statusCode).toBe(504)
   })
 })
 

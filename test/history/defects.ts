@@ -33,7 +33,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'completion without token check',
-    isQuick: true,
     file: 'lua',
     pieces: [['if isHeld[j] == 1 then', 'if isHeld[j] then']],
     workload: { faults: ['freeze'], roles: SERVICE, workMs: 20 },
@@ -71,7 +70,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'half-done function',
-    isQuick: true,
     file: 'lua',
     pieces: [
       [

@@ -1,9 +1,9 @@
 /** What keeping leases alive promises: they last as long as they are kept, and a loss is told in time, once. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals'
 import type { SpaceError } from '../../src/errors.js'
 import { openSpace } from '../../src/open.js'
 import type { Lease } from '../../src/space/lease.js'
-import { everyEngine } from '../support/every-engine.js'
+import { describeOnRedis, everyEngine } from '../support/every-engine.js'
 import { Task } from '../support/kinds.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -179,7 +179,7 @@ everyEngine('keeping', (opened) => {
   })
 })
 
-describe('keeping, when Redis does not answer', () => {
+describeOnRedis('keeping, when Redis does not answer', () => {
   let redis: Redis
   beforeAll(async () => {
     redis = await startRedis()

@@ -2,19 +2,15 @@
  * What express-session's README asks of a store, and what it does with one: the real express-session, in an app of the real express, over
  * SpaceSessionStore in memory and on Redis.
  */
-import { afterEach, describe, expect, test } from '@jest/globals'
-import express, { type Express, type Request } from 'express'
-import expressSession, { type SessionData, type SessionOptions, Store } from 'express-session'
+import { describe, expect, test } from '@jest/globals'
+import type { Express } from 'express'
+import { Store } from 'express-session'
 import { SpaceSessionStore } from '../../src/session/index.js'
-import type { Space } from '../../src/space.js'
 import { everyEngine } from '../support/every-engine.js'
 import { startProcess } from '../support/process.js'
 import { until } from '../support/until.js'
-import { Browser, type Server, serve } from './serving.js'
-
-const SECRET = 'a secret of the test'
-type Bag = SessionData & Record<string, unknown>
-const bag = (req: Request): Bag => req.session as unknown as Bag
+import { type Bag, bag, cookie, routes, servers, storeOf } from './express-app.js'
+import { Browser } from './serving.js'
 
 const THROWER = `
   import { openSpace } from 'takespace'
@@ -26,55 +22,8 @@ const THROWER = `
     throw new Error('of the app')
   })`
 
-const cookie = (maxAge?: number) => ({
-  originalMaxAge: maxAge ?? null,
-  ...(maxAge ? { expires: new Date(Date.now() + maxAge) } : {}),
-})
-
 everyEngine('express-session', (opened) => {
-  const servers: Server[] = []
-  afterEach(async () => {
-    await Promise.all(servers.splice(0).map((server) => server.close()))
-    expect(await opened().violations()).toEqual([])
-  })
-
-  const storeOf = (space: Space, more: object = {}) => new SpaceSessionStore({ space, ...more })
-
-  async function served(
-    store: SpaceSessionStore,
-    routes: (app: Express) => void,
-    more: Partial<SessionOptions> = {},
-  ): Promise<string> {
-    const app = express()
-    app.set('env', 'test')
-    app.use(expressSession({ store, secret: SECRET, resave: false, saveUninitialized: false, ...more }))
-    routes(app)
-    const server = await serve(app)
-    servers.push(server)
-    return server.url
-  }
-
-  /** The routes of a small app. */
-  const routes = (app: Express): void => {
-    app.get('/get', (req, res) => void res.json(req.session))
-    app.get('/set/:name/:value', (req, res) => {
-      bag(req)[req.params.name] = req.params.value
-      res.send(req.sessionID)
-    })
-    app.get('/count', (req, res) => {
-      bag(req).n = Number(bag(req).n ?? 0) + 1
-      res.send(String(bag(req).n))
-    })
-    app.get('/login/:user', (req, res, next) => {
-      req.session.regenerate((error) => {
-        if (error) return next(error)
-        bag(req).user = req.params.user
-        res.send(req.sessionID)
-      })
-    })
-    app.get('/logout', (req, res, next) => req.session.destroy((error) => (error ? next(error) : res.send('gone'))))
-    app.get('/id', (req, res) => void res.send(req.sessionID))
-  }
+  const served = servers(opened)
 
   describe('a store', () => {
     test('is an EventEmitter, and has all methods: required, recommended and optional', () => {
@@ -90,7 +39,7 @@ everyEngine('express-session', (opened) => {
       const { space, other } = opened()
       const session = { cookie: cookie(60_000), user: 'ann', cart: [{ id: 1, at: new Date(0) }], nothing: null }
       const called = await new Promise<unknown[]>((resolve) => {
-        storeOf(space).set('sid', session, (...args) => resolve(args))
+        void storeOf(space).set('sid', session, (...args) => resolve(args))
       })
       expect(called).toEqual([null, undefined])
       const found = await new Promise<unknown[]>(
@@ -161,7 +110,7 @@ everyEngine('express-session', (opened) => {
       await storeOf(space).set('over', { cookie: { originalMaxAge: 1, expires: new Date(Date.now() - 1) } })
       expect(await storeOf(other).get('over')).toBeNull()
       expect(await storeOf(other).length()).toBe(2)
-      await until(async () => (await storeOf(other).length()) === 0, 'both to end', 2_000)
+      await until(async () => (await storeOf(other).length()) === 0, 'both to end')
       expect(await storeOf(other).get('short')).toBeNull()
       expect(await storeOf(other).get('default')).toBeNull()
     })
@@ -185,7 +134,7 @@ everyEngine('express-session', (opened) => {
         routes(app)
         app.get('/slow/:name', (req, res) => {
           bag(req)[req.params.name] = 'slow'
-          go.then(() => res.send('done'))
+          void go.then(() => res.send('done'))
         })
       }
       let release = (): void => {}
@@ -295,7 +244,7 @@ everyEngine('express-session', (opened) => {
         app.get('/slow', (req, res) => {
           bag(req).late = true
           entered()
-          go.then(() => res.send('done'))
+          void go.then(() => res.send('done'))
         })
       })
       const browser = new Browser(url)
@@ -328,7 +277,7 @@ everyEngine('express-session', (opened) => {
         await until(() => performance.now() > next, 'a moment')
       }
       expect(Number(last)).toBeGreaterThan(5)
-      await until(async () => (await storeOf(other).length()) === 0, 'its end', 3_000)
+      await until(async () => (await storeOf(other).length()) === 0, 'its end')
       expect((await browser.get('/count')).text).toBe('1')
     })
 
@@ -359,152 +308,6 @@ everyEngine('express-session', (opened) => {
       expect(new Date(kept.expires).getTime()).toBeGreaterThan(Date.now() + 590_000)
       await browser.get('/unset')
       expect(await store.length()).toBe(0)
-    })
-  })
-
-  describe('by policy', () => {
-    /** Two requests of one session that both change `n`, the second while the first is under way. */
-    async function twoAtOnce(policy: string): Promise<{ first: unknown; second: unknown; n: unknown }> {
-      const { space, other } = opened()
-      const gates = new Map<string, () => void>()
-      const entered = new Map<string, () => void>()
-      const app = (express: Express): void => {
-        routes(express)
-        express.get('/add/:who', (req, res, next) => {
-          const before = Number(bag(req).n ?? 0)
-          entered.get(req.params.who)?.()
-          new Promise<void>((resolve) => void gates.set(req.params.who, resolve)).then(() => {
-            bag(req).n = before + 1
-            req.session.save((error) => (error ? next(error) : res.send('saved')))
-          })
-        })
-        express.use(
-          ((error, _req, res, _next) => void res.status(error.status).send(error.code)) as express.ErrorRequestHandler,
-        )
-      }
-      const [one, two] = [
-        await served(storeOf(space, { policy }), app),
-        await served(storeOf(other, { policy, waitMs: 5_000 }), app),
-      ]
-      const browser = new Browser(one)
-      await browser.get('/set/n/0')
-      const elsewhere = new Browser(two)
-      for (const [name, value] of browser.cookies) elsewhere.cookies.set(name, value)
-      const isIn = (who: string) => new Promise<void>((resolve) => void entered.set(who, resolve))
-      const waits = [isIn('a'), isIn('b')]
-      const first = browser.get('/add/a')
-      await waits[0]
-      const second = elsewhere.get('/add/b')
-      if (policy !== 'lock') await waits[1]
-      await until(() => gates.has('a'), 'the first to be there')
-      gates.get('a')?.()
-      const answers = [await first]
-      await waits[1]
-      await until(() => gates.has('b'), 'the second to be there')
-      gates.get('b')?.()
-      answers.push(await second)
-      const { n } = JSON.parse((await browser.get('/get')).text)
-      return { first: answers[0]?.text, second: answers[1]?.text, n }
-    }
-
-    test('merge: the last one has it', async () => {
-      expect(await twoAtOnce('merge')).toEqual({ first: 'saved', second: 'saved', n: 1 })
-    })
-
-    test('reject: the second one fails with a typed error, and nothing of it is saved', async () => {
-      expect(await twoAtOnce('reject')).toEqual({ first: 'saved', second: 'SESSION_CONFLICT', n: 1 })
-    })
-
-    test('lock: the second one waits for the first', async () => {
-      expect(await twoAtOnce('lock')).toEqual({ first: 'saved', second: 'saved', n: 2 })
-    })
-
-    test('lock: reload within the request does not wait for itself, and a client that goes gives it back', async () => {
-      const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 3_000, lockMs: 60_000 })
-      let entered = (): void => {}
-      const isIn = new Promise<void>((resolve) => {
-        entered = resolve
-      })
-      const url = await served(store, (app) => {
-        routes(app)
-        app.get('/reload', (req, res, next) =>
-          req.session.reload((error) => (error ? next(error) : res.json(req.session))),
-        )
-        app.get('/never', () => entered())
-      })
-      const browser = new Browser(url)
-      await browser.get('/set/a/1')
-      expect(JSON.parse((await browser.get('/reload')).text)).toMatchObject({ a: '1' })
-      const leaving = new AbortController()
-      const left = browser.get('/never', { signal: leaving.signal }).catch(() => 'left')
-      await isIn
-      leaving.abort()
-      expect(await left).toBe('left')
-      expect((await browser.get('/count')).text).toBe('1')
-    })
-
-    test('lock: who waits too long is answered 503', async () => {
-      const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 100, lockMs: 60_000 })
-      const url = await served(store, routes)
-      const browser = new Browser(url)
-      const id = (await browser.get('/set/a/1')).text
-      await store.get(id)
-      expect((await browser.get('/count')).status).toBe(503)
-    })
-  })
-
-  describe('housekeeping', () => {
-    test('logs a user out everywhere, or everywhere else', async () => {
-      const { space, other } = opened()
-      const userOf = (session: { user?: string }) => session.user
-      const store = storeOf(space, { userOf })
-      const url = await served(store, routes)
-      const browsers = [new Browser(url), new Browser(url), new Browser(url), new Browser(url)]
-      const ids: string[] = []
-      for (const [i, browser] of browsers.entries())
-        ids.push((await browser.get(`/login/${i < 3 ? 'ann' : 'bob'}`)).text)
-      expect(await storeOf(other).count('ann')).toBe(3)
-      expect(await storeOf(other).destroyAll('ann', { except: ids[0]! })).toBe(2)
-      const users = await Promise.all(
-        browsers.map(async (browser) => JSON.parse((await browser.get('/get')).text).user),
-      )
-      expect(users).toEqual(['ann', undefined, undefined, 'bob'])
-      expect(await storeOf(other).destroyAll('ann')).toBe(1)
-      expect(await store.count('ann')).toBe(0)
-      expect(await store.length()).toBe(1)
-    })
-
-    test('tells of each end, by a name that is not the id', async () => {
-      const { space, other } = opened()
-      const userOf = (session: { user?: string }) => session.user
-      const told: unknown[] = []
-      const anns: unknown[] = []
-      const registration = await storeOf(other).notify((ended) => void told.push(ended))
-      await storeOf(other).notify(({ id }) => void anns.push(id), { user: 'ann' })
-      const store = storeOf(space, { userOf })
-      await store.set('one', { cookie: cookie(60_000), user: 'ann' })
-      await store.set('two', { cookie: cookie(200) })
-      await store.destroy('one')
-      await until(() => told.length === 2, 'both to be told', 2_000)
-      expect(told).toEqual([
-        { id: store.idOf('one'), user: 'ann', reason: 'destroyed' },
-        { id: store.idOf('two'), user: undefined, reason: 'expired' },
-      ])
-      expect(anns).toEqual([store.idOf('one')])
-      expect(store.idOf('one')).not.toContain('one')
-      await registration.cancel()
-    })
-
-    test('a session that would be too large is refused with a clear error, and stays as it was', async () => {
-      const { space } = opened()
-      const store = storeOf(space, { maxBytes: 1_000 })
-      await store.set('sid', { cookie: cookie(), a: 1 })
-      const session = (await store.get('sid')) as unknown as Bag
-      session.big = 'x'.repeat(2_000)
-      await expect(store.set('sid', session as never)).rejects.toMatchObject({ code: 'SESSION_TOO_LARGE', status: 413 })
-      expect(await store.get('sid')).toEqual({ cookie: { originalMaxAge: null }, a: 1 })
     })
   })
 

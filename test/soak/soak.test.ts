@@ -12,7 +12,7 @@ import { report } from './report.js'
 import { Samples, slope, watched } from './samples.js'
 import { soak } from './soak.js'
 
-const SECONDS = 10
+const SECONDS = 4
 
 let redis: Redis
 const folder = mkdtempSync(join(tmpdir(), 'takespace-soak-test-'))

@@ -7,7 +7,10 @@ import type { Bounds } from '../../src/space/capacity.js'
 import { Space } from '../../src/space.js'
 import { violations } from './invariants.js'
 import { failOnLeaks } from './leaks.js'
-import { type Redis, startRedis } from './redis.js'
+import { MEMORY_ONLY, type Redis, startRedis } from './redis.js'
+
+/** A group of tests that start a Redis server. `npm run test:quick` skips it. */
+export const describeOnRedis: (what: string, tests: () => void) => void = MEMORY_ONLY ? describe.skip : describe
 
 export interface Opened {
   /** A space that nobody else has; the same one throughout a test. */
@@ -43,7 +46,7 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     promises(() => views, 'memory')
   })
 
-  describe(`${what}, on Redis`, () => {
+  describeOnRedis(`${what}, on Redis`, () => {
     let redis: Redis
     let views: Opened
     let names = 0

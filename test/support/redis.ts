@@ -42,6 +42,9 @@ export interface Redis {
   cli(...args: string[]): Promise<string>
 }
 
+/** `npm run test:quick` sets it: memory is the only engine. */
+export const MEMORY_ONLY = process.env.TEST_ENGINES === 'memory'
+
 interface Found {
   readonly command: string
   readonly libraryPath: string
@@ -49,6 +52,7 @@ interface Found {
 
 /** What `.ci/redis.mjs` found or got. */
 function found(): Found {
+  if (MEMORY_ONLY) throw new Error('test:quick starts no Redis: put the test into describeOnRedis()')
   try {
     return JSON.parse(readFileSync(new URL('../../.cache/redis/server.json', import.meta.url), 'utf8'))
   } catch (cause) {

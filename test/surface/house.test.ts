@@ -47,7 +47,7 @@ test('there is something to measure', () => {
 })
 
 test('no file has more than 400 lines', () => {
-  expect(pathsOf(code.filter(({ text }) => text.split('\n').length > 401))).toEqual([])
+  expect(pathsOf(all.filter(({ text }) => text.split('\n').length > 401))).toEqual([])
 })
 
 test('every file opens with a comment that says what it is', () => {

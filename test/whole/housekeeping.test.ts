@@ -2,15 +2,25 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
+import type { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
 const Note = defineEntry<{ id: number; text?: string }>('Note')
 
+const Row = defineEntry<{ n: number }>('Row')
+const rows = (from: number) => Array.from({ length: 4_000 }, (_, i) => Row({ n: from + i }))
+
 let redis: Redis
+/** Its entries get due while the other tests run. */
+let many: Space
+let dueAt: number
 beforeAll(async () => {
   redis = await startRedis()
+  many = await openSpace(redis.url, { name: 'many' })
+  for (let from = 0; from < 12_000; from += 4_000) await many.writeAll(rows(from))
+  dueAt = performance.now() + 9_500
 })
 afterAll(() => redis.stop())
 
@@ -32,15 +42,10 @@ test('what has ended leaves nothing behind in a quiet space, whether it was take
 })
 
 test('many writes in one call go through when as many are due to be looked at', async () => {
-  const space = await openSpace(redis.url, { name: 'many' })
-  const Row = defineEntry<{ n: number }>('Row')
-  const rows = (from: number) => Array.from({ length: 4_000 }, (_, i) => Row({ n: from + i }))
-  for (let from = 0; from < 12_000; from += 4_000) await space.writeAll(rows(from))
-  const due = performance.now() + 9_500
-  await until(() => performance.now() > due, 'they are to be looked at')
-  await space.writeAll(rows(12_000))
-  expect((await space.engine.kinds()).get('Row')).toBe(16_000)
-  await space.close()
+  await until(() => performance.now() > dueAt, 'they are to be looked at')
+  await many.writeAll(rows(12_000))
+  expect((await many.engine.kinds()).get('Row')).toBe(16_000)
+  await many.close()
 })
 
 test('a renewed lease keeps a large body as long as its entry', async () => {

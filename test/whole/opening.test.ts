@@ -50,7 +50,8 @@ describe('opening a space', () => {
     expect(error).toMatchObject({ code: 'SPACE_UNREACHABLE', status: 503 })
     expect(error.message).toContain('takespace dev')
     expect(JSON.stringify([error.message, error.stack, String(error.cause)])).not.toContain('secret')
-    expect(performance.now() - from).toBeLessThan(3_000)
+    // The default.
+    expect(performance.now() - from).toBeLessThan(5_000)
   })
 
   const onServer = async (options: RedisOptions, check: (url: string) => Promise<void>): Promise<void> => {
