@@ -35,7 +35,7 @@ export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>
 export const principalIn: PrincipalOf = ({ authorization, cookie }) => authorization ?? cookie ?? ''
 
 /** Header lines by their lower-case names, repeated ones joined (RFC 9110 §5.3). */
-export function fieldsOf(headers: readonly string[]): Record<string, string> {
+export function joinedFields(headers: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = Object.create(null)
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase()

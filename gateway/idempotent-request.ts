@@ -6,7 +6,7 @@ import type { Space } from '../src/space.js'
 import { answerIn } from '../src/tasks/outcome.js'
 import { resultTemplate } from '../src/tasks/ticket-store.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
-import { digestOf, fieldsOf, type PrincipalOf } from './idempotency-key.js'
+import { digestOf, joinedFields, type PrincipalOf } from './idempotency-key.js'
 import type { Limits } from './limits.js'
 import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
 
@@ -40,19 +40,24 @@ export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits
  * @throws Refusal KEY_IN_USE: another client's request under this key is being answered; KEY_REUSED: it stands for something else. CLIENT_GONE:
  *   the request goes on all the same. SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
  */
-export async function askOnce(x: Asking, key: string, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  const { req, edge } = x
+export async function askOnce(
+  exchange: Asking,
+  key: string,
+  request: HttpRequest,
+  terms: Outgoing,
+): Promise<HttpResponse> {
+  const { req, edge } = exchange
   const { space, keeping } = edge
   const { keyLeaseMs, maxKeyBytes, principalOf } = keeping
   const { method, target, headers, body } = request
-  const fields = fieldsOf(headers)
+  const fields = joinedFields(headers)
   const id = `k${digestOf('http', terms.service, principalOf(fields), key)}`
-  const print = digestOf(method, target, fields['content-type'] ?? '', body)
-  x.id = id
+  const fingerprint = digestOf(method, target, fields['content-type'] ?? '', body)
+  exchange.id = id
   const { tickets } = space.engine
   const leaseMs = terms.timeoutMs + AFTERWARDS_MS
   const opening = await tickets.open(
-    { id, print, leaseMs, keptMs: keyLeaseMs, maxBytes: maxKeyBytes },
+    { id, fingerprint, leaseMs, keptMs: keyLeaseMs, maxBytes: maxKeyBytes },
     imageOf(`${id}.${space.newId()}`, request, { ...terms, repeatable: true }),
   )
   if (opening === 'differs') throw KEY_REUSED

@@ -11,12 +11,12 @@ import { GatewayCounters } from '../src/runtime/counters.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
 import { within } from '../src/runtime/within.js'
-import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
+import { type Edge, type GatewayMonitor, handleExchange, type Started } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
 import { routesOf } from './routes.js'
-import { type Listening, listen, type OnRequest, type OnUpgrade } from './server.js'
+import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
 
 export type { GatewayOptions } from './options.js'
@@ -64,7 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
   const limits = new Limits(maxBodyBytes, maxInFlight)
-  const watch = adminPort === undefined ? undefined : { tally: new GatewayCounters(), open: new InFlight<Begun>() }
+  const watch = adminPort === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<Started>() }
   const edge: Edge = {
     space,
     routes,
@@ -87,7 +87,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       logger,
       serving: () => edge.phase === 'open',
       measures: [
-        ...gatewayMeasures(watch.tally, () => stateOf(watch, maxInFlight)),
+        ...gatewayMeasures(watch.counters, () => stateOf(watch, maxInFlight)),
         ...backlogMeasures(
           space,
           routes.map(({ once }) => once.service),
@@ -95,11 +95,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       ],
     })
   const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
-  let listening: Listening | undefined
+  let listening: GatewayServer | undefined
 
   const onRequest: OnRequest = (req, res, expects100) => {
     // An exchange answers for itself; should it ever not, its client sees a cut connection and everybody else nothing.
-    exchange(edge, req, res, expects100).catch(() => req.socket.destroy())
+    handleExchange(edge, req, res, expects100).catch(() => req.socket.destroy())
   }
   const onUpgrade: OnUpgrade = (req, socket, first) => {
     upgrade(edge, req, socket, first).catch(() => socket.destroy())
@@ -121,7 +121,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (edge.phase === 'open') edge.phase = 'draining'
       if (admin) admin.phase = 'draining'
       // These have no end of their own.
-      for (const restart of [...edge.upgraded]) restart()
+      for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
       await server.stop()
       await within(drainMs, edge.limits.idle())
       edge.phase = 'stopped'
@@ -143,7 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return gateway
 }
 
-function stateOf({ open }: Watch, capacity: number): GatewayState {
+function stateOf({ open }: GatewayMonitor, capacity: number): GatewayState {
   let oldest = monotonicMs()
   const now = oldest
   for (const { since } of open) oldest = Math.min(oldest, since)

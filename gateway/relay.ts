@@ -13,7 +13,7 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
   return new Promise((resolve) => {
     const { socket, req } = res
     const bodiless = isBodiless(res, res.statusCode)
-    const over = (code?: string): void => {
+    const finish = (code?: string): void => {
       res.off('drain', onDrain)
       resolve(code)
     }
@@ -34,13 +34,13 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
         if (behind.length > 0 && res.chunkedEncoding) res.addTrailers(pairsOf(behind))
         res.end()
         if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
-        over()
+        finish()
       },
       onBroken(reason) {
         // HTTP/1.0 has no other way to tell a body that was cut from one that has ended.
         if (req.httpVersionMinor === 0 && socket) reset(socket)
         else res.destroy()
-        over(reason)
+        finish(reason)
       },
     })
     // Whoever waits for a head that has been flushed sees it before there is a body.

@@ -29,13 +29,13 @@ export class Upload {
   #floor: NodeJS.Timeout
   #bytesAtFloor: number
 
-  /** `begun`: so many bytes of it have come before. */
-  constructor(req: IncomingMessage, begun: number, limits: Limits, kept: ReplayBuffer) {
+  /** `prefixBytes`: bytes of the body that were read before. */
+  constructor(req: IncomingMessage, prefixBytes: number, limits: Limits, kept: ReplayBuffer) {
     this.#req = req
     this.#limits = limits
     this.#kept = kept
-    this.#bytes = begun
-    this.#bytesAtFloor = begun
+    this.#bytes = prefixBytes
+    this.#bytesAtFloor = prefixBytes
     this.#floor = setInterval(() => this.#checkFloor(), FLOOR_MS).unref()
     req.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onGone).on('close', this.#onGone)
     req.pause()

@@ -164,7 +164,7 @@ export interface Offer {
 export type Outcome =
   | { readonly kind: 'completed'; readonly body: Buffer }
   /** Its holder answers from now on, for as long as that takes; what became of it comes after this. May be told more than once. */
-  | { readonly kind: 'begun'; readonly claim: string; readonly holder: string }
+  | { readonly kind: 'responseStarted'; readonly claim: string; readonly holder: string }
   /** Its holder died after starting, and it may not be run again. */
   | { readonly kind: 'lost' }
   /** It was delivered as often as is allowed and never completed. */
@@ -275,7 +275,7 @@ export interface Engine {
    * Whoever sees that a process does not answer says so: nothing more is handed to it until it answers again, and what it was handed
    * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
    */
-  suspend(presence: string, begun: readonly string[] | undefined): Promise<void>
+  suspend(presence: string, running: readonly string[] | undefined): Promise<void>
 
   /** Hands a message to another process. false: nobody there has heard it, or nobody knows. */
   post(presence: string, message: Buffer): Promise<boolean>

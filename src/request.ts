@@ -62,7 +62,7 @@ export function sendRequest(
       reject(error)
     }
     const onOutcome = (outcome: Outcome): void => {
-      if (outcome.kind === 'begun') {
+      if (outcome.kind === 'responseStarted') {
         arrival ??= new StreamedResponse(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
         return
       }
@@ -72,7 +72,7 @@ export function sendRequest(
         return
       }
       try {
-        const bytes = bytesOf(outcome)
+        const bytes = bodyOfOutcome(outcome)
         const place = placeIn(bytes)
         if (place) {
           arrival ??= new StreamedResponse(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
@@ -105,7 +105,7 @@ export function sendRequest(
   return { id, response, upload, withdraw }
 }
 
-function bytesOf(outcome: Exclude<Outcome, { kind: 'begun' }>): Buffer {
+function bodyOfOutcome(outcome: Exclude<Outcome, { kind: 'responseStarted' }>): Buffer {
   if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
   if (outcome.kind === 'unknown') throw new SpaceError('OUTCOME_UNKNOWN')
   if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')

@@ -5,7 +5,7 @@ import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { type Service, service as serviceOf } from './runtime/lifecycle.js'
 import type { Running } from './schedulers/asked.js'
-import type { Terms } from './schedulers/bullmq.js'
+import type { SchedulerTerms } from './schedulers/bullmq.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {
@@ -108,12 +108,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 /** Both are loaded when needed: BullMQ is large, and most processes need none of it. */
-async function startOn(url: string | undefined, terms: Omit<Terms, 'url'>): Promise<Running> {
+async function startOn(url: string | undefined, terms: Omit<SchedulerTerms, 'url'>): Promise<Running> {
   if (url === undefined) {
-    const { run } = await import('./schedulers/memory.js')
+    const { runInMemory: run } = await import('./schedulers/memory.js')
     return run(terms)
   }
-  const { run } = await import('./schedulers/bullmq.js')
+  const { runOnBullmq: run } = await import('./schedulers/bullmq.js')
   return run({ ...terms, url })
 }
 

@@ -1,7 +1,7 @@
 /** Space: write, read, take, and leases, over an engine. Here is what people call; engines hold the data. */
 import { randomBytes } from 'node:crypto'
 import type { Engine, Stored } from './engine.js'
-import { entryOf, Misfit } from './entry/nonconforming.js'
+import { entryOf, Nonconforming } from './entry/nonconforming.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
@@ -10,7 +10,14 @@ import { type Logger, silent } from './log.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
 import { underAny } from './runtime/abort.js'
 import { type ContentsOptions, contentsOf } from './space/contents.js'
-import { checkedFind, type EndlessFindOptions, type FindOptions, search, type Terms, takeMany } from './space/find.js'
+import {
+  checkedFind,
+  type EndlessFindOptions,
+  type FindOptions,
+  type FindTerms,
+  search,
+  takeMany,
+} from './space/find.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
 import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './space/lease.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './space/notify.js'
@@ -38,7 +45,7 @@ export class Space {
   readonly #idTag = randomBytes(6).toString('base64url')
   readonly #logger: Logger
   #ids = 0
-  #misfits = 0
+  #nonconformingEntries = 0
   #closing: Promise<void> | undefined
   #closed = false
 
@@ -61,8 +68,8 @@ export class Space {
   }
 
   /** Entries that this process met and set aside, since they were none of their kind (docs/javaspaces.md). */
-  get misfits(): number {
-    return this.#misfits
+  get nonconformingEntries(): number {
+    return this.#nonconformingEntries
   }
 
   /**
@@ -226,10 +233,10 @@ export class Space {
     this.#checkTx(options.tx)
     for await (const stored of contentsOf(this.engine, asked, options)) {
       const entry = await entryOf(stored, asked.definition)
-      if (!(entry instanceof Misfit)) {
+      if (!(entry instanceof Nonconforming)) {
         yield entry as Entry<F>
-      } else if (await this.engine.deadLetter(stored.id, 'misfit')) {
-        this.#misfit(stored, asked.definition.kind, entry)
+      } else if (await this.engine.deadLetter(stored.id, 'nonconforming')) {
+        this.#reportNonconforming(stored, asked.definition.kind, entry)
       }
     }
   }
@@ -296,10 +303,10 @@ export class Space {
 
   /**
    * Whoever sees that the process of `presence` does not answer says so: nothing more is handed to it until it does.
-   * @param begun ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
+   * @param running ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
    */
-  suspend(presence: string, begun?: readonly string[]): Promise<void> {
-    return this.engine.suspend(presence, begun)
+  suspend(presence: string, running?: readonly string[]): Promise<void> {
+    return this.engine.suspend(presence, running)
   }
 
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
@@ -378,23 +385,23 @@ export class Space {
     return this.#search(templateOf(template), terms) as Promise<Entry<F> | null>
   }
 
-  #search(template: Template<object>, terms: Terms): Promise<Entry | null> {
+  #search(template: Template<object>, terms: FindTerms): Promise<Entry | null> {
     this.#open()
-    return search(this.engine, template, terms, (stored, misfit) =>
-      this.#misfit(stored, template.definition.kind, misfit),
+    return search(this.engine, template, terms, (stored, nonconforming) =>
+      this.#reportNonconforming(stored, template.definition.kind, nonconforming),
     )
   }
 
   #takeMany(template: Template<object>, most: number, tx: Transaction | undefined): Promise<Entry[]> {
     this.#open()
-    return takeMany(this.engine, template, most, tx, (stored, misfit) =>
-      this.#misfit(stored, template.definition.kind, misfit),
+    return takeMany(this.engine, template, most, tx, (stored, nonconforming) =>
+      this.#reportNonconforming(stored, template.definition.kind, nonconforming),
     )
   }
 
   /** It is set aside, counted, reported, never delivered. */
-  #misfit({ id }: Stored, kind: string, { paths }: Misfit): void {
-    this.#misfits++
-    this.#logger.warn({ id, kind, paths }, 'an entry is none of its kind and was set aside')
+  #reportNonconforming({ id }: Stored, kind: string, { paths }: Nonconforming): void {
+    this.#nonconformingEntries++
+    this.#logger.warn({ id, kind, paths }, 'an entry does not match its schema; moved to the dead letters')
   }
 }

@@ -22,7 +22,7 @@ export type { CurrentRequest } from './handler.js'
 export type { Task, TaskContext } from './tasks.js'
 
 /** The app, the tasks, or both, with which a worker answers. */
-interface Served {
+interface AppAndTasks {
   /**
    * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
    * app, never a factory of one, and as it is: nothing of it is changed for takespace.
@@ -38,9 +38,9 @@ type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
 /** A worker has an app, tasks, or both. The compiler refuses neither only if a program names neither: a loaded module may have either. */
 export type WorkerOptions = WorkerSettings &
   (
-    | (Pick<Served, 'app'> & Optional<Pick<Served, 'tasks'>>)
-    | (Pick<Served, 'tasks'> & Optional<Pick<Served, 'app'>>)
-    | Known<Served>
+    | (Pick<AppAndTasks, 'app'> & Optional<Pick<AppAndTasks, 'tasks'>>)
+    | (Pick<AppAndTasks, 'tasks'> & Optional<Pick<AppAndTasks, 'app'>>)
+    | Known<AppAndTasks>
   )
 
 /** The options of a worker beside its app and its tasks. */
@@ -81,9 +81,9 @@ export interface Worker extends Service, AsyncDisposable {
     readonly taken: number
     readonly inFlight: number
     /** Handlers that still run although their turn has ended. */
-    readonly strayed: number
+    readonly overrunHandlers: number
     /** With so many of these it is not ready. */
-    readonly maxStrayed: number
+    readonly maxOverrunHandlers: number
     /** Those in flight, oldest first, at most 20. */
     list(): readonly TurnInFlight[]
     /** The ids of all turns in flight. */
@@ -133,19 +133,24 @@ export function createWorker(options: WorkerOptions): Worker {
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
 
-  const tally = new WorkerCounters()
+  const counters = new WorkerCounters()
   const named = tasks === undefined ? undefined : checkedTasks(tasks)
   const serves = {
     app: app === undefined ? undefined : handlerOf(app),
     tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
   }
-  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, tally })
+  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, counters: counters })
   const capacity = app !== undefined && tasks !== undefined ? 2 * concurrency : concurrency
-  const measures = workerMeasures(tally, { service, capacity, turns: loop })
+  const measures = workerMeasures(counters, { service, capacity, turns: loop })
   const serving = (): boolean => loop.standing
   const conditions = (): Checks => {
-    const { strayed, maxStrayed } = loop
-    return { handlers: strayed < maxStrayed ? 'ok' : `${strayed} handlers run on although their requests are over` }
+    const { overrunHandlers, maxOverrunHandlers } = loop
+    return {
+      handlers:
+        overrunHandlers < maxOverrunHandlers
+          ? 'ok'
+          : `${overrunHandlers} handlers run on although their requests are over`,
+    }
   }
   const admin =
     adminPort === undefined

@@ -10,7 +10,7 @@ import {
   LONGEST_TASK_NAME,
   type TaskOutcome,
 } from '../src/tasks/message.js'
-import { encodeNote } from '../src/tasks/progress.js'
+import { encodeProgress } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
@@ -108,8 +108,8 @@ class Run implements TaskContext {
 
   /** One at a time; of those that come meanwhile the last. Bound, since tasks take their context apart. */
   readonly progress = async (value: unknown): Promise<void> => {
-    const note = encodeNote({ progress: value })
-    this.#next = note
+    const report = encodeProgress({ progress: value })
+    this.#next = report
     if (this.#sending) return this.#sending
     const send = async (): Promise<void> => {
       while (this.#next) {

@@ -30,16 +30,16 @@ const GRACE_MS = 1_000
 const DEADLINE_SPREAD_MS = 1_000
 
 /** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
-const LENT_AFTER_MS = 250
+const RELEASE_SLOT_AFTER_MS = 250
 const LOOK_MS = 50
 const BUSY_BYTES = 32_768
 /** Of a path, as much as a log line shows. */
 const PATH_LENGTH = 200
 
 /** Who looks on. */
-export interface Watch {
+export interface TurnMonitor {
   readonly logger: Logger
-  readonly tally: WorkerCounters
+  readonly counters: WorkerCounters
   readonly overrun: OverrunHandlers
   readonly deadlines: Pick<Deadlines, 'watch'>
   readonly tracing?: Tracing | undefined
@@ -61,7 +61,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
 
   readonly #taken: Taken
   readonly #handle: Handler
-  readonly #watch: Watch
+  readonly #monitor: TurnMonitor
   readonly takenAt = monotonicMs()
   #started = false
   /** Whether its handler has begun and not ended. */
@@ -84,11 +84,11 @@ export class Turn implements TurnContext, Placed, Overrunning {
         readonly announced: number | undefined
       }
     | undefined
-  #lending: NodeJS.Timeout | undefined
+  #slotTimer: NodeJS.Timeout | undefined
   /** Bytes of the request that came bit by bit. */
   #read = 0
 
-  constructor(taken: Taken, handle: Handler, watch: Watch) {
+  constructor(taken: Taken, handle: Handler, monitor: TurnMonitor) {
     this.id = taken.id
     this.service = taken.service
     this.priority = taken.priority
@@ -97,7 +97,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.dueAt = this.takenAt + taken.remainingMs
     this.#taken = taken
     this.#handle = handle
-    this.#watch = watch
+    this.#monitor = monitor
     if (taken.request.more) this.#awaitAll()
   }
 
@@ -120,12 +120,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** From taken to settled. Never rejects. */
   async run(): Promise<void> {
     this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, this.#taken.request)
+    this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#taken.request)
     if (this.#taken.remainingMs <= 0) this.overdue()
     const mayRun = this.#taken.repeatable && !this.#taken.request.more && !this.isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
-    this.#told()
+    this.#recordOutcome()
   }
 
   /** The space hears that the handler is about to begin; only if it agrees does it. */
@@ -138,7 +138,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     } catch (error) {
       // Nothing has run, so the request can go to a worker that still reaches the space.
-      this.#watch.logger.warn(
+      this.#monitor.logger.warn(
         { id: this.id, err: error },
         'the space did not hear of the start, the request is given back',
       )
@@ -166,11 +166,11 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#running = false
     // A handler that kept the event loop to itself has kept the timer of its deadline from firing, too.
     if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
-    if (this.#ending !== undefined) return this.#over()
+    if (this.#ending !== undefined) return this.#finish()
     try {
       this.#response = this.#stream ? this.#streamed(response) : sealed(response, this.#taken.request.method)
       this.#ending = 'answered'
-      this.#over()
+      this.#finish()
     } catch (error) {
       this.#failed(error)
     }
@@ -180,17 +180,17 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#running = false
     if (this.#ending !== undefined) {
       this.tooLate(error)
-      return this.#over()
+      return this.#finish()
     }
     this.#response = isSpaceError(error, 'BAD_RESPONSE') ? BAD : FAILED
-    this.#watch.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
+    this.#monitor.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
     this.#ending = 'failed'
-    this.#over()
+    this.#finish()
   }
 
-  begin(head: ResponseHead): Sink {
+  startResponse(head: ResponseHead): Sink {
     const sealed = sealedHead(head)
-    const outlet = this.#taken.begin(sealed)
+    const outlet = this.#taken.startResponse(sealed)
     if (head.status >= 200 || head.status === 101) {
       const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
       const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
@@ -199,7 +199,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
       if (!this.#taken.isKept) this.dueAt = Number.POSITIVE_INFINITY
     }
     outlet.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#lendSoon()
+    this.#releaseSlotSoon()
     return outlet
   }
 
@@ -223,12 +223,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
     const { request, remainingMs, waitedMs } = this.#taken
     const { rest } = request
     if (!rest) return
-    this.#lendSoon()
+    this.#releaseSlotSoon()
     const onEnd = (): void => {
       if (this.#ending !== undefined || this.#stream) return
       this.deadline = wallMs() + remainingMs + waitedMs
       this.dueAt = monotonicMs() + remainingMs + waitedMs
-      this.#watch.deadlines.watch(this)
+      this.#monitor.deadlines.watch(this)
     }
     request.rest = {
       ...rest,
@@ -248,17 +248,17 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   /** What waits for somebody else most of the time, or goes on for long, has its place given to another request. */
-  #lendSoon(): void {
-    if (this.#lending) return
+  #releaseSlotSoon(): void {
+    if (this.#slotTimer) return
     const since = monotonicMs()
     let before = 0
-    this.#lending = setInterval(() => {
+    this.#slotTimer = setInterval(() => {
       const moved = this.#read + (this.#stream?.outlet.written ?? 0)
       const waits = moved - before < BUSY_BYTES
       before = moved
-      if (!waits && monotonicMs() - since < LENT_AFTER_MS) return
-      clearInterval(this.#lending)
-      this.#taken.lend()
+      if (!waits && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return
+      clearInterval(this.#slotTimer)
+      this.#taken.releaseSlot()
     }, LOOK_MS).unref()
   }
 
@@ -273,7 +273,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     if (this.#ending === undefined) {
       this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
     }
-    this.#over()
+    this.#finish()
   }
 
   #cut(ending: Ending, reason: Error, response: HttpResponse): void {
@@ -281,29 +281,29 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#ending = ending
     this.#reason = reason
     this.#response = response
-    if (this.#taken.begun) this.#taken.breakOff()
+    if (this.#taken.responseStarted) this.#taken.breakOff()
     this.#controller?.abort(reason)
     this.onCut?.(reason)
-    if (!this.#running) return this.#over()
+    if (!this.#running) return this.#finish()
     const now = monotonicMs()
     this.#departed = ending === 'lost' && now < this.dueAt - DEADLINE_SPREAD_MS
     this.dueAt = now + GRACE_MS
-    this.#watch.deadlines.watch(this)
+    this.#monitor.deadlines.watch(this)
   }
 
   #overran(): void {
-    this.#overrun = this.#watch.overrun.add(this)
+    this.#overrun = this.#monitor.overrun.add(this)
     if (this.#departed)
-      this.#watch.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
+      this.#monitor.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
     else this.runsOn()
-    this.#over()
+    this.#finish()
   }
 
   runsOn(): void {
     if (!this.#overrun || this.#overrun.counted) return
     this.#overrun.counted = true
-    this.#watch.tally.strayed++
-    this.#watch.logger.warn(this.#described(), 'the handler runs on although its request is over')
+    this.#monitor.counters.overrunHandlers++
+    this.#monitor.logger.warn(this.#described(), 'the handler runs on although its request is over')
   }
 
   #described(): object {
@@ -312,28 +312,28 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   /** Nothing more is waited for. */
-  #over(): void {
+  #finish(): void {
     this.dueAt = Number.POSITIVE_INFINITY
-    if (this.#overrun && !this.#running) this.#watch.overrun.remove(this.#overrun)
+    if (this.#overrun && !this.#running) this.#monitor.overrun.remove(this.#overrun)
     this.#wake?.()
   }
 
   async #settle(): Promise<void> {
     const { id, attempt } = this
     const taken = this.#taken
-    clearInterval(this.#lending)
-    if (this.#ending === 'failed' && taken.begun) taken.breakOff()
+    clearInterval(this.#slotTimer)
+    if (this.#ending === 'failed' && taken.responseStarted) taken.breakOff()
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
       if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()
       // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
       const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
-        this.#watch.tally.refused++
-        this.#watch.logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
+        this.#monitor.counters.refused++
+        this.#monitor.logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
       }
     } catch (error) {
-      this.#watch.logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
+      this.#monitor.logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
     }
   }
 
@@ -346,20 +346,20 @@ export class Turn implements TurnContext, Placed, Overrunning {
       if (!uncommitted || !this.#taken.isTransacting) throw error
       this.#response = FAILED
       this.#ending = 'failed'
-      this.#watch.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
+      this.#monitor.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
       return this.#taken.complete(this.#response)
     }
   }
 
-  #told(): void {
+  #recordOutcome(): void {
     const { id, service, attempt } = this
-    const { tally, logger } = this.#watch
+    const { counters, logger } = this.#monitor
     const { status } = this.#response
     const ending = this.#ending as Ending
     const ms = monotonicMs() - this.takenAt
-    tally.endings[ending]++
-    tally.time.observe(ms)
-    if (attempt > 1) tally.redelivered++
+    counters.endings[ending]++
+    counters.time.observe(ms)
+    if (attempt > 1) counters.redelivered++
     this.#span?.end(status, ending)
     logger.debug({ id, service, attempt, status, ms }, ending)
   }
@@ -385,12 +385,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
     return clientOf(this.#taken.request)
   }
 
-  progress(note: Buffer): Promise<void> {
-    return this.#taken.progress(note)
+  progress(report: Buffer): Promise<void> {
+    return this.#taken.progress(report)
   }
 
   tooLate(error: unknown): void {
-    const { logger } = this.#watch
+    const { logger } = this.#monitor
     const fields = { id: this.id, service: this.service, err: error }
     // A handler that heeds its signal ends by throwing; that is as it should be.
     if (this.wasCut) logger.debug(fields, 'the handler ended after its turn had been cut')

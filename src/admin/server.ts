@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
-import type { Probes, Verdict } from './probes.js'
+import type { ProbeResult, Probes } from './probes.js'
 
 /** What /metrics tells. */
 export interface Metrics {
@@ -11,13 +11,13 @@ export interface Metrics {
   text(): Promise<string>
 }
 
-export interface Listening {
+export interface AdminServer {
   readonly port: number
   close(): Promise<void>
 }
 
 /** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
-export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<Listening> {
+export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<AdminServer> {
   const app = new Hono()
   app.get('/livez', (c) => told(c, probes.live()))
   app.get('/startupz', (c) => told(c, probes.started()))
@@ -32,7 +32,7 @@ export function serveAdmin(host: string, port: number, probes: Probes, metrics: 
   })
 }
 
-const told = (c: Context, { ok, checks }: Verdict): Response =>
+const told = (c: Context, { ok, checks }: ProbeResult): Response =>
   c.json({ status: ok ? 'ok' : 'unavailable', checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' })
 
 function close(server: Server): Promise<void> {

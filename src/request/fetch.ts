@@ -27,7 +27,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
   onlyKnown('client.fetch', options, OPTIONS)
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>
+type BodyReader = ReadableStreamDefaultReader<Uint8Array>
 
 /** More of a body is not collected before it goes; and no longer is waited for more of it. */
 const MOST_COLLECTED = 65_536
@@ -53,23 +53,23 @@ export async function fetchThrough(
   signal.throwIfAborted()
   const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
   const body = await collect(request)
-  const sent = sendRequest(space, encode(request, body), { service, timeoutMs, priority, repeatable: again })
-  const response = await settled(sent, timeoutMs, signal, body)
-  return decode(response, request, signal, sent)
+  const sent = sendRequest(space, httpRequestOf(request, body), { service, timeoutMs, priority, repeatable: again })
+  const response = await awaitResponse(sent, timeoutMs, signal, body)
+  return responseOf(response, request, signal, sent)
 }
 
 interface Body {
   readonly first: Buffer
   /** Where more of it comes from. */
-  readonly reader?: Reader
+  readonly reader?: BodyReader
   /** What was asked for and has not come yet. */
-  readonly next?: ReturnType<Reader['read']>
+  readonly next?: ReturnType<BodyReader['read']>
 }
 
 /** All of it, if it is small and there. */
 async function collect(request: Request): Promise<Body> {
   if (!request.body) return { first: Buffer.alloc(0) }
-  const reader = request.body.getReader() as Reader
+  const reader = request.body.getReader() as BodyReader
   const chunks: Buffer[] = []
   let size = 0
   let timer: NodeJS.Timeout | undefined
@@ -105,7 +105,7 @@ async function upload({ reader, next }: Body, outlet: Outlet, onProgress: () => 
   }
 }
 
-function encode(request: Request, { first, reader }: Body): HttpRequest {
+function httpRequestOf(request: Request, { first, reader }: Body): HttpRequest {
   const { host, pathname, search, protocol } = new URL(request.url)
   const headers = ['host', host]
   for (const [name, value] of request.headers)
@@ -125,7 +125,7 @@ function encode(request: Request, { first, reader }: Body): HttpRequest {
 }
 
 /** The signal is heeded until the body is over, as fetch does. */
-function decode(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
+function responseOf(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
   const headers = new Headers()
   for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
   const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
@@ -140,7 +140,7 @@ function decode(response: HttpResponse, request: Request, signal: AbortSignal, s
 }
 
 /** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
-function settled(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body): Promise<HttpResponse> {
+function awaitResponse(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)

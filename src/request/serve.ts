@@ -2,8 +2,8 @@
 import type { Delivery, EncodedEntry, Engine } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
-import { failureIn, letterOf } from '../tasks/failed-task.js'
-import { isLettered } from '../tasks/message.js'
+import { deadLetterFor, failureIn } from '../tasks/failed-task.js'
+import { deadLettersOnFailure } from '../tasks/message.js'
 import { ticketOf } from '../tasks/ticket-store.js'
 import { requestTemplate } from './kinds.js'
 import {
@@ -43,19 +43,19 @@ export interface HeldRequest {
    * Begins to answer: what is written goes out at once, after these heads (one, and interim ones before it). Nobody else is given the request from
    * now on.
    */
-  begin(head: ResponseHead): Sink
+  startResponse(head: ResponseHead): Sink
   /** Whether it has begun. */
-  readonly begun: boolean
+  readonly responseStarted: boolean
   /** Whether its answer is kept in the space, and so collected to its end, however it is written. */
   readonly isKept: boolean
   /** It goes on for longer than is usual, without its place among those that the worker holds. */
-  lend(): void
+  releaseSlot(): void
   /** Answers; what has begun ends with it, and only its trailers count. false: the claim was lost, the space has refused this answer. */
   complete(response: HttpResponse): Promise<boolean>
   /** What has begun will never be complete, and whoever reads it sees that. */
   breakOff(): void
   /** Says how far it is, to whoever has its ticket, if it has one. At most LARGEST_NOTE bytes. */
-  progress(note: Buffer): Promise<void>
+  progress(report: Buffer): Promise<void>
   /** Gives it back for another worker. */
   release(): Promise<void>
   /** Committed by an answer below 500, aborted by any other end. */
@@ -106,7 +106,7 @@ export async function serveRequests(
 }
 
 /** What all that was taken for one offer shares. */
-interface Terms {
+interface ServeTerms {
   readonly space: Space
   readonly engine: Engine
   readonly service: string
@@ -118,7 +118,7 @@ interface Terms {
 class ServedRequest implements HeldRequest {
   readonly request: HttpRequest
   onLost: (() => void) | undefined
-  readonly #terms: Terms
+  readonly #terms: ServeTerms
   readonly #delivery: Delivery
   #transaction: Transaction | undefined
   /** What is read, and what is written, bit by bit. */
@@ -130,7 +130,7 @@ class ServedRequest implements HeldRequest {
   #isLost = false
   #collected: Collector | undefined
 
-  constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
+  constructor(terms: ServeTerms, delivery: Delivery, request: HttpRequest) {
     this.request = request
     this.#terms = terms
     this.#delivery = delivery
@@ -178,7 +178,7 @@ class ServedRequest implements HeldRequest {
     return true
   }
 
-  get begun(): boolean {
+  get responseStarted(): boolean {
     return this.#outlet !== undefined || this.#collected !== undefined
   }
 
@@ -194,7 +194,7 @@ class ServedRequest implements HeldRequest {
     return this.#collected
   }
 
-  begin(head: ResponseHead): Sink {
+  startResponse(head: ResponseHead): Sink {
     if (this.isKept) return this.#collect(head)
     this.#hasHead ||= head.status >= 200 || head.status === SWITCHING_PROTOCOLS
     if (this.#outlet) {
@@ -219,7 +219,7 @@ class ServedRequest implements HeldRequest {
     return outlet
   }
 
-  lend(): void {
+  releaseSlot(): void {
     void this.#terms.engine.releaseSlot(this.#delivery)
   }
 
@@ -242,7 +242,7 @@ class ServedRequest implements HeldRequest {
   /** All of it goes bit by bit, and its completion says where it went. */
   async #completeBegun(response: HttpResponse): Promise<boolean> {
     if (!this.#hasHead) {
-      this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
+      this.startResponse({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
     }
     // Until then the claim has another name.
     await this.#holding
@@ -258,21 +258,21 @@ class ServedRequest implements HeldRequest {
       return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
     }
     void tx?.end()
-    const letter = this.#letterOf(response)
-    return engine.complete(this.#delivery, body, credit, letter && { entries: [letter] })
+    const deadLetter = this.#deadLetterOf(response)
+    return engine.complete(this.#delivery, body, credit, deadLetter && { entries: [deadLetter] })
   }
 
   /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */
-  #letterOf(response: HttpResponse): EncodedEntry | undefined {
+  #deadLetterOf(response: HttpResponse): EncodedEntry | undefined {
     const { request, service, attempt, priority } = this
     // What was cancelled has not failed.
-    if (response.status < 500 || this.#isLost || !isLettered(request)) return undefined
+    if (response.status < 500 || this.#isLost || !deadLettersOnFailure(request)) return undefined
     const failed = failureIn(response)
-    return failed && letterOf(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
+    return failed && deadLetterFor(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
   }
 
-  async progress(note: Buffer): Promise<void> {
-    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.progress(this.#delivery, note)
+  async progress(report: Buffer): Promise<void> {
+    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.reportProgress(this.#delivery, report)
   }
 
   #kept(answer: HttpResponse): HttpResponse {

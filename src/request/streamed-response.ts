@@ -4,10 +4,10 @@ import {
   decodeResponse,
   decodeTrailers,
   type HttpResponse,
-  type Place,
   type ResponseHead,
   type Rest,
   type RestReader,
+  type StreamPlace,
 } from './message.js'
 import type { Inlet, Streams } from './streams/index.js'
 
@@ -37,7 +37,7 @@ export class StreamedResponse implements Rest {
   #over = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(streams: Streams, { claim, holder }: Place, expecting: Expecting) {
+  constructor(streams: Streams, { claim, holder }: StreamPlace, expecting: Expecting) {
     this.#expecting = expecting
     this.#inlet = streams.inlet(claim, holder)
     this.#inlet.read({

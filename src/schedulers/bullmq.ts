@@ -16,7 +16,7 @@ import type { Job } from './job.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 import { Underway } from './underway.js'
 
-export interface Terms {
+export interface SchedulerTerms {
   readonly space: Space
   readonly url: string
   readonly queueName: string
@@ -56,7 +56,7 @@ class Later extends Error {
 }
 const ASKED_BACKOFF = 'asked by the task'
 
-export async function run(terms: Terms): Promise<Running> {
+export async function runOnBullmq(terms: SchedulerTerms): Promise<Running> {
   const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
   const connection = addressIn(url)
   const over = new AbortController()
@@ -96,7 +96,7 @@ export async function run(terms: Terms): Promise<Running> {
 
 /** The jobs of one queue, as far as they are this scheduler's at the moment. */
 class Jobs {
-  readonly #terms: Terms
+  readonly #terms: SchedulerTerms
   readonly #name: string
   readonly #jobOf: (job: BullJob) => Job
   readonly #worker: Worker
@@ -105,7 +105,7 @@ class Jobs {
   readonly #queue: Queue<Data> | undefined
 
   constructor(
-    terms: Terms,
+    terms: SchedulerTerms,
     name: string,
     over: AbortSignal,
     jobOf: (job: BullJob) => Job,
@@ -195,7 +195,7 @@ function ownJob(queue: string, job: BullJob<Data>): Job {
 }
 
 /** BullMQ's 1 is its highest priority after those that have none, and greater numbers come later; ours count the other way. */
-function theirJob({ service, timeoutMs }: Terms, queue: string, job: BullJob): Job {
+function theirJob({ service, timeoutMs }: SchedulerTerms, queue: string, job: BullJob): Job {
   const priority = -Math.min(job.opts.priority ?? 0, 128)
   return { ...attemptOf(queue, job), task: job.name, input: job.data, service, priority: priority || 0, timeoutMs }
 }

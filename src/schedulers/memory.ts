@@ -8,7 +8,7 @@ import { attemptId } from '../tasks/attempt.js'
 import { failureOf } from '../tasks/message.js'
 import { Agenda, type Attendant, type LaterJob } from './agenda.js'
 import { type Running, serveAsked } from './asked.js'
-import type { Terms } from './bullmq.js'
+import type { SchedulerTerms } from './bullmq.js'
 import type { Job, Verdict } from './job.js'
 import { Underway } from './underway.js'
 
@@ -29,7 +29,9 @@ function agendaOf({ engine }: Space): Agenda {
   return agenda
 }
 
-export async function run(terms: Pick<Terms, 'space' | 'concurrency' | 'stopTimeoutMs' | 'logger'>): Promise<Running> {
+export async function runInMemory(
+  terms: Pick<SchedulerTerms, 'space' | 'concurrency' | 'stopTimeoutMs' | 'logger'>,
+): Promise<Running> {
   const { space, concurrency, stopTimeoutMs, logger } = terms
   const agenda = agendaOf(space)
   const over = new AbortController()

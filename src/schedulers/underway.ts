@@ -1,8 +1,8 @@
 /** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
-import { decodeNote, encodeNote } from '../tasks/progress.js'
-import { notesOf } from '../tasks/ticket-store.js'
+import { decodeProgress, encodeProgress } from '../tasks/progress.js'
+import { progressTemplate } from '../tasks/ticket-store.js'
 import { type Job, runJob, type Verdict } from './job.js'
 
 interface Attempt {
@@ -37,12 +37,12 @@ export class Underway {
   /** Resolves when progress is heard of. */
   async followProgress(): Promise<void> {
     const { id } = await this.#space.engine.notify({
-      templates: [notesOf({ group: this.#group })],
+      templates: [progressTemplate({ group: this.#group })],
       on: 'written',
       leaseMs: Number.POSITIVE_INFINITY,
       onEvent: ({ id: attempt, body }) => {
         const running = this.#attempts.get(attempt)
-        const { progress } = decodeNote(body)
+        const { progress } = decodeProgress(body)
         if (!running || progress === undefined) return
         running.told = running.told
           .then(() => this.#progress(running, progress))
@@ -97,7 +97,7 @@ export class Underway {
   async #progress({ job, onProgress }: Attempt, progress: unknown): Promise<void> {
     await onProgress?.(progress)
     if (job.ticket === undefined) return
-    const note = encodeNote({ phase: 'running', attempt: job.number, progress })
-    await this.#space.engine.tickets.note(job.ticket, note)
+    const report = encodeProgress({ phase: 'running', attempt: job.number, progress })
+    await this.#space.engine.tickets.recordProgress(job.ticket, report)
   }
 }

@@ -8,7 +8,7 @@ import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
 import { exceptIn, type SessionOptions } from './options.js'
 import { type Loaded, Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 /** What a session has for its store: attributes, and a cookie that says how long it stays. */
 export interface StoredSession {
@@ -65,7 +65,7 @@ export class SpaceSessionStore extends EventEmitter {
   declare generate: (req: any) => void
   readonly #sessions: Sessions
   /** Of each session that was loaded or saved here, what it was then. */
-  readonly #snapshots = new WeakMap<object, Snapshot>()
+  readonly #snapshots = new WeakMap<object, SessionSnapshot>()
 
   constructor(options: SessionOptions<ExpressSessionData>) {
     super()
@@ -208,7 +208,7 @@ export class SpaceSessionStore extends EventEmitter {
   }
 
   /** @internal */
-  protected snapshotOf(session: object): Snapshot | undefined {
+  protected snapshotOf(session: object): SessionSnapshot | undefined {
     return this.#snapshots.get(session)
   }
 
@@ -225,7 +225,7 @@ export class SpaceSessionStore extends EventEmitter {
     }
     let snapshot = this.snapshotOf(session)
     if (!snapshot) {
-      snapshot = new Snapshot()
+      snapshot = new SessionSnapshot()
       // From now on it is known what it was: a second save is a difference.
       this.#snapshots.set(session, snapshot)
     }

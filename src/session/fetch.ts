@@ -7,7 +7,7 @@ import { SpaceSessionStore } from './express.js'
 import { newSessionId } from './id.js'
 import { SESSION_OPTIONS, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 /** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
@@ -143,9 +143,9 @@ class OpenSession implements FetchSession {
   readonly #isTls: boolean
   #id: string | undefined
   #attributes: Record<string, unknown> = Object.create(null)
-  #snapshot = new Snapshot()
+  #snapshot = new SessionSnapshot()
   /** To be destroyed with the response: what it was before. */
-  #ended: { id: string; snapshot: Snapshot } | undefined
+  #ended: { id: string; snapshot: SessionSnapshot } | undefined
   #isOver = false
 
   constructor(sessions: Sessions, jar: SessionCookieJar, isTls: boolean) {
@@ -228,7 +228,7 @@ class OpenSession implements FetchSession {
   #leave(): void {
     if (this.#id !== undefined) this.#ended = { id: this.#id, snapshot: this.#snapshot }
     this.#id = undefined
-    this.#snapshot = new Snapshot()
+    this.#snapshot = new SessionSnapshot()
   }
 
   async #destroyEnded(): Promise<string | undefined> {

@@ -6,7 +6,7 @@ import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
 import { exceptIn, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 type Attributes = Record<string, unknown>
 
@@ -27,7 +27,7 @@ const LONGER_MS = 10_000
 export class KoaSessionStore {
   readonly #sessions: Sessions
   /** Of each request's session, by its context: what it was. */
-  readonly #snapshots = new WeakMap<object, { key: string; snapshot: Snapshot }>()
+  readonly #snapshots = new WeakMap<object, { key: string; snapshot: SessionSnapshot }>()
 
   constructor(options: SessionOptions) {
     this.#sessions = new Sessions(options, 'KoaSessionStore')
@@ -51,7 +51,7 @@ export class KoaSessionStore {
     const { _expire, ...attributes } = session
     const leaseMs = typeof maxAge === 'number' ? maxAge : this.#sessions.terms.ttlMs
     const before = this.#snapshots.get(ctx)
-    const snapshot = before?.key === key ? before.snapshot : new Snapshot()
+    const snapshot = before?.key === key ? before.snapshot : new SessionSnapshot()
     this.#snapshots.set(ctx, { key, snapshot })
     await this.#sessions.save(key, attributes, textsOf(attributes, snapshot), leaseMs, snapshot)
   }

@@ -34,7 +34,7 @@ export interface SessionOptions<D = any> {
   readonly userOf?: (session: D) => string | number | null | undefined
 }
 
-export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {
+export interface SessionTerms extends Required<Omit<SessionOptions, 'userOf'>> {
   readonly userOf: NonNullable<SessionOptions['userOf']>
 }
 
@@ -44,7 +44,7 @@ const POLICIES: readonly unknown[] = ['merge', 'reject', 'lock']
 export const LONGEST_USER = 200
 
 /** @throws SpaceError INVALID_ARGUMENT */
-export function termsOf(options: SessionOptions, what: string): Terms {
+export function termsOf(options: SessionOptions, what: string): SessionTerms {
   onlyKnown(what, options, OPTIONS)
   const { space, policy = 'merge', lockMs = 10_000, waitMs = 5_000 } = options
   const { ttlMs = 24 * 60 * 60 * 1000, maxBytes = 256 * 1024, userOf = () => undefined } = options

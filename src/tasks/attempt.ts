@@ -45,7 +45,14 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
   const { id, number, service, task, input, priority, timeoutMs, group, trace } = attempt
   // A worker's death is the end of this attempt, and whoever counts attempts decides whether there is another: it may not run twice.
   const terms = { service, task, timeoutMs, priority, repeatable: false }
-  const ticket = { id, print: 'job', leaseMs: timeoutMs + AFTERWARDS_MS, keptMs: KEPT_MS, maxBytes: MOST_BYTES, group }
+  const ticket = {
+    id,
+    fingerprint: 'job',
+    leaseMs: timeoutMs + AFTERWARDS_MS,
+    keptMs: KEPT_MS,
+    maxBytes: MOST_BYTES,
+    group,
+  }
   const request = encodeCall(task, input, { attempt: number, trace })
   await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
   const find = { template: resultTemplate(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }

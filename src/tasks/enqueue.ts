@@ -38,7 +38,7 @@ export interface RetryOptions {
 }
 
 /** When a task is due: `delayMs` or `at`, not both. */
-type Due =
+type DueTime =
   | {
       /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
       readonly delayMs?: number | undefined
@@ -50,7 +50,7 @@ type Due =
       readonly delayMs?: undefined
     }
 
-export type EnqueueOptions = EnqueueTerms & Due
+export type EnqueueOptions = EnqueueTerms & DueTime
 
 interface EnqueueTerms extends RetryOptions {
   /** How long its outcome is kept, in ms. Default a day. */
@@ -104,8 +104,8 @@ export async function enqueue(
   checkedKey(key)
   signal?.throwIfAborted()
   const id = key === undefined ? space.newId() : `k${digest(['enqueue', retries.service, key])}`
-  const print = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
-  const ticket = { id, print, keptMs: leaseMs, maxBytes: maxTicketBytes }
+  const fingerprint = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
+  const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes: maxTicketBytes }
   const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs, trace })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
@@ -122,7 +122,11 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
     return space.engine.tickets.open(ticketTerms, laterEntry(space, wanted))
   }
   const outgoing = { service, task, timeoutMs, priority, repeatable }
-  const entry = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
+  const entry = imageOf(
+    `${ticket}.${space.newId()}`,
+    encodeCall(task, input, { deadLettersOnFailure: true, trace }),
+    outgoing,
+  )
   return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, entry)
 }
 

@@ -91,7 +91,7 @@ test('a redelivery and a refused answer are counted', async () => {
   const taken = takenOf(requestOf(), { attempt: 2, complete: async () => false })
   const response = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
   await new Turn(taken, async () => response, watch).run()
-  expect(watch.tally).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
+  expect(watch.counters).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
 })
 
 test('a time is counted in the first bucket that it fits in', () => {
@@ -151,7 +151,10 @@ describe('on Redis, what waits in the space', () => {
     await Promise.all([gateway.start(), worker.start()])
     const both = async () => {
       const told = await Promise.all([gateway, worker].map(({ adminUrl }) => scrape(adminUrl)))
-      return told.map((series) => [series.get('takespace_dead_letters'), series.get('takespace_misfits_total')])
+      return told.map((series) => [
+        series.get('takespace_dead_letters'),
+        series.get('takespace_nonconforming_entries_total'),
+      ])
     }
     expect(await both()).toEqual([
       [0, 0],

@@ -118,7 +118,7 @@ test('a worker with 64 handlers that run past their deadlines is not ready until
   const app: App = (_req, res) => void held.push(res)
   const worker = createWorker({ space, app, concurrency: 16, adminPort: 0 })
   await worker.start()
-  expect(worker.turns.maxStrayed).toBe(64)
+  expect(worker.turns.maxOverrunHandlers).toBe(64)
   const terms = { service: 'web', timeoutMs: 100, priority: 0, repeatable: true }
   while (held.length < 64) {
     expect((await probe(worker.adminUrl, '/readyz'))[0]).toBe(200)
@@ -126,7 +126,7 @@ test('a worker with 64 handlers that run past their deadlines is not ready until
     const sent = Array.from({ length: 16 }, () => sendRequest(space, requestOf(), terms))
     for (const { response } of sent) response.catch(() => {})
     await until(() => held.length === due, 'they run')
-    await until(() => worker.turns.strayed === due, 'they are counted')
+    await until(() => worker.turns.overrunHandlers === due, 'they are counted')
   }
   const [status, checks] = await probe(worker.adminUrl, '/readyz')
   expect(status).toBe(503)

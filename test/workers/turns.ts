@@ -56,11 +56,11 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     async release() {
       calls.push('release')
     },
-    begun: false,
-    begin(): never {
+    responseStarted: false,
+    startResponse(): never {
       throw new Error('there is no space')
     },
-    lend() {},
+    releaseSlot() {},
     breakOff() {},
     isKept: false,
     isTransacting: false,
@@ -77,7 +77,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
 export function watchOf() {
   const watched: Due[] = []
   const deadlines = { watch: (due: Due) => void watched.push(due) }
-  return { logger: listening(), tally: new WorkerCounters(), overrun: new OverrunHandlers(64), deadlines, watched }
+  return { logger: listening(), counters: new WorkerCounters(), overrun: new OverrunHandlers(64), deadlines, watched }
 }
 
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
@@ -125,7 +125,7 @@ export function contextOf(): Context {
     get transaction(): never {
       throw new Error('there is no space')
     },
-    begin(head) {
+    startResponse(head) {
       heads.push(head)
       return outlet
     },

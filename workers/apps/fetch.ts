@@ -98,7 +98,7 @@ async function bodyOf(
   let failure: unknown
   const go = (): void => {
     try {
-      outlet = turn.begin(head)
+      outlet = turn.startResponse(head)
       for (const chunk of kept) outlet.write(bufferOf(chunk))
       kept = []
     } catch (error) {

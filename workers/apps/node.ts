@@ -15,7 +15,7 @@ import type { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
-import { Connection, type Message } from './socket.js'
+import { AppSocket, type NodeResponse } from './socket.js'
 
 /** An app, or one step of it, as Node's http module calls it. A promise that it returns is heeded only if it rejects. */
 export type NodeApp = (req: IncomingMessage, res: ServerResponse) => unknown
@@ -26,7 +26,7 @@ interface Incoming extends IncomingMessage {
   _dump(): void
 }
 
-interface Outgoing extends Message {
+interface Outgoing extends NodeResponse {
   _storeHeader(firstLine: string, headers: unknown): void
   _headerSent: boolean
   _trailer: string
@@ -39,10 +39,10 @@ const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
 export function nodeHandler(app: NodeApp, server?: Server): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {
-      const connection: Connection = new Connection(
+      const connection: AppSocket = new AppSocket(
         request,
         server,
-        () => turn.begin(headOf(res)),
+        () => turn.startResponse(headOf(res)),
         (text) => interim(text, turn),
       )
       const req = incoming(request, connection)
@@ -98,7 +98,7 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
 const closed = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-export function incoming(request: HttpRequest, connection: Connection | Duplex): Incoming {
+export function incoming(request: HttpRequest, connection: AppSocket | Duplex): Incoming {
   const req = new IncomingMessage(connection as unknown as Socket) as Incoming
   const { httpVersion, headers, body } = request
   req.method = request.method
@@ -113,7 +113,7 @@ export function incoming(request: HttpRequest, connection: Connection | Duplex):
     if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    if (request.rest) readRest(req, request.rest, connection as Connection)
+    if (request.rest) readRest(req, request.rest, connection as AppSocket)
     else complete(req, request.trailers)
   }
   return req
@@ -126,7 +126,7 @@ function complete(req: Incoming, trailers: readonly string[] = []): void {
 }
 
 /** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
-function readRest(req: Incoming, rest: Rest, connection: Connection): void {
+function readRest(req: Incoming, rest: Rest, connection: AppSocket): void {
   rest.read({
     onChunk(chunk) {
       connection.restRead += chunk.length
@@ -148,7 +148,7 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
 }
 
 /** What a real server does when a response is out. */
-function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Connection): void {
+function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: AppSocket): void {
   connection.rest()
   res.detachSocket(connection as unknown as Socket)
   process.nextTick(close, res)
@@ -171,7 +171,7 @@ function close(res: Outgoing): void {
   res.emit('close')
 }
 
-const responseOf = (res: Outgoing, connection: Connection): HttpResponse => ({
+const responseOf = (res: Outgoing, connection: AppSocket): HttpResponse => ({
   status: res.statusCode,
   reason: res.statusMessage,
   headers: fieldsIn((res._header as string).split('\r\n'), 1),
@@ -190,7 +190,7 @@ const headOf = (res: Outgoing): ResponseHead => ({
 function interim(text: string, turn: TurnContext): void {
   const [, status, reason = ''] = /^HTTP\/1\.1 (1\d\d) ?([^\r\n]*)/.exec(text) ?? []
   if (status === undefined || status === '100' || status === '101') return
-  turn.begin({ status: Number(status), reason, headers: fieldsIn(text.split('\r\n'), 1) })
+  turn.startResponse({ status: Number(status), reason, headers: fieldsIn(text.split('\r\n'), 1) })
 }
 
 function fieldsIn(lines: readonly string[], first: number): string[] {

@@ -71,7 +71,7 @@ class RawAnswer {
       if (end < 0) return done()
       this.#head = parsed(this.#text.toString('latin1', 0, end))
       bytes = this.#text.subarray(end + 4)
-      if (this.#head.status === 101) this.#outlet = this.#turn.begin(this.#head)
+      if (this.#head.status === 101) this.#outlet = this.#turn.startResponse(this.#head)
     }
     const outlet = this.#outlet
     if (!outlet) this.#body.push(bytes)

@@ -70,13 +70,13 @@ function plain(entry: Listed): Record<string, unknown> {
   if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
   if (kind !== DEAD_LETTER && kind.startsWith(OWN_KINDS)) return info
   if (kind !== DEAD_LETTER) return { ...info, fields: decodeFields(entry.body) }
-  const { request, ...letter } = deadLetterOf(entry)
+  const { request, ...deadLetter } = deadLetterOf(entry)
   return {
     ...info,
-    was: letter.kind,
-    reason: letter.reason,
-    attempts: letter.attempts,
-    service: letter.service,
+    was: deadLetter.kind,
+    reason: deadLetter.reason,
+    attempts: deadLetter.attempts,
+    service: deadLetter.service,
     ...short(request),
   }
 }

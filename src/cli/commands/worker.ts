@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { mostStrayed } from '../../../workers/overrun.js'
+import { mostOverrunHandlers } from '../../../workers/overrun.js'
 import { SpaceError } from '../../errors.js'
 import { openSpace } from '../../open.js'
 import { masked } from '../failure.js'
@@ -19,7 +19,7 @@ import {
 } from '../settings.js'
 import { stopOnSignal } from '../signals.js'
 import { supervisorAdmin } from '../supervisor/admin.js'
-import { Notices } from '../supervisor/failure-reports.js'
+import { FailureReports } from '../supervisor/failure-reports.js'
 import { Supervisor } from '../supervisor.js'
 
 interface Flags extends WorkerFlags {
@@ -55,10 +55,10 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     args,
     // By the environment: everybody on the machine can read a command line, and the address may hold a password.
     env: { TAKESPACE_URL: url },
-    wear: { maxRequests, maxMemory, maxStrayed: mostStrayed(concurrency) },
+    recyclePolicy: { maxRequests, maxMemory, maxOverrunHandlers: mostOverrunHandlers(concurrency) },
     stopTimeoutMs,
     blockedTimeoutMs,
-    notices: new Notices(space, logger),
+    failureReports: new FailureReports(space, logger),
     logger,
   })
   const admin =

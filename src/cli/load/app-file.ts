@@ -12,7 +12,7 @@ import { above, forgetProjects, isFile } from './project.js'
 import { registerHooks } from './register.js'
 import { TRANSPILED } from './transpile.js'
 import { type Expectation, untilListening } from './until-listening.js'
-import { reasonOf, whereFailed } from './where.js'
+import { reasonIn, whereFailed } from './where.js'
 
 export interface LoadOptions {
   /** `app`: an http.Server that listens while the file loads is the app, and opens no port. `keep`: it opens its port. */
@@ -119,7 +119,7 @@ async function failing<T>(file: string, evaluate: () => Promise<T>): Promise<T> 
     return await evaluate()
   } catch (cause) {
     if (cause instanceof SpaceError) throw cause
-    throw new AppFileError(file, reasonOf(cause), whereFailed(cause, file), cause)
+    throw new AppFileError(file, reasonIn(cause), whereFailed(cause, file), cause)
   }
 }
 

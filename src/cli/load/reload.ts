@@ -7,7 +7,7 @@ import { type LoadOptions, loadApp, reloadApp } from './app-file.js'
 import { closeApp } from './close.js'
 import type { Served } from './exports.js'
 import { onImport } from './register.js'
-import { real, type Watch, type WatchTerms, watchFiles } from './watch.js'
+import { type FileWatch, real, type WatchTerms, watchFiles } from './watch.js'
 
 export interface Reloading {
   /** The result of the first load. */
@@ -76,7 +76,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
     await closeApp(served.close, CLOSING_MS, tell)
   }
 
-  const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
+  const watch: FileWatch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
   const home = dirname(real(file))
   onImport((path) => {
     if (!isBuilt(path, home)) watch?.add(path)

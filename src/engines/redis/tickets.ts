@@ -67,11 +67,11 @@ export class RedisTickets implements Tickets {
     return (await ask(this.#batches, ['Z', id, argument], { repeatable: true })).letter === 'k'
   }
 
-  async note(id: string, note: Buffer): Promise<boolean> {
+  async recordProgress(id: string, note: Buffer): Promise<boolean> {
     return (await ask(this.#batches, ['m', id, note], { repeatable: true })).letter === 'k'
   }
 
-  async progress({ claim }: Delivery, note: Buffer): Promise<boolean> {
+  async reportProgress({ claim }: Delivery, note: Buffer): Promise<boolean> {
     return (await ask(this.#batches, ['p', claim, note], { repeatable: true })).letter === 'k'
   }
 
@@ -85,6 +85,6 @@ export class RedisTickets implements Tickets {
     const [state, note] = values
     const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
     const deaths = Number(first.slice(1))
-    return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, note: note! }
+    return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, progress: note! }
   }
 }
