@@ -4,13 +4,13 @@ import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
-import type { Outlet } from '../src/request/streams/index.js'
+import type { StreamWriter } from '../src/request/streams/index.js'
 import {
   type HttpRequest,
   type HttpResponse,
-  type Outgoing,
   type ResponseHead,
   type Rest,
+  type SendOptions,
   type Sent,
   sendRequest,
 } from '../src/request.js'
@@ -65,15 +65,15 @@ export interface Edge {
 
 export interface GatewayMonitor {
   readonly counters: GatewayCounters
-  readonly open: InFlight<Started>
+  readonly open: InFlight<StartedExchange>
 }
 
-export interface Started extends Placed {
+export interface StartedExchange extends Placed {
   readonly since: number
 }
 
 /** How far one request has come. */
-export interface Exchange extends Started {
+export interface Exchange extends StartedExchange {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -117,7 +117,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
         : askStreaming(exchange, request, terms))
     countResponse(exchange)
     if (response.rest) await relayed(exchange, response, response.rest)
-    else answer(exchange, response)
+    else writeAnswer(exchange, response)
   } catch (reason) {
     refuse(exchange, reason)
   } finally {
@@ -177,13 +177,13 @@ function receive(exchange: Exchange, head: Head, expects100: boolean): Promise<R
 }
 
 /** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
-export function sendAndAwait(exchange: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  return outcome(exchange, send(exchange, request, terms), terms.timeoutMs)
+export function sendAndAwait(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
+  return awaitOutcome(exchange, sendRequestOf(exchange, request, terms), terms.timeoutMs)
 }
 
-function send(exchange: Exchange, request: HttpRequest, terms: Outgoing): Sent {
+function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOptions): Sent {
   if (exchange.req.socket.destroyed) throw CLIENT_GONE
-  const sent = sendRequest(exchange.edge.space, request, terms, (head) => interim(exchange, head))
+  const sent = sendRequest(exchange.edge.space, request, terms, (head) => writeInterim(exchange, head))
   exchange.id = sent.id
   exchange.sent = sent
   return sent
@@ -193,15 +193,15 @@ function send(exchange: Exchange, request: HttpRequest, terms: Outgoing): Sent {
  * The same while more of the request comes. Once a worker has read of it, the space gives it to nobody else; if that worker dies, and it may run
  * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
  */
-async function askStreaming(exchange: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
+async function askStreaming(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
   const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.maxReplayBytes : 0)
   const upload = new Upload(exchange.req, exchange.bytes, exchange.edge.limits, kept)
   exchange.upload = upload
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {
-    const sent = send(exchange, request, { ...terms, maxDeliveries: left })
-    void upload.to(sent.upload as Outlet)
+    const sent = sendRequestOf(exchange, request, { ...terms, maxDeliveries: left })
+    void upload.to(sent.upload as StreamWriter)
     try {
-      return await outcome(exchange, sent, terms.timeoutMs, upload)
+      return await awaitOutcome(exchange, sent, terms.timeoutMs, upload)
     } catch (error) {
       if (!isSpaceError(error, 'WORKER_LOST') || !terms.repeatable || !upload.canRepeat || left <= 1) throw error
     }
@@ -212,7 +212,12 @@ async function askStreaming(exchange: Exchange, request: HttpRequest, terms: Out
  * Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. The deadline
  * of a request that still comes is counted from when it last moved.
  */
-function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, upload?: Upload): Promise<HttpResponse> {
+function awaitOutcome(
+  { req: { socket } }: Exchange,
+  sent: Sent,
+  timeoutMs: number,
+  upload?: Upload,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
@@ -250,7 +255,7 @@ function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, u
 }
 
 /** What comes before the answer (RFC 9110 §15.2); 100 has been said here, and HTTP/1.0 knows none of it. */
-function interim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
+function writeInterim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
   if (res.headersSent || req.httpVersionMinor === 0) return
   const links = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'link')
   try {
@@ -287,7 +292,7 @@ async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): 
   })
 }
 
-function answer(exchange: Exchange, response: HttpResponse): void {
+function writeAnswer(exchange: Exchange, response: HttpResponse): void {
   const { req, res, edge } = exchange
   // Answered before all of the request was here.
   const early = exchange.upload !== undefined && !req.complete

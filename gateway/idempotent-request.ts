@@ -1,12 +1,12 @@
 /** A request with an Idempotency-Key: run once, whichever gateway it comes to and however often; its answer is kept, and given again. */
 import type { IncomingMessage } from 'node:http'
 import { isSpaceError, SpaceError } from '../src/errors.js'
-import { type HttpRequest, type HttpResponse, imageOf, type Outgoing } from '../src/request.js'
+import { type HttpRequest, type HttpResponse, requestEntry, type SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import { answerIn } from '../src/tasks/outcome.js'
 import { resultTemplate } from '../src/tasks/ticket-store.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
-import { digestOf, joinedFields, type PrincipalOf } from './idempotency-key.js'
+import { digestOfParts, joinedFields, type PrincipalOf } from './idempotency-key.js'
 import type { Limits } from './limits.js'
 import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
 
@@ -44,21 +44,21 @@ export async function askOnce(
   exchange: Asking,
   key: string,
   request: HttpRequest,
-  terms: Outgoing,
+  terms: SendOptions,
 ): Promise<HttpResponse> {
   const { req, edge } = exchange
   const { space, keeping } = edge
   const { keyLeaseMs, maxKeyBytes, principalOf } = keeping
   const { method, target, headers, body } = request
   const fields = joinedFields(headers)
-  const id = `k${digestOf('http', terms.service, principalOf(fields), key)}`
-  const fingerprint = digestOf(method, target, fields['content-type'] ?? '', body)
+  const id = `k${digestOfParts('http', terms.service, principalOf(fields), key)}`
+  const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
   exchange.id = id
   const { tickets } = space.engine
   const leaseMs = terms.timeoutMs + AFTERWARDS_MS
   const opening = await tickets.open(
     { id, fingerprint, leaseMs, keptMs: keyLeaseMs, maxBytes: maxKeyBytes },
-    imageOf(`${id}.${space.newId()}`, request, { ...terms, repeatable: true }),
+    requestEntry(`${id}.${space.newId()}`, request, { ...terms, repeatable: true }),
   )
   if (opening === 'differs') throw KEY_REUSED
   if (opening === 'busy') throw KEY_IN_USE

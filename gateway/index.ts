@@ -8,10 +8,10 @@ import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { GatewayCounters } from '../src/runtime/counters.js'
+import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
-import { within } from '../src/runtime/within.js'
-import { type Edge, type GatewayMonitor, handleExchange, type Started } from './exchange.js'
+import { type Edge, type GatewayMonitor, handleExchange, type StartedExchange } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
@@ -64,7 +64,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
   const limits = new Limits(maxBodyBytes, maxInFlight)
-  const watch = adminPort === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<Started>() }
+  const watch =
+    adminPort === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
   const edge: Edge = {
     space,
     routes,

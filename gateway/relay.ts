@@ -1,8 +1,9 @@
 /** Relays a response's body to its client as it comes. One that breaks off is cut, so that no part of it looks like all. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isBodiless } from '../src/request/http.js'
 import type { Rest } from '../src/request/message.js'
-import { isBodiless, pairsOf } from './decode.js'
+import { pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
 
 /** A client that takes nothing of what waits for it for so long is given up; Node.js takes the first interval for progress, so twice that. */
@@ -12,7 +13,7 @@ const SLOW_READER_MS = 30_000
 export function relay(res: ServerResponse, rest: Rest): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { socket, req } = res
-    const bodiless = isBodiless(res, res.statusCode)
+    const bodiless = isBodiless(res.statusCode, req.method)
     const finish = (code?: string): void => {
       res.off('drain', onDrain)
       resolve(code)

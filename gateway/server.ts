@@ -77,7 +77,7 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen({ host, port }, () => {
       const address = server.address() as AddressInfo
-      resolve({ port: address.port, close: (boundMs) => close(server, open, boundMs) })
+      resolve({ port: address.port, close: (boundMs) => closeServer(server, open, boundMs) })
     })
   })
 }
@@ -108,7 +108,7 @@ const withoutUpgrade = (connection: string): string =>
 /** Browsers open connections ahead of need, which Node.js does not count as idle; what was sent on one arrives within this. */
 const SILENT_MS = 250
 
-function close(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
+function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cutSilent = (): void => {
       for (const socket of open) if (socket.bytesRead === 0) socket.destroy()

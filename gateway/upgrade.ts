@@ -4,7 +4,7 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Outlet } from '../src/request/streams/index.js'
+import type { StreamWriter } from '../src/request/streams/index.js'
 import type { HttpResponse, Rest } from '../src/request.js'
 import { NO_BODY } from './body.js'
 import { decode } from './decode.js'
@@ -74,7 +74,7 @@ async function declined(exchange: Exchange, socket: Socket, response: HttpRespon
 /** Bytes pass until one side ends it. A client whose worker is gone is told to come again (1012), where a frame ends. */
 function switched(exchange: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
   const { res, sent, edge } = exchange
-  const outlet = sent!.upload as Outlet
+  const upload = sent!.upload as StreamWriter
   const frames = new FrameCounter()
   exchange.status = 101
   res.detachSocket(socket)
@@ -102,10 +102,10 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     edge.upgraded.add(closeUpgraded)
     if (edge.phase !== 'open') return closeUpgraded()
     socket.on('data', (bytes: Buffer) => {
-      if (!outlet.write(bytes)) socket.pause()
+      if (!upload.write(bytes)) socket.pause()
     })
-    outlet.onDrain = () => void socket.resume()
-    socket.on('end', () => outlet.end(NOTHING))
+    upload.onDrain = () => void socket.resume()
+    socket.on('end', () => upload.end(NOTHING))
     socket.on('drain', () => rest.resume())
     socket.on('close', () => {
       // Its worker sees a connection that is gone.
@@ -119,7 +119,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
       },
       onEnd() {
         socket.end()
-        outlet.end(NOTHING)
+        upload.end(NOTHING)
         setTimeout(() => socket.destroy(), LINGER_MS).unref()
         ended()
       },

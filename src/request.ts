@@ -5,15 +5,15 @@ import { SpaceError } from './errors.js'
 import { requestEntry, requestTemplate, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
 import { StreamedResponse } from './request/streamed-response.js'
-import type { Outlet } from './request/streams/index.js'
+import type { StreamWriter } from './request/streams/index.js'
 import type { Space } from './space.js'
 
-export { REQUEST, requestEntry as imageOf, TASK } from './request/kinds.js'
+export { REQUEST, requestEntry, TASK } from './request/kinds.js'
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
-export { type HeldRequest as Taken, type Serving, serveRequests } from './request/serve.js'
+export { type HeldRequest, type Serving, serveRequests } from './request/serve.js'
 
 /** What a gateway asks of the space. */
-export interface Outgoing {
+export interface SendOptions {
   readonly service: string
   /** The name of a task, for workers that have it; else it is for the service's app. */
   readonly task?: string
@@ -37,7 +37,7 @@ export interface Sent {
    */
   readonly response: Promise<HttpResponse>
   /** Where the rest of its body is to be written, if more of it comes. */
-  readonly upload: Outlet | undefined
+  readonly upload: StreamWriter | undefined
   /** The client is gone or the deadline has passed: the request is taken back, a late response dropped. Never rejects. */
   withdraw(): void
 }
@@ -46,13 +46,13 @@ export interface Sent {
 export function sendRequest(
   space: Space,
   request: HttpRequest,
-  terms: Outgoing,
+  terms: SendOptions,
   onInterim?: (head: ResponseHead) => void,
 ): Sent {
   const id = space.newId()
   const streamed = request.more !== undefined
   const entry = requestEntry(id, request, terms)
-  const upload = streamed ? space.streams.outlet(id) : undefined
+  const upload = streamed ? space.streams.writer(id) : undefined
   // From then on it ends with its holder, and not with the lease that it was written with.
   if (upload) upload.onReader = () => space.engine.awaitIndefinitely(id)
   let arrival: StreamedResponse | undefined

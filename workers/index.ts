@@ -7,8 +7,8 @@ import type { Checks } from '../src/admin/probes.js'
 import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
-import { onAbort } from '../src/runtime/abort.js'
 import { WorkerCounters } from '../src/runtime/counters.js'
+import { withDeadline } from '../src/runtime/deadline.js'
 import { type Service, service as serviceOf } from '../src/runtime/lifecycle.js'
 import type { Space } from '../src/space.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
@@ -33,14 +33,14 @@ interface AppAndTasks {
 }
 
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined }
-type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
+type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined }
 
 /** A worker has an app, tasks, or both. The compiler refuses neither only if a program names neither: a loaded module may have either. */
 export type WorkerOptions = WorkerSettings &
   (
     | (Pick<AppAndTasks, 'app'> & Optional<Pick<AppAndTasks, 'tasks'>>)
     | (Pick<AppAndTasks, 'tasks'> & Optional<Pick<AppAndTasks, 'app'>>)
-    | Known<AppAndTasks>
+    | OrUndefined<AppAndTasks>
   )
 
 /** The options of a worker beside its app and its tasks. */
@@ -166,7 +166,8 @@ export function createWorker(options: WorkerOptions): Worker {
         })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
-    if (app !== undefined) await unless(stopped.signal, readyOf(app))
+    // A stop waits for the start that it meets; an app that never gets ready must not keep it waiting.
+    if (app !== undefined) await withDeadline(readyOf(app), { signal: stopped.signal })
     await loop.start()
   }
   const start = async (): Promise<void> => {
@@ -197,14 +198,6 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   space.adopt(worker)
   return worker
-}
-
-/** A stop waits for the start that it meets; an app that never gets ready must not keep it waiting. */
-function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signal, () => reject(signal.reason))
-    promise.then(resolve, reject).finally(unlisten)
-  })
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

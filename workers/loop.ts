@@ -2,10 +2,10 @@
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
-import { type Serving, serveRequests, type Taken } from '../src/request.js'
+import { type HeldRequest, type Serving, serveRequests } from '../src/request.js'
 import type { WorkerCounters } from '../src/runtime/counters.js'
+import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
-import { within } from '../src/runtime/within.js'
 import type { Space } from '../src/space.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
@@ -146,7 +146,7 @@ export class Loop {
     await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
-  #begin(taken: Taken, handle: Handler): void {
+  #begin(taken: HeldRequest, handle: Handler): void {
     const { counters } = this.#terms
     counters.taken++
     counters.waited.observe(taken.waitedMs)

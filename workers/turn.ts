@@ -14,7 +14,7 @@ import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Sink } from '../src/request/streams/collector.js'
-import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
+import type { HeldRequest, HttpResponse, ResponseHead } from '../src/request.js'
 import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
@@ -59,7 +59,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** It may have been given to another process meanwhile: the space is asked first, although it may run twice. */
   isDoubtful = false
 
-  readonly #taken: Taken
+  readonly #taken: HeldRequest
   readonly #handle: Handler
   readonly #monitor: TurnMonitor
   readonly takenAt = monotonicMs()
@@ -78,7 +78,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** Of an answer that goes out as it is written: where to, where its body begins there, and the length that it announced. */
   #stream:
     | {
-        readonly outlet: Sink
+        readonly sink: Sink
         readonly status: number
         readonly from: number
         readonly announced: number | undefined
@@ -88,7 +88,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** Bytes of the request that came bit by bit. */
   #read = 0
 
-  constructor(taken: Taken, handle: Handler, monitor: TurnMonitor) {
+  constructor(taken: HeldRequest, handle: Handler, monitor: TurnMonitor) {
     this.id = taken.id
     this.service = taken.service
     this.priority = taken.priority
@@ -190,23 +190,23 @@ export class Turn implements TurnContext, Placed, Overrunning {
 
   startResponse(head: ResponseHead): Sink {
     const sealed = sealedHead(head)
-    const outlet = this.#taken.startResponse(sealed)
+    const sink = this.#taken.startResponse(sealed)
     if (head.status >= 200 || head.status === 101) {
       const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
       const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
-      this.#stream = { outlet, status: head.status, from: outlet.written, announced }
+      this.#stream = { sink, status: head.status, from: sink.written, announced }
       // It has been met; but one that is kept is not answered before all of it is there.
       if (!this.#taken.isKept) this.dueAt = Number.POSITIVE_INFINITY
     }
-    outlet.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    sink.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     this.#releaseSlotSoon()
-    return outlet
+    return sink
   }
 
   /** All was written. A body that is shorter than it said it would be must not look complete. */
   #streamed({ trailers }: HttpResponse): HttpResponse {
-    const { outlet, status, from, announced } = this.#stream!
-    const length = outlet.written - from
+    const { sink, status, from, announced } = this.#stream!
+    const length = sink.written - from
     if (announced !== undefined && announced !== length) {
       throw new SpaceError('BAD_RESPONSE', `It announced ${announced} bytes and has ${length}.`)
     }
@@ -253,7 +253,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     const since = monotonicMs()
     let before = 0
     this.#slotTimer = setInterval(() => {
-      const moved = this.#read + (this.#stream?.outlet.written ?? 0)
+      const moved = this.#read + (this.#stream?.sink.written ?? 0)
       const waits = moved - before < BUSY_BYTES
       before = moved
       if (!waits && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return

@@ -6,12 +6,11 @@ import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { type HttpRequest, type HttpResponse, type Sent, sendRequest } from '../request.js'
 import { onAbort } from '../runtime/abort.js'
+import { withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import type { Outlet } from './streams/index.js'
+import { IDEMPOTENT_METHODS } from './http.js'
+import type { StreamWriter } from './streams/index.js'
 import { bufferOf, readableOf, roomIn } from './streams/web.js'
-
-/** RFC 9110 §9.2.2: intending the same effect once or many times. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])
@@ -51,10 +50,16 @@ export async function fetchThrough(
   // Not through the Request: undici would raise the limit of listeners on the user's signal.
   const signal = given ?? request.signal
   signal.throwIfAborted()
-  const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
+  const again = repeatable ?? (IDEMPOTENT_METHODS.has(request.method) || request.headers.has('idempotency-key'))
   const body = await collect(request)
   const sent = sendRequest(space, httpRequestOf(request, body), { service, timeoutMs, priority, repeatable: again })
-  const response = await awaitResponse(sent, timeoutMs, signal, body)
+  const response = await withDeadline(sent.response, {
+    timeoutMs,
+    signal,
+    late: () => new SpaceError('REQUEST_TIMEOUT'),
+    onGivenUp: () => sent.withdraw(),
+    onStart: (restart) => sent.upload && void upload(body, sent.upload, restart),
+  })
   return responseOf(response, request, signal, sent)
 }
 
@@ -91,17 +96,17 @@ async function collect(request: Request): Promise<Body> {
   }
 }
 
-async function upload({ reader, next }: Body, outlet: Outlet, onProgress: () => void): Promise<void> {
+async function upload({ reader, next }: Body, writer: StreamWriter, onProgress: () => void): Promise<void> {
   try {
     for (let read = next!; ; read = reader!.read()) {
       const { done, value } = await read
       onProgress()
-      if (done) return outlet.end(Buffer.alloc(0))
-      if (!outlet.write(bufferOf(value))) await roomIn(outlet)
-      if (!outlet.isOpen) return await reader!.cancel()
+      if (done) return writer.end(Buffer.alloc(0))
+      if (!writer.write(bufferOf(value))) await roomIn(writer)
+      if (!writer.isOpen) return await reader!.cancel()
     }
   } catch {
-    outlet.destroy('OUTCOME_UNKNOWN')
+    writer.destroy('OUTCOME_UNKNOWN')
   }
 }
 
@@ -137,24 +142,4 @@ function responseOf(response: HttpResponse, request: Request, signal: AbortSigna
   const unlisten = onAbort(signal, () => sent.withdraw())
   const body = readableOf(response.body, rest, unlisten)
   return new Response(body, { status, statusText, headers })
-}
-
-/** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
-function awaitResponse(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body): Promise<HttpResponse> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer)
-      unlisten()
-    }
-    const giveUp = (reason: unknown): void => {
-      // Of what is withdrawn nothing more is heard.
-      settle()
-      sent.withdraw()
-      reject(reason)
-    }
-    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
-    const unlisten = onAbort(signal, () => giveUp(signal.reason))
-    if (sent.upload) void upload(body, sent.upload, () => timer.refresh())
-    sent.response.then(resolve, reject).finally(settle)
-  })
 }

@@ -1,7 +1,7 @@
 /** The kinds of the entries that requests are, for an app and for tasks, and the templates by which those of one service are taken. */
 import { type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../engine.js'
 import { tokenOf } from '../entry/token.js'
-import type { Outgoing } from '../request.js'
+import type { SendOptions } from '../request.js'
 import { encodeRequest, type HttpRequest } from './message.js'
 
 /** For the app of a service. */
@@ -25,7 +25,7 @@ export function requestTemplate(service: string, tasks?: readonly string[]): Enc
 }
 
 /** The entry that a request is. */
-export function requestEntry(id: string, request: HttpRequest, terms: Outgoing): EncodedEntry {
+export function requestEntry(id: string, request: HttpRequest, terms: SendOptions): EncodedEntry {
   const { service, task, timeoutMs, priority, repeatable, maxDeliveries = MOST_DELIVERIES } = terms
   return {
     id,

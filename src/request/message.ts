@@ -1,5 +1,5 @@
 /** Messages: an HTTP request and an HTTP response, as bytes and strings, and as they stand in an entry. */
-import type { Reader } from './streams/index.js'
+import type { StreamCallbacks } from './streams/index.js'
 
 /** What comes of a body after its beginning, bit by bit. */
 export interface Rest {
@@ -11,7 +11,7 @@ export interface Rest {
   cancel(): void
 }
 
-export interface RestReader extends Omit<Reader, 'onEnd'> {
+export interface RestReader extends Omit<StreamCallbacks, 'onEnd'> {
   onEnd(trailers: readonly string[]): void
 }
 

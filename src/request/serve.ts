@@ -2,7 +2,7 @@
 import type { Delivery, EncodedEntry, Engine } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
-import { deadLetterFor, failureIn } from '../tasks/failed-task.js'
+import { deadLetterFor, failureInResponse } from '../tasks/failed-task.js'
 import { deadLettersOnFailure } from '../tasks/message.js'
 import { ticketOf } from '../tasks/ticket-store.js'
 import { requestTemplate } from './kinds.js'
@@ -19,7 +19,7 @@ import {
   type Rest,
 } from './message.js'
 import { Collector, type Sink } from './streams/collector.js'
-import type { Inlet, Outlet } from './streams/index.js'
+import type { StreamReader, StreamWriter } from './streams/index.js'
 
 /** A request that a worker holds. */
 export interface HeldRequest {
@@ -122,8 +122,8 @@ class ServedRequest implements HeldRequest {
   readonly #delivery: Delivery
   #transaction: Transaction | undefined
   /** What is read, and what is written, bit by bit. */
-  #inlet: Inlet | undefined
-  #outlet: Outlet | undefined
+  #requestStream: StreamReader | undefined
+  #responseStream: StreamWriter | undefined
   #holding: Promise<boolean> | undefined
   /** Whether the head that counts has gone. */
   #hasHead = false
@@ -173,13 +173,13 @@ class ServedRequest implements HeldRequest {
     const { engine, space } = this.#terms
     await space.streams.ready()
     if (!(await engine.beginStreaming(this.#delivery, false))) return false
-    this.#inlet = space.streams.inlet(this.id, this.#delivery.requester)
-    this.request.rest = restOf(this.#inlet)
+    this.#requestStream = space.streams.reader(this.id, this.#delivery.requester)
+    this.request.rest = bodyStreamOf(this.#requestStream)
     return true
   }
 
   get responseStarted(): boolean {
-    return this.#outlet !== undefined || this.#collected !== undefined
+    return this.#responseStream !== undefined || this.#collected !== undefined
   }
 
   get isKept(): boolean {
@@ -197,26 +197,26 @@ class ServedRequest implements HeldRequest {
   startResponse(head: ResponseHead): Sink {
     if (this.isKept) return this.#collect(head)
     this.#hasHead ||= head.status >= 200 || head.status === SWITCHING_PROTOCOLS
-    if (this.#outlet) {
-      this.#outlet.write(encodeHead(head))
-      return this.#outlet
+    if (this.#responseStream) {
+      this.#responseStream.write(encodeHead(head))
+      return this.#responseStream
     }
     const { claim, requester } = this.#delivery
     const { engine, space } = this.#terms
-    const outlet = space.streams.outlet(claim)
-    this.#outlet = outlet
-    outlet.write(encodeHead(head))
+    const writer = space.streams.writer(claim)
+    this.#responseStream = writer
+    writer.write(encodeHead(head))
     // Whoever waits for it asks for it on a way of its own, so this process must hear that.
     this.#holding = space.streams
       .ready()
       .then(() => engine.beginStreaming(this.#delivery, true))
       .catch(() => false)
     void this.#holding.then((held) => {
-      if (held) return outlet.open(requester)
-      outlet.destroy('')
+      if (held) return writer.open(requester)
+      writer.destroy('')
       this.lost()
     })
-    return outlet
+    return writer
   }
 
   releaseSlot(): void {
@@ -225,15 +225,15 @@ class ServedRequest implements HeldRequest {
 
   breakOff(): void {
     this.#collected = undefined
-    this.#inlet?.cancel()
-    this.#outlet?.destroy('WORKER_LOST')
+    this.#requestStream?.cancel()
+    this.#responseStream?.destroy('WORKER_LOST')
   }
 
   complete(answer: HttpResponse): Promise<boolean> {
-    this.#inlet?.cancel()
+    this.#requestStream?.cancel()
     const isKept = this.isKept
     const response = isKept ? this.#kept(answer) : answer
-    if (this.#outlet?.isOpen || (!isKept && !this.#outlet && response.body.length > LARGEST_WHOLE)) {
+    if (this.#responseStream?.isOpen || (!isKept && !this.#responseStream && response.body.length > LARGEST_WHOLE)) {
       return this.#completeBegun(response)
     }
     return this.#complete(response, encodeResponse(response))
@@ -242,11 +242,13 @@ class ServedRequest implements HeldRequest {
   /** All of it goes bit by bit, and its completion says where it went. */
   async #completeBegun(response: HttpResponse): Promise<boolean> {
     if (!this.#hasHead) {
-      this.startResponse({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
+      this.startResponse({ ...response, headers: [...response.headers, ...contentLengthOf(response)] }).write(
+        response.body,
+      )
     }
     // Until then the claim has another name.
     await this.#holding
-    this.#outlet!.end(encodeTrailers(response.trailers))
+    this.#responseStream!.end(encodeTrailers(response.trailers))
     const place = { claim: this.#delivery.claim, holder: this.#terms.engine.presence }
     return this.#complete(response, encodePlace(place))
   }
@@ -267,7 +269,7 @@ class ServedRequest implements HeldRequest {
     const { request, service, attempt, priority } = this
     // What was cancelled has not failed.
     if (response.status < 500 || this.#isLost || !deadLettersOnFailure(request)) return undefined
-    const failed = failureIn(response)
+    const failed = failureInResponse(response)
     return failed && deadLetterFor(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
   }
 
@@ -319,14 +321,14 @@ const SWITCHING_PROTOCOLS = 101
 const LARGEST_WHOLE = 256 * 1024
 
 /** Known, though it goes bit by bit; with trailers it is not told, since these need a chunked body (RFC 9112 §7.1.2). */
-const lengthOf = ({ body, trailers }: HttpResponse): string[] =>
+const contentLengthOf = ({ body, trailers }: HttpResponse): string[] =>
   body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
 
-const restOf = (inlet: Inlet): Rest => ({
+const bodyStreamOf = (reader: StreamReader): Rest => ({
   read: ({ onChunk, onEnd, onBroken }) =>
-    inlet.read({ onChunk, onBroken, onEnd: (last) => onEnd(decodeTrailers(last)) }),
-  resume: () => inlet.resume(),
-  cancel: () => inlet.cancel(),
+    reader.read({ onChunk, onBroken, onEnd: (last) => onEnd(decodeTrailers(last)) }),
+  resume: () => reader.resume(),
+  cancel: () => reader.cancel(),
 })
 
 const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }

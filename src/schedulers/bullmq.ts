@@ -5,13 +5,13 @@ import { addressIn } from '../engines/redis/wire/connection.js'
 import { decodeFields, packFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
-import { within } from '../runtime/within.js'
+import { within } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { attemptId } from '../tasks/attempt.js'
 import type { LaterTask, RetryOptions } from '../tasks/enqueue.js'
 import type { Failure } from '../tasks/message.js'
 import type { Scheduled } from '../tasks/schedule.js'
-import { type Queueing, type Running, serveAsked } from './asked.js'
+import { type Queueing, type RunningScheduler, serveAsked } from './asked.js'
 import type { Job } from './job.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 import { Underway } from './underway.js'
@@ -56,7 +56,7 @@ class Later extends Error {
 }
 const ASKED_BACKOFF = 'asked by the task'
 
-export async function runOnBullmq(terms: SchedulerTerms): Promise<Running> {
+export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningScheduler> {
   const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
   const connection = addressIn(url)
   const over = new AbortController()
@@ -239,7 +239,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
   }
 }
 
-type Template = Parameters<Queue<Data>['addBulk']>[0][number]
+type JobTemplate = Parameters<Queue<Data>['addBulk']>[0][number]
 
 /** The firings that are due and that BullMQ drops when a schedule with a cron expression is declared again: it goes on from now. */
 async function overdueOf(queue: Queue<Data>, name: string, recurrence: Recurrence): Promise<number[]> {
@@ -263,11 +263,11 @@ async function missedBefore(queue: Queue<Data>, job: BullJob<Data>): Promise<voi
   if (times.length > 0) await addFirings(queue, repeatJobKey, times, { name, data, opts })
 }
 
-async function addFirings(queue: Queue<Data>, schedule: string, times: number[], template: Template): Promise<void> {
+async function addFirings(queue: Queue<Data>, schedule: string, times: number[], template: JobTemplate): Promise<void> {
   const { attempts, backoff, removeOnComplete, removeOnFail } = template.opts ?? {}
   const opts = { attempts, backoff, removeOnComplete, removeOnFail }
   const jobs = times.map((time) => ({ ...template, opts: { ...opts, jobId: `repeat:${schedule}:${time}` } }))
-  await queue.addBulk(jobs as Template[])
+  await queue.addBulk(jobs as JobTemplate[])
 }
 
 const repeatStrategy = (after: number, { pattern, tz }: { pattern?: string; tz?: string }): number | undefined =>

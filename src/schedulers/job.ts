@@ -30,7 +30,7 @@ export interface Job extends Attempt {
   readonly options?: string | undefined
 }
 
-export type Verdict =
+export type JobResult =
   | { readonly kind: 'done'; readonly value: unknown }
   | { readonly kind: 'again'; readonly failure: Failure; readonly inMs: number | undefined }
   | { readonly kind: 'over'; readonly failure: Failure }
@@ -39,7 +39,7 @@ export type Verdict =
 const NOTED = 500
 
 /** @throws only the signal's reason: then nobody knows more than before, and whoever has the job next finds the same attempt. */
-export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<Verdict> {
+export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<JobResult> {
   const { ticket } = job
   if (ticket !== undefined && !(await announced(space, ticket, job, signal))) return { kind: 'done', value: undefined }
   const watch = new AbortController()
@@ -98,7 +98,7 @@ async function judged(
   answer: HttpResponse | undefined,
   outcome: TaskOutcome,
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<JobResult> {
   const { ticket, number } = job
   if (outcome.kind === 'done') {
     await settle(space, ticket, answer as HttpResponse, signal)

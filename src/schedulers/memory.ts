@@ -2,14 +2,14 @@
 
 import { wallMs } from '../clock.js'
 import { MemoryEngine } from '../engines/memory/index.js'
-import { within } from '../runtime/within.js'
+import { within } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { attemptId } from '../tasks/attempt.js'
 import { failureOf } from '../tasks/message.js'
 import { Agenda, type Attendant, type LaterJob } from './agenda.js'
-import { type Running, serveAsked } from './asked.js'
+import { type RunningScheduler, serveAsked } from './asked.js'
 import type { SchedulerTerms } from './bullmq.js'
-import type { Job, Verdict } from './job.js'
+import type { Job, JobResult } from './job.js'
 import { Underway } from './underway.js'
 
 /** The group of its attempts. */
@@ -31,7 +31,7 @@ function agendaOf({ engine }: Space): Agenda {
 
 export async function runInMemory(
   terms: Pick<SchedulerTerms, 'space' | 'concurrency' | 'stopTimeoutMs' | 'logger'>,
-): Promise<Running> {
+): Promise<RunningScheduler> {
   const { space, concurrency, stopTimeoutMs, logger } = terms
   const agenda = agendaOf(space)
   const over = new AbortController()
@@ -39,7 +39,7 @@ export async function runInMemory(
 
   const perform = async (job: LaterJob): Promise<void> => {
     const attempt = attemptOf(job)
-    const verdict = await underway.run(attempt).catch((error): Verdict | undefined => {
+    const verdict = await underway.run(attempt).catch((error): JobResult | undefined => {
       if (over.signal.aborted) return undefined
       logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be brought to its end')
       const failure = failureOf(error)

@@ -3,9 +3,9 @@ import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 import { decodeProgress, encodeProgress } from '../tasks/progress.js'
 import { progressTemplate } from '../tasks/ticket-store.js'
-import { type Job, runJob, type Verdict } from './job.js'
+import { type Job, type JobResult, runJob } from './job.js'
 
-interface Attempt {
+interface AttemptUnderway {
   readonly job: Job
   readonly onProgress: ((progress: unknown) => Promise<unknown>) | undefined
   /** Its progress is passed on in order. */
@@ -18,7 +18,7 @@ export class Underway {
   readonly #signal: AbortSignal
   readonly #logger: Logger
   /** By the ids of the attempts. */
-  readonly #attempts = new Map<string, Attempt>()
+  readonly #attempts = new Map<string, AttemptUnderway>()
   #registration: string | undefined
   #onIdle: (() => void) | undefined
 
@@ -62,8 +62,8 @@ export class Underway {
    *
    * @throws as runJob
    */
-  async run(job: Job, onProgress?: (progress: unknown) => Promise<unknown>): Promise<Verdict> {
-    const attempt: Attempt = { job, onProgress, told: Promise.resolve() }
+  async run(job: Job, onProgress?: (progress: unknown) => Promise<unknown>): Promise<JobResult> {
+    const attempt: AttemptUnderway = { job, onProgress, told: Promise.resolve() }
     this.#attempts.set(job.id, attempt)
     try {
       const verdict = await runJob(this.#space, job, this.#signal)
@@ -94,7 +94,7 @@ export class Underway {
     if (this.#registration) this.#space.engine.cancel(this.#registration).catch(() => {})
   }
 
-  async #progress({ job, onProgress }: Attempt, progress: unknown): Promise<void> {
+  async #progress({ job, onProgress }: AttemptUnderway, progress: unknown): Promise<void> {
     await onProgress?.(progress)
     if (job.ticket === undefined) return
     const report = encodeProgress({ phase: 'running', attempt: job.number, progress })

@@ -106,12 +106,12 @@ export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSe
     try {
       await open.load(request.headers.get('cookie'))
     } catch (error) {
-      return refusalOf(error)
+      return problemResponse(error)
     }
     current.set(request, open)
     try {
       const response = await answer()
-      const field = await open.commit().catch((error) => refusalOf(error, response))
+      const field = await open.commit().catch((error) => problemResponse(error, response))
       return typeof field === 'object' ? field : withCookie(response, field)
     } finally {
       await open.end()
@@ -246,7 +246,7 @@ class OpenSession implements FetchSession {
 }
 
 /** The answer in the place of one that would not be true; what the app had answered is dropped. */
-function refusalOf(error: unknown, dropped?: Response): Response {
+function problemResponse(error: unknown, dropped?: Response): Response {
   if (!isSpaceError(error)) throw error
   dropped?.body?.cancel().catch(() => {})
   const { status, code, message, retryable } = error

@@ -11,7 +11,7 @@ import { SessionSnapshot, textsOf } from './snapshot.js'
 type Attributes = Record<string, unknown>
 
 /** What koa-session says with each call; only what is needed of it. */
-interface Call {
+interface KoaSessionCall {
   ctx: object
 }
 
@@ -33,7 +33,11 @@ export class KoaSessionStore {
     this.#sessions = new Sessions(options, 'KoaSessionStore')
   }
 
-  async get(key: string, _maxAge: number | 'session' | undefined, { ctx }: Call): Promise<Attributes | undefined> {
+  async get(
+    key: string,
+    _maxAge: number | 'session' | undefined,
+    { ctx }: KoaSessionCall,
+  ): Promise<Attributes | undefined> {
     const loaded = await this.#sessions.load(key)
     if (!loaded) return undefined
     const { attributes, snapshot, remainingMs } = loaded
@@ -47,7 +51,12 @@ export class KoaSessionStore {
     return attributes
   }
 
-  async set(key: string, session: Attributes, maxAge: number | 'session' | undefined, { ctx }: Call): Promise<void> {
+  async set(
+    key: string,
+    session: Attributes,
+    maxAge: number | 'session' | undefined,
+    { ctx }: KoaSessionCall,
+  ): Promise<void> {
     const { _expire, ...attributes } = session
     const leaseMs = typeof maxAge === 'number' ? maxAge : this.#sessions.terms.ttlMs
     const before = this.#snapshots.get(ctx)

@@ -46,7 +46,7 @@ export class Transaction implements AsyncDisposable {
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
   readonly #ofRequest: boolean
   /** What is kept back: that of a request, and what was written in this turn, which travels with a commit that comes in the same. */
-  #deferred: Deferred[] = []
+  #deferred: DeferredWrite[] = []
   #turn: NodeJS.Immediate | undefined
   /** It is told of its own writes. */
   #watched = false
@@ -160,7 +160,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** As it was before a commit that found no room; false if it has ended meanwhile. */
-  #reopened(kept: readonly Deferred[]): boolean {
+  #reopened(kept: readonly DeferredWrite[]): boolean {
     if (this.#state !== 'ending' || this.#endsAt <= monotonicMs()) return false
     this.#state = 'open'
     this.#deferred = kept.map(({ entries, asked }) => ({ entries, asked }))
@@ -220,7 +220,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** What was kept back goes with the end: whoever awaits it is told so, and the end tells what became of it. */
-  #kept(): Deferred[] {
+  #kept(): DeferredWrite[] {
     clearImmediate(this.#turn)
     const deferred = this.#deferred.splice(0)
     for (const { kept } of deferred) kept?.()
@@ -333,7 +333,7 @@ export class Transaction implements AsyncDisposable {
   }
 }
 
-interface Deferred {
+interface DeferredWrite {
   readonly entries: readonly EncodedEntry[]
   readonly asked: number
   /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
@@ -343,7 +343,7 @@ interface Deferred {
 }
 
 /** Leases run from the write, also of what is sent later. */
-const remainingEntries = ({ entries, asked }: Deferred): EncodedEntry[] =>
+const remainingEntries = ({ entries, asked }: DeferredWrite): EncodedEntry[] =>
   entries.map((entry) => ({ ...entry, leaseMs: Math.max(entry.leaseMs - (monotonicMs() - asked), 0) }))
 
 function grantedOf(leaseMs: number = DEFAULT_TRANSACTION_LEASE_MS): number {

@@ -1,10 +1,10 @@
 /** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
 
 import { isSpaceError, SpaceError } from '../errors.js'
-import { type HttpResponse, imageOf } from '../request.js'
-import { onAbort } from '../runtime/abort.js'
+import { type HttpResponse, requestEntry } from '../request.js'
+import { pause } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import { DAY_MS, digest } from './enqueue.js'
+import { DAY_MS, digestOf } from './enqueue.js'
 import { encodeCall } from './message.js'
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
@@ -26,7 +26,7 @@ export interface Attempt {
   readonly trace?: readonly string[] | undefined
 }
 
-export const attemptId = (parts: readonly string[]): string => `j${digest(parts)}`
+export const attemptId = (parts: readonly string[]): string => `j${digestOf(parts)}`
 
 /** What a job answers is given to the job, and kept here only until that has been done; longer than any restart takes. */
 const KEPT_MS = DAY_MS
@@ -54,7 +54,7 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
     group,
   }
   const request = encodeCall(task, input, { attempt: number, trace })
-  await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
+  await persist(signal, () => space.engine.tickets.open(ticket, requestEntry(`${id}.${space.newId()}`, request, terms)))
   const find = { template: resultTemplate(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))
   if (!found) throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
@@ -73,17 +73,4 @@ export async function persist<T>(signal: AbortSignal, operation: () => Promise<T
       await pause(TRY_AGAIN_MS, signal)
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signal, () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    })
-    const timer = setTimeout(() => {
-      unlisten()
-      resolve()
-    }, ms)
-  })
 }

@@ -18,7 +18,7 @@ export interface Failed {
 }
 
 /** What an outcome says of a failure; undefined: it is none. */
-export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
+export function failureInResponse(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
   try {
     const outcome = decodeOutcome(response)
     if (outcome.kind === 'done') return undefined

@@ -4,10 +4,10 @@ import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Listed } fro
 import { deadLetterTemplate } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
-import { imageOf, REQUEST, TASK } from '../request.js'
+import { REQUEST, requestEntry, TASK } from '../request.js'
 import type { Space } from '../space.js'
 import { type DeadLetter, deadLetterOf } from './dead-letter.js'
-import { DAY_MS, digest, type LaterTask, openTicket } from './enqueue.js'
+import { DAY_MS, digestOf, type LaterTask, openTicket } from './enqueue.js'
 import { OPTIONS_FIELD, unfailed } from './failed-task.js'
 import { decodeCall } from './message.js'
 
@@ -62,7 +62,7 @@ export async function requeueDeadLetter(space: Space, id: string): Promise<strin
   if (!found) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
   const [deadLetter, listed] = found
   if (deadLetter.kind !== TASK && deadLetter.kind !== REQUEST) return rewrite(space, listed)
-  const ticket = `k${digest(['requeue', id])}`
+  const ticket = `k${digestOf(['requeue', id])}`
   const { service = 'web', request } = deadLetter
   const terms = { id: ticket, fingerprint: 'requeued', keptMs: DAY_MS, maxBytes: MOST_TICKET_BYTES }
   if (deadLetter.kind === TASK && request) {
@@ -72,7 +72,7 @@ export async function requeueDeadLetter(space: Space, id: string): Promise<strin
     await openTicket(space, terms, wanted as LaterTask)
   } else if (request) {
     const outgoing = { service, timeoutMs: DAY_MS, priority: listed.priority, repeatable: true }
-    const encodedEntry = imageOf(`${ticket}.${space.newId()}`, request, outgoing)
+    const encodedEntry = requestEntry(`${ticket}.${space.newId()}`, request, outgoing)
     await space.engine.tickets.open({ ...terms, leaseMs: 2 * DAY_MS }, encodedEntry)
   }
   await space.engine.cancel(id)

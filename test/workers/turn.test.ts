@@ -1,6 +1,6 @@
 /** The life of one turn: its endings, and that it settles with the space exactly once. */
 import { describe, expect, test } from '@jest/globals'
-import type { HttpRequest, HttpResponse, Taken } from '../../src/request.js'
+import type { HeldRequest, HttpRequest, HttpResponse } from '../../src/request.js'
 import { nodeHandler } from '../../workers/apps/node.js'
 import type { Handler, TurnContext } from '../../workers/handler.js'
 import { Turn } from '../../workers/turn.js'
@@ -34,7 +34,7 @@ function held(): {
   return { handle, begun, answer, fail }
 }
 
-function turnOf(handle: Handler, parts: Partial<Taken> = {}, request: Partial<HttpRequest> = {}) {
+function turnOf(handle: Handler, parts: Partial<HeldRequest> = {}, request: Partial<HttpRequest> = {}) {
   const watch = watchOf()
   const taken = takenOf(requestOf(request), parts)
   return { turn: new Turn(taken, handle, watch), taken, ...watch }

@@ -5,7 +5,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
 import { openSpace } from '../../src/open.js'
-import { type HttpResponse, type Outgoing, type Sent, sendRequest } from '../../src/request.js'
+import { type HttpResponse, type SendOptions, type Sent, sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest, type WorkerOptions } from '../../workers/index.js'
 import { until } from '../support/until.js'
@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => space.close())
 
-const send = (target: string, terms: Partial<Outgoing> = {}): Sent =>
+const send = (target: string, terms: Partial<SendOptions> = {}): Sent =>
   sendRequest(space, requestOf({ target }), {
     service: 'web',
     timeoutMs: 20_000,

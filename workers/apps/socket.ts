@@ -57,7 +57,7 @@ export class AppSocket extends EventEmitter {
   /** Argument of the last setTimeout(), in ms. */
   timeout: number | undefined
   /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
-  #outlet: Sink | undefined
+  #sink: Sink | undefined
   #beginning: NodeJS.Timeout | undefined
   #undrained = 0
   #timer: NodeJS.Timeout | undefined
@@ -135,43 +135,43 @@ export class AppSocket extends EventEmitter {
     }
     const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
     this.#size += chunk.length
-    if (this.#outlet) {
+    if (this.#sink) {
       // Its writer may use a chunk's memory again from its callback on.
       if (callback) process.nextTick(callback)
-      return this.#outlet.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
+      return this.#sink.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
     }
     const place = this.#chunks.push(chunk) - 1
-    process.nextTick(written, this, message, this.#chunks, place, callback)
+    process.nextTick(chunkWritten, this, message, this.#chunks, place, callback)
 
     const before = this.#undrained
     this.#undrained += chunk.length
     if (this.#undrained < HIGH_WATER_MARK) return true
-    if (before < HIGH_WATER_MARK) setImmediate(() => this.#outlet || this.#drain(message))
+    if (before < HIGH_WATER_MARK) setImmediate(() => this.#sink || this.#drain(message))
     return false
   }
 
   /** What is not over in this turn of the event loop goes out soon, and what is large at once. */
   soon(message: NodeResponse): void {
-    if (this.#outlet || message.finished || this.destroyed) return
+    if (this.#sink || message.finished || this.destroyed) return
     if (this.#size >= MOST_KEPT) this.#go()
     else this.#soon()
   }
 
   #soon(): void {
-    if (this.#outlet || this.#beginning) return
+    if (this.#sink || this.#beginning) return
     this.#beginning = setTimeout(() => this.#go(), isShort(this._httpMessage) ? SHORT_SOON_MS : SOON_MS)
   }
 
   #go(): void {
     clearTimeout(this.#beginning)
     const message = this._httpMessage
-    if (this.#outlet || this.destroyed || !message || message.finished) return
+    if (this.#sink || this.destroyed || !message || message.finished) return
     try {
-      const outlet = this.#begin()
-      this.#outlet = outlet
-      outlet.onDrain = () => this.#drain(message)
+      const sink = this.#begin()
+      this.#sink = sink
+      sink.onDrain = () => this.#drain(message)
       let room = true
-      for (const chunk of this.#chunks.splice(0)) room = outlet.write(chunk)
+      for (const chunk of this.#chunks.splice(0)) room = sink.write(chunk)
       // Whoever was told to wait before is told to go on.
       if (room) setImmediate(() => this.#drain(message))
     } catch (error) {
@@ -196,7 +196,7 @@ export class AppSocket extends EventEmitter {
     this.writable = false
     clearTimeout(this.#timer)
     clearTimeout(this.#beginning)
-    process.nextTick(closed, this, error)
+    process.nextTick(emitClose, this, error)
     return this
   }
 
@@ -228,7 +228,7 @@ export class AppSocket extends EventEmitter {
   }
 
   /** The exchange is over: nothing of it may keep running. */
-  rest(): void {
+  stopTimers(): void {
     this.#headSize = this._httpMessage?._header?.length ?? 0
     clearTimeout(this.#timer)
     clearTimeout(this.#beginning)
@@ -275,7 +275,7 @@ export class AppSocket extends EventEmitter {
 addEnds(AppSocket.prototype)
 
 /** Its writer may use a chunk's memory again from its callback on; only the response that is complete by then need not be copied. */
-function written(
+function chunkWritten(
   connection: AppSocket,
   message: NodeResponse,
   chunks: Buffer[],
@@ -289,7 +289,7 @@ function written(
   callback?.()
 }
 
-function closed(connection: AppSocket, error?: Error): void {
+function emitClose(connection: AppSocket, error?: Error): void {
   if (error && connection.listenerCount('error') > 0) connection.emit('error', error)
   connection.emit('close', error !== undefined)
 }

@@ -1,10 +1,10 @@
 /** What `takespace dev` prints when it serves: what to open, what to try next. */
-import type { Served } from '../load/exports.js'
+import type { LoadedApp } from '../load/exports.js'
 
 /** As many as are read rather than skipped. */
 const MOST_TRIES = 6
 
-export function welcome(file: string, url: string, { app, tasks }: Served<unknown>): string {
+export function welcome(file: string, url: string, { app, tasks }: LoadedApp<unknown>): string {
   const names = Object.keys(tasks ?? {})
   const routes = routesOf(app).slice(0, MOST_TRIES)
   const tries = (routes.length > 0 ? routes : [{ method: 'GET', path: '/' }]).map(({ method, path }) =>

@@ -5,13 +5,13 @@ import { monotonicMs } from '../../clock.js'
 import { describe, describeWhere } from '../failure.js'
 import { type LoadOptions, loadApp, reloadApp } from './app-file.js'
 import { closeApp } from './close.js'
-import type { Served } from './exports.js'
+import type { LoadedApp } from './exports.js'
 import { onImport } from './register.js'
 import { type FileWatch, real, type WatchTerms, watchFiles } from './watch.js'
 
 export interface Reloading {
   /** The result of the first load. */
-  readonly served: Served<App>
+  readonly served: LoadedApp<App>
   /** Follows the files no longer, finishes what the app has under way, and closes the app. Resolves within `stopTimeoutMs` and a second. */
   stop(): Promise<void>
 }
@@ -23,9 +23,9 @@ export interface ReloadTerms {
   readonly watch: WatchTerms | undefined
 }
 
-interface Running {
+interface RunningApp {
   readonly worker: Worker
-  readonly served: Served<App>
+  readonly served: LoadedApp<App>
   /** The listeners to signals that its file has added. */
   readonly listeners: readonly SignalListener[]
 }
@@ -38,7 +38,7 @@ const CLOSING_MS = 1_000
 export async function runReloading(file: string, terms: ReloadTerms): Promise<Reloading> {
   const { worker: settings, load } = terms
   const { tell } = load
-  let current: Running
+  let current: RunningApp
   let changedAgain = false
   let reloading = false
   let closed = false
@@ -71,7 +71,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
     }
   }
 
-  const end = async ({ worker, served }: Running): Promise<void> => {
+  const end = async ({ worker, served }: RunningApp): Promise<void> => {
     await worker.stop().catch((error) => tell(`the old app could not be stopped: ${describe(error)}`))
     await closeApp(served.close, CLOSING_MS, tell)
   }
@@ -112,9 +112,9 @@ const without = (all: readonly SignalListener[], known: readonly SignalListener[
 
 async function started(
   settings: ReloadTerms['worker'],
-  served: Served<App>,
+  served: LoadedApp<App>,
   listeners: readonly SignalListener[],
-): Promise<Running> {
+): Promise<RunningApp> {
   const { close: _, ...runs } = served
   const worker = createWorker({ ...settings, ...runs })
   try {

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Family } from '../../admin/metrics.js'
 import { monotonicMs } from '../../clock.js'
-import { within } from '../../runtime/within.js'
+import { within } from '../../runtime/deadline.js'
 import {
   type Beat,
   BLOCKED_LOOP_FD,

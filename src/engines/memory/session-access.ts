@@ -9,16 +9,16 @@ import type {
   SessionEntries,
   SessionPage,
 } from '../../session/entries.js'
-import type { HasRoom, SessionEntriesInMemory } from './session-entries.js'
+import type { HasRoom, MemorySessions } from './session-entries.js'
 
 export class SessionAccess implements SessionEntries {
-  readonly #all: SessionEntriesInMemory
+  readonly #all: MemorySessions
   readonly #presence: string
   readonly #hasRoom: HasRoom
   readonly #waits = new Set<Wait<LoadedSession | null>>()
   #closed = false
 
-  constructor(all: SessionEntriesInMemory, presence: string, hasRoom: HasRoom) {
+  constructor(all: MemorySessions, presence: string, hasRoom: HasRoom) {
     this.#all = all
     this.#presence = presence
     this.#hasRoom = hasRoom
@@ -64,7 +64,7 @@ export class SessionAccess implements SessionEntries {
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
   }
 
-  #open(): SessionEntriesInMemory {
+  #open(): MemorySessions {
     if (this.#closed) throw new SpaceError('SPACE_CLOSED')
     return this.#all
   }

@@ -6,7 +6,7 @@ import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/e
 import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, inPlace, storedOf } from './bag.js'
 import { type HeldDelivery, Offers } from './offers.js'
 import { MemoryRegistrations } from './registrations.js'
-import { SessionEntriesInMemory } from './session-entries.js'
+import { MemorySessions } from './session-entries.js'
 import { MemoryTransactions, type OpenTransaction } from './transactions.js'
 import { type Waiter, Waiters } from './waiters.js'
 
@@ -16,7 +16,7 @@ export class World {
   readonly offers = new Offers(this.bag, this.waiters)
   readonly transactions = new MemoryTransactions((transaction) => this.#expired(transaction))
   readonly registrations = new MemoryRegistrations()
-  readonly sessions = new SessionEntriesInMemory((id, owner, reason) => this.#sessionEnded(id, owner, reason))
+  readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** By presence: who hears messages. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0

@@ -21,7 +21,7 @@ import type {
 import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import { within } from '../../runtime/within.js'
+import { within } from '../../runtime/deadline.js'
 import type { Bounds } from '../../space/capacity.js'
 import { Claims } from './claim.js'
 import { Finds } from './find.js'
