@@ -1,10 +1,8 @@
 /** A request with an Idempotency-Key: run once, whichever gateway it comes to and however often; its answer is kept, and given again. */
 import type { IncomingMessage } from 'node:http'
-import { isSpaceError, SpaceError } from '../src/errors.js'
-import { type HttpRequest, type HttpResponse, requestEntry, type SendOptions } from '../src/request.js'
+import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
-import { answerIn } from '../src/tasks/outcome.js'
-import { resultTemplate } from '../src/tasks/ticket-store.js'
+import { answerOnce } from '../src/tasks/kept-request.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
 import { digestOfParts, joinedFields, type PrincipalOf } from './idempotency-key.js'
 import type { Limits } from './limits.js'
@@ -28,8 +26,6 @@ interface Asking {
 
 /** What is kept is kept whole, and so is what it is compared with. */
 const LARGEST_KEYED = 16 * 1024 * 1024
-/** A worker that is cut at the deadline still says so a little later; that is an answer, too. */
-const AFTERWARDS_MS = 3_000
 
 /** All of a body that goes on. */
 export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits, held: { bytes: number }) =>
@@ -54,28 +50,16 @@ export async function askOnce(
   const id = `k${digestOfParts('http', terms.service, principalOf(fields), key)}`
   const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
   exchange.id = id
-  const { tickets } = space.engine
-  const leaseMs = terms.timeoutMs + AFTERWARDS_MS
-  const opening = await tickets.open(
-    { id, fingerprint, leaseMs, keptMs: keyLeaseMs, maxBytes: maxKeyBytes },
-    requestEntry(`${id}.${space.newId()}`, request, { ...terms, repeatable: true }),
-  )
-  if (opening === 'differs') throw KEY_REUSED
-  if (opening === 'busy') throw KEY_IN_USE
   const gone = new AbortController()
   const onGone = (): void => gone.abort(CLIENT_GONE)
   if (req.socket.destroyed) onGone()
   else req.socket.once('close', onGone)
   try {
-    const find = { template: resultTemplate(id), take: false, waitMs: terms.timeoutMs, signal: gone.signal }
-    const kept = await space.engine.find(find)
-    if (!kept) throw new SpaceError('REQUEST_TIMEOUT')
-    return withDate(answerIn(kept), kept.writtenAt)
-  } catch (error) {
-    // Whoever asks next waits for it in our place.
-    const waits = error === CLIENT_GONE || isSpaceError(error, 'REQUEST_TIMEOUT')
-    if (waits) tickets.leave(id).catch(() => {})
-    throw error
+    const ticket = { id, fingerprint, keptMs: keyLeaseMs, maxBytes: maxKeyBytes }
+    const answer = await answerOnce(space, ticket, request, terms, gone.signal)
+    if (answer === 'differs') throw KEY_REUSED
+    if (answer === 'busy') throw KEY_IN_USE
+    return withDate(answer.response, answer.writtenAt)
   } finally {
     req.socket.off('close', onGone)
   }

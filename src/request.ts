@@ -2,29 +2,15 @@
 
 import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
-import { requestEntry, requestTemplate, TASK } from './request/kinds.js'
+import { requestEntry, requestTemplate, type SendOptions, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
 import { StreamedResponse } from './request/streamed-response.js'
 import type { StreamWriter } from './request/streams/index.js'
 import type { Space } from './space.js'
 
-export { REQUEST, requestEntry, TASK } from './request/kinds.js'
+export { REQUEST, requestEntry, type SendOptions, TASK } from './request/kinds.js'
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
-export { type HeldRequest, type Serving, serveRequests } from './request/serve.js'
-
-/** What a gateway asks of the space. */
-export interface SendOptions {
-  readonly service: string
-  /** The name of a task, for workers that have it; else it is for the service's app. */
-  readonly task?: string
-  /** From now until the client is told 504; the entry's lease. */
-  readonly timeoutMs: number
-  readonly priority: number
-  /** Whether it may run again if its worker dies (idempotent method, Idempotency-Key, or the route says so). */
-  readonly repeatable: boolean
-  /** After so many deliveries whose workers died it goes to the dead letters; 1 to 9, default 3. */
-  readonly maxDeliveries?: number
-}
+export { type HeldRequest, type Serving, serveRequests, type TaskOffer } from './request/serve.js'
 
 /** A request under way. */
 export interface Sent {

@@ -7,6 +7,7 @@ import type { WorkerCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
+import { taskOffer } from '../src/tasks/task-offer.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
 import { mostOverrunHandlers, OverrunHandlers } from './overrun.js'
@@ -121,7 +122,7 @@ export class Loop {
     this.#watch = { ...this.#watch, tracing: tracing() }
     const { app, tasks } = this.#serves
     const serve = (handle: Handler, names?: readonly string[]): Promise<Serving> =>
-      serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken, handle), names)
+      serveRequests(this.#space, service, concurrency, (held) => this.#begin(held, handle), names && taskOffer(names))
     this.#serving = []
     if (app) this.#serving.push(await serve(app))
     if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))

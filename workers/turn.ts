@@ -22,17 +22,14 @@ import { clientOf, runCurrent } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
-import { BAD, FAILED, LATE, STOPPED, STREAMED, sealed, sealedHead, sealedTrailers } from './response.js'
+import { BAD, FAILED, LATE, STOPPED, sealed } from './response.js'
+import { StreamedAnswer } from './streamed-answer.js'
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
 /** A claim lost so shortly before its deadline counts as lost to the deadline: a busy worker is handed its requests that much too late. */
 const DEADLINE_SPREAD_MS = 1_000
 
-/** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
-const RELEASE_SLOT_AFTER_MS = 250
-const LOOK_MS = 50
-const BUSY_BYTES = 32_768
 /** Of a path, as much as a log line shows. */
 const PATH_LENGTH = 200
 
@@ -59,7 +56,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** It may have been given to another process meanwhile: the space is asked first, although it may run twice. */
   isDoubtful = false
 
-  readonly #taken: HeldRequest
+  readonly #held: HeldRequest
   readonly #handle: Handler
   readonly #monitor: TurnMonitor
   readonly takenAt = monotonicMs()
@@ -75,54 +72,44 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #controller: AbortController | undefined
   #wake: (() => void) | undefined
   #span: OpenSpan | undefined
-  /** Of an answer that goes out as it is written: where to, where its body begins there, and the length that it announced. */
-  #stream:
-    | {
-        readonly sink: Sink
-        readonly status: number
-        readonly from: number
-        readonly announced: number | undefined
-      }
-    | undefined
-  #slotTimer: NodeJS.Timeout | undefined
-  /** Bytes of the request that came bit by bit. */
-  #read = 0
+  /** Set if the request's body or the answer is streamed. */
+  #streams: StreamedAnswer | undefined
 
-  constructor(taken: HeldRequest, handle: Handler, monitor: TurnMonitor) {
-    this.id = taken.id
-    this.service = taken.service
-    this.priority = taken.priority
-    this.attempt = taken.attempt
-    this.deadline = wallMs() + taken.remainingMs
-    this.dueAt = this.takenAt + taken.remainingMs
-    this.#taken = taken
+  constructor(held: HeldRequest, handle: Handler, monitor: TurnMonitor) {
+    this.id = held.id
+    this.service = held.service
+    this.priority = held.priority
+    this.attempt = held.attempt
+    this.deadline = wallMs() + held.remainingMs
+    this.dueAt = this.takenAt + held.remainingMs
+    this.#held = held
     this.#handle = handle
     this.#monitor = monitor
-    if (taken.request.more) this.#awaitAll()
+    if (held.request.more) this.#awaitBody()
   }
 
   get method(): string {
-    return this.#taken.request.method
+    return this.#held.request.method
   }
 
   /** Whether its connection is another protocol's. */
   get isUpgraded(): boolean {
-    return this.#taken.request.more === 'upgrade'
+    return this.#held.request.more === 'upgrade'
   }
 
   /** Without its query, which may hold what is nobody's business. */
   get path(): string {
-    const { target } = this.#taken.request
+    const { target } = this.#held.request
     const query = target.indexOf('?')
     return target.slice(0, query < 0 ? PATH_LENGTH : Math.min(query, PATH_LENGTH))
   }
 
   /** From taken to settled. Never rejects. */
   async run(): Promise<void> {
-    this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#taken.request)
-    if (this.#taken.remainingMs <= 0) this.overdue()
-    const mayRun = this.#taken.repeatable && !this.#taken.request.more && !this.isDoubtful
+    this.#held.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
+    if (this.#held.remainingMs <= 0) this.overdue()
+    const mayRun = this.#held.repeatable && !this.#held.request.more && !this.isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
     this.#recordOutcome()
@@ -131,8 +118,8 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** The space hears that the handler is about to begin; only if it agrees does it. */
   async #start(): Promise<boolean> {
     try {
-      if (await this.#taken.start()) {
-        this.#untilAll()
+      if (await this.#held.start()) {
+        this.#followBody()
         return this.#ending === undefined
       }
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
@@ -159,7 +146,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   #run(): Promise<HttpResponse> {
-    return runCurrent(this, this.#handle, this.#taken.request)
+    return runCurrent(this, this.#handle, this.#held.request)
   }
 
   readonly #answered = (response: HttpResponse): void => {
@@ -168,7 +155,9 @@ export class Turn implements TurnContext, Placed, Overrunning {
     if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
     if (this.#ending !== undefined) return this.#finish()
     try {
-      this.#response = this.#stream ? this.#streamed(response) : sealed(response, this.#taken.request.method)
+      this.#response = this.#streams?.isStarted
+        ? this.#streams.complete(response)
+        : sealed(response, this.#held.request.method)
       this.#ending = 'answered'
       this.#finish()
     } catch (error) {
@@ -189,77 +178,31 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   startResponse(head: ResponseHead): Sink {
-    const sealed = sealedHead(head)
-    const sink = this.#taken.startResponse(sealed)
-    if (head.status >= 200 || head.status === 101) {
-      const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
-      const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
-      this.#stream = { sink, status: head.status, from: sink.written, announced }
-      // It has been met; but one that is kept is not answered before all of it is there.
-      if (!this.#taken.isKept) this.dueAt = Number.POSITIVE_INFINITY
-    }
+    this.#streams ??= new StreamedAnswer(this.#held)
+    const sink = this.#streams.start(head)
+    // The deadline ends with the first byte, except for stored responses, which count as answered only when complete.
+    if (this.#streams.isStarted && !this.#held.isKept) this.dueAt = Number.POSITIVE_INFINITY
     sink.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#releaseSlotSoon()
     return sink
   }
 
-  /** All was written. A body that is shorter than it said it would be must not look complete. */
-  #streamed({ trailers }: HttpResponse): HttpResponse {
-    const { sink, status, from, announced } = this.#stream!
-    const length = sink.written - from
-    if (announced !== undefined && announced !== length) {
-      throw new SpaceError('BAD_RESPONSE', `It announced ${announced} bytes and has ${length}.`)
-    }
-    return { ...STREAMED, status, trailers: trailers && sealedTrailers(trailers) }
-  }
-
-  /** Its deadline is counted from when all of it is here, as its gateway counts. */
-  #awaitAll(): void {
+  /** The deadline counts from the end of the request's body, as in the gateway. */
+  #awaitBody(): void {
     this.deadline = Number.POSITIVE_INFINITY
     this.dueAt = Number.POSITIVE_INFINITY
   }
 
-  #untilAll(): void {
-    const { request, remainingMs, waitedMs } = this.#taken
-    const { rest } = request
-    if (!rest) return
-    this.#releaseSlotSoon()
+  #followBody(): void {
+    const { request, remainingMs, waitedMs } = this.#held
+    if (!request.rest) return
     const onEnd = (): void => {
-      if (this.#ending !== undefined || this.#stream) return
+      if (this.#ending !== undefined || this.#streams?.isStarted) return
       this.deadline = wallMs() + remainingMs + waitedMs
       this.dueAt = monotonicMs() + remainingMs + waitedMs
       this.#monitor.deadlines.watch(this)
     }
-    request.rest = {
-      ...rest,
-      read: (reader) =>
-        rest.read({
-          ...reader,
-          onChunk: (chunk) => {
-            this.#read += chunk.length
-            return reader.onChunk(chunk)
-          },
-          onEnd(trailers) {
-            onEnd()
-            reader.onEnd(trailers)
-          },
-        }),
-    }
-  }
-
-  /** What waits for somebody else most of the time, or goes on for long, has its place given to another request. */
-  #releaseSlotSoon(): void {
-    if (this.#slotTimer) return
-    const since = monotonicMs()
-    let before = 0
-    this.#slotTimer = setInterval(() => {
-      const moved = this.#read + (this.#stream?.sink.written ?? 0)
-      const waits = moved - before < BUSY_BYTES
-      before = moved
-      if (!waits && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return
-      clearInterval(this.#slotTimer)
-      this.#taken.releaseSlot()
-    }, LOOK_MS).unref()
+    this.#streams ??= new StreamedAnswer(this.#held)
+    request.rest = this.#streams.counted(request.rest, onEnd)
   }
 
   /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
@@ -281,7 +224,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#ending = ending
     this.#reason = reason
     this.#response = response
-    if (this.#taken.responseStarted) this.#taken.breakOff()
+    if (this.#held.responseStarted) this.#held.breakOff()
     this.#controller?.abort(reason)
     this.onCut?.(reason)
     if (!this.#running) return this.#finish()
@@ -320,12 +263,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
 
   async #settle(): Promise<void> {
     const { id, attempt } = this
-    const taken = this.#taken
-    clearInterval(this.#slotTimer)
-    if (this.#ending === 'failed' && taken.responseStarted) taken.breakOff()
+    const held = this.#held
+    this.#streams?.stop()
+    if (this.#ending === 'failed' && held.responseStarted) held.breakOff()
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
-      if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()
+      if (this.#ending === 'stopped' && (held.repeatable || !this.#started)) return await held.release()
       // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
       const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
@@ -340,14 +283,14 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** An answer whose transaction cannot be committed is a failure: nothing of it is so, and its client is told. */
   async #complete(): Promise<boolean> {
     try {
-      return await this.#taken.complete(this.#response)
+      return await this.#held.complete(this.#response)
     } catch (error) {
       const uncommitted = isSpaceError(error, 'SPACE_FULL') || isSpaceError(error, 'TRANSACTION_ENDED')
-      if (!uncommitted || !this.#taken.isTransacting) throw error
+      if (!uncommitted || !this.#held.isTransacting) throw error
       this.#response = FAILED
       this.#ending = 'failed'
       this.#monitor.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
-      return this.#taken.complete(this.#response)
+      return this.#held.complete(this.#response)
     }
   }
 
@@ -378,15 +321,15 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   get transaction(): Transaction {
-    return this.#taken.transaction
+    return this.#held.transaction
   }
 
   get client(): CurrentRequest['client'] {
-    return clientOf(this.#taken.request)
+    return clientOf(this.#held.request)
   }
 
   progress(report: Buffer): Promise<void> {
-    return this.#taken.progress(report)
+    return this.#held.progress(report)
   }
 
   tooLate(error: unknown): void {

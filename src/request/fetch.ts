@@ -1,6 +1,5 @@
 /** client.fetch: a standard Request through the space, and a standard Response back. */
 
-import type { ClientFetchOptions } from '../client.js'
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
@@ -11,6 +10,17 @@ import type { Space } from '../space.js'
 import { IDEMPOTENT_METHODS } from './http.js'
 import type { StreamWriter } from './streams/index.js'
 import { bufferOf, readableOf, roomIn } from './streams/web.js'
+
+export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
+  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
+  readonly timeoutMs?: number | undefined
+  /** Default: the client's. */
+  readonly service?: string | undefined
+  /** Higher is taken first, -128 to 127. Default 0. */
+  readonly priority?: number | undefined
+  /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
+  readonly repeatable?: boolean | undefined
+}
 
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])

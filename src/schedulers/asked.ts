@@ -31,7 +31,7 @@ export function serveAsked(space: Space, queueing: Queueing, logger: Logger): Pr
       logger.warn({ id: taken.id, err }, 'an answer did not reach the space'),
     )
   }
-  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, ['later', 'schedule', 'unschedule'])
+  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, { names: ['later', 'schedule', 'unschedule'] })
 }
 
 async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): Promise<void> {

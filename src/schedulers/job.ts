@@ -1,6 +1,8 @@
 /** The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, to be tried again, or over. */
 
 import { wallMs } from '../clock.js'
+import { CANCELLED } from '../engine/tickets.js'
+import { resultTemplate } from '../entry/ticket.js'
 import { isSpaceError } from '../errors.js'
 import { encodeResponse, type HttpResponse } from '../request/message.js'
 import type { Space } from '../space.js'
@@ -16,7 +18,6 @@ import {
   type TaskOutcome,
 } from '../tasks/message.js'
 import { encodeProgress, type Progress } from '../tasks/progress.js'
-import { CANCELLED, resultTemplate } from '../tasks/ticket-store.js'
 
 export interface Job extends Attempt {
   /** Whether there is none after this one. */

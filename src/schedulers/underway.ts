@@ -1,8 +1,9 @@
 /** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
+
+import { progressTemplate } from '../entry/ticket.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 import { decodeProgress, encodeProgress } from '../tasks/progress.js'
-import { progressTemplate } from '../tasks/ticket-store.js'
 import { type Job, type JobResult, runJob } from './job.js'
 
 interface AttemptUnderway {

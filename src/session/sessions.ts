@@ -2,10 +2,11 @@
  * Sessions in a space: loaded as attributes with a snapshot of them, saved as what differs from it. Each framework's store says the same
  * in its own words.
  */
+
+import type { LoadedSession, SessionEntries } from '../engine/sessions.js'
 import { SpaceError } from '../errors.js'
 import type { Registration } from '../space/notify.js'
 import { type EndListener, type NotifyEndOptions, notifyEnds } from './ended.js'
-import type { LoadedSession, SessionEntries } from './entries.js'
 import { entryIdOf } from './id.js'
 import { LONGEST_USER, type SessionOptions, type SessionTerms, termsOf } from './options.js'
 import { attributesOf, SessionSnapshot } from './snapshot.js'

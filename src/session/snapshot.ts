@@ -1,6 +1,7 @@
 /** A snapshot: what a session was when it was loaded or last saved. Only what differs from it is saved. */
+
+import type { Attribute, LoadedSession, SavedSession } from '../engine/sessions.js'
 import { SpaceError } from '../errors.js'
-import type { Attribute, LoadedSession, SavedSession } from './entries.js'
 
 /** As many attributes as an entry has fields. */
 const MOST_ATTRIBUTES = 1_000

@@ -19,12 +19,12 @@ export interface TakeAllOptions {
   readonly tx?: Transaction | undefined
 }
 
+export type TakeAllTerms = TakeAllOptions & { readonly max: number; readonly waitMs: number }
+
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
 /** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
-export function checkedTakeAll(
-  options: TakeAllOptions,
-): TakeAllOptions & { readonly max: number; readonly waitMs: number } {
+export function checkedTakeAll(options: TakeAllOptions): TakeAllTerms {
   const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
   checkedWait(waitMs, signal)
   return { max, waitMs, signal, tx }

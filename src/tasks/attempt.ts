@@ -1,5 +1,6 @@
 /** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
 
+import { resultTemplate } from '../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../errors.js'
 import { type HttpResponse, requestEntry } from '../request.js'
 import { pause } from '../runtime/deadline.js'
@@ -8,7 +9,6 @@ import { DAY_MS, digestOf } from './enqueue.js'
 import { encodeCall } from './message.js'
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
-import { resultTemplate } from './ticket-store.js'
 
 export interface Attempt {
   /** The same for whoever writes it: that is how it is written once. */

@@ -1,5 +1,6 @@
 /** enqueue: a task that is to be done, now or later, by whoever can; its outcome is kept under a ticket. */
 import { wallMs } from '../clock.js'
+import type { Opening, TicketTerms } from '../engine/tickets.js'
 import { encodeFields } from '../entry/codec.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
@@ -10,7 +11,6 @@ import { checkedPriority, checkedTask, checkedTime } from './call.js'
 import { LATER, toScheduler } from './later.js'
 import { encodeCall } from './message.js'
 import { type Ticket, ticketNamed } from './ticket.js'
-import type { Opening, TicketTerms } from './ticket-store.js'
 
 export interface Backoff {
   /** `fixed`: the same before each attempt; `exponential`: doubled each time. */

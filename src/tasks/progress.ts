@@ -1,7 +1,8 @@
 /** Note: what stands on a ticket while nothing has become of it: how far it is, and what a scheduler knows of it. */
+
+import { LARGEST_PROGRESS } from '../engine/tickets.js'
 import { decodeFields, encodeFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
-import { LARGEST_PROGRESS } from './ticket-store.js'
 
 export interface Progress {
   /** What the task said last. */

@@ -112,6 +112,6 @@ async function checkedTimes(times: Times): Promise<void> {
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
   if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
   // Loaded when needed: few processes make schedules.
-  const { checkedCron } = await import('../schedulers/cron.js')
+  const { checkedCron } = await import('./cron.js')
   checkedCron(cron, timeZone as string | undefined, wallMs())
 }

@@ -1,5 +1,6 @@
 /** Ticket: a task that was enqueued, from any process: how far it is, what became of it. */
 
+import { progressTemplate, resultTemplate } from '../entry/ticket.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { checkedLease } from '../space/lease.js'
@@ -9,7 +10,6 @@ import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn 
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 import { decodeProgress } from './progress.js'
-import { progressTemplate, resultTemplate } from './ticket-store.js'
 
 export interface TicketStatus {
   /**

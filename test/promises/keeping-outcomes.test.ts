@@ -1,17 +1,10 @@
 /** What tickets are promised: one request each, and one outcome, kept for whoever asks, also when nobody is left who asked for it. */
 import { expect, test } from '@jest/globals'
+import { CANCELLED, COMPLETED, EXHAUSTED, LOST, type TicketTerms } from '../../src/engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../src/engine.js'
+import { progressTemplate, resultTemplate } from '../../src/entry/ticket.js'
 import { AnyEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
-import {
-  CANCELLED,
-  COMPLETED,
-  EXHAUSTED,
-  LOST,
-  progressTemplate,
-  resultTemplate,
-  type TicketTerms,
-} from '../../src/tasks/ticket-store.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 

@@ -1,8 +1,8 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
 
 import { wallMs } from '../../clock.js'
+import type { Bounds } from '../../engine/bounds.js'
 import type { EncodedEntry, EncodedTemplate, Outcome, Stored } from '../../engine.js'
-import type { Bounds } from '../../space/capacity.js'
 import { matches } from './match.js'
 
 /** Of what stands beside the entries: sessions. */

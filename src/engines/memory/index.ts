@@ -4,6 +4,8 @@
  */
 
 import { monotonicMs, wallMs } from '../../clock.js'
+import type { Bounds } from '../../engine/bounds.js'
+import { SESSION } from '../../engine/sessions.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -23,8 +25,6 @@ import type {
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import { SESSION } from '../../session/entries.js'
-import type { Bounds } from '../../space/capacity.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'

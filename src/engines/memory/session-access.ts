@@ -1,6 +1,5 @@
 /** Session entries as one process of a memory space has them: its locks are under its name, its waits end with it, its bounds hold. */
-import { SpaceError } from '../../errors.js'
-import type { Wait } from '../../runtime/wait.js'
+
 import type {
   LoadedSession,
   LockTerms,
@@ -8,7 +7,9 @@ import type {
   SessionChange,
   SessionEntries,
   SessionPage,
-} from '../../session/entries.js'
+} from '../../engine/sessions.js'
+import { SpaceError } from '../../errors.js'
+import type { Wait } from '../../runtime/wait.js'
 import type { HasRoom, MemorySessions } from './session-entries.js'
 
 export class SessionAccess implements SessionEntries {

@@ -1,8 +1,8 @@
 /** Session entries of a memory space: what is in each, who has locked it, and who waits for that. Each step is atomic, as all here. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../session/entries.js'
 import type { Size } from './bag.js'
 
 interface StoredSession {

@@ -1,20 +1,20 @@
 /** Tickets of a memory space: each is an entry that changes its kind when its outcome is there. */
-import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
-import { SpaceError } from '../../errors.js'
+
 import {
   CANCELLED,
   COMPLETED,
   EXHAUSTED,
   LOST,
   type Opening,
-  pendingEntry,
-  resultEntry,
   TICKET,
   type TicketState,
   type Tickets,
   type TicketTerms,
   ticketOf,
-} from '../../tasks/ticket-store.js'
+} from '../../engine/tickets.js'
+import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
+import { pendingEntry, resultEntry } from '../../entry/ticket.js'
+import { SpaceError } from '../../errors.js'
 import { type Item, storedOf } from './bag.js'
 import type { World } from './world.js'
 

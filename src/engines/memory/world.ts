@@ -1,8 +1,8 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../engine/sessions.js'
 import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Outcome } from '../../engine.js'
 import { deadLetterEntry } from '../../entry/dead-letter.js'
-import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, inPlace, storedOf } from './bag.js'
 import { type HeldDelivery, Offers } from './offers.js'
 import { MemoryRegistrations } from './registrations.js'

@@ -1,7 +1,7 @@
 /** Session entries as this side writes and reads them; session-entry.lua draws the layout. */
 import { isAscii } from 'node:buffer'
+import type { Attribute, LoadedSession, SessionChange } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
-import type { Attribute, LoadedSession, SessionChange } from '../../session/entries.js'
 
 const NEVER = '9999999999999'
 /** Names that stand in a record as they are; others are percent-encoded. */

@@ -1,8 +1,9 @@
 /** Tickets: requests whose outcomes are kept in the space, for whoever asks. */
+
+import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../engine.js'
+import { pendingEntry } from '../../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
-import { pendingEntry } from '../../tasks/ticket-store.js'
 import type { Keys } from './keys.js'
 import { formOf } from './record.js'
 import { ask } from './wire/ask.js'

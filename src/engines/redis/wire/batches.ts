@@ -6,8 +6,8 @@
  */
 
 import { monotonicMs } from '../../../clock.js'
+import type { Bounds } from '../../../engine/bounds.js'
 import { SpaceError } from '../../../errors.js'
-import type { Bounds } from '../../../space/capacity.js'
 import type { Link } from './connection.js'
 
 export interface Operation {

@@ -1,6 +1,5 @@
 /** Tickets: the part of an engine's contract that keeps what becomes of a request, whoever asked for it and whoever is left to ask. */
-import { type Delivery, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../engine.js'
-import { tokenOf } from '../entry/token.js'
+import { type Delivery, type EncodedEntry, OWN_KINDS } from './entries.js'
 
 /** The root of all tickets; those that nothing has become of yet; and those that have an outcome. */
 export const TICKET = `${OWN_KINDS}Ticket`
@@ -72,35 +71,4 @@ export interface Tickets {
   leave(id: string): Promise<void>
   /** null: there is no such ticket. */
   look(id: string): Promise<TicketState | null>
-}
-
-const token = (id: string): string => `ticket=${tokenOf(id)}`
-
-/** The outcome of a ticket, to be found and waited for as any entry. */
-export const resultTemplate = (id: string): EncodedTemplate => ({
-  kind: RESULT,
-  root: TICKET,
-  indexed: [token(id)],
-  verified: [],
-})
-
-/** A ticket on which something is noted; those of a group, or a single one. */
-export const progressTemplate = (by: { readonly id?: string; readonly group?: string }): EncodedTemplate => ({
-  kind: PENDING,
-  root: TICKET,
-  indexed: [],
-  verified: [by.id === undefined ? `group=${tokenOf(by.group ?? '')}` : token(by.id)],
-})
-
-/** The entry that a ticket is until it is settled. */
-export function pendingEntry({ id, fingerprint, leaseMs, keptMs, group }: TicketTerms): EncodedEntry {
-  const verified = [`print=${tokenOf(fingerprint)}`, `kept=${tokenOf(keptMs)}`]
-  if (group !== undefined) verified.push(`group=${tokenOf(group)}`)
-  return { id, kinds: [PENDING, TICKET], indexed: [token(id)], verified, body: Buffer.alloc(0), leaseMs, priority: 0 }
-}
-
-/** The same once it is settled. */
-export function resultEntry(pending: EncodedEntry, kind: string, keptMs: number, body: Buffer): EncodedEntry {
-  const verified = pending.verified.filter((each) => each.startsWith('print='))
-  return { ...pending, kinds: [kind, RESULT, TICKET], verified, body, leaseMs: keptMs }
 }
