@@ -21,8 +21,9 @@ import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
 import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
 import { keyOf } from './idempotency-key.js'
-import { askOnce, type Keeping, receiveAll } from './idempotent-request.js'
+import { askOnce, receiveAll } from './idempotent-request.js'
 import type { Limits } from './limits.js'
+import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
 import {
   finished,
@@ -52,9 +53,8 @@ export interface Edge {
   /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
   phase: 'open' | 'draining' | 'stopped'
   /** So many bytes of a body that comes bit by bit are kept, to be given to another worker. */
-  readonly maxReplayBytes: number
-  /** On which terms answers to keyed requests are kept. */
-  readonly keeping: Keeping
+  readonly replayBytes: number
+  readonly idempotency: Required<IdempotencyOptions>
   /** Ends each connection that was handed over to another protocol. */
   readonly upgraded: Set<() => void>
   /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
@@ -194,7 +194,7 @@ function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOpti
  * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
  */
 async function askStreaming(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
-  const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.maxReplayBytes : 0)
+  const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.replayBytes : 0)
   const upload = new Upload(exchange.req, exchange.bytes, exchange.edge.limits, kept)
   exchange.upload = upload
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {

@@ -4,22 +4,15 @@ import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import { answerOnce } from '../src/tasks/kept-request.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
-import { digestOfParts, joinedFields, type PrincipalOf } from './idempotency-key.js'
+import { digestOfParts, joinedFields } from './idempotency-key.js'
 import type { Limits } from './limits.js'
+import type { IdempotencyOptions } from './options.js'
 import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
-
-export interface Keeping {
-  /** How long an answer is given again, in ms. */
-  readonly keyLeaseMs: number
-  /** How many bytes all tickets and keys in the space may take before another one is refused. */
-  readonly maxKeyBytes: number
-  readonly principalOf: PrincipalOf
-}
 
 /** The exchange that it is for. */
 interface Asking {
   readonly req: IncomingMessage
-  readonly edge: { readonly space: Space; readonly keeping: Keeping }
+  readonly edge: { readonly space: Space; readonly idempotency: Required<IdempotencyOptions> }
   /** Under which its answer is kept. */
   id: string
 }
@@ -43,8 +36,8 @@ export async function askOnce(
   terms: SendOptions,
 ): Promise<HttpResponse> {
   const { req, edge } = exchange
-  const { space, keeping } = edge
-  const { keyLeaseMs, maxKeyBytes, principalOf } = keeping
+  const { space, idempotency } = edge
+  const { leaseMs, maxBytes, principalOf } = idempotency
   const { method, target, headers, body } = request
   const fields = joinedFields(headers)
   const id = `k${digestOfParts('http', terms.service, principalOf(fields), key)}`
@@ -55,7 +48,7 @@ export async function askOnce(
   if (req.socket.destroyed) onGone()
   else req.socket.once('close', onGone)
   try {
-    const ticket = { id, fingerprint, keptMs: keyLeaseMs, maxBytes: maxKeyBytes }
+    const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes }
     const answer = await answerOnce(space, ticket, request, terms, gone.signal)
     if (answer === 'differs') throw KEY_REUSED
     if (answer === 'busy') throw KEY_IN_USE

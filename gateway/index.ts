@@ -19,7 +19,8 @@ import { routesOf } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
 
-export type { GatewayOptions } from './options.js'
+export type { AdminOptions } from '../src/admin/options.js'
+export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
 export type { ServiceOptions } from './routes.js'
 
 export interface Gateway extends Service, AsyncDisposable {
@@ -58,21 +59,20 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
-  const { keyLeaseMs, maxKeyBytes, principalOf } = terms
-  const { adminPort, adminHost, logger } = terms
+  const { space, host, port, services, idempotency, logger } = terms
+  const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
-  const limits = new Limits(maxBodyBytes, maxInFlight)
+  const limits = new Limits(bodyBytes, inFlight)
   const watch =
-    adminPort === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
+    terms.admin === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
   const edge: Edge = {
     space,
     routes,
     limits,
     outages,
-    maxReplayBytes,
-    keeping: { keyLeaseMs, maxKeyBytes, principalOf },
+    replayBytes,
+    idempotency,
     upgraded: new Set(),
     log: logger,
     phase: 'open',
@@ -83,12 +83,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     watch &&
     new Admin({
       space,
-      host: adminHost,
-      port: adminPort as number,
+      ...terms.admin!,
       logger,
       serving: () => edge.phase === 'open',
       measures: [
-        ...gatewayMeasures(watch.counters, () => stateOf(watch, maxInFlight)),
+        ...gatewayMeasures(watch.counters, () => stateOf(watch, inFlight)),
         ...backlogMeasures(
           space,
           routes.map(({ once }) => once.service),

@@ -3,6 +3,7 @@
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
 import { type Measure, workerMeasures } from '../src/admin/measures.js'
+import { type AdminOptions, checkedAdmin, MOVED_TO_ADMIN } from '../src/admin/options.js'
 import type { Checks } from '../src/admin/probes.js'
 import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
@@ -15,6 +16,7 @@ import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop, type TurnInFlight } from './loop.js'
 import { checkedTasks, type Task, taskHandler } from './tasks.js'
 
+export type { AdminOptions } from '../src/admin/options.js'
 export { GiveUp, giveUp, RetryIn, retryIn } from '../src/tasks.js'
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
 export { currentRequest } from './current.js'
@@ -53,10 +55,8 @@ export interface WorkerSettings {
   readonly concurrency?: number | undefined
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number | undefined
-  /** Where probes and metrics are answered; 0 = any free port, see `worker.adminUrl`. Default: nowhere. */
-  readonly adminPort?: number | undefined
-  /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
-  readonly adminHost?: string | undefined
+  /** Probes and metrics. Default: no admin port. */
+  readonly admin?: AdminOptions | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
   readonly logger?: Logger | undefined
 }
@@ -95,17 +95,7 @@ export interface Worker extends Service, AsyncDisposable {
   readonly measures: readonly Measure[]
 }
 
-const OPTIONS = new Set([
-  'space',
-  'app',
-  'tasks',
-  'service',
-  'concurrency',
-  'stopTimeoutMs',
-  'adminPort',
-  'adminHost',
-  'logger',
-])
+const OPTIONS = new Set(['space', 'app', 'tasks', 'service', 'concurrency', 'stopTimeoutMs', 'admin', 'logger'])
 
 /**
  * Makes a worker. It takes nothing until it is started.
@@ -118,18 +108,14 @@ const OPTIONS = new Set([
  * process.once('SIGTERM', () => worker.stop())
  */
 export function createWorker(options: WorkerOptions): Worker {
-  onlyKnown('createWorker', options, OPTIONS)
+  onlyKnown('createWorker', options, OPTIONS, MOVED_TO_ADMIN)
   const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
-  const { adminPort, adminHost = '127.0.0.1' } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (adminPort !== undefined && !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535)) {
-    throw wrong('adminPort is an integer from 0 to 65535.')
-  }
-  if (typeof adminHost !== 'string' || adminHost === '') throw wrong('adminHost is an address or a host name.')
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  const adminAt = checkedAdmin(options.admin)
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
 
@@ -153,17 +139,15 @@ export function createWorker(options: WorkerOptions): Worker {
     }
   }
   const admin =
-    adminPort === undefined
-      ? undefined
-      : new Admin({
-          space,
-          host: adminHost,
-          port: adminPort,
-          logger,
-          serving,
-          conditions,
-          measures: [...measures, ...backlogMeasures(space, [service])],
-        })
+    adminAt &&
+    new Admin({
+      space,
+      ...adminAt,
+      logger,
+      serving,
+      conditions,
+      measures: [...measures, ...backlogMeasures(space, [service])],
+    })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
     // A stop waits for the start that it meets; an app that never gets ready must not keep it waiting.

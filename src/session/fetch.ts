@@ -5,7 +5,7 @@ import { isSpaceError, SpaceError } from '../errors.js'
 import { SessionCookieJar, type SessionCookieOptions } from './cookie.js'
 import { SpaceSessionStore } from './express.js'
 import { newSessionId } from './id.js'
-import { SESSION_OPTIONS, type SessionOptions } from './options.js'
+import { MOVED_SESSION_OPTIONS, SESSION_OPTIONS, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
 import { SessionSnapshot, textsOf } from './snapshot.js'
 
@@ -94,7 +94,7 @@ export interface FetchSessions {
  */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
 export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSessions {
-  const { secret, cookie, ...more } = onlyKnown('fetchSessions', options, OPTIONS)
+  const { secret, cookie, ...more } = onlyKnown('fetchSessions', options, OPTIONS, MOVED_SESSION_OPTIONS)
   const jar = new SessionCookieJar(secret, cookie)
   const sessions = new Sessions(more, 'fetchSessions')
 

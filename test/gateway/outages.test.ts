@@ -77,7 +77,7 @@ describe('a service whose requests wait', () => {
 
 test('a gateway tells of it after 5 s, and that it is over', async () => {
   const log = listening()
-  await using s = await serving(null, { logger: log, timeoutMs: 30_000 })
+  await using s = await serving(null, { logger: log, limits: { timeoutMs: 30_000 } })
   const answer = ask(s.port)
   await until(() => log.lines.some(({ level }) => level === 'warn'), 'it is told')
   const warned = log.lines.find(({ level }) => level === 'warn')

@@ -147,7 +147,7 @@ describe('as they come', () => {
   })
 
   test('many megabytes pass whole, both ways at once', async () => {
-    const gateway = await serving(echo, { maxBodyBytes: Number.POSITIVE_INFINITY })
+    const gateway = await serving(echo, { limits: { bodyBytes: Number.POSITIVE_INFINITY } })
     const { req, response } = begin(gateway, '/')
     const piece = Buffer.from(Array.from({ length: 65_536 }, (_, i) => i % 251))
     const pieces = 160
@@ -285,7 +285,7 @@ describe('what frames a body', () => {
 
 describe('a body that does not come as it should', () => {
   test('is answered before it is all here, if the app does so, and its connection ends', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
+    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { limits: { bodyBytes: 1 << 30 } })
     const { req, response } = begin(gateway, '/')
     req.write(Buffer.alloc(200_000))
     const res = await response
@@ -294,7 +294,7 @@ describe('a body that does not come as it should', () => {
   })
 
   test('is answered early also while its client goes on sending, and the answer is not lost', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
+    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { limits: { bodyBytes: 1 << 30 } })
     for (let n = 0; n < 10; n++) {
       const { req, response } = begin(gateway, '/')
       const sending = setInterval(() => req.write(Buffer.alloc(65_536)), 1)
@@ -311,7 +311,7 @@ describe('a body that does not come as it should', () => {
   test('is refused as too large when more of it comes than may, and its handler sees it break off', async () => {
     let broken = false
     const gateway = await serving((req) => void req.on('error', () => (broken = true)).resume(), {
-      maxBodyBytes: 300_000,
+      limits: { bodyBytes: 300_000 },
     })
     const { req, response } = begin(gateway, '/')
     for (let i = 0; i < 5; i++) req.write(Buffer.alloc(100_000))
@@ -357,7 +357,7 @@ describe('a body that does not come as it should', () => {
 
   test('is waited for as long as it moves, and the deadline counts from its end', async () => {
     const gateway = await serving((req, res) => void req.resume().on('end', () => req.url === '/' && res.end('ok')), {
-      timeoutMs: 400,
+      limits: { timeoutMs: 400 },
     })
     const moving = begin(gateway, '/')
     const begun = performance.now()

@@ -421,7 +421,7 @@ everyEngine('express-session', (opened) => {
 
     test('lock: reload within the request does not wait for itself, and a client that goes gives it back', async () => {
       const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 3_000, lockMs: 60_000 })
+      const store = storeOf(space, { policy: 'lock', lock: { waitMs: 3_000, leaseMs: 60_000 } })
       let entered = (): void => {}
       const isIn = new Promise<void>((resolve) => {
         entered = resolve
@@ -446,7 +446,7 @@ everyEngine('express-session', (opened) => {
 
     test('lock: who waits too long is answered 503', async () => {
       const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 100, lockMs: 60_000 })
+      const store = storeOf(space, { policy: 'lock', lock: { waitMs: 100, leaseMs: 60_000 } })
       const url = await served(store, routes)
       const browser = new Browser(url)
       const id = (await browser.get('/set/a/1')).text
@@ -513,7 +513,7 @@ everyEngine('express-session', (opened) => {
     for (const options of [
       { space: {} },
       { space, policy: 'best' },
-      { space, lockMs: 0 },
+      { space, lock: { leaseMs: 0 } },
       { space, maxBytes: Number.NaN },
       { space, userOf: 'user' },
     ]) {

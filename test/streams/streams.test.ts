@@ -14,11 +14,11 @@ class Wire {
   lost = 0
   bytes = 0
 
-  engine(session: string): Engine {
+  engine(presence: string): Engine {
     const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
-    this.#ends.set(session, end)
+    this.#ends.set(presence, end)
     return {
-      session,
+      presence,
       post: async (to: string, message: Buffer) => {
         const other = this.#ends.get(to)!
         this.bytes += message.length
@@ -40,12 +40,12 @@ class Wire {
     } as unknown as Engine
   }
 
-  cut(session: string): void {
-    this.#ends.get(session)!.cut = true
+  cut(presence: string): void {
+    this.#ends.get(presence)!.cut = true
   }
 
-  heal(session: string): void {
-    const end = this.#ends.get(session)!
+  heal(presence: string): void {
+    const end = this.#ends.get(presence)!
     if (!end.cut) return
     end.cut = false
     end.onGap()

@@ -9,6 +9,7 @@ import { masked } from '../failure.js'
 import { openLog } from '../log.js'
 import {
   addOptions,
+  adminTerms,
   argumentsOf,
   nameOption,
   sharedUrl,
@@ -45,7 +46,7 @@ export function worker(program: Command): void {
 
 async function run(app: string, flags: Flags, url: string): Promise<void> {
   const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
-  const { maxRequests, maxMemory, adminPort, adminHost } = flags
+  const { maxRequests, maxMemory } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   const logger = await openLog('supervisor')
   const space = await openSpace(url, { name, durability, logger })
@@ -61,10 +62,8 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     failureReports: new FailureReports(space, logger),
     logger,
   })
-  const admin =
-    adminPort === undefined
-      ? undefined
-      : supervisorAdmin(supervisor, space, { service, host: adminHost, port: adminPort }, logger)
+  const adminAt = adminTerms(flags)
+  const admin = adminAt && supervisorAdmin(supervisor, space, { service, ...adminAt }, logger)
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
     await supervisor.stop()
