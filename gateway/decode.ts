@@ -2,7 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { HOP_BY_HOP, isBodiless } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
-import { listedIn, passedOn, without } from './fields.js'
+import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
 
 /** A client that takes nothing of its answer for so long is given up; Node.js takes the first interval for progress, so twice that. */
@@ -91,7 +91,7 @@ function headersFor({ headers, status, rest, trailers }: HttpResponse, length: n
   // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none. What is still to come keeps its word or is cut.
   else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
   const listed = listedIn(connection)
-  return listed ? without(kept, listed) : kept
+  return listed ? withoutFields(kept, listed) : kept
 }
 
 function endResponse(res: ServerResponse, body: Buffer | undefined): void {

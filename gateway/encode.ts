@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls'
 import { HOP_BY_HOP, HOST } from '../src/request/http.js'
 import type { HttpRequest } from '../src/request.js'
 import type { Received } from './body.js'
-import { listedIn, without } from './fields.js'
+import { listedIn, withoutFields } from './fields.js'
 import {
   CODING_INVALID,
   CODING_UNKNOWN,
@@ -85,7 +85,7 @@ export function readHead(req: IncomingMessage): Head {
 
   const target = targetOf(method, req.url as string, headers, hostAt)
   const listed = listedIn(connection)
-  const kept = listed ? without(headers, listed) : headers
+  const kept = listed ? withoutFields(headers, listed) : headers
   return { method, target, headers: kept, length, hasKey }
 }
 

@@ -119,7 +119,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
     if (response.rest) await relayed(exchange, response, response.rest)
     else writeAnswer(exchange, response)
   } catch (reason) {
-    refuse(exchange, reason)
+    refuseExchange(exchange, reason)
   } finally {
     exchange.upload?.stop()
     // With its answer nobody reads of it any longer.
@@ -308,7 +308,7 @@ function writeAnswer(exchange: Exchange, response: HttpResponse): void {
 }
 
 /** One clear error instead of the answer (promise 4 of DESIGN §3). */
-export function refuse(exchange: Exchange, reason: unknown): void {
+export function refuseExchange(exchange: Exchange, reason: unknown): void {
   const { req, res, head, edge } = exchange
   if (reason === CLIENT_GONE || req.socket.destroyed) {
     exchange.status = 499

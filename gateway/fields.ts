@@ -22,10 +22,10 @@ export function listedIn(connection: string): Set<string> | undefined {
 }
 
 /** Of trailers, name, value, name, value …, those that are passed on. */
-export const passedOn = (trailers: readonly string[]): string[] => without(trailers, NEVER_IN_TRAILERS)
+export const passedOn = (trailers: readonly string[]): string[] => withoutFields(trailers, NEVER_IN_TRAILERS)
 
 /** Name, value, name, value … without those names. */
-export function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+export function withoutFields(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string

@@ -95,7 +95,7 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   const { space, host = '127.0.0.1', port = 8080, services = [{ service: 'web' }], logger = silent } = options
   if (!(space instanceof Space)) throw invalid('space is what openSpace returned.')
   if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
-  integer('port', port, 0, 65_535)
+  checkInteger('port', port, 0, 65_535)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
   if (typeof logger?.info !== 'function') throw invalid('logger is a pino instance or has debug, info, warn and error.')
@@ -108,19 +108,19 @@ function checkedLimits(options: GatewayLimits = {}): Complete<GatewayLimits> {
   onlyKnown('limits', options, LIMITS)
   const { timeoutMs = 30_000, bodyBytes = 1 << 20, replayBytes = 64 << 20, maxDeliveries = 3 } = options
   const { inFlight = 10_000 } = options
-  integer('limits.timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
-  if (bodyBytes !== Number.POSITIVE_INFINITY) integer('limits.bodyBytes', bodyBytes, 0, Number.MAX_SAFE_INTEGER)
-  integer('limits.replayBytes', replayBytes, 0, Number.MAX_SAFE_INTEGER)
-  integer('limits.maxDeliveries', maxDeliveries, 1, 9)
-  integer('limits.inFlight', inFlight, 1, Number.MAX_SAFE_INTEGER)
+  checkInteger('limits.timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
+  if (bodyBytes !== Number.POSITIVE_INFINITY) checkInteger('limits.bodyBytes', bodyBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('limits.replayBytes', replayBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('limits.maxDeliveries', maxDeliveries, 1, 9)
+  checkInteger('limits.inFlight', inFlight, 1, Number.MAX_SAFE_INTEGER)
   return { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight }
 }
 
 function checkedIdempotency(options: IdempotencyOptions = {}): Complete<IdempotencyOptions> {
   onlyKnown('idempotency', options, IDEMPOTENCY)
   const { leaseMs = 86_400_000, maxBytes = 256 << 20, principalOf = principalIn } = options
-  integer('idempotency.leaseMs', leaseMs, 1, LONGEST_TIMER_MS)
-  integer('idempotency.maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkInteger('idempotency.leaseMs', leaseMs, 1, LONGEST_TIMER_MS)
+  checkInteger('idempotency.maxBytes', maxBytes, 0, Number.MAX_SAFE_INTEGER)
   if (typeof principalOf !== 'function') throw invalid('idempotency.principalOf is a function of header fields.')
   return { leaseMs, maxBytes, principalOf }
 }
@@ -133,12 +133,12 @@ function checkService(options: ServiceOptions, i: number): void {
   if (pathPrefix !== undefined && (typeof pathPrefix !== 'string' || !pathPrefix.startsWith('/'))) {
     throw invalid(`${at}.pathPrefix is a path that begins with a slash.`)
   }
-  if (timeoutMs !== undefined) integer(`${at}.timeoutMs`, timeoutMs, 1, LONGEST_TIMER_MS)
+  if (timeoutMs !== undefined) checkInteger(`${at}.timeoutMs`, timeoutMs, 1, LONGEST_TIMER_MS)
   if (repeatable !== undefined && typeof repeatable !== 'boolean') throw invalid(`${at}.repeatable is true or false.`)
-  if (priority !== undefined) integer(`${at}.priority`, priority, -128, 127)
+  if (priority !== undefined) checkInteger(`${at}.priority`, priority, -128, 127)
 }
 
-function integer(name: string, value: number, min: number, max: number): void {
+function checkInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
     throw invalid(`${name} is an integer from ${min} to ${max}, not ${String(value)}.`)
   }

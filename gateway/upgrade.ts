@@ -15,7 +15,7 @@ import {
   type Edge,
   type Exchange,
   finish,
-  refuse,
+  refuseExchange,
   sendAndAwait,
   startExchange,
 } from './exchange.js'
@@ -48,7 +48,7 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
     if (response.status === 101 && response.rest) await switched(exchange, socket, response, response.rest)
     else await declined(exchange, socket, response)
   } catch (reason) {
-    refuse(exchange, reason)
+    refuseExchange(exchange, reason)
     socket.destroySoon()
   } finally {
     finish(exchange)

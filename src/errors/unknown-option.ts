@@ -18,11 +18,12 @@ export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string
     throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} are an object, not ${described(options)}.`)
   }
   // for-in allocates no list of names: every take and write calls this.
-  for (const name in options) if (!known.has(name) && Object.hasOwn(options, name)) refuse(what, name, known, moved)
+  for (const name in options)
+    if (!known.has(name) && Object.hasOwn(options, name)) refuseOption(what, name, known, moved)
   return options
 }
 
-function refuse(what: string, name: string, known: ReadonlySet<string>, moved: Moved): never {
+function refuseOption(what: string, name: string, known: ReadonlySet<string>, moved: Moved): never {
   const place = Object.hasOwn(moved, name) ? moved[name] : undefined
   const hint = place ? ` ${name} is ${place} now.` : didYouMean(name, [...known, ...Object.values(moved)])
   throw new SpaceError(

@@ -52,8 +52,8 @@ export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Prom
 
 /** Returns the result, or undefined if there is none within `ms`. Rejects if the promise rejected within `ms`. */
 export const valueWithin = <T>(ms: number, promise: Promise<T>): Promise<T | undefined> =>
-  withDeadline<T | undefined>(promise, { timeoutMs: ms, late: () => LATE }).catch((error) => {
-    if (error !== LATE) throw error
+  withDeadline<T | undefined>(promise, { timeoutMs: ms, late: () => TIME_OVER }).catch((error) => {
+    if (error !== TIME_OVER) throw error
     return undefined
   })
 
@@ -67,10 +67,10 @@ export const within = async (ms: number, promise: Promise<unknown>): Promise<boo
 /** Resolves after `ms`. Rejects with `signal.reason` when the signal fires before. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> => {
   const never = new Promise<void>(() => {})
-  return withDeadline(never, { timeoutMs: ms, signal, late: () => LATE }).catch((error) => {
-    if (error !== LATE) throw error
+  return withDeadline(never, { timeoutMs: ms, signal, late: () => TIME_OVER }).catch((error) => {
+    if (error !== TIME_OVER) throw error
   })
 }
 
 /** The reason of a time that is over, where that is no failure. */
-const LATE = Symbol('late')
+const TIME_OVER = Symbol('late')

@@ -48,7 +48,7 @@ const KEEP_COMPLETED = { age: 24 * 60 * 60, count: 10_000 }
 const KEEP_FAILED = { age: 7 * 24 * 60 * 60, count: 10_000 }
 /** Of a server that is away. */
 const READY_MS = 10_000
-const CLOSING_MS = 1_000
+const LAST_WORDS_MS = 1_000
 
 /** The task said when it wants to be tried again. */
 class Later extends Error {
@@ -73,7 +73,7 @@ export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningSchedul
   const close = async (): Promise<void> => {
     over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
     const closed = Promise.allSettled([...all.map((jobs) => jobs.close()), queue.close()])
-    if (!(await within(CLOSING_MS, closed))) await within(CLOSING_MS, queue.disconnect()).catch(() => {})
+    if (!(await within(LAST_WORDS_MS, closed))) await within(LAST_WORDS_MS, queue.disconnect()).catch(() => {})
   }
   try {
     const ready = Promise.all([queue.waitUntilReady(), ...all.map((jobs) => jobs.start())])
@@ -83,7 +83,7 @@ export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningSchedul
     const serving = await serveAsked(space, queueingIn(queue), logger)
     return {
       async stop() {
-        await within(CLOSING_MS, serving.stop()).catch(() => {})
+        await within(LAST_WORDS_MS, serving.stop()).catch(() => {})
         await within(stopTimeoutMs, Promise.all(all.map((jobs) => jobs.drained()))).catch(() => {})
         await close()
       },

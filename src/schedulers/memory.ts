@@ -14,7 +14,7 @@ import { Underway } from './underway.js'
 
 /** The group of its attempts. */
 const GROUP = 'later'
-const CLOSING_MS = 1_000
+const LAST_WORDS_MS = 1_000
 
 /** All schedulers of a space share one agenda: a job that one of them leaves is the next one's. */
 const agendas = new WeakMap<object, Agenda>()
@@ -67,13 +67,13 @@ export async function runInMemory(
   const serving = await serveAsked(space, agenda, logger)
   return {
     async stop() {
-      await within(CLOSING_MS, serving.stop()).catch(() => {})
+      await within(LAST_WORDS_MS, serving.stop()).catch(() => {})
       agenda.leave(attendant)
       await within(stopTimeoutMs, underway.idle())
       over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
       underway.close()
       // Attempts that were cut put their jobs back on the agenda.
-      await within(CLOSING_MS, underway.idle())
+      await within(LAST_WORDS_MS, underway.idle())
     },
   }
 }

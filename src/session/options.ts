@@ -59,13 +59,13 @@ export function termsOf(options: SessionOptions, what: string): SessionTerms {
   const { space, policy = 'merge', lock = {} } = options
   const { leaseMs: lockMs = 10_000, waitMs = 5_000 } = onlyKnown('lock', lock, LOCK_OPTIONS)
   const { ttlMs = 24 * 60 * 60 * 1000, maxBytes = 256 * 1024, userOf = () => undefined } = options
-  if (!(space instanceof Space)) refuse('space is what openSpace returned.')
-  if (!POLICIES.includes(policy)) refuse('policy is merge, reject or lock.')
-  if (typeof userOf !== 'function') refuse('userOf is a function.')
+  if (!(space instanceof Space)) invalidOption('space is what openSpace returned.')
+  if (!POLICIES.includes(policy)) invalidOption('policy is merge, reject or lock.')
+  if (typeof userOf !== 'function') invalidOption('userOf is a function.')
   for (const [name, value] of Object.entries({ 'lock.leaseMs': lockMs, ttlMs, maxBytes })) {
-    if (!(Number.isFinite(value) && value >= 1)) refuse(`${name} is a number of at least 1.`)
+    if (!(Number.isFinite(value) && value >= 1)) invalidOption(`${name} is a number of at least 1.`)
   }
-  if (!(Number.isFinite(waitMs) && waitMs >= 0)) refuse('lock.waitMs is a number of at least 0.')
+  if (!(Number.isFinite(waitMs) && waitMs >= 0)) invalidOption('lock.waitMs is a number of at least 0.')
   return { space, policy, lockMs, waitMs, ttlMs, maxBytes, userOf }
 }
 
@@ -75,6 +75,6 @@ const EXCEPT: ReadonlySet<string> = new Set(['except'])
 export const exceptIn = (options: { except?: string }): string | undefined =>
   onlyKnown('destroyAll', options, EXCEPT).except
 
-function refuse(detail: string): never {
+function invalidOption(detail: string): never {
   throw new SpaceError('INVALID_ARGUMENT', detail)
 }

@@ -65,7 +65,7 @@ export function encodeCall(
 export const deadLettersOnFailure = ({ method, headers }: HttpRequest): boolean =>
   method === TASK_METHOD && headers.includes(LETTER)
 
-export interface Call {
+export interface TaskCall {
   readonly task: string
   readonly input: unknown
   readonly stack: boolean
@@ -74,7 +74,7 @@ export interface Call {
 }
 
 /** @throws whatever is wrong with it: anybody may have written it */
-export function decodeCall({ method, target, headers, body }: HttpRequest): Call {
+export function decodeCall({ method, target, headers, body }: HttpRequest): TaskCall {
   if (method !== TASK_METHOD) throw new TypeError('not a call of a task')
   const field = (name: string): string | undefined => headers[headers.indexOf(name) + 1]
   const { input } = decodeFields(body) as { input?: unknown }

@@ -22,7 +22,7 @@ export async function* deadLetters(
   for (let after: string | null = null; ; ) {
     const { entries, next } = await space.engine.list(template, after, PAGE)
     for (const entry of entries) {
-      const deadLetter = readable(entry)
+      const deadLetter = deadLetterIn(entry)
       if (deadLetter) yield [deadLetter, entry]
     }
     if (next === null) return
@@ -32,7 +32,7 @@ export async function* deadLetters(
 
 const ALL: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
-function readable(entry: Listed): DeadLetter | undefined {
+function deadLetterIn(entry: Listed): DeadLetter | undefined {
   try {
     return deadLetterOf(entry)
   } catch {

@@ -384,7 +384,7 @@ everyEngine('express-session', (opened) => {
       }
       const [one, two] = [
         await served(storeOf(space, { policy }), app),
-        await served(storeOf(other, { policy, waitMs: 5_000 }), app),
+        await served(storeOf(other, { policy, lock: { waitMs: 5_000 } }), app),
       ]
       const browser = new Browser(one)
       await browser.get('/set/n/0')

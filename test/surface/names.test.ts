@@ -83,7 +83,14 @@ test('takespace', () => {
 
 test('takespace/gateway', () => {
   expect(Object.keys(gateway).sort()).toEqual(['createGateway'])
-  expect(typesOf('gateway/index.ts')).toEqual(['Gateway', 'GatewayOptions', 'ServiceOptions'])
+  expect(typesOf('gateway/index.ts')).toEqual([
+    'AdminOptions',
+    'Gateway',
+    'GatewayLimits',
+    'GatewayOptions',
+    'IdempotencyOptions',
+    'ServiceOptions',
+  ])
 })
 
 test('takespace/workers', () => {
@@ -96,6 +103,7 @@ test('takespace/workers', () => {
     'retryIn',
   ])
   expect(typesOf('workers/index.ts')).toEqual([
+    'AdminOptions',
     'App',
     'CurrentRequest',
     'FetchApp',
@@ -127,6 +135,7 @@ test('takespace/session', () => {
     'NotifyEndOptions',
     'SessionCookieOptions',
     'SessionEnded',
+    'SessionLockOptions',
     'SessionOptions',
     'SessionPolicy',
     'StoredSession',

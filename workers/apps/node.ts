@@ -113,7 +113,7 @@ export function incoming(request: HttpRequest, connection: AppSocket | Duplex): 
     if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    if (request.rest) readRest(req, request.rest, connection as AppSocket)
+    if (request.rest) pushRest(req, request.rest, connection as AppSocket)
     else complete(req, request.trailers)
   }
   return req
@@ -126,7 +126,7 @@ function complete(req: NodeIncoming, trailers: readonly string[] = []): void {
 }
 
 /** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
-function readRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
+function pushRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
   rest.read({
     onChunk(chunk) {
       connection.restRead += chunk.length

@@ -133,7 +133,7 @@ export class AppSocket extends EventEmitter {
       else if (message?._header && !message.finished && !this.destroyed) this.#soon()
       return !this.destroyed
     }
-    const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
+    const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : asBuffer(data)
     this.#size += chunk.length
     if (this.#sink) {
       // Its writer may use a chunk's memory again from its callback on.
@@ -294,5 +294,5 @@ function emitClose(connection: AppSocket, error?: Error): void {
   connection.emit('close', error !== undefined)
 }
 
-const bufferOf = (data: Uint8Array): Buffer =>
+const asBuffer = (data: Uint8Array): Buffer =>
   Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength)

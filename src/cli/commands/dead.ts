@@ -20,7 +20,7 @@ const EXIT_NOTHING = 1
 export function dead(program: Command): void {
   const group = program.command('dead').description('list dead letters, show one, enqueue it again, or drop it')
   add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
-    list(space, flags),
+    listDeadLetters(space, flags),
   ).option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
   add(group, 'show', 'show one, with what it was given', (space, ids, flags) =>
     each(ids, (id) => show(space, id, flags)),
@@ -58,16 +58,16 @@ async function each(ids: readonly string[], act: (id: string) => Promise<void>):
   for (const id of ids) await act(id)
 }
 
-async function list(space: Space, { max, json }: Flags): Promise<void> {
+async function listDeadLetters(space: Space, { max, json }: Flags): Promise<void> {
   let left = max
   for await (const [deadLetter] of deadLetters(space)) {
-    process.stdout.write(json ? `${JSON.stringify(plain(deadLetter))}\n` : lineOf(deadLetter))
+    process.stdout.write(json ? `${JSON.stringify(plainDeadLetter(deadLetter))}\n` : lineOf(deadLetter))
     if (--left === 0) return
   }
 }
 
 /** What there is to say without headers and bodies, which may hold secrets. */
-function plain({
+function plainDeadLetter({
   id,
   reason,
   kind,
@@ -84,7 +84,7 @@ function plain({
 }
 
 function lineOf(deadLetter: DeadLetter): string {
-  const { id, reason, kind, attempts, writtenAt, task, method, path, error } = plain(deadLetter)
+  const { id, reason, kind, attempts, writtenAt, task, method, path, error } = plainDeadLetter(deadLetter)
   const what = task ?? (path ? `${method} ${path}` : kind)
   const why = error ? `  ${deadLetter.error!.name}: ${deadLetter.error!.message}` : ''
   const line = `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${what}  ${reason}, attempts: ${attempts}${why}`
@@ -95,7 +95,7 @@ async function show(space: Space, id: string, { json }: Flags): Promise<void> {
   const found = await findDeadLetter(space, id)
   if (!found) return nothing(id)
   const [deadLetter] = found
-  const told = { ...plain(deadLetter), ...inputOf(deadLetter) }
+  const told = { ...plainDeadLetter(deadLetter), ...inputOf(deadLetter) }
   process.stdout.write(json ? `${JSON.stringify(told, asJson)}\n` : `${JSON.stringify(told, asJson, 2)}\n`)
 }
 

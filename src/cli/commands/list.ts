@@ -50,12 +50,12 @@ async function listKind(space: Space, kind: string, fields: Fields, { max, json 
   // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
   const { encoded } = new Template({ kind, parent: undefined, index: [] }, fields)
   for await (const entry of listEntries(space, encoded, max)) {
-    process.stdout.write(json ? `${JSON.stringify(plain(entry))}\n` : lineOf(entry))
+    process.stdout.write(json ? `${JSON.stringify(plainEntry(entry))}\n` : lineOf(entry))
   }
 }
 
 /** What there is to say of an entry; of a request and a dead letter without headers and bodies, which may hold secrets. */
-function plain(entry: Listed): Record<string, unknown> {
+function plainEntry(entry: Listed): Record<string, unknown> {
   const { id, priority, writtenAt, remainingMs, deaths } = entry
   const kind = kindNamed(entry.kinds[0]!)
   const info = { kind, id, priority, writtenAt, leaseMs: Number.isFinite(remainingMs) ? remainingMs : null }
@@ -86,6 +86,6 @@ function lineOfRequest(body: Buffer): object {
 }
 
 function lineOf(entry: Listed): string {
-  const { kind, id, writtenAt, fields, priority, leaseMs, ...rest } = plain(entry)
+  const { kind, id, writtenAt, fields, priority, leaseMs, ...rest } = plainEntry(entry)
   return `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${kind} ${JSON.stringify(fields ?? rest)}\n`
 }

@@ -35,7 +35,7 @@ let listened = false
  * neither exports an app or tasks nor listens.
  */
 export function loadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
-  return load(file, options, 'unknown', async (path) => {
+  return loadWith(file, options, 'unknown', async (path) => {
     if (options.followed || isTypeScript(path)) registerHooks(isTypeScript(path))
     const module = await imported(pathToFileURL(path).href).catch((error) => {
       if (!meetsTypeScript(error)) throw error
@@ -59,7 +59,7 @@ const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefine
 
 /** The same from what the files say now: the app file and all of the app that it imports, packages left out. */
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
-  return load(file, options, listened ? 'listens' : 'exports', async (path) => {
+  return loadWith(file, options, listened ? 'listens' : 'exports', async (path) => {
     forgetProjects()
     forgetRequired(isOwnFile)
     registerHooks(isTypeScript(path))
@@ -68,7 +68,7 @@ export function reloadApp<App>(file: string, options: LoadOptions): Promise<Load
   })
 }
 
-async function load<App>(
+async function loadWith<App>(
   file: string,
   { listen, tell }: LoadOptions,
   expectation: Expectation,

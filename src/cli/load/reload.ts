@@ -32,7 +32,7 @@ interface RunningApp {
 type SignalListener = readonly [signal: 'SIGTERM' | 'SIGINT', listener: NodeJS.SignalsListener]
 
 /** A stop leaves an app so long to close. */
-const CLOSING_MS = 1_000
+const APP_CLOSING_MS = 1_000
 
 /** Resolves when the app takes requests. What became of a change is said by `tell`. */
 export async function runReloading(file: string, terms: ReloadTerms): Promise<Reloading> {
@@ -60,20 +60,20 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
     try {
       const fresh = await reloadApp<App>(file, load)
       const old = current
-      current = await started(settings, fresh, without(signalListeners(), before))
+      current = await started(settings, fresh, withoutListeners(signalListeners(), before))
       for (const [signal, listener] of old.listeners) process.off(signal, listener)
       // Not waited for: its slowest request must not hold up the next change.
       void end(old)
       tell(`${file} reloaded in ${Math.round(monotonicMs() - begun)} ms.`)
     } catch (error) {
-      for (const [signal, listener] of without(signalListeners(), before)) process.off(signal, listener)
+      for (const [signal, listener] of withoutListeners(signalListeners(), before)) process.off(signal, listener)
       if (!closed) tell(`${file} was not reloaded, the old code goes on: ${describeWhere(error)}`)
     }
   }
 
   const end = async ({ worker, served }: RunningApp): Promise<void> => {
     await worker.stop().catch((error) => tell(`the old app could not be stopped: ${describe(error)}`))
-    await closeApp(served.close, CLOSING_MS, tell)
+    await closeApp(served.close, APP_CLOSING_MS, tell)
   }
 
   const watch: FileWatch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
@@ -87,7 +87,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   watch?.add(resolve(file))
   watch?.add(real(file))
   try {
-    current = await started(settings, served, without(signalListeners(), known))
+    current = await started(settings, served, withoutListeners(signalListeners(), known))
   } catch (error) {
     watch?.close()
     throw error
@@ -107,7 +107,7 @@ const signalListeners = (): SignalListener[] =>
     process.listeners(signal).map((listener): SignalListener => [signal, listener as NodeJS.SignalsListener]),
   )
 
-const without = (all: readonly SignalListener[], known: readonly SignalListener[]): SignalListener[] =>
+const withoutListeners = (all: readonly SignalListener[], known: readonly SignalListener[]): SignalListener[] =>
   all.filter(([signal, listener]) => !known.some(([s, l]) => s === signal && l === listener))
 
 async function started(

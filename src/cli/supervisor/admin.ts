@@ -31,7 +31,7 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
     async gather(own) {
       const { gathered } = await import('../../admin/metrics.js')
       // Counted first: the wait for one that does not answer may outlast its state.
-      const processes = familiesOf(supervisor)
+      const processes = processFamilies(supervisor)
       const portions = await Promise.all(supervisor.slots.map(portionOf))
       return [...processes, ...gathered([['supervisor', own], ...portions])]
     },
@@ -44,7 +44,7 @@ async function portionOf({ number, child }: WorkerSlot): Promise<[string, readon
   return [String(number), families ?? []]
 }
 
-function familiesOf(supervisor: Supervisor): Family[] {
+function processFamilies(supervisor: Supervisor): Family[] {
   const states = ['ready', 'starting', 'blocked', 'leaving'] as const
   return [
     {

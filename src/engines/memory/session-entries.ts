@@ -5,7 +5,7 @@ import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
 import type { Size } from './bag.js'
 
-interface StoredSession {
+interface MemorySession {
   readonly id: string
   attributes: Map<string, { text: string; version: string }>
   version: string
@@ -33,7 +33,7 @@ interface LockRequest {
 export type HasRoom = (sessions: number, bytes: number) => boolean
 
 export class MemorySessions {
-  readonly #all = new Map<string, StoredSession>()
+  readonly #all = new Map<string, MemorySession>()
   readonly #onEnded: (id: string, owner: string, reason: SessionEnd) => void
   #versions = 0
   #locks = 0
@@ -135,15 +135,15 @@ export class MemorySessions {
     return { count: this.#all.size, bytes }
   }
 
-  #get(id: string): StoredSession | undefined {
+  #get(id: string): MemorySession | undefined {
     const kept = this.#all.get(id)
     if (!kept || kept.expiresAt > wallMs()) return kept
     this.#end(kept, 'expired')
     return undefined
   }
 
-  #make(id: string): StoredSession {
-    const kept: StoredSession = {
+  #make(id: string): MemorySession {
+    const kept: MemorySession = {
       id,
       attributes: new Map(),
       version: '',
@@ -157,12 +157,12 @@ export class MemorySessions {
     return kept
   }
 
-  #lease(kept: StoredSession, leaseMs: number): void {
+  #lease(kept: MemorySession, leaseMs: number): void {
     kept.expiresAt = wallMs() + leaseMs
     this.#arm(kept)
   }
 
-  #arm(kept: StoredSession): void {
+  #arm(kept: MemorySession): void {
     clearTimeout(kept.timer)
     const left = kept.expiresAt - wallMs()
     if (left <= 0) return this.#end(kept, 'expired')
@@ -170,7 +170,7 @@ export class MemorySessions {
     kept.timer = setTimeout(() => this.#arm(kept), Math.min(left, LONGEST_TIMER_MS)).unref()
   }
 
-  #lock(kept: StoredSession, presence: string, lockMs: number): void {
+  #lock(kept: MemorySession, presence: string, lockMs: number): void {
     const lock = `${kept.id}:${++this.#locks}`
     kept.locker = {
       lock,
@@ -179,7 +179,7 @@ export class MemorySessions {
     }
   }
 
-  #end(kept: StoredSession, reason: SessionEnd): void {
+  #end(kept: MemorySession, reason: SessionEnd): void {
     clearTimeout(kept.timer)
     clearTimeout(kept.locker?.timer)
     this.#all.delete(kept.id)
@@ -199,7 +199,7 @@ const attributeBytes = (attributes: ReadonlyMap<string, { text: string }>): numb
     0,
   )
 
-const loadedOf = ({ attributes, version, owner, expiresAt, locker }: StoredSession): LoadedSession => ({
+const loadedOf = ({ attributes, version, owner, expiresAt, locker }: MemorySession): LoadedSession => ({
   attributes: new Map(attributes),
   version,
   owner,
