@@ -1,7 +1,8 @@
 /** A worker's response becomes an HTTP response: framed by us, stripped of what concerned the worker's side only, otherwise intact. */
 import type { ServerResponse } from 'node:http'
+import { HOP_BY_HOP, isBodiless } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
-import { HOP_BY_HOP, listedIn, passedOn, without } from './fields.js'
+import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
 
 /** A client that takes nothing of its answer for so long is given up; Node.js takes the first interval for progress, so twice that. */
@@ -23,12 +24,12 @@ export function decode(
   close: boolean,
   end?: () => void,
 ): void {
-  const bodiless = isBodiless(res, response.status)
+  const bodiless = isBodiless(response.status, res.req.method)
   const { body, trailers } = response
   // Only a chunked body has trailers; HTTP/1.0 has none.
   const behind = trailers && !bodiless && res.req.httpVersionMinor > 0 ? passedOn(trailers) : []
   writeHead(res, response, id, close, bodiless || behind.length > 0 ? undefined : body.length)
-  if (behind.length === 0 && !end) return send(res, bodiless ? undefined : body)
+  if (behind.length === 0 && !end) return endResponse(res, bodiless ? undefined : body)
   res.flushHeaders()
   if (!bodiless) res.write(body)
   if (behind.length > 0) res.addTrailers(pairsOf(behind))
@@ -40,10 +41,6 @@ export function decode(
 export function decodeHead(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
   writeHead(res, response, id, close, undefined)
 }
-
-/** What has no body by rule (RFC 9110 §6.4.1). */
-export const isBodiless = (res: ServerResponse, status: number): boolean =>
-  status === 204 || status === 304 || res.req.method === 'HEAD'
 
 /** Name, value, name, value … as addTrailers wants them. */
 export function pairsOf(fields: readonly string[]): [string, string][] {
@@ -94,10 +91,10 @@ function headersFor({ headers, status, rest, trailers }: HttpResponse, length: n
   // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none. What is still to come keeps its word or is cut.
   else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
   const listed = listedIn(connection)
-  return listed ? without(kept, listed) : kept
+  return listed ? withoutFields(kept, listed) : kept
 }
 
-function send(res: ServerResponse, body: Buffer | undefined): void {
+function endResponse(res: ServerResponse, body: Buffer | undefined): void {
   if (body === undefined || body.length === 0) res.end()
   else if (body.length <= JOINED_BYTES) res.end(body.toString('latin1'), 'latin1')
   else res.end(body)

@@ -1,9 +1,10 @@
 /** An HTTP request becomes what a worker is given: its head is checked, stripped of what concerns this connection only, and kept in order. */
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
+import { HOP_BY_HOP, HOST } from '../src/request/http.js'
 import type { HttpRequest } from '../src/request.js'
 import type { Received } from './body.js'
-import { HOP_BY_HOP, listedIn, without } from './fields.js'
+import { listedIn, withoutFields } from './fields.js'
 import {
   CODING_INVALID,
   CODING_UNKNOWN,
@@ -33,7 +34,6 @@ export interface Head {
 const CLAIMED_ORIGIN: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip'])
 const CLAIMED_PREFIXES = ['x-forwarded-', 'x-takespace-']
 
-const HOST = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
 
 /** Reads the head in one pass over the raw header lines. Throws a Refusal for what RFC 9110 and 9112 do not allow. */
@@ -85,7 +85,7 @@ export function readHead(req: IncomingMessage): Head {
 
   const target = targetOf(method, req.url as string, headers, hostAt)
   const listed = listedIn(connection)
-  const kept = listed ? without(headers, listed) : headers
+  const kept = listed ? withoutFields(headers, listed) : headers
   return { method, target, headers: kept, length, hasKey }
 }
 

@@ -4,13 +4,13 @@ import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
-import type { Outlet } from '../src/request/streams/index.js'
+import type { StreamWriter } from '../src/request/streams/index.js'
 import {
   type HttpRequest,
   type HttpResponse,
-  type Outgoing,
   type ResponseHead,
   type Rest,
+  type SendOptions,
   type Sent,
   sendRequest,
 } from '../src/request.js'
@@ -21,10 +21,20 @@ import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
 import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
 import { keyOf } from './idempotency-key.js'
-import { askOnce, type Keeping, receiveAll } from './idempotent-request.js'
+import { askOnce, receiveAll } from './idempotent-request.js'
 import type { Limits } from './limits.js'
+import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
-import { bodyOf, finished, headersOf, isAccident, NO_SERVICE, reasonOf, refusalOf, STOPPING } from './refusals.js'
+import {
+  finished,
+  isAccident,
+  NO_SERVICE,
+  problemBody,
+  problemHeaders,
+  reasonPhrase,
+  refusalOf,
+  STOPPING,
+} from './refusals.js'
 import { relay } from './relay.js'
 import { ReplayBuffer } from './replay-buffer.js'
 import { type Route, routeFor, termsFor } from './routes.js'
@@ -43,28 +53,27 @@ export interface Edge {
   /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
   phase: 'open' | 'draining' | 'stopped'
   /** So many bytes of a body that comes bit by bit are kept, to be given to another worker. */
-  readonly maxReplayBytes: number
-  /** On which terms answers to keyed requests are kept. */
-  readonly keeping: Keeping
+  readonly replayBytes: number
+  readonly idempotency: Required<IdempotencyOptions>
   /** Ends each connection that was handed over to another protocol. */
   readonly upgraded: Set<() => void>
   /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
-  readonly watch: Watch | undefined
+  readonly watch: GatewayMonitor | undefined
   /** Set when there is somebody to give spans to. */
   tracing: Tracing | undefined
 }
 
-export interface Watch {
-  readonly tally: GatewayCounters
-  readonly open: InFlight<Begun>
+export interface GatewayMonitor {
+  readonly counters: GatewayCounters
+  readonly open: InFlight<StartedExchange>
 }
 
-export interface Begun extends Placed {
+export interface StartedExchange extends Placed {
   readonly since: number
 }
 
 /** How far one request has come. */
-export interface Exchange extends Begun {
+export interface Exchange extends StartedExchange {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
@@ -88,38 +97,38 @@ export interface Exchange extends Begun {
 }
 
 /** Sees one request through: whatever happens, its client has one answer, or is gone. */
-export async function exchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
-  const x = begin(edge, req, res)
-  edge.watch?.open.add(x)
+export async function handleExchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
+  const exchange = startExchange(edge, req, res)
+  edge.watch?.open.add(exchange)
   try {
     const head = readHead(req)
-    x.head = head
-    const route = admit(x, head)
-    x.span = edge.tracing?.exchange(x.service, head.method, head.headers)
+    exchange.head = head
+    const route = admit(exchange, head)
+    exchange.span = edge.tracing?.exchange(exchange.service, head.method, head.headers)
     const key = head.hasKey ? keyOf(head.method, head.headers) : undefined
-    const first = head.length === 0 ? NO_BODY : await receive(x, head, expects100)
-    const body = key === undefined ? first : await receiveAll(req, first, edge.limits, x)
+    const first = head.length === 0 ? NO_BODY : await receive(exchange, head, expects100)
+    const body = key === undefined ? first : await receiveAll(req, first, edge.limits, exchange)
     const request = encode(req, head, body)
     const terms = termsFor(route, head.method, head.hasKey)
     const response = await (key !== undefined
-      ? askOnce(x, key, request, terms)
+      ? askOnce(exchange, key, request, terms)
       : body.ended
-        ? ask(x, request, terms)
-        : askStreaming(x, request, terms))
-    countResponse(x)
-    if (response.rest) await relayed(x, response, response.rest)
-    else answer(x, response)
+        ? sendAndAwait(exchange, request, terms)
+        : askStreaming(exchange, request, terms))
+    countResponse(exchange)
+    if (response.rest) await relayed(exchange, response, response.rest)
+    else writeAnswer(exchange, response)
   } catch (reason) {
-    refuse(x, reason)
+    refuseExchange(exchange, reason)
   } finally {
-    x.upload?.stop()
+    exchange.upload?.stop()
     // With its answer nobody reads of it any longer.
-    x.sent?.upload?.destroy('OUTCOME_UNKNOWN')
-    over(x)
+    exchange.sent?.upload?.destroy('OUTCOME_UNKNOWN')
+    finish(exchange)
   }
 }
 
-export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
+export const startExchange = (edge: Edge, req: IncomingMessage, res: ServerResponse): Exchange => ({
   place: -1,
   since: monotonicMs(),
   edge,
@@ -139,44 +148,44 @@ export const begin = (edge: Edge, req: IncomingMessage, res: ServerResponse): Ex
 })
 
 /** Decides, before a byte of the body is read, whether this request is taken on, and for which service. */
-export function admit(x: Exchange, head: Head): Route {
-  const { limits, routes, phase } = x.edge
+export function admit(exchange: Exchange, head: Head): Route {
+  const { limits, routes, phase } = exchange.edge
   if (phase === 'stopped') throw STOPPING
   const route = routeFor(routes, head.target)
   if (!route) throw NO_SERVICE
   limits.checkAnnounced(head.length)
   limits.enter()
-  x.entered = true
-  x.service = route.once.service
-  x.load = route.load
-  x.edge.outages.enter(route.load)
+  exchange.entered = true
+  exchange.service = route.once.service
+  exchange.load = route.load
+  exchange.edge.outages.enter(route.load)
   return route
 }
 
 /** Counts the response of a worker; the request waits no longer. */
-export function countResponse(x: Exchange): void {
-  if (!x.load) return
-  x.load.answered++
-  x.load.waiting--
-  x.load = undefined
+export function countResponse(exchange: Exchange): void {
+  if (!exchange.load) return
+  exchange.load.answered++
+  exchange.load.waiting--
+  exchange.load = undefined
 }
 
 /** Only a client whose request was admitted is told to send its body (RFC 9110 §10.1.1). */
-function receive(x: Exchange, head: Head, expects100: boolean): Promise<Received> {
-  if (expects100) x.res.writeContinue()
-  return readBody(x.req, head.length, x.edge.limits, x)
+function receive(exchange: Exchange, head: Head, expects100: boolean): Promise<Received> {
+  if (expects100) exchange.res.writeContinue()
+  return readBody(exchange.req, head.length, exchange.edge.limits, exchange)
 }
 
 /** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
-export function ask(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  return outcome(x, send(x, request, terms), terms.timeoutMs)
+export function sendAndAwait(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
+  return awaitOutcome(exchange, sendRequestOf(exchange, request, terms), terms.timeoutMs)
 }
 
-function send(x: Exchange, request: HttpRequest, terms: Outgoing): Sent {
-  if (x.req.socket.destroyed) throw CLIENT_GONE
-  const sent = sendRequest(x.edge.space, request, terms, (head) => interim(x, head))
-  x.id = sent.id
-  x.sent = sent
+function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOptions): Sent {
+  if (exchange.req.socket.destroyed) throw CLIENT_GONE
+  const sent = sendRequest(exchange.edge.space, request, terms, (head) => writeInterim(exchange, head))
+  exchange.id = sent.id
+  exchange.sent = sent
   return sent
 }
 
@@ -184,15 +193,15 @@ function send(x: Exchange, request: HttpRequest, terms: Outgoing): Sent {
  * The same while more of the request comes. Once a worker has read of it, the space gives it to nobody else; if that worker dies, and it may run
  * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
  */
-async function askStreaming(x: Exchange, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  const kept = new ReplayBuffer(terms.repeatable ? x.edge.maxReplayBytes : 0)
-  const upload = new Upload(x.req, x.bytes, x.edge.limits, kept)
-  x.upload = upload
+async function askStreaming(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
+  const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.replayBytes : 0)
+  const upload = new Upload(exchange.req, exchange.bytes, exchange.edge.limits, kept)
+  exchange.upload = upload
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {
-    const sent = send(x, request, { ...terms, maxDeliveries: left })
-    void upload.to(sent.upload as Outlet)
+    const sent = sendRequestOf(exchange, request, { ...terms, maxDeliveries: left })
+    void upload.to(sent.upload as StreamWriter)
     try {
-      return await outcome(x, sent, terms.timeoutMs, upload)
+      return await awaitOutcome(exchange, sent, terms.timeoutMs, upload)
     } catch (error) {
       if (!isSpaceError(error, 'WORKER_LOST') || !terms.repeatable || !upload.canRepeat || left <= 1) throw error
     }
@@ -203,7 +212,12 @@ async function askStreaming(x: Exchange, request: HttpRequest, terms: Outgoing):
  * Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. The deadline
  * of a request that still comes is counted from when it last moved.
  */
-function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, upload?: Upload): Promise<HttpResponse> {
+function awaitOutcome(
+  { req: { socket } }: Exchange,
+  sent: Sent,
+  timeoutMs: number,
+  upload?: Upload,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       clearTimeout(timer)
@@ -241,7 +255,7 @@ function outcome({ req: { socket } }: Exchange, sent: Sent, timeoutMs: number, u
 }
 
 /** What comes before the answer (RFC 9110 §15.2); 100 has been said here, and HTTP/1.0 knows none of it. */
-function interim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
+function writeInterim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
   if (res.headersSent || req.httpVersionMinor === 0) return
   const links = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'link')
   try {
@@ -253,51 +267,57 @@ function interim({ req, res }: Exchange, { status, headers }: ResponseHead): voi
 }
 
 /** The answer while its body comes: its client may go meanwhile, its worker too. */
-async function relayed(x: Exchange, response: HttpResponse, rest: Rest): Promise<void> {
-  const { res, req, sent } = x
+async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): Promise<void> {
+  const { res, req, sent } = exchange
   const { socket } = req
   try {
-    decodeHead(res, response, x.id, x.edge.phase !== 'open' || !req.complete)
+    decodeHead(res, response, exchange.id, exchange.edge.phase !== 'open' || !req.complete)
   } catch (error) {
     sent?.withdraw()
     throw error
   }
-  x.status = response.status
+  exchange.status = response.status
   await new Promise<void>((resolve) => {
     const onGone = (): void => {
       sent?.withdraw()
-      x.code = 'CLIENT_GONE'
+      exchange.code = 'CLIENT_GONE'
       resolve()
     }
     socket.once('close', onGone)
     void relay(res, rest).then((code) => {
       socket.off('close', onGone)
-      x.code = code
+      exchange.code = code
       resolve()
     })
   })
 }
 
-function answer(x: Exchange, response: HttpResponse): void {
-  const { req, res, edge } = x
+function writeAnswer(exchange: Exchange, response: HttpResponse): void {
+  const { req, res, edge } = exchange
   // Answered before all of the request was here.
-  const early = x.upload !== undefined && !req.complete
-  x.upload?.stop()
-  decode(res, response, x.id, edge.phase !== 'open' || early, early ? () => endAfterReading(req, res) : undefined)
-  x.status = response.status
+  const early = exchange.upload !== undefined && !req.complete
+  exchange.upload?.stop()
+  decode(
+    res,
+    response,
+    exchange.id,
+    edge.phase !== 'open' || early,
+    early ? () => endAfterReading(req, res) : undefined,
+  )
+  exchange.status = response.status
 }
 
 /** One clear error instead of the answer (promise 4 of DESIGN §3). */
-export function refuse(x: Exchange, reason: unknown): void {
-  const { req, res, head, edge } = x
+export function refuseExchange(exchange: Exchange, reason: unknown): void {
+  const { req, res, head, edge } = exchange
   if (reason === CLIENT_GONE || req.socket.destroyed) {
-    x.status = 499
+    exchange.status = 499
     return
   }
   const refusal = refusalOf(reason)
-  x.status = refusal.status
-  x.code = refusal.code
-  if (isAccident(reason)) edge.log.error({ id: x.id, err: reason }, 'a request failed for a reason that is ours')
+  exchange.status = refusal.status
+  exchange.code = refusal.code
+  if (isAccident(reason)) edge.log.error({ id: exchange.id, err: reason }, 'a request failed for a reason that is ours')
   if (res.headersSent) {
     // A mounted handler's owner has begun an answer of its own; all that can still be said is that it is broken.
     res.destroy()
@@ -305,8 +325,8 @@ export function refuse(x: Exchange, reason: unknown): void {
   }
   const unread = (head === undefined || head.length !== 0) && !req.complete
   const close = refusal.close || unread || edge.phase !== 'open'
-  const body = bodyOf(refusal)
-  res.writeHead(refusal.status, reasonOf(refusal), headersOf(refusal, body, x.id, close))
+  const body = problemBody(refusal)
+  res.writeHead(refusal.status, reasonPhrase(refusal), problemHeaders(refusal, body, exchange.id, close))
   if (!unread) return void res.end(body)
   res.write(body)
   endAfterReading(req, res)
@@ -327,22 +347,29 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
 }
 
 /** Whatever has come of it: its room is free again, and it is counted and logged. */
-export function over(x: Exchange): void {
-  const { limits, watch, log } = x.edge
-  if (x.entered) limits.leave(x.bytes)
-  if (x.load) x.load.waiting--
-  watch?.open.remove(x)
-  x.span?.end(x.status)
+export function finish(exchange: Exchange): void {
+  const { limits, watch, log } = exchange.edge
+  if (exchange.entered) limits.leave(exchange.bytes)
+  if (exchange.load) exchange.load.waiting--
+  watch?.open.remove(exchange)
+  exchange.span?.end(exchange.status)
   if (log === silent && !watch) return
-  const ms = monotonicMs() - x.since
-  watch?.tally.of(x.service).ended(x.status, ms)
-  if (log !== silent) record(x, ms)
+  const ms = monotonicMs() - exchange.since
+  watch?.counters.of(exchange.service).ended(exchange.status, ms)
+  if (log !== silent) recordOutcome(exchange, ms)
 }
 
-function record(x: Exchange, ms: number): void {
-  const target = x.head?.target ?? x.req.url ?? ''
+function recordOutcome(exchange: Exchange, ms: number): void {
+  const target = exchange.head?.target ?? exchange.req.url ?? ''
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
-  const fields = { id: x.id, method: x.req.method, path, status: x.status, code: x.code, ms: Math.round(ms * 10) / 10 }
-  x.edge.log.info(fields, 'request')
+  const fields = {
+    id: exchange.id,
+    method: exchange.req.method,
+    path,
+    status: exchange.status,
+    code: exchange.code,
+    ms: Math.round(ms * 10) / 10,
+  }
+  exchange.edge.log.info(fields, 'request')
 }

@@ -1,17 +1,5 @@
 /** Which header fields belong to one connection only and therefore never pass the gateway, in either direction. */
-
-/** RFC 9110 §7.6.1 and what older software treats alike. */
-export const HOP_BY_HOP: ReadonlySet<string> = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-])
+import { NEVER_IN_TRAILERS } from '../src/request/http.js'
 
 /** A sender must not list these in Connection (RFC 9110 §7.6.1); who does would make a message mean something else behind us. */
 const NEVER_LISTED: ReadonlySet<string> = new Set([
@@ -33,25 +21,11 @@ export function listedIn(connection: string): Set<string> | undefined {
   return names
 }
 
-/** Framing, routing and authentication are not said behind a body (RFC 9110 §6.5.1); whoever merges trailers into headers would be misled. */
-const NEVER_BEHIND: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
-  'host',
-  'content-length',
-  'content-type',
-  'content-encoding',
-  'content-range',
-  'authorization',
-  'cookie',
-  'set-cookie',
-  'x-request-id',
-])
-
 /** Of trailers, name, value, name, value …, those that are passed on. */
-export const passedOn = (trailers: readonly string[]): string[] => without(trailers, NEVER_BEHIND)
+export const passedOn = (trailers: readonly string[]): string[] => withoutFields(trailers, NEVER_IN_TRAILERS)
 
 /** Name, value, name, value … without those names. */
-export function without(headers: readonly string[], names: ReadonlySet<string>): string[] {
+export function withoutFields(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i] as string

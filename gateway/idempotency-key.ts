@@ -1,5 +1,5 @@
 /** Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): which key a request carries, whose it is, and what it stands for. */
-import { createHash } from 'node:crypto'
+import { digest } from '../src/runtime/digest.js'
 import { KEY_INVALID } from './refusals.js'
 
 /** As the draft recommends a bound, and as most services have it. */
@@ -35,7 +35,7 @@ export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>
 export const principalIn: PrincipalOf = ({ authorization, cookie }) => authorization ?? cookie ?? ''
 
 /** Header lines by their lower-case names, repeated ones joined (RFC 9110 §5.3). */
-export function fieldsOf(headers: readonly string[]): Record<string, string> {
+export function joinedFields(headers: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = Object.create(null)
   for (let i = 0; i < headers.length; i += 2) {
     const name = headers[i]!.toLowerCase()
@@ -46,12 +46,6 @@ export function fieldsOf(headers: readonly string[]): Record<string, string> {
   return fields
 }
 
-/** One short word for all of these. Nothing in one of them can be taken for the border between two. */
-export function digestOf(...parts: readonly (string | Buffer)[]): string {
-  const hash = createHash('sha256')
-  for (const part of parts) {
-    const bytes = typeof part === 'string' ? Buffer.from(part) : part
-    hash.update(`${bytes.length}:`).update(bytes)
-  }
-  return hash.digest('base64url').slice(0, 27)
-}
+/** Returns the digest of these parts, each behind its length: no part can be taken for the border between two. */
+export const digestOfParts = (...parts: readonly (string | Buffer)[]): string =>
+  digest(...parts.flatMap((part) => [`${Buffer.byteLength(part)}:`, part]))

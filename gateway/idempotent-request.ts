@@ -1,35 +1,24 @@
 /** A request with an Idempotency-Key: run once, whichever gateway it comes to and however often; its answer is kept, and given again. */
 import type { IncomingMessage } from 'node:http'
-import { isSpaceError, SpaceError } from '../src/errors.js'
-import { type HttpRequest, type HttpResponse, imageOf, type Outgoing } from '../src/request.js'
+import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
-import { answerIn } from '../src/tasks/outcome.js'
-import { resultTemplate } from '../src/tasks/ticket-store.js'
+import { answerOnce } from '../src/tasks/kept-request.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
-import { digestOf, fieldsOf, type PrincipalOf } from './idempotency-key.js'
+import { digestOfParts, joinedFields } from './idempotency-key.js'
 import type { Limits } from './limits.js'
+import type { IdempotencyOptions } from './options.js'
 import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
-
-export interface Keeping {
-  /** How long an answer is given again, in ms. */
-  readonly keyLeaseMs: number
-  /** How many bytes all tickets and keys in the space may take before another one is refused. */
-  readonly maxKeyBytes: number
-  readonly principalOf: PrincipalOf
-}
 
 /** The exchange that it is for. */
 interface Asking {
   readonly req: IncomingMessage
-  readonly edge: { readonly space: Space; readonly keeping: Keeping }
+  readonly edge: { readonly space: Space; readonly idempotency: Required<IdempotencyOptions> }
   /** Under which its answer is kept. */
   id: string
 }
 
 /** What is kept is kept whole, and so is what it is compared with. */
 const LARGEST_KEYED = 16 * 1024 * 1024
-/** A worker that is cut at the deadline still says so a little later; that is an answer, too. */
-const AFTERWARDS_MS = 3_000
 
 /** All of a body that goes on. */
 export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits, held: { bytes: number }) =>
@@ -40,37 +29,30 @@ export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits
  * @throws Refusal KEY_IN_USE: another client's request under this key is being answered; KEY_REUSED: it stands for something else. CLIENT_GONE:
  *   the request goes on all the same. SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
  */
-export async function askOnce(x: Asking, key: string, request: HttpRequest, terms: Outgoing): Promise<HttpResponse> {
-  const { req, edge } = x
-  const { space, keeping } = edge
-  const { keyLeaseMs, maxKeyBytes, principalOf } = keeping
+export async function askOnce(
+  exchange: Asking,
+  key: string,
+  request: HttpRequest,
+  terms: SendOptions,
+): Promise<HttpResponse> {
+  const { req, edge } = exchange
+  const { space, idempotency } = edge
+  const { leaseMs, maxBytes, principalOf } = idempotency
   const { method, target, headers, body } = request
-  const fields = fieldsOf(headers)
-  const id = `k${digestOf('http', terms.service, principalOf(fields), key)}`
-  const print = digestOf(method, target, fields['content-type'] ?? '', body)
-  x.id = id
-  const { tickets } = space.engine
-  const leaseMs = terms.timeoutMs + AFTERWARDS_MS
-  const opening = await tickets.open(
-    { id, print, leaseMs, keptMs: keyLeaseMs, maxBytes: maxKeyBytes },
-    imageOf(`${id}.${space.newId()}`, request, { ...terms, repeatable: true }),
-  )
-  if (opening === 'differs') throw KEY_REUSED
-  if (opening === 'busy') throw KEY_IN_USE
+  const fields = joinedFields(headers)
+  const id = `k${digestOfParts('http', terms.service, principalOf(fields), key)}`
+  const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
+  exchange.id = id
   const gone = new AbortController()
   const onGone = (): void => gone.abort(CLIENT_GONE)
   if (req.socket.destroyed) onGone()
   else req.socket.once('close', onGone)
   try {
-    const find = { template: resultTemplate(id), take: false, waitMs: terms.timeoutMs, signal: gone.signal }
-    const kept = await space.engine.find(find)
-    if (!kept) throw new SpaceError('REQUEST_TIMEOUT')
-    return withDate(answerIn(kept), kept.writtenAt)
-  } catch (error) {
-    // Whoever asks next waits for it in our place.
-    const waits = error === CLIENT_GONE || isSpaceError(error, 'REQUEST_TIMEOUT')
-    if (waits) tickets.leave(id).catch(() => {})
-    throw error
+    const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes }
+    const answer = await answerOnce(space, ticket, request, terms, gone.signal)
+    if (answer === 'differs') throw KEY_REUSED
+    if (answer === 'busy') throw KEY_IN_USE
+    return withDate(answer.response, answer.writtenAt)
   } finally {
     req.socket.off('close', onGone)
   }

@@ -8,18 +8,19 @@ import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { GatewayCounters } from '../src/runtime/counters.js'
+import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
-import { within } from '../src/runtime/within.js'
-import { type Begun, type Edge, exchange, type Watch } from './exchange.js'
+import { type Edge, type GatewayMonitor, handleExchange, type StartedExchange } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
 import { routesOf } from './routes.js'
-import { type Listening, listen, type OnRequest, type OnUpgrade } from './server.js'
+import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
 
-export type { GatewayOptions } from './options.js'
+export type { AdminOptions } from '../src/admin/options.js'
+export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
 export type { ServiceOptions } from './routes.js'
 
 export interface Gateway extends Service, AsyncDisposable {
@@ -58,20 +59,20 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, maxInFlight, services } = terms
-  const { keyLeaseMs, maxKeyBytes, principalOf } = terms
-  const { adminPort, adminHost, logger } = terms
+  const { space, host, port, services, idempotency, logger } = terms
+  const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
-  const limits = new Limits(maxBodyBytes, maxInFlight)
-  const watch = adminPort === undefined ? undefined : { tally: new GatewayCounters(), open: new InFlight<Begun>() }
+  const limits = new Limits(bodyBytes, inFlight)
+  const watch =
+    terms.admin === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
   const edge: Edge = {
     space,
     routes,
     limits,
     outages,
-    maxReplayBytes,
-    keeping: { keyLeaseMs, maxKeyBytes, principalOf },
+    replayBytes,
+    idempotency,
     upgraded: new Set(),
     log: logger,
     phase: 'open',
@@ -82,12 +83,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     watch &&
     new Admin({
       space,
-      host: adminHost,
-      port: adminPort as number,
+      ...terms.admin!,
       logger,
       serving: () => edge.phase === 'open',
       measures: [
-        ...gatewayMeasures(watch.tally, () => stateOf(watch, maxInFlight)),
+        ...gatewayMeasures(watch.counters, () => stateOf(watch, inFlight)),
         ...backlogMeasures(
           space,
           routes.map(({ once }) => once.service),
@@ -95,11 +95,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       ],
     })
   const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
-  let listening: Listening | undefined
+  let listening: GatewayServer | undefined
 
   const onRequest: OnRequest = (req, res, expects100) => {
     // An exchange answers for itself; should it ever not, its client sees a cut connection and everybody else nothing.
-    exchange(edge, req, res, expects100).catch(() => req.socket.destroy())
+    handleExchange(edge, req, res, expects100).catch(() => req.socket.destroy())
   }
   const onUpgrade: OnUpgrade = (req, socket, first) => {
     upgrade(edge, req, socket, first).catch(() => socket.destroy())
@@ -121,7 +121,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       if (edge.phase === 'open') edge.phase = 'draining'
       if (admin) admin.phase = 'draining'
       // These have no end of their own.
-      for (const restart of [...edge.upgraded]) restart()
+      for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
       await server.stop()
       await within(drainMs, edge.limits.idle())
       edge.phase = 'stopped'
@@ -143,7 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   return gateway
 }
 
-function stateOf({ open }: Watch, capacity: number): GatewayState {
+function stateOf({ open }: GatewayMonitor, capacity: number): GatewayState {
   let oldest = monotonicMs()
   const now = oldest
   for (const { since } of open) oldest = Math.min(oldest, since)

@@ -15,7 +15,7 @@ export class Limits {
     readonly maxInFlight: number,
     readonly maxHeldBytes: number = MAX_HELD_BYTES,
   ) {
-    this.#tooLarge = bodyTooLarge(maxBodyBytes, 'the setting maxBodyBytes of the gateway, --max-body-bytes')
+    this.#tooLarge = bodyTooLarge(maxBodyBytes, 'limits.bodyBytes of the gateway, --max-body-bytes')
   }
 
   /** Counts a request in, or refuses it. Whoever entered leaves, once. */

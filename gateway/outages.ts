@@ -18,7 +18,7 @@ export class Load {
   /** Time of the last progress on the monotonic clock: an answer, or a moment without waiting requests. */
   since = 0
   /** True once this outage has been logged. */
-  told = false
+  logged = false
 
   constructor(readonly service: string) {}
 }
@@ -68,25 +68,25 @@ export class Outages {
     let waiting = 0
     for (const load of this.#loads.values()) {
       waiting += load.waiting
-      if (load.answered !== load.seen) this.#over(load)
+      if (load.answered !== load.seen) this.#recovered(load)
       if (load.waiting === 0 || load.answered !== load.seen) load.since = now
       load.seen = load.answered
-      if (!load.told && now - load.since >= this.#outageMs) void this.#ask(load)
+      if (!load.logged && now - load.since >= this.#outageMs) void this.#ask(load)
     }
     if (waiting === 0) this.stop()
   }
 
-  #over(load: Load): void {
-    if (load.told) this.#log.info({ service: load.service }, 'workers take requests of this service again')
-    load.told = false
+  #recovered(load: Load): void {
+    if (load.logged) this.#log.info({ service: load.service }, 'workers take requests of this service again')
+    load.logged = false
   }
 
   /** Asks the space how many requests no worker has taken: a request that a worker works on for long is no outage. */
   async #ask(load: Load): Promise<void> {
     const { service } = load
     const backlog = await backlogOf(this.#space, service).catch(() => undefined)
-    if (!backlog || backlog.count === 0 || backlog.oldestMs < this.#outageMs || load.told) return
-    load.told = true
+    if (!backlog || backlog.count === 0 || backlog.oldestMs < this.#outageMs || load.logged) return
+    load.logged = true
     const fields = { service, waiting: backlog.count, oldestMs: Math.round(backlog.oldestMs) }
     this.#log.warn(fields, 'requests wait and no worker takes them: start one for this service')
   }

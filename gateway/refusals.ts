@@ -99,14 +99,14 @@ const RETRY_AFTER_S = '1'
 export const finished = new WeakSet<Duplex>()
 
 /** The reason phrase of its status. */
-export const reasonOf = (refusal: Refusal): string => STATUS_CODES[refusal.status] ?? ''
+export const reasonPhrase = (refusal: Refusal): string => STATUS_CODES[refusal.status] ?? ''
 
 /** The body as RFC 9457 has it (application/problem+json). */
-export const bodyOf = (refusal: Refusal): string =>
-  `${JSON.stringify({ title: reasonOf(refusal), status: refusal.status, code: refusal.code, detail: refusal.message })}\n`
+export const problemBody = (refusal: Refusal): string =>
+  `${JSON.stringify({ title: reasonPhrase(refusal), status: refusal.status, code: refusal.code, detail: refusal.message })}\n`
 
 /** Name, value, name, value … for writeHead. */
-export function headersOf(refusal: Refusal, body: string, id: string, close: boolean): string[] {
+export function problemHeaders(refusal: Refusal, body: string, id: string, close: boolean): string[] {
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))]
   headers.push('Cache-Control', 'no-store')
   if (id) headers.push('X-Request-Id', id)
@@ -119,9 +119,9 @@ export function headersOf(refusal: Refusal, body: string, id: string, close: boo
 
 /** The same answer as bytes, for a connection on which Node.js has made no response object. */
 export function rawAnswer(refusal: Refusal): string {
-  const body = bodyOf(refusal)
-  const headers = headersOf(refusal, body, '', true)
-  let head = `HTTP/1.1 ${refusal.status} ${reasonOf(refusal)}\r\n`
+  const body = problemBody(refusal)
+  const headers = problemHeaders(refusal, body, '', true)
+  let head = `HTTP/1.1 ${refusal.status} ${reasonPhrase(refusal)}\r\n`
   for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
   return `${head}\r\n${body}`
 }

@@ -1,8 +1,9 @@
 /** Relays a response's body to its client as it comes. One that breaks off is cut, so that no part of it looks like all. */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { isBodiless } from '../src/request/http.js'
 import type { Rest } from '../src/request/message.js'
-import { isBodiless, pairsOf } from './decode.js'
+import { pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
 
 /** A client that takes nothing of what waits for it for so long is given up; Node.js takes the first interval for progress, so twice that. */
@@ -12,8 +13,8 @@ const SLOW_READER_MS = 30_000
 export function relay(res: ServerResponse, rest: Rest): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { socket, req } = res
-    const bodiless = isBodiless(res, res.statusCode)
-    const over = (code?: string): void => {
+    const bodiless = isBodiless(res.statusCode, req.method)
+    const finish = (code?: string): void => {
       res.off('drain', onDrain)
       resolve(code)
     }
@@ -34,13 +35,13 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
         if (behind.length > 0 && res.chunkedEncoding) res.addTrailers(pairsOf(behind))
         res.end()
         if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
-        over()
+        finish()
       },
       onBroken(reason) {
         // HTTP/1.0 has no other way to tell a body that was cut from one that has ended.
         if (req.httpVersionMinor === 0 && socket) reset(socket)
         else res.destroy()
-        over(reason)
+        finish(reason)
       },
     })
     // Whoever waits for a head that has been flushed sees it before there is a body.

@@ -1,5 +1,6 @@
 /** Which service a request is for, and on which terms: the longest path prefix wins. */
-import type { Outgoing } from '../src/request.js'
+import { IDEMPOTENT_METHODS } from '../src/request/http.js'
+import type { SendOptions } from '../src/request.js'
 import type { Load } from './outages.js'
 
 export interface ServiceOptions {
@@ -19,14 +20,11 @@ export interface Route {
   /** Without a trailing slash; '' is for every path. */
   readonly prefix: string
   /** The terms of a request that may run once only, and of one that may run again. */
-  readonly once: Outgoing
-  readonly repeatable: Outgoing
+  readonly once: SendOptions
+  readonly repeatable: SendOptions
   /** Counters of the service, shared by all of its routes. */
   readonly load: Load
 }
-
-/** What RFC 9110 §9.2.2 calls idempotent: running it twice is meant to be the same as running it once. */
-const IDEMPOTENT: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
 /** Longest prefix first. */
 export function routesOf(
@@ -56,8 +54,8 @@ export function routeFor(routes: readonly Route[], target: string): Route | unde
   return routes.find(({ prefix }) => covers(prefix, target))
 }
 
-export function termsFor(route: Route, method: string, hasKey: boolean): Outgoing {
-  return hasKey || IDEMPOTENT.has(method) ? route.repeatable : route.once
+export function termsFor(route: Route, method: string, hasKey: boolean): SendOptions {
+  return hasKey || IDEMPOTENT_METHODS.has(method) ? route.repeatable : route.once
 }
 
 const AFTER_PREFIX = new Set(['', '/', '?'])

@@ -30,7 +30,7 @@ const OPTIONS = {
 const TOLD_KEEP_ALIVE_MS = 60_000
 
 /** Node's own, and left out of its types: what stands in that field. */
-interface Told extends ServerResponse {
+interface ResponseWithKeepAlive extends ServerResponse {
   _keepAliveTimeout: number
 }
 
@@ -40,19 +40,19 @@ export type OnRequest = (req: IncomingMessage, res: ServerResponse, expects100: 
 /** `first`: what the client has sent behind its request. */
 export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) => void
 
-export interface Listening {
+export interface GatewayServer {
   readonly port: number
   /** Takes no new connection, closes idle ones, waits for the others to end; at the end of `boundMs` it cuts them. */
   close(boundMs: number): Promise<void>
 }
 
 /** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
-export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<Listening> {
+export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<GatewayServer> {
   const server = createServer(OPTIONS)
   // One more than is accepted, so that an excess is seen and refused; Node.js drops without a word what is beyond.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
-    ;(res as Told)._keepAliveTimeout = TOLD_KEEP_ALIVE_MS
+    ;(res as ResponseWithKeepAlive)._keepAliveTimeout = TOLD_KEEP_ALIVE_MS
     onRequest(req, res, expects100)
   }
   server.on('request', (req, res) => given(req, res, false))
@@ -77,7 +77,7 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen({ host, port }, () => {
       const address = server.address() as AddressInfo
-      resolve({ port: address.port, close: (boundMs) => close(server, open, boundMs) })
+      resolve({ port: address.port, close: (boundMs) => closeServer(server, open, boundMs) })
     })
   })
 }
@@ -108,7 +108,7 @@ const withoutUpgrade = (connection: string): string =>
 /** Browsers open connections ahead of need, which Node.js does not count as idle; what was sent on one arrives within this. */
 const SILENT_MS = 250
 
-function close(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
+function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cutSilent = (): void => {
       for (const socket of open) if (socket.bytesRead === 0) socket.destroy()

@@ -4,12 +4,21 @@
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Outlet } from '../src/request/streams/index.js'
+import type { StreamWriter } from '../src/request/streams/index.js'
 import type { HttpResponse, Rest } from '../src/request.js'
 import { NO_BODY } from './body.js'
 import { decode } from './decode.js'
 import { encode, readHead } from './encode.js'
-import { admit, ask, begin, countResponse, type Edge, type Exchange, over, refuse } from './exchange.js'
+import {
+  admit,
+  countResponse,
+  type Edge,
+  type Exchange,
+  finish,
+  refuseExchange,
+  sendAndAwait,
+  startExchange,
+} from './exchange.js'
 import { UPGRADE_INVALID } from './refusals.js'
 import { relay } from './relay.js'
 import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
@@ -24,25 +33,25 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
   res.shouldKeepAlive = false
   res.assignSocket(socket)
   socket.on('error', () => {})
-  const x = begin(edge, req, res)
-  edge.watch?.open.add(x)
+  const exchange = startExchange(edge, req, res)
+  edge.watch?.open.add(exchange)
   try {
     check(req)
     const head = readHead(req)
-    x.head = head
-    const route = admit(x, head)
+    exchange.head = head
+    const route = admit(exchange, head)
     const request = encode(req, head, NO_BODY)
     const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']
     const terms = { ...route.once, repeatable: false, maxDeliveries: 9 }
-    const response = await ask(x, { ...request, headers, body: first, more: 'upgrade' }, terms)
-    countResponse(x)
-    if (response.status === 101 && response.rest) await switched(x, socket, response, response.rest)
-    else await declined(x, socket, response)
+    const response = await sendAndAwait(exchange, { ...request, headers, body: first, more: 'upgrade' }, terms)
+    countResponse(exchange)
+    if (response.status === 101 && response.rest) await switched(exchange, socket, response, response.rest)
+    else await declined(exchange, socket, response)
   } catch (reason) {
-    refuse(x, reason)
+    refuseExchange(exchange, reason)
     socket.destroySoon()
   } finally {
-    over(x)
+    finish(exchange)
   }
 }
 
@@ -54,32 +63,32 @@ function check(req: IncomingMessage): void {
 }
 
 /** The app has answered as if nothing but a request had been asked. */
-async function declined(x: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
-  x.sent?.upload?.destroy('')
-  decode(x.res, response.rest ? { ...response, rest: undefined } : response, x.id, true)
-  x.status = response.status
-  if (response.rest) await relay(x.res, response.rest)
+async function declined(exchange: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
+  exchange.sent?.upload?.destroy('')
+  decode(exchange.res, response.rest ? { ...response, rest: undefined } : response, exchange.id, true)
+  exchange.status = response.status
+  if (response.rest) await relay(exchange.res, response.rest)
   socket.destroySoon()
 }
 
 /** Bytes pass until one side ends it. A client whose worker is gone is told to come again (1012), where a frame ends. */
-function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
-  const { res, sent, edge } = x
-  const outlet = sent!.upload as Outlet
+function switched(exchange: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
+  const { res, sent, edge } = exchange
+  const upload = sent!.upload as StreamWriter
   const frames = new FrameCounter()
-  x.status = 101
+  exchange.status = 101
   res.detachSocket(socket)
   socket.setTimeout(0)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, 30_000)
-  socket.write(headOf(response, x.id), 'latin1')
+  socket.write(headOf(response, exchange.id), 'latin1')
   return new Promise((resolve) => {
     const ended = (code?: string): void => {
-      edge.upgraded.delete(restart)
-      x.code = code
+      edge.upgraded.delete(closeUpgraded)
+      exchange.code = code
       resolve()
     }
-    const restart = (): void => {
+    const closeUpgraded = (): void => {
       sent!.withdraw()
       broken('GATEWAY_STOPPING')
     }
@@ -90,13 +99,13 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
       ended(code)
     }
-    edge.upgraded.add(restart)
-    if (edge.phase !== 'open') return restart()
+    edge.upgraded.add(closeUpgraded)
+    if (edge.phase !== 'open') return closeUpgraded()
     socket.on('data', (bytes: Buffer) => {
-      if (!outlet.write(bytes)) socket.pause()
+      if (!upload.write(bytes)) socket.pause()
     })
-    outlet.onDrain = () => void socket.resume()
-    socket.on('end', () => outlet.end(NOTHING))
+    upload.onDrain = () => void socket.resume()
+    socket.on('end', () => upload.end(NOTHING))
     socket.on('drain', () => rest.resume())
     socket.on('close', () => {
       // Its worker sees a connection that is gone.
@@ -110,7 +119,7 @@ function switched(x: Exchange, socket: Socket, response: HttpResponse, rest: Res
       },
       onEnd() {
         socket.end()
-        outlet.end(NOTHING)
+        upload.end(NOTHING)
         setTimeout(() => socket.destroy(), LINGER_MS).unref()
         ended()
       },

@@ -1,7 +1,7 @@
 /** Upload: what comes of a request's body after its beginning, on its way to the worker that reads it; once more from the start, if need be. */
 import type { IncomingMessage } from 'node:http'
 import { encodeTrailers } from '../src/request/message.js'
-import type { Outlet } from '../src/request/streams/index.js'
+import type { StreamWriter } from '../src/request/streams/index.js'
 import { roomIn } from '../src/request/streams/web.js'
 import { CLIENT_GONE, trailersOf } from './body.js'
 import type { Limits } from './limits.js'
@@ -20,7 +20,7 @@ export class Upload {
   readonly #req: IncomingMessage
   readonly #limits: Limits
   readonly #kept: ReplayBuffer
-  #outlet: Outlet | undefined
+  #writer: StreamWriter | undefined
   #bytes: number
   #ended = false
   #stopped = false
@@ -29,13 +29,13 @@ export class Upload {
   #floor: NodeJS.Timeout
   #bytesAtFloor: number
 
-  /** `begun`: so many bytes of it have come before. */
-  constructor(req: IncomingMessage, begun: number, limits: Limits, kept: ReplayBuffer) {
+  /** `prefixBytes`: bytes of the body that were read before. */
+  constructor(req: IncomingMessage, prefixBytes: number, limits: Limits, kept: ReplayBuffer) {
     this.#req = req
     this.#limits = limits
     this.#kept = kept
-    this.#bytes = begun
-    this.#bytesAtFloor = begun
+    this.#bytes = prefixBytes
+    this.#bytesAtFloor = prefixBytes
     this.#floor = setInterval(() => this.#checkFloor(), FLOOR_MS).unref()
     req.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onGone).on('close', this.#onGone)
     req.pause()
@@ -47,24 +47,24 @@ export class Upload {
   }
 
   /** Passes it on to this one from now on, after what has come before. */
-  async to(outlet: Outlet): Promise<void> {
-    const isFirst = this.#outlet === undefined
-    this.#outlet = outlet
-    outlet.onDrain = () => this.#flow()
+  async to(writer: StreamWriter): Promise<void> {
+    const isFirst = this.#writer === undefined
+    this.#writer = writer
+    writer.onDrain = () => this.#flow()
     this.#repeating = !isFirst
     try {
       if (!isFirst) {
         for await (const chunk of this.#kept.chunks()) {
-          if (!outlet.write(chunk)) await roomIn(outlet)
-          if (this.#outlet !== outlet) return
+          if (!writer.write(chunk)) await roomIn(writer)
+          if (this.#writer !== writer) return
           this.onProgress?.()
         }
-        outlet.onDrain = () => this.#flow()
+        writer.onDrain = () => this.#flow()
       }
     } catch (error) {
       this.onFailed?.(error)
     } finally {
-      if (this.#outlet === outlet) this.#repeating = false
+      if (this.#writer === writer) this.#repeating = false
     }
     if (this.#ended) this.#finish()
     else this.#flow()
@@ -89,7 +89,7 @@ export class Upload {
     }
     this.onProgress?.()
     const keeping = this.#kept.add(chunk)
-    const room = this.#outlet!.write(chunk)
+    const room = this.#writer!.write(chunk)
     if (room && !keeping) return
     this.#req.pause()
     if (keeping) void keeping.then(() => this.#flow())
@@ -107,11 +107,11 @@ export class Upload {
   }
 
   #finish(): void {
-    this.#outlet?.end(encodeTrailers(trailersOf(this.#req)))
+    this.#writer?.end(encodeTrailers(trailersOf(this.#req)))
   }
 
   #flow(): void {
-    if (this.#stopped || this.#repeating || this.#ended || !this.#outlet?.hasRoom) return
+    if (this.#stopped || this.#repeating || this.#ended || !this.#writer?.hasRoom) return
     this.onProgress?.()
     this.#req.resume()
   }

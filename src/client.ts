@@ -2,7 +2,7 @@
 import { type ClientOperation, tracing } from './admin/spans.js'
 import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
-import { checkedFetch, fetchThrough } from './request/fetch.js'
+import { type ClientFetchOptions, checkedFetch, fetchThrough } from './request/fetch.js'
 import type { Space } from './space.js'
 import { type CallOptions, call } from './tasks/call.js'
 import { type EnqueueOptions, enqueue } from './tasks/enqueue.js'
@@ -19,17 +19,6 @@ export interface ClientOptions {
    * Default 256 MiB.
    */
   readonly maxTicketBytes?: number | undefined
-}
-
-export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
-  readonly timeoutMs?: number | undefined
-  /** Default: the client's. */
-  readonly service?: string | undefined
-  /** Higher is taken first, -128 to 127. Default 0. */
-  readonly priority?: number | undefined
-  /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
-  readonly repeatable?: boolean | undefined
 }
 
 export interface Client<T extends Tasks = Tasks> {

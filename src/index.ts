@@ -1,6 +1,6 @@
 /** The public names of takespace, one per line. */
 
-export type { Client, ClientFetchOptions, ClientOptions } from './client.js'
+export type { Client, ClientOptions } from './client.js'
 export { createClient } from './client.js'
 export type { SchemaIssue, StandardSchema } from './entry/schema.js'
 export type { Snapshot } from './entry/snapshot.js'
@@ -22,6 +22,7 @@ export { isSpaceError, SpaceError } from './errors.js'
 export type { Logger } from './log.js'
 export type { OpenOptions } from './open.js'
 export { openSpace } from './open.js'
+export type { ClientFetchOptions } from './request/fetch.js'
 export type { Scheduler, SchedulerOptions } from './scheduler.js'
 export { createScheduler } from './scheduler.js'
 export type { ContentsOptions } from './space/contents.js'

@@ -1,5 +1,6 @@
 /** openSpace: from an address to a space. The one place that knows which engines there are. */
 
+import { type Bounds, checkedBounds } from './engine/bounds.js'
 import { MemoryEngine } from './engines/memory/index.js'
 import { sharedWorld } from './engines/memory/shared.js'
 import { World } from './engines/memory/world.js'
@@ -7,7 +8,6 @@ import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
-import { type Bounds, checkedBounds } from './space/capacity.js'
 import { Space } from './space.js'
 
 export interface OpenOptions extends Bounds {

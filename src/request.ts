@@ -2,29 +2,15 @@
 
 import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
-import { requestEntry, requestTemplate, TASK } from './request/kinds.js'
+import { requestEntry, requestTemplate, type SendOptions, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
 import { StreamedResponse } from './request/streamed-response.js'
-import type { Outlet } from './request/streams/index.js'
+import type { StreamWriter } from './request/streams/index.js'
 import type { Space } from './space.js'
 
-export { REQUEST, requestEntry as imageOf, TASK } from './request/kinds.js'
+export { REQUEST, requestEntry, type SendOptions, TASK } from './request/kinds.js'
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
-export { type HeldRequest as Taken, type Serving, serveRequests } from './request/serve.js'
-
-/** What a gateway asks of the space. */
-export interface Outgoing {
-  readonly service: string
-  /** The name of a task, for workers that have it; else it is for the service's app. */
-  readonly task?: string
-  /** From now until the client is told 504; the entry's lease. */
-  readonly timeoutMs: number
-  readonly priority: number
-  /** Whether it may run again if its worker dies (idempotent method, Idempotency-Key, or the route says so). */
-  readonly repeatable: boolean
-  /** After so many deliveries whose workers died it goes to the dead letters; 1 to 9, default 3. */
-  readonly maxDeliveries?: number
-}
+export { type HeldRequest, type Serving, serveRequests, type TaskOffer } from './request/serve.js'
 
 /** A request under way. */
 export interface Sent {
@@ -37,7 +23,7 @@ export interface Sent {
    */
   readonly response: Promise<HttpResponse>
   /** Where the rest of its body is to be written, if more of it comes. */
-  readonly upload: Outlet | undefined
+  readonly upload: StreamWriter | undefined
   /** The client is gone or the deadline has passed: the request is taken back, a late response dropped. Never rejects. */
   withdraw(): void
 }
@@ -46,13 +32,13 @@ export interface Sent {
 export function sendRequest(
   space: Space,
   request: HttpRequest,
-  terms: Outgoing,
+  terms: SendOptions,
   onInterim?: (head: ResponseHead) => void,
 ): Sent {
   const id = space.newId()
   const streamed = request.more !== undefined
   const entry = requestEntry(id, request, terms)
-  const upload = streamed ? space.streams.outlet(id) : undefined
+  const upload = streamed ? space.streams.writer(id) : undefined
   // From then on it ends with its holder, and not with the lease that it was written with.
   if (upload) upload.onReader = () => space.engine.awaitIndefinitely(id)
   let arrival: StreamedResponse | undefined
@@ -62,7 +48,7 @@ export function sendRequest(
       reject(error)
     }
     const onOutcome = (outcome: Outcome): void => {
-      if (outcome.kind === 'begun') {
+      if (outcome.kind === 'responseStarted') {
         arrival ??= new StreamedResponse(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
         return
       }
@@ -72,7 +58,7 @@ export function sendRequest(
         return
       }
       try {
-        const bytes = bytesOf(outcome)
+        const bytes = bodyOfOutcome(outcome)
         const place = placeIn(bytes)
         if (place) {
           arrival ??= new StreamedResponse(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
@@ -105,7 +91,7 @@ export function sendRequest(
   return { id, response, upload, withdraw }
 }
 
-function bytesOf(outcome: Exclude<Outcome, { kind: 'begun' }>): Buffer {
+function bodyOfOutcome(outcome: Exclude<Outcome, { kind: 'responseStarted' }>): Buffer {
   if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
   if (outcome.kind === 'unknown') throw new SpaceError('OUTCOME_UNKNOWN')
   if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')

@@ -4,8 +4,8 @@ import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { type Service, service as serviceOf } from './runtime/lifecycle.js'
-import type { Running } from './schedulers/asked.js'
-import type { Terms } from './schedulers/bullmq.js'
+import type { RunningScheduler } from './schedulers/asked.js'
+import type { SchedulerTerms } from './schedulers/bullmq.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {
@@ -85,7 +85,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
 
   const queueName = queueNameOf(space.name)
-  let running: Running | undefined
+  let running: RunningScheduler | undefined
   const start = async (): Promise<void> => {
     const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
     running = await startOn(url, terms)
@@ -108,12 +108,12 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 /** Both are loaded when needed: BullMQ is large, and most processes need none of it. */
-async function startOn(url: string | undefined, terms: Omit<Terms, 'url'>): Promise<Running> {
+async function startOn(url: string | undefined, terms: Omit<SchedulerTerms, 'url'>): Promise<RunningScheduler> {
   if (url === undefined) {
-    const { run } = await import('./schedulers/memory.js')
+    const { runInMemory: run } = await import('./schedulers/memory.js')
     return run(terms)
   }
-  const { run } = await import('./schedulers/bullmq.js')
+  const { runOnBullmq: run } = await import('./schedulers/bullmq.js')
   return run({ ...terms, url })
 }
 

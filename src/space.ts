@@ -1,20 +1,19 @@
 /** Space: write, read, take, and leases, over an engine. Here is what people call; engines hold the data. */
 import { randomBytes } from 'node:crypto'
-import type { Engine, Stored } from './engine.js'
-import { entryOf, Misfit } from './entry/nonconforming.js'
+import type { Engine } from './engine.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
-import { underAny } from './runtime/abort.js'
-import { type ContentsOptions, contentsOf } from './space/contents.js'
-import { checkedFind, type EndlessFindOptions, type FindOptions, search, type Terms, takeMany } from './space/find.js'
+import type { ContentsOptions } from './space/contents.js'
+import { checkedFind, type EndlessFindOptions, type FindOptions } from './space/find.js'
+import { Finder } from './space/finder.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
 import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './space/lease.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './space/notify.js'
-import { checkedMax, checkedTakeAll, type TakeAllOptions, takeAll } from './space/take-all.js'
+import { checkedTakeAll, type TakeAllOptions } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
@@ -37,8 +36,8 @@ export class Space {
   readonly #over = new AbortController()
   readonly #idTag = randomBytes(6).toString('base64url')
   readonly #logger: Logger
+  readonly #finder: Finder
   #ids = 0
-  #misfits = 0
   #closing: Promise<void> | undefined
   #closed = false
 
@@ -48,6 +47,7 @@ export class Space {
     this.streams = new Streams(engine, streamBounds)
     this.name = name
     this.#logger = logger
+    this.#finder = new Finder(engine, logger)
   }
 
   /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
@@ -61,8 +61,8 @@ export class Space {
   }
 
   /** Entries that this process met and set aside, since they were none of their kind (docs/javaspaces.md). */
-  get misfits(): number {
-    return this.#misfits
+  get nonconformingEntries(): number {
+    return this.#finder.nonconforming
   }
 
   /**
@@ -140,22 +140,15 @@ export class Space {
     templates: NonEmpty<T>,
     options: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
-    const { max, waitMs, signal, tx } = checkedTakeAll(options)
+    const terms = checkedTakeAll(options)
+    const { signal, tx } = terms
     if (!Array.isArray(templates) || templates.length === 0) {
       throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
-    }
-    const finds = {
-      take: (template: Template<object>, waitMs: number, ends?: AbortSignal) =>
-        this.#search(template, { take: true, waitMs, signal: ends, tx }),
-      takeMany: (template: Template<object>, most: number) => this.#takeMany(template, most, tx),
-      watch: (asked: readonly Template<object>[], leaseMs: number, onAvailable: () => void) =>
-        this.#watch(asked, leaseMs, tx, onAvailable),
     }
     this.#open()
     this.#checkTx(tx)
     const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
-    const [asked, most] = [templates.map(templateOf), checkedMax(max)]
-    const taken = await underAny(ends, (over) => takeAll(finds, asked, most, waitMs, over))
+    const taken = await this.#finder.takeAll(templates.map(templateOf), terms, ends)
     return taken as Entry<FieldsOf<T[number]>>[]
   }
 
@@ -224,14 +217,7 @@ export class Space {
     const asked = templateOf(template)
     this.#open()
     this.#checkTx(options.tx)
-    for await (const stored of contentsOf(this.engine, asked, options)) {
-      const entry = await entryOf(stored, asked.definition)
-      if (!(entry instanceof Misfit)) {
-        yield entry as Entry<F>
-      } else if (await this.engine.deadLetter(stored.id, 'misfit')) {
-        this.#misfit(stored, asked.definition.kind, entry)
-      }
-    }
+    yield* this.#finder.contents(asked, options) as AsyncGenerator<Entry<F>>
   }
 
   /**
@@ -296,10 +282,10 @@ export class Space {
 
   /**
    * Whoever sees that the process of `presence` does not answer says so: nothing more is handed to it until it does.
-   * @param begun ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
+   * @param running ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
    */
-  suspend(presence: string, begun?: readonly string[]): Promise<void> {
-    return this.engine.suspend(presence, begun)
+  suspend(presence: string, running?: readonly string[]): Promise<void> {
+    return this.engine.suspend(presence, running)
   }
 
   /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
@@ -336,18 +322,6 @@ export class Space {
     await this.engine.close()
   }
 
-  async #watch(
-    templates: readonly Template<object>[],
-    leaseMs: number,
-    tx: Transaction | undefined,
-    onAvailable: () => void,
-  ): Promise<() => void> {
-    const encoded = templates.map(({ encoded }) => encoded)
-    const told = { onEvent: onAvailable, onMissed: onAvailable, onEnded: () => {} }
-    const { id } = await this.engine.notify({ templates: encoded, on: 'available', leaseMs, tx: tx?.id, ...told })
-    return () => void this.engine.cancel(id).catch(() => {})
-  }
-
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {
     this.#open()
     this.#checkTx(options.tx)
@@ -375,26 +349,8 @@ export class Space {
   ): Promise<Entry<F> | null> {
     const terms = { ...checkedFind(what, options, defaultWaitMs), take, ifExists }
     this.#checkTx(terms.tx)
-    return this.#search(templateOf(template), terms) as Promise<Entry<F> | null>
-  }
-
-  #search(template: Template<object>, terms: Terms): Promise<Entry | null> {
+    const asked = templateOf(template)
     this.#open()
-    return search(this.engine, template, terms, (stored, misfit) =>
-      this.#misfit(stored, template.definition.kind, misfit),
-    )
-  }
-
-  #takeMany(template: Template<object>, most: number, tx: Transaction | undefined): Promise<Entry[]> {
-    this.#open()
-    return takeMany(this.engine, template, most, tx, (stored, misfit) =>
-      this.#misfit(stored, template.definition.kind, misfit),
-    )
-  }
-
-  /** It is set aside, counted, reported, never delivered. */
-  #misfit({ id }: Stored, kind: string, { paths }: Misfit): void {
-    this.#misfits++
-    this.#logger.warn({ id, kind, paths }, 'an entry is none of its kind and was set aside')
+    return this.#finder.search(asked, terms) as Promise<Entry<F> | null>
   }
 }

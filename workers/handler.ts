@@ -41,11 +41,11 @@ export interface TurnContext extends CurrentRequest {
    * before the one that counts. The handler still settles with its response when all was written; of it only the trailers count.
    * @throws SpaceError BAD_RESPONSE when HTTP cannot carry this head
    */
-  begin(head: ResponseHead): Sink
+  startResponse(head: ResponseHead): Sink
   /** Set it to hear of the cut without a signal: making an AbortController costs more than most turns have use for. */
   onCut: ((reason: Error) => void) | undefined
   /** Says how far it is to whoever has its ticket; nobody hears it if it has none. */
-  progress(note: Buffer): Promise<void>
+  progress(report: Buffer): Promise<void>
   /** To be called when the app writes to a response that was closed. */
   runsOn(): void
   /** Takes an error that came too late to become the response, so that it is at least logged. */

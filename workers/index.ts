@@ -3,18 +3,20 @@
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
 import { type Measure, workerMeasures } from '../src/admin/measures.js'
+import { type AdminOptions, checkedAdmin, MOVED_TO_ADMIN } from '../src/admin/options.js'
 import type { Checks } from '../src/admin/probes.js'
 import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
-import { onAbort } from '../src/runtime/abort.js'
 import { WorkerCounters } from '../src/runtime/counters.js'
+import { withDeadline } from '../src/runtime/deadline.js'
 import { type Service, service as serviceOf } from '../src/runtime/lifecycle.js'
 import type { Space } from '../src/space.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop, type TurnInFlight } from './loop.js'
 import { checkedTasks, type Task, taskHandler } from './tasks.js'
 
+export type { AdminOptions } from '../src/admin/options.js'
 export { GiveUp, giveUp, RetryIn, retryIn } from '../src/tasks.js'
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
 export { currentRequest } from './current.js'
@@ -22,7 +24,7 @@ export type { CurrentRequest } from './handler.js'
 export type { Task, TaskContext } from './tasks.js'
 
 /** The app, the tasks, or both, with which a worker answers. */
-interface Served {
+interface AppAndTasks {
   /**
    * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
    * app, never a factory of one, and as it is: nothing of it is changed for takespace.
@@ -33,14 +35,14 @@ interface Served {
 }
 
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined }
-type Known<T> = { readonly [K in keyof T]: T[K] | undefined }
+type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined }
 
 /** A worker has an app, tasks, or both. The compiler refuses neither only if a program names neither: a loaded module may have either. */
 export type WorkerOptions = WorkerSettings &
   (
-    | (Pick<Served, 'app'> & Optional<Pick<Served, 'tasks'>>)
-    | (Pick<Served, 'tasks'> & Optional<Pick<Served, 'app'>>)
-    | Known<Served>
+    | (Pick<AppAndTasks, 'app'> & Optional<Pick<AppAndTasks, 'tasks'>>)
+    | (Pick<AppAndTasks, 'tasks'> & Optional<Pick<AppAndTasks, 'app'>>)
+    | OrUndefined<AppAndTasks>
   )
 
 /** The options of a worker beside its app and its tasks. */
@@ -53,10 +55,8 @@ export interface WorkerSettings {
   readonly concurrency?: number | undefined
   /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number | undefined
-  /** Where probes and metrics are answered; 0 = any free port, see `worker.adminUrl`. Default: nowhere. */
-  readonly adminPort?: number | undefined
-  /** The address of the admin port. Default 127.0.0.1: reachable from this machine only. */
-  readonly adminHost?: string | undefined
+  /** Probes and metrics. Default: no admin port. */
+  readonly admin?: AdminOptions | undefined
   /** A pino instance or anything like it. Default: none, nothing is logged. */
   readonly logger?: Logger | undefined
 }
@@ -81,9 +81,9 @@ export interface Worker extends Service, AsyncDisposable {
     readonly taken: number
     readonly inFlight: number
     /** Handlers that still run although their turn has ended. */
-    readonly strayed: number
+    readonly overrunHandlers: number
     /** With so many of these it is not ready. */
-    readonly maxStrayed: number
+    readonly maxOverrunHandlers: number
     /** Those in flight, oldest first, at most 20. */
     list(): readonly TurnInFlight[]
     /** The ids of all turns in flight. */
@@ -95,17 +95,7 @@ export interface Worker extends Service, AsyncDisposable {
   readonly measures: readonly Measure[]
 }
 
-const OPTIONS = new Set([
-  'space',
-  'app',
-  'tasks',
-  'service',
-  'concurrency',
-  'stopTimeoutMs',
-  'adminPort',
-  'adminHost',
-  'logger',
-])
+const OPTIONS = new Set(['space', 'app', 'tasks', 'service', 'concurrency', 'stopTimeoutMs', 'admin', 'logger'])
 
 /**
  * Makes a worker. It takes nothing until it is started.
@@ -118,50 +108,50 @@ const OPTIONS = new Set([
  * process.once('SIGTERM', () => worker.stop())
  */
 export function createWorker(options: WorkerOptions): Worker {
-  onlyKnown('createWorker', options, OPTIONS)
+  onlyKnown('createWorker', options, OPTIONS, MOVED_TO_ADMIN)
   const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
-  const { adminPort, adminHost = '127.0.0.1' } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (adminPort !== undefined && !(Number.isInteger(adminPort) && adminPort >= 0 && adminPort <= 65_535)) {
-    throw wrong('adminPort is an integer from 0 to 65535.')
-  }
-  if (typeof adminHost !== 'string' || adminHost === '') throw wrong('adminHost is an address or a host name.')
   if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  const adminAt = checkedAdmin(options.admin)
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
 
-  const tally = new WorkerCounters()
+  const counters = new WorkerCounters()
   const named = tasks === undefined ? undefined : checkedTasks(tasks)
   const serves = {
     app: app === undefined ? undefined : handlerOf(app),
     tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
   }
-  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, tally })
+  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, counters: counters })
   const capacity = app !== undefined && tasks !== undefined ? 2 * concurrency : concurrency
-  const measures = workerMeasures(tally, { service, capacity, turns: loop })
+  const measures = workerMeasures(counters, { service, capacity, turns: loop })
   const serving = (): boolean => loop.standing
   const conditions = (): Checks => {
-    const { strayed, maxStrayed } = loop
-    return { handlers: strayed < maxStrayed ? 'ok' : `${strayed} handlers run on although their requests are over` }
+    const { overrunHandlers, maxOverrunHandlers } = loop
+    return {
+      handlers:
+        overrunHandlers < maxOverrunHandlers
+          ? 'ok'
+          : `${overrunHandlers} handlers run on although their requests are over`,
+    }
   }
   const admin =
-    adminPort === undefined
-      ? undefined
-      : new Admin({
-          space,
-          host: adminHost,
-          port: adminPort,
-          logger,
-          serving,
-          conditions,
-          measures: [...measures, ...backlogMeasures(space, [service])],
-        })
+    adminAt &&
+    new Admin({
+      space,
+      ...adminAt,
+      logger,
+      serving,
+      conditions,
+      measures: [...measures, ...backlogMeasures(space, [service])],
+    })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
-    if (app !== undefined) await unless(stopped.signal, readyOf(app))
+    // A stop waits for the start that it meets; an app that never gets ready must not keep it waiting.
+    if (app !== undefined) await withDeadline(readyOf(app), { signal: stopped.signal })
     await loop.start()
   }
   const start = async (): Promise<void> => {
@@ -192,14 +182,6 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   space.adopt(worker)
   return worker
-}
-
-/** A stop waits for the start that it meets; an app that never gets ready must not keep it waiting. */
-function unless<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signal, () => reject(signal.reason))
-    promise.then(resolve, reject).finally(unlisten)
-  })
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

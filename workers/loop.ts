@@ -2,15 +2,16 @@
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
-import { type Serving, serveRequests, type Taken } from '../src/request.js'
+import { type HeldRequest, type Serving, serveRequests } from '../src/request.js'
 import type { WorkerCounters } from '../src/runtime/counters.js'
+import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
-import { within } from '../src/runtime/within.js'
 import type { Space } from '../src/space.js'
+import { taskOffer } from '../src/tasks/task-offer.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
-import { mostStrayed, OverrunHandlers } from './overrun.js'
-import { Turn, type Watch } from './turn.js'
+import { mostOverrunHandlers, OverrunHandlers } from './overrun.js'
+import { Turn, type TurnMonitor } from './turn.js'
 
 /** How long a stop waits, once it has cut what was left, for the space to hear of it. Longer would only be felt when Redis is gone. */
 const LAST_WORDS_MS = 1_000
@@ -20,7 +21,7 @@ export interface LoopTerms {
   readonly concurrency: number
   readonly stopTimeoutMs: number
   readonly logger: Logger
-  readonly tally: WorkerCounters
+  readonly counters: WorkerCounters
 }
 
 /** What answers the requests: those for the app of the service, and those for its tasks. */
@@ -52,7 +53,7 @@ export class Loop {
   readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
   readonly #overrun: OverrunHandlers
-  #watch: Watch
+  #watch: TurnMonitor
   #serving: Serving[] = []
   #cutting = false
   /** On the monotonic clock; Infinity: it has not begun anything since it was seen to stand still. */
@@ -63,9 +64,9 @@ export class Loop {
     this.#space = space
     this.#serves = serves
     this.#terms = terms
-    const { logger, tally } = terms
-    this.#overrun = new OverrunHandlers(this.maxStrayed)
-    this.#watch = { logger, tally, overrun: this.#overrun, deadlines: this.#deadlines }
+    const { logger, counters } = terms
+    this.#overrun = new OverrunHandlers(this.maxOverrunHandlers)
+    this.#watch = { logger, counters: counters, overrun: this.#overrun, deadlines: this.#deadlines }
   }
 
   /** Whether its takes stand in the space. */
@@ -75,7 +76,7 @@ export class Loop {
 
   /** Requests taken since the start. */
   get taken(): number {
-    return this.#terms.tally.taken
+    return this.#terms.counters.taken
   }
 
   get inFlight(): number {
@@ -83,13 +84,13 @@ export class Loop {
   }
 
   /** Handlers that are known to run although their turn has ended. */
-  get strayed(): number {
+  get overrunHandlers(): number {
     return this.#overrun.size
   }
 
   /** With so many of these it is no good to the next request. */
-  get maxStrayed(): number {
-    return mostStrayed(this.#terms.concurrency)
+  get maxOverrunHandlers(): number {
+    return mostOverrunHandlers(this.#terms.concurrency)
   }
 
   /** The turns in flight, oldest first; not all when they are many. */
@@ -121,7 +122,7 @@ export class Loop {
     this.#watch = { ...this.#watch, tracing: tracing() }
     const { app, tasks } = this.#serves
     const serve = (handle: Handler, names?: readonly string[]): Promise<Serving> =>
-      serveRequests(this.#space, service, concurrency, (taken) => this.#begin(taken, handle), names)
+      serveRequests(this.#space, service, concurrency, (held) => this.#begin(held, handle), names && taskOffer(names))
     this.#serving = []
     if (app) this.#serving.push(await serve(app))
     if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))
@@ -146,10 +147,10 @@ export class Loop {
     await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
-  #begin(taken: Taken, handle: Handler): void {
-    const { tally } = this.#terms
-    tally.taken++
-    tally.waited.observe(taken.waitedMs)
+  #begin(taken: HeldRequest, handle: Handler): void {
+    const { counters } = this.#terms
+    counters.taken++
+    counters.waited.observe(taken.waitedMs)
     const turn = new Turn(taken, handle, this.#watch)
     if (this.#doubtsUntil > 0) turn.isDoubtful = this.#isInDoubt()
     this.#turns.add(turn)

@@ -12,7 +12,7 @@ import { collectGarbage } from './garbage.js'
  * Number of overrun handlers at which a process is replaced. Larger than the concurrency: their slots are free again, so that few of them do no
  * harm, and a handler that blocks the event loop is found by other means.
  */
-export const mostStrayed = (concurrency: number): number => Math.max(4 * concurrency, 64)
+export const mostOverrunHandlers = (concurrency: number): number => Math.max(4 * concurrency, 64)
 
 /** Time for a handler to notice that its client has left, for example after a call to another service. */
 const LONG_MS = 10_000

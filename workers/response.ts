@@ -1,6 +1,7 @@
 /** What may leave a worker as a response: checked, and without what concerns one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
+import { CONNECTION_FIELDS, isBodiless, NEVER_IN_TRAILERS } from '../src/request/http.js'
 import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
@@ -8,7 +9,7 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Anything a field value or a reason may not hold: control characters but the tab, and what is not Latin-1. */
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 
-const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'te', 'transfer-encoding', 'upgrade'])
+const DROPPED: ReadonlySet<string> = new Set(CONNECTION_FIELDS)
 
 /** A response of the worker's own: one plain line that gives nothing away. */
 export function plain(status: number, line: string): HttpResponse {
@@ -59,18 +60,12 @@ export function sealedHead(head: ResponseHead): ResponseHead {
   return { status, reason, headers: sealedHeaders(head, undefined, status === 101) }
 }
 
-export const isBodiless = (status: number, method: string): boolean =>
-  method === 'HEAD' || status === 304 || status === 204
-
-/** Whoever reads a message must not take these from behind its body (RFC 9110 §6.5.1). */
-const NEVER_BEHIND = new Set(['content-length', 'transfer-encoding', 'host', 'trailer', 'set-cookie', 'content-type'])
-
 export function sealedTrailers(trailers: readonly string[]): string[] {
   const kept: string[] = []
   for (let i = 0; i + 1 < trailers.length; i += 2) {
     const [name, value] = [trailers[i] as string, trailers[i + 1] as string]
     checkField(name, value)
-    if (!NEVER_BEHIND.has(name.toLowerCase())) kept.push(name, value)
+    if (!NEVER_IN_TRAILERS.has(name.toLowerCase())) kept.push(name, value)
   }
   return kept
 }
@@ -92,7 +87,7 @@ function sealedHeaders({ reason, headers }: ResponseHead, length: number | undef
     const lower = name.toLowerCase()
     // The everyday values list no fields.
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
-    if (HOP_BY_HOP.has(lower) && !(switches && lower === 'upgrade')) continue
+    if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
     if (lower === 'content-length' && length !== undefined) {
       if (Number(value) !== length) throw bad(`It announced ${value} bytes and has ${length}.`)
       continue

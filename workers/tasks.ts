@@ -3,14 +3,14 @@ import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse } from '../src/request.js'
 import {
-  type Call,
   decodeCall,
   encodeOutcome,
   failureOf,
   LONGEST_TASK_NAME,
+  type TaskCall,
   type TaskOutcome,
 } from '../src/tasks/message.js'
-import { encodeNote } from '../src/tasks/progress.js'
+import { encodeProgress } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
@@ -63,7 +63,7 @@ export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): H
 }
 
 async function outcomeOf(
-  called: Call,
+  called: TaskCall,
   task: Task | undefined,
   turn: TurnContext,
   logger: Logger,
@@ -81,12 +81,12 @@ async function outcomeOf(
 }
 
 /** Of a result that cannot be stored. */
-function failed(error: unknown, called: Call, turn: TurnContext, logger: Logger): HttpResponse {
+function failed(error: unknown, called: TaskCall, turn: TurnContext, logger: Logger): HttpResponse {
   report(error, called, turn, logger)
   return encodeOutcome({ kind: 'failed', failure: failureOf(error, called.stack) })
 }
 
-function report(error: unknown, { task }: Call, turn: TurnContext, logger: Logger): void {
+function report(error: unknown, { task }: TaskCall, turn: TurnContext, logger: Logger): void {
   // One that heeds its signal ends by throwing; that is as it should be.
   if (turn.wasCut) turn.tooLate(error)
   else logger.error({ id: turn.id, service: turn.service, task, err: error }, 'the task failed')
@@ -100,7 +100,7 @@ class Run implements TaskContext {
   #next: Buffer | undefined
   #sending: Promise<void> | undefined
 
-  constructor({ task, attempt }: Call, turn: TurnContext) {
+  constructor({ task, attempt }: TaskCall, turn: TurnContext) {
     this.task = task
     this.#attempt = attempt
     this.#turn = turn
@@ -108,8 +108,8 @@ class Run implements TaskContext {
 
   /** One at a time; of those that come meanwhile the last. Bound, since tasks take their context apart. */
   readonly progress = async (value: unknown): Promise<void> => {
-    const note = encodeNote({ progress: value })
-    this.#next = note
+    const report = encodeProgress({ progress: value })
+    this.#next = report
     if (this.#sending) return this.#sending
     const send = async (): Promise<void> => {
       while (this.#next) {

@@ -14,7 +14,7 @@ import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Sink } from '../src/request/streams/collector.js'
-import type { HttpResponse, ResponseHead, Taken } from '../src/request.js'
+import type { HeldRequest, HttpResponse, ResponseHead } from '../src/request.js'
 import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
@@ -22,24 +22,21 @@ import { clientOf, runCurrent } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
-import { BAD, FAILED, LATE, STOPPED, STREAMED, sealed, sealedHead, sealedTrailers } from './response.js'
+import { BAD, FAILED, LATE, STOPPED, sealed } from './response.js'
+import { StreamedAnswer } from './streamed-answer.js'
 
 /** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
 const GRACE_MS = 1_000
 /** A claim lost so shortly before its deadline counts as lost to the deadline: a busy worker is handed its requests that much too late. */
 const DEADLINE_SPREAD_MS = 1_000
 
-/** A turn with a stream keeps its place for so long, and only as long as so much moves in each of these. */
-const LENT_AFTER_MS = 250
-const LOOK_MS = 50
-const BUSY_BYTES = 32_768
 /** Of a path, as much as a log line shows. */
 const PATH_LENGTH = 200
 
 /** Who looks on. */
-export interface Watch {
+export interface TurnMonitor {
   readonly logger: Logger
-  readonly tally: WorkerCounters
+  readonly counters: WorkerCounters
   readonly overrun: OverrunHandlers
   readonly deadlines: Pick<Deadlines, 'watch'>
   readonly tracing?: Tracing | undefined
@@ -59,9 +56,9 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** It may have been given to another process meanwhile: the space is asked first, although it may run twice. */
   isDoubtful = false
 
-  readonly #taken: Taken
+  readonly #held: HeldRequest
   readonly #handle: Handler
-  readonly #watch: Watch
+  readonly #monitor: TurnMonitor
   readonly takenAt = monotonicMs()
   #started = false
   /** Whether its handler has begun and not ended. */
@@ -75,70 +72,60 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #controller: AbortController | undefined
   #wake: (() => void) | undefined
   #span: OpenSpan | undefined
-  /** Of an answer that goes out as it is written: where to, where its body begins there, and the length that it announced. */
-  #stream:
-    | {
-        readonly outlet: Sink
-        readonly status: number
-        readonly from: number
-        readonly announced: number | undefined
-      }
-    | undefined
-  #lending: NodeJS.Timeout | undefined
-  /** Bytes of the request that came bit by bit. */
-  #read = 0
+  /** Set if the request's body or the answer is streamed. */
+  #streams: StreamedAnswer | undefined
 
-  constructor(taken: Taken, handle: Handler, watch: Watch) {
-    this.id = taken.id
-    this.service = taken.service
-    this.priority = taken.priority
-    this.attempt = taken.attempt
-    this.deadline = wallMs() + taken.remainingMs
-    this.dueAt = this.takenAt + taken.remainingMs
-    this.#taken = taken
+  constructor(held: HeldRequest, handle: Handler, monitor: TurnMonitor) {
+    this.id = held.id
+    this.service = held.service
+    this.priority = held.priority
+    this.attempt = held.attempt
+    this.deadline = wallMs() + held.remainingMs
+    this.dueAt = this.takenAt + held.remainingMs
+    this.#held = held
     this.#handle = handle
-    this.#watch = watch
-    if (taken.request.more) this.#awaitAll()
+    this.#monitor = monitor
+    if (held.request.more) this.#awaitBody()
   }
 
   get method(): string {
-    return this.#taken.request.method
+    return this.#held.request.method
   }
 
   /** Whether its connection is another protocol's. */
   get isUpgraded(): boolean {
-    return this.#taken.request.more === 'upgrade'
+    return this.#held.request.more === 'upgrade'
   }
 
   /** Without its query, which may hold what is nobody's business. */
   get path(): string {
-    const { target } = this.#taken.request
+    const { target } = this.#held.request
     const query = target.indexOf('?')
     return target.slice(0, query < 0 ? PATH_LENGTH : Math.min(query, PATH_LENGTH))
   }
 
   /** From taken to settled. Never rejects. */
   async run(): Promise<void> {
-    this.#taken.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#span = this.#watch.tracing?.turn(this.id, this.service, this.attempt, this.#taken.request)
-    if (this.#taken.remainingMs <= 0) this.overdue()
-    const mayRun = this.#taken.repeatable && !this.#taken.request.more && !this.isDoubtful
+    this.#held.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
+    if (this.#held.remainingMs <= 0) this.overdue()
+    const mayRun = this.#held.repeatable && !this.#held.request.more && !this.isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
-    this.#told()
+    this.#recordOutcome()
   }
 
   /** The space hears that the handler is about to begin; only if it agrees does it. */
   async #start(): Promise<boolean> {
     try {
-      if (await this.#taken.start()) {
-        this.#untilAll()
+      if (await this.#held.start()) {
+        this.#followBody()
         return this.#ending === undefined
       }
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     } catch (error) {
       // Nothing has run, so the request can go to a worker that still reaches the space.
-      this.#watch.logger.warn(
+      this.#monitor.logger.warn(
         { id: this.id, err: error },
         'the space did not hear of the start, the request is given back',
       )
@@ -159,18 +146,20 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   #run(): Promise<HttpResponse> {
-    return runCurrent(this, this.#handle, this.#taken.request)
+    return runCurrent(this, this.#handle, this.#held.request)
   }
 
   readonly #answered = (response: HttpResponse): void => {
     this.#running = false
     // A handler that kept the event loop to itself has kept the timer of its deadline from firing, too.
     if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
-    if (this.#ending !== undefined) return this.#over()
+    if (this.#ending !== undefined) return this.#finish()
     try {
-      this.#response = this.#stream ? this.#streamed(response) : sealed(response, this.#taken.request.method)
+      this.#response = this.#streams?.isStarted
+        ? this.#streams.complete(response)
+        : sealed(response, this.#held.request.method)
       this.#ending = 'answered'
-      this.#over()
+      this.#finish()
     } catch (error) {
       this.#failed(error)
     }
@@ -180,86 +169,40 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#running = false
     if (this.#ending !== undefined) {
       this.tooLate(error)
-      return this.#over()
+      return this.#finish()
     }
     this.#response = isSpaceError(error, 'BAD_RESPONSE') ? BAD : FAILED
-    this.#watch.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
+    this.#monitor.logger.error({ id: this.id, service: this.service, err: error }, 'the handler failed')
     this.#ending = 'failed'
-    this.#over()
+    this.#finish()
   }
 
-  begin(head: ResponseHead): Sink {
-    const sealed = sealedHead(head)
-    const outlet = this.#taken.begin(sealed)
-    if (head.status >= 200 || head.status === 101) {
-      const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
-      const announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
-      this.#stream = { outlet, status: head.status, from: outlet.written, announced }
-      // It has been met; but one that is kept is not answered before all of it is there.
-      if (!this.#taken.isKept) this.dueAt = Number.POSITIVE_INFINITY
-    }
-    outlet.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
-    this.#lendSoon()
-    return outlet
+  startResponse(head: ResponseHead): Sink {
+    this.#streams ??= new StreamedAnswer(this.#held)
+    const sink = this.#streams.start(head)
+    // The deadline ends with the first byte, except for stored responses, which count as answered only when complete.
+    if (this.#streams.isStarted && !this.#held.isKept) this.dueAt = Number.POSITIVE_INFINITY
+    sink.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    return sink
   }
 
-  /** All was written. A body that is shorter than it said it would be must not look complete. */
-  #streamed({ trailers }: HttpResponse): HttpResponse {
-    const { outlet, status, from, announced } = this.#stream!
-    const length = outlet.written - from
-    if (announced !== undefined && announced !== length) {
-      throw new SpaceError('BAD_RESPONSE', `It announced ${announced} bytes and has ${length}.`)
-    }
-    return { ...STREAMED, status, trailers: trailers && sealedTrailers(trailers) }
-  }
-
-  /** Its deadline is counted from when all of it is here, as its gateway counts. */
-  #awaitAll(): void {
+  /** The deadline counts from the end of the request's body, as in the gateway. */
+  #awaitBody(): void {
     this.deadline = Number.POSITIVE_INFINITY
     this.dueAt = Number.POSITIVE_INFINITY
   }
 
-  #untilAll(): void {
-    const { request, remainingMs, waitedMs } = this.#taken
-    const { rest } = request
-    if (!rest) return
-    this.#lendSoon()
+  #followBody(): void {
+    const { request, remainingMs, waitedMs } = this.#held
+    if (!request.rest) return
     const onEnd = (): void => {
-      if (this.#ending !== undefined || this.#stream) return
+      if (this.#ending !== undefined || this.#streams?.isStarted) return
       this.deadline = wallMs() + remainingMs + waitedMs
       this.dueAt = monotonicMs() + remainingMs + waitedMs
-      this.#watch.deadlines.watch(this)
+      this.#monitor.deadlines.watch(this)
     }
-    request.rest = {
-      ...rest,
-      read: (reader) =>
-        rest.read({
-          ...reader,
-          onChunk: (chunk) => {
-            this.#read += chunk.length
-            return reader.onChunk(chunk)
-          },
-          onEnd(trailers) {
-            onEnd()
-            reader.onEnd(trailers)
-          },
-        }),
-    }
-  }
-
-  /** What waits for somebody else most of the time, or goes on for long, has its place given to another request. */
-  #lendSoon(): void {
-    if (this.#lending) return
-    const since = monotonicMs()
-    let before = 0
-    this.#lending = setInterval(() => {
-      const moved = this.#read + (this.#stream?.outlet.written ?? 0)
-      const waits = moved - before < BUSY_BYTES
-      before = moved
-      if (!waits && monotonicMs() - since < LENT_AFTER_MS) return
-      clearInterval(this.#lending)
-      this.#taken.lend()
-    }, LOOK_MS).unref()
+    this.#streams ??= new StreamedAnswer(this.#held)
+    request.rest = this.#streams.counted(request.rest, onEnd)
   }
 
   /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
@@ -273,7 +216,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     if (this.#ending === undefined) {
       this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
     }
-    this.#over()
+    this.#finish()
   }
 
   #cut(ending: Ending, reason: Error, response: HttpResponse): void {
@@ -281,29 +224,29 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#ending = ending
     this.#reason = reason
     this.#response = response
-    if (this.#taken.begun) this.#taken.breakOff()
+    if (this.#held.responseStarted) this.#held.breakOff()
     this.#controller?.abort(reason)
     this.onCut?.(reason)
-    if (!this.#running) return this.#over()
+    if (!this.#running) return this.#finish()
     const now = monotonicMs()
     this.#departed = ending === 'lost' && now < this.dueAt - DEADLINE_SPREAD_MS
     this.dueAt = now + GRACE_MS
-    this.#watch.deadlines.watch(this)
+    this.#monitor.deadlines.watch(this)
   }
 
   #overran(): void {
-    this.#overrun = this.#watch.overrun.add(this)
+    this.#overrun = this.#monitor.overrun.add(this)
     if (this.#departed)
-      this.#watch.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
+      this.#monitor.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
     else this.runsOn()
-    this.#over()
+    this.#finish()
   }
 
   runsOn(): void {
     if (!this.#overrun || this.#overrun.counted) return
     this.#overrun.counted = true
-    this.#watch.tally.strayed++
-    this.#watch.logger.warn(this.#described(), 'the handler runs on although its request is over')
+    this.#monitor.counters.overrunHandlers++
+    this.#monitor.logger.warn(this.#described(), 'the handler runs on although its request is over')
   }
 
   #described(): object {
@@ -312,54 +255,54 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   /** Nothing more is waited for. */
-  #over(): void {
+  #finish(): void {
     this.dueAt = Number.POSITIVE_INFINITY
-    if (this.#overrun && !this.#running) this.#watch.overrun.remove(this.#overrun)
+    if (this.#overrun && !this.#running) this.#monitor.overrun.remove(this.#overrun)
     this.#wake?.()
   }
 
   async #settle(): Promise<void> {
     const { id, attempt } = this
-    const taken = this.#taken
-    clearInterval(this.#lending)
-    if (this.#ending === 'failed' && taken.begun) taken.breakOff()
+    const held = this.#held
+    this.#streams?.stop()
+    if (this.#ending === 'failed' && held.responseStarted) held.breakOff()
     try {
       // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
-      if (this.#ending === 'stopped' && (taken.repeatable || !this.#started)) return await taken.release()
+      if (this.#ending === 'stopped' && (held.repeatable || !this.#started)) return await held.release()
       // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
       const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
-        this.#watch.tally.refused++
-        this.#watch.logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
+        this.#monitor.counters.refused++
+        this.#monitor.logger.warn({ id, attempt }, 'the answer was refused: the space had ended the claim')
       }
     } catch (error) {
-      this.#watch.logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
+      this.#monitor.logger.warn({ id, attempt, err: error }, 'the answer did not reach the space')
     }
   }
 
   /** An answer whose transaction cannot be committed is a failure: nothing of it is so, and its client is told. */
   async #complete(): Promise<boolean> {
     try {
-      return await this.#taken.complete(this.#response)
+      return await this.#held.complete(this.#response)
     } catch (error) {
       const uncommitted = isSpaceError(error, 'SPACE_FULL') || isSpaceError(error, 'TRANSACTION_ENDED')
-      if (!uncommitted || !this.#taken.isTransacting) throw error
+      if (!uncommitted || !this.#held.isTransacting) throw error
       this.#response = FAILED
       this.#ending = 'failed'
-      this.#watch.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
-      return this.#taken.complete(this.#response)
+      this.#monitor.logger.error({ id: this.id, err: error }, 'the transaction of the request was not committed')
+      return this.#held.complete(this.#response)
     }
   }
 
-  #told(): void {
+  #recordOutcome(): void {
     const { id, service, attempt } = this
-    const { tally, logger } = this.#watch
+    const { counters, logger } = this.#monitor
     const { status } = this.#response
     const ending = this.#ending as Ending
     const ms = monotonicMs() - this.takenAt
-    tally.endings[ending]++
-    tally.time.observe(ms)
-    if (attempt > 1) tally.redelivered++
+    counters.endings[ending]++
+    counters.time.observe(ms)
+    if (attempt > 1) counters.redelivered++
     this.#span?.end(status, ending)
     logger.debug({ id, service, attempt, status, ms }, ending)
   }
@@ -378,19 +321,19 @@ export class Turn implements TurnContext, Placed, Overrunning {
   }
 
   get transaction(): Transaction {
-    return this.#taken.transaction
+    return this.#held.transaction
   }
 
   get client(): CurrentRequest['client'] {
-    return clientOf(this.#taken.request)
+    return clientOf(this.#held.request)
   }
 
-  progress(note: Buffer): Promise<void> {
-    return this.#taken.progress(note)
+  progress(report: Buffer): Promise<void> {
+    return this.#held.progress(report)
   }
 
   tooLate(error: unknown): void {
-    const { logger } = this.#watch
+    const { logger } = this.#monitor
     const fields = { id: this.id, service: this.service, err: error }
     // A handler that heeds its signal ends by throwing; that is as it should be.
     if (this.wasCut) logger.debug(fields, 'the handler ended after its turn had been cut')

@@ -48,7 +48,10 @@ const residentMiB = (pid) => {
 }
 
 async function depart(kind, { aof, clients, perSecond, seconds }) {
-  const seen = { 'a worker process is worn and is replaced': 0, 'the handler runs on although its request is over': 0 }
+  const seen = {
+    'a worker process is due for recycling and is replaced': 0,
+    'the handler runs on although its request is over': 0,
+  }
   const onLog = ({ msg }) => {
     if (msg in seen) seen[msg]++
   }

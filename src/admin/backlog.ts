@@ -1,7 +1,7 @@
 /** What waits in a space: requests for a worker, and dead letters for somebody to look into them. The same wherever it is asked for. */
 import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
 import { backlogOf } from '../request.js'
-import { within } from '../runtime/within.js'
+import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import type { Measure } from './measures.js'
 
@@ -28,12 +28,17 @@ export function backlogMeasures(space: Space, services: readonly string[]): Meas
   ]
 }
 
-interface Asked {
+interface BacklogQuestion {
   readonly labels: Readonly<Record<string, string>>
   ask(): Promise<Backlog | undefined>
 }
 
-const gauge = (name: string, help: string, all: readonly Asked[], read: (backlog: Backlog) => number): Measure => ({
+const gauge = (
+  name: string,
+  help: string,
+  all: readonly BacklogQuestion[],
+  read: (backlog: Backlog) => number,
+): Measure => ({
   name,
   help,
   type: 'gauge',
@@ -49,19 +54,11 @@ const gauge = (name: string, help: string, all: readonly Asked[], read: (backlog
 function together(question: () => Promise<Backlog>): () => Promise<Backlog | undefined> {
   let asking: Promise<Backlog | undefined> | undefined
   return () => {
-    asking ??= inTime(question()).finally(() => {
-      asking = undefined
-    })
+    asking ??= valueWithin(ANSWERED_WITHIN_MS, question())
+      .catch(() => undefined)
+      .finally(() => {
+        asking = undefined
+      })
     return asking
   }
-}
-
-/** undefined: there was no answer in time. */
-async function inTime(question: Promise<Backlog>): Promise<Backlog | undefined> {
-  let answer: Backlog | undefined
-  const answered = question.then((backlog) => {
-    answer = backlog
-  })
-  await within(ANSWERED_WITHIN_MS, answered).catch(() => {})
-  return answer
 }

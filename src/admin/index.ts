@@ -6,7 +6,7 @@ import type { Space } from '../space.js'
 import { type Measure, spaceMeasures } from './measures.js'
 import type { Family } from './metrics.js'
 import { type Checks, type Phase, type Probes, probesOf } from './probes.js'
-import type { Listening } from './server.js'
+import type { AdminServer } from './server.js'
 
 export interface AdminTerms {
   readonly space: Space
@@ -28,7 +28,7 @@ export interface AdminTerms {
 export class Admin {
   phase: Phase = 'starting'
   readonly #terms: AdminTerms
-  #listening: Listening | undefined
+  #listening: AdminServer | undefined
 
   constructor(terms: AdminTerms) {
     this.#terms = terms

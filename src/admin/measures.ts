@@ -64,9 +64,9 @@ export function spaceMeasures(space: Space): Measure[] {
       async () => (await health()).reconnects,
     ),
     counter(
-      'takespace_misfits_total',
-      'Entries that it met and set aside, since they were none of their kind.',
-      () => space.misfits,
+      'takespace_nonconforming_entries_total',
+      'Entries that did not match their schema and were moved to the dead letters.',
+      () => space.nonconformingEntries,
     ),
   ]
 }
@@ -78,20 +78,20 @@ export interface GatewayState {
   readonly oldestMs: number
 }
 
-export const gatewayMeasures = (tally: GatewayCounters, state: () => GatewayState): Measure[] => [
+export const gatewayMeasures = (counters: GatewayCounters, state: () => GatewayState): Measure[] => [
   {
     name: 'takespace_requests_total',
     help: 'Requests that were answered (499: the client had gone).',
     type: 'counter',
     samples: () =>
-      [...tally.services].flatMap(([service, { statuses }]) =>
+      [...counters.services].flatMap(([service, { statuses }]) =>
         [...statuses.entries()]
           .filter(([, value]) => value > 0)
           .map(([status, value]) => ({ labels: { service, status }, value })),
       ),
   },
   histogram('takespace_request_seconds', 'From the request head to the answer.', async () =>
-    [...tally.services].map(([service, { total }]) => [{ service }, total]),
+    [...counters.services].map(([service, { total }]) => [{ service }, total]),
   ),
   gauge('takespace_requests_in_flight', 'Requests under way.', () => state().inFlight),
   gauge('takespace_requests_capacity', 'Requests that may be under way.', () => state().capacity),
@@ -104,31 +104,42 @@ export interface WorkerState {
   readonly turns: {
     readonly inFlight: number
     /** Handlers that still run although their turn has ended. */
-    readonly strayed: number
+    readonly overrunHandlers: number
     /** Of the oldest turn; 0 when there is none. */
     readonly oldestMs: number
   }
 }
 
-export function workerMeasures(tally: WorkerCounters, { service, capacity, turns }: WorkerState): Measure[] {
+export function workerMeasures(counters: WorkerCounters, { service, capacity, turns }: WorkerState): Measure[] {
   const labels = { service }
   return [
     {
       name: 'takespace_turns_total',
       help: 'Turns, by how they ended.',
       type: 'counter',
-      samples: () => Object.entries(tally.endings).map(([ending, value]) => ({ labels: { ...labels, ending }, value })),
+      samples: () =>
+        Object.entries(counters.endings).map(([ending, value]) => ({ labels: { ...labels, ending }, value })),
     },
     histogram('takespace_waiting_seconds', "From written to taken, on the space's clock.", async () => [
-      [labels, tally.waited],
+      [labels, counters.waited],
     ]),
-    histogram('takespace_service_seconds', 'From taken to the end of the turn.', async () => [[labels, tally.time]]),
-    counter('takespace_redeliveries_total', 'Deliveries after the first.', () => tally.redelivered, labels),
-    counter('takespace_refused_completions_total', 'Answers that came after the claim.', () => tally.refused, labels),
+    histogram('takespace_service_seconds', 'From taken to the end of the turn.', async () => [[labels, counters.time]]),
+    counter('takespace_redeliveries_total', 'Deliveries after the first.', () => counters.redelivered, labels),
+    counter(
+      'takespace_refused_completions_total',
+      'Answers that came after the claim.',
+      () => counters.refused,
+      labels,
+    ),
     gauge('takespace_turns_in_flight', 'Requests that it holds.', () => turns.inFlight, labels),
     gauge('takespace_turns_capacity', 'Requests that it may hold.', () => capacity, labels),
     gauge('takespace_turns_oldest_seconds', 'Age of its oldest turn.', () => turns.oldestMs / 1_000, labels),
-    gauge('takespace_turns_strayed', 'Handlers that run although their turn is over.', () => turns.strayed, labels),
-    counter('takespace_turns_strayed_total', 'Handlers that ever did.', () => tally.strayed, labels),
+    gauge(
+      'takespace_overrun_handlers',
+      'Handlers that run although their turn is over.',
+      () => turns.overrunHandlers,
+      labels,
+    ),
+    counter('takespace_overrun_handlers_total', 'Handlers that ever did.', () => counters.overrunHandlers, labels),
   ]
 }

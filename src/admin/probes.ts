@@ -8,15 +8,15 @@ export type Phase = 'starting' | 'up' | 'draining'
 /** Each by name: `ok`, or what is wrong. */
 export type Checks = Readonly<Record<string, string>>
 
-export interface Verdict {
+export interface ProbeResult {
   readonly ok: boolean
   readonly checks: Checks
 }
 
 export interface Probes {
-  live(): Verdict
-  started(): Verdict
-  ready(): Promise<Verdict>
+  live(): ProbeResult
+  started(): ProbeResult
+  ready(): Promise<ProbeResult>
 }
 
 /** A space that has not answered for so long counts as away: with the second for which a quiet process asks it, that makes three. */
@@ -56,7 +56,7 @@ async function loopTurned(): Promise<number> {
   return monotonicMs() - asked
 }
 
-const verdict = (checks: Checks): Verdict => ({
+const verdict = (checks: Checks): ProbeResult => ({
   ok: Object.values(checks).every((check) => check === 'ok'),
   checks,
 })

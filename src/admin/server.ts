@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
-import type { Probes, Verdict } from './probes.js'
+import type { ProbeResult, Probes } from './probes.js'
 
 /** What /metrics tells. */
 export interface Metrics {
@@ -11,31 +11,31 @@ export interface Metrics {
   text(): Promise<string>
 }
 
-export interface Listening {
+export interface AdminServer {
   readonly port: number
   close(): Promise<void>
 }
 
 /** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
-export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<Listening> {
+export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<AdminServer> {
   const app = new Hono()
-  app.get('/livez', (c) => told(c, probes.live()))
-  app.get('/startupz', (c) => told(c, probes.started()))
-  app.get('/readyz', async (c) => told(c, await probes.ready()))
+  app.get('/livez', (c) => probeResponse(c, probes.live()))
+  app.get('/startupz', (c) => probeResponse(c, probes.started()))
+  app.get('/readyz', async (c) => probeResponse(c, await probes.ready()))
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
   return new Promise((resolve, reject) => {
     // An app's Request and Response are Node's own, also when its worker has an admin port.
     const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }
-    const server = serve(options, (info) => resolve({ port: info.port, close: () => close(server) })) as Server
+    const server = serve(options, (info) => resolve({ port: info.port, close: () => closeServer(server) })) as Server
     // Later ones are of a connection that could not be accepted; the server goes on.
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
   })
 }
 
-const told = (c: Context, { ok, checks }: Verdict): Response =>
+const probeResponse = (c: Context, { ok, checks }: ProbeResult): Response =>
   c.json({ status: ok ? 'ok' : 'unavailable', checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' })
 
-function close(server: Server): Promise<void> {
+function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve())
     server.closeAllConnections()

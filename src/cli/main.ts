@@ -6,7 +6,7 @@ import { config } from './commands/config.js'
 import { dead } from './commands/dead.js'
 import { dev } from './commands/dev.js'
 import { doctor } from './commands/doctor.js'
-import { enqueue } from './commands/enqueue.js'
+import { enqueueCommand } from './commands/enqueue.js'
 import { entries } from './commands/entries.js'
 import { gateway } from './commands/gateway.js'
 import { list } from './commands/list.js'
@@ -35,7 +35,19 @@ const program = new Command('takespace')
   .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
   .exitOverride()
 
-for (const add of [dev, gateway, worker, workerProcess, scheduler, enqueue, list, entries, dead, doctor, config]) {
+for (const add of [
+  dev,
+  gateway,
+  worker,
+  workerProcess,
+  scheduler,
+  enqueueCommand,
+  list,
+  entries,
+  dead,
+  doctor,
+  config,
+]) {
   add(program)
 }
 prepare(program)

@@ -105,20 +105,18 @@ export const gatewayOptions = (): Option[] => [
 /** The options of `createGateway` among the flags. */
 export const gatewayTerms = (flags: GatewayFlags) => {
   const { host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, keyLeaseMs, maxKeyBytes } = flags
-  const { adminPort, adminHost } = flags
   return {
     host,
     port,
-    timeoutMs,
-    maxBodyBytes,
-    maxReplayBytes,
-    maxDeliveries,
-    keyLeaseMs,
-    maxKeyBytes,
-    adminPort,
-    adminHost,
+    limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
+    idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
+    admin: adminTerms(flags),
   }
 }
+
+/** The option `admin` among the flags. */
+export const adminTerms = ({ adminPort: port, adminHost: host }: Pick<GatewayFlags, 'adminPort' | 'adminHost'>) =>
+  port === undefined ? undefined : { port, host }
 
 /** The options of `openSpace` among the flags of a gateway. */
 export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingBytes }: GatewayFlags) => ({

@@ -1,14 +1,14 @@
 /** Keeps a number of worker processes running: one that dies or is stuck is reported to the space and replaced; one that is worn, before it ends. */
 import type { Child, State } from './supervisor/child.js'
 import { BEAT_MS } from './supervisor/ipc.js'
-import { CLOSING_MS, type PlaceTerms, type Reason, WorkerSlot } from './supervisor/worker-slot.js'
+import { CLOSING_MS, type Reason, type SlotTerms, WorkerSlot } from './supervisor/worker-slot.js'
 
-export interface SupervisorTerms extends PlaceTerms {
+export interface SupervisorTerms extends SlotTerms {
   readonly processes: number
 }
 
 export class Supervisor {
-  readonly places: readonly WorkerSlot[]
+  readonly slots: readonly WorkerSlot[]
   /** How many processes were replaced, by why. */
   readonly replaced: Readonly<Record<Reason, number>>
   readonly #terms: SupervisorTerms
@@ -21,8 +21,8 @@ export class Supervisor {
 
   constructor(terms: SupervisorTerms) {
     const supervisor = this
-    const replaced = { exit: 0, blocked: 0, requests: 0, memory: 0, strayed: 0 }
-    const keeper = {
+    const replaced = { exit: 0, blocked: 0, requests: 0, memory: 0, overrun: 0 }
+    const owner = {
       get started() {
         return supervisor.#started
       },
@@ -30,7 +30,7 @@ export class Supervisor {
         return supervisor.#stopping
       },
       get replacing() {
-        return supervisor.places.some(({ replacing }) => replacing)
+        return supervisor.slots.some(({ replacing }) => replacing)
       },
       onReady: () => this.#checkReady(),
       onGone: () => this.#checkEmpty(),
@@ -39,9 +39,9 @@ export class Supervisor {
     }
     this.#terms = terms
     this.replaced = replaced
-    this.places = Array.from({ length: terms.processes }, (_, number) => new WorkerSlot(number, terms, keeper))
+    this.slots = Array.from({ length: terms.processes }, (_, number) => new WorkerSlot(number, terms, owner))
     this.#looking = setInterval(() => {
-      for (const place of this.places) place.look()
+      for (const slot of this.slots) slot.look()
     }, BEAT_MS)
   }
 
@@ -56,7 +56,7 @@ export class Supervisor {
       this.#onReady = resolve
       this.#onFailure = reject
     })
-    for (const place of this.places) place.fill()
+    for (const slot of this.slots) slot.fill()
     await ready
     this.#started = true
   }
@@ -69,13 +69,13 @@ export class Supervisor {
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve
     })
-    for (const place of this.places) place.stop()
+    for (const slot of this.slots) slot.stop()
     const bound = setTimeout(() => this.killAll(), this.#terms.stopTimeoutMs + CLOSING_MS)
     this.#checkEmpty()
     await empty
     clearTimeout(bound)
     clearInterval(this.#looking)
-    await this.#terms.notices.told()
+    await this.#terms.failureReports.delivered()
   }
 
   killAll(): void {
@@ -83,11 +83,11 @@ export class Supervisor {
   }
 
   #children(): Child[] {
-    return this.places.flatMap(({ children }) => children)
+    return this.slots.flatMap(({ children }) => children)
   }
 
   #checkReady(): void {
-    if (this.places.every(({ child }) => child?.readyAt !== undefined)) this.#onReady()
+    if (this.slots.every(({ child }) => child?.readyAt !== undefined)) this.#onReady()
   }
 
   #checkEmpty(): void {

@@ -7,7 +7,7 @@ import type { Definition } from './kind.js'
 import { conform, pathOf, type SchemaIssue } from './schema.js'
 import { kindNamed } from './token.js'
 
-export class Misfit {
+export class Nonconforming {
   /** Where it does not fit, without its values: logs may show this. */
   readonly paths: readonly string[]
   /** What its schema threw, if it did not get so far as to judge. */
@@ -23,21 +23,21 @@ const MOST_PATHS = 10
 const LONGEST_PATH = 100
 
 /** The entry, as the kind that was asked for has it. */
-export async function entryOf(stored: Stored, asked: Definition): Promise<Entry | Misfit> {
+export async function entryOf(stored: Stored, asked: Definition): Promise<Entry | Nonconforming> {
   const kinds = stored.kinds.map(kindNamed)
   let fields: object
   try {
     fields = decodeFields(stored.body)
   } catch {
-    return new Misfit([{ message: 'it is no entry' }])
+    return new Nonconforming([{ message: 'it is no entry' }])
   }
   if (asked.schemas) {
     try {
       const fitted = await conform(asked.schemas, fields, kinds[0] !== asked.kind)
-      if (fitted.issues) return new Misfit(fitted.issues)
+      if (fitted.issues) return new Nonconforming(fitted.issues)
       fields = fitted.fields
     } catch (thrown) {
-      return new Misfit([], thrown)
+      return new Nonconforming([], thrown)
     }
   }
   const { id, priority, writtenAt, remainingMs: leaseMs } = stored

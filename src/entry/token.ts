@@ -1,5 +1,5 @@
 /** Tokens: one short canonical string per field value, so that matching is equality of strings wherever it happens. */
-import { createHash } from 'node:crypto'
+import { digest } from '../runtime/digest.js'
 import { BIGINT, DATE, type Packed } from './codec.js'
 
 /** A longer token would cost more in every index than the hash that stands for it. */
@@ -12,8 +12,6 @@ const SPECIAL = /[%|\u0000-\u001f\u007f]/g
 const hex = (c: string): string => `%${c.charCodeAt(0).toString(16).padStart(2, '0')}`
 
 const escaped = (text: string): string => text.replace(SPECIAL, hex)
-
-const digest = (text: string): string => createHash('sha256').update(text).digest('base64url').slice(0, 27)
 
 // What separates the names of fields and kinds from each other wherever they stand together.
 const SEPARATORS = /[=@,*:; ]/g

@@ -2,27 +2,33 @@
 import { SpaceError } from '../errors.js'
 import { didYouMean } from './did-you-mean.js'
 
+/** Options that have another place now, by their old names. */
+export type Moved = Readonly<Record<string, string>>
+
 /**
  * Refuses an option that is not among `known`.
  *
  * @param what the function, as its user calls it
+ * @param moved the new names of options that are refused under their old ones
  * @returns the options
  * @throws SpaceError INVALID_ARGUMENT if `options` is no object, or has a property of its own that is not among `known`
  */
-export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string>): O {
+export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string>, moved: Moved = {}): O {
   if (typeof options !== 'object' || options === null) {
     throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} are an object, not ${described(options)}.`)
   }
   // for-in allocates no list of names: every take and write calls this.
-  for (const name in options) if (!known.has(name) && Object.hasOwn(options, name)) refuse(what, name, known)
+  for (const name in options)
+    if (!known.has(name) && Object.hasOwn(options, name)) refuseOption(what, name, known, moved)
   return options
 }
 
-function refuse(what: string, name: string, known: ReadonlySet<string>): never {
-  const names = [...known].join(', ')
+function refuseOption(what: string, name: string, known: ReadonlySet<string>, moved: Moved): never {
+  const place = Object.hasOwn(moved, name) ? moved[name] : undefined
+  const hint = place ? ` ${name} is ${place} now.` : didYouMean(name, [...known, ...Object.values(moved)])
   throw new SpaceError(
     'INVALID_ARGUMENT',
-    `${what} has no option ${name}.${didYouMean(name, known)} There ${known.size > 1 ? 'are' : 'is'} ${names}.`,
+    `${what} has no option ${name}.${hint} There ${known.size > 1 ? 'are' : 'is'} ${[...known].join(', ')}.`,
   )
 }
 

@@ -1,17 +1,26 @@
 /** client.fetch: a standard Request through the space, and a standard Response back. */
 
-import type { ClientFetchOptions } from '../client.js'
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { type HttpRequest, type HttpResponse, type Sent, sendRequest } from '../request.js'
 import { onAbort } from '../runtime/abort.js'
+import { withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import type { Outlet } from './streams/index.js'
+import { IDEMPOTENT_METHODS } from './http.js'
+import type { StreamWriter } from './streams/index.js'
 import { bufferOf, readableOf, roomIn } from './streams/web.js'
 
-/** RFC 9110 §9.2.2: intending the same effect once or many times. */
-const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
+  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
+  readonly timeoutMs?: number | undefined
+  /** Default: the client's. */
+  readonly service?: string | undefined
+  /** Higher is taken first, -128 to 127. Default 0. */
+  readonly priority?: number | undefined
+  /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
+  readonly repeatable?: boolean | undefined
+}
 
 /** Statuses that the Fetch standard gives no body. */
 const BODILESS = new Set([204, 205, 304])
@@ -27,7 +36,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
   onlyKnown('client.fetch', options, OPTIONS)
 
-type Reader = ReadableStreamDefaultReader<Uint8Array>
+type BodyReader = ReadableStreamDefaultReader<Uint8Array>
 
 /** More of a body is not collected before it goes; and no longer is waited for more of it. */
 const MOST_COLLECTED = 65_536
@@ -51,25 +60,31 @@ export async function fetchThrough(
   // Not through the Request: undici would raise the limit of listeners on the user's signal.
   const signal = given ?? request.signal
   signal.throwIfAborted()
-  const again = repeatable ?? (IDEMPOTENT.has(request.method) || request.headers.has('idempotency-key'))
+  const again = repeatable ?? (IDEMPOTENT_METHODS.has(request.method) || request.headers.has('idempotency-key'))
   const body = await collect(request)
-  const sent = sendRequest(space, encode(request, body), { service, timeoutMs, priority, repeatable: again })
-  const response = await settled(sent, timeoutMs, signal, body)
-  return decode(response, request, signal, sent)
+  const sent = sendRequest(space, httpRequestOf(request, body), { service, timeoutMs, priority, repeatable: again })
+  const response = await withDeadline(sent.response, {
+    timeoutMs,
+    signal,
+    late: () => new SpaceError('REQUEST_TIMEOUT'),
+    onGivenUp: () => sent.withdraw(),
+    onStart: (restart) => sent.upload && void upload(body, sent.upload, restart),
+  })
+  return responseOf(response, request, signal, sent)
 }
 
 interface Body {
   readonly first: Buffer
   /** Where more of it comes from. */
-  readonly reader?: Reader
+  readonly reader?: BodyReader
   /** What was asked for and has not come yet. */
-  readonly next?: ReturnType<Reader['read']>
+  readonly next?: ReturnType<BodyReader['read']>
 }
 
 /** All of it, if it is small and there. */
 async function collect(request: Request): Promise<Body> {
   if (!request.body) return { first: Buffer.alloc(0) }
-  const reader = request.body.getReader() as Reader
+  const reader = request.body.getReader() as BodyReader
   const chunks: Buffer[] = []
   let size = 0
   let timer: NodeJS.Timeout | undefined
@@ -91,21 +106,21 @@ async function collect(request: Request): Promise<Body> {
   }
 }
 
-async function upload({ reader, next }: Body, outlet: Outlet, onProgress: () => void): Promise<void> {
+async function upload({ reader, next }: Body, writer: StreamWriter, onProgress: () => void): Promise<void> {
   try {
     for (let read = next!; ; read = reader!.read()) {
       const { done, value } = await read
       onProgress()
-      if (done) return outlet.end(Buffer.alloc(0))
-      if (!outlet.write(bufferOf(value))) await roomIn(outlet)
-      if (!outlet.isOpen) return await reader!.cancel()
+      if (done) return writer.end(Buffer.alloc(0))
+      if (!writer.write(bufferOf(value))) await roomIn(writer)
+      if (!writer.isOpen) return await reader!.cancel()
     }
   } catch {
-    outlet.destroy('OUTCOME_UNKNOWN')
+    writer.destroy('OUTCOME_UNKNOWN')
   }
 }
 
-function encode(request: Request, { first, reader }: Body): HttpRequest {
+function httpRequestOf(request: Request, { first, reader }: Body): HttpRequest {
   const { host, pathname, search, protocol } = new URL(request.url)
   const headers = ['host', host]
   for (const [name, value] of request.headers)
@@ -125,7 +140,7 @@ function encode(request: Request, { first, reader }: Body): HttpRequest {
 }
 
 /** The signal is heeded until the body is over, as fetch does. */
-function decode(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
+function responseOf(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
   const headers = new Headers()
   for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)
   const bodiless = BODILESS.has(response.status) || request.method === 'HEAD'
@@ -137,24 +152,4 @@ function decode(response: HttpResponse, request: Request, signal: AbortSignal, s
   const unlisten = onAbort(signal, () => sent.withdraw())
   const body = readableOf(response.body, rest, unlisten)
   return new Response(body, { status, statusText, headers })
-}
-
-/** Whichever comes first: the response, the deadline, or the caller's signal; after either of these two it is withdrawn. */
-function settled(sent: Sent, timeoutMs: number, signal: AbortSignal, body: Body): Promise<HttpResponse> {
-  return new Promise((resolve, reject) => {
-    const settle = (): void => {
-      clearTimeout(timer)
-      unlisten()
-    }
-    const giveUp = (reason: unknown): void => {
-      // Of what is withdrawn nothing more is heard.
-      settle()
-      sent.withdraw()
-      reject(reason)
-    }
-    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
-    const unlisten = onAbort(signal, () => giveUp(signal.reason))
-    if (sent.upload) void upload(body, sent.upload, () => timer.refresh())
-    sent.response.then(resolve, reject).finally(settle)
-  })
 }

@@ -1,5 +1,5 @@
 /** Messages: an HTTP request and an HTTP response, as bytes and strings, and as they stand in an entry. */
-import type { Reader } from './streams/index.js'
+import type { StreamCallbacks } from './streams/index.js'
 
 /** What comes of a body after its beginning, bit by bit. */
 export interface Rest {
@@ -11,7 +11,7 @@ export interface Rest {
   cancel(): void
 }
 
-export interface RestReader extends Omit<Reader, 'onEnd'> {
+export interface RestReader extends Omit<StreamCallbacks, 'onEnd'> {
   onEnd(trailers: readonly string[]): void
 }
 
@@ -64,13 +64,13 @@ export type More = 'body' | 'upgrade'
 
 const NEWLINE = 10
 
-function encode(head: readonly unknown[], body: Buffer): Buffer {
+function encodeMessage(head: readonly unknown[], body: Buffer): Buffer {
   const line = `${JSON.stringify(head)}\n`
   if (body.length === 0) return Buffer.from(line)
   return Buffer.concat([Buffer.from(line), body])
 }
 
-function decode(bytes: Buffer): { head: unknown[]; body: Buffer } {
+function decodeMessage(bytes: Buffer): { head: unknown[]; body: Buffer } {
   const end = bytes.indexOf(NEWLINE)
   const head: unknown = JSON.parse(bytes.toString('utf8', 0, end))
   if (end < 0 || !Array.isArray(head)) throw new TypeError('not a takespace message')
@@ -81,11 +81,11 @@ export function encodeRequest(r: HttpRequest): Buffer {
   const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
   if (r.more || r.trailers || r.peerPort !== undefined) head.push(r.more ?? '', r.trailers ?? [])
   if (r.peerPort !== undefined) head.push(r.peerPort, r.localAddress, r.localPort)
-  return encode(head, r.body)
+  return encodeMessage(head, r.body)
 }
 
 export function decodeRequest(bytes: Buffer): HttpRequest {
-  const { head, body } = decode(bytes)
+  const { head, body } = decodeMessage(bytes)
   const [method, target, httpVersion, peer, secure, headers, more, trailers, peerPort, localAddress, localPort] = head
   if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
   if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
@@ -109,11 +109,11 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
 export function encodeResponse(r: HttpResponse): Buffer {
   const head: unknown[] = [r.status, r.reason, r.headers]
   if (r.trailers) head.push(r.trailers)
-  return encode(head, r.body)
+  return encodeMessage(head, r.body)
 }
 
 export function decodeResponse(bytes: Buffer): HttpResponse {
-  const { head, body } = decode(bytes)
+  const { head, body } = decodeMessage(bytes)
   const [status, reason, headers, trailers] = head
   if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')
   if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a response')
@@ -125,18 +125,18 @@ export function decodeResponse(bytes: Buffer): HttpResponse {
 export const encodeHead = (head: ResponseHead): Buffer => encodeResponse({ ...head, body: NOTHING })
 
 /** Where a streamed response is found. */
-export interface Place {
+export interface StreamPlace {
   readonly claim: string
   readonly holder: string
 }
 
-export const encodePlace = ({ claim, holder }: Place): Buffer => encode(['s', claim, holder], NOTHING)
+export const encodePlace = ({ claim, holder }: StreamPlace): Buffer => encodeMessage(['s', claim, holder], NOTHING)
 
 /** undefined: it is a whole response. */
-export function placeIn(bytes: Buffer): Place | undefined {
+export function placeIn(bytes: Buffer): StreamPlace | undefined {
   // A whole one begins with the number of its status.
   if (bytes[1] !== QUOTE) return undefined
-  const [, claim, holder] = decode(bytes).head
+  const [, claim, holder] = decodeMessage(bytes).head
   if (!strings([claim, holder])) throw new TypeError('not a response')
   return { claim: claim as string, holder: holder as string }
 }

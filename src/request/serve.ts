@@ -1,25 +1,23 @@
 /** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
+
+import { ticketOf } from '../engine/tickets.js'
 import type { Delivery, EncodedEntry, Engine } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
-import { failureIn, letterOf } from '../tasks/failed-task.js'
-import { isLettered } from '../tasks/message.js'
-import { ticketOf } from '../tasks/ticket-store.js'
+import { KeptResponse, keptWhole } from './kept-response.js'
 import { requestTemplate } from './kinds.js'
 import {
   decodeRequest,
   decodeTrailers,
-  encodeHead,
-  encodePlace,
   encodeResponse,
-  encodeTrailers,
   type HttpRequest,
   type HttpResponse,
   type ResponseHead,
   type Rest,
 } from './message.js'
-import { Collector, type Sink } from './streams/collector.js'
-import type { Inlet, Outlet } from './streams/index.js'
+import { ResponseStream } from './response-stream.js'
+import type { Sink } from './streams/collector.js'
+import type { StreamReader } from './streams/index.js'
 
 /** A request that a worker holds. */
 export interface HeldRequest {
@@ -28,67 +26,81 @@ export interface HeldRequest {
   readonly priority: number
   /** 1 on the first delivery. */
   readonly attempt: number
-  /** Milliseconds left until its deadline when it was handed out. */
+  /** Milliseconds until its deadline, counted from when the space handed it out. */
   readonly remainingMs: number
   /** From written to taken, on the space's clock. */
   readonly waitedMs: number
   readonly repeatable: boolean
   readonly request: HttpRequest
   /**
-   * Says that the handler is about to run; to be awaited when the request is not repeatable, or more of it comes, which is then read at
-   * `request.rest`. false: do not run it.
+   * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is streamed; the
+   * rest of the body is then read at `request.rest`. Returns false if the claim is lost: the handler must not run.
    */
   start(): Promise<boolean>
   /**
-   * Begins to answer: what is written goes out at once, after these heads (one, and interim ones before it). Nobody else is given the request from
-   * now on.
+   * Starts a streamed response: the head, and what is written to the returned sink, go out at once. Interim heads (1xx) may come before the
+   * final one. The request has no successor from then on.
    */
-  begin(head: ResponseHead): Sink
-  /** Whether it has begun. */
-  readonly begun: boolean
-  /** Whether its answer is kept in the space, and so collected to its end, however it is written. */
+  startResponse(head: ResponseHead): Sink
+  /** Whether a head has been sent. */
+  readonly responseStarted: boolean
+  /** Whether the response is stored in the space (Idempotency-Key, ticket), and therefore collected to its end. */
   readonly isKept: boolean
-  /** It goes on for longer than is usual, without its place among those that the worker holds. */
-  lend(): void
-  /** Answers; what has begun ends with it, and only its trailers count. false: the claim was lost, the space has refused this answer. */
+  /** Gives the worker's slot to another request while this one goes on. */
+  releaseSlot(): void
+  /**
+   * Completes the request. Of the response to one whose response was started only the trailers count. Returns false if the claim was lost
+   * and the space has refused the response.
+   */
   complete(response: HttpResponse): Promise<boolean>
-  /** What has begun will never be complete, and whoever reads it sees that. */
+  /** Ends a started response as incomplete; its reader sees that. */
   breakOff(): void
-  /** Says how far it is, to whoever has its ticket, if it has one. At most LARGEST_NOTE bytes. */
-  progress(note: Buffer): Promise<void>
-  /** Gives it back for another worker. */
+  /** Reports progress, at most LARGEST_PROGRESS bytes, to the request's ticket; does nothing if there is none. */
+  progress(report: Buffer): Promise<void>
+  /** Gives the request back for another worker. */
   release(): Promise<void>
-  /** Committed by an answer below 500, aborted by any other end. */
+  /** Committed with a response below 500, aborted by any other end. */
   readonly transaction: Transaction
-  /** Whether anybody has asked for that. */
+  /** Whether `transaction` was read. */
   readonly isTransacting: boolean
-  /** Set it to hear that the space has ended this claim: whatever is still running works for nobody. */
+  /** Called when the space has ended this claim: the result is of no use any more. */
   onLost?: (() => void) | undefined
 }
 
-/** A worker's standing take. */
+/** The standing take of a worker. */
 export interface Serving {
-  /** Whether the take stands in the space now: it does not while the link is away. */
+  /** Whether the space has the take now; false while the connection is lost. */
   readonly standing: boolean
-  /** Takes nothing new. When it resolves no further request will come; those held go on. */
+  /** Ends the take. When it resolves, no further request will come; requests in hand go on. */
   stop(): Promise<void>
 }
 
-/** Takes requests of a service from the space, at most `concurrency` held at a time: those for its app, or those for one of these tasks. */
+/** Requests for tasks rather than for the app of a service. */
+export interface TaskOffer {
+  readonly names: readonly string[]
+  /** Returns the dead letter that is written with this response, if the task has failed for good; else undefined. */
+  deadLetterOf?(held: HeldRequest, response: HttpResponse): EncodedEntry | undefined
+}
+
+/**
+ * Takes requests of a service, at most `concurrency` at a time.
+ *
+ * @param tasks the tasks to take; default: requests for the app of the service
+ */
 export async function serveRequests(
   space: Space,
   service: string,
   concurrency: number,
-  onRequest: (taken: HeldRequest) => void,
-  tasks?: readonly string[],
+  onRequest: (held: HeldRequest) => void,
+  tasks?: TaskOffer,
 ): Promise<Serving> {
-  const terms = { space, engine: space.engine, service, credit: 1 }
-  const offer = await space.engine.offer(requestTemplate(service, tasks), concurrency, (delivery) => {
+  const terms: ServeTerms = { space, engine: space.engine, service, tasks, credit: 1 }
+  const offer = await space.engine.offer(requestTemplate(service, tasks?.names), concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)
     } catch {
-      // A stranger's entry under our kind: answered as what it is, so that it is neither run nor delivered for ever.
+      // Malformed: answered, so that it is neither run nor delivered again.
       void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
       return
     }
@@ -105,32 +117,29 @@ export async function serveRequests(
   }
 }
 
-/** What all that was taken for one offer shares. */
-interface Terms {
+/** Shared by all requests that were taken by one offer. */
+interface ServeTerms {
   readonly space: Space
   readonly engine: Engine
   readonly service: string
-  /** What a completion gives back: 1 as long as more is taken. */
+  readonly tasks: TaskOffer | undefined
+  /** Credit that a completion gives back: 1 while more is taken, then 0. */
   credit: number
 }
 
-/** One object per request, with methods rather than closures: this is the path that every request takes. */
+/** One object per request, with methods rather than closures: every request takes this path. */
 class ServedRequest implements HeldRequest {
   readonly request: HttpRequest
   onLost: (() => void) | undefined
-  readonly #terms: Terms
+  readonly #terms: ServeTerms
   readonly #delivery: Delivery
   #transaction: Transaction | undefined
-  /** What is read, and what is written, bit by bit. */
-  #inlet: Inlet | undefined
-  #outlet: Outlet | undefined
-  #holding: Promise<boolean> | undefined
-  /** Whether the head that counts has gone. */
-  #hasHead = false
+  #requestStream: StreamReader | undefined
+  #responseStream: ResponseStream | undefined
+  #keptResponse: KeptResponse | undefined
   #isLost = false
-  #collected: Collector | undefined
 
-  constructor(terms: Terms, delivery: Delivery, request: HttpRequest) {
+  constructor(terms: ServeTerms, delivery: Delivery, request: HttpRequest) {
     this.request = request
     this.#terms = terms
     this.#delivery = delivery
@@ -173,82 +182,58 @@ class ServedRequest implements HeldRequest {
     const { engine, space } = this.#terms
     await space.streams.ready()
     if (!(await engine.beginStreaming(this.#delivery, false))) return false
-    this.#inlet = space.streams.inlet(this.id, this.#delivery.requester)
-    this.request.rest = restOf(this.#inlet)
+    this.#requestStream = space.streams.reader(this.id, this.#delivery.requester)
+    this.request.rest = bodyStreamOf(this.#requestStream)
     return true
   }
 
-  get begun(): boolean {
-    return this.#outlet !== undefined || this.#collected !== undefined
+  get responseStarted(): boolean {
+    return this.#responseStream !== undefined || this.#keptResponse !== undefined
   }
 
   get isKept(): boolean {
     return this.#delivery.id.includes('.')
   }
 
-  /** What is kept is kept whole. */
-  #collect(head: ResponseHead): Sink {
-    const isFinal = head.status >= 200
-    if (!isFinal) return new Collector(head, LARGEST_KEPT)
-    this.#collected = new Collector(head, LARGEST_KEPT)
-    return this.#collected
-  }
-
-  begin(head: ResponseHead): Sink {
-    if (this.isKept) return this.#collect(head)
-    this.#hasHead ||= head.status >= 200 || head.status === SWITCHING_PROTOCOLS
-    if (this.#outlet) {
-      this.#outlet.write(encodeHead(head))
-      return this.#outlet
+  startResponse(head: ResponseHead): Sink {
+    if (this.isKept) {
+      const kept = new KeptResponse(head)
+      if (head.status >= 200) this.#keptResponse = kept
+      return kept.sink
     }
-    const { claim, requester } = this.#delivery
+    if (this.#responseStream) return this.#responseStream.start(head)
     const { engine, space } = this.#terms
-    const outlet = space.streams.outlet(claim)
-    this.#outlet = outlet
-    outlet.write(encodeHead(head))
-    // Whoever waits for it asks for it on a way of its own, so this process must hear that.
-    this.#holding = space.streams
-      .ready()
-      .then(() => engine.beginStreaming(this.#delivery, true))
-      .catch(() => false)
-    void this.#holding.then((held) => {
-      if (held) return outlet.open(requester)
-      outlet.destroy('')
-      this.lost()
-    })
-    return outlet
+    this.#responseStream = new ResponseStream(engine, space.streams, this.#delivery, head, () => this.lost())
+    return this.#responseStream.writer
   }
 
-  lend(): void {
+  releaseSlot(): void {
     void this.#terms.engine.releaseSlot(this.#delivery)
   }
 
   breakOff(): void {
-    this.#collected = undefined
-    this.#inlet?.cancel()
-    this.#outlet?.destroy('WORKER_LOST')
+    this.#keptResponse = undefined
+    this.#requestStream?.cancel()
+    this.#responseStream?.breakOff()
   }
 
   complete(answer: HttpResponse): Promise<boolean> {
-    this.#inlet?.cancel()
+    this.#requestStream?.cancel()
     const isKept = this.isKept
-    const response = isKept ? this.#kept(answer) : answer
-    if (this.#outlet?.isOpen || (!isKept && !this.#outlet && response.body.length > LARGEST_WHOLE)) {
-      return this.#completeBegun(response)
+    const response = isKept ? (this.#keptResponse?.complete(answer) ?? keptWhole(answer)) : answer
+    const stream = this.#responseStream
+    if (stream?.isOpen || (!isKept && !stream && response.body.length > LARGEST_WHOLE)) {
+      return this.#completeStreamed(response)
     }
     return this.#complete(response, encodeResponse(response))
   }
 
-  /** All of it goes bit by bit, and its completion says where it went. */
-  async #completeBegun(response: HttpResponse): Promise<boolean> {
-    if (!this.#hasHead) {
-      this.begin({ ...response, headers: [...response.headers, ...lengthOf(response)] }).write(response.body)
+  async #completeStreamed(response: HttpResponse): Promise<boolean> {
+    if (!this.#responseStream?.hasHead) {
+      const headers = [...response.headers, ...contentLengthOf(response)]
+      this.startResponse({ ...response, headers }).write(response.body)
     }
-    // Until then the claim has another name.
-    await this.#holding
-    this.#outlet!.end(encodeTrailers(response.trailers))
-    const place = { claim: this.#delivery.claim, holder: this.#terms.engine.presence }
-    return this.#complete(response, encodePlace(place))
+    return this.#complete(response, await this.#responseStream!.end(response.trailers))
   }
 
   #complete(response: HttpResponse, body: Buffer): Promise<boolean> {
@@ -258,33 +243,25 @@ class ServedRequest implements HeldRequest {
       return tx.endWith((along) => engine.complete(this.#delivery, body, credit, along))
     }
     void tx?.end()
-    const letter = this.#letterOf(response)
-    return engine.complete(this.#delivery, body, credit, letter && { entries: [letter] })
+    const deadLetter = this.#deadLetterOf(response)
+    return engine.complete(this.#delivery, body, credit, deadLetter && { entries: [deadLetter] })
   }
 
-  /** A task that failed and that nobody waits for becomes a dead letter together with its outcome. */
-  #letterOf(response: HttpResponse): EncodedEntry | undefined {
-    const { request, service, attempt, priority } = this
-    // What was cancelled has not failed.
-    if (response.status < 500 || this.#isLost || !isLettered(request)) return undefined
-    const failed = failureIn(response)
-    return failed && letterOf(`${this.id}.letter`, service, request, { ...failed, attempts: attempt }, priority)
+  /** A cancelled task has not failed: no dead letter. */
+  #deadLetterOf(response: HttpResponse): EncodedEntry | undefined {
+    if (response.status < 500 || this.#isLost) return undefined
+    return this.#terms.tasks?.deadLetterOf?.(this, response)
   }
 
-  async progress(note: Buffer): Promise<void> {
-    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.progress(this.#delivery, note)
-  }
-
-  #kept(answer: HttpResponse): HttpResponse {
-    const response = this.#collected ? (this.#collected.with(answer) ?? TOO_LARGE) : answer
-    return response.body.length <= LARGEST_KEPT ? response : TOO_LARGE
+  async progress(report: Buffer): Promise<void> {
+    if (ticketOf(this.id) !== '') await this.#terms.engine.tickets.reportProgress(this.#delivery, report)
   }
 
   get isTransacting(): boolean {
     return this.#transaction !== undefined
   }
 
-  /** Made when first asked for: most handlers never do. */
+  /** Made when first read: most handlers never do. */
   get transaction(): Transaction {
     this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, true)
     return this.#transaction
@@ -296,37 +273,25 @@ class ServedRequest implements HeldRequest {
     return this.#terms.engine.release(this.#delivery)
   }
 
-  /** The engine's word. */
+  /** Called by the engine. */
   lost(): void {
     this.#isLost = true
     this.onLost?.()
   }
 }
 
-/** An answer that is kept takes memory at each end, and in the space for as long as it is kept. */
-const LARGEST_KEPT = 16 * 1024 * 1024
-
-const TOO_LARGE: HttpResponse = {
-  status: 502,
-  reason: 'Bad Gateway',
-  headers: ['Content-Type', 'text/plain; charset=utf-8'],
-  body: Buffer.from('The answer is too large to be kept, as the Idempotency-Key asks. The request was run.\n'),
-}
-
-/** RFC 9110 §15.2.2. */
-const SWITCHING_PROTOCOLS = 101
-/** What is larger does not stand in the space in one piece. */
+/** A larger body is streamed past the space. */
 const LARGEST_WHOLE = 256 * 1024
 
-/** Known, though it goes bit by bit; with trailers it is not told, since these need a chunked body (RFC 9112 §7.1.2). */
-const lengthOf = ({ body, trailers }: HttpResponse): string[] =>
+/** The length of a body that is complete. Trailers need a chunked body, which has no Content-Length (RFC 9112 §7.1.2). */
+const contentLengthOf = ({ body, trailers }: HttpResponse): string[] =>
   body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
 
-const restOf = (inlet: Inlet): Rest => ({
+const bodyStreamOf = (reader: StreamReader): Rest => ({
   read: ({ onChunk, onEnd, onBroken }) =>
-    inlet.read({ onChunk, onBroken, onEnd: (last) => onEnd(decodeTrailers(last)) }),
-  resume: () => inlet.resume(),
-  cancel: () => inlet.cancel(),
+    reader.read({ onChunk, onBroken, onEnd: (last) => onEnd(decodeTrailers(last)) }),
+  resume: () => reader.resume(),
+  cancel: () => reader.cancel(),
 })
 
 const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }

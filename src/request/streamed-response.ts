@@ -4,12 +4,12 @@ import {
   decodeResponse,
   decodeTrailers,
   type HttpResponse,
-  type Place,
   type ResponseHead,
   type Rest,
   type RestReader,
+  type StreamPlace,
 } from './message.js'
-import type { Inlet, Streams } from './streams/index.js'
+import type { StreamReader, Streams } from './streams/index.js'
 
 export interface Expecting {
   onHead(response: HttpResponse): void
@@ -25,7 +25,7 @@ const ACCEPTED_WITHIN_MS = 15_000
 const NEWLINE = 10
 
 export class StreamedResponse implements Rest {
-  readonly #inlet: Inlet
+  readonly #stream: StreamReader
   readonly #expecting: Expecting
   /** What has come of a head that is not complete; then, what came of the body with it. */
   #text: Buffer = Buffer.alloc(0)
@@ -37,10 +37,10 @@ export class StreamedResponse implements Rest {
   #over = false
   #timer: NodeJS.Timeout | undefined
 
-  constructor(streams: Streams, { claim, holder }: Place, expecting: Expecting) {
+  constructor(streams: Streams, { claim, holder }: StreamPlace, expecting: Expecting) {
     this.#expecting = expecting
-    this.#inlet = streams.inlet(claim, holder)
-    this.#inlet.read({
+    this.#stream = streams.reader(claim, holder)
+    this.#stream.read({
       onChunk: (chunk) => this.#chunk(chunk),
       onEnd: (last) => this.#ended(last),
       onBroken: (reason) => this.#fail(reason),
@@ -51,18 +51,18 @@ export class StreamedResponse implements Rest {
     this.#reader = reader
     const first = this.#text
     this.#text = Buffer.alloc(0)
-    if (first.length === 0 || reader.onChunk(first)) this.#inlet.resume()
+    if (first.length === 0 || reader.onChunk(first)) this.#stream.resume()
     this.#settle()
   }
 
   resume(): void {
-    this.#inlet.resume()
+    this.#stream.resume()
   }
 
   cancel(): void {
     this.#over = true
     clearTimeout(this.#timer)
-    this.#inlet.cancel()
+    this.#stream.cancel()
   }
 
   /** The space has accepted it. It ends as soon as all of it is here. */
@@ -74,7 +74,7 @@ export class StreamedResponse implements Rest {
   /** The space says that it will never be complete. What has arrived is still given. */
   failed(code: string): void {
     if (this.#trailers) this.#fail(code)
-    else this.#inlet.fail(code)
+    else this.#stream.fail(code)
   }
 
   #chunk(chunk: Buffer): boolean {

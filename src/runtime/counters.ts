@@ -20,7 +20,7 @@ export class Histogram {
 /** A status has three digits. */
 const STATUSES = 1_000
 
-export class ServiceTally {
+export class ServiceCounters {
   /** How many requests ended with each status. */
   readonly statuses: Float64Array = new Float64Array(STATUSES)
   /** From admitted to answered. */
@@ -34,15 +34,15 @@ export class ServiceTally {
 
 /** What a gateway counts. */
 export class GatewayCounters {
-  readonly services = new Map<string, ServiceTally>()
+  readonly services = new Map<string, ServiceCounters>()
 
-  of(service: string): ServiceTally {
-    let tally = this.services.get(service)
-    if (!tally) {
-      tally = new ServiceTally()
-      this.services.set(service, tally)
+  of(service: string): ServiceCounters {
+    let counters = this.services.get(service)
+    if (!counters) {
+      counters = new ServiceCounters()
+      this.services.set(service, counters)
     }
-    return tally
+    return counters
   }
 }
 
@@ -63,5 +63,5 @@ export class WorkerCounters {
   /** Answers that the space refused, because it had ended the claim. */
   refused = 0
   /** Handlers that ran on when their turn had ended. */
-  strayed = 0
+  overrunHandlers = 0
 }

@@ -30,14 +30,14 @@ interface Firing {
   readonly scheduled: Scheduled
 }
 
-type Item = LaterJob | Firing
+type AgendaItem = LaterJob | Firing
 
 /** No timer runs longer: a step of the wall clock, or the sleep of the machine, is noticed within this. */
 const LONGEST_MS = 60_000
 
 export class Agenda implements Queueing {
   /** The earliest first. */
-  readonly #items: Item[] = []
+  readonly #items: AgendaItem[] = []
   /** The ids of jobs that are not over. */
   readonly #jobs = new Set<string>()
   readonly #firings = new Map<string, Firing>()
@@ -148,7 +148,7 @@ export class Agenda implements Queueing {
   }
 
   /** Behind those that are due at the same moment. */
-  #insert(item: Item): void {
+  #insert(item: AgendaItem): void {
     let [low, high] = [0, this.#items.length]
     while (low < high) {
       const middle = (low + high) >> 1

@@ -1,7 +1,7 @@
 /** Asked: what schedulers are asked for through the space: a task that is due later, a schedule, the end of one. */
 
 import type { Logger } from '../log.js'
-import { type Serving, serveRequests, type Taken } from '../request.js'
+import { type HeldRequest, type Serving, serveRequests } from '../request.js'
 import type { Space } from '../space.js'
 import type { LaterTask } from '../tasks/enqueue.js'
 import { SCHEDULER } from '../tasks/later.js'
@@ -16,7 +16,7 @@ export interface Queueing {
 }
 
 /** A scheduler that has been started. */
-export interface Running {
+export interface RunningScheduler {
   stop(): Promise<void>
 }
 
@@ -26,15 +26,15 @@ const CONCURRENCY = 64
 const GIVE_BACK_MS = 1_000
 
 export function serveAsked(space: Space, queueing: Queueing, logger: Logger): Promise<Serving> {
-  const onTaken = (taken: Taken): void => {
+  const onTaken = (taken: HeldRequest): void => {
     answer(taken, queueing, logger).catch((err) =>
       logger.warn({ id: taken.id, err }, 'an answer did not reach the space'),
     )
   }
-  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, ['later', 'schedule', 'unschedule'])
+  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, { names: ['later', 'schedule', 'unschedule'] })
 }
 
-async function answer(taken: Taken, queueing: Queueing, logger: Logger): Promise<void> {
+async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): Promise<void> {
   let value: unknown
   try {
     const { task, input } = decodeCall(taken.request)

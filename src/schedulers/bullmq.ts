@@ -5,18 +5,18 @@ import { addressIn } from '../engines/redis/wire/connection.js'
 import { decodeFields, packFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
-import { within } from '../runtime/within.js'
+import { within } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { attemptId } from '../tasks/attempt.js'
 import type { LaterTask, RetryOptions } from '../tasks/enqueue.js'
 import type { Failure } from '../tasks/message.js'
 import type { Scheduled } from '../tasks/schedule.js'
-import { type Queueing, type Running, serveAsked } from './asked.js'
+import { type Queueing, type RunningScheduler, serveAsked } from './asked.js'
 import type { Job } from './job.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 import { Underway } from './underway.js'
 
-export interface Terms {
+export interface SchedulerTerms {
   readonly space: Space
   readonly url: string
   readonly queueName: string
@@ -48,7 +48,7 @@ const KEEP_COMPLETED = { age: 24 * 60 * 60, count: 10_000 }
 const KEEP_FAILED = { age: 7 * 24 * 60 * 60, count: 10_000 }
 /** Of a server that is away. */
 const READY_MS = 10_000
-const CLOSING_MS = 1_000
+const LAST_WORDS_MS = 1_000
 
 /** The task said when it wants to be tried again. */
 class Later extends Error {
@@ -56,7 +56,7 @@ class Later extends Error {
 }
 const ASKED_BACKOFF = 'asked by the task'
 
-export async function run(terms: Terms): Promise<Running> {
+export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningScheduler> {
   const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
   const connection = addressIn(url)
   const over = new AbortController()
@@ -73,7 +73,7 @@ export async function run(terms: Terms): Promise<Running> {
   const close = async (): Promise<void> => {
     over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
     const closed = Promise.allSettled([...all.map((jobs) => jobs.close()), queue.close()])
-    if (!(await within(CLOSING_MS, closed))) await within(CLOSING_MS, queue.disconnect()).catch(() => {})
+    if (!(await within(LAST_WORDS_MS, closed))) await within(LAST_WORDS_MS, queue.disconnect()).catch(() => {})
   }
   try {
     const ready = Promise.all([queue.waitUntilReady(), ...all.map((jobs) => jobs.start())])
@@ -83,7 +83,7 @@ export async function run(terms: Terms): Promise<Running> {
     const serving = await serveAsked(space, queueingIn(queue), logger)
     return {
       async stop() {
-        await within(CLOSING_MS, serving.stop()).catch(() => {})
+        await within(LAST_WORDS_MS, serving.stop()).catch(() => {})
         await within(stopTimeoutMs, Promise.all(all.map((jobs) => jobs.drained()))).catch(() => {})
         await close()
       },
@@ -96,7 +96,7 @@ export async function run(terms: Terms): Promise<Running> {
 
 /** The jobs of one queue, as far as they are this scheduler's at the moment. */
 class Jobs {
-  readonly #terms: Terms
+  readonly #terms: SchedulerTerms
   readonly #name: string
   readonly #jobOf: (job: BullJob) => Job
   readonly #worker: Worker
@@ -105,7 +105,7 @@ class Jobs {
   readonly #queue: Queue<Data> | undefined
 
   constructor(
-    terms: Terms,
+    terms: SchedulerTerms,
     name: string,
     over: AbortSignal,
     jobOf: (job: BullJob) => Job,
@@ -195,7 +195,7 @@ function ownJob(queue: string, job: BullJob<Data>): Job {
 }
 
 /** BullMQ's 1 is its highest priority after those that have none, and greater numbers come later; ours count the other way. */
-function theirJob({ service, timeoutMs }: Terms, queue: string, job: BullJob): Job {
+function theirJob({ service, timeoutMs }: SchedulerTerms, queue: string, job: BullJob): Job {
   const priority = -Math.min(job.opts.priority ?? 0, 128)
   return { ...attemptOf(queue, job), task: job.name, input: job.data, service, priority: priority || 0, timeoutMs }
 }
@@ -239,7 +239,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
   }
 }
 
-type Template = Parameters<Queue<Data>['addBulk']>[0][number]
+type JobTemplate = Parameters<Queue<Data>['addBulk']>[0][number]
 
 /** The firings that are due and that BullMQ drops when a schedule with a cron expression is declared again: it goes on from now. */
 async function overdueOf(queue: Queue<Data>, name: string, recurrence: Recurrence): Promise<number[]> {
@@ -263,11 +263,11 @@ async function missedBefore(queue: Queue<Data>, job: BullJob<Data>): Promise<voi
   if (times.length > 0) await addFirings(queue, repeatJobKey, times, { name, data, opts })
 }
 
-async function addFirings(queue: Queue<Data>, schedule: string, times: number[], template: Template): Promise<void> {
+async function addFirings(queue: Queue<Data>, schedule: string, times: number[], template: JobTemplate): Promise<void> {
   const { attempts, backoff, removeOnComplete, removeOnFail } = template.opts ?? {}
   const opts = { attempts, backoff, removeOnComplete, removeOnFail }
   const jobs = times.map((time) => ({ ...template, opts: { ...opts, jobId: `repeat:${schedule}:${time}` } }))
-  await queue.addBulk(jobs as Template[])
+  await queue.addBulk(jobs as JobTemplate[])
 }
 
 const repeatStrategy = (after: number, { pattern, tz }: { pattern?: string; tz?: string }): number | undefined =>

@@ -1,12 +1,14 @@
 /** The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, to be tried again, or over. */
 
 import { wallMs } from '../clock.js'
+import { CANCELLED } from '../engine/tickets.js'
+import { resultTemplate } from '../entry/ticket.js'
 import { isSpaceError } from '../errors.js'
 import { encodeResponse, type HttpResponse } from '../request/message.js'
 import type { Space } from '../space.js'
 import { type Attempt, attemptId, persist, runAttempt } from '../tasks/attempt.js'
 import { DAY_MS } from '../tasks/enqueue.js'
-import { letterOf, OPTIONS } from '../tasks/failed-task.js'
+import { deadLetterFor, OPTIONS_FIELD } from '../tasks/failed-task.js'
 import {
   decodeOutcome,
   encodeCall,
@@ -15,8 +17,7 @@ import {
   failureOf,
   type TaskOutcome,
 } from '../tasks/message.js'
-import { encodeNote, type Note } from '../tasks/progress.js'
-import { CANCELLED, resultTemplate } from '../tasks/ticket-store.js'
+import { encodeProgress, type Progress } from '../tasks/progress.js'
 
 export interface Job extends Attempt {
   /** Whether there is none after this one. */
@@ -30,7 +31,7 @@ export interface Job extends Attempt {
   readonly options?: string | undefined
 }
 
-export type Verdict =
+export type JobResult =
   | { readonly kind: 'done'; readonly value: unknown }
   | { readonly kind: 'again'; readonly failure: Failure; readonly inMs: number | undefined }
   | { readonly kind: 'over'; readonly failure: Failure }
@@ -39,7 +40,7 @@ export type Verdict =
 const NOTED = 500
 
 /** @throws only the signal's reason: then nobody knows more than before, and whoever has the job next finds the same attempt. */
-export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<Verdict> {
+export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<JobResult> {
   const { ticket } = job
   if (ticket !== undefined && !(await announced(space, ticket, job, signal))) return { kind: 'done', value: undefined }
   const watch = new AbortController()
@@ -59,25 +60,26 @@ export async function runJob(space: Space, job: Job, signal: AbortSignal): Promi
 
 /** False if it was cancelled before. */
 async function announced(space: Space, ticket: string, job: Job, signal: AbortSignal): Promise<boolean> {
-  await noted(space, ticket, job, { phase: 'running', attempt: job.number }, 0, signal)
+  await recordProgress(space, ticket, job, { phase: 'running', attempt: job.number }, 0, signal)
   const settled = await persist(signal, () =>
     space.engine.find({ template: resultTemplate(ticket), take: false, waitMs: 0 }),
   )
   return settled?.kinds[0] !== CANCELLED
 }
 
-async function noted(
+async function recordProgress(
   space: Space,
   ticket: string,
   job: Job,
-  note: Note,
+  progress: Progress,
   inMs: number,
   signal: AbortSignal,
 ): Promise<void> {
   // It must outlast the attempt and still be there when its outcome is; another day for whatever holds a scheduler up.
   const leaseMs = inMs + job.timeoutMs + (job.leaseMs ?? 0) + DAY_MS
   await persist(signal, async () => {
-    if (await space.engine.tickets.note(ticket, encodeNote(note))) await space.engine.renew(ticket, leaseMs)
+    if (await space.engine.tickets.recordProgress(ticket, encodeProgress(progress)))
+      await space.engine.renew(ticket, leaseMs)
   })
 }
 
@@ -97,7 +99,7 @@ async function judged(
   answer: HttpResponse | undefined,
   outcome: TaskOutcome,
   signal: AbortSignal,
-): Promise<Verdict> {
+): Promise<JobResult> {
   const { ticket, number } = job
   if (outcome.kind === 'done') {
     await settle(space, ticket, answer as HttpResponse, signal)
@@ -107,17 +109,17 @@ async function judged(
   const failure = outcome.kind === 'retry' ? retryFailure(outcome.inMs) : outcome.failure
   if (!job.isLast && outcome.kind !== 'gaveUp') {
     const nextInMs = inMs ?? job.nextInMs
-    const note: Note = {
+    const progress: Progress = {
       phase: 'scheduled',
       attempt: number,
       error: `${failure.name}: ${failure.message}`.slice(0, NOTED),
       dueAt: wallMs() + nextInMs,
     }
-    if (ticket !== undefined) await noted(space, ticket, job, note, nextInMs, signal)
+    if (ticket !== undefined) await recordProgress(space, ticket, job, progress, nextInMs, signal)
     return { kind: 'again', failure, inMs }
   }
   const over = { kind: outcome.kind === 'gaveUp' ? ('gaveUp' as const) : ('failed' as const), failure }
-  if (job.options !== undefined) await setAside(space, job, over.kind, failure, job.options, signal)
+  if (job.options !== undefined) await writeDeadLetter(space, job, over.kind, failure, job.options, signal)
   await settle(space, ticket, encodeOutcome(over, number), signal)
   return { kind: 'over', failure }
 }
@@ -140,7 +142,7 @@ async function settle(
 const MARKED_MS = 7 * DAY_MS
 
 /** Once, whoever does it: under a ticket of its own. */
-async function setAside(
+async function writeDeadLetter(
   space: Space,
   job: Job,
   kind: 'failed' | 'gaveUp',
@@ -150,15 +152,15 @@ async function setAside(
 ): Promise<void> {
   const { id, number, task, input, service, priority } = job
   const call = encodeCall(task, input)
-  const request = { ...call, headers: [...call.headers, OPTIONS, options] }
+  const request = { ...call, headers: [...call.headers, OPTIONS_FIELD, options] }
   const failed = { attempts: number, error, reason: kind === 'gaveUp' ? 'gave up' : 'failed' }
   const mark = {
     id: attemptId([id, 'letter']),
-    print: 'letter',
+    fingerprint: 'letter',
     leaseMs: MARKED_MS,
     keptMs: MARKED_MS,
     maxBytes: 1 << 30,
   }
-  const letter = letterOf(`${space.newId()}.letter`, service, request, failed, priority)
-  await persist(signal, () => space.engine.tickets.open(mark, letter))
+  const deadLetter = deadLetterFor(`${space.newId()}.letter`, service, request, failed, priority)
+  await persist(signal, () => space.engine.tickets.open(mark, deadLetter))
 }

@@ -2,19 +2,19 @@
 
 import { wallMs } from '../clock.js'
 import { MemoryEngine } from '../engines/memory/index.js'
-import { within } from '../runtime/within.js'
+import { within } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { attemptId } from '../tasks/attempt.js'
 import { failureOf } from '../tasks/message.js'
 import { Agenda, type Attendant, type LaterJob } from './agenda.js'
-import { type Running, serveAsked } from './asked.js'
-import type { Terms } from './bullmq.js'
-import type { Job, Verdict } from './job.js'
+import { type RunningScheduler, serveAsked } from './asked.js'
+import type { SchedulerTerms } from './bullmq.js'
+import type { Job, JobResult } from './job.js'
 import { Underway } from './underway.js'
 
 /** The group of its attempts. */
 const GROUP = 'later'
-const CLOSING_MS = 1_000
+const LAST_WORDS_MS = 1_000
 
 /** All schedulers of a space share one agenda: a job that one of them leaves is the next one's. */
 const agendas = new WeakMap<object, Agenda>()
@@ -29,7 +29,9 @@ function agendaOf({ engine }: Space): Agenda {
   return agenda
 }
 
-export async function run(terms: Pick<Terms, 'space' | 'concurrency' | 'stopTimeoutMs' | 'logger'>): Promise<Running> {
+export async function runInMemory(
+  terms: Pick<SchedulerTerms, 'space' | 'concurrency' | 'stopTimeoutMs' | 'logger'>,
+): Promise<RunningScheduler> {
   const { space, concurrency, stopTimeoutMs, logger } = terms
   const agenda = agendaOf(space)
   const over = new AbortController()
@@ -37,7 +39,7 @@ export async function run(terms: Pick<Terms, 'space' | 'concurrency' | 'stopTime
 
   const perform = async (job: LaterJob): Promise<void> => {
     const attempt = attemptOf(job)
-    const verdict = await underway.run(attempt).catch((error): Verdict | undefined => {
+    const verdict = await underway.run(attempt).catch((error): JobResult | undefined => {
       if (over.signal.aborted) return undefined
       logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be brought to its end')
       const failure = failureOf(error)
@@ -65,13 +67,13 @@ export async function run(terms: Pick<Terms, 'space' | 'concurrency' | 'stopTime
   const serving = await serveAsked(space, agenda, logger)
   return {
     async stop() {
-      await within(CLOSING_MS, serving.stop()).catch(() => {})
+      await within(LAST_WORDS_MS, serving.stop()).catch(() => {})
       agenda.leave(attendant)
       await within(stopTimeoutMs, underway.idle())
       over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
       underway.close()
       // Attempts that were cut put their jobs back on the agenda.
-      await within(CLOSING_MS, underway.idle())
+      await within(LAST_WORDS_MS, underway.idle())
     },
   }
 }

@@ -1,6 +1,7 @@
 /** Recurrence: when a schedule fires next, and which of its firings were due while no scheduler ran. */
+
+import { nextFiring } from '../tasks/cron.js'
 import type { Times } from '../tasks/schedule.js'
-import { nextFiring } from './cron.js'
 
 /** A cron expression in a time zone, or so many ms. The names are BullMQ's. */
 export interface Recurrence {

@@ -1,11 +1,12 @@
 /** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
+
+import { progressTemplate } from '../entry/ticket.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
-import { decodeNote, encodeNote } from '../tasks/progress.js'
-import { notesOf } from '../tasks/ticket-store.js'
-import { type Job, runJob, type Verdict } from './job.js'
+import { decodeProgress, encodeProgress } from '../tasks/progress.js'
+import { type Job, type JobResult, runJob } from './job.js'
 
-interface Attempt {
+interface AttemptUnderway {
   readonly job: Job
   readonly onProgress: ((progress: unknown) => Promise<unknown>) | undefined
   /** Its progress is passed on in order. */
@@ -18,7 +19,7 @@ export class Underway {
   readonly #signal: AbortSignal
   readonly #logger: Logger
   /** By the ids of the attempts. */
-  readonly #attempts = new Map<string, Attempt>()
+  readonly #attempts = new Map<string, AttemptUnderway>()
   #registration: string | undefined
   #onIdle: (() => void) | undefined
 
@@ -37,12 +38,12 @@ export class Underway {
   /** Resolves when progress is heard of. */
   async followProgress(): Promise<void> {
     const { id } = await this.#space.engine.notify({
-      templates: [notesOf({ group: this.#group })],
+      templates: [progressTemplate({ group: this.#group })],
       on: 'written',
       leaseMs: Number.POSITIVE_INFINITY,
       onEvent: ({ id: attempt, body }) => {
         const running = this.#attempts.get(attempt)
-        const { progress } = decodeNote(body)
+        const { progress } = decodeProgress(body)
         if (!running || progress === undefined) return
         running.told = running.told
           .then(() => this.#progress(running, progress))
@@ -62,8 +63,8 @@ export class Underway {
    *
    * @throws as runJob
    */
-  async run(job: Job, onProgress?: (progress: unknown) => Promise<unknown>): Promise<Verdict> {
-    const attempt: Attempt = { job, onProgress, told: Promise.resolve() }
+  async run(job: Job, onProgress?: (progress: unknown) => Promise<unknown>): Promise<JobResult> {
+    const attempt: AttemptUnderway = { job, onProgress, told: Promise.resolve() }
     this.#attempts.set(job.id, attempt)
     try {
       const verdict = await runJob(this.#space, job, this.#signal)
@@ -94,10 +95,10 @@ export class Underway {
     if (this.#registration) this.#space.engine.cancel(this.#registration).catch(() => {})
   }
 
-  async #progress({ job, onProgress }: Attempt, progress: unknown): Promise<void> {
+  async #progress({ job, onProgress }: AttemptUnderway, progress: unknown): Promise<void> {
     await onProgress?.(progress)
     if (job.ticket === undefined) return
-    const note = encodeNote({ phase: 'running', attempt: job.number, progress })
-    await this.#space.engine.tickets.note(job.ticket, note)
+    const report = encodeProgress({ phase: 'running', attempt: job.number, progress })
+    await this.#space.engine.tickets.recordProgress(job.ticket, report)
   }
 }

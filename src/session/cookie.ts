@@ -28,7 +28,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxAgeMs', 'secure', 'sam
 const ID = /^[\w-]{22,200}$/
 /** As express-session writes it, so that apps of both kinds can share a session. */
 const SIGNED = 's:'
-const HOST = '__Host-'
+const HOST_PREFIX = '__Host-'
 
 export class SessionCookieJar {
   readonly #name: string
@@ -41,19 +41,20 @@ export class SessionCookieJar {
     const { name = 'session', path = '/', domain, secure, sameSite = 'lax', maxAgeMs } = options
     this.#secrets = [secret].flat()
     if (this.#secrets.length === 0 || this.#secrets.some((each) => typeof each !== 'string' || each.length < 16)) {
-      refuse('secret is a text of at least 16 characters, or several: the first one signs, all are accepted.')
+      invalidCookie('secret is a text of at least 16 characters, or several: the first one signs, all are accepted.')
     }
-    if (!/^[\w!#$%&'*.^`|~+-]+$/.test(name)) refuse('The name of a cookie is a token of RFC 6265.')
-    if (name.startsWith(HOST) && (path !== '/' || domain !== undefined || secure === false)) {
-      refuse(`A cookie whose name begins with ${HOST} has the path / and no domain, and is secure.`)
+    if (!/^[\w!#$%&'*.^`|~+-]+$/.test(name)) invalidCookie('The name of a cookie is a token of RFC 6265.')
+    if (name.startsWith(HOST_PREFIX) && (path !== '/' || domain !== undefined || secure === false)) {
+      invalidCookie(`A cookie whose name begins with ${HOST_PREFIX} has the path / and no domain, and is secure.`)
     }
-    if (!['lax', 'strict', 'none'].includes(sameSite)) refuse('sameSite is lax, strict or none.')
-    if (sameSite === 'none' && secure !== true) refuse('A cookie with sameSite none is secure, or browsers drop it.')
+    if (!['lax', 'strict', 'none'].includes(sameSite)) invalidCookie('sameSite is lax, strict or none.')
+    if (sameSite === 'none' && secure !== true)
+      invalidCookie('A cookie with sameSite none is secure, or browsers drop it.')
     if (maxAgeMs !== undefined && !(Number.isFinite(maxAgeMs) && maxAgeMs >= 1_000)) {
-      refuse('maxAgeMs is a number of at least 1000.')
+      invalidCookie('maxAgeMs is a number of at least 1000.')
     }
     this.#name = name
-    this.#options = { ...options, path, sameSite, ...(name.startsWith(HOST) ? { secure: true } : {}) }
+    this.#options = { ...options, path, sameSite, ...(name.startsWith(HOST_PREFIX) ? { secure: true } : {}) }
   }
 
   get maxAgeMs(): number | undefined {
@@ -81,6 +82,6 @@ export class SessionCookieJar {
   }
 }
 
-function refuse(detail: string): never {
+function invalidCookie(detail: string): never {
   throw new SpaceError('INVALID_ARGUMENT', detail)
 }

@@ -1,12 +1,12 @@
 /** The ends of sessions, told to whoever asked for them. */
 import { monotonicMs } from '../clock.js'
+import { endedOf, ownerToken, SESSION, type SessionEnd } from '../engine/sessions.js'
 import type { Interest } from '../engine.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { checkedLease } from '../space/lease.js'
 import { Inbox, Registration } from '../space/notify.js'
 import type { Space } from '../space.js'
-import { endedOf, ownerToken, SESSION, type SessionEnd } from './entries.js'
 
 export interface SessionEnded {
   /** As `store.idOf` gives it: never the id that the browser has. */

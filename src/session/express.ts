@@ -8,7 +8,7 @@ import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
 import { exceptIn, type SessionOptions } from './options.js'
 import { type Loaded, Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 /** What a session has for its store: attributes, and a cookie that says how long it stays. */
 export interface StoredSession {
@@ -65,7 +65,7 @@ export class SpaceSessionStore extends EventEmitter {
   declare generate: (req: any) => void
   readonly #sessions: Sessions
   /** Of each session that was loaded or saved here, what it was then. */
-  readonly #snapshots = new WeakMap<object, Snapshot>()
+  readonly #snapshots = new WeakMap<object, SessionSnapshot>()
 
   constructor(options: SessionOptions<ExpressSessionData>) {
     super()
@@ -75,12 +75,12 @@ export class SpaceSessionStore extends EventEmitter {
   /** The session, or null if there is none. With the policy `lock` it is locked until it is set, touched or destroyed, or its response is over. */
   get(sessionId: string, callback?: Callback<StoredSession | null>): Promise<StoredSession | null> {
     const found = this.#sessions.load(sessionId).then((loaded) => this.keep(loaded))
-    return told(found, callback)
+    return calledBack(found, callback)
   }
 
   /** Saves what is other than it was loaded; a session that was not loaded, as a whole. One that has ended meanwhile stays so. */
   set(sessionId: string, session: object, callback?: Callback<void>): Promise<void> {
-    return told(this.#set(sessionId, session as StoredSession), callback)
+    return calledBack(this.#set(sessionId, session as StoredSession), callback)
   }
 
   /** Renews its lease, and changes nothing else. One that has ended stays so. */
@@ -88,12 +88,12 @@ export class SpaceSessionStore extends EventEmitter {
     const touched = async (): Promise<void> => {
       await this.#sessions.touch(sessionId, this.#leaseOf(session as StoredSession), this.snapshotOf(session))
     }
-    return told(touched(), callback)
+    return calledBack(touched(), callback)
   }
 
   /** Ends it for all who have it, also for requests that are under way. */
   destroy(sessionId: string, callback?: Callback<void>): Promise<void> {
-    return told(
+    return calledBack(
       this.#sessions.destroy(sessionId).then(() => {}),
       callback,
     )
@@ -106,17 +106,17 @@ export class SpaceSessionStore extends EventEmitter {
       for await (const id of this.#sessions.ids()) looks.push(this.#sessions.look(id))
       return (await Promise.all(looks)).filter((found) => found !== null) as StoredSession[]
     }
-    return told(all(), callback)
+    return calledBack(all(), callback)
   }
 
   /** How many there are. The space counts; nobody looks at them. */
   length(callback?: Callback<number>): Promise<number> {
-    return told(this.#sessions.count(), callback)
+    return calledBack(this.#sessions.count(), callback)
   }
 
   /** Ends all sessions of the space. */
   clear(callback?: Callback<void>): Promise<void> {
-    return told(
+    return calledBack(
       this.#sessions.destroyAll(undefined).then(() => {}),
       callback,
     )
@@ -189,7 +189,7 @@ export class SpaceSessionStore extends EventEmitter {
         if (!found) throw new Error('failed to load session')
         this.createSession(req, this.keep(found) as object)
       })
-      void told(again, callback)
+      void calledBack(again, callback)
       return session
     }
     Object.defineProperty(session, 'reload', { configurable: true, enumerable: false, writable: true, value: reload })
@@ -208,7 +208,7 @@ export class SpaceSessionStore extends EventEmitter {
   }
 
   /** @internal */
-  protected snapshotOf(session: object): Snapshot | undefined {
+  protected snapshotOf(session: object): SessionSnapshot | undefined {
     return this.#snapshots.get(session)
   }
 
@@ -225,7 +225,7 @@ export class SpaceSessionStore extends EventEmitter {
     }
     let snapshot = this.snapshotOf(session)
     if (!snapshot) {
-      snapshot = new Snapshot()
+      snapshot = new SessionSnapshot()
       // From now on it is known what it was: a second save is a difference.
       this.#snapshots.set(session, snapshot)
     }
@@ -241,7 +241,7 @@ export class SpaceSessionStore extends EventEmitter {
 }
 
 /** Calls back in a turn of its own, so that what the callback throws is the app's and not this promise's. */
-function told<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
+function calledBack<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
   if (callback) {
     promise.then(
       (result) => process.nextTick(callback, null, result),

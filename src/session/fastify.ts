@@ -2,7 +2,7 @@
 import { SpaceSessionStore, type StoredSession } from './express.js'
 import type { SessionOptions } from './options.js'
 import type { Loaded } from './sessions.js'
-import type { Snapshot } from './snapshot.js'
+import type { SessionSnapshot } from './snapshot.js'
 
 /** @fastify/session copies what was loaded property by property, so the snapshot travels as one. It is never in the session's JSON. */
 const SAVED = '$saved'
@@ -29,8 +29,8 @@ export class FastifySessionStore extends SpaceSessionStore {
     return session
   }
 
-  protected override snapshotOf(session: object): Snapshot | undefined {
-    return ((session as StoredSession)[SAVED] as Snapshot | undefined) ?? super.snapshotOf(session)
+  protected override snapshotOf(session: object): SessionSnapshot | undefined {
+    return ((session as StoredSession)[SAVED] as SessionSnapshot | undefined) ?? super.snapshotOf(session)
   }
 
   protected override attributesOf(session: StoredSession): object {

@@ -5,9 +5,9 @@ import { isSpaceError, SpaceError } from '../errors.js'
 import { SessionCookieJar, type SessionCookieOptions } from './cookie.js'
 import { SpaceSessionStore } from './express.js'
 import { newSessionId } from './id.js'
-import { SESSION_OPTIONS, type SessionOptions } from './options.js'
+import { MOVED_SESSION_OPTIONS, SESSION_OPTIONS, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 /** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
@@ -94,7 +94,7 @@ export interface FetchSessions {
  */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
 export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSessions {
-  const { secret, cookie, ...more } = onlyKnown('fetchSessions', options, OPTIONS)
+  const { secret, cookie, ...more } = onlyKnown('fetchSessions', options, OPTIONS, MOVED_SESSION_OPTIONS)
   const jar = new SessionCookieJar(secret, cookie)
   const sessions = new Sessions(more, 'fetchSessions')
 
@@ -106,12 +106,12 @@ export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSe
     try {
       await open.load(request.headers.get('cookie'))
     } catch (error) {
-      return refusalOf(error)
+      return problemResponse(error)
     }
     current.set(request, open)
     try {
       const response = await answer()
-      const field = await open.commit().catch((error) => refusalOf(error, response))
+      const field = await open.commit().catch((error) => problemResponse(error, response))
       return typeof field === 'object' ? field : withCookie(response, field)
     } finally {
       await open.end()
@@ -143,9 +143,9 @@ class OpenSession implements FetchSession {
   readonly #isTls: boolean
   #id: string | undefined
   #attributes: Record<string, unknown> = Object.create(null)
-  #snapshot = new Snapshot()
+  #snapshot = new SessionSnapshot()
   /** To be destroyed with the response: what it was before. */
-  #ended: { id: string; snapshot: Snapshot } | undefined
+  #ended: { id: string; snapshot: SessionSnapshot } | undefined
   #isOver = false
 
   constructor(sessions: Sessions, jar: SessionCookieJar, isTls: boolean) {
@@ -228,7 +228,7 @@ class OpenSession implements FetchSession {
   #leave(): void {
     if (this.#id !== undefined) this.#ended = { id: this.#id, snapshot: this.#snapshot }
     this.#id = undefined
-    this.#snapshot = new Snapshot()
+    this.#snapshot = new SessionSnapshot()
   }
 
   async #destroyEnded(): Promise<string | undefined> {
@@ -246,7 +246,7 @@ class OpenSession implements FetchSession {
 }
 
 /** The answer in the place of one that would not be true; what the app had answered is dropped. */
-function refusalOf(error: unknown, dropped?: Response): Response {
+function problemResponse(error: unknown, dropped?: Response): Response {
   if (!isSpaceError(error)) throw error
   dropped?.body?.cancel().catch(() => {})
   const { status, code, message, retryable } = error

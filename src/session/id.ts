@@ -1,5 +1,6 @@
 /** Session ids: what the browser has is a secret, so the space knows it by a hash alone. */
-import { hash, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
+import { digest } from '../runtime/digest.js'
 
 /**
  * A new session id: 192 random bits.
@@ -8,4 +9,4 @@ import { hash, randomBytes } from 'node:crypto'
 export const newSessionId = (): string => randomBytes(24).toString('base64url')
 
 /** 162 bits of SHA-256, behind what tells session entries from others. From it nobody finds the way back to the id. */
-export const entryIdOf = (sessionId: string): string => `$${hash('sha256', sessionId, 'base64url').slice(0, 27)}`
+export const entryIdOf = (sessionId: string): string => `$${digest(sessionId)}`

@@ -9,4 +9,4 @@ export type { FetchSession, FetchSessionOptions, FetchSessions } from './fetch.j
 export { fetchSessions, session } from './fetch.js'
 export { newSessionId } from './id.js'
 export { KoaSessionStore } from './koa.js'
-export type { SessionOptions, SessionPolicy } from './options.js'
+export type { SessionLockOptions, SessionOptions, SessionPolicy } from './options.js'

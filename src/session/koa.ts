@@ -6,12 +6,12 @@ import type { EndListener, NotifyEndOptions } from './ended.js'
 import { entryIdOf } from './id.js'
 import { exceptIn, type SessionOptions } from './options.js'
 import { Sessions } from './sessions.js'
-import { Snapshot, textsOf } from './snapshot.js'
+import { SessionSnapshot, textsOf } from './snapshot.js'
 
 type Attributes = Record<string, unknown>
 
 /** What koa-session says with each call; only what is needed of it. */
-interface Call {
+interface KoaSessionCall {
   ctx: object
 }
 
@@ -27,13 +27,17 @@ const LONGER_MS = 10_000
 export class KoaSessionStore {
   readonly #sessions: Sessions
   /** Of each request's session, by its context: what it was. */
-  readonly #snapshots = new WeakMap<object, { key: string; snapshot: Snapshot }>()
+  readonly #snapshots = new WeakMap<object, { key: string; snapshot: SessionSnapshot }>()
 
   constructor(options: SessionOptions) {
     this.#sessions = new Sessions(options, 'KoaSessionStore')
   }
 
-  async get(key: string, _maxAge: number | 'session' | undefined, { ctx }: Call): Promise<Attributes | undefined> {
+  async get(
+    key: string,
+    _maxAge: number | 'session' | undefined,
+    { ctx }: KoaSessionCall,
+  ): Promise<Attributes | undefined> {
     const loaded = await this.#sessions.load(key)
     if (!loaded) return undefined
     const { attributes, snapshot, remainingMs } = loaded
@@ -47,11 +51,16 @@ export class KoaSessionStore {
     return attributes
   }
 
-  async set(key: string, session: Attributes, maxAge: number | 'session' | undefined, { ctx }: Call): Promise<void> {
+  async set(
+    key: string,
+    session: Attributes,
+    maxAge: number | 'session' | undefined,
+    { ctx }: KoaSessionCall,
+  ): Promise<void> {
     const { _expire, ...attributes } = session
     const leaseMs = typeof maxAge === 'number' ? maxAge : this.#sessions.terms.ttlMs
     const before = this.#snapshots.get(ctx)
-    const snapshot = before?.key === key ? before.snapshot : new Snapshot()
+    const snapshot = before?.key === key ? before.snapshot : new SessionSnapshot()
     this.#snapshots.set(ctx, { key, snapshot })
     await this.#sessions.save(key, attributes, textsOf(attributes, snapshot), leaseMs, snapshot)
   }

@@ -1,6 +1,6 @@
 /** What every kind of session store may be told. */
 
-import { onlyKnown } from '../errors/unknown-option.js'
+import { type Moved, onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { Space } from '../space.js'
 
@@ -18,10 +18,8 @@ export interface SessionOptions<D = any> {
    * load to its save, and the others wait.
    */
   readonly policy?: SessionPolicy | undefined
-  /** With `lock`: a request has a session no longer than this, in ms. Default 10 000. */
-  readonly lockMs?: number | undefined
-  /** With `lock`: a request waits so long for another one, then it fails with SESSION_LOCKED (503), in ms. Default 5 000. */
-  readonly waitMs?: number | undefined
+  /** Bounds of the policy `lock`. */
+  readonly lock?: SessionLockOptions | undefined
   /** How long a session stays that is not used, where its cookie does not say (a cookie without maxAge), in ms. Default 24 h. */
   readonly ttlMs?: number | undefined
   /** A save that makes a session larger than this fails with SESSION_TOO_LARGE, in bytes of JSON. Default 256 KiB. */
@@ -34,27 +32,40 @@ export interface SessionOptions<D = any> {
   readonly userOf?: (session: D) => string | number | null | undefined
 }
 
-export interface Terms extends Required<Omit<SessionOptions, 'userOf'>> {
+export interface SessionLockOptions {
+  /** How long one request may hold a session, in ms. Default 10 000. */
+  readonly leaseMs?: number | undefined
+  /** How long another request waits for the session before it fails with SESSION_LOCKED (503), in ms. Default 5 000. */
+  readonly waitMs?: number | undefined
+}
+
+export interface SessionTerms extends Required<Omit<SessionOptions, 'userOf' | 'lock'>> {
+  readonly lockMs: number
+  readonly waitMs: number
   readonly userOf: NonNullable<SessionOptions['userOf']>
 }
 
-export const SESSION_OPTIONS = ['space', 'policy', 'lockMs', 'waitMs', 'ttlMs', 'maxBytes', 'userOf']
+export const SESSION_OPTIONS = ['space', 'policy', 'lock', 'ttlMs', 'maxBytes', 'userOf']
 const OPTIONS: ReadonlySet<string> = new Set(SESSION_OPTIONS)
+const LOCK_OPTIONS: ReadonlySet<string> = new Set(['leaseMs', 'waitMs'])
+/** The names that these options had before they were grouped. */
+export const MOVED_SESSION_OPTIONS: Moved = { lockMs: 'lock.leaseMs', waitMs: 'lock.waitMs' }
 const POLICIES: readonly unknown[] = ['merge', 'reject', 'lock']
 export const LONGEST_USER = 200
 
 /** @throws SpaceError INVALID_ARGUMENT */
-export function termsOf(options: SessionOptions, what: string): Terms {
-  onlyKnown(what, options, OPTIONS)
-  const { space, policy = 'merge', lockMs = 10_000, waitMs = 5_000 } = options
+export function termsOf(options: SessionOptions, what: string): SessionTerms {
+  onlyKnown(what, options, OPTIONS, MOVED_SESSION_OPTIONS)
+  const { space, policy = 'merge', lock = {} } = options
+  const { leaseMs: lockMs = 10_000, waitMs = 5_000 } = onlyKnown('lock', lock, LOCK_OPTIONS)
   const { ttlMs = 24 * 60 * 60 * 1000, maxBytes = 256 * 1024, userOf = () => undefined } = options
-  if (!(space instanceof Space)) refuse('space is what openSpace returned.')
-  if (!POLICIES.includes(policy)) refuse('policy is merge, reject or lock.')
-  if (typeof userOf !== 'function') refuse('userOf is a function.')
-  for (const [name, value] of Object.entries({ lockMs, ttlMs, maxBytes })) {
-    if (!(Number.isFinite(value) && value >= 1)) refuse(`${name} is a number of at least 1.`)
+  if (!(space instanceof Space)) invalidOption('space is what openSpace returned.')
+  if (!POLICIES.includes(policy)) invalidOption('policy is merge, reject or lock.')
+  if (typeof userOf !== 'function') invalidOption('userOf is a function.')
+  for (const [name, value] of Object.entries({ 'lock.leaseMs': lockMs, ttlMs, maxBytes })) {
+    if (!(Number.isFinite(value) && value >= 1)) invalidOption(`${name} is a number of at least 1.`)
   }
-  if (!(Number.isFinite(waitMs) && waitMs >= 0)) refuse('waitMs is a number of at least 0.')
+  if (!(Number.isFinite(waitMs) && waitMs >= 0)) invalidOption('lock.waitMs is a number of at least 0.')
   return { space, policy, lockMs, waitMs, ttlMs, maxBytes, userOf }
 }
 
@@ -64,6 +75,6 @@ const EXCEPT: ReadonlySet<string> = new Set(['except'])
 export const exceptIn = (options: { except?: string }): string | undefined =>
   onlyKnown('destroyAll', options, EXCEPT).except
 
-function refuse(detail: string): never {
+function invalidOption(detail: string): never {
   throw new SpaceError('INVALID_ARGUMENT', detail)
 }

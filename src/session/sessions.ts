@@ -2,23 +2,24 @@
  * Sessions in a space: loaded as attributes with a snapshot of them, saved as what differs from it. Each framework's store says the same
  * in its own words.
  */
+
+import type { LoadedSession, SessionEntries } from '../engine/sessions.js'
 import { SpaceError } from '../errors.js'
 import type { Registration } from '../space/notify.js'
 import { type EndListener, type NotifyEndOptions, notifyEnds } from './ended.js'
-import type { LoadedSession, SessionEntries } from './entries.js'
 import { entryIdOf } from './id.js'
-import { LONGEST_USER, type SessionOptions, type Terms, termsOf } from './options.js'
-import { attributesOf, Snapshot } from './snapshot.js'
+import { LONGEST_USER, type SessionOptions, type SessionTerms, termsOf } from './options.js'
+import { attributesOf, SessionSnapshot } from './snapshot.js'
 
 export interface Loaded {
   readonly attributes: Record<string, unknown>
-  readonly snapshot: Snapshot
+  readonly snapshot: SessionSnapshot
   /** Infinity = for ever. */
   readonly remainingMs: number
 }
 
 export class Sessions {
-  readonly terms: Terms
+  readonly terms: SessionTerms
   readonly #entries: SessionEntries
 
   /** `what`: name of the store for error messages. */
@@ -35,7 +36,7 @@ export class Sessions {
   }
 
   /** As it is now, for whoever has loaded it before and may have its lock. */
-  async reload(sessionId: string, { lock }: Snapshot): Promise<Loaded | null> {
+  async reload(sessionId: string, { lock }: SessionSnapshot): Promise<Loaded | null> {
     if (lock === '') return this.load(sessionId)
     const id = entryIdOf(sessionId)
     return this.#read(id, await this.#entries.reload(id, lock))
@@ -44,7 +45,7 @@ export class Sessions {
   /** What is in it, and in nobody's way. */
   async look(id: string): Promise<Record<string, unknown> | null> {
     const loaded = await this.#entries.load(id)
-    return loaded && attributesOf(new Snapshot(loaded))
+    return loaded && attributesOf(new SessionSnapshot(loaded))
   }
 
   /** @param texts what it is to be: of that, what differs from the snapshot is saved. false: it has ended meanwhile, and stays so. */
@@ -53,13 +54,13 @@ export class Sessions {
     attributes: object,
     texts: ReadonlyMap<string, string>,
     leaseMs: number,
-    snapshot: Snapshot,
+    snapshot: SessionSnapshot,
   ): Promise<boolean> {
     return this.#inTurn(snapshot, () => this.#save(sessionId, attributes, texts, leaseMs, snapshot))
   }
 
   /** false: it has ended, and stays so. */
-  touch(sessionId: string, leaseMs: number, snapshot: Snapshot | undefined): Promise<boolean> {
+  touch(sessionId: string, leaseMs: number, snapshot: SessionSnapshot | undefined): Promise<boolean> {
     return this.#inTurn(snapshot, async () => {
       const lock = snapshot?.lock ?? ''
       const isThere = await this.#entries.touch(entryIdOf(sessionId), leaseMs, lock)
@@ -73,7 +74,7 @@ export class Sessions {
   }
 
   /** Its request is over: if it still has the lock, the next one may have it. */
-  release(snapshot: Snapshot): Promise<void> {
+  release(snapshot: SessionSnapshot): Promise<void> {
     return this.#inTurn(snapshot, async () => {
       const { lock } = snapshot
       snapshot.lock = ''
@@ -114,7 +115,7 @@ export class Sessions {
 
   #read(id: string, loaded: LoadedSession | null): Loaded | null {
     if (!loaded) return null
-    const snapshot = new Snapshot(loaded)
+    const snapshot = new SessionSnapshot(loaded)
     snapshot.id = id
     try {
       return { attributes: attributesOf(snapshot), snapshot, remainingMs: loaded.remainingMs }
@@ -128,7 +129,7 @@ export class Sessions {
     attributes: object,
     texts: ReadonlyMap<string, string>,
     leaseMs: number,
-    snapshot: Snapshot,
+    snapshot: SessionSnapshot,
   ): Promise<boolean> {
     const { policy, maxBytes, userOf } = this.terms
     const { lock, isKnown, owner: owned } = snapshot
@@ -154,7 +155,7 @@ export class Sessions {
     return true
   }
 
-  #inTurn<T>(snapshot: Snapshot | undefined, run: () => Promise<T>): Promise<T> {
+  #inTurn<T>(snapshot: SessionSnapshot | undefined, run: () => Promise<T>): Promise<T> {
     if (!snapshot) return run()
     const turn = snapshot.busy ? snapshot.busy.then(run, run) : run()
     snapshot.busy = turn

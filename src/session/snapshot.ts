@@ -1,11 +1,12 @@
 /** A snapshot: what a session was when it was loaded or last saved. Only what differs from it is saved. */
+
+import type { Attribute, LoadedSession, SavedSession } from '../engine/sessions.js'
 import { SpaceError } from '../errors.js'
-import type { Attribute, LoadedSession, SavedSession } from './entries.js'
 
 /** As many attributes as an entry has fields. */
 const MOST_ATTRIBUTES = 1_000
 
-export class Snapshot {
+export class SessionSnapshot {
   /** Of the entry, once it has been made of the session's. */
   id: string | undefined
   attributes: Map<string, Attribute>
@@ -80,7 +81,7 @@ export class Snapshot {
  * @param snapshot what they were
  * @throws SpaceError INVALID_ENTRY
  */
-export function textsOf(attributes: object, snapshot?: Snapshot): Map<string, string> {
+export function textsOf(attributes: object, snapshot?: SessionSnapshot): Map<string, string> {
   const texts = new Map<string, string>()
   for (const [name, value] of Object.entries(attributes)) {
     let text: string | undefined
@@ -100,7 +101,7 @@ export function textsOf(attributes: object, snapshot?: Snapshot): Map<string, st
 }
 
 /** @throws whatever is wrong with it: anybody may have written it */
-export function attributesOf(snapshot: Snapshot): Record<string, unknown> {
+export function attributesOf(snapshot: SessionSnapshot): Record<string, unknown> {
   const attributes: Record<string, unknown> = {}
   for (const [name, { text }] of snapshot.attributes) {
     // Set as JSON.parse does: a name such as __proto__ steers nothing.

@@ -1,6 +1,6 @@
 /** Finding: what a read or take may be told, and how it goes on until a match is what its kind says. */
 import type { Engine, Stored } from '../engine.js'
-import { entryOf, Misfit } from '../entry/nonconforming.js'
+import { entryOf, Nonconforming } from '../entry/nonconforming.js'
 import type { Template } from '../entry/template.js'
 import type { Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -22,14 +22,14 @@ export type EndlessFindOptions = Omit<FindOptions, 'waitMs'> & { readonly waitMs
 
 const OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal', 'tx'])
 
-export interface Terms extends FindOptions {
+export interface FindTerms extends FindOptions {
   readonly take: boolean
   readonly waitMs: number
   readonly ifExists?: boolean
 }
 
 /** Returns the options with a wait. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
-export function checkedFind(what: string, options: FindOptions, defaultWaitMs: number): Omit<Terms, 'take'> {
+export function checkedFind(what: string, options: FindOptions, defaultWaitMs: number): Omit<FindTerms, 'take'> {
   const { waitMs = defaultWaitMs, signal, tx } = onlyKnown(what, options, OPTIONS)
   checkedWait(waitMs, signal)
   return { waitMs, signal, tx }
@@ -46,19 +46,19 @@ export function checkedWait(waitMs: number, signal: AbortSignal | undefined): vo
 export async function search(
   engine: Engine,
   { encoded, definition }: Template<object>,
-  { take, waitMs, signal, tx, ifExists = false }: Terms,
-  onMisfit: (stored: Stored, misfit: Misfit) => void,
+  { take, waitMs, signal, tx, ifExists = false }: FindTerms,
+  report: (stored: Stored, nonconforming: Nonconforming) => void,
 ): Promise<Entry | null> {
   signal?.throwIfAborted()
   let found: Entry | null = null
-  let misfit: Misfit
+  let nonconforming: Nonconforming
   const conforms = async (stored: Stored): Promise<boolean> => {
     const entry = await judged(stored, definition)
-    if (entry instanceof Misfit) misfit = entry
+    if (entry instanceof Nonconforming) nonconforming = entry
     else found = entry
-    return !(entry instanceof Misfit)
+    return !(entry instanceof Nonconforming)
   }
-  const onNonconforming = (stored: Stored): void => onMisfit(stored, misfit)
+  const onNonconforming = (stored: Stored): void => report(stored, nonconforming)
   const find = { template: encoded, take, waitMs, ifExists, conforms, onNonconforming }
   const stored = await (tx
     ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
@@ -73,15 +73,15 @@ export async function takeMany(
   { encoded, definition }: Template<object>,
   most: number,
   tx: Transaction | undefined,
-  onMisfit: (stored: Stored, misfit: Misfit) => void,
+  report: (stored: Stored, nonconforming: Nonconforming) => void,
 ): Promise<Entry[]> {
-  const seen = new Map<Stored, Entry | Misfit>()
+  const seen = new Map<Stored, Entry | Nonconforming>()
   const conforms = async (stored: Stored): Promise<boolean> => {
     const entry = await judged(stored, definition)
     seen.set(stored, entry)
-    return !(entry instanceof Misfit)
+    return !(entry instanceof Nonconforming)
   }
-  const onNonconforming = (stored: Stored): void => onMisfit(stored, seen.get(stored) as Misfit)
+  const onNonconforming = (stored: Stored): void => report(stored, seen.get(stored) as Nonconforming)
   const find = { template: encoded, take: true, waitMs: 0, conforms, onNonconforming }
   const taken = await (tx
     ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most))
@@ -89,9 +89,9 @@ export async function takeMany(
   return taken.map((stored) => seen.get(stored) as Entry)
 }
 
-async function judged(stored: Stored, definition: Template<object>['definition']): Promise<Entry | Misfit> {
+async function judged(stored: Stored, definition: Template<object>['definition']): Promise<Entry | Nonconforming> {
   const entry = await entryOf(stored, definition)
-  if (entry instanceof Misfit && entry.thrown !== undefined) {
+  if (entry instanceof Nonconforming && entry.thrown !== undefined) {
     throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })
   }
   return entry

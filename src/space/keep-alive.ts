@@ -22,7 +22,7 @@ export interface KeepAliveOptions {
 
 const OPTIONS: ReadonlySet<string> = new Set(['untilMs', 'onLost'])
 
-interface Kept {
+interface KeptLease {
   readonly lease: Lease
   /** What is asked for each time: what it had when it came. */
   readonly leaseMs: number
@@ -39,7 +39,7 @@ const MARGIN_MS = 10
 const RETRY_MS = 25
 
 export class KeepAlive {
-  readonly #kept = new Map<Lease, Kept>()
+  readonly #kept = new Map<Lease, KeptLease>()
   readonly #until: number
   readonly #onLost: KeepAliveOptions['onLost']
   readonly #logger: Logger
@@ -94,9 +94,9 @@ export class KeepAlive {
   }
 
   #keep(lease: Lease): void {
-    const kept: Kept = { lease, leaseMs: lease.leaseMs, from: 0, due: 0, renewing: false, error: undefined }
+    const kept: KeptLease = { lease, leaseMs: lease.leaseMs, from: 0, due: 0, renewing: false, error: undefined }
     this.#kept.set(lease, kept)
-    schedule(kept)
+    planRenewal(kept)
   }
 
   /** One timer for all. It keeps no process alive: who has nothing else to do does not need its leases. */
@@ -124,7 +124,7 @@ export class KeepAlive {
     this.#plan()
   }
 
-  async #renew(kept: Kept, now: number): Promise<void> {
+  async #renew(kept: KeptLease, now: number): Promise<void> {
     const { lease } = kept
     const left = this.#until - now
     if (lease.expiresInMs >= left) {
@@ -135,14 +135,14 @@ export class KeepAlive {
     try {
       await lease.renew(Math.min(kept.leaseMs, left))
       kept.error = undefined
-      schedule(kept)
+      planRenewal(kept)
     } catch (error) {
       this.#failed(kept, error as SpaceError)
     }
     kept.renewing = false
   }
 
-  #failed(kept: Kept, error: SpaceError): void {
+  #failed(kept: KeptLease, error: SpaceError): void {
     const { code, retryable } = error
     if (code === 'SPACE_CLOSED') return this.stop()
     // A renewal may be repeated, so not to know whether it took effect is as good as to know that it did not.
@@ -152,7 +152,7 @@ export class KeepAlive {
     kept.from = kept.due
   }
 
-  #lose(kept: Kept, error: SpaceError): void {
+  #lose(kept: KeptLease, error: SpaceError): void {
     const { lease } = kept
     // Removed or lost while its renewal was under way: nobody is told, or told again.
     if (this.#kept.get(lease) !== kept) return
@@ -164,7 +164,7 @@ export class KeepAlive {
 }
 
 /** Anew from what is left of it. */
-function schedule(kept: Kept): void {
+function planRenewal(kept: KeptLease): void {
   const now = monotonicMs()
   const left = kept.lease.expiresInMs
   kept.from = now + left / 3
@@ -172,10 +172,10 @@ function schedule(kept: Kept): void {
 }
 
 /** From when its holder is told that it may not rely on it. */
-const endOf = ({ lease, leaseMs }: Kept): number =>
+const endOf = ({ lease, leaseMs }: KeptLease): number =>
   monotonicMs() + lease.expiresInMs - Math.min(MARGIN_MS, Math.max(leaseMs / 10, 1))
 
-const tooLate = ({ renewing }: Kept): SpaceError =>
+const tooLate = ({ renewing }: KeptLease): SpaceError =>
   renewing
     ? new SpaceError('SPACE_UNREACHABLE', 'Its renewal was not answered in time.')
     : new SpaceError('LEASE_UNKNOWN', 'It was not renewed in time.')

@@ -4,7 +4,7 @@
  */
 import { monotonicMs } from '../clock.js'
 import type { Engine, Interest, Registered, Stored, Transition } from '../engine.js'
-import { entryOf, Misfit } from '../entry/nonconforming.js'
+import { entryOf, Nonconforming } from '../entry/nonconforming.js'
 import { type Template, templateOf } from '../entry/template.js'
 import { AnyEntry, type Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -90,7 +90,7 @@ export async function register<F extends object>(
   const { definition } = asked.length === 1 ? only : templateOf(AnyEntry)
   const tell = async (stored: Stored, sequence: number): Promise<void> => {
     const entry = await entryOf(stored, definition)
-    if (!(entry instanceof Misfit)) await listener({ entry: entry as Entry<F>, sequence })
+    if (!(entry instanceof Nonconforming)) await listener({ entry: entry as Entry<F>, sequence })
   }
   let registration: Registration | undefined
   const cancel = (): void => void registration?.cancel().catch(() => {})

@@ -19,19 +19,19 @@ export interface TakeAllOptions {
   readonly tx?: Transaction | undefined
 }
 
+export type TakeAllTerms = TakeAllOptions & { readonly max: number; readonly waitMs: number }
+
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
 /** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
-export function checkedTakeAll(
-  options: TakeAllOptions,
-): TakeAllOptions & { readonly max: number; readonly waitMs: number } {
+export function checkedTakeAll(options: TakeAllOptions): TakeAllTerms {
   const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
   checkedWait(waitMs, signal)
   return { max, waitMs, signal, tx }
 }
 
 /** What it asks of a space. */
-export interface Finds {
+export interface TakeAllFinds {
   take(template: Template<object>, waitMs: number, signal?: AbortSignal): Promise<Entry<object> | null>
   /** What is there, up to `most`. */
   takeMany(template: Template<object>, most: number): Promise<Entry<object>[]>
@@ -52,7 +52,7 @@ export function checkedMax(max: number): number {
  * served before it.
  */
 export async function takeAll(
-  finds: Finds,
+  finds: TakeAllFinds,
   templates: readonly Template<object>[],
   max: number,
   waitMs: number,
@@ -101,7 +101,11 @@ export async function takeAll(
 }
 
 /** The matches of each template in turn. */
-async function drainEach(finds: Finds, templates: readonly Template<object>[], max: number): Promise<Entry<object>[]> {
+async function drainEach(
+  finds: TakeAllFinds,
+  templates: readonly Template<object>[],
+  max: number,
+): Promise<Entry<object>[]> {
   const taken: Entry<object>[] = []
   for (const template of templates) {
     if (taken.length === max) break
@@ -118,7 +122,7 @@ async function drainEach(finds: Finds, templates: readonly Template<object>[], m
 
 /** The matches of one template: what is there; if nothing is, the first one that comes, and what came with it. */
 async function drain(
-  finds: Finds,
+  finds: TakeAllFinds,
   template: Template<object>,
   most: number,
   waitMs: number,

@@ -13,9 +13,9 @@ import { underAny } from '../runtime/abort.js'
 import { checkedLease } from './lease.js'
 
 /** A lock that is forgotten must end by itself. */
-const LONGEST_LEASE_MS = 3_600_000
+const LONGEST_TRANSACTION_LEASE_MS = 3_600_000
 
-const DEFAULT_LEASE_MS = 10_000
+const DEFAULT_TRANSACTION_LEASE_MS = 10_000
 
 export interface TransactionOptions {
   /** How long it may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10 000. */
@@ -46,7 +46,7 @@ export class Transaction implements AsyncDisposable {
   /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
   readonly #ofRequest: boolean
   /** What is kept back: that of a request, and what was written in this turn, which travels with a commit that comes in the same. */
-  #deferred: Deferred[] = []
+  #deferred: DeferredWrite[] = []
   #turn: NodeJS.Immediate | undefined
   /** It is told of its own writes. */
   #watched = false
@@ -115,7 +115,7 @@ export class Transaction implements AsyncDisposable {
     await this.#settled()
     if (this.#failure === undefined) {
       try {
-        await this.#engine.commit(this.id, kept.flatMap(restOf))
+        await this.#engine.commit(this.id, kept.flatMap(remainingEntries))
         this.#over(undefined)
         return
       } catch (error) {
@@ -160,7 +160,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /** As it was before a commit that found no room; false if it has ended meanwhile. */
-  #reopened(kept: readonly Deferred[]): boolean {
+  #reopened(kept: readonly DeferredWrite[]): boolean {
     if (this.#state !== 'ending' || this.#endsAt <= monotonicMs()) return false
     this.#state = 'open'
     this.#deferred = kept.map(({ entries, asked }) => ({ entries, asked }))
@@ -181,7 +181,7 @@ export class Transaction implements AsyncDisposable {
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
-      done = await complete({ entries: this.#kept().flatMap(restOf), tx: this.id })
+      done = await complete({ entries: this.#kept().flatMap(remainingEntries), tx: this.id })
       return done
     } finally {
       if (done) this.#over(undefined)
@@ -215,12 +215,12 @@ export class Transaction implements AsyncDisposable {
   #send(): void {
     this.#turn = undefined
     for (const deferred of this.#deferred.splice(0)) {
-      this.#write(restOf(deferred)).then(deferred.sent, deferred.failed ?? (() => {}))
+      this.#write(remainingEntries(deferred)).then(deferred.sent, deferred.failed ?? (() => {}))
     }
   }
 
   /** What was kept back goes with the end: whoever awaits it is told so, and the end tells what became of it. */
-  #kept(): Deferred[] {
+  #kept(): DeferredWrite[] {
     clearImmediate(this.#turn)
     const deferred = this.#deferred.splice(0)
     for (const { kept } of deferred) kept?.()
@@ -333,7 +333,7 @@ export class Transaction implements AsyncDisposable {
   }
 }
 
-interface Deferred {
+interface DeferredWrite {
   readonly entries: readonly EncodedEntry[]
   readonly asked: number
   /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
@@ -343,9 +343,9 @@ interface Deferred {
 }
 
 /** Leases run from the write, also of what is sent later. */
-const restOf = ({ entries, asked }: Deferred): EncodedEntry[] =>
+const remainingEntries = ({ entries, asked }: DeferredWrite): EncodedEntry[] =>
   entries.map((entry) => ({ ...entry, leaseMs: Math.max(entry.leaseMs - (monotonicMs() - asked), 0) }))
 
-function grantedOf(leaseMs: number = DEFAULT_LEASE_MS): number {
-  return Math.min(checkedLease(leaseMs), LONGEST_LEASE_MS)
+function grantedOf(leaseMs: number = DEFAULT_TRANSACTION_LEASE_MS): number {
+  return Math.min(checkedLease(leaseMs), LONGEST_TRANSACTION_LEASE_MS)
 }

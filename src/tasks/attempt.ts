@@ -1,14 +1,14 @@
 /** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
 
+import { resultTemplate } from '../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../errors.js'
-import { type HttpResponse, imageOf } from '../request.js'
-import { onAbort } from '../runtime/abort.js'
+import { type HttpResponse, requestEntry } from '../request.js'
+import { pause } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import { DAY_MS, digest } from './enqueue.js'
+import { DAY_MS, digestOf } from './enqueue.js'
 import { encodeCall } from './message.js'
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
-import { resultTemplate } from './ticket-store.js'
 
 export interface Attempt {
   /** The same for whoever writes it: that is how it is written once. */
@@ -26,7 +26,7 @@ export interface Attempt {
   readonly trace?: readonly string[] | undefined
 }
 
-export const attemptId = (parts: readonly string[]): string => `j${digest(parts)}`
+export const attemptId = (parts: readonly string[]): string => `j${digestOf(parts)}`
 
 /** What a job answers is given to the job, and kept here only until that has been done; longer than any restart takes. */
 const KEPT_MS = DAY_MS
@@ -45,9 +45,16 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
   const { id, number, service, task, input, priority, timeoutMs, group, trace } = attempt
   // A worker's death is the end of this attempt, and whoever counts attempts decides whether there is another: it may not run twice.
   const terms = { service, task, timeoutMs, priority, repeatable: false }
-  const ticket = { id, print: 'job', leaseMs: timeoutMs + AFTERWARDS_MS, keptMs: KEPT_MS, maxBytes: MOST_BYTES, group }
+  const ticket = {
+    id,
+    fingerprint: 'job',
+    leaseMs: timeoutMs + AFTERWARDS_MS,
+    keptMs: KEPT_MS,
+    maxBytes: MOST_BYTES,
+    group,
+  }
   const request = encodeCall(task, input, { attempt: number, trace })
-  await persist(signal, () => space.engine.tickets.open(ticket, imageOf(`${id}.${space.newId()}`, request, terms)))
+  await persist(signal, () => space.engine.tickets.open(ticket, requestEntry(`${id}.${space.newId()}`, request, terms)))
   const find = { template: resultTemplate(id), take: false, waitMs: timeoutMs + AFTERWARDS_MS, signal }
   const found = await persist(signal, () => space.engine.find(find))
   if (!found) throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
@@ -66,17 +73,4 @@ export async function persist<T>(signal: AbortSignal, operation: () => Promise<T
       await pause(TRY_AGAIN_MS, signal)
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const unlisten = onAbort(signal, () => {
-      clearTimeout(timer)
-      reject(signal.reason)
-    })
-    const timer = setTimeout(() => {
-      unlisten()
-      resolve()
-    }, ms)
-  })
 }

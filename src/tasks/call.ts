@@ -3,7 +3,7 @@ import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { sendRequest } from '../request.js'
-import { settled } from '../runtime/settled.js'
+import { withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './message.js'
 import { whyNotDone } from './offered.js'
@@ -47,15 +47,19 @@ export async function call(
     repeatable,
   })
   try {
-    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late: () => LATE }, sent.withdraw)))
+    return resultOf(
+      decodeOutcome(
+        await withDeadline(sent.response, { timeoutMs, signal, late: () => DEADLINE, onGivenUp: sent.withdraw }),
+      ),
+    )
   } catch (error) {
-    if (error !== LATE) throw error
+    if (error !== DEADLINE) throw error
     throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))
   }
 }
 
 /** Stands for the deadline. */
-const LATE = Symbol('late')
+const DEADLINE = Symbol('late')
 
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */
 export function checkedTask(task: unknown): asserts task is string {

@@ -10,7 +10,7 @@ import type { Failure } from './message.js'
 export interface DeadLetter {
   /** That of the request or entry, as in every log. */
   readonly id: string
-  /** `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `misfit` and `bodiless` of entries. */
+  /** `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `nonconforming` and `bodiless` of entries. */
   readonly reason: string
   /** What it was. */
   readonly kind: string
@@ -38,10 +38,10 @@ export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): De
   const at = head.indexOf('|')
   const was = readSignature(head.slice(at))
   const kind = kindNamed(was.kinds[0]!)
-  const letter = { id, reason: kindNamed(head.slice('s:'.length, at)), kind, attempts: deaths, writtenAt }
-  if (kind !== REQUEST && kind !== TASK) return letter
+  const deadLetter = { id, reason: kindNamed(head.slice('s:'.length, at)), kind, attempts: deaths, writtenAt }
+  if (kind !== REQUEST && kind !== TASK) return deadLetter
   const service = valueIn(was.indexed, 'service')
   const request = decodeRequest(body.subarray(end + 1))
   const task = kind === TASK ? { task: request.target, ...failedIn(request) } : {}
-  return { ...letter, ...(service ? { service } : {}), ...task, request }
+  return { ...deadLetter, ...(service ? { service } : {}), ...task, request }
 }

@@ -1,16 +1,16 @@
 /** enqueue: a task that is to be done, now or later, by whoever can; its outcome is kept under a ticket. */
-import { createHash } from 'node:crypto'
 import { wallMs } from '../clock.js'
+import type { Opening, TicketTerms } from '../engine/tickets.js'
 import { encodeFields } from '../entry/codec.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import { imageOf, type Outgoing } from '../request.js'
+import { requestEntry, type SendOptions } from '../request.js'
+import { digest } from '../runtime/digest.js'
 import type { Space } from '../space.js'
 import { checkedPriority, checkedTask, checkedTime } from './call.js'
 import { LATER, toScheduler } from './later.js'
 import { encodeCall } from './message.js'
 import { type Ticket, ticketNamed } from './ticket.js'
-import type { Opening, TicketTerms } from './ticket-store.js'
 
 export interface Backoff {
   /** `fixed`: the same before each attempt; `exponential`: doubled each time. */
@@ -38,7 +38,7 @@ export interface RetryOptions {
 }
 
 /** When a task is due: `delayMs` or `at`, not both. */
-type Due =
+type DueTime =
   | {
       /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
       readonly delayMs?: number | undefined
@@ -50,7 +50,7 @@ type Due =
       readonly delayMs?: undefined
     }
 
-export type EnqueueOptions = EnqueueTerms & Due
+export type EnqueueOptions = EnqueueTerms & DueTime
 
 interface EnqueueTerms extends RetryOptions {
   /** How long its outcome is kept, in ms. Default a day. */
@@ -103,9 +103,9 @@ export async function enqueue(
   const dueAt = dueAtOf(options)
   checkedKey(key)
   signal?.throwIfAborted()
-  const id = key === undefined ? space.newId() : `k${digest(['enqueue', retries.service, key])}`
-  const print = key === undefined ? 'own' : digest([task, encodeFields({ input }).toString('latin1')])
-  const ticket = { id, print, keptMs: leaseMs, maxBytes: maxTicketBytes }
+  const id = key === undefined ? space.newId() : `k${digestOf(['enqueue', retries.service, key])}`
+  const fingerprint = key === undefined ? 'own' : digestOf([task, encodeFields({ input }).toString('latin1')])
+  const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes: maxTicketBytes }
   const opening = await openTicket(space, ticket, { ...retries, ticket: id, task, input, dueAt, leaseMs, trace })
   if (opening === 'differs') throw new SpaceError('KEY_REUSED', `The key is ${JSON.stringify(key)}.`)
   signal?.throwIfAborted()
@@ -122,14 +122,21 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
     return space.engine.tickets.open(ticketTerms, laterEntry(space, wanted))
   }
   const outgoing = { service, task, timeoutMs, priority, repeatable }
-  const entry = imageOf(`${ticket}.${space.newId()}`, encodeCall(task, input, { letter: true, trace }), outgoing)
+  const entry = requestEntry(
+    `${ticket}.${space.newId()}`,
+    encodeCall(task, input, { deadLettersOnFailure: true, trace }),
+    outgoing,
+  )
   return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, entry)
 }
 
 /** By its id it is no request of the ticket: that a scheduler has done its share is not the ticket's outcome. */
 function laterEntry(space: Space, later: LaterTask) {
-  const terms: Outgoing = { ...toScheduler(LATER), timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0) }
-  return imageOf(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
+  const terms: SendOptions = {
+    ...toScheduler(LATER),
+    timeoutMs: UNTIL_SCHEDULED_MS + Math.max(later.dueAt - wallMs(), 0),
+  }
+  return requestEntry(`${space.newId()}.${LATER}`, encodeCall(LATER, later), terms)
 }
 
 export function checkedRetries(
@@ -173,8 +180,7 @@ function checkedKey(key: unknown): void {
   }
 }
 
-/** One short word for all of these; nothing in one of them can be taken for the border between two. */
-export const digest = (parts: readonly string[]): string =>
-  createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 27)
+/** Returns the digest of a list: no part can be taken for the border between two. */
+export const digestOf = (parts: readonly string[]): string => digest(JSON.stringify(parts))
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

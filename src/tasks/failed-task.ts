@@ -9,7 +9,7 @@ import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './message.j
 const ATTEMPTS = 'Failed-Attempts'
 const ERROR = 'Failed-Error'
 /** With which options it was enqueued, to be used again when it is requeued. */
-export const OPTIONS = 'Options'
+export const OPTIONS_FIELD = 'Options'
 
 export interface Failed {
   readonly attempts: number
@@ -18,7 +18,7 @@ export interface Failed {
 }
 
 /** What an outcome says of a failure; undefined: it is none. */
-export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
+export function failureInResponse(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
   try {
     const outcome = decodeOutcome(response)
     if (outcome.kind === 'done') return undefined
@@ -32,7 +32,7 @@ export function failureIn(response: HttpResponse): Omit<Failed, 'attempts'> | un
   }
 }
 
-export function letterOf(
+export function deadLetterFor(
   id: string,
   service: string,
   request: HttpRequest,

@@ -1,5 +1,5 @@
 /** Later: how schedulers are asked for what is due later, and what is said while none has answered. */
-import { backlogOf, type Outgoing } from '../request.js'
+import { backlogOf, type SendOptions } from '../request.js'
 import type { Space } from '../space.js'
 
 /** The service of the schedulers. */
@@ -12,7 +12,7 @@ export const HOW_TO_SCHEDULE =
   'Start a scheduler: takespace scheduler, or createScheduler({ space }) in a program; for memory: in this one.'
 
 /** The terms of what a scheduler is asked. */
-export const toScheduler = (task: string): Outgoing => ({
+export const toScheduler = (task: string): SendOptions => ({
   service: SCHEDULER,
   task,
   timeoutMs: 30_000,

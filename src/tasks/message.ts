@@ -38,7 +38,7 @@ export interface CallTerms {
   /** Which attempt the first delivery is. Default 1. */
   readonly attempt?: number
   /** Of one that nobody waits for: a failure goes to the dead letters. */
-  readonly letter?: boolean
+  readonly deadLettersOnFailure?: boolean
   /** The headers that tell of the caller's trace. */
   readonly trace?: readonly string[] | undefined
 }
@@ -51,36 +51,42 @@ const LETTER = 'Letter'
 export function encodeCall(
   task: string,
   input: unknown,
-  { stack, attempt, letter, trace }: CallTerms = {},
+  { stack, attempt, deadLettersOnFailure, trace }: CallTerms = {},
 ): HttpRequest {
   const headers: string[] = trace ? [...trace] : []
   if (stack) headers.push(STACK, '1')
   if (attempt !== undefined && attempt !== 1) headers.push(ATTEMPT, String(attempt))
-  if (letter) headers.push(LETTER, '1')
+  if (deadLettersOnFailure) headers.push(LETTER, '1')
   const body = encodeFields({ input })
   return { method: TASK_METHOD, target: task, httpVersion: '1.1', headers, body, peer: '', secure: false }
 }
 
 /** Whether its failure is to go to the dead letters. */
-export const isLettered = ({ method, headers }: HttpRequest): boolean =>
+export const deadLettersOnFailure = ({ method, headers }: HttpRequest): boolean =>
   method === TASK_METHOD && headers.includes(LETTER)
 
-export interface Call {
+export interface TaskCall {
   readonly task: string
   readonly input: unknown
   readonly stack: boolean
   readonly attempt: number
-  readonly letter: boolean
+  readonly deadLettersOnFailure: boolean
 }
 
 /** @throws whatever is wrong with it: anybody may have written it */
-export function decodeCall({ method, target, headers, body }: HttpRequest): Call {
+export function decodeCall({ method, target, headers, body }: HttpRequest): TaskCall {
   if (method !== TASK_METHOD) throw new TypeError('not a call of a task')
   const field = (name: string): string | undefined => headers[headers.indexOf(name) + 1]
   const { input } = decodeFields(body) as { input?: unknown }
   const attempt = headers.includes(ATTEMPT) ? Number(field(ATTEMPT)) : 1
   if (!Number.isSafeInteger(attempt) || attempt < 1) throw new TypeError('not an attempt')
-  return { task: target, input, stack: headers.includes(STACK), attempt, letter: headers.includes(LETTER) }
+  return {
+    task: target,
+    input,
+    stack: headers.includes(STACK),
+    attempt,
+    deadLettersOnFailure: headers.includes(LETTER),
+  }
 }
 
 /** Whatever was thrown, as it travels. */

@@ -3,7 +3,7 @@
 import { kindNamed } from '../entry/token.js'
 import { didYouMean } from '../errors/did-you-mean.js'
 import { indexOf, TASK, taskToken } from '../request/kinds.js'
-import { within } from '../runtime/within.js'
+import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 
 /** The error is not held up for longer. */
@@ -46,13 +46,8 @@ async function offeredTokens(space: Space, service: string): Promise<Tokens> {
   return look
 }
 
+/** Returns null without an answer: then the error says nothing of workers. */
 async function lookFor(space: Space, service: string): Promise<Tokens> {
-  let tokens: Tokens = null
   const template = { kind: TASK, root: TASK, indexed: [indexOf(service)], verified: [] }
-  const asking = space.engine.offered(template).then((found) => {
-    tokens = found
-  })
-  // Without an answer nothing is said of workers.
-  await within(LOOK_MS, asking).catch(() => {})
-  return tokens
+  return (await valueWithin(LOOK_MS, space.engine.offered(template)).catch(() => null)) ?? null
 }

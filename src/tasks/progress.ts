@@ -1,9 +1,10 @@
 /** Note: what stands on a ticket while nothing has become of it: how far it is, and what a scheduler knows of it. */
+
+import { LARGEST_PROGRESS } from '../engine/tickets.js'
 import { decodeFields, encodeFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
-import { LARGEST_NOTE } from './ticket-store.js'
 
-export interface Note {
+export interface Progress {
   /** What the task said last. */
   readonly progress?: unknown
   /** Of one that a scheduler looks after. */
@@ -16,21 +17,21 @@ export interface Note {
 }
 
 /** @throws SpaceError INVALID_ARGUMENT, INVALID_ENTRY */
-export function encodeNote(note: Note): Buffer {
-  const bytes = encodeFields(note)
-  if (bytes.length > LARGEST_NOTE) {
+export function encodeProgress(progress: Progress): Buffer {
+  const bytes = encodeFields(progress)
+  if (bytes.length > LARGEST_PROGRESS) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `Progress is a value of at most ${LARGEST_NOTE} bytes, not ${bytes.length}.`,
+      `Progress is a value of at most ${LARGEST_PROGRESS} bytes, not ${bytes.length}.`,
     )
   }
   return bytes
 }
 
 /** Nothing, where it is not what we have written. */
-export function decodeNote(bytes: Buffer): Note {
+export function decodeProgress(bytes: Buffer): Progress {
   try {
-    return bytes.length === 0 ? {} : (decodeFields(bytes) as Note)
+    return bytes.length === 0 ? {} : (decodeFields(bytes) as Progress)
   } catch {
     return {}
   }

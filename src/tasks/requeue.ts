@@ -4,11 +4,11 @@ import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Listed } fro
 import { deadLetterTemplate } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
-import { imageOf, REQUEST, TASK } from '../request.js'
+import { REQUEST, requestEntry, TASK } from '../request.js'
 import type { Space } from '../space.js'
 import { type DeadLetter, deadLetterOf } from './dead-letter.js'
-import { DAY_MS, digest, type LaterTask, openTicket } from './enqueue.js'
-import { OPTIONS, unfailed } from './failed-task.js'
+import { DAY_MS, digestOf, type LaterTask, openTicket } from './enqueue.js'
+import { OPTIONS_FIELD, unfailed } from './failed-task.js'
 import { decodeCall } from './message.js'
 
 const PAGE = 50
@@ -22,8 +22,8 @@ export async function* deadLetters(
   for (let after: string | null = null; ; ) {
     const { entries, next } = await space.engine.list(template, after, PAGE)
     for (const entry of entries) {
-      const letter = readable(entry)
-      if (letter) yield [letter, entry]
+      const deadLetter = deadLetterIn(entry)
+      if (deadLetter) yield [deadLetter, entry]
     }
     if (next === null) return
     after = next
@@ -32,7 +32,7 @@ export async function* deadLetters(
 
 const ALL: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
-function readable(entry: Listed): DeadLetter | undefined {
+function deadLetterIn(entry: Listed): DeadLetter | undefined {
   try {
     return deadLetterOf(entry)
   } catch {
@@ -41,14 +41,14 @@ function readable(entry: Listed): DeadLetter | undefined {
 }
 
 /** undefined: there is none of this id. */
-export async function deadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
+export async function findDeadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
   for await (const found of deadLetters(space, deadLetterTemplate(id))) return found
   return undefined
 }
 
 /** false: it is not there (any longer). */
-export const dropLetter = async (space: Space, id: string): Promise<boolean> =>
-  (await deadLetter(space, id)) !== undefined && space.engine.cancel(id)
+export const dropDeadLetter = async (space: Space, id: string): Promise<boolean> =>
+  (await findDeadLetter(space, id)) !== undefined && space.engine.cancel(id)
 
 /**
  * What it was is there again: a task with all its attempts, a request whose answer is kept, an entry as it was. Done twice, because whoever did
@@ -57,22 +57,22 @@ export const dropLetter = async (space: Space, id: string): Promise<boolean> =>
  * @returns the ticket of a task or request; '' for an entry
  * @throws SpaceError LEASE_UNKNOWN: there is no such dead letter
  */
-export async function requeueLetter(space: Space, id: string): Promise<string> {
-  const found = await deadLetter(space, id)
+export async function requeueDeadLetter(space: Space, id: string): Promise<string> {
+  const found = await findDeadLetter(space, id)
   if (!found) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
-  const [letter, listed] = found
-  if (letter.kind !== TASK && letter.kind !== REQUEST) return rewrite(space, listed)
-  const ticket = `k${digest(['requeue', id])}`
-  const { service = 'web', request } = letter
-  const terms = { id: ticket, print: 'requeued', keptMs: DAY_MS, maxBytes: MOST_TICKET_BYTES }
-  if (letter.kind === TASK && request) {
+  const [deadLetter, listed] = found
+  if (deadLetter.kind !== TASK && deadLetter.kind !== REQUEST) return rewrite(space, listed)
+  const ticket = `k${digestOf(['requeue', id])}`
+  const { service = 'web', request } = deadLetter
+  const terms = { id: ticket, fingerprint: 'requeued', keptMs: DAY_MS, maxBytes: MOST_TICKET_BYTES }
+  if (deadLetter.kind === TASK && request) {
     const call = unfailed(request)
     const { task, input } = decodeCall({ ...call, headers: [] })
     const wanted = { ...retriesIn(call.headers), service, task, input, ticket, dueAt: wallMs(), leaseMs: DAY_MS }
     await openTicket(space, terms, wanted as LaterTask)
   } else if (request) {
     const outgoing = { service, timeoutMs: DAY_MS, priority: listed.priority, repeatable: true }
-    const encodedEntry = imageOf(`${ticket}.${space.newId()}`, request, outgoing)
+    const encodedEntry = requestEntry(`${ticket}.${space.newId()}`, request, outgoing)
     await space.engine.tickets.open({ ...terms, leaseMs: 2 * DAY_MS }, encodedEntry)
   }
   await space.engine.cancel(id)
@@ -83,7 +83,7 @@ const DEFAULTS = { attempts: 1, priority: 0, timeoutMs: DAY_MS, repeatable: true
 
 /** With what a task had been enqueued. */
 function retriesIn(headers: readonly string[]): Omit<typeof DEFAULTS, never> {
-  const at = headers.indexOf(OPTIONS)
+  const at = headers.indexOf(OPTIONS_FIELD)
   try {
     return at < 0 ? DEFAULTS : { ...DEFAULTS, ...JSON.parse(headers[at + 1] ?? '') }
   } catch {

@@ -4,7 +4,7 @@ import { wallMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
 import { sendRequest } from '../request.js'
-import { settled } from '../runtime/settled.js'
+import { withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { checkedTask, checkedTime } from './call.js'
 import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.js'
@@ -83,7 +83,9 @@ async function askScheduler(
   const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
   const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took it. ${HOW_TO_SCHEDULE}`)
   try {
-    return resultOf(decodeOutcome(await settled(sent.response, { timeoutMs, signal, late }, sent.withdraw)))
+    return resultOf(
+      decodeOutcome(await withDeadline(sent.response, { timeoutMs, signal, late, onGivenUp: sent.withdraw })),
+    )
   } catch (error) {
     if (!isSpaceError(error, 'TASK_FAILED')) throw error
     const { message } = error.cause as Error
@@ -110,6 +112,6 @@ async function checkedTimes(times: Times): Promise<void> {
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
   if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
   // Loaded when needed: few processes make schedules.
-  const { checkedCron } = await import('../schedulers/cron.js')
+  const { checkedCron } = await import('./cron.js')
   checkedCron(cron, timeZone as string | undefined, wallMs())
 }

@@ -1,5 +1,6 @@
 /** Ticket: a task that was enqueued, from any process: how far it is, what became of it. */
 
+import { progressTemplate, resultTemplate } from '../entry/ticket.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { checkedLease } from '../space/lease.js'
@@ -8,8 +9,7 @@ import { HOW_TO_SCHEDULE, LATER, lacksScheduler } from './later.js'
 import { attemptIn, decodeOutcome, type Failure, failureOf, resultOf as valueIn } from './message.js'
 import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
-import { decodeNote } from './progress.js'
-import { notesOf, resultTemplate } from './ticket-store.js'
+import { decodeProgress } from './progress.js'
 
 export interface TicketStatus {
   /**
@@ -81,11 +81,11 @@ export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): 
     cancel: () => space.engine.tickets.settle(id, null),
     async onProgress(listener) {
       const { id: registration } = await space.engine.notify({
-        templates: [notesOf({ id })],
+        templates: [progressTemplate({ id })],
         on: 'written',
         leaseMs: LISTENING_MS,
         onEvent: ({ body }) => {
-          const { progress } = decodeNote(body)
+          const { progress } = decodeProgress(body)
           if (progress !== undefined) listener(progress)
         },
         onMissed: () => {},
@@ -146,18 +146,18 @@ async function statusOf(space: Space, id: string): Promise<TicketStatus> {
   const there = await tickets.look(id)
   if (!there) throw new SpaceError('TICKET_UNKNOWN', `The ticket is ${id}.`)
   if (there.state === 'settled') return settledStatus(space, id)
-  const { progress, phase, attempt = there.deaths + 1, error, dueAt } = decodeNote(there.note)
+  const { progress, phase, attempt = there.deaths + 1, error, dueAt } = decodeProgress(there.progress)
   const more = {
     attempt,
     ...(progress === undefined ? {} : { progress }),
-    ...(error === undefined ? {} : { error: failureIn(error) }),
+    ...(error === undefined ? {} : { error: failureFromText(error) }),
     ...(dueAt === undefined ? {} : { dueAt: new Date(dueAt) }),
   }
   if (there.requestId.endsWith(`.${LATER}`)) return { state: phase ?? 'scheduled', ...more }
   return { state: there.state === 'absent' ? 'expired' : there.state, ...more }
 }
 
-const failureIn = (text: string): Failure => {
+const failureFromText = (text: string): Failure => {
   const colon = text.indexOf(': ')
   return { name: text.slice(0, Math.max(colon, 0)), message: text.slice(colon + 2) }
 }

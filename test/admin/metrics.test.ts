@@ -28,7 +28,7 @@ test('requests, times, what is under way and what there is room for', async () =
   const worker = createWorker({
     space,
     concurrency: 4,
-    adminPort: 0,
+    admin: { port: 0 },
     app: (req, res) => {
       if (req.url === '/held') {
         begun.resolve()
@@ -40,7 +40,7 @@ test('requests, times, what is under way and what there is room for', async () =
       res.end()
     },
   })
-  const gateway = createGateway({ space, port: 0, adminPort: 0, maxInFlight: 50 })
+  const gateway = createGateway({ space, port: 0, admin: { port: 0 }, limits: { inFlight: 50 } })
   await Promise.all([worker.start(), gateway.start()])
   const get = async (path: string) => (await fetch(gateway.url + path, { headers: { connection: 'close' } })).status
   expect(await Promise.all(['/', '/', '/', '/missing', '/throws'].map(get))).toEqual([200, 200, 200, 404, 500])
@@ -80,7 +80,12 @@ test('requests, times, what is under way and what there is room for', async () =
 
 test('a request for nobody is counted under no service', async () => {
   await using space = await openSpace('memory:')
-  const gateway = createGateway({ space, port: 0, adminPort: 0, services: [{ service: 'api', pathPrefix: '/api' }] })
+  const gateway = createGateway({
+    space,
+    port: 0,
+    admin: { port: 0 },
+    services: [{ service: 'api', pathPrefix: '/api' }],
+  })
   await gateway.start()
   await fetch(gateway.url, { headers: { connection: 'close' } })
   expect((await scrape(gateway.adminUrl)).get('takespace_requests_total{service="",status="404"}')).toBe(1)
@@ -91,7 +96,7 @@ test('a redelivery and a refused answer are counted', async () => {
   const taken = takenOf(requestOf(), { attempt: 2, complete: async () => false })
   const response = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
   await new Turn(taken, async () => response, watch).run()
-  expect(watch.tally).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
+  expect(watch.counters).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
 })
 
 test('a time is counted in the first bucket that it fits in', () => {
@@ -120,7 +125,7 @@ describe('on Redis, what waits in the space', () => {
     // As in production: a link of its own for each.
     await using space = await openSpace(redis.url, { name: 'waiting' })
     await using other = await openSpace(redis.url, { name: 'waiting' })
-    const gateway = createGateway({ space, port: 0, adminPort: 0, services: SERVICES })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 }, services: SERVICES })
     await gateway.start()
     const get = async (path: string) => (await fetch(gateway.url + path, { headers: { connection: 'close' } })).status
     const answers = ['/', '/', '/again', '/api'].map(get)
@@ -133,7 +138,7 @@ describe('on Redis, what waits in the space', () => {
     )
 
     const [web, api] = ['web', 'api'].map((service) =>
-      createWorker({ space: other, service, app: (_req, res) => void res.end(), adminPort: 0 }),
+      createWorker({ space: other, service, app: (_req, res) => void res.end(), admin: { port: 0 } }),
     )
     await Promise.all([web?.start(), api?.start()])
     expect(await Promise.all(answers)).toEqual([200, 200, 200, 200])
@@ -146,12 +151,15 @@ describe('on Redis, what waits in the space', () => {
   test('a dead letter shows to all, a misfit to who met it', async () => {
     await using space = await openSpace(redis.url, { name: 'letters' })
     await using other = await openSpace(redis.url, { name: 'letters' })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
-    const worker = createWorker({ space: other, app: (_req, res) => void res.end(), adminPort: 0 })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
+    const worker = createWorker({ space: other, app: (_req, res) => void res.end(), admin: { port: 0 } })
     await Promise.all([gateway.start(), worker.start()])
     const both = async () => {
       const told = await Promise.all([gateway, worker].map(({ adminUrl }) => scrape(adminUrl)))
-      return told.map((series) => [series.get('takespace_dead_letters'), series.get('takespace_misfits_total')])
+      return told.map((series) => [
+        series.get('takespace_dead_letters'),
+        series.get('takespace_nonconforming_entries_total'),
+      ])
     }
     expect(await both()).toEqual([
       [0, 0],
@@ -168,7 +176,7 @@ describe('on Redis, what waits in the space', () => {
 
   test('while Redis is frozen they are left out, and all else is told within three seconds', async () => {
     await using space = await openSpace(redis.url, { name: 'frozen' })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
     await gateway.start()
     const asked = ['takespace_dead_letters', WAITING, OLDEST]
     const told = async () => {

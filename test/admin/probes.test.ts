@@ -45,7 +45,7 @@ test('a worker has started when its app is ready, is ready then, and is not whil
     },
     inject() {},
   }
-  const worker = createWorker({ space, app: app as never, adminPort: 0 })
+  const worker = createWorker({ space, app: app as never, admin: { port: 0 } })
   const gateway = createGateway({ space, port: 0 })
   await gateway.start()
   const starting = worker.start()
@@ -71,13 +71,13 @@ test('a worker has started when its app is ready, is ready then, and is not whil
 
 test('a start that fails leaves no admin port open, and one that is taken says so', async () => {
   await using space = await openSpace('memory:')
-  const first = createGateway({ space, port: 0, adminPort: 0 })
+  const first = createGateway({ space, port: 0, admin: { port: 0 } })
   await first.start()
   const taken = Number(new URL(first.adminUrl as string).port)
-  await expect(createGateway({ space, port: 0, adminPort: taken }).start()).rejects.toMatchObject({
+  await expect(createGateway({ space, port: 0, admin: { port: taken } }).start()).rejects.toMatchObject({
     code: 'PORT_TAKEN',
   })
-  const second = createGateway({ space, port: Number(new URL(first.url).port), adminPort: 0 })
+  const second = createGateway({ space, port: Number(new URL(first.url).port), admin: { port: 0 } })
   await expect(second.start()).rejects.toMatchObject({ code: 'PORT_TAKEN' })
   expect(second.adminUrl).toBeUndefined()
 })
@@ -116,9 +116,9 @@ test('a worker with 64 handlers that run past their deadlines is not ready until
   await using space = await openSpace('memory:')
   const held: ServerResponse[] = []
   const app: App = (_req, res) => void held.push(res)
-  const worker = createWorker({ space, app, concurrency: 16, adminPort: 0 })
+  const worker = createWorker({ space, app, concurrency: 16, admin: { port: 0 } })
   await worker.start()
-  expect(worker.turns.maxStrayed).toBe(64)
+  expect(worker.turns.maxOverrunHandlers).toBe(64)
   const terms = { service: 'web', timeoutMs: 100, priority: 0, repeatable: true }
   while (held.length < 64) {
     expect((await probe(worker.adminUrl, '/readyz'))[0]).toBe(200)
@@ -126,7 +126,7 @@ test('a worker with 64 handlers that run past their deadlines is not ready until
     const sent = Array.from({ length: 16 }, () => sendRequest(space, requestOf(), terms))
     for (const { response } of sent) response.catch(() => {})
     await until(() => held.length === due, 'they run')
-    await until(() => worker.turns.strayed === due, 'they are counted')
+    await until(() => worker.turns.overrunHandlers === due, 'they are counted')
   }
   const [status, checks] = await probe(worker.adminUrl, '/readyz')
   expect(status).toBe(503)
@@ -148,8 +148,8 @@ describe('on Redis', () => {
 
   test('killed: not ready within 3 s, alive all the time, ready again after the restart', async () => {
     await using space = await openSpace(redis.url, { name: 'killed' })
-    const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const worker = createWorker({ space, app: (_req, res) => void res.end(), admin: { port: 0 } })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
     await Promise.all([worker.start(), gateway.start()])
     for (const { adminUrl } of [worker, gateway]) expect(await statuses(adminUrl)).toEqual([200, 200, 200])
     await redis.kill()
@@ -168,8 +168,8 @@ describe('on Redis', () => {
     // As in production: a link of its own for each.
     await using space = await openSpace(redis.url, { name: 'frozen' })
     await using other = await openSpace(redis.url, { name: 'frozen' })
-    const worker = createWorker({ space: other, app: (_req, res) => void res.end('taken'), adminPort: 0 })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const worker = createWorker({ space: other, app: (_req, res) => void res.end('taken'), admin: { port: 0 } })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
     await Promise.all([worker.start(), gateway.start()])
     for (const { adminUrl } of [worker, gateway]) await within(1_000, adminUrl, 200)
     redis.pause()
@@ -191,7 +191,7 @@ describe('on Redis', () => {
     const link = await startLink(redis.port)
     try {
       await using space = await openSpace(link.url, { name: 'standing' })
-      const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
+      const worker = createWorker({ space, app: (_req, res) => void res.end(), admin: { port: 0 } })
       await worker.start()
       const serving = async () => (await probe(worker.adminUrl, '/readyz'))[1].serving
       expect(await serving()).toBe('ok')
@@ -208,8 +208,8 @@ describe('on Redis', () => {
 
   test('told to evict while it runs: not ready within 10 s, nor to be joined, and ready again when that is put back', async () => {
     await using space = await openSpace(redis.url, { name: 'evicting' })
-    const worker = createWorker({ space, app: (_req, res) => void res.end(), adminPort: 0 })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const worker = createWorker({ space, app: (_req, res) => void res.end(), admin: { port: 0 } })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
     await Promise.all([worker.start(), gateway.start()])
     const policy = (is: string): Promise<string> => redis.cli('CONFIG', 'SET', 'maxmemory-policy', is)
     for (const { adminUrl } of [worker, gateway]) await within(1_000, adminUrl, 200)
@@ -231,7 +231,7 @@ describe('on Redis', () => {
 
   test('full: a gateway whose write was refused is not ready for a while', async () => {
     await using space = await openSpace(redis.url, { name: 'full' })
-    const gateway = createGateway({ space, port: 0, adminPort: 0 })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
     await gateway.start()
     await redis.cli('CONFIG', 'SET', 'maxmemory', '1')
     try {

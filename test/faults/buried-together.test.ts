@@ -1,7 +1,7 @@
 /** Promise 5: several processes are found dead at once. What one of them held is not handed to another of them, and counts one death. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { openSpace } from '../../src/open.js'
-import { sendRequest, serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, sendRequest, serveRequests } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -23,7 +23,7 @@ async function open(): Promise<Space> {
 
 test('a request that was never run is not given up because three workers died at once', async () => {
   const space = await open()
-  const held: { by: Space; taken: Taken }[] = []
+  const held: { by: Space; taken: HeldRequest }[] = []
   const serve = async (): Promise<Space> => {
     const by = await open()
     await serveRequests(by, 'web', 1, (taken) => held.push({ by, taken }))

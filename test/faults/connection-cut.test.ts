@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { isSpaceError } from '../../src/errors.js'
-import { serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, serveRequests } from '../../src/request.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
@@ -19,7 +19,7 @@ test('a worker whose connection is cut for 50 ms loses nothing, runs nothing twi
   const space = await open(redis.url)
   const worker = await open(link.url)
   const runs = new Map<string, number>()
-  const held: Taken[] = []
+  const held: HeldRequest[] = []
   let atOnce = 0
   let most = 0
   const serving = await serveRequests(worker, 'web', CONCURRENCY, async (taken) => {
@@ -146,7 +146,7 @@ test('what may not be run twice is not, although Redis was away until its worker
   const holder = await hold(worker, 1)
   const answer = outcomeOf(send(space, '/started', { repeatable: false }))
   await until(() => holder.held.length === 1, 'the worker holds it')
-  const [taken] = holder.held as [Taken]
+  const [taken] = holder.held as [HeldRequest]
   expect(await taken.start()).toBe(true)
   await redis.kill()
   // Nobody is buried by a restart: so the session is the same one when the worker is back.

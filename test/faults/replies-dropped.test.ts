@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { isSpaceError } from '../../src/errors.js'
-import { serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, serveRequests } from '../../src/request.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'
 import { until } from '../support/until.js'
@@ -65,7 +65,7 @@ describe('while replies are lost', () => {
       const wrote: number[] = []
       const unknown = new Set<number>()
       const found: number[] = []
-      // Taken as they come: one that is written again would be found again.
+      // HeldRequest as they come: one that is written again would be found again.
       const enough = new AbortController()
       const { signal } = enough
       const taking = (async () => {
@@ -185,7 +185,7 @@ describe('while replies are lost', () => {
     async () => {
       const CONCURRENCY = PER_CUT
       const runs = new Map<string, number>()
-      const held: Taken[] = []
+      const held: HeldRequest[] = []
       let atOnce = 0
       let most = 0
       const serving = await serveRequests(at.far, 'web', CONCURRENCY, async (taken) => {

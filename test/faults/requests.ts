@@ -1,12 +1,12 @@
 /** Requests and workers in the test's own process, without HTTP: what a gateway and a worker do in the space, and no more. */
 import { isSpaceError } from '../../src/errors.js'
 import {
+  type HeldRequest,
   type HttpRequest,
   type HttpResponse,
   type Sent,
   sendRequest,
   serveRequests,
-  type Taken,
 } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { until } from '../support/until.js'
@@ -41,13 +41,13 @@ export const outcomeOf = (sent: Sent): Promise<string> =>
 
 /** A worker that holds what it is given until the test lets go of it. */
 export interface Holder {
-  readonly held: Taken[]
+  readonly held: HeldRequest[]
   readonly lost: string[]
   stop(): Promise<void>
 }
 
 export async function hold(space: Space, concurrency: number, service = 'web'): Promise<Holder> {
-  const held: Taken[] = []
+  const held: HeldRequest[] = []
   const lost: string[] = []
   const serving = await serveRequests(space, service, concurrency, (taken) => {
     taken.onLost = () => lost.push(taken.id)
@@ -57,7 +57,7 @@ export async function hold(space: Space, concurrency: number, service = 'web'): 
 }
 
 /** What a worker's credit has become: so many requests it holds at once when there are more than enough; those are all answered. */
-export async function creditOf(space: Space, from: Space, service: string, concurrency: number, held: Taken[]) {
+export async function creditOf(space: Space, from: Space, service: string, concurrency: number, held: HeldRequest[]) {
   const asked = Array.from({ length: concurrency * 2 }, (_, i) =>
     send(from, `/credit/${i}`, { repeatable: true, service }),
   )

@@ -1,6 +1,6 @@
 /** Promises 1, 2 and 10 over a slow link: a wait that ends while an answer is on its way overlooks nothing, loses nothing, and does end. */
 import { expect, test } from '@jest/globals'
-import { within } from '../../src/runtime/within.js'
+import { within } from '../../src/runtime/deadline.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'

@@ -35,7 +35,7 @@ async function others(url: string, forMs: number): Promise<readonly Answer[]> {
 
 /** Handlers that ran on after their requests were over, in all processes. */
 async function strayedIn(running: Troubled): Promise<number> {
-  const series = [...(await running.series())].filter(([name]) => name.startsWith('takespace_turns_strayed_total'))
+  const series = [...(await running.series())].filter(([name]) => name.startsWith('takespace_overrun_handlers_total'))
   return series.reduce((sum, [, n]) => sum + n, 0)
 }
 
@@ -62,7 +62,7 @@ const TROUBLES: readonly Trouble[] = [
 test.each(TROUBLES.filter(({ path }) => isLong || path === '/never'))(
   '$what: no other request fails of it',
   async ({ what, path, perSecond, times, timeoutMs, replaced }) => {
-    const running = await startTroubled(redis, replaced ?? 'strayed', FLAGS, ['--timeout-ms', String(timeoutMs)])
+    const running = await startTroubled(redis, replaced ?? 'overrun', FLAGS, ['--timeout-ms', String(timeoutMs)])
     system = running
     // What is compiled on the way is not counted.
     await others(running.url, 1_000)

@@ -32,7 +32,7 @@ const codeOf = (answer: Answer): unknown => JSON.parse(answer.text).code
 describe('without an answer', () => {
   test('a client is told 504 at the deadline, and the request is withdrawn', async () => {
     const engine = new BentEngine()
-    await using s = await serving(null, { space: new Space(engine, 't'), timeoutMs: 50 })
+    await using s = await serving(null, { space: new Space(engine, 't'), limits: { timeoutMs: 50 } })
     const answer = await ask(s.port)
     expect([answer.status, codeOf(answer)]).toEqual([504, 'REQUEST_TIMEOUT'])
     expect(engine.withdrawn).toEqual([answer.headers['x-request-id']])
@@ -41,7 +41,7 @@ describe('without an answer', () => {
   test('an answer that comes after the deadline is dropped', async () => {
     const answered = signal()
     const late = signal<boolean>()
-    await using s = await serving(null, { timeoutMs: 50 })
+    await using s = await serving(null, { limits: { timeoutMs: 50 } })
     const { serveRequests } = await import('../../src/request.js')
     await serveRequests(s.space, 'web', 1, async (taken) => {
       await answered.promise
@@ -215,18 +215,18 @@ describe('a request may be repeated', () => {
 
 describe('more than is accepted', () => {
   test('a body that announces more than the limit gets 413 before it is sent', async () => {
-    await using s = await serving(() => ({}), { maxBodyBytes: 10 })
+    await using s = await serving(() => ({}), { limits: { bodyBytes: 10 } })
     const line = await wire(s.port)
     line.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n')
     const text = await line.receive()
     expect(statusOf(text)).toBe(413)
     expect(text).toMatch(/connection: close/i)
-    expect(text).toMatch(/larger than 10 bytes \(the setting maxBodyBytes of the gateway, --max-body-bytes\)/)
+    expect(text).toMatch(/larger than 10 bytes \(limits\.bodyBytes of the gateway, --max-body-bytes\)/)
     expect(s.seen).toEqual([])
   })
 
   test('a body that grows over the limit gets 413, which its sender can read', async () => {
-    await using s = await serving(() => ({}), { maxBodyBytes: 1_000 })
+    await using s = await serving(() => ({}), { limits: { bodyBytes: 1_000 } })
     const chunk = `3e8\r\n${'x'.repeat(1_000)}\r\n`
     const text = await exchangeBytes(
       s.port,
@@ -237,7 +237,7 @@ describe('more than is accepted', () => {
   })
 
   test('a body that is malformed beyond the limit gets one answer', async () => {
-    await using s = await serving(() => ({}), { maxBodyBytes: 1 })
+    await using s = await serving(() => ({}), { limits: { bodyBytes: 1 } })
     const line = await wire(s.port)
     line.send('POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nxx\r\n')
     await line.receive((text) => text.endsWith('}\n'))
@@ -246,7 +246,7 @@ describe('more than is accepted', () => {
   })
 
   test('a body of exactly the limit passes', async () => {
-    await using s = await serving((r) => ({ body: r.body }), { maxBodyBytes: 10 })
+    await using s = await serving((r) => ({ body: r.body }), { limits: { bodyBytes: 10 } })
     expect((await ask(s.port, { method: 'POST', body: '0123456789' })).text).toBe('0123456789')
   })
 
@@ -259,7 +259,7 @@ describe('more than is accepted', () => {
         await go.promise
         return {}
       },
-      { maxInFlight: 1 },
+      { limits: { inFlight: 1 } },
     )
     const slow = ask(s.port)
     await first.promise

@@ -121,7 +121,7 @@ everyEngine('an Idempotency-Key', (opened) => {
     }
     // Who says who it is may have other cookies each time.
     expect((await post({ key: 'same', headers: { ...who[0], Cookie: 'x=1' } })).text).toBe('1')
-    const mapped = await gatewayOn(other, { principalOf: ({ 'x-user': user }) => user ?? '' })
+    const mapped = await gatewayOn(other, { idempotency: { principalOf: ({ 'x-user': user }) => user ?? '' } })
     const first = await mapped.post({ key: 'mine', headers: { 'X-User': 'ada', Authorization: 'Bearer 1' } })
     const again = await mapped.post({ key: 'mine', headers: { 'X-User': 'ada', Authorization: 'Bearer 2' } })
     expect(again.text).toBe(first.text)
@@ -206,7 +206,7 @@ everyEngine('an Idempotency-Key', (opened) => {
     let runs = 0
     const worker = createWorker({ space: other, app: { fetch: () => new Response(`${++runs}`.padEnd(3_000)) } })
     await worker.start()
-    const full = await gatewayOn(space, { maxKeyBytes: 2_000 })
+    const full = await gatewayOn(space, { idempotency: { maxBytes: 2_000 } })
     await full.post({ key: 'kept' })
     const refused = await full.post({ key: 'no-room' })
     expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.text).code]).toEqual([
@@ -217,7 +217,7 @@ everyEngine('an Idempotency-Key', (opened) => {
     // What is there is still given, and what has no key is still served.
     expect((await full.post({ key: 'kept' })).status).toBe(200)
     expect((await full.post({})).status).toBe(200)
-    const brief = await gatewayOn(space, { keyLeaseMs: 200 })
+    const brief = await gatewayOn(space, { idempotency: { leaseMs: 200 } })
     expect((await brief.post({ key: 'brief' })).text.trim()).toBe('3')
     await until(async () => (await brief.post({ key: 'brief' })).text.trim() === '4', 'the key to be free again')
     await worker.stop()
@@ -226,7 +226,7 @@ everyEngine('an Idempotency-Key', (opened) => {
   test('a failure is an answer; one that nobody took in time has none, and may be asked for again', async () => {
     const { space, other } = opened()
     let runs = 0
-    const { post } = await gatewayOn(space, { timeoutMs: 300 })
+    const { post } = await gatewayOn(space, { limits: { timeoutMs: 300 } })
     const early = await post({ key: 'nobody' })
     expect([early.status, JSON.parse(early.text).code]).toEqual([504, 'REQUEST_TIMEOUT'])
     const worker = createWorker({

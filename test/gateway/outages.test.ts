@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { Outages } from '../../gateway/outages.js'
 import { openSpace, type Space } from '../../src/index.js'
-import { type Sent, sendRequest, serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, type Sent, sendRequest, serveRequests } from '../../src/request.js'
 import { until } from '../support/until.js'
 import { listening, requestOf } from '../workers/turns.js'
 import { ask, serving } from './serving.js'
@@ -59,7 +59,7 @@ describe('a service whose requests wait', () => {
   test('is none if a worker has taken them, however long it works', async () => {
     const log = listening()
     const outages = new Outages(space, log, OUTAGE_MS, LOOK_MS)
-    const held: Taken[] = []
+    const held: HeldRequest[] = []
     await serveRequests(space, 'web', 4, (taken) => void held.push(taken))
     const { response } = send('web')
     outages.enter(outages.of('web'))
@@ -77,7 +77,7 @@ describe('a service whose requests wait', () => {
 
 test('a gateway tells of it after 5 s, and that it is over', async () => {
   const log = listening()
-  await using s = await serving(null, { logger: log, timeoutMs: 30_000 })
+  await using s = await serving(null, { logger: log, limits: { timeoutMs: 30_000 } })
   const answer = ask(s.port)
   await until(() => log.lines.some(({ level }) => level === 'warn'), 'it is told')
   const warned = log.lines.find(({ level }) => level === 'warn')

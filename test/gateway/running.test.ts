@@ -44,10 +44,17 @@ describe('starting', () => {
     ['host', { host: '' }],
     ['port', { port: 65_536 }],
     ['port', { port: '80' }],
-    ['timeoutMs', { timeoutMs: 0 }],
-    ['timeoutMs', { timeoutMs: Number.POSITIVE_INFINITY }],
-    ['maxBodyBytes', { maxBodyBytes: -1 }],
-    ['maxInFlight', { maxInFlight: 1.5 }],
+    ['limits.timeoutMs', { limits: { timeoutMs: 0 } }],
+    ['limits.timeoutMs', { limits: { timeoutMs: Number.POSITIVE_INFINITY } }],
+    ['limits.bodyBytes', { limits: { bodyBytes: -1 } }],
+    ['limits.inFlight', { limits: { inFlight: 1.5 } }],
+    ['limits has no option maxBodyBytes', { limits: { maxBodyBytes: 1 } }],
+    ['idempotency.leaseMs', { idempotency: { leaseMs: 0 } }],
+    ['idempotency.principalOf', { idempotency: { principalOf: 'me' } }],
+    ['admin.port', { admin: { port: -1 } }],
+    ['admin.host', { admin: { port: 0, host: '' } }],
+    ['timeoutMs is limits.timeoutMs now', { timeoutMs: 1 }],
+    ['adminPort is admin.port now', { adminPort: 1 }],
     ['services', { services: [] }],
     ['services[0].service', { services: [{}] }],
     ['services[1].pathPrefix', { services: [{ service: 'a' }, { service: 'b', pathPrefix: 'b' }] }],
@@ -156,7 +163,7 @@ describe('stopping', () => {
         taken.resolve()
         return never
       },
-      { timeoutMs: 100 },
+      { limits: { timeoutMs: 100 } },
     )
     const silent = await wire(s.port)
     silent.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n')

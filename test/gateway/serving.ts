@@ -3,10 +3,10 @@ import { Agent, type IncomingMessage, type RequestOptions, request, STATUS_CODES
 import { connect, type Socket } from 'node:net'
 import { createGateway, type Gateway, type GatewayOptions } from '../../gateway/index.js'
 import { openSpace } from '../../src/open.js'
-import { type HttpRequest, type HttpResponse, serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, type HttpRequest, type HttpResponse, serveRequests } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 
-export type Work = (request: HttpRequest, taken: Taken) => Partial<HttpResponse> | Promise<Partial<HttpResponse>>
+export type Work = (request: HttpRequest, taken: HeldRequest) => Partial<HttpResponse> | Promise<Partial<HttpResponse>>
 
 export interface Served extends AsyncDisposable {
   readonly space: Space

@@ -101,7 +101,7 @@ describe('as they come', () => {
   })
 
   test('many megabytes pass whole, both ways at once', async () => {
-    const gateway = await serving(echo, { maxBodyBytes: Number.POSITIVE_INFINITY })
+    const gateway = await serving(echo, { limits: { bodyBytes: Number.POSITIVE_INFINITY } })
     const { req, response } = begin(gateway, '/')
     const piece = Buffer.from(Array.from({ length: 65_536 }, (_, i) => i % 251))
     const pieces = 160

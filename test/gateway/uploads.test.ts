@@ -6,7 +6,7 @@ import { all, begin, serving, space } from './bodies.js'
 
 describe('a body that does not come as it should', () => {
   test('is answered before it is all here, if the app does so, and its connection ends', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
+    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { limits: { bodyBytes: 1 << 30 } })
     const { req, response } = begin(gateway, '/')
     req.write(Buffer.alloc(200_000))
     const res = await response
@@ -15,7 +15,7 @@ describe('a body that does not come as it should', () => {
   })
 
   test('is answered early also while its client goes on sending, and the answer is not lost', async () => {
-    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { maxBodyBytes: 1 << 30 })
+    const gateway = await serving((_req, res) => void res.writeHead(403).end('no'), { limits: { bodyBytes: 1 << 30 } })
     for (let n = 0; n < 10; n++) {
       const { req, response } = begin(gateway, '/')
       const sending = setInterval(() => req.write(Buffer.alloc(65_536)), 1)
@@ -32,7 +32,7 @@ describe('a body that does not come as it should', () => {
   test('is refused as too large when more of it comes than may, and its handler sees it break off', async () => {
     let broken = false
     const gateway = await serving((req) => void req.on('error', () => (broken = true)).resume(), {
-      maxBodyBytes: 300_000,
+      limits: { bodyBytes: 300_000 },
     })
     const { req, response } = begin(gateway, '/')
     for (let i = 0; i < 5; i++) req.write(Buffer.alloc(100_000))
@@ -78,7 +78,7 @@ describe('a body that does not come as it should', () => {
 
   test('is waited for as long as it moves, and the deadline counts from its end', async () => {
     const gateway = await serving((req, res) => void req.resume().on('end', () => req.url === '/' && res.end('ok')), {
-      timeoutMs: 400,
+      limits: { timeoutMs: 400 },
     })
     const moving = begin(gateway, '/')
     const begun = performance.now()

@@ -3,7 +3,7 @@ import { describe, expect, test } from '@jest/globals'
 import { DEAD_LETTER } from '../../src/engine.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
-import { serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, serveRequests } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { OK, outcomeOf, send } from '../faults/requests.js'
 import { everyEngine } from '../support/every-engine.js'
@@ -179,7 +179,7 @@ everyEngine('A bounded space', (opened, engine) => {
     const { other, bounded } = opened()
     const asked = Array.from({ length: 8 }, (_, i) => send(other, `/${i}`, { repeatable: true }))
     const worker = await bounded({ maxEntries: 11 })
-    const held: Taken[] = []
+    const held: HeldRequest[] = []
     const serving = await serveRequests(worker, 'web', 8, (taken) => void held.push(taken))
     await until(() => held.length === 8, 'all are held')
     const given = await Promise.allSettled(

@@ -1,17 +1,10 @@
 /** What tickets are promised: one request each, and one outcome, kept for whoever asks, also when nobody is left who asked for it. */
 import { expect, test } from '@jest/globals'
+import { CANCELLED, COMPLETED, EXHAUSTED, LOST, type TicketTerms } from '../../src/engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../src/engine.js'
+import { progressTemplate, resultTemplate } from '../../src/entry/ticket.js'
 import { AnyEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
-import {
-  CANCELLED,
-  COMPLETED,
-  EXHAUSTED,
-  LOST,
-  notesOf,
-  resultTemplate,
-  type TicketTerms,
-} from '../../src/tasks/ticket-store.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
@@ -19,7 +12,7 @@ const KIND = 'takespace.Task'
 
 const terms = (id: string, more: Partial<TicketTerms> = {}): TicketTerms => ({
   id,
-  print: 'p',
+  fingerprint: 'p',
   leaseMs: 20_000,
   keptMs: 20_000,
   maxBytes: 1 << 20,
@@ -87,7 +80,7 @@ everyEngine('keeping outcomes', (opened) => {
     expect(await tickets.open(terms('t'), request('t.1'))).toBe('opened')
     expect(await tickets.open(terms('t'), request('t.2', { body: Buffer.alloc(5_000) }))).toBe('busy')
     expect(await other.engine.tickets.open(terms('t'), request('t.3'))).toBe('busy')
-    expect(await other.engine.tickets.open(terms('t', { print: 'q' }), request('t.4'))).toBe('differs')
+    expect(await other.engine.tickets.open(terms('t', { fingerprint: 'q' }), request('t.4'))).toBe('differs')
     // Only who waits can leave.
     await other.engine.tickets.leave('t')
     expect(await other.engine.tickets.open(terms('t'), request('t.5'))).toBe('busy')
@@ -99,7 +92,7 @@ everyEngine('keeping outcomes', (opened) => {
     expect(delivery.id).toBe('t.1')
     await other.engine.complete(delivery, Buffer.from('once'), 1)
     expect(await tickets.open(terms('t'), request('t.8'))).toBe('joined')
-    expect(await tickets.open(terms('t', { print: 'q' }), request('t.9'))).toBe('differs')
+    expect(await tickets.open(terms('t', { fingerprint: 'q' }), request('t.9'))).toBe('differs')
     expect((await resultIn(space, 't'))!.body.toString()).toBe('once')
     const left = { kind: KIND, root: KIND, indexed: [], verified: [] }
     expect((await space.engine.backlog(left)).count).toBe(0)
@@ -189,8 +182,8 @@ everyEngine('keeping outcomes', (opened) => {
     const { space, other } = opened()
     const { tickets } = space.engine
     const told: string[] = []
-    const interest = (templates: Parameters<typeof notesOf>[0]) => ({
-      templates: [notesOf(templates)],
+    const interest = (templates: Parameters<typeof progressTemplate>[0]) => ({
+      templates: [progressTemplate(templates)],
       on: 'written' as const,
       leaseMs: 20_000,
       onEvent: ({ id, body }: { id: string; body: Buffer }) => void (body.length > 0 && told.push(`${id} ${body}`)),
@@ -203,16 +196,16 @@ everyEngine('keeping outcomes', (opened) => {
     await tickets.open(terms('u', { group: 'g' }), { ...request('u.1'), kinds: ['takespace.Other'] })
     const worker = await hold(other)
     const delivery = await worker.next()
-    expect(await other.engine.tickets.progress(delivery, Buffer.from('half'))).toBe(true)
-    expect(await tickets.note('u', Buffer.from('by hand'))).toBe(true)
+    expect(await other.engine.tickets.reportProgress(delivery, Buffer.from('half'))).toBe(true)
+    expect(await tickets.recordProgress('u', Buffer.from('by hand'))).toBe(true)
     await until(() => told.length === 2, 'two notes')
     expect(told.sort()).toEqual(['t half', 'u by hand'])
-    expect((await tickets.look('t'))!.note.toString()).toBe('half')
+    expect((await tickets.look('t'))!.progress.toString()).toBe('half')
     await space.declareDead(other.presence)
-    expect(await other.engine.tickets.progress(delivery, Buffer.from('more'))).toBe(false)
+    expect(await other.engine.tickets.reportProgress(delivery, Buffer.from('more'))).toBe(false)
     await tickets.settle('u', Buffer.from(''))
-    expect(await tickets.note('u', Buffer.from('late'))).toBe(false)
-    expect(await tickets.note('unknown', Buffer.from(''))).toBe(false)
+    expect(await tickets.recordProgress('u', Buffer.from('late'))).toBe(false)
+    expect(await tickets.recordProgress('unknown', Buffer.from(''))).toBe(false)
   })
 
   test('a ticket goes with its lease, and an outcome is kept from when it is there', async () => {

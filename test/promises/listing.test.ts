@@ -92,18 +92,18 @@ everyEngine('listing', (opened) => {
       const { space, other } = opened()
       const note = 'n'.repeat(bytes)
       const lease = await space.write(Task({ id: 'bad', note }))
-      expect(await other.engine.deadLetter(lease.id, 'misfit')).toBe(true)
+      expect(await other.engine.deadLetter(lease.id, 'nonconforming')).toBe(true)
       expect(await space.readIfExists(Task)).toBeNull()
       expect(await space.readIfExists(AnyEntry)).toBeNull()
       expect(await space.takeIfExists(Task.template({ id: 'bad' }))).toBeNull()
       const [entry, ...rest] = await all(space, letters, 10)
       expect(rest).toEqual([])
-      expect(deadLetterOf(entry!)).toMatchObject({ id: lease.id, reason: 'misfit', kind: 'Task', attempts: 0 })
+      expect(deadLetterOf(entry!)).toMatchObject({ id: lease.id, reason: 'nonconforming', kind: 'Task', attempts: 0 })
       expect(entry!.body.toString()).toContain(note)
       expect(entry!.remainingMs).toBeGreaterThan(6 * 24 * 3_600_000)
       // Once is enough, and what is not there cannot be set aside.
-      expect(await space.engine.deadLetter(lease.id, 'misfit')).toBe(false)
-      expect(await space.engine.deadLetter('nobody', 'misfit')).toBe(false)
+      expect(await space.engine.deadLetter(lease.id, 'nonconforming')).toBe(false)
+      expect(await space.engine.deadLetter('nobody', 'nonconforming')).toBe(false)
     },
   )
 

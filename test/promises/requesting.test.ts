@@ -4,14 +4,14 @@ import { DEAD_LETTER } from '../../src/engine.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import {
   backlogOf,
+  type HeldRequest,
   type HttpRequest,
   type HttpResponse,
-  type Outgoing,
   REQUEST,
+  type SendOptions,
   type Serving,
   sendRequest,
   serveRequests,
-  type Taken,
 } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { deadLetterOf } from '../../src/tasks/dead-letter.js'
@@ -36,7 +36,7 @@ const answer = (text: string): HttpResponse => ({
   body: Buffer.from(text),
 })
 
-const terms = (more: Partial<Outgoing> = {}): Outgoing => ({
+const terms = (more: Partial<SendOptions> = {}): SendOptions => ({
   service: 'web',
   timeoutMs: 20_000,
   priority: 0,
@@ -48,10 +48,10 @@ const terms = (more: Partial<Outgoing> = {}): Outgoing => ({
 async function hold(
   space: Space,
   concurrency = 1,
-): Promise<{ held: Taken[]; serving: Serving; next(): Promise<Taken> }> {
-  const held: Taken[] = []
+): Promise<{ held: HeldRequest[]; serving: Serving; next(): Promise<HeldRequest> }> {
+  const held: HeldRequest[] = []
   const serving = await serveRequests(space, 'web', concurrency, (taken) => held.push(taken))
-  const next = async (): Promise<Taken> => {
+  const next = async (): Promise<HeldRequest> => {
     await until(() => held.length > 0, 'a request')
     return held.shift()!
   }

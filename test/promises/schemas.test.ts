@@ -101,7 +101,7 @@ everyEngine('schemas', (opened) => {
     await space.write(Foreign({ id: ' 2', customer: 'c', extra: true }))
     // As the schema has it, also where a stranger left it to others.
     expect(await other.take(Order)).toEqual({ id: '2', customer: 'c', items: [] })
-    expect(other.misfits).toBe(3)
+    expect(other.nonconformingEntries).toBe(3)
     expect(await space.takeIfExists(AnyEntry)).toBeNull()
   })
 
@@ -113,7 +113,7 @@ everyEngine('schemas', (opened) => {
     await space.writeAll(orders)
     const taken = await other.takeAll([Order.template({ customer: 'd' }), Order])
     expect(taken.map(({ id }) => Number(id))).toEqual(Array.from({ length: 40 }, (_, i) => i).filter((i) => i % 4))
-    expect(other.misfits).toBe(10)
+    expect(other.nonconformingEntries).toBe(10)
     const waiting = other.takeAll([Order, Order.template({ id: 'x' })])
     await space.write(Foreign({ id: 'x' }))
     await space.write(Order({ id: 'y', customer: 'c' }))
@@ -123,18 +123,18 @@ everyEngine('schemas', (opened) => {
   test('a waiting taker and a waiting reader go on waiting', async () => {
     const { space, other } = opened()
     for (const find of ['take', 'read'] as const) {
-      const before = other.misfits
+      const before = other.nonconformingEntries
       const waiting = other[find](Order, { waitMs: 20_000 })
       const controller = new AbortController()
       const signalled = other[find](Order.template({ id: 'never' }), { signal: controller.signal })
       await space.write(Foreign({ id: 'x' }))
       await space.write(Foreign({ id: 'never' }))
-      await until(() => other.misfits - before === 2, 'both to be set aside')
+      await until(() => other.nonconformingEntries - before === 2, 'both to be set aside')
       controller.abort(new Error('enough'))
       await expect(signalled).rejects.toThrow('enough')
       await space.write(Order({ id: 'y', customer: 'c' }))
       expect(await waiting).toEqual({ id: 'y', customer: 'c', items: [] })
-      expect(other.misfits - before).toBe(2)
+      expect(other.nonconformingEntries - before).toBe(2)
       while (await space.takeIfExists(AnyEntry));
     }
   })
@@ -150,7 +150,7 @@ everyEngine('schemas', (opened) => {
     const meanwhile = performance.now() + 100
     await until(() => performance.now() > meanwhile, 'half of its time to pass')
     await space.write(Foreign({ id: 1 }))
-    await until(() => other.misfits === 1, 'it to be set aside')
+    await until(() => other.nonconformingEntries === 1, 'it to be set aside')
     // Had it begun to wait anew, it would end with this one.
     const later = other.take(Order, { waitMs: 200 }).then(() => ended.push('later'))
     expect(await waiting).toBeNull()
@@ -165,10 +165,10 @@ everyEngine('schemas', (opened) => {
     const { space, other } = opened()
     await space.write(Foreign({ id: 1 }))
     await space.write(Order({ id: '2', customer: 'c' }))
-    const before = space.misfits + (space === other ? 0 : other.misfits)
+    const before = space.nonconformingEntries + (space === other ? 0 : other.nonconformingEntries)
     const reads = await Promise.all(Array.from({ length: 10 }, (_, i) => (i % 2 ? space : other).read(Order)))
     expect(reads.map(({ id }) => id)).toEqual(Array.from({ length: 10 }, () => '2'))
-    expect(space.misfits + (space === other ? 0 : other.misfits) - before).toBe(1)
+    expect(space.nonconformingEntries + (space === other ? 0 : other.nonconformingEntries) - before).toBe(1)
     expect(await space.take(AnyEntry)).toMatchObject({ id: '2' })
     expect(await space.takeIfExists(AnyEntry)).toBeNull()
   })
@@ -178,12 +178,12 @@ everyEngine('schemas', (opened) => {
     const image = { kinds: ['Order'], indexed: [], verified: [], index: ':id:customer:', leaseMs: 60_000, priority: 0 }
     const bodies = ['', '{', '[]', 'null', '{"a":{"$bigint":"x"}}', `{"a":${'['.repeat(5_000)}${']'.repeat(5_000)}}`]
     for (const kind of [Order, Foreign, AnyEntry]) {
-      const before = other.misfits
+      const before = other.nonconformingEntries
       for (const [i, body] of bodies.entries()) {
         await space.engine.write([{ ...image, id: `${space.newId()}${i}`, body: Buffer.from(body) }])
       }
       expect(await other.takeIfExists(kind)).toBeNull()
-      expect(other.misfits - before).toBe(bodies.length)
+      expect(other.nonconformingEntries - before).toBe(bodies.length)
     }
   })
 
@@ -236,12 +236,12 @@ everyEngine('schemas', (opened) => {
       code: 'INVALID_ENTRY',
       cause: { message: 'the directory is down' },
     })
-    expect(space.misfits).toBe(0)
+    expect(space.nonconformingEntries).toBe(0)
     broken = false
     expect(await space.read(Fragile)).toEqual({ id: 'f' })
     broken = true
     await expect(space.take(Fragile)).rejects.toMatchObject({ code: 'INVALID_ENTRY' })
-    expect(space.misfits).toBe(0)
+    expect(space.nonconformingEntries).toBe(0)
     broken = false
     expect(await space.take(Fragile)).toEqual({ id: 'f' })
   })
@@ -272,7 +272,7 @@ everyEngine('schemas', (opened) => {
     await space.write(Small({ id: 's', customer: 'c' }))
     expect(await other.take(Small)).toEqual({ id: 's', customer: 'c', items: [] })
     expect(await space.takeIfExists(AnyEntry)).toBeNull()
-    expect(other.misfits).toBe(0)
+    expect(other.nonconformingEntries).toBe(0)
   })
 })
 
@@ -330,7 +330,10 @@ describe('a schema and its kind', () => {
     const lease = await space.write(Foreign({ id: 'secret', customer: 5, items: [{ sku: 'secret', count: 'secret' }] }))
     expect(await space.takeIfExists(Order)).toBeNull()
     expect(logger.warn.mock.calls).toEqual([
-      [{ id: lease.id, kind: 'Order', paths: ['customer', 'items.0.count'] }, expect.stringMatching(/set aside/)],
+      [
+        { id: lease.id, kind: 'Order', paths: ['customer', 'items.0.count'] },
+        expect.stringMatching(/moved to the dead letters/),
+      ],
     ])
   })
 })

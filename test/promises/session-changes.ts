@@ -1,6 +1,7 @@
 /** Saves of session entries as tests make them, and what they look at afterwards. */
+
+import type { LoadedSession, SessionChange } from '../../src/engine/sessions.js'
 import type { SpaceError } from '../../src/errors.js'
-import type { LoadedSession, SessionChange } from '../../src/session/entries.js'
 import type { Space } from '../../src/space.js'
 import type { Opened } from '../support/every-engine.js'
 

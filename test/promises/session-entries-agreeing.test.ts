@@ -4,10 +4,10 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import type { LoadedSession, SessionEntries } from '../../src/engine/sessions.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
 import { openSpace } from '../../src/open.js'
-import type { LoadedSession, SessionEntries } from '../../src/session/entries.js'
 import { Space } from '../../src/space.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'

@@ -1,6 +1,6 @@
 /** What locks of session entries promise: one holder at a time, handed on in order, ended at their time. */
 import { afterEach, expect, test } from '@jest/globals'
-import type { LoadedSession } from '../../src/session/entries.js'
+import type { LoadedSession } from '../../src/engine/sessions.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 import { change, codeOf, ID, makerOf, readerOf, sessionsOf, textsOf, versionsOf } from './session-changes.js'

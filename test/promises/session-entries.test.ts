@@ -1,6 +1,6 @@
 /** What session entries promise: saves are differences, what has ended stays so, a lock is one holder's and is handed on. */
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { endedOf, type LoadedSession, ownerToken, SESSION } from '../../src/session/entries.js'
+import { endedOf, type LoadedSession, ownerToken, SESSION } from '../../src/engine/sessions.js'
 import type { Space } from '../../src/space.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'

@@ -1,7 +1,7 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
-import { type Sent, type Serving, sendRequest, serveRequests, type Taken } from '../../src/request.js'
+import { type HeldRequest, type Sent, type Serving, sendRequest, serveRequests } from '../../src/request.js'
 import type { FindOptions } from '../../src/space/find.js'
 import type { Lease } from '../../src/space/lease.js'
 import type { Registration } from '../../src/space/notify.js'
@@ -153,7 +153,7 @@ export class Side {
   readonly events: unknown[][] = []
   readonly going: Going[] = []
   readonly sent: (Sent & { withdrawn?: boolean })[] = []
-  readonly held: Taken[] = []
+  readonly held: HeldRequest[] = []
   serving: Serving | undefined
 
   constructor(spaces: readonly Space[]) {

@@ -1,8 +1,8 @@
 /** Promises of cron expressions: their firings follow from expression and zone alone, also in the nights when clocks change. */
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import { nextFiring } from '../../src/schedulers/cron.js'
 import { missedBetween } from '../../src/schedulers/recurrence.js'
+import { nextFiring } from '../../src/tasks/cron.js'
 
 const iso = (moment: number): string => new Date(moment).toISOString().slice(0, 19)
 

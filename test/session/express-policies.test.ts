@@ -32,7 +32,7 @@ everyEngine('express-session: policies', (opened) => {
       }
       const [one, two] = [
         await served(storeOf(space, { policy }), app),
-        await served(storeOf(other, { policy, waitMs: 5_000 }), app),
+        await served(storeOf(other, { policy, lock: { waitMs: 5_000 } }), app),
       ]
       const browser = new Browser(one)
       await browser.get('/set/n/0')
@@ -69,7 +69,7 @@ everyEngine('express-session: policies', (opened) => {
 
     test('lock: reload within the request does not wait for itself, and a client that goes gives it back', async () => {
       const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 3_000, lockMs: 60_000 })
+      const store = storeOf(space, { policy: 'lock', lock: { waitMs: 3_000, leaseMs: 60_000 } })
       let entered = (): void => {}
       const isIn = new Promise<void>((resolve) => {
         entered = resolve
@@ -94,7 +94,7 @@ everyEngine('express-session: policies', (opened) => {
 
     test('lock: who waits too long is answered 503', async () => {
       const { space } = opened()
-      const store = storeOf(space, { policy: 'lock', waitMs: 100, lockMs: 60_000 })
+      const store = storeOf(space, { policy: 'lock', lock: { waitMs: 100, leaseMs: 60_000 } })
       const url = await served(store, routes)
       const browser = new Browser(url)
       const id = (await browser.get('/set/a/1')).text

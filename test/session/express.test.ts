@@ -316,7 +316,7 @@ everyEngine('express-session', (opened) => {
     for (const options of [
       { space: {} },
       { space, policy: 'best' },
-      { space, lockMs: 0 },
+      { space, lock: { leaseMs: 0 } },
       { space, maxBytes: Number.NaN },
       { space, userOf: 'user' },
     ]) {

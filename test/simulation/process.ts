@@ -202,8 +202,8 @@ export class Process {
       tickets: {
         open: (ticket, image) => call(() => own.tickets.open(ticket, image)),
         settle: (id, outcome) => call(() => own.tickets.settle(id, outcome)),
-        note: (id, note) => call(() => own.tickets.note(id, note)),
-        progress: (delivery, note) => call(() => own.tickets.progress(delivery, note)),
+        recordProgress: (id, note) => call(() => own.tickets.recordProgress(id, note)),
+        reportProgress: (delivery, note) => call(() => own.tickets.reportProgress(delivery, note)),
         leave: (id) => call(() => own.tickets.leave(id)),
         look: (id) => call(() => own.tickets.look(id)),
       },

@@ -98,7 +98,7 @@ class Simulation {
   #addGateway(): void {
     const process = new Process(this.#world, this.#time, this.#chance, this.#ledger)
     const space = new Space(process.engine, 'simulated', silent)
-    const gateway = createGateway({ space, timeoutMs: TIMEOUT_MS })
+    const gateway = createGateway({ space, limits: { timeoutMs: TIMEOUT_MS } })
     this.#gateways.push({ process, handle: nodeHandler(gateway.handler) })
   }
 

@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Engine } from '../../src/engine.js'
-import { type Outlet, Streams } from '../../src/request/streams/index.js'
+import { Streams, type StreamWriter } from '../../src/request/streams/index.js'
 import { Chance } from '../simulation/chance.js'
 
 const MOST = 65_536
@@ -14,11 +14,11 @@ class Wire {
   lost = 0
   bytes = 0
 
-  engine(session: string): Engine {
+  engine(presence: string): Engine {
     const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
-    this.#ends.set(session, end)
+    this.#ends.set(presence, end)
     return {
-      session,
+      presence,
       post: async (to: string, message: Buffer) => {
         const other = this.#ends.get(to)!
         this.bytes += message.length
@@ -40,12 +40,12 @@ class Wire {
     } as unknown as Engine
   }
 
-  cut(session: string): void {
-    this.#ends.get(session)!.cut = true
+  cut(presence: string): void {
+    this.#ends.get(presence)!.cut = true
   }
 
-  heal(session: string): void {
-    const end = this.#ends.get(session)!
+  heal(presence: string): void {
+    const end = this.#ends.get(presence)!
     if (!end.cut) return
     end.cut = false
     end.onGap()
@@ -72,9 +72,9 @@ interface Read {
 
 function pair(wire: Wire, id = 's1') {
   const bounds = { maxStreamBytes: MOST, maxStreamingBytes: 10 * MOST }
-  const [writer, reader] = [new Streams(wire.engine('a'), bounds), new Streams(wire.engine('b'), bounds)]
+  const [sender, receiver] = [new Streams(wire.engine('a'), bounds), new Streams(wire.engine('b'), bounds)]
   const read: Read = { chunks: [], ended: undefined, broken: undefined }
-  return { writer, reader, read, id }
+  return { sender, receiver, read, id }
 }
 
 const reading = (read: Read, takes: () => boolean) => ({
@@ -104,12 +104,12 @@ test('all bytes arrive, in order and once, whenever and however often links are 
       const chance = new Chance(seed)
       const random = (): number => chance.next()
       const wire = new Wire()
-      const { writer, reader, read, id } = pair(wire)
-      await Promise.all([writer.ready(), reader.ready()])
-      const outlet = writer.outlet(id, 'b')
-      const inlet = reader.inlet(id, 'a')
+      const { sender, receiver, read, id } = pair(wire)
+      await Promise.all([sender.ready(), receiver.ready()])
+      const writer = sender.writer(id, 'b')
+      const reader = receiver.reader(id, 'a')
       let paused = false
-      inlet.read(
+      reader.read(
         reading(read, () => {
           paused = random() < 0.2
           return !paused
@@ -119,18 +119,18 @@ test('all bytes arrive, in order and once, whenever and however often links are 
       let [written, next] = [0, 0]
       for (let steps = 0; read.ended === undefined; steps++) {
         if (steps > 20_000) throw new Error(`it stands still after ${written} of ${total} bytes`)
-        if (next < sizes.length && outlet.hasRoom) {
-          outlet.write(numbered(sizes[next]!, written))
+        if (next < sizes.length && writer.hasRoom) {
+          writer.write(numbered(sizes[next]!, written))
           written += sizes[next++]!
-          if (next === sizes.length) outlet.end(Buffer.from('last'))
+          if (next === sizes.length) writer.end(Buffer.from('last'))
         }
         // What is kept is what is under way, and one write more.
-        expect(writer.keptBytes).toBeLessThanOrEqual(2 * MOST + 40_000)
+        expect(sender.keptBytes).toBeLessThanOrEqual(2 * MOST + 40_000)
         if (random() < 0.05) wire.cut(random() < 0.5 ? 'a' : 'b')
         if (random() < 0.2) for (const end of ['a', 'b']) wire.heal(end)
         if (paused && random() < 0.5) {
           paused = false
-          inlet.resume()
+          reader.resume()
         }
         await wire.step()
       }
@@ -138,8 +138,8 @@ test('all bytes arrive, in order and once, whenever and however often links are 
       expect(read.ended!.toString()).toBe('last')
       for (const end of ['a', 'b']) wire.heal(end)
       await wire.settle()
-      writer.close()
-      reader.close()
+      sender.close()
+      receiver.close()
       return true
     },
   )
@@ -148,11 +148,11 @@ test('all bytes arrive, in order and once, whenever and however often links are 
 
 test('cuts do lose messages here, so that the test above is one', async () => {
   const wire = new Wire()
-  const { writer, reader, read, id } = pair(wire)
-  await Promise.all([writer.ready(), reader.ready()])
-  const outlet = writer.outlet(id, 'b')
-  reader.inlet(id, 'a').read(reading(read, () => true))
-  outlet.write(numbered(3_000, 0))
+  const { sender, receiver, read, id } = pair(wire)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer = sender.writer(id, 'b')
+  receiver.reader(id, 'a').read(reading(read, () => true))
+  writer.write(numbered(3_000, 0))
   await new Promise(setImmediate)
   wire.cut('b')
   await wire.settle()
@@ -161,79 +161,79 @@ test('cuts do lose messages here, so that the test above is one', async () => {
   wire.heal('b')
   await wire.settle()
   expect(Buffer.concat(read.chunks).equals(numbered(3_000, 0))).toBe(true)
-  writer.close()
-  reader.close()
+  sender.close()
+  receiver.close()
 })
 
 test('a reader that takes nothing bounds its writer, and gives the room back when it is cancelled', async () => {
   const wire = new Wire()
-  const { writer, reader, read, id } = pair(wire)
-  await Promise.all([writer.ready(), reader.ready()])
-  const outlet = writer.outlet(id, 'b')
-  const inlet = reader.inlet(id, 'a')
-  inlet.read(reading(read, () => false))
+  const { sender, receiver, read, id } = pair(wire)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer = sender.writer(id, 'b')
+  const reader = receiver.reader(id, 'a')
+  reader.read(reading(read, () => false))
   const told = new Promise<void>((resolve) => {
-    outlet.onUnwanted = resolve
+    writer.onUnwanted = resolve
   })
   let written = 0
   for (let i = 0; i < 1_000; i++) {
-    while (outlet.hasRoom && written < 100 * MOST) {
-      outlet.write(numbered(8_192, written))
+    while (writer.hasRoom && written < 100 * MOST) {
+      writer.write(numbered(8_192, written))
       written += 8_192
     }
     await wire.step()
   }
   expect(written).toBeLessThanOrEqual(3 * MOST)
-  inlet.cancel()
+  reader.cancel()
   await wire.settle()
   await told
-  expect(writer.keptBytes).toBe(0)
-  expect([writer.size, reader.size]).toEqual([0, 0])
-  writer.close()
-  reader.close()
+  expect(sender.keptBytes).toBe(0)
+  expect([sender.size, receiver.size]).toEqual([0, 0])
+  sender.close()
+  receiver.close()
 })
 
 test('a stream that is broken off gives what has come, and is never taken for complete', async () => {
   const wire = new Wire()
-  const { writer, reader, read, id } = pair(wire)
-  await Promise.all([writer.ready(), reader.ready()])
-  const outlet = writer.outlet(id, 'b')
-  reader.inlet(id, 'a').read(reading(read, () => true))
-  outlet.write(Buffer.from('a part'))
+  const { sender, receiver, read, id } = pair(wire)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer = sender.writer(id, 'b')
+  receiver.reader(id, 'a').read(reading(read, () => true))
+  writer.write(Buffer.from('a part'))
   await wire.settle()
-  outlet.destroy('WORKER_LOST')
+  writer.destroy('WORKER_LOST')
   await wire.settle()
   expect([Buffer.concat(read.chunks).toString(), read.ended, read.broken]).toEqual(['a part', undefined, 'WORKER_LOST'])
-  writer.close()
-  reader.close()
+  sender.close()
+  receiver.close()
 })
 
 test('one that is written before it is asked for waits for its reader, in bounded room', async () => {
   const wire = new Wire()
-  const { writer, reader, read, id } = pair(wire)
-  await Promise.all([writer.ready(), reader.ready()])
-  const outlet: Outlet = writer.outlet(id)
+  const { sender, receiver, read, id } = pair(wire)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer: StreamWriter = sender.writer(id)
   let written = 0
-  while (outlet.hasRoom) {
-    outlet.write(numbered(10_000, written))
+  while (writer.hasRoom) {
+    writer.write(numbered(10_000, written))
     written += 10_000
   }
   expect(written).toBeLessThanOrEqual(MOST + 10_000)
-  outlet.end(Buffer.alloc(0))
-  reader.inlet(id, 'a').read(reading(read, () => true))
+  writer.end(Buffer.alloc(0))
+  receiver.reader(id, 'a').read(reading(read, () => true))
   await wire.settle()
   expect(Buffer.concat(read.chunks).equals(numbered(written, 0))).toBe(true)
   expect(read.ended).toBeDefined()
-  writer.close()
-  reader.close()
+  sender.close()
+  receiver.close()
 })
 
 test('what a stranger sends ends nothing and stores nothing', async () => {
   const wire = new Wire()
-  const { writer, reader, read, id } = pair(wire)
-  await Promise.all([writer.ready(), reader.ready()])
-  const outlet = writer.outlet(id, 'b')
-  reader.inlet(id, 'a').read(reading(read, () => true))
+  const { sender, receiver, read, id } = pair(wire)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer = sender.writer(id, 'b')
+  receiver.reader(id, 'a').read(reading(read, () => true))
   const stranger = wire.engine('c')
   const junk = [
     '',
@@ -251,11 +251,11 @@ test('what a stranger sends ends nothing and stores nothing', async () => {
   }
   await stranger.post('a', Buffer.from(`c\nn${id}\t0\t0\n`))
   await wire.settle()
-  outlet.write(Buffer.from('whole'))
-  outlet.end(Buffer.alloc(0))
+  writer.write(Buffer.from('whole'))
+  writer.end(Buffer.alloc(0))
   await wire.settle()
   expect(Buffer.concat(read.chunks).toString()).toBe('whole')
   expect(read.ended).toBeDefined()
-  writer.close()
-  reader.close()
+  sender.close()
+  receiver.close()
 })

@@ -1,9 +1,9 @@
 /** One suite of promises for every engine: the same tests run in memory and on a real Redis server. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals'
+import type { Bounds } from '../../src/engine/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
 import { openSpace } from '../../src/open.js'
-import type { Bounds } from '../../src/space/capacity.js'
 import { Space } from '../../src/space.js'
 import { violations } from './invariants.js'
 import { failOnLeaks } from './leaks.js'

@@ -26,7 +26,7 @@ function nothing(file: string, ...names: string[]): Record<string, undefined> {
 const Task = defineEntry<{ id: string }>('Task')
 
 test('of a space', async () => {
-  const open = { ...nothing('src/open.ts', 'OpenOptions'), ...nothing('src/space/capacity.ts', 'Bounds') }
+  const open = { ...nothing('src/open.ts', 'OpenOptions'), ...nothing('src/engine/bounds.ts', 'Bounds') }
   await using space = await openSpace('memory:', open)
   const lease = await space.write(Task({ id: 'a' }), nothing('src/space/write.ts', 'WriteOptions'))
   expect(lease.expiresInMs).toBeGreaterThan(60_000)
@@ -66,7 +66,7 @@ test('of gateways, workers and clients', async () => {
   })
   await worker.start()
   const client = createClient({ ...nothing('src/client.ts', 'ClientOptions'), space })
-  const response = await client.fetch('/', nothing('src/client.ts', 'ClientFetchOptions'))
+  const response = await client.fetch('/', nothing('src/request/fetch.ts', 'ClientFetchOptions'))
   expect(await response.text()).toBe('hello')
   expect(await client.call('ping', undefined, nothing('src/tasks/call.ts', 'CallOptions'))).toBe('pong')
   const enqueue = nothing('src/tasks/enqueue.ts', 'EnqueueTerms', 'RetryOptions')

@@ -78,7 +78,7 @@ test('more leave than a process may have overrun handlers: it is not replaced; h
   await until(() => worker.output().match(/the handler runs on/g)?.length === 3, 'the three are found')
   const { events } = watcher
   await until(() => watcher.events > events + 5, 'whoever stays is told more')
-  expect(worker.output()).not.toMatch(/is worn and is replaced/)
+  expect(worker.output()).not.toMatch(/is due for recycling and is replaced/)
   expect([watcher.isOver, worker.output().match(/the handler runs on/g)?.length]).toEqual([false, 3])
   watcher.req.destroy()
   for (const process of [worker, gateway]) {

@@ -141,17 +141,17 @@ test('handlers that never end: 504 at the deadline, then counted, and with too m
   const running = await start('never', ['--concurrency', '32'], ['--timeout-ms', '500'])
   const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
   expect(await never()).toBe(504)
-  const strayed = 'takespace_turns_strayed{service="web",process="0"}'
-  await until(async () => (await running.series()).get(strayed) === 1, 'it is counted')
+  const overrun = 'takespace_overrun_handlers{service="web",process="0"}'
+  await until(async () => (await running.series()).get(overrun) === 1, 'it is counted')
   const first = await (await fetch(running.url)).text()
   // The next ones take their slots as soon as a second of grace is over.
   for (let round = 0; round < 2; round++) {
     const statuses = await Promise.all(Array.from({ length: 32 }, never))
     expect(new Set(statuses)).toEqual(new Set([504]))
-    await until(async () => ((await running.series()).get(strayed) ?? 64) > 32 * (round + 1), 'they are counted, too')
+    await until(async () => ((await running.series()).get(overrun) ?? 64) > 32 * (round + 1), 'they are counted, too')
   }
   await running.worker.line(/"reason":"\d+ handlers that never ended"/)
-  expect(await running.replaced('strayed')).toBe(1)
+  expect(await running.replaced('overrun')).toBe(1)
   await until(async () => (await (await fetch(running.url)).text()) !== first, 'another process answers')
   expect(await running.readyz()).toEqual({ status: 200, processes: '1 of 1 serve' })
   await running.end()

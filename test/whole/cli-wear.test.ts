@@ -57,7 +57,7 @@ test('--max-requests: under load each process is replaced after so many, and non
   await until(() => processes().size >= 6, 'six processes have answered')
   const answers = await load.stop()
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
-  expect(worker.output()).toMatch(/"reason":"[5-9]\d requests".*a worker process is worn and is replaced/)
+  expect(worker.output()).toMatch(/"reason":"[5-9]\d requests".*a worker process is due for recycling and is replaced/)
   // The old one is told to go when the new one is ready, so nobody ended unasked.
   expect(worker.output()).not.toMatch(/a worker process ended and is replaced/)
   await end(worker, gateway)

@@ -54,7 +54,7 @@ async function leave(handler: (req: Request, res: Response) => unknown, clients:
 
 test.each(Object.entries(HANDLERS))('one that %s is not counted, and not told of', async (_what, handler) => {
   const { worker, warnings, logger } = await leave(handler, 80)
-  expect([worker.turns.strayed, warnings()]).toEqual([0, []])
+  expect([worker.turns.overrunHandlers, warnings()]).toEqual([0, []])
   expect(logger.lines.filter(({ message }) => message.startsWith('the client has left')).length).toBe(80)
 })
 
@@ -62,7 +62,7 @@ test('one that forgets its timer is counted by its next write, until it ends', a
   const timers: NodeJS.Timeout[] = []
   const forgetful = (_req: Request, res: Response): void => void timers.push(begin(res))
   const { worker, warnings } = await leave(forgetful, 3)
-  await until(() => worker.turns.strayed === 3, 'they are counted')
+  await until(() => worker.turns.overrunHandlers === 3, 'they are counted')
   const told = warnings().filter(({ message }) => message === 'the handler runs on although its request is over')
   expect(told.length).toBe(3)
   for (const timer of timers) clearInterval(timer)

@@ -208,7 +208,7 @@ describe.each(Object.entries(INFORMING))('under %s', (name, make) => {
     await until(() => worker.turns.inFlight === 0, 'it has ended')
     await new Promise(setImmediate)
     expect(heard).toEqual(['100', '103', 'close'])
-    expect(worker.turns.strayed).toBe(0)
+    expect(worker.turns.overrunHandlers).toBe(0)
   })
 })
 

@@ -31,7 +31,7 @@ everyEngine('slots', (opened) => {
       if (gone) for (const { withdraw } of lost) withdraw()
       await until(() => held.length === CONCURRENCY, 'the slots are free')
       // A handler whose client has gone may have ended without a word.
-      expect(worker.turns.strayed).toBe(gone ? 0 : CONCURRENCY)
+      expect(worker.turns.overrunHandlers).toBe(gone ? 0 : CONCURRENCY)
 
       // It never holds more than it has room for: with each that ends, one comes.
       for (let done = 0; done < next.length; done++) {
@@ -45,7 +45,7 @@ everyEngine('slots', (opened) => {
       const answers = await Promise.all(next.map(({ response }) => response))
       expect(answers.map(({ status }) => status)).toEqual(next.map(() => 200))
       for (const res of hanging) res.end()
-      await until(() => worker.turns.strayed === 0, 'they have ended')
+      await until(() => worker.turns.overrunHandlers === 0, 'they have ended')
     },
   )
 })

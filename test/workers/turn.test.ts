@@ -1,6 +1,6 @@
 /** The life of one turn: its endings, and that it settles with the space exactly once. */
 import { describe, expect, test } from '@jest/globals'
-import type { HttpRequest, HttpResponse, Taken } from '../../src/request.js'
+import type { HeldRequest, HttpRequest, HttpResponse } from '../../src/request.js'
 import { nodeHandler } from '../../workers/apps/node.js'
 import type { Handler, TurnContext } from '../../workers/handler.js'
 import { Turn } from '../../workers/turn.js'
@@ -34,7 +34,7 @@ function held(): {
   return { handle, begun, answer, fail }
 }
 
-function turnOf(handle: Handler, parts: Partial<Taken> = {}, request: Partial<HttpRequest> = {}) {
+function turnOf(handle: Handler, parts: Partial<HeldRequest> = {}, request: Partial<HttpRequest> = {}) {
   const watch = watchOf()
   const taken = takenOf(requestOf(request), parts)
   return { turn: new Turn(taken, handle, watch), taken, ...watch }
@@ -184,7 +184,7 @@ test('hop-by-hop fields and framing end at the worker, all else stays in its ord
 describe('a turn that is cut', () => {
   test('at its deadline: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
-    const { turn, taken, logger, overrun, tally } = turnOf(handle)
+    const { turn, taken, logger, overrun, counters } = turnOf(handle)
     const run = turn.run()
     const { signal } = await begun
     expect(signal.aborted).toBe(false)
@@ -195,7 +195,7 @@ describe('a turn that is cut', () => {
     await run
     expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
     // It does what it should: nobody need be woken.
-    expect([loud(logger), overrun.size, tally.strayed, tally.endings.late]).toEqual([[], 0, 0, 1])
+    expect([loud(logger), overrun.size, counters.overrunHandlers, counters.endings.late]).toEqual([[], 0, 0, 1])
   })
 
   test('because its claim was lost: the signal fires, and a handler that heeds it frees its slot at once', async () => {
@@ -227,7 +227,7 @@ describe('a turn that is cut', () => {
 
   test('at its deadline, and whose handler heeds nothing: its slot is free after a grace, and it is counted until it ends', async () => {
     const { handle, begun, answer } = held()
-    const { turn, taken, logger, overrun, tally, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
+    const { turn, taken, logger, overrun, counters, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
     const run = turn.run()
     await begun
     turn.overdue()
@@ -236,16 +236,26 @@ describe('a turn that is cut', () => {
     // Once is enough, however often it is asked.
     turn.overdue()
     await run
-    expect([taken.calls, taken.answers[0]?.status, overrun.size, tally.strayed]).toEqual([['complete'], 504, 1, 1])
+    expect([taken.calls, taken.answers[0]?.status, overrun.size, counters.overrunHandlers]).toEqual([
+      ['complete'],
+      504,
+      1,
+      1,
+    ])
     expect(loud(logger)).toEqual([described])
     answer(OK)
     await new Promise(setImmediate)
-    expect([taken.calls, overrun.size, tally.strayed, tally.endings.late]).toEqual([['complete'], 0, 1, 1])
+    expect([taken.calls, overrun.size, counters.overrunHandlers, counters.endings.late]).toEqual([
+      ['complete'],
+      0,
+      1,
+      1,
+    ])
   })
 
   test('because its client has left: its slot is free after a grace, and its handler is counted only if it does something', async () => {
     const { handle, begun, answer } = held()
-    const { turn, taken, logger, overrun, tally } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
+    const { turn, taken, logger, overrun, counters } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
     const run = turn.run()
     const context = await begun
     taken.onLost?.()
@@ -253,13 +263,13 @@ describe('a turn that is cut', () => {
     context.runsOn()
     turn.overdue()
     await run
-    expect([taken.calls, overrun.size, tally.strayed, loud(logger)]).toEqual([['complete'], 0, 0, []])
+    expect([taken.calls, overrun.size, counters.overrunHandlers, loud(logger)]).toEqual([['complete'], 0, 0, []])
     context.runsOn()
     context.runsOn()
-    expect([overrun.size, tally.strayed, loud(logger)]).toEqual([1, 1, [described]])
+    expect([overrun.size, counters.overrunHandlers, loud(logger)]).toEqual([1, 1, [described]])
     answer(OK)
     await new Promise(setImmediate)
-    expect([overrun.size, tally.strayed, tally.endings.lost]).toEqual([0, 1, 1])
+    expect([overrun.size, counters.overrunHandlers, counters.endings.lost]).toEqual([0, 1, 1])
   })
 
   test('and whose handler does nothing more, without a word, is counted until that is seen', async () => {
@@ -318,7 +328,7 @@ describe('a turn that is cut', () => {
 })
 
 test('a handler that keeps the event loop busy past its deadline, and then answers, is late', async () => {
-  const { turn, taken, overrun, tally } = turnOf(
+  const { turn, taken, overrun, counters } = turnOf(
     async () => {
       const end = performance.now() + 3
       while (performance.now() < end);
@@ -328,7 +338,7 @@ test('a handler that keeps the event loop busy past its deadline, and then answe
   )
   await turn.run()
   expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
-  expect([tally.endings.late, overrun.size, tally.strayed]).toEqual([1, 0, 0])
+  expect([counters.endings.late, overrun.size, counters.overrunHandlers]).toEqual([1, 0, 0])
 })
 
 test('the signal of a turn that is answered never fires', async () => {

@@ -2,7 +2,7 @@
 import type { Logger } from '../../src/log.js'
 import { ByteBudget } from '../../src/request/streams/byte-budget.js'
 import { StreamWriter } from '../../src/request/streams/writer.js'
-import type { HttpRequest, HttpResponse, ResponseHead, Taken } from '../../src/request.js'
+import type { HeldRequest, HttpRequest, HttpResponse, ResponseHead } from '../../src/request.js'
 import { WorkerCounters } from '../../src/runtime/counters.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
@@ -22,14 +22,14 @@ export function requestOf(parts: Partial<HttpRequest> & { target?: string } = {}
   }
 }
 
-export interface Watched extends Taken {
+export interface Watched extends HeldRequest {
   /** What was called on it, in order. */
   readonly calls: string[]
   readonly answers: HttpResponse[]
 }
 
 /** A request in the hand, with everything that happens to it written down. */
-export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watched {
+export function takenOf(request: HttpRequest, parts: Partial<HeldRequest> = {}): Watched {
   const calls: string[] = []
   const answers: HttpResponse[] = []
   return {
@@ -56,11 +56,11 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
     async release() {
       calls.push('release')
     },
-    begun: false,
-    begin(): never {
+    responseStarted: false,
+    startResponse(): never {
       throw new Error('there is no space')
     },
-    lend() {},
+    releaseSlot() {},
     breakOff() {},
     isKept: false,
     isTransacting: false,
@@ -77,7 +77,7 @@ export function takenOf(request: HttpRequest, parts: Partial<Taken> = {}): Watch
 export function watchOf() {
   const watched: Due[] = []
   const deadlines = { watch: (due: Due) => void watched.push(due) }
-  return { logger: listening(), tally: new WorkerCounters(), overrun: new OverrunHandlers(64), deadlines, watched }
+  return { logger: listening(), counters: new WorkerCounters(), overrun: new OverrunHandlers(64), deadlines, watched }
 }
 
 /** The part of a turn that a handler sees, of a request that is never cut unless the test does it. */
@@ -125,7 +125,7 @@ export function contextOf(): Context {
     get transaction(): never {
       throw new Error('there is no space')
     },
-    begin(head) {
+    startResponse(head) {
       heads.push(head)
       return outlet
     },

@@ -5,7 +5,7 @@ import express from 'express'
 import Fastify from 'fastify'
 import Koa from 'koa'
 import { openSpace } from '../../src/open.js'
-import { type HttpResponse, type Outgoing, type Sent, sendRequest } from '../../src/request.js'
+import { type HttpResponse, type SendOptions, type Sent, sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest, type WorkerOptions } from '../../workers/index.js'
 import { until } from '../support/until.js'
@@ -19,7 +19,7 @@ beforeEach(async () => {
 
 afterEach(() => space.close())
 
-const send = (target: string, terms: Partial<Outgoing> = {}): Sent =>
+const send = (target: string, terms: Partial<SendOptions> = {}): Sent =>
   sendRequest(space, requestOf({ target }), {
     service: 'web',
     timeoutMs: 20_000,
@@ -105,12 +105,12 @@ test('a handler that never answers loses its slot when its request is over, and 
   hung.response.catch(() => {})
   expect(textOf(await send('/next').response)).toBe('alive')
   expect(held[0]?.signal.aborted).toBe(true)
-  expect([worker.turns.taken, worker.turns.strayed]).toEqual([2, 1])
+  expect([worker.turns.taken, worker.turns.overrunHandlers]).toEqual([2, 1])
   const told = logger.lines.filter(({ level }) => level === 'warn')
   expect(told).toMatchObject([{ fields: { id: hung.id, service: 'web', method: 'GET', path: '/hang' } }])
   // It answers after all, to nobody.
   held[0]?.res.end('late')
-  await until(() => worker.turns.strayed === 0, 'it has ended')
+  await until(() => worker.turns.overrunHandlers === 0, 'it has ended')
 })
 
 /** Each heeds what it hears in its framework's own way. */
@@ -146,8 +146,8 @@ test.each(Object.entries(HEEDING))('a handler that heeds its signal is none of t
   sent.response.catch(() => {})
   await until(() => worker.turns.taken === 1, 'it is taken')
   await until(() => worker.turns.inFlight === 0, 'its slot is free')
-  expect(worker.turns.strayed).toBe(0)
-  const ever = worker.measures.find(({ name }) => name === 'takespace_turns_strayed_total')
+  expect(worker.turns.overrunHandlers).toBe(0)
+  const ever = worker.measures.find(({ name }) => name === 'takespace_overrun_handlers_total')
   expect(await ever?.samples()).toEqual([{ labels: { service: 'web' }, value: 0 }])
 })
 

@@ -3,10 +3,10 @@ import type { AddressInfo } from 'node:net'
 import type { HttpRequest } from '../../src/request.js'
 
 /** Key under which a socket keeps the request that it belongs to. */
-export const REQUEST = Symbol('request')
+export const REQUEST_OF_SOCKET = Symbol('request')
 
 interface OfRequest {
-  readonly [REQUEST]: HttpRequest
+  readonly [REQUEST_OF_SOCKET]: HttpRequest
   readonly readable: boolean
   readonly writable: boolean
   readonly destroyed: boolean
@@ -36,26 +36,26 @@ const familyOf = (address: string): string => (address.includes(':') ? 'IPv6' : 
 /** Getters, so that a request whose app does not read them pays nothing. */
 const ENDS: Ends & ThisType<Ends & OfRequest> = {
   get remoteAddress() {
-    return this[REQUEST].peer
+    return this[REQUEST_OF_SOCKET].peer
   },
   get remoteFamily() {
-    return familyOf(this[REQUEST].peer)
+    return familyOf(this[REQUEST_OF_SOCKET].peer)
   },
   get remotePort() {
-    return this[REQUEST].peerPort
+    return this[REQUEST_OF_SOCKET].peerPort
   },
   get localAddress() {
-    return this[REQUEST].localAddress
+    return this[REQUEST_OF_SOCKET].localAddress
   },
   get localFamily() {
-    const address = this[REQUEST].localAddress
+    const address = this[REQUEST_OF_SOCKET].localAddress
     return address === undefined ? undefined : familyOf(address)
   },
   get localPort() {
-    return this[REQUEST].localPort
+    return this[REQUEST_OF_SOCKET].localPort
   },
   get encrypted() {
-    return this[REQUEST].secure
+    return this[REQUEST_OF_SOCKET].secure
   },
   get connecting() {
     return false
@@ -83,10 +83,10 @@ export function addEnds(prototype: object): void {
 
 /** Has these properties alone, for an app that is given no socket. */
 export class Peer {
-  readonly [REQUEST]: HttpRequest
+  readonly [REQUEST_OF_SOCKET]: HttpRequest
 
   constructor(request: HttpRequest) {
-    this[REQUEST] = request
+    this[REQUEST_OF_SOCKET] = request
   }
 }
 

@@ -1,11 +1,12 @@
 /** Runs a `{ fetch }` app (Hono and others): a standard Request in, a standard Response out. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
+import { HOST, isBodiless } from '../../src/request/http.js'
 import type { Sink } from '../../src/request/streams/collector.js'
 import { bufferOf, readableOf, roomIn } from '../../src/request/streams/web.js'
 import type { HttpRequest, ResponseHead } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
-import { isBodiless, plain } from '../response.js'
+import { plain } from '../response.js'
 import { Peer } from './ends.js'
 
 export interface FetchApp {
@@ -15,8 +16,6 @@ export interface FetchApp {
   fetch(request: Request, env?: unknown): Response | Promise<Response>
 }
 
-/** RFC 9112 §3.2 allows a name or address and a port; anything more (user info, a path) would become part of the URL. */
-const HOST = /^(?:[A-Za-z0-9\-._~%!$&'()*+,;=]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?$/
 /** What fetch itself refuses to carry (Fetch standard, forbidden methods). */
 const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
@@ -33,8 +32,8 @@ export function fetchHandler(app: FetchApp): Handler {
     // The body is looked at first: a Response that is made only when asked for (h3's) has no Content-Type of its body's before that.
     const { body, status } = response
     const reason = response.statusText || (STATUS_CODES[status] ?? 'unknown')
-    const head = { status, reason, headers: headersOf(response.headers) }
-    return { ...head, body: await bodyOf(body, head, request.method, turn) }
+    const head = { status, reason, headers: fieldListOf(response.headers) }
+    return { ...head, body: await streamBody(body, head, request.method, turn) }
   }
 }
 
@@ -64,7 +63,7 @@ function isResponse(value: unknown): value is Response {
   return typeof response?.status === 'number' && typeof response.headers?.getSetCookie === 'function'
 }
 
-function headersOf(headers: Headers): string[] {
+function fieldListOf(headers: Headers): string[] {
   const list: string[] = []
   // Standard Headers give each Set-Cookie by itself and join the others.
   for (const [name, value] of headers) list.push(name, value)
@@ -79,7 +78,7 @@ const MOST_KEPT = 64 * 1024
  * The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. One that
  * takes longer, or is longer, is sent off as it comes, and nothing is left of it here.
  */
-async function bodyOf(
+async function streamBody(
   body: ReadableStream | null,
   head: ResponseHead,
   method: string,
@@ -94,12 +93,12 @@ async function bodyOf(
   turn.onCut = (reason) => void reader.cancel(reason).catch(() => {})
   let kept: Uint8Array[] = []
   let size = 0
-  let outlet: Sink | undefined
+  let sink: Sink | undefined
   let failure: unknown
   const go = (): void => {
     try {
-      outlet = turn.begin(head)
-      for (const chunk of kept) outlet.write(bufferOf(chunk))
+      sink = turn.startResponse(head)
+      for (const chunk of kept) sink.write(bufferOf(chunk))
       kept = []
     } catch (error) {
       failure = error
@@ -115,9 +114,9 @@ async function bodyOf(
       if (!(value instanceof Uint8Array))
         throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
       size += value.length
-      if (!outlet) kept.push(value)
-      else if (!outlet.write(bufferOf(value))) await roomIn(outlet)
-      if (!outlet && size > MOST_KEPT) go()
+      if (!sink) kept.push(value)
+      else if (!sink.write(bufferOf(value))) await roomIn(sink)
+      if (!sink && size > MOST_KEPT) go()
       // A stream that is never at a loss would otherwise keep everybody else, and its own turn's deadline, from running.
       if (reads % READS_IN_A_ROW === 0) await new Promise(setImmediate)
     }

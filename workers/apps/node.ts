@@ -15,38 +15,38 @@ import type { Duplex } from 'node:stream'
 import { SpaceError } from '../../src/errors.js'
 import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/request.js'
 import type { Handler, TurnContext } from '../handler.js'
-import { Connection, type Message } from './socket.js'
+import { AppSocket, type NodeResponse } from './socket.js'
 
 /** An app, or one step of it, as Node's http module calls it. A promise that it returns is heeded only if it rejects. */
 export type NodeApp = (req: IncomingMessage, res: ServerResponse) => unknown
 
-interface Incoming extends IncomingMessage {
+interface NodeIncoming extends IncomingMessage {
   _consuming: boolean
   _addHeaderLines(lines: readonly string[], count: number): void
   _dump(): void
 }
 
-interface Outgoing extends Message {
+interface NodeOutgoing extends NodeResponse {
   _storeHeader(firstLine: string, headers: unknown): void
   _headerSent: boolean
   _trailer: string
   _closed: boolean
 }
 
-const storeHeaderOfNode = (ServerResponse.prototype as Outgoing)._storeHeader
+const storeHeaderOfNode = (ServerResponse.prototype as NodeOutgoing)._storeHeader
 
 /** `server`: value of `req.socket.server`. */
 export function nodeHandler(app: NodeApp, server?: Server): Handler {
   return (request, turn) =>
     new Promise((resolve, reject) => {
-      const connection: Connection = new Connection(
+      const connection: AppSocket = new AppSocket(
         request,
         server,
-        () => turn.begin(headOf(res)),
-        (text) => interim(text, turn),
+        () => turn.startResponse(responseHeadOf(res)),
+        (text) => startInterim(text, turn),
       )
       const req = incoming(request, connection)
-      const res = new ServerResponse(req) as unknown as Outgoing
+      const res = new ServerResponse(req) as unknown as NodeOutgoing
       res._storeHeader = storeHeader
 
       let answered = false
@@ -59,7 +59,7 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
       connection.on('close', () => {
         if (answered) return
         if (!req.destroyed) req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
-        if (!turn.wasCut || res.writableEnded) reject(closed())
+        if (!turn.wasCut || res.writableEnded) reject(closedEarly())
       })
       // From here on `res` hears of the connection's end, too: after `req`, as on a server.
       res.assignSocket(connection as unknown as Socket)
@@ -78,7 +78,7 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
         if (answered) return
         connection.destroy()
         // What it ends now goes nowhere and has no `finish`; but Node still says `prefinish`, and so we know that it has ended.
-        res.on('prefinish', () => reject(closed()))
+        res.on('prefinish', () => reject(closedEarly()))
         const { write } = res
         res.write = (...args: unknown[]) => {
           turn.runsOn()
@@ -88,18 +88,18 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
 
       try {
         const returned = app(req, res) as PromiseLike<unknown> | undefined
-        if (typeof returned?.then === 'function') returned.then(() => turn.wasCut && reject(closed()), fail)
+        if (typeof returned?.then === 'function') returned.then(() => turn.wasCut && reject(closedEarly()), fail)
       } catch (error) {
         fail(error)
       }
     })
 }
 
-const closed = (): SpaceError =>
+const closedEarly = (): SpaceError =>
   new SpaceError('BAD_RESPONSE', 'The handler closed its connection before it had answered.')
 
-export function incoming(request: HttpRequest, connection: Connection | Duplex): Incoming {
-  const req = new IncomingMessage(connection as unknown as Socket) as Incoming
+export function incoming(request: HttpRequest, connection: AppSocket | Duplex): NodeIncoming {
+  const req = new IncomingMessage(connection as unknown as Socket) as NodeIncoming
   const { httpVersion, headers, body } = request
   req.method = request.method
   req.url = request.target
@@ -113,20 +113,20 @@ export function incoming(request: HttpRequest, connection: Connection | Duplex):
     if (given) return request.rest?.resume()
     given = true
     if (body.length > 0) req.push(body)
-    if (request.rest) readRest(req, request.rest, connection as Connection)
+    if (request.rest) pushRest(req, request.rest, connection as AppSocket)
     else complete(req, request.trailers)
   }
   return req
 }
 
-function complete(req: Incoming, trailers: readonly string[] = []): void {
+function complete(req: NodeIncoming, trailers: readonly string[] = []): void {
   req.complete = true
   if (trailers.length > 0) req._addHeaderLines(trailers, trailers.length)
   req.push(null)
 }
 
 /** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
-function readRest(req: Incoming, rest: Rest, connection: Connection): void {
+function pushRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
   rest.read({
     onChunk(chunk) {
       connection.restRead += chunk.length
@@ -140,7 +140,7 @@ function readRest(req: Incoming, rest: Rest, connection: Connection): void {
 const ZERO = 48
 
 /** Node's own, but that the body stays as it was written: whoever sends it on frames it. */
-function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void {
+function storeHeader(this: NodeOutgoing, firstLine: string, headers: unknown): void {
   storeHeaderOfNode.call(this, firstLine, headers)
   this.chunkedEncoding = false
   // Where the client has gone nothing is sent, and so there is no `finish`.
@@ -148,10 +148,10 @@ function storeHeader(this: Outgoing, firstLine: string, headers: unknown): void 
 }
 
 /** What a real server does when a response is out. */
-function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Connection): void {
-  connection.rest()
+function end(request: HttpRequest, req: NodeIncoming, res: NodeOutgoing, connection: AppSocket): void {
+  connection.stopTimers()
   res.detachSocket(connection as unknown as Socket)
-  process.nextTick(close, res)
+  process.nextTick(emitClose, res)
   if (request.rest && !req.complete) {
     request.rest.cancel()
     req.destroy()
@@ -164,14 +164,14 @@ function end(request: HttpRequest, req: Incoming, res: Outgoing, connection: Con
   req.complete = true
 }
 
-function close(res: Outgoing): void {
+function emitClose(res: NodeOutgoing): void {
   if (res._closed) return
   res.destroyed = true
   res._closed = true
   res.emit('close')
 }
 
-const responseOf = (res: Outgoing, connection: Connection): HttpResponse => ({
+const responseOf = (res: NodeOutgoing, connection: AppSocket): HttpResponse => ({
   status: res.statusCode,
   reason: res.statusMessage,
   headers: fieldsIn((res._header as string).split('\r\n'), 1),
@@ -180,17 +180,17 @@ const responseOf = (res: Outgoing, connection: Connection): HttpResponse => ({
 })
 
 /** The head is read back from the text that Node made of it: it knows every way in which one can be given. */
-const headOf = (res: Outgoing): ResponseHead => ({
+const responseHeadOf = (res: NodeOutgoing): ResponseHead => ({
   status: res.statusCode,
   reason: res.statusMessage,
   headers: fieldsIn((res._header as string).split('\r\n'), 1),
 })
 
 /** A 100 is none of the app's: the gateway has said it (RFC 9110 §10.1.1). */
-function interim(text: string, turn: TurnContext): void {
+function startInterim(text: string, turn: TurnContext): void {
   const [, status, reason = ''] = /^HTTP\/1\.1 (1\d\d) ?([^\r\n]*)/.exec(text) ?? []
   if (status === undefined || status === '100' || status === '101') return
-  turn.begin({ status: Number(status), reason, headers: fieldsIn(text.split('\r\n'), 1) })
+  turn.startResponse({ status: Number(status), reason, headers: fieldsIn(text.split('\r\n'), 1) })
 }
 
 function fieldsIn(lines: readonly string[], first: number): string[] {

@@ -7,7 +7,7 @@ import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Sink } from '../../src/request/streams/collector.js'
 import type { HttpRequest } from '../../src/request.js'
-import { addEnds, headBytes, REQUEST } from './ends.js'
+import { addEnds, headBytes, REQUEST_OF_SOCKET } from './ends.js'
 
 /** As a real socket's: what may be written before a writer is told to wait for `drain`. */
 const HIGH_WATER_MARK = 16 * 1024
@@ -21,20 +21,20 @@ const MOST_KEPT = 64 * 1024
 const SHORT_SOON_MS = 1_000
 
 /** express-session, for one, holds back the last byte of each response until the session is saved. */
-function isShort(message: Message | null): boolean {
+function isShort(message: NodeResponse | null): boolean {
   const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(message?._header ?? '')?.[1]
   return length !== undefined && Number(length) <= MOST_KEPT
 }
 
 /** The parts of a ServerResponse that Node has for its own socket and leaves out of its types. */
-export interface Message extends ServerResponse {
+export interface NodeResponse extends ServerResponse {
   _header: string | null
   outputData: { data: string; encoding: string; callback: null }[]
   _flush(): void
 }
 
-export class Connection extends EventEmitter {
-  readonly [REQUEST]: HttpRequest
+export class AppSocket extends EventEmitter {
+  readonly [REQUEST_OF_SOCKET]: HttpRequest
   /** The http.Server that the app is, or one that stands for it: the same object for all requests of a worker. */
   server: unknown
   /** Node's ServerResponse.end() sets `corked`. */
@@ -43,7 +43,7 @@ export class Connection extends EventEmitter {
   writable = true
   destroyed = false
   /** Node's: the response that has the right to write. */
-  _httpMessage: Message | null = null
+  _httpMessage: NodeResponse | null = null
 
   readonly #begin: () => Sink
   readonly #interim: (text: string) => void
@@ -57,7 +57,7 @@ export class Connection extends EventEmitter {
   /** Argument of the last setTimeout(), in ms. */
   timeout: number | undefined
   /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
-  #outlet: Sink | undefined
+  #sink: Sink | undefined
   #beginning: NodeJS.Timeout | undefined
   #undrained = 0
   #timer: NodeJS.Timeout | undefined
@@ -65,7 +65,7 @@ export class Connection extends EventEmitter {
   /** `begin` sends the head off, `interim` the text of one that comes before it. */
   constructor(request: HttpRequest, server: unknown, begin: () => Sink, interim: (text: string) => void) {
     super()
-    this[REQUEST] = request
+    this[REQUEST_OF_SOCKET] = request
     this.server = server
     this.#begin = begin
     this.#interim = interim
@@ -73,7 +73,7 @@ export class Connection extends EventEmitter {
 
   /** Bytes of this request, head and body, that have arrived; earlier requests of the client's connection are not counted. */
   get bytesRead(): number {
-    return headBytes(this[REQUEST]) + this[REQUEST].body.length + this.restRead
+    return headBytes(this[REQUEST_OF_SOCKET]) + this[REQUEST_OF_SOCKET].body.length + this.restRead
   }
 
   /** Bytes of this response, head and body, without the framing that the gateway adds. */
@@ -133,45 +133,45 @@ export class Connection extends EventEmitter {
       else if (message?._header && !message.finished && !this.destroyed) this.#soon()
       return !this.destroyed
     }
-    const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : bufferOf(data)
+    const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : asBuffer(data)
     this.#size += chunk.length
-    if (this.#outlet) {
+    if (this.#sink) {
       // Its writer may use a chunk's memory again from its callback on.
       if (callback) process.nextTick(callback)
-      return this.#outlet.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
+      return this.#sink.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
     }
     const place = this.#chunks.push(chunk) - 1
-    process.nextTick(written, this, message, this.#chunks, place, callback)
+    process.nextTick(chunkWritten, this, message, this.#chunks, place, callback)
 
     const before = this.#undrained
     this.#undrained += chunk.length
     if (this.#undrained < HIGH_WATER_MARK) return true
-    if (before < HIGH_WATER_MARK) setImmediate(() => this.#outlet || this.#drain(message))
+    if (before < HIGH_WATER_MARK) setImmediate(() => this.#sink || this.#drain(message))
     return false
   }
 
   /** What is not over in this turn of the event loop goes out soon, and what is large at once. */
-  soon(message: Message): void {
-    if (this.#outlet || message.finished || this.destroyed) return
+  soon(message: NodeResponse): void {
+    if (this.#sink || message.finished || this.destroyed) return
     if (this.#size >= MOST_KEPT) this.#go()
     else this.#soon()
   }
 
   #soon(): void {
-    if (this.#outlet || this.#beginning) return
+    if (this.#sink || this.#beginning) return
     this.#beginning = setTimeout(() => this.#go(), isShort(this._httpMessage) ? SHORT_SOON_MS : SOON_MS)
   }
 
   #go(): void {
     clearTimeout(this.#beginning)
     const message = this._httpMessage
-    if (this.#outlet || this.destroyed || !message || message.finished) return
+    if (this.#sink || this.destroyed || !message || message.finished) return
     try {
-      const outlet = this.#begin()
-      this.#outlet = outlet
-      outlet.onDrain = () => this.#drain(message)
+      const sink = this.#begin()
+      this.#sink = sink
+      sink.onDrain = () => this.#drain(message)
       let room = true
-      for (const chunk of this.#chunks.splice(0)) room = outlet.write(chunk)
+      for (const chunk of this.#chunks.splice(0)) room = sink.write(chunk)
       // Whoever was told to wait before is told to go on.
       if (room) setImmediate(() => this.#drain(message))
     } catch (error) {
@@ -180,7 +180,7 @@ export class Connection extends EventEmitter {
   }
 
   /** All is kept, so there is room at once; but a writer that waits lets others have their turn, as on a real socket. */
-  #drain(message: Message): void {
+  #drain(message: NodeResponse): void {
     this.#undrained = 0
     if (message.finished || this.destroyed) return
     // Node says `drain`, and forgets that it owes one, when it flushes something that it had kept back: so there must be something.
@@ -196,7 +196,7 @@ export class Connection extends EventEmitter {
     this.writable = false
     clearTimeout(this.#timer)
     clearTimeout(this.#beginning)
-    process.nextTick(closed, this, error)
+    process.nextTick(emitClose, this, error)
     return this
   }
 
@@ -228,7 +228,7 @@ export class Connection extends EventEmitter {
   }
 
   /** The exchange is over: nothing of it may keep running. */
-  rest(): void {
+  stopTimers(): void {
     this.#headSize = this._httpMessage?._header?.length ?? 0
     clearTimeout(this.#timer)
     clearTimeout(this.#beginning)
@@ -272,12 +272,12 @@ export class Connection extends EventEmitter {
   }
 }
 
-addEnds(Connection.prototype)
+addEnds(AppSocket.prototype)
 
 /** Its writer may use a chunk's memory again from its callback on; only the response that is complete by then need not be copied. */
-function written(
-  connection: Connection,
-  message: Message,
+function chunkWritten(
+  connection: AppSocket,
+  message: NodeResponse,
   chunks: Buffer[],
   place: number,
   callback?: () => void,
@@ -289,10 +289,10 @@ function written(
   callback?.()
 }
 
-function closed(connection: Connection, error?: Error): void {
+function emitClose(connection: AppSocket, error?: Error): void {
   if (error && connection.listenerCount('error') > 0) connection.emit('error', error)
   connection.emit('close', error !== undefined)
 }
 
-const bufferOf = (data: Uint8Array): Buffer =>
+const asBuffer = (data: Uint8Array): Buffer =>
   Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength)

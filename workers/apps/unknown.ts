@@ -3,7 +3,7 @@ import { Server } from 'node:http'
 
 type Members = Record<string, unknown>
 
-interface Known {
+interface KnownShape {
   readonly what: string
   readonly instead: string
   told(app: Members): boolean
@@ -12,7 +12,7 @@ interface Known {
 const calls = (app: Members, ...names: string[]): boolean => names.every((name) => typeof app[name] === 'function')
 
 /** Apps and near-apps that people have, the more particular first. */
-const KNOWN: Known[] = [
+const KNOWN: KnownShape[] = [
   {
     what: 'a promise',
     instead: 'Await it first: export default await …',

@@ -54,7 +54,7 @@ class RawAnswer {
   readonly #turn: TurnContext
   #text = NOTHING
   #head: ResponseHead | undefined
-  #outlet: Sink | undefined
+  #sink: Sink | undefined
   readonly #body: Buffer[] = []
 
   constructor(turn: TurnContext) {
@@ -71,18 +71,18 @@ class RawAnswer {
       if (end < 0) return done()
       this.#head = parsed(this.#text.toString('latin1', 0, end))
       bytes = this.#text.subarray(end + 4)
-      if (this.#head.status === 101) this.#outlet = this.#turn.begin(this.#head)
+      if (this.#head.status === 101) this.#sink = this.#turn.startResponse(this.#head)
     }
-    const outlet = this.#outlet
-    if (!outlet) this.#body.push(bytes)
-    else if (!outlet.write(bytes) && outlet.isOpen) {
+    const sink = this.#sink
+    if (!sink) this.#body.push(bytes)
+    else if (!sink.write(bytes) && sink.isOpen) {
       let waiting = true
       const goOn = (): void => {
         if (waiting) done()
         waiting = false
       }
-      outlet.onDrain = goOn
-      void outlet.over.then(goOn)
+      sink.onDrain = goOn
+      void sink.over.then(goOn)
       return
     }
     done()
@@ -91,7 +91,7 @@ class RawAnswer {
   /** The whole answer, of which what was switched to has gone already. */
   end(): HttpResponse {
     if (!this.#head) throw bad('The connection was closed without an answer.')
-    return { ...this.#head, body: this.#outlet ? NOTHING : Buffer.concat(this.#body) }
+    return { ...this.#head, body: this.#sink ? NOTHING : Buffer.concat(this.#body) }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The socket that an `upgrade` listener is given: the client's connection, carried by two streams through the space. */
 import { Duplex } from 'node:stream'
 import type { HttpRequest, Rest } from '../../src/request.js'
-import { addEnds, headBytes, REQUEST } from './ends.js'
+import { addEnds, headBytes, REQUEST_OF_SOCKET } from './ends.js'
 
 /** Receives the bytes that the app writes. */
 export interface Writing {
@@ -10,7 +10,7 @@ export interface Writing {
 }
 
 export class UpgradedSocket extends Duplex {
-  readonly [REQUEST]: HttpRequest
+  readonly [REQUEST_OF_SOCKET]: HttpRequest
   /** The http.Server whose `upgrade` listeners were given this socket. */
   server: unknown
   bytesRead: number
@@ -21,7 +21,7 @@ export class UpgradedSocket extends Duplex {
   constructor(request: HttpRequest, server: unknown, answer: Writing) {
     super({ allowHalfOpen: false })
     const { body, rest } = request
-    this[REQUEST] = request
+    this[REQUEST_OF_SOCKET] = request
     this.server = server
     this.bytesRead = headBytes(request) + body.length
     this.#answer = answer

@@ -4,7 +4,7 @@ import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
 import type { DeadLetter } from '../../tasks/dead-letter.js'
 import { decodeCall } from '../../tasks/message.js'
-import { deadLetter, deadLetters, dropLetter, requeueLetter } from '../../tasks/requeue.js'
+import { deadLetters, dropDeadLetter, findDeadLetter, requeueDeadLetter } from '../../tasks/requeue.js'
 import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
 
 interface Flags {
@@ -20,7 +20,7 @@ const EXIT_NOTHING = 1
 export function dead(program: Command): void {
   const group = program.command('dead').description('list dead letters, show one, enqueue it again, or drop it')
   add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
-    list(space, flags),
+    listDeadLetters(space, flags),
   ).option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
   add(group, 'show', 'show one, with what it was given', (space, ids, flags) =>
     each(ids, (id) => show(space, id, flags)),
@@ -58,16 +58,16 @@ async function each(ids: readonly string[], act: (id: string) => Promise<void>):
   for (const id of ids) await act(id)
 }
 
-async function list(space: Space, { max, json }: Flags): Promise<void> {
+async function listDeadLetters(space: Space, { max, json }: Flags): Promise<void> {
   let left = max
-  for await (const [letter] of deadLetters(space)) {
-    process.stdout.write(json ? `${JSON.stringify(plain(letter))}\n` : lineOf(letter))
+  for await (const [deadLetter] of deadLetters(space)) {
+    process.stdout.write(json ? `${JSON.stringify(plainDeadLetter(deadLetter))}\n` : lineOf(deadLetter))
     if (--left === 0) return
   }
 }
 
 /** What there is to say without headers and bodies, which may hold secrets. */
-function plain({
+function plainDeadLetter({
   id,
   reason,
   kind,
@@ -83,19 +83,19 @@ function plain({
   return { id, reason, kind, attempts, writtenAt, service, task, method, path, error }
 }
 
-function lineOf(letter: DeadLetter): string {
-  const { id, reason, kind, attempts, writtenAt, task, method, path, error } = plain(letter)
+function lineOf(deadLetter: DeadLetter): string {
+  const { id, reason, kind, attempts, writtenAt, task, method, path, error } = plainDeadLetter(deadLetter)
   const what = task ?? (path ? `${method} ${path}` : kind)
-  const why = error ? `  ${letter.error!.name}: ${letter.error!.message}` : ''
+  const why = error ? `  ${deadLetter.error!.name}: ${deadLetter.error!.message}` : ''
   const line = `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${what}  ${reason}, attempts: ${attempts}${why}`
   return `${line.replace(/\s*\n\s*/g, ' ')}\n`
 }
 
 async function show(space: Space, id: string, { json }: Flags): Promise<void> {
-  const found = await deadLetter(space, id)
+  const found = await findDeadLetter(space, id)
   if (!found) return nothing(id)
-  const [letter] = found
-  const told = { ...plain(letter), ...inputOf(letter) }
+  const [deadLetter] = found
+  const told = { ...plainDeadLetter(deadLetter), ...inputOf(deadLetter) }
   process.stdout.write(json ? `${JSON.stringify(told, asJson)}\n` : `${JSON.stringify(told, asJson, 2)}\n`)
 }
 
@@ -112,8 +112,8 @@ function inputOf({ task, request }: DeadLetter): object {
 const asJson = (_name: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
 
 async function requeue(space: Space, id: string, { json }: Flags): Promise<void> {
-  if (!(await deadLetter(space, id))) return nothing(id)
-  const ticket = await requeueLetter(space, id)
+  if (!(await findDeadLetter(space, id))) return nothing(id)
+  const ticket = await requeueDeadLetter(space, id)
   if (json) process.stdout.write(`${JSON.stringify({ id, ticket: ticket || null })}\n`)
   else
     process.stdout.write(
@@ -122,7 +122,7 @@ async function requeue(space: Space, id: string, { json }: Flags): Promise<void>
 }
 
 async function drop(space: Space, id: string): Promise<void> {
-  if (!(await dropLetter(space, id))) nothing(id)
+  if (!(await dropDeadLetter(space, id))) nothing(id)
 }
 
 function nothing(id: string): void {

@@ -31,12 +31,12 @@ export function doctor(program: Command): void {
 }
 
 async function run(url: string, json: true | undefined): Promise<void> {
-  const checks = await examine(url)
+  const checks = await checkServer(url)
   process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))
   if (checks.some(({ status }) => status === 'fail')) process.exitCode = 1
 }
 
-async function examine(url: string): Promise<readonly Check[]> {
+async function checkServer(url: string): Promise<readonly Check[]> {
   try {
     if (!isRedisUrl(url)) throw new SpaceError('URL_UNKNOWN')
     const { inspect } = await import('../../engines/redis/inspect.js')

@@ -26,7 +26,7 @@ interface Flags {
 /** The task was done, and failed. */
 const EXIT_FAILED = 1
 
-export function enqueue(program: Command): void {
+export function enqueueCommand(program: Command): void {
   program
     .command('enqueue')
     .description('have a task done by a worker')

@@ -19,21 +19,21 @@ const EXIT_NOTHING = 1
 
 const LONGEST_WAIT_MS = 2 ** 31 - 1
 /** A century; later dates some programs cannot print. */
-const LONGEST_LEASE_MS = 100 * 365 * 86_400_000
+const CENTURY_MS = 100 * 365 * 86_400_000
 
 export function entries(program: Command): void {
   for (const verb of ['read', 'take'] as const) {
     commandOf(program, verb, verb === 'read' ? 'print an entry that matches' : 'take an entry out and print it')
       .option('--wait-ms <ms>', 'how long to wait for one', integer(0, LONGEST_WAIT_MS), 0)
       .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
-        within(command, flags, (space) => find(space, verb, kind, { ...fields }, flags)),
+        withSpace(command, flags, (space) => find(space, verb, kind, { ...fields }, flags)),
       )
   }
   commandOf(program, 'write', 'write an entry')
-    .option('--lease-ms <ms>', 'how long it stays (default: a day)', integer(0, LONGEST_LEASE_MS))
+    .option('--lease-ms <ms>', 'how long it stays (default: a day)', integer(0, CENTURY_MS))
     .option('--priority <n>', 'higher is found first', integer(-128, 127), 0)
     .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
-      within(command, flags, (space) => write(space, kind, { ...fields }, flags)),
+      withSpace(command, flags, (space) => write(space, kind, { ...fields }, flags)),
     )
 }
 
@@ -47,7 +47,7 @@ const commandOf = (program: Command, verb: string, what: string): Command =>
     .addOption(nameOption())
     .option('--json', 'print JSON')
 
-async function within(command: Command, flags: Flags, use: (space: Space) => Promise<void>): Promise<void> {
+async function withSpace(command: Command, flags: Flags, use: (space: Space) => Promise<void>): Promise<void> {
   const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
   try {
     await use(space)

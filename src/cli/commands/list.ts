@@ -7,6 +7,7 @@ import { kindNamed } from '../../entry/token.js'
 import { openSpace } from '../../open.js'
 import { decodeRequest } from '../../request/message.js'
 import { REQUEST, TASK } from '../../request.js'
+import { freeEntries, listEntries } from '../../space/listing.js'
 import type { Space } from '../../space.js'
 import { deadLetterOf } from '../../tasks/dead-letter.js'
 import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
@@ -18,9 +19,6 @@ interface Flags {
   readonly max: number
   readonly json?: true
 }
-
-/** The space answers with so many at a time, and serves others in between. */
-const PAGE = 50
 
 export function list(program: Command): void {
   program
@@ -35,7 +33,7 @@ export function list(program: Command): void {
     .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
       const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
       try {
-        await (kind === undefined ? listKinds(space, flags) : listEntries(space, kind, { ...fields }, flags))
+        await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
       } finally {
         await space.close()
       }
@@ -43,40 +41,34 @@ export function list(program: Command): void {
 }
 
 async function listKinds(space: Space, { json }: Flags): Promise<void> {
-  for (const [name, free] of await space.engine.kinds()) {
-    const kind = kindNamed(name)
+  for (const [kind, free] of await freeEntries(space)) {
     process.stdout.write(json ? `${JSON.stringify({ kind, free })}\n` : `${String(free).padStart(8)}  ${kind}\n`)
   }
 }
 
-async function listEntries(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
+async function listKind(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
   // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
   const { encoded } = new Template({ kind, parent: undefined, index: [] }, fields)
-  let left = max
-  for (let after: string | null = null; left > 0; ) {
-    const { entries, next } = await space.engine.list(encoded, after, Math.min(left, PAGE))
-    for (const entry of entries) process.stdout.write(json ? `${JSON.stringify(plain(entry))}\n` : lineOf(entry))
-    left -= entries.length
-    if (next === null) return
-    after = next
+  for await (const entry of listEntries(space, encoded, max)) {
+    process.stdout.write(json ? `${JSON.stringify(plainEntry(entry))}\n` : lineOf(entry))
   }
 }
 
 /** What there is to say of an entry; of a request and a dead letter without headers and bodies, which may hold secrets. */
-function plain(entry: Listed): Record<string, unknown> {
+function plainEntry(entry: Listed): Record<string, unknown> {
   const { id, priority, writtenAt, remainingMs, deaths } = entry
   const kind = kindNamed(entry.kinds[0]!)
   const info = { kind, id, priority, writtenAt, leaseMs: Number.isFinite(remainingMs) ? remainingMs : null }
   if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
   if (kind !== DEAD_LETTER && kind.startsWith(OWN_KINDS)) return info
   if (kind !== DEAD_LETTER) return { ...info, fields: decodeFields(entry.body) }
-  const { request, ...letter } = deadLetterOf(entry)
+  const { request, ...deadLetter } = deadLetterOf(entry)
   return {
     ...info,
-    was: letter.kind,
-    reason: letter.reason,
-    attempts: letter.attempts,
-    service: letter.service,
+    was: deadLetter.kind,
+    reason: deadLetter.reason,
+    attempts: deadLetter.attempts,
+    service: deadLetter.service,
     ...short(request),
   }
 }
@@ -94,6 +86,6 @@ function lineOfRequest(body: Buffer): object {
 }
 
 function lineOf(entry: Listed): string {
-  const { kind, id, writtenAt, fields, priority, leaseMs, ...rest } = plain(entry)
+  const { kind, id, writtenAt, fields, priority, leaseMs, ...rest } = plainEntry(entry)
   return `${new Date(Number(writtenAt)).toISOString()}  ${id}  ${kind} ${JSON.stringify(fields ?? rest)}\n`
 }

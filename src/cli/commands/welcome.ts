@@ -1,12 +1,12 @@
 /** What `takespace dev` prints when it serves: what to open, what to try next. */
-import type { Served } from '../load/exports.js'
+import type { LoadedApp } from '../load/exports.js'
 
 /** As many as are read rather than skipped. */
 const MOST_TRIES = 6
 
-export function welcome(file: string, url: string, { app, tasks }: Served<unknown>): string {
+export function welcome(file: string, url: string, { app, tasks }: LoadedApp<unknown>): string {
   const names = Object.keys(tasks ?? {})
-  const routes = routesOf(app).slice(0, MOST_TRIES)
+  const routes = expressRoutes(app).slice(0, MOST_TRIES)
   const tries = (routes.length > 0 ? routes : [{ method: 'GET', path: '/' }]).map(({ method, path }) =>
     curl(method, url + path),
   )
@@ -43,7 +43,7 @@ interface Layer {
 }
 
 /** Returns the routes of an Express app (4 or 5), as it lists them; [] for any other app. An app's own getters may throw: Express 4's does. */
-function routesOf(app: unknown): { method: string; path: string }[] {
+function expressRoutes(app: unknown): { method: string; path: string }[] {
   for (const name of ['_router', 'router']) {
     try {
       const stack = (app as Record<string, { stack?: unknown } | undefined> | null)?.[name]?.stack

@@ -2,13 +2,14 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
-import { mostStrayed } from '../../../workers/overrun.js'
+import { mostOverrunHandlers } from '../../../workers/overrun.js'
 import { SpaceError } from '../../errors.js'
 import { openSpace } from '../../open.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
 import {
   addOptions,
+  adminTerms,
   argumentsOf,
   nameOption,
   sharedUrl,
@@ -19,7 +20,7 @@ import {
 } from '../settings.js'
 import { stopOnSignal } from '../signals.js'
 import { supervisorAdmin } from '../supervisor/admin.js'
-import { Notices } from '../supervisor/failure-reports.js'
+import { FailureReports } from '../supervisor/failure-reports.js'
 import { Supervisor } from '../supervisor.js'
 
 interface Flags extends WorkerFlags {
@@ -45,7 +46,7 @@ export function worker(program: Command): void {
 
 async function run(app: string, flags: Flags, url: string): Promise<void> {
   const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
-  const { maxRequests, maxMemory, adminPort, adminHost } = flags
+  const { maxRequests, maxMemory } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   const logger = await openLog('supervisor')
   const space = await openSpace(url, { name, durability, logger })
@@ -55,16 +56,14 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     args,
     // By the environment: everybody on the machine can read a command line, and the address may hold a password.
     env: { TAKESPACE_URL: url },
-    wear: { maxRequests, maxMemory, maxStrayed: mostStrayed(concurrency) },
+    recyclePolicy: { maxRequests, maxMemory, maxOverrunHandlers: mostOverrunHandlers(concurrency) },
     stopTimeoutMs,
     blockedTimeoutMs,
-    notices: new Notices(space, logger),
+    failureReports: new FailureReports(space, logger),
     logger,
   })
-  const admin =
-    adminPort === undefined
-      ? undefined
-      : supervisorAdmin(supervisor, space, { service, host: adminHost, port: adminPort }, logger)
+  const adminAt = adminTerms(flags)
+  const admin = adminAt && supervisorAdmin(supervisor, space, { service, ...adminAt }, logger)
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
     await supervisor.stop()

@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { SpaceError } from '../../errors.js'
 import { forgetRequired, isRequired, requireFile } from './commonjs.js'
-import { closeOf, type Exports, type Served, servedBy } from './exports.js'
+import { closeOf, type Exports, type LoadedApp, servedBy } from './exports.js'
 import { isOwnFile } from './hooks.js'
 import { interceptListen, type Listening } from './listen.js'
 import { becomeMain } from './main-module.js'
@@ -12,7 +12,7 @@ import { above, forgetProjects, isFile } from './project.js'
 import { registerHooks } from './register.js'
 import { TRANSPILED } from './transpile.js'
 import { type Expectation, untilListening } from './until-listening.js'
-import { reasonOf, whereFailed } from './where.js'
+import { reasonIn, whereFailed } from './where.js'
 
 export interface LoadOptions {
   /** `app`: an http.Server that listens while the file loads is the app, and opens no port. `keep`: it opens its port. */
@@ -34,8 +34,8 @@ let listened = false
  * Returns what the file gives. Throws APP_FILE_MISSING (with the error of the file as its cause), APP_SHAPE_UNKNOWN for a factory, or APP_NOT_EXPORTED if it
  * neither exports an app or tasks nor listens.
  */
-export function loadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
-  return load(file, options, 'unknown', async (path) => {
+export function loadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
+  return loadWith(file, options, 'unknown', async (path) => {
     if (options.followed || isTypeScript(path)) registerHooks(isTypeScript(path))
     const module = await imported(pathToFileURL(path).href).catch((error) => {
       if (!meetsTypeScript(error)) throw error
@@ -58,8 +58,8 @@ const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefine
   error?.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.([cm]?ts|tsx|jsx)"/.test(String(error.message))
 
 /** The same from what the files say now: the app file and all of the app that it imports, packages left out. */
-export function reloadApp<App>(file: string, options: LoadOptions): Promise<Served<App>> {
-  return load(file, options, listened ? 'listens' : 'exports', async (path) => {
+export function reloadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
+  return loadWith(file, options, listened ? 'listens' : 'exports', async (path) => {
     forgetProjects()
     forgetRequired(isOwnFile)
     registerHooks(isTypeScript(path))
@@ -68,12 +68,12 @@ export function reloadApp<App>(file: string, options: LoadOptions): Promise<Serv
   })
 }
 
-async function load<App>(
+async function loadWith<App>(
   file: string,
   { listen, tell }: LoadOptions,
   expectation: Expectation,
   evaluate: (path: string) => Promise<Exports>,
-): Promise<Served<App>> {
+): Promise<LoadedApp<App>> {
   const path = resolve(file)
   if (!existsSync(path)) throw new SpaceError('APP_FILE_MISSING', `There is no ${path}.`)
   if (!isFile(path)) throw new SpaceError('APP_FILE_MISSING', `${path} is a folder: name the app file in it.`)
@@ -119,7 +119,7 @@ async function failing<T>(file: string, evaluate: () => Promise<T>): Promise<T> 
     return await evaluate()
   } catch (cause) {
     if (cause instanceof SpaceError) throw cause
-    throw new AppFileError(file, reasonOf(cause), whereFailed(cause, file), cause)
+    throw new AppFileError(file, reasonIn(cause), whereFailed(cause, file), cause)
   }
 }
 

@@ -1,5 +1,5 @@
 /** Closes an app after its last request: once, within a bound, and without failing its process. */
-import { within } from '../../runtime/within.js'
+import { within } from '../../runtime/deadline.js'
 import { describe } from '../failure.js'
 
 export async function closeApp(

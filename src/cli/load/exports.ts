@@ -4,7 +4,7 @@ import type { Task } from '../../../workers/index.js'
 import { SpaceError } from '../../errors.js'
 
 /** The app, the tasks, or both, that a worker runs. */
-export interface Served<App> {
+export interface LoadedApp<App> {
   readonly app: App | undefined
   readonly tasks: Readonly<Record<string, Task>> | undefined
   /** Ends what the app has opened; to be called once, after the last of its requests. */
@@ -23,7 +23,7 @@ export interface Exports {
  * Returns what the file gives; `app` is undefined if it exports none. A promise is awaited, `createApp()` is called.
  * Throws APP_SHAPE_UNKNOWN if the default export is a function without parameters.
  */
-export async function servedBy<App>(file: string, module: Exports): Promise<Served<App>> {
+export async function servedBy<App>(file: string, module: Exports): Promise<LoadedApp<App>> {
   const outer = module.default as (Exports & { readonly __esModule?: boolean }) | undefined
   const all: readonly (Exports | undefined)[] = [module, outer]
   const named = (name: keyof Exports): unknown => all.map((each) => each?.[name]).find((value) => value !== undefined)

@@ -17,7 +17,7 @@ interface Resolved {
   readonly url: string
   readonly shortCircuit?: boolean
 }
-interface Loaded {
+interface LoadedModule {
   readonly format: string
   readonly source?: unknown
   readonly shortCircuit?: boolean
@@ -87,14 +87,14 @@ function underOwnUrl(url: string, source: string): string {
   return `import.meta.url=${JSON.stringify(own)};${source.replace(/^#!/, '//')}`
 }
 
-function withOwnUrl(url: string, loaded: Loaded): Loaded {
+function withOwnUrl(url: string, loaded: LoadedModule): LoadedModule {
   if (loaded.format !== 'module' || loaded.source === null || loaded.source === undefined) return loaded
   const { source } = loaded
   const text = typeof source === 'string' ? source : Buffer.from(source as Uint8Array).toString()
   return { ...loaded, source: underOwnUrl(url, text) }
 }
 
-export function load(url: string, context: Context, next: Next<Loaded>): Loaded | Promise<Loaded> {
+export function load(url: string, context: Context, next: Next<LoadedModule>): LoadedModule | Promise<LoadedModule> {
   const path = url.startsWith('file:') ? fileURLToPath(url) : ''
   if (isRequire(context)) return next(url, context)
   if (path.endsWith('.json') && isOwn(url) && !context.importAttributes?.type) {

@@ -5,13 +5,13 @@ import { monotonicMs } from '../../clock.js'
 import { describe, describeWhere } from '../failure.js'
 import { type LoadOptions, loadApp, reloadApp } from './app-file.js'
 import { closeApp } from './close.js'
-import type { Served } from './exports.js'
+import type { LoadedApp } from './exports.js'
 import { onImport } from './register.js'
-import { real, type Watch, type WatchTerms, watchFiles } from './watch.js'
+import { type FileWatch, real, type WatchTerms, watchFiles } from './watch.js'
 
 export interface Reloading {
   /** The result of the first load. */
-  readonly served: Served<App>
+  readonly served: LoadedApp<App>
   /** Follows the files no longer, finishes what the app has under way, and closes the app. Resolves within `stopTimeoutMs` and a second. */
   stop(): Promise<void>
 }
@@ -23,22 +23,22 @@ export interface ReloadTerms {
   readonly watch: WatchTerms | undefined
 }
 
-interface Running {
+interface RunningApp {
   readonly worker: Worker
-  readonly served: Served<App>
+  readonly served: LoadedApp<App>
   /** The listeners to signals that its file has added. */
   readonly listeners: readonly SignalListener[]
 }
 type SignalListener = readonly [signal: 'SIGTERM' | 'SIGINT', listener: NodeJS.SignalsListener]
 
 /** A stop leaves an app so long to close. */
-const CLOSING_MS = 1_000
+const APP_CLOSING_MS = 1_000
 
 /** Resolves when the app takes requests. What became of a change is said by `tell`. */
 export async function runReloading(file: string, terms: ReloadTerms): Promise<Reloading> {
   const { worker: settings, load } = terms
   const { tell } = load
-  let current: Running
+  let current: RunningApp
   let changedAgain = false
   let reloading = false
   let closed = false
@@ -60,23 +60,23 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
     try {
       const fresh = await reloadApp<App>(file, load)
       const old = current
-      current = await started(settings, fresh, without(signalListeners(), before))
+      current = await started(settings, fresh, withoutListeners(signalListeners(), before))
       for (const [signal, listener] of old.listeners) process.off(signal, listener)
       // Not waited for: its slowest request must not hold up the next change.
       void end(old)
       tell(`${file} reloaded in ${Math.round(monotonicMs() - begun)} ms.`)
     } catch (error) {
-      for (const [signal, listener] of without(signalListeners(), before)) process.off(signal, listener)
+      for (const [signal, listener] of withoutListeners(signalListeners(), before)) process.off(signal, listener)
       if (!closed) tell(`${file} was not reloaded, the old code goes on: ${describeWhere(error)}`)
     }
   }
 
-  const end = async ({ worker, served }: Running): Promise<void> => {
+  const end = async ({ worker, served }: RunningApp): Promise<void> => {
     await worker.stop().catch((error) => tell(`the old app could not be stopped: ${describe(error)}`))
-    await closeApp(served.close, CLOSING_MS, tell)
+    await closeApp(served.close, APP_CLOSING_MS, tell)
   }
 
-  const watch: Watch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
+  const watch: FileWatch | undefined = terms.watch && watchFiles(terms.watch, () => void reload())
   const home = dirname(real(file))
   onImport((path) => {
     if (!isBuilt(path, home)) watch?.add(path)
@@ -87,7 +87,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   watch?.add(resolve(file))
   watch?.add(real(file))
   try {
-    current = await started(settings, served, without(signalListeners(), known))
+    current = await started(settings, served, withoutListeners(signalListeners(), known))
   } catch (error) {
     watch?.close()
     throw error
@@ -107,14 +107,14 @@ const signalListeners = (): SignalListener[] =>
     process.listeners(signal).map((listener): SignalListener => [signal, listener as NodeJS.SignalsListener]),
   )
 
-const without = (all: readonly SignalListener[], known: readonly SignalListener[]): SignalListener[] =>
+const withoutListeners = (all: readonly SignalListener[], known: readonly SignalListener[]): SignalListener[] =>
   all.filter(([signal, listener]) => !known.some(([s, l]) => s === signal && l === listener))
 
 async function started(
   settings: ReloadTerms['worker'],
-  served: Served<App>,
+  served: LoadedApp<App>,
   listeners: readonly SignalListener[],
-): Promise<Running> {
+): Promise<RunningApp> {
   const { close: _, ...runs } = served
   const worker = createWorker({ ...settings, ...runs })
   try {

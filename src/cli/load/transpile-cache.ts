@@ -4,7 +4,6 @@ import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from '
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { above } from './project.js'
-import type { Transpiled } from './transpile.js'
 
 const require = createRequire(import.meta.url)
 
@@ -17,7 +16,7 @@ const versionOfAll = (): readonly string[] => [
 ]
 
 /** Returns the kept result if it was made from the same inputs, else what `make` returns, and keeps that. Never fails for the disk's sake. */
-export function cached(path: string, inputs: readonly unknown[], make: () => Transpiled): Transpiled {
+export function cached<T>(path: string, inputs: readonly unknown[], make: () => T): T {
   const folder = folderFor(path)
   if (folder === undefined) return make()
   version ??= versionOfAll()

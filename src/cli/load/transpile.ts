@@ -31,7 +31,7 @@ export function transpile(path: string, required = false): Transpiled {
   const source = readFileSync(path, 'utf8')
   const project = projectOf(path)
   const wanted = required ? 'commonjs' : formatOf(path, project)
-  const settings = settingsOf(path, source, project)
+  const settings = compilerSettings(path, source, project)
   return cached(path, [source, wanted, settings], () => {
     const result = transform(path, source, settings, wanted)
     // CommonJS has no top-level await; a file that uses it can only be an ES module.
@@ -56,7 +56,7 @@ interface Settings {
 /** ES2022 is the first target for which `tsc` defines class fields instead of assigning them. */
 const ASSIGNS_FIELDS = /^es(3|5|6|201\d|202[01])$/i
 
-function settingsOf(path: string, source: string, { compilerOptions }: Project): Settings {
+function compilerSettings(path: string, source: string, { compilerOptions }: Project): Settings {
   const { experimentalDecorators, emitDecoratorMetadata, useDefineForClassFields, target } = compilerOptions
   return {
     interop: interopOf(compilerOptions),

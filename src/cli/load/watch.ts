@@ -10,7 +10,7 @@ export interface WatchTerms {
   readonly ignore?: readonly string[]
 }
 
-export interface Watch {
+export interface FileWatch {
   /** Follows this file from now on. */
   add(path: string): void
   close(): void
@@ -25,7 +25,7 @@ const QUIET_MS = 50
 const MOST_FOLDERS = 1_000
 
 /** `onChange` is told one of the files that changed, relative to the current folder. */
-export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChange: (file: string) => void): Watch {
+export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChange: (file: string) => void): FileWatch {
   const loaded = new Set<string>()
   const watchers = new Map<string, FSWatcher>()
   const isNamed = matcher(more)

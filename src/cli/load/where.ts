@@ -18,7 +18,7 @@ const MOST_CAUSES = 3
  * Returns what a thrown value says, with its causes and the parts of an AggregateError: Node's "fetch failed" has the refused connection as its
  * cause, and the error of a refused connection to `localhost` has no message of its own.
  */
-export function reasonOf(thrown: unknown, depth = 0): string {
+export function reasonIn(thrown: unknown, depth = 0): string {
   if (typeof thrown !== 'object' || thrown === null) return String(thrown)
   const { message, code, cause, errors } = thrown as {
     message?: unknown
@@ -29,7 +29,7 @@ export function reasonOf(thrown: unknown, depth = 0): string {
   const own = String(message || code || inspect(thrown, { depth: 1, breakLength: Number.POSITIVE_INFINITY }))
   if (depth === MOST_CAUSES) return own
   const causes = [...(Array.isArray(errors) ? errors : []), ...(cause === undefined || cause === null ? [] : [cause])]
-  const because = causes.map((each) => reasonOf(each, depth + 1)).filter((text) => !own.includes(text))
+  const because = causes.map((each) => reasonIn(each, depth + 1)).filter((text) => !own.includes(text))
   return because.length > 0 ? `${own} (${because.join('; ')})` : own
 }
 

@@ -27,12 +27,12 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
     logger,
     measures: backlogMeasures(space, [service]),
     serving: () => serving() > 0,
-    remarks: () => ({ processes: `${serving()} of ${supervisor.places.length} serve` }),
+    remarks: () => ({ processes: `${serving()} of ${supervisor.slots.length} serve` }),
     async gather(own) {
       const { gathered } = await import('../../admin/metrics.js')
       // Counted first: the wait for one that does not answer may outlast its state.
-      const processes = familiesOf(supervisor)
-      const portions = await Promise.all(supervisor.places.map(portionOf))
+      const processes = processFamilies(supervisor)
+      const portions = await Promise.all(supervisor.slots.map(portionOf))
       return [...processes, ...gathered([['supervisor', own], ...portions])]
     },
   })
@@ -44,7 +44,7 @@ async function portionOf({ number, child }: WorkerSlot): Promise<[string, readon
   return [String(number), families ?? []]
 }
 
-function familiesOf(supervisor: Supervisor): Family[] {
+function processFamilies(supervisor: Supervisor): Family[] {
   const states = ['ready', 'starting', 'blocked', 'leaving'] as const
   return [
     {

@@ -2,9 +2,9 @@
 import { writeSync } from 'node:fs'
 import { type Debugger, Session } from 'node:inspector'
 import { workerData } from 'node:worker_threads'
-import type { Sighting } from './ipc.js'
+import type { BlockedLoop } from './ipc.js'
 
-export interface WitnessTerms {
+export interface InspectorTerms {
   /** [how often the main thread has beaten, 1 while a debugger looks at it] */
   readonly seen: Int32Array
   readonly fd: number
@@ -12,7 +12,7 @@ export interface WitnessTerms {
   readonly expression: string
 }
 
-const { seen, fd, expression } = workerData as WitnessTerms
+const { seen, fd, expression } = workerData as InspectorTerms
 
 /** The main thread beats every 250 ms. Two looks without one are 600 ms, and no clock is asked: a machine that sleeps makes none of them. */
 const LOOK_MS = 300
@@ -44,9 +44,9 @@ function look(): void {
     clearTimeout(patience)
     const stack = params.callFrames.slice(0, FRAMES).map((frame) => lineOf(frame, files))
     session.post('Runtime.evaluate', { expression, returnByValue: true, silent: true }, (_error, answer) => {
-      const held: Partial<Sighting> = answer?.result.value ?? {}
+      const held: Partial<BlockedLoop> = answer?.result.value ?? {}
       // One that has come back meanwhile was stopped on any line.
-      if (seen[0] === last && held.begun) tell({ turns: [], begun: held.begun, ...held, stack })
+      if (seen[0] === last && held.running) tell({ turns: [], running: held.running, ...held, stack })
       session.post('Debugger.resume', done)
     })
   })
@@ -59,9 +59,9 @@ function lineOf({ functionName, location }: Debugger.CallFrame, files: ReadonlyM
   return `${functionName || '(anonymous)'} (${file}:${location.lineNumber + 1})`
 }
 
-function tell(sighting: Sighting): void {
+function tell(report: BlockedLoop): void {
   try {
-    writeSync(fd, `${JSON.stringify(sighting)}\n`)
+    writeSync(fd, `${JSON.stringify(report)}\n`)
   } catch {
     // The supervisor has gone; this process ends, too.
   }

@@ -5,9 +5,17 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { Family } from '../../admin/metrics.js'
 import { monotonicMs } from '../../clock.js'
-import { within } from '../../runtime/within.js'
-import { type Beat, type Message, messageOf, type Question, type Report, SIGHTINGS_FD, type Sighting } from './ipc.js'
-import type { Wear } from './recycle-policy.js'
+import { within } from '../../runtime/deadline.js'
+import {
+  type Beat,
+  BLOCKED_LOOP_FD,
+  type BlockedLoop,
+  type IpcMessage,
+  messageOf,
+  type Question,
+  type Report,
+} from './ipc.js'
+import type { RecyclePolicy } from './recycle-policy.js'
 
 export type State = 'starting' | 'ready' | 'blocked' | 'leaving'
 
@@ -16,7 +24,7 @@ export interface Overseer {
   ready(child: Child): void
   /** `silentMs`: since the last one. */
   beat(child: Child, beat: Beat, silentMs: number): void
-  sighted(child: Child, sighting: Sighting): void
+  loopBlocked(child: Child, report: BlockedLoop): void
   failed(child: Child, error: Error): void
   exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void
 }
@@ -30,17 +38,17 @@ export class Child {
   /** What it said when it could not start. */
   failure: string | undefined
   /** It is to be replaced. */
-  worn = false
+  dueForRecycling = false
   /** It was told to drain. */
   leaving = false
   /** It is silent; the space has heard it; it was killed for it. */
   blocked = false
-  recalled = false
+  suspended = false
   killed = false
   /** A debugger looks at it. */
   inspected = false
   /** What it may not reach; undefined until it is ready. */
-  wear: Wear | undefined
+  recyclePolicy: RecyclePolicy | undefined
   readonly #process: ChildProcess
   #beatAt: number | undefined
   #silentLooks = 0
@@ -61,7 +69,7 @@ export class Child {
       if (child.pid === undefined) overseer.exited(this, null, null)
     })
     child.once('exit', (code, signal) => overseer.exited(this, code, signal))
-    this.#readSightings(overseer)
+    this.#readBlockedLoops(overseer)
   }
 
   get pid(): number | undefined {
@@ -77,7 +85,7 @@ export class Child {
   /** Has it drain. By a message: on a signal the app would close what the requests under way still need. */
   leave(): void {
     this.leaving = true
-    const drain: Message<Question> = { takespace: 'drain' }
+    const drain: IpcMessage<Question> = { takespace: 'drain' }
     if (this.#process.connected) this.#process.send(drain, () => {})
     else this.kill('SIGTERM')
   }
@@ -111,7 +119,7 @@ export class Child {
         resolve()
       }
     })
-    const question: Message<Question> = { takespace: 'families' }
+    const question: IpcMessage<Question> = { takespace: 'families' }
     // One that has just ended has no channel any more; its error is that of nobody.
     if (this.#process.connected) this.#process.send(question, () => {})
     await within(boundMs, answered)
@@ -138,21 +146,21 @@ export class Child {
     overseer.beat(this, beat, silentMs)
   }
 
-  #readSightings(overseer: Overseer): void {
-    const pipe = this.#process.stdio[SIGHTINGS_FD] as Readable | null | undefined
+  #readBlockedLoops(overseer: Overseer): void {
+    const pipe = this.#process.stdio[BLOCKED_LOOP_FD] as Readable | null | undefined
     if (!pipe) return
     pipe.on('error', () => {})
     createInterface({ input: pipe }).on('line', (line) => {
-      const sighting = sightingOf(line)
-      if (sighting) overseer.sighted(this, sighting)
+      const report = blockedLoopIn(line)
+      if (report) overseer.loopBlocked(this, report)
     })
   }
 }
 
-function sightingOf(line: string): Sighting | undefined {
+function blockedLoopIn(line: string): BlockedLoop | undefined {
   try {
-    const { stack, request, turns, begun } = JSON.parse(line)
-    return { stack, request, turns, begun }
+    const { stack, request, turns, running } = JSON.parse(line)
+    return { stack, request, turns, running }
   } catch {
     return undefined
   }

@@ -2,7 +2,7 @@
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
 
-export class Notices {
+export class FailureReports {
   readonly #space: Space
   readonly #logger: Logger
   /** Under way. */
@@ -17,17 +17,17 @@ export class Notices {
     void this.#tell(this.#space.declareDead(presence), presence, 'the space could not be told of a death')
   }
 
-  /** `begun`: what it works on, if that is known. Resolves with whether the space has heard it. */
-  silent(presence: string, begun: readonly string[] | undefined): Promise<boolean> {
+  /** `running`: what it works on, if that is known. Resolves with whether the space has heard it. */
+  unresponsive(presence: string, running: readonly string[] | undefined): Promise<boolean> {
     return this.#tell(
-      this.#space.suspend(presence, begun),
+      this.#space.suspend(presence, running),
       presence,
       'the space could not be told of a process that does not answer',
     )
   }
 
   /** Resolves when the space has heard, or cannot hear, all of it. */
-  async told(): Promise<void> {
+  async delivered(): Promise<void> {
     await Promise.all(this.#telling)
   }
 

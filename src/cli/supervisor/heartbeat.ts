@@ -2,8 +2,8 @@
 import { Worker as Thread } from 'node:worker_threads'
 import { currentRequest, type Worker } from '../../../workers/index.js'
 import type { Logger } from '../../log.js'
-import type { WitnessTerms } from './blocked-loop-inspector.js'
-import { BEAT_MS, type Beat, SIGHTINGS_FD, type Sighting } from './ipc.js'
+import type { InspectorTerms } from './blocked-loop-inspector.js'
+import { BEAT_MS, type Beat, BLOCKED_LOOP_FD, type BlockedLoop } from './ipc.js'
 
 const MEGABYTE = 2 ** 20
 
@@ -22,17 +22,17 @@ export async function startBeat(worker: Worker, logger: Logger, onBeat: (beat: B
     const inspected = inspector?.url() !== undefined
     seen[0]!++
     seen[1] = Number(inspected)
-    const { taken, strayed } = worker.turns
-    onBeat({ megabytes: Math.round(process.memoryUsage.rss() / MEGABYTE), taken, strayed, inspected })
+    const { taken, overrunHandlers } = worker.turns
+    onBeat({ megabytes: Math.round(process.memoryUsage.rss() / MEGABYTE), taken, overrunHandlers, inspected })
   }
   beat()
   setInterval(beat, BEAT_MS).unref()
-  if (inspector) startWitness(worker, logger, seen)
+  if (inspector) startInspector(worker, logger, seen)
 }
 
-function startWitness(worker: Worker, logger: Logger, seen: Int32Array): void {
+function startInspector(worker: Worker, logger: Logger, seen: Int32Array): void {
   Object.defineProperty(globalThis, Symbol.for(HELD), { value: () => held(worker) })
-  const workerData: WitnessTerms = { seen, fd: SIGHTINGS_FD, expression: `globalThis[Symbol.for('${HELD}')]()` }
+  const workerData: InspectorTerms = { seen, fd: BLOCKED_LOOP_FD, expression: `globalThis[Symbol.for('${HELD}')]()` }
   // What the user has this process load first (NODE_OPTIONS, --import) is not for the thread.
   const own = { execArgv: [], env: {}, resourceLimits: LIMITS }
   const thread = new Thread(new URL('./blocked-loop-inspector.js', import.meta.url), { workerData, ...own })
@@ -40,9 +40,9 @@ function startWitness(worker: Worker, logger: Logger, seen: Int32Array): void {
   thread.on('error', (err) => logger.warn({ err }, 'where this process stands still can no longer be told'))
 }
 
-function held({ turns }: Worker): Omit<Sighting, 'stack'> {
+function held({ turns }: Worker): Omit<BlockedLoop, 'stack'> {
   turns.doubt()
-  return { request: running(), turns: turns.list(), begun: turns.ids() }
+  return { request: running(), turns: turns.list(), running: turns.ids() }
 }
 
 function running(): string | undefined {

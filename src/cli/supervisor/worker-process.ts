@@ -12,7 +12,7 @@ import { openLog } from '../log.js'
 import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from '../settings.js'
 import { holdSignals } from '../signals.js'
 import { startBeat } from './heartbeat.js'
-import { type Message, messageOf, type Question, type Report } from './ipc.js'
+import { type IpcMessage, messageOf, type Question, type Report } from './ipc.js'
 
 interface Flags extends WorkerFlags {
   readonly url?: string
@@ -101,7 +101,7 @@ function answersOf(worker: Worker, space: Space, logger: Logger): (question: Que
 }
 
 function report(content: Report, told?: () => void): void {
-  const message: Message<Report> = { takespace: content }
+  const message: IpcMessage<Report> = { takespace: content }
   // A supervisor that is gone has closed the channel; whatever it would have been told is for nobody.
   if (process.connected) process.send?.(message, undefined, undefined, () => told?.())
 }

@@ -2,28 +2,28 @@
 import { monotonicMs } from '../../clock.js'
 import type { Logger } from '../../log.js'
 import { Child, type Overseer } from './child.js'
-import type { Notices } from './failure-reports.js'
-import { BEAT_MS, type Beat, type Sighting } from './ipc.js'
-import { type Wear, type Worn, wornBy } from './recycle-policy.js'
+import type { FailureReports } from './failure-reports.js'
+import { BEAT_MS, type Beat, type BlockedLoop } from './ipc.js'
+import { type RecycleCause, type RecyclePolicy, recycleCause } from './recycle-policy.js'
 
 /** Why a process was replaced. */
-export type Reason = 'exit' | 'blocked' | Worn['by']
+export type Reason = 'exit' | 'blocked' | RecycleCause['by']
 
-export interface PlaceTerms {
+export interface SlotTerms {
   /** The command line of each child. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
-  readonly wear: Wear
+  readonly recyclePolicy: RecyclePolicy
   /** How long a child takes to drain at most, in ms. */
   readonly stopTimeoutMs: number
   /** How long a child may be silent, in ms. */
   readonly blockedTimeoutMs: number
-  readonly notices: Notices
+  readonly failureReports: FailureReports
   readonly logger: Logger
 }
 
 /** Who keeps the place. */
-export interface Keeper {
+export interface SlotOwner {
   readonly started: boolean
   readonly stopping: boolean
   /** Whether a successor is on its way already; the start of one costs the others more than a worn one does. */
@@ -47,8 +47,8 @@ const SILENT_LOOKS = 1_000 / BEAT_MS + 1
 
 export class WorkerSlot implements Overseer {
   readonly number: number
-  readonly #terms: PlaceTerms
-  readonly #keeper: Keeper
+  readonly #terms: SlotTerms
+  readonly #owner: SlotOwner
   #child: Child | undefined
   /** Takes the place of a worn child as soon as it is ready. */
   #next: Child | undefined
@@ -58,10 +58,10 @@ export class WorkerSlot implements Overseer {
   #quickDeaths = 0
   #again: NodeJS.Timeout | undefined
 
-  constructor(number: number, terms: PlaceTerms, keeper: Keeper) {
+  constructor(number: number, terms: SlotTerms, owner: SlotOwner) {
     this.number = number
     this.#terms = terms
-    this.#keeper = keeper
+    this.#owner = owner
   }
 
   get child(): Child | undefined {
@@ -80,7 +80,7 @@ export class WorkerSlot implements Overseer {
   fill(): void {
     this.#again = undefined
     if (!this.#child) this.#child = this.#spawn()
-    else if (this.#child.worn && !this.#keeper.replacing) this.#next = this.#spawn()
+    else if (this.#child.dueForRecycling && !this.#owner.replacing) this.#next = this.#spawn()
   }
 
   /** Has the children drain, and starts no other. */
@@ -91,7 +91,7 @@ export class WorkerSlot implements Overseer {
 
   /** To be called every BEAT_MS: finds the children that have been silent for too long, and replaces one that is worn. */
   look(): void {
-    if (this.#child?.worn && this.#again === undefined && !this.#keeper.stopping) this.fill()
+    if (this.#child?.dueForRecycling && this.#again === undefined && !this.#owner.stopping) this.fill()
     for (const child of this.children) {
       const looks = child.look()
       if (looks < SILENT_LOOKS) continue
@@ -111,30 +111,33 @@ export class WorkerSlot implements Overseer {
       this.#next = undefined
       if (old) this.#release(old)
     }
-    this.#keeper.onReady()
+    this.#owner.onReady()
   }
 
   beat(child: Child, beat: Beat, silentMs: number): void {
     const { logger } = this.#terms
     if (child.blocked) {
-      child.blocked = child.recalled = false
+      child.blocked = child.suspended = false
       logger.info({ ...this.#fieldsOf(child), silentMs }, 'a worker process answers again')
     }
-    if (child !== this.#child || child.readyAt === undefined || child.worn || this.#keeper.stopping) return
-    child.wear ??= this.#wearFrom(child, beat)
-    const worn = wornBy(beat, child.wear)
-    if (!worn) return
-    child.worn = true
-    logger.info({ ...this.#fieldsOf(child), reason: worn.why }, 'a worker process is worn and is replaced')
-    this.#keeper.onReplaced(worn.by)
+    if (child !== this.#child || child.readyAt === undefined || child.dueForRecycling || this.#owner.stopping) return
+    child.recyclePolicy ??= this.#policyFor(child, beat)
+    const cause = recycleCause(beat, child.recyclePolicy)
+    if (!cause) return
+    child.dueForRecycling = true
+    logger.info(
+      { ...this.#fieldsOf(child), reason: cause.why },
+      'a worker process is due for recycling and is replaced',
+    )
+    this.#owner.onReplaced(cause.by)
   }
 
-  sighted(child: Child, sighting: Sighting): void {
-    const { notices, logger } = this.#terms
-    const { begun, ...seen } = sighting
+  loopBlocked(child: Child, report: BlockedLoop): void {
+    const { failureReports, logger } = this.#terms
+    const { running, ...seen } = report
     logger.warn({ ...this.#fieldsOf(child), ...seen }, 'a worker process is blocked')
     // What it has not begun need not wait for it; which it is that blocks it is among what it has.
-    if (child.presence !== undefined) void notices.silent(child.presence, begun)
+    if (child.presence !== undefined) void failureReports.unresponsive(child.presence, running)
   }
 
   failed(child: Child, error: Error): void {
@@ -149,17 +152,17 @@ export class WorkerSlot implements Overseer {
       this.#next = undefined
     }
     // One that drained has said good-bye to the space itself; one whose app called process.exit() has not.
-    if (child.presence !== undefined && !(child.leaving && code === 0)) this.#terms.notices.dead(child.presence)
+    if (child.presence !== undefined && !(child.leaving && code === 0)) this.#terms.failureReports.dead(child.presence)
     clearTimeout(this.#leaving.get(child))
     const left = this.#leaving.delete(child)
-    if (this.#keeper.stopping) this.#keeper.onGone()
+    if (this.#owner.stopping) this.#owner.onGone()
     else if (!left) this.#died(child, code, signal)
   }
 
   #died(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     const { failure: reason, readyAt, killed } = child
-    if (!this.#keeper.started && readyAt === undefined) {
-      this.#keeper.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
+    if (!this.#owner.started && readyAt === undefined) {
+      this.#owner.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
       return
     }
     const settled = readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS
@@ -168,19 +171,19 @@ export class WorkerSlot implements Overseer {
     const fields = { ...this.#fieldsOf(child), code, signal, reason, pauseMs }
     this.#terms.logger.warn(fields, 'a worker process ended and is replaced')
     // Of a worn one it has been counted.
-    if (!child.worn) this.#keeper.onReplaced(killed ? 'blocked' : 'exit')
+    if (!child.dueForRecycling) this.#owner.onReplaced(killed ? 'blocked' : 'exit')
     clearTimeout(this.#again)
     this.#again = setTimeout(() => this.fill(), pauseMs)
   }
 
   /** One that takes more memory than it may as it starts would have a successor that is no smaller. */
-  #wearFrom(child: Child, { megabytes }: Beat): Wear {
-    const { wear, logger } = this.#terms
-    const { maxMemory } = wear
-    if (maxMemory === undefined || megabytes < maxMemory) return wear
+  #policyFor(child: Child, { megabytes }: Beat): RecyclePolicy {
+    const { recyclePolicy, logger } = this.#terms
+    const { maxMemory } = recyclePolicy
+    if (maxMemory === undefined || megabytes < maxMemory) return recyclePolicy
     const fields = { ...this.#fieldsOf(child), maxMemory, megabytes }
     logger.warn(fields, 'the app takes more than --max-memory as it starts: not replaced')
-    return { ...wear, maxMemory: undefined }
+    return { ...recyclePolicy, maxMemory: undefined }
   }
 
   #spawn(): Child {
@@ -196,15 +199,15 @@ export class WorkerSlot implements Overseer {
   }
 
   #blocked(child: Child): void {
-    const { notices, logger } = this.#terms
+    const { failureReports, logger } = this.#terms
     if (!child.blocked) {
       child.blocked = true
       logger.warn(this.#fieldsOf(child), 'a worker process does not answer: it is handed nothing more')
     }
-    if (child.recalled || child.presence === undefined) return
-    child.recalled = true
-    void notices.silent(child.presence, undefined).then((heard) => {
-      if (!heard) child.recalled = false
+    if (child.suspended || child.presence === undefined) return
+    child.suspended = true
+    void failureReports.unresponsive(child.presence, undefined).then((heard) => {
+      if (!heard) child.suspended = false
     })
   }
 

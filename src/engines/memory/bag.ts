@@ -1,8 +1,8 @@
 /** The entries of a memory space: found by template, best first, and gone when their leases end. */
 
 import { wallMs } from '../../clock.js'
+import type { Bounds } from '../../engine/bounds.js'
 import type { EncodedEntry, EncodedTemplate, Outcome, Stored } from '../../engine.js'
-import type { Bounds } from '../../space/capacity.js'
 import { matches } from './match.js'
 
 /** Of what stands beside the entries: sessions. */
@@ -11,7 +11,7 @@ export interface Size {
   readonly bytes: number
 }
 
-export interface Requester {
+export interface ItemRequester {
   readonly presence: string
   onOutcome(outcome: Outcome): void
 }
@@ -30,7 +30,7 @@ export interface Item {
   /** Whether its holder has begun to answer, bit by bit. */
   answering: boolean
   /** Of a request: who waits for its outcome. */
-  requester: Requester | undefined
+  requester: ItemRequester | undefined
   /** The transaction that wrote it, until that commits. */
   writer: string | undefined
   /** The transaction that took it, until that ends. */
@@ -119,14 +119,14 @@ export class Bag {
   }
 
   /** All that match and fit, the best first. */
-  all(template: EncodedTemplate, fits: (item: Item) => boolean): Item[] {
-    return inPlace(this.#matching(template, fits))
+  all(template: EncodedTemplate, accept: (item: Item) => boolean): Item[] {
+    return inPlace(this.#matching(template, accept))
   }
 
   /** Of those that match and fit, the one of highest priority, the oldest of these. */
-  best(template: EncodedTemplate, fits: (item: Item) => boolean): Item | undefined {
+  best(template: EncodedTemplate, accept: (item: Item) => boolean): Item | undefined {
     let best: Item | undefined
-    for (const item of this.#matching(template, fits)) if (!best || before(item, best)) best = item
+    for (const item of this.#matching(template, accept)) if (!best || before(item, best)) best = item
     return best
   }
 
@@ -140,9 +140,9 @@ export class Bag {
     return counts
   }
 
-  *#matching(template: EncodedTemplate, fits: (item: Item) => boolean): Iterable<Item> {
+  *#matching(template: EncodedTemplate, accept: (item: Item) => boolean): Iterable<Item> {
     for (const item of this.#items.values()) {
-      if (fits(item) && matches(template, item.entry) && this.#alive(item)) yield item
+      if (accept(item) && matches(template, item.entry) && this.#alive(item)) yield item
     }
   }
 
@@ -168,10 +168,10 @@ export class Bag {
     const before = items.map(({ entry }) => entry)
     const stays = items.filter((item) => !goes(item)).map(({ entry }) => entry)
     const after = [...stays, ...entries.filter(({ leaseMs }) => leaseMs > 0)]
-    const [count, bytes] = [before.length + sessions.count, bytesOf(before) + sessions.bytes]
+    const [count, bytes] = [before.length + sessions.count, storedBytes(before) + sessions.bytes]
     return (
       after.length + sessions.count + more.count <= Math.max(maxEntries, count) &&
-      bytesOf(after) + sessions.bytes + more.bytes <= Math.max(maxBytes, bytes)
+      storedBytes(after) + sessions.bytes + more.bytes <= Math.max(maxBytes, bytes)
     )
   }
 
@@ -182,7 +182,7 @@ export class Bag {
   }
 }
 
-const bytesOf = (entries: readonly EncodedEntry[]): number =>
+const storedBytes = (entries: readonly EncodedEntry[]): number =>
   entries.reduce((bytes, { body }) => bytes + body.length, 0)
 
 /** Whether it has the better place. */

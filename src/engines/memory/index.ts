@@ -4,6 +4,8 @@
  */
 
 import { monotonicMs, wallMs } from '../../clock.js'
+import type { Bounds } from '../../engine/bounds.js'
+import { SESSION } from '../../engine/sessions.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -23,8 +25,6 @@ import type {
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import { SESSION } from '../../session/entries.js'
-import type { Bounds } from '../../space/capacity.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
@@ -79,7 +79,7 @@ export class MemoryEngine implements Engine {
       try {
         if (!find.conforms || (await find.conforms(stored))) return stored
         const there = find.take || this.world.bag.get(stored.id) === item
-        if (there && this.world.aside(item, 'misfit')) find.onNonconforming?.(stored)
+        if (there && this.world.deadLetter(item, 'nonconforming')) find.onNonconforming?.(stored)
         find.signal?.throwIfAborted()
       } catch (error) {
         if (find.take && find.tx === undefined) this.world.putBack(item)
@@ -217,13 +217,13 @@ export class MemoryEngine implements Engine {
     item.expiresAt = Number.POSITIVE_INFINITY
     if (answers) {
       item.answering = true
-      this.world.tell(item, { kind: 'begun', claim: item.claim, holder: this.presence })
+      this.world.tell(item, { kind: 'responseStarted', claim: item.claim, holder: this.presence })
     }
     return true
   }
 
   async releaseSlot(delivery: Delivery): Promise<void> {
-    this.world.offers.lend(delivery)
+    this.world.offers.releaseSlot(delivery)
   }
 
   awaitIndefinitely(_id: string): void {}
@@ -268,14 +268,14 @@ export class MemoryEngine implements Engine {
     this.world.bury(presence)
   }
 
-  async suspend(presence: string, begun: readonly string[] | undefined): Promise<void> {
-    if (begun && presence !== this.presence) this.world.suspend(presence, begun)
+  async suspend(presence: string, running: readonly string[] | undefined): Promise<void> {
+    if (running && presence !== this.presence) this.world.suspend(presence, running)
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
     this.#open()
     const item = this.world.bag.get(id)
-    return item !== undefined && this.world.aside(item, reason)
+    return item !== undefined && this.world.deadLetter(item, reason)
   }
 
   async list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {

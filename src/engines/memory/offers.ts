@@ -4,11 +4,11 @@ import type { Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { type Bag, type Item, storedOf, takeable } from './bag.js'
 import type { Waiter, Waiters } from './waiters.js'
 
-export interface Held {
+export interface HeldDelivery {
   readonly delivery: Delivery
   readonly offer: Waiter
   /** Whether its place was given to another one. */
-  lent: boolean
+  slotReleased: boolean
 }
 
 const isSuspect = (item: Item | undefined): boolean => item?.entry.request !== undefined && item.deaths > 0
@@ -17,7 +17,7 @@ export class Offers {
   readonly #bag: Bag
   readonly #waiters: Waiters
   /** Who holds what, by its claim. */
-  readonly #held = new Map<string, Held>()
+  readonly #held = new Map<string, HeldDelivery>()
   #claims = 0
 
   constructor(bag: Bag, waiters: Waiters) {
@@ -63,7 +63,7 @@ export class Offers {
   }
 
   /** What a process holds. */
-  of(presence: string): Held[] {
+  of(presence: string): HeldDelivery[] {
     return [...this.#held.values()].filter(({ offer }) => offer.presence === presence)
   }
 
@@ -79,14 +79,14 @@ export class Offers {
   end({ claim }: Delivery, credit: number): void {
     const held = this.#held.get(claim)
     this.#held.delete(claim)
-    if (held && !held.lent) this.#give(held.offer, credit)
+    if (held && !held.slotReleased) this.#give(held.offer, credit)
   }
 
   /** It goes on without its place. */
-  lend({ claim }: Delivery): void {
+  releaseSlot({ claim }: Delivery): void {
     const held = this.#held.get(claim)
-    if (!held || held.lent) return
-    held.lent = true
+    if (!held || held.slotReleased) return
+    held.slotReleased = true
     this.#give(held.offer, 1)
   }
 
@@ -104,8 +104,8 @@ export class Offers {
   /** An offer whose credit has risen is handed what is there already. */
   #feed(offer: Waiter): void {
     while (offer.credit > 0) {
-      const fits = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.presence, item)
-      const item = this.#bag.best(offer.template, fits)
+      const isTakeable = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.presence, item)
+      const item = this.#bag.best(offer.template, isTakeable)
       if (!item) return
       offer.serve(item)
     }
@@ -122,7 +122,7 @@ export class Offers {
       repeatable: item.entry.request ? item.entry.request.repeatable && !item.entry.request.streamed : true,
       requester: item.requester?.presence ?? '',
     }
-    this.#held.set(item.claim, { delivery, offer, lent: false })
+    this.#held.set(item.claim, { delivery, offer, slotReleased: false })
     return delivery
   }
 }

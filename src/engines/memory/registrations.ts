@@ -4,15 +4,15 @@ import type { EncodedEntry, Interest, Stored } from '../../engine.js'
 import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 
-interface Registration {
+interface MemoryRegistration {
   readonly presence: string
   readonly interest: Interest
   sequence: number
   expiresAt: number
 }
 
-export class Registrations {
-  readonly #all = new Map<string, Registration>()
+export class MemoryRegistrations {
+  readonly #all = new Map<string, MemoryRegistration>()
   #ids = 0
 
   add(presence: string, interest: Interest): { id: string; sequence: number; expiresAt: number } {
@@ -88,7 +88,7 @@ export class Registrations {
     }
   }
 
-  #get(id: string): Registration | undefined {
+  #get(id: string): MemoryRegistration | undefined {
     const registration = this.#all.get(id)
     if (!registration || registration.expiresAt > wallMs()) return registration
     this.#all.delete(id)

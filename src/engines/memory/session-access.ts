@@ -1,6 +1,5 @@
 /** Session entries as one process of a memory space has them: its locks are under its name, its waits end with it, its bounds hold. */
-import { SpaceError } from '../../errors.js'
-import type { Wait } from '../../runtime/wait.js'
+
 import type {
   LoadedSession,
   LockTerms,
@@ -8,17 +7,19 @@ import type {
   SessionChange,
   SessionEntries,
   SessionPage,
-} from '../../session/entries.js'
-import type { HasRoom, SessionEntriesInMemory } from './session-entries.js'
+} from '../../engine/sessions.js'
+import { SpaceError } from '../../errors.js'
+import type { Wait } from '../../runtime/wait.js'
+import type { HasRoom, MemorySessions } from './session-entries.js'
 
 export class SessionAccess implements SessionEntries {
-  readonly #all: SessionEntriesInMemory
+  readonly #all: MemorySessions
   readonly #presence: string
   readonly #hasRoom: HasRoom
   readonly #waits = new Set<Wait<LoadedSession | null>>()
   #closed = false
 
-  constructor(all: SessionEntriesInMemory, presence: string, hasRoom: HasRoom) {
+  constructor(all: MemorySessions, presence: string, hasRoom: HasRoom) {
     this.#all = all
     this.#presence = presence
     this.#hasRoom = hasRoom
@@ -64,7 +65,7 @@ export class SessionAccess implements SessionEntries {
     for (const wait of this.#waits) wait.reject(new SpaceError('SPACE_CLOSED'))
   }
 
-  #open(): SessionEntriesInMemory {
+  #open(): MemorySessions {
     if (this.#closed) throw new SpaceError('SPACE_CLOSED')
     return this.#all
   }

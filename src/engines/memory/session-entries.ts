@@ -1,11 +1,11 @@
 /** Session entries of a memory space: what is in each, who has locked it, and who waits for that. Each step is atomic, as all here. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../session/entries.js'
 import type { Size } from './bag.js'
 
-interface Kept {
+interface MemorySession {
   readonly id: string
   attributes: Map<string, { text: string; version: string }>
   version: string
@@ -13,7 +13,7 @@ interface Kept {
   expiresAt: number
   timer: NodeJS.Timeout | undefined
   locker: Locker | undefined
-  readonly line: Waiting[]
+  readonly line: LockRequest[]
 }
 
 interface Locker {
@@ -23,7 +23,7 @@ interface Locker {
   readonly timer: NodeJS.Timeout
 }
 
-interface Waiting {
+interface LockRequest {
   readonly presence: string
   readonly lockMs: number
   readonly wait: Wait<LoadedSession | null>
@@ -32,8 +32,8 @@ interface Waiting {
 /** What is in a process's way when it wants to save: whether there is room for so many sessions and bytes more. */
 export type HasRoom = (sessions: number, bytes: number) => boolean
 
-export class SessionEntriesInMemory {
-  readonly #all = new Map<string, Kept>()
+export class MemorySessions {
+  readonly #all = new Map<string, MemorySession>()
   readonly #onEnded: (id: string, owner: string, reason: SessionEnd) => void
   #versions = 0
   #locks = 0
@@ -79,8 +79,8 @@ export class SessionEntriesInMemory {
     const after = new Map(isNew ? [] : before)
     for (const [name, text] of set) after.set(name, { text, version })
     for (const name of removed) after.delete(name)
-    const growth = bytesOf(after) - bytesOf(before)
-    if (growth > 0 && bytesOf(after) > change.maxBytes) throw new SpaceError('SESSION_TOO_LARGE')
+    const growth = attributeBytes(after) - attributeBytes(before)
+    if (growth > 0 && attributeBytes(after) > change.maxBytes) throw new SpaceError('SESSION_TOO_LARGE')
     if ((growth > 0 || !kept) && !hasRoom(kept ? 0 : 1, growth)) throw new SpaceError('SPACE_FULL')
     const saved = kept ?? this.#make(id)
     saved.attributes = after
@@ -131,19 +131,19 @@ export class SessionEntriesInMemory {
   }
 
   get size(): Size {
-    const bytes = [...this.#all.values()].reduce((sum, { attributes }) => sum + bytesOf(attributes), 0)
+    const bytes = [...this.#all.values()].reduce((sum, { attributes }) => sum + attributeBytes(attributes), 0)
     return { count: this.#all.size, bytes }
   }
 
-  #get(id: string): Kept | undefined {
+  #get(id: string): MemorySession | undefined {
     const kept = this.#all.get(id)
     if (!kept || kept.expiresAt > wallMs()) return kept
     this.#end(kept, 'expired')
     return undefined
   }
 
-  #make(id: string): Kept {
-    const kept: Kept = {
+  #make(id: string): MemorySession {
+    const kept: MemorySession = {
       id,
       attributes: new Map(),
       version: '',
@@ -157,12 +157,12 @@ export class SessionEntriesInMemory {
     return kept
   }
 
-  #lease(kept: Kept, leaseMs: number): void {
+  #lease(kept: MemorySession, leaseMs: number): void {
     kept.expiresAt = wallMs() + leaseMs
     this.#arm(kept)
   }
 
-  #arm(kept: Kept): void {
+  #arm(kept: MemorySession): void {
     clearTimeout(kept.timer)
     const left = kept.expiresAt - wallMs()
     if (left <= 0) return this.#end(kept, 'expired')
@@ -170,7 +170,7 @@ export class SessionEntriesInMemory {
     kept.timer = setTimeout(() => this.#arm(kept), Math.min(left, LONGEST_TIMER_MS)).unref()
   }
 
-  #lock(kept: Kept, presence: string, lockMs: number): void {
+  #lock(kept: MemorySession, presence: string, lockMs: number): void {
     const lock = `${kept.id}:${++this.#locks}`
     kept.locker = {
       lock,
@@ -179,7 +179,7 @@ export class SessionEntriesInMemory {
     }
   }
 
-  #end(kept: Kept, reason: SessionEnd): void {
+  #end(kept: MemorySession, reason: SessionEnd): void {
     clearTimeout(kept.timer)
     clearTimeout(kept.locker?.timer)
     this.#all.delete(kept.id)
@@ -193,13 +193,13 @@ function remove<T>(list: T[], item: T): void {
   if (at >= 0) list.splice(at, 1)
 }
 
-const bytesOf = (attributes: ReadonlyMap<string, { text: string }>): number =>
+const attributeBytes = (attributes: ReadonlyMap<string, { text: string }>): number =>
   [...attributes].reduce(
     (bytes, [name, { text }]) => bytes + Buffer.byteLength(encodeURIComponent(name)) + Buffer.byteLength(text),
     0,
   )
 
-const loadedOf = ({ attributes, version, owner, expiresAt, locker }: Kept): LoadedSession => ({
+const loadedOf = ({ attributes, version, owner, expiresAt, locker }: MemorySession): LoadedSession => ({
   attributes: new Map(attributes),
   version,
   owner,

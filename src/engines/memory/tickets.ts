@@ -1,20 +1,20 @@
 /** Tickets of a memory space: each is an entry that changes its kind when its outcome is there. */
-import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
-import { SpaceError } from '../../errors.js'
+
 import {
   CANCELLED,
   COMPLETED,
   EXHAUSTED,
   LOST,
   type Opening,
-  pendingEntry,
-  resultEntry,
   TICKET,
   type TicketState,
   type Tickets,
   type TicketTerms,
   ticketOf,
-} from '../../tasks/ticket-store.js'
+} from '../../engine/tickets.js'
+import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
+import { pendingEntry, resultEntry } from '../../entry/ticket.js'
+import { SpaceError } from '../../errors.js'
 import { type Item, storedOf } from './bag.js'
 import type { World } from './world.js'
 
@@ -25,7 +25,7 @@ interface Pending {
   readonly requestId: string
   /** Who waits for it. */
   owner: string | undefined
-  note: Buffer
+  progress: Buffer
 }
 
 export class MemoryTickets implements Tickets {
@@ -51,15 +51,15 @@ export class MemoryTickets implements Tickets {
       .reduce((sum, item) => sum + sizeOf(item), 0)
     if (bytes + sizeOf({ entry: ticket }) > terms.maxBytes) throw new SpaceError('SPACE_FULL')
     const [item] = this.#world.put([ticket], undefined)
-    states.set(item!, { terms, requestId: entry.id, owner: this.#presence, note: Buffer.alloc(0) })
-    const onOutcome = (outcome: Outcome): void => this.#told(entry.id, outcome)
+    states.set(item!, { terms, requestId: entry.id, owner: this.#presence, progress: Buffer.alloc(0) })
+    const onOutcome = (outcome: Outcome): void => this.#recordOutcome(entry.id, outcome)
     this.#world.put([entry], undefined, entry.request && { presence: '', onOutcome })
     return 'opened'
   }
 
-  #join(item: Item, { print }: TicketTerms): Opening {
+  #join(item: Item, { fingerprint }: TicketTerms): Opening {
     const { verified } = item.entry
-    const mine = pendingEntry({ id: '', print, leaseMs: 0, keptMs: 0, maxBytes: 0 }).verified[0]!
+    const mine = pendingEntry({ id: '', fingerprint, leaseMs: 0, keptMs: 0, maxBytes: 0 }).verified[0]!
     if (!isTicket(item) || !verified.includes(mine)) return 'differs'
     const pending = states.get(item)
     if (!pending) return 'joined'
@@ -81,20 +81,20 @@ export class MemoryTickets implements Tickets {
     return true
   }
 
-  async note(id: string, note: Buffer): Promise<boolean> {
+  async recordProgress(id: string, progress: Buffer): Promise<boolean> {
     const item = this.#pending(id)
     if (!item) return false
-    states.get(item)!.note = note
-    const stored = (): ReturnType<typeof storedOf> => ({ ...storedOf(item), body: note })
+    states.get(item)!.progress = progress
+    const stored = (): ReturnType<typeof storedOf> => ({ ...storedOf(item), body: progress })
     this.#world.registrations.around(item, stored, { isNew: true, written: true }, () => {})
     return true
   }
 
-  async progress(delivery: Delivery, note: Buffer): Promise<boolean> {
+  async reportProgress(delivery: Delivery, progress: Buffer): Promise<boolean> {
     const id = ticketOf(delivery.id)
     const item = this.#pending(id)
     const held = this.#world.offers.heldBy(delivery) && item && states.get(item)!.requestId === delivery.id
-    return held ? this.note(id, note) : false
+    return held ? this.recordProgress(id, progress) : false
   }
 
   async leave(id: string): Promise<void> {
@@ -108,14 +108,14 @@ export class MemoryTickets implements Tickets {
     if (!item || !isTicket(item)) return null
     const pending = states.get(item)
     const { remainingMs } = storedOf(item)
-    if (!pending) return { state: 'settled', remainingMs, requestId: '', deaths: 0, note: Buffer.alloc(0) }
-    const { requestId, note } = pending
+    if (!pending) return { state: 'settled', remainingMs, requestId: '', deaths: 0, progress: Buffer.alloc(0) }
+    const { requestId, progress } = pending
     const request = this.#world.bag.get(requestId)
     const state = !request ? 'absent' : request.claim === '' ? 'waiting' : 'running'
-    return { state, remainingMs, requestId, deaths: request?.deaths ?? 0, note }
+    return { state, remainingMs, requestId, deaths: request?.deaths ?? 0, progress }
   }
 
-  #told(requestId: string, outcome: Outcome): void {
+  #recordOutcome(requestId: string, outcome: Outcome): void {
     const item = this.#pending(ticketOf(requestId))
     if (!item || states.get(item)!.requestId !== requestId) return
     if (outcome.kind === 'completed') this.#conclude(item, COMPLETED, outcome.body)

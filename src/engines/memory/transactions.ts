@@ -3,7 +3,7 @@ import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Item } from './bag.js'
 
-export interface Open {
+export interface OpenTransaction {
   readonly id: string
   readonly presence: string
   readonly items: Set<Item>
@@ -12,18 +12,18 @@ export interface Open {
   timer: NodeJS.Timeout | undefined
 }
 
-export class Transactions {
-  readonly #open = new Map<string, Open>()
-  readonly #onExpired: (transaction: Open) => void
+export class MemoryTransactions {
+  readonly #open = new Map<string, OpenTransaction>()
+  readonly #onExpired: (transaction: OpenTransaction) => void
   #ids = 0
 
-  constructor(onExpired: (transaction: Open) => void) {
+  constructor(onExpired: (transaction: OpenTransaction) => void) {
     this.#onExpired = onExpired
   }
 
   begin(presence: string, leaseMs: number, onEnded: () => void): string {
     const id = `tx${++this.#ids}`
-    const transaction: Open = {
+    const transaction: OpenTransaction = {
       id,
       presence,
       items: new Set(),
@@ -37,7 +37,7 @@ export class Transactions {
   }
 
   /** @throws SpaceError TRANSACTION_ENDED */
-  get(id: string): Open {
+  get(id: string): OpenTransaction {
     const transaction = this.#open.get(id)
     if (!transaction) throw new SpaceError('TRANSACTION_ENDED')
     return transaction
@@ -51,18 +51,18 @@ export class Transactions {
   }
 
   /** It is open no longer. undefined: it was not. */
-  close(id: string): Open | undefined {
+  close(id: string): OpenTransaction | undefined {
     const transaction = this.#open.get(id)
     clearTimeout(transaction?.timer)
     this.#open.delete(id)
     return transaction
   }
 
-  of(presence: string): Open[] {
+  of(presence: string): OpenTransaction[] {
     return [...this.#open.values()].filter((transaction) => transaction.presence === presence)
   }
 
-  #arm(transaction: Open): void {
+  #arm(transaction: OpenTransaction): void {
     clearTimeout(transaction.timer)
     const left = transaction.expiresAt - wallMs()
     if (left <= 0) {

@@ -1,22 +1,22 @@
 /** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../engine/sessions.js'
 import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Outcome } from '../../engine.js'
 import { deadLetterEntry } from '../../entry/dead-letter.js'
-import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../session/entries.js'
-import { Bag, conflicting, hasNoSuccessor, type Item, inPlace, type Requester, storedOf } from './bag.js'
-import { type Held, Offers } from './offers.js'
-import { Registrations } from './registrations.js'
-import { SessionEntriesInMemory } from './session-entries.js'
-import { type Open, Transactions } from './transactions.js'
+import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, inPlace, storedOf } from './bag.js'
+import { type HeldDelivery, Offers } from './offers.js'
+import { MemoryRegistrations } from './registrations.js'
+import { MemorySessions } from './session-entries.js'
+import { MemoryTransactions, type OpenTransaction } from './transactions.js'
 import { type Waiter, Waiters } from './waiters.js'
 
 export class World {
   readonly bag = new Bag()
   readonly waiters = new Waiters()
   readonly offers = new Offers(this.bag, this.waiters)
-  readonly transactions = new Transactions((transaction) => this.#expired(transaction))
-  readonly registrations = new Registrations()
-  readonly sessions = new SessionEntriesInMemory((id, owner, reason) => this.#sessionEnded(id, owner, reason))
+  readonly transactions = new MemoryTransactions((transaction) => this.#expired(transaction))
+  readonly registrations = new MemoryRegistrations()
+  readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** By presence: who hears messages. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
@@ -42,7 +42,7 @@ export class World {
     return this.#joined.has(presence)
   }
 
-  put(entries: readonly EncodedEntry[], tx: string | undefined, requester?: Requester): Item[] {
+  put(entries: readonly EncodedEntry[], tx: string | undefined, requester?: ItemRequester): Item[] {
     const transaction = tx === undefined ? undefined : this.transactions.get(tx)
     const now = wallMs()
     const items = entries.map((entry) => this.bag.put(entry, now, tx))
@@ -90,7 +90,7 @@ export class World {
     return item
   }
 
-  #expired(transaction: Open): void {
+  #expired(transaction: OpenTransaction): void {
     this.end(transaction.id, false)
     transaction.onEnded()
   }
@@ -119,12 +119,12 @@ export class World {
   }
 
   /** Also of what has been taken already. */
-  aside(item: Item, reason: string): boolean {
+  deadLetter(item: Item, reason: string): boolean {
     const { entry } = item
     const { id, priority } = entry
     if ((this.bag.get(id)?.entry ?? entry).kinds[0] === DEAD_LETTER) return false
-    const letter = deadLetterEntry(id, reason, entry, entry.body, priority)
-    this.bag.replace(item, letter)
+    const deadLetter = deadLetterEntry(id, reason, entry, entry.body, priority)
+    this.bag.replace(item, deadLetter)
     this.missIfExists()
     return true
   }
@@ -195,12 +195,12 @@ export class World {
     }
   }
 
-  /** It does not answer: what it was handed and has not begun goes to others, and counts no death. */
-  suspend(presence: string, begun: readonly string[]): void {
+  /** It does not answer: what it was handed and has not running goes to others, and counts no death. */
+  suspend(presence: string, running: readonly string[]): void {
     this.#silent = presence
     for (const held of this.offers.of(presence)) {
       const item = this.offers.heldBy(held.delivery)
-      if (!item || item.started || begun.includes(held.delivery.id)) continue
+      if (!item || item.started || running.includes(held.delivery.id)) continue
       this.putBack(item)
       held.delivery.holder?.lost()
     }
@@ -219,7 +219,7 @@ export class World {
   }
 
   /** What a holder that died had: whether it may run again is the request's to say, and how often (DESIGN §3, promise 5). */
-  #recover({ delivery }: Held): void {
+  #recover({ delivery }: HeldDelivery): void {
     const item = this.offers.heldBy(delivery)
     if (!item) return
     const { request, id } = item.entry
@@ -231,7 +231,7 @@ export class World {
     } else if (request && item.deaths >= request.maxDeliveries) {
       item.claim = ''
       this.tell(item, { kind: 'exhausted' })
-      this.aside(item, 'exhausted')
+      this.deadLetter(item, 'exhausted')
     } else {
       this.putBack(item)
     }

@@ -216,7 +216,7 @@ export class Finds {
       // Without its body there is nothing to be had of it: it has gone, or nobody could ever read it.
       const stored = await this.#complete(parsed)
       if (!stored || !(await this.#conforms(find, claim, stored))) {
-        const aside = await this.#setAside(claim, parsed.id, stored ? 'misfit' : 'bodiless')
+        const aside = await this.#setAside(claim, parsed.id, stored ? 'nonconforming' : 'bodiless')
         if (stored && aside) find.onNonconforming?.(stored)
         return null
       }

@@ -1,6 +1,7 @@
 /** The Redis engine: the operations beside it, gathered into an Engine over one presence. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import type { Bounds } from '../../engine/bounds.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -21,8 +22,7 @@ import type {
 import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import { within } from '../../runtime/within.js'
-import type { Bounds } from '../../space/capacity.js'
+import { within } from '../../runtime/deadline.js'
 import { Claims } from './claim.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'

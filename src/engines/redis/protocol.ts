@@ -215,7 +215,7 @@ export const RECORD_TYPE = { entry: 'e', repeatable: 'q', once: 'Q', streamed: '
 export const PLACE = { inline: '.', reference: '@' } as const
 
 /** The first line of a session entry, in characters counted from 1. */
-export const SESSION = {
+export const SESSION_RECORD = {
   expiresAt: { from: 1, to: 13 },
   locked: { from: 14, to: 14 },
   /** Bytes of all names and texts, 8 digits. */

@@ -4,8 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { monotonicMs } from '../../clock.js'
-import { SpaceError } from '../../errors.js'
-import { Wait } from '../../runtime/wait.js'
+import type { Bounds } from '../../engine/bounds.js'
 import type {
   LoadedSession,
   LockTerms,
@@ -13,8 +12,9 @@ import type {
   SessionChange,
   SessionEntries,
   SessionPage,
-} from '../../session/entries.js'
-import type { Bounds } from '../../space/capacity.js'
+} from '../../engine/sessions.js'
+import { SpaceError } from '../../errors.js'
+import { Wait } from '../../runtime/wait.js'
 import type { Keys } from './keys.js'
 import { REPLY, WAIT } from './protocol.js'
 import { leaseText } from './record.js'

@@ -1,8 +1,8 @@
 /** Session entries as this side writes and reads them; session-entry.lua draws the layout. */
 import { isAscii } from 'node:buffer'
+import type { Attribute, LoadedSession, SessionChange } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
-import type { Attribute, LoadedSession, SessionChange } from '../../session/entries.js'
-import { SESSION, SHARED } from './protocol.js'
+import { SESSION_RECORD, SHARED } from './protocol.js'
 import { part } from './record.js'
 import type { Arguments } from './wire/operation.js'
 
@@ -16,10 +16,10 @@ const PLAIN = /^[\w.-]+$/
 const SENT_ALONG = 512
 
 /** Where it says when the lease ends: the space fills that in. */
-const UNTIMED = '0'.repeat(SESSION.expiresAt.to)
+const UNTIMED = '0'.repeat(SESSION_RECORD.expiresAt.to)
 
 /** Where the owner begins in the first line. */
-const OWNER_AT = SESSION.owner.from - 1
+const OWNER_AT = SESSION_RECORD.owner.from - 1
 
 export const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
 
@@ -145,7 +145,13 @@ export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSessi
     })
     at = end
   }
-  const ends = part(head, SESSION.expiresAt)
+  const ends = part(head, SESSION_RECORD.expiresAt)
   const remainingMs = ends === SHARED.never ? Number.POSITIVE_INFINITY : Number(ends) - now
-  return { attributes, version: part(head, SESSION.version), owner: decoded(head.slice(OWNER_AT)), remainingMs, lock }
+  return {
+    attributes,
+    version: part(head, SESSION_RECORD.version),
+    owner: decoded(head.slice(OWNER_AT)),
+    remainingMs,
+    lock,
+  }
 }

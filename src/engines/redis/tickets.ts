@@ -1,8 +1,9 @@
 /** Tickets: requests whose outcomes are kept in the space, for whoever asks. */
+
+import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../engine.js'
+import { pendingEntry } from '../../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import type { Opening, TicketState, Tickets, TicketTerms } from '../../tasks/ticket-store.js'
-import { pendingEntry } from '../../tasks/ticket-store.js'
 import type { Keys } from './keys.js'
 import { OUTCOME, REPLY, SHARED, TICKET_STATE } from './protocol.js'
 import { sharedHeaderOf } from './record.js'
@@ -75,17 +76,12 @@ export class RedisTickets implements Tickets {
     )
   }
 
-  async note(id: string, note: Buffer): Promise<boolean> {
-    return (
-      (await ask(this.#batches, 'setProgress', { ticket: id, progress: note }, { repeatable: true })).kind ===
-      REPLY.done
-    )
+  async recordProgress(id: string, progress: Buffer): Promise<boolean> {
+    return (await ask(this.#batches, 'setProgress', { ticket: id, progress }, { repeatable: true })).kind === REPLY.done
   }
 
-  async progress({ claim }: Delivery, note: Buffer): Promise<boolean> {
-    return (
-      (await ask(this.#batches, 'reportProgress', { claim, progress: note }, { repeatable: true })).kind === REPLY.done
-    )
+  async reportProgress({ claim }: Delivery, progress: Buffer): Promise<boolean> {
+    return (await ask(this.#batches, 'reportProgress', { claim, progress }, { repeatable: true })).kind === REPLY.done
   }
 
   async leave(id: string): Promise<void> {
@@ -98,6 +94,6 @@ export class RedisTickets implements Tickets {
     const [state, note] = values
     const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
     const deaths = Number(first.slice(1))
-    return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, note: note! }
+    return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, progress: note! }
   }
 }

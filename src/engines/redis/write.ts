@@ -125,7 +125,7 @@ export class Writes {
     if (!requester) return
     const [claim, holder] = told.split(' ') as [string, string]
     requester.endsAt = Number.POSITIVE_INFINITY
-    requester.onOutcome?.({ kind: 'begun', claim, holder })
+    requester.onOutcome?.({ kind: 'responseStarted', claim, holder })
   }
 
   /** Its holder reads it bit by bit, for as long as that takes. */

@@ -2,7 +2,7 @@
 import type { HttpResponse, ResponseHead } from '../message.js'
 import type { StreamWriter } from './writer.js'
 
-/** As much of an outlet as whoever answers has to do with. */
+/** The part of a StreamWriter that the writer of a response needs. */
 export type Sink = Pick<StreamWriter, 'write' | 'written' | 'isOpen' | 'hasRoom' | 'onDrain' | 'onUnwanted' | 'over'>
 
 export class Collector implements Sink {

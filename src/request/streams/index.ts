@@ -2,7 +2,7 @@
  * Streams: bytes from process to process, any number of them, in order and whole, with a bound on what is under way.
  *
  * Beneath are messages that nobody keeps (engine.ts, promise 10): one may be lost whenever a link is. So each stream has two ends that see to it
- * themselves, as TCP does. Its writer (Outlet) numbers the bytes and keeps them until the reader (Inlet) has them; the reader grants how far the
+ * themselves, as TCP does. Its writer (StreamWriter) numbers the bytes and keeps them until the reader (StreamReader) has them; the reader grants how far the
  * writer may go, and asks again for what it has missed. Nothing of a stream stands in the space, so nothing of it can be left there.
  *
  * | frame | from | says                                                                    |
@@ -23,8 +23,8 @@ import { readFrames, writeFrame } from './frames.js'
 import { StreamReader } from './reader.js'
 import { StreamWriter } from './writer.js'
 
-export type { Reader, StreamReader as Inlet } from './reader.js'
-export type { StreamWriter as Outlet } from './writer.js'
+export type { StreamCallbacks, StreamReader } from './reader.js'
+export type { StreamWriter } from './writer.js'
 
 export interface StreamBounds {
   /** What is under way of one stream in one direction, at most, in bytes. Default 1 MiB. */
@@ -47,8 +47,8 @@ export class Streams {
   readonly #bounds: StreamBounds
   readonly #granted = new ByteBudget(MOST_GRANTED)
   readonly #kept: ByteBudget
-  readonly #outlets = new Map<string, StreamWriter>()
-  readonly #inlets = new Map<string, StreamReader>()
+  readonly #writers = new Map<string, StreamWriter>()
+  readonly #readers = new Map<string, StreamReader>()
   readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
   #ready: Promise<void> | undefined
@@ -70,37 +70,37 @@ export class Streams {
   }
 
   /** A stream to write. `to` is its reader; unknown: who asks for it first. */
-  outlet(id: string, to?: string): StreamWriter {
-    const outlet: StreamWriter = new StreamWriter({
+  writer(id: string, to?: string): StreamWriter {
+    const writer: StreamWriter = new StreamWriter({
       most: this.#bounds.maxStreamBytes,
       room: this.#kept,
       send: (letter, place, bytes) =>
-        outlet.to !== undefined && this.#send(outlet.to, letter, id, place, bytes, outlet),
-      onOver: () => this.#outlets.delete(id),
+        writer.to !== undefined && this.#send(writer.to, letter, id, place, bytes, writer),
+      onOver: () => this.#writers.delete(id),
     })
-    outlet.to = to
-    this.#outlets.set(id, outlet)
+    writer.to = to
+    this.#writers.set(id, writer)
     this.#look()
-    return outlet
+    return writer
   }
 
   /** A stream to read, written by the process `from`. */
-  inlet(id: string, from: string): StreamReader {
-    const inlet = new StreamReader(from, {
+  reader(id: string, from: string): StreamReader {
+    const reader = new StreamReader(from, {
       most: this.#bounds.maxStreamBytes,
       room: this.#granted,
       send: (letter, place, bytes) => this.#send(from, letter, id, place, bytes),
-      onOver: () => this.#inlets.delete(id),
+      onOver: () => this.#readers.delete(id),
     })
-    this.#inlets.set(id, inlet)
-    void this.ready().then(() => inlet.open())
+    this.#readers.set(id, reader)
+    void this.ready().then(() => reader.open())
     this.#look()
-    return inlet
+    return reader
   }
 
   /** How many there are. */
   get size(): number {
-    return this.#outlets.size + this.#inlets.size
+    return this.#writers.size + this.#readers.size
   }
 
   /** Bytes that are written and have not arrived. */
@@ -110,17 +110,17 @@ export class Streams {
 
   /** Resolves when all that was written has arrived, or is wanted by nobody. */
   async drained(): Promise<void> {
-    await Promise.all(Array.from(this.#outlets.values(), ({ over }) => over))
+    await Promise.all(Array.from(this.#writers.values(), ({ over }) => over))
   }
 
   close(): void {
     clearInterval(this.#watch)
-    for (const outlet of [...this.#outlets.values()]) outlet.destroy('SPACE_CLOSED')
-    for (const inlet of [...this.#inlets.values()]) inlet.fail('SPACE_CLOSED')
+    for (const writer of [...this.#writers.values()]) writer.destroy('SPACE_CLOSED')
+    for (const reader of [...this.#readers.values()]) reader.fail('SPACE_CLOSED')
     this.#flush()
   }
 
-  #send(to: string, letter: string, id: string, place: string, bytes: Buffer, outlet?: StreamWriter): void {
+  #send(to: string, letter: string, id: string, place: string, bytes: Buffer, writer?: StreamWriter): void {
     let pending = this.#pending.get(to)
     if (pending && pending.bytes + bytes.length > LARGEST_MESSAGE && pending.bytes > 0) {
       this.#post(to, pending)
@@ -132,7 +132,7 @@ export class Streams {
     }
     writeFrame(pending.parts, letter, id, place, bytes)
     pending.bytes += bytes.length
-    if (outlet) pending.of.add(outlet)
+    if (writer) pending.of.add(writer)
     if (this.#flushing) return
     this.#flushing = true
     setImmediate(() => this.#flush())
@@ -146,33 +146,33 @@ export class Streams {
   #post(to: string, pending: { parts: Buffer[]; of: Set<StreamWriter> }): void {
     this.#pending.delete(to)
     void this.#engine.post(to, Buffer.concat(pending.parts)).then((heard) => {
-      if (!heard) for (const outlet of pending.of) outlet.unheard()
+      if (!heard) for (const writer of pending.of) writer.unheard()
     })
   }
 
   #heard(message: Buffer): void {
     readFrames(message, (from, letter, id, place, bytes) => {
       if (letter === 'g' || letter === 'r' || letter === 'n') {
-        const outlet = this.#outlets.get(id)
-        if (outlet) outlet.heard(from, letter, place)
+        const writer = this.#writers.get(id)
+        if (writer) writer.heard(from, letter, place)
         // It is over, and its reader has not heard so.
         else if (letter !== 'n') this.#send(from, 'b', id, '0', NOTHING)
       } else {
-        const inlet = this.#inlets.get(id)
-        if (inlet?.from === from) inlet.heard(letter, place, bytes)
+        const reader = this.#readers.get(id)
+        if (reader?.from === from) reader.heard(letter, place, bytes)
       }
     })
   }
 
   /** Messages may have been lost, each way: what we were sent meanwhile, and what its readers said of what we write. */
   #gap(): void {
-    for (const inlet of this.#inlets.values()) inlet.ask()
-    for (const outlet of this.#outlets.values()) outlet.probe()
+    for (const reader of this.#readers.values()) reader.ask()
+    for (const writer of this.#writers.values()) writer.probe()
   }
 
   #look(): void {
     this.#watch ??= setInterval(() => {
-      for (const outlet of [...this.#outlets.values()]) outlet.look()
+      for (const writer of [...this.#writers.values()]) writer.look()
       if (this.size > 0) return
       clearInterval(this.#watch)
       this.#watch = undefined

@@ -1,5 +1,5 @@
 /**
- * Inlet: the end of a stream that is read. It grants its writer how far it may go: at first a little, then twice as much each time that all of it
+ * StreamReader: the end of a stream that is read. It grants its writer how far it may go: at first a little, then twice as much each time that all of it
  * was used, as long as there is room; so a stream of rare small messages costs little, and a large one flows.
  */
 
@@ -10,14 +10,14 @@ import { FIRST_GRANT } from './writer.js'
 const SMALLEST_WINDOW = 2_048
 const NOTHING = Buffer.alloc(0)
 
-export interface InletTerms {
+export interface StreamReaderTerms {
   readonly most: number
   readonly room: ByteBudget
   send(letter: string, place: string, bytes: Buffer): void
   onOver(): void
 }
 
-export interface Reader {
+export interface StreamCallbacks {
   /** false: nothing more before `resume()`. */
   onChunk(chunk: Buffer): boolean
   /** All has come; `last` is what stands behind it. */
@@ -29,8 +29,8 @@ export interface Reader {
 export class StreamReader {
   /** Its writer. */
   readonly from: string
-  readonly #terms: InletTerms
-  #reader: Reader | undefined
+  readonly #terms: StreamReaderTerms
+  #reader: StreamCallbacks | undefined
   /** Has arrived, and nobody has taken it yet. */
   readonly #held: Buffer[] = []
   #arrived = 0
@@ -44,7 +44,7 @@ export class StreamReader {
   #isOver = false
   #broken: string | undefined
 
-  constructor(from: string, terms: InletTerms) {
+  constructor(from: string, terms: StreamReaderTerms) {
     this.from = from
     this.#terms = terms
     this.#window = Math.min(FIRST_GRANT, terms.most)
@@ -52,7 +52,7 @@ export class StreamReader {
   }
 
   /** From now on it is read. */
-  read(reader: Reader): void {
+  read(reader: StreamCallbacks): void {
     this.#reader = reader
     this.#flow()
   }

@@ -42,8 +42,8 @@ export const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer
   Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 
 /** Resolves when more may be written, or nothing more is wanted. */
-export const roomIn = (outlet: Sink): Promise<void> =>
+export const roomIn = (sink: Sink): Promise<void> =>
   new Promise((resolve) => {
-    outlet.onDrain = resolve
-    void outlet.over.then(resolve)
+    sink.onDrain = resolve
+    void sink.over.then(resolve)
   })

@@ -1,5 +1,5 @@
 /**
- * Outlet: the end of a stream that is written. It keeps what its reader does not have yet, so that whatever is lost on the way can be sent again.
+ * StreamWriter: the end of a stream that is written. It keeps what its reader does not have yet, so that whatever is lost on the way can be sent again.
  *
  *     0 ── arrived ──▶ #arrived ── kept, sent ──▶ #sent ── kept, to be sent ──▶ #written
  *                                                   └─ never beyond #granted
@@ -17,7 +17,7 @@ const SILENT_MS = 1_000
 /** Of a stream that has ended, so long without a word: its reader is gone, or has all of it and the last word was lost. */
 const LINGER_MS = 10_000
 
-export interface OutletTerms {
+export interface StreamWriterTerms {
   readonly most: number
   readonly room: ByteBudget
   send(letter: string, place: string, bytes: Buffer): void
@@ -35,7 +35,7 @@ export class StreamWriter {
   onUnwanted: (() => void) | undefined
   /** Resolves when all has arrived, or is not wanted. */
   readonly over: Promise<void>
-  readonly #terms: OutletTerms
+  readonly #terms: StreamWriterTerms
   readonly #kept: Buffer[] = []
   /** The next of those to be sent. */
   #next = 0
@@ -50,7 +50,7 @@ export class StreamWriter {
   #heardAt = monotonicMs()
   #resolve: () => void = () => {}
 
-  constructor(terms: OutletTerms) {
+  constructor(terms: StreamWriterTerms) {
     this.#terms = terms
     this.over = new Promise((resolve) => {
       this.#resolve = resolve

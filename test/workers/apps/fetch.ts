@@ -15,7 +15,7 @@ export const fetchApp = {
         return response
       }
       case '/stream':
-        return new Response(new Blob(['st', 'ream']).stream(), { status: 202, statusText: 'Taken On' })
+        return new Response(new Blob(['st', 'ream']).stream(), { status: 202, statusText: 'HeldRequest On' })
       case '/none':
         return new Response(null, { status: 204 })
       default:

@@ -1,6 +1,6 @@
 -- Session entries: users' sessions, loaded, saved, locked, counted and listed.
 --
--- A session entry is one string: a first line (SESSION in protocol.ts), then for each attribute a line `name<tab>version<tab>length` and its
+-- A session entry is one string: a first line (SESSION_RECORD in protocol.ts), then for each attribute a line `name<tab>version<tab>length` and its
 -- text; of two with one name the later counts. Processes read many by one MGET, past these functions, which would copy every byte more
 -- than once; and what is saved is written as it came (session-save.lua), unless two processes have changed a session at once.
 --
@@ -12,7 +12,7 @@
 -- In one call, beside what it was asked: a millisecond.
 local MOST_ENDED = 256
 -- The first line up to the owner.
-local FIXED = SESSION.owner.from - 1
+local FIXED = SESSION_RECORD.owner.from - 1
 
 -- Returns the fixed part of the first line, '' if there is none.
 local function headOf(id) return call('GETRANGE', sessionKey(id), 0, FIXED - 1) end
@@ -23,13 +23,13 @@ local function wholeHeadOf(id)
 end
 
 -- Compares times as text: both have 13 digits.
-local function isLive(head) return sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to) > nowText end
+local function isLive(head) return sub(head, SESSION_RECORD.expiresAt.from, SESSION_RECORD.expiresAt.to) > nowText end
 
-local function sizeIn(head) return tonumber(sub(head, SESSION.size.from, SESSION.size.to)) or 0 end
+local function sizeIn(head) return tonumber(sub(head, SESSION_RECORD.size.from, SESSION_RECORD.size.to)) or 0 end
 
-local function versionIn(head) return sub(head, SESSION.version.from, SESSION.version.to) end
+local function versionIn(head) return sub(head, SESSION_RECORD.version.from, SESSION_RECORD.version.to) end
 
-local function ownerIn(head) return sub(head, SESSION.owner.from, -2) end
+local function ownerIn(head) return sub(head, SESSION_RECORD.owner.from, -2) end
 
 -- Adds to the bytes of all session entries. `key`: where they are counted.
 local function growSessions(key, by)
@@ -46,7 +46,7 @@ local function claimIn(locker) return sub(locker, SHARED.presenceLength + 2) end
 local function lockFor(presence, id, ms)
   local claim, ends = claimFor(presence, id), now + ms
   call('HSET', keys.lockers, id, presence .. ' ' .. claim)
-  call('SETRANGE', sessionKey(id), SESSION.locked.from - 1, SIGN.started)
+  call('SETRANGE', sessionKey(id), SESSION_RECORD.locked.from - 1, SIGN.started)
   call('ZADD', keys.locks, ends, claim)
   facts[keys.lockers] = true
   dueAt(ends)
@@ -72,7 +72,7 @@ end
 local function dropLock(id, locker)
   local claim, presence = claimIn(locker), sub(locker, 1, SHARED.presenceLength)
   call('HDEL', keys.lockers, id)
-  if call('EXISTS', sessionKey(id)) == 1 then call('SETRANGE', sessionKey(id), SESSION.locked.from - 1, ' ') end
+  if call('EXISTS', sessionKey(id)) == 1 then call('SETRANGE', sessionKey(id), SESSION_RECORD.locked.from - 1, ' ') end
   call('ZREM', keys.locks, claim)
   call('SREM', keysOf(presence).claims, claim)
   -- This same call may have given it.
@@ -121,7 +121,7 @@ local function endSessionsDue()
   for j = 1, #ended do
     local head = headOf(ended[j])
     if isLive(head) then
-      call('ZADD', keys.sessions, sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to), ended[j])
+      call('ZADD', keys.sessions, sub(head, SESSION_RECORD.expiresAt.from, SESSION_RECORD.expiresAt.to), ended[j])
     else
       endSession(ended[j], 'expired')
     end
@@ -149,7 +149,7 @@ end
 -- Returns when a lease ends that begins now, as 13 digits, and notes it. `head`: as it was before.
 local function sessionLeaseEnd(id, leaseMs, head)
   local expiresAt, ends = leaseEndText(leaseMs)
-  if head == '' or ends < sub(head, SESSION.expiresAt.from, SESSION.expiresAt.to) then
+  if head == '' or ends < sub(head, SESSION_RECORD.expiresAt.from, SESSION_RECORD.expiresAt.to) then
     call('ZADD', keys.sessions, ends, id)
     dueAt(expiresAt)
   end
@@ -203,7 +203,7 @@ end
 
 local function changeOwner(id, head, contents)
   local before = head ~= '' and ownerIn(wholeHeadOf(id)) or ''
-  local after = sub(contents, SESSION.owner.from, find(contents, '\n', SESSION.owner.from, true) - 1)
+  local after = sub(contents, SESSION_RECORD.owner.from, find(contents, '\n', SESSION_RECORD.owner.from, true) - 1)
   if before ~= '' then call('SREM', ownedKey(before), id) end
   if after ~= '' then call('SADD', ownedKey(after), id) end
 end
@@ -228,8 +228,8 @@ function OPS.saveSession(id, leaseMs, lock, maxBytes, base, headLength, changedL
     local all
     all, size = merged(key, sub(contents, first + 1, first + tonumber(changedLength)), removed, expected, versionIn(contents))
     if not all then return reply(REPLY.failed, 'SESSION_CONFLICT') end
-    local ownerText = owner == 'u' and ownerIn(wholeHeadOf(id)) or sub(contents, SESSION.owner.from, first - 1)
-    contents = sub(contents, 1, SESSION.size.from - 1) .. format('%08d', size) .. sub(contents, SESSION.size.to + 1, FIXED)
+    local ownerText = owner == 'u' and ownerIn(wholeHeadOf(id)) or sub(contents, SESSION_RECORD.owner.from, first - 1)
+    contents = sub(contents, 1, SESSION_RECORD.size.from - 1) .. format('%08d', size) .. sub(contents, SESSION_RECORD.size.to + 1, FIXED)
       .. ownerText .. '\n' .. all
   end
   local growth = size - before

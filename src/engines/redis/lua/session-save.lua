@@ -15,7 +15,7 @@ local LASTS, FOUND, WHOLE, GROWTH = 13, 39, 40, 41
 -- the next save begin.
 local function saveKnown(key, values, i)
   local asked, contents = values[i], values[i + 1]
-  local isWhole, head = byte(asked, WHOLE) == 46, call('GETRANGE', key, 0, SESSION.version.to - 1)
+  local isWhole, head = byte(asked, WHOLE) == 46, call('GETRANGE', key, 0, SESSION_RECORD.version.to - 1)
   local after, lasts, ends = isWhole and i + 2 or i + 3, sub(head, 1, LASTS), sub(contents, 1, LASTS)
   if sub(head, LASTS + 1) ~= sub(asked, LASTS + 1, FOUND) or lasts < sub(asked, 1, LASTS) then return REPLY.none, after end
   local at = find(key, KEYS.session.name .. SIGN.session, 1, true)
@@ -27,7 +27,7 @@ local function saveKnown(key, values, i)
     call('SET', key, contents)
   else
     local changed = values[i + 2]
-    local most = 1.5 * tonumber(sub(head, SESSION.size.from, SESSION.size.to)) + LEFT_BEHIND
+    local most = 1.5 * tonumber(sub(head, SESSION_RECORD.size.from, SESSION_RECORD.size.to)) + LEFT_BEHIND
     if call('STRLEN', key) + #changed > most then return REPLY.none, after end
     call('SETRANGE', key, 0, contents)
     call('APPEND', key, changed)

@@ -1,6 +1,6 @@
 /** One operation as a promise, for whatever is not on the hot path. */
 import type { Batches } from './batches.js'
-import { type Arguments, argumentsOf, type Operation, type OperationName } from './operation.js'
+import { type Arguments, type Operation, type OperationName, orderedArguments } from './operation.js'
 
 export interface Reply {
   /** One of REPLY. */
@@ -20,7 +20,7 @@ export function ask<N extends OperationName>(
   options: AskOptions,
 ): Promise<Reply> {
   return new Promise((resolve, reject) => {
-    const args = argumentsOf(name, named)
+    const args = orderedArguments(name, named)
     batches.add({
       name,
       args,

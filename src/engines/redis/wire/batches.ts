@@ -15,8 +15,8 @@
  * history of the server (see Server.run).
  */
 import { monotonicMs } from '../../../clock.js'
+import type { Bounds } from '../../../engine/bounds.js'
 import { SpaceError } from '../../../errors.js'
-import type { Bounds } from '../../../space/capacity.js'
 import { MODE, REFUSAL, REPLY, REPLY_VALUES } from '../protocol.js'
 import type { Link } from './connection.js'
 import { LeaseClock } from './lease-clock.js'

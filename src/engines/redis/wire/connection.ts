@@ -34,7 +34,7 @@ export interface Link {
   cut(reason: string): void
 }
 
-export interface Listener {
+export interface LinkListener {
   /** Everything is prepared; nothing has been sent yet. */
   onUp(link: Link): void
   onDown(): void
@@ -53,7 +53,7 @@ export class Connection {
   readonly #options: RedisOptions
   readonly #counters: string
   readonly #channels: { readonly pushes: string; readonly messages: string }
-  readonly #listener: Listener
+  readonly #listener: LinkListener
   readonly #logger: Logger
   #commands: Redis | undefined
   #bulk: Redis | undefined
@@ -65,7 +65,7 @@ export class Connection {
     url: string,
     counters: string,
     channels: { readonly pushes: string; readonly messages: string },
-    listener: Listener,
+    listener: LinkListener,
     logger: Logger,
   ) {
     this.#options = optionsOf(url)

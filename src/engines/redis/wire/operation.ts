@@ -29,7 +29,7 @@ export interface Operation {
 }
 
 /** Returns the arguments in the order of protocol.ts. */
-export function argumentsOf<N extends OperationName>(name: N, named: Arguments<N>): readonly Argument[] {
+export function orderedArguments<N extends OperationName>(name: N, named: Arguments<N>): readonly Argument[] {
   const args: Argument[] = []
   for (const each of OPERATIONS[name].args as readonly (keyof Arguments<N>)[]) {
     const value = named[each] as Argument | readonly Argument[]

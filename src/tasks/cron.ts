@@ -1,7 +1,7 @@
 /** Cron: the moments at which a cron expression fires in its time zone. The only file that imports cron-parser. */
 import { type CronExpression, CronExpressionParser } from 'cron-parser'
 import { SpaceError } from '../errors.js'
-import { DAY_MS } from '../tasks/enqueue.js'
+import { DAY_MS } from './enqueue.js'
 
 /**
  * cron-parser reads the expression, on a clock without a time zone. This file maps its local times to moments, so that the firings follow from

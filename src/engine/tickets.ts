@@ -1,6 +1,5 @@
 /** Tickets: the part of an engine's contract that keeps what becomes of a request, whoever asked for it and whoever is left to ask. */
-import { type Delivery, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../engine.js'
-import { tokenOf } from '../entry/token.js'
+import { type Delivery, type EncodedEntry, OWN_KINDS } from './entries.js'
 
 /** The root of all tickets; those that nothing has become of yet; and those that have an outcome. */
 export const TICKET = `${OWN_KINDS}Ticket`
@@ -17,13 +16,13 @@ export const CANCELLED = `${OWN_KINDS}Cancelled`
 export const ticketOf = (requestId: string): string => requestId.slice(0, Math.max(requestId.indexOf('.'), 0))
 
 /** A note is a few words about how far it is. */
-export const LARGEST_NOTE = 2048
+export const LARGEST_PROGRESS = 2048
 
 export interface TicketTerms {
   /** 1 to 40 characters, without a dot. */
   readonly id: string
   /** What was asked for, as one short word: who asks again under this id has to ask for the same. */
-  readonly print: string
+  readonly fingerprint: string
   /** How long it stays when nothing becomes of it. */
   readonly leaseMs: number
   /** How long its outcome is kept, from when that is there. Finite. */
@@ -51,7 +50,7 @@ export interface TicketState {
   /** How many holders have died with its request. */
   readonly deaths: number
   /** What was noted last, by whoever works on it. */
-  readonly note: Buffer
+  readonly progress: Buffer
 }
 
 export interface Tickets {
@@ -65,42 +64,11 @@ export interface Tickets {
   /** The outcome is there; null: cancelled, its request is withdrawn and whoever holds that is told. false: it was settled before, or is not there. */
   settle(id: string, outcome: Buffer | null): Promise<boolean>
   /** Says how far it is, to whoever asks and whoever is told of notes. false: it is settled, or not there. */
-  note(id: string, note: Buffer): Promise<boolean>
+  recordProgress(id: string, progress: Buffer): Promise<boolean>
   /** The same by whoever holds its request. false: the claim is lost. */
-  progress(delivery: Delivery, note: Buffer): Promise<boolean>
+  reportProgress(delivery: Delivery, progress: Buffer): Promise<boolean>
   /** This process waits for it no longer, so that the next one who asks joins it. */
   leave(id: string): Promise<void>
   /** null: there is no such ticket. */
   look(id: string): Promise<TicketState | null>
-}
-
-const token = (id: string): string => `ticket=${tokenOf(id)}`
-
-/** The outcome of a ticket, to be found and waited for as any entry. */
-export const resultTemplate = (id: string): EncodedTemplate => ({
-  kind: RESULT,
-  root: TICKET,
-  indexed: [token(id)],
-  verified: [],
-})
-
-/** A ticket on which something is noted; those of a group, or a single one. */
-export const notesOf = (by: { readonly id?: string; readonly group?: string }): EncodedTemplate => ({
-  kind: PENDING,
-  root: TICKET,
-  indexed: [],
-  verified: [by.id === undefined ? `group=${tokenOf(by.group ?? '')}` : token(by.id)],
-})
-
-/** The entry that a ticket is until it is settled. */
-export function pendingEntry({ id, print, leaseMs, keptMs, group }: TicketTerms): EncodedEntry {
-  const verified = [`print=${tokenOf(print)}`, `kept=${tokenOf(keptMs)}`]
-  if (group !== undefined) verified.push(`group=${tokenOf(group)}`)
-  return { id, kinds: [PENDING, TICKET], indexed: [token(id)], verified, body: Buffer.alloc(0), leaseMs, priority: 0 }
-}
-
-/** The same once it is settled. */
-export function resultEntry(pending: EncodedEntry, kind: string, keptMs: number, body: Buffer): EncodedEntry {
-  const verified = pending.verified.filter((each) => each.startsWith('print='))
-  return { ...pending, kinds: [kind, RESULT, TICKET], verified, body, leaseMs: keptMs }
 }

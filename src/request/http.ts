@@ -1,0 +1,43 @@
+/** Rules of HTTP that the gateway, the workers and `client.fetch` share: methods, names of fields, the form of a host. */
+
+/** RFC 9110 §9.2.2: a second run has the same effect as one. */
+export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
+
+/** Fields of one connection (RFC 9110 §7.6.1), which a worker's response does not have: the gateway frames anew. */
+export const CONNECTION_FIELDS: readonly string[] = [
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+]
+
+/** Fields that end at the gateway, in both directions: those of the connection, and what older software treats alike. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
+  ...CONNECTION_FIELDS,
+  'proxy-authenticate',
+  'proxy-authorization',
+  'trailer',
+])
+
+/** RFC 9110 §6.5.1: framing, routing and authentication. Software that merges trailers into the header fields would be misled. */
+export const NEVER_IN_TRAILERS: ReadonlySet<string> = new Set([
+  ...HOP_BY_HOP,
+  'host',
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'content-range',
+  'authorization',
+  'cookie',
+  'set-cookie',
+  'x-request-id',
+])
+
+/** Host (RFC 9112 §3.2): a name or an address, and a port. User information or a path would become part of a URL. */
+export const HOST = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
+
+/** Returns whether a response to this method has no body by rule (RFC 9110 §6.4.1). */
+export const isBodiless = (status: number, method: string | undefined): boolean =>
+  status === 204 || status === 304 || method === 'HEAD'

@@ -1,0 +1,76 @@
+/** Promises with a deadline: whichever comes first of a result, the end of a time, and an AbortSignal. */
+import { LONGEST_TIMER_MS } from '../clock.js'
+import { onAbort } from './abort.js'
+
+export interface DeadlineTerms {
+  /** In ms; a longer time than Node.js timers have (24 days) counts as that. Default Infinity: no timer. */
+  readonly timeoutMs?: number
+  /** Fires before the time is over. A signal that had fired before the call is not heeded. */
+  readonly signal?: AbortSignal | undefined
+  /** Returns the reason of the rejection at the end of the time. */
+  readonly late?: () => unknown
+  /** Called when the time or the signal came first, before the rejection. */
+  readonly onGivenUp?: () => void
+  /** Called at once with a function that starts the time anew, for a wait that progress prolongs. */
+  readonly onStart?: (restart: () => void) => void
+}
+
+/**
+ * Returns the result of `promise`. Rejects with `late()` when the time is over and with `signal.reason` when the signal fires; what becomes of
+ * `promise` after that is dropped.
+ */
+export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Promise<T> {
+  const { timeoutMs = Number.POSITIVE_INFINITY, signal, late, onGivenUp, onStart } = terms
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      clearTimeout(timer)
+      unlisten?.()
+    }
+    const giveUp = (reason: unknown): void => {
+      settle()
+      onGivenUp?.()
+      reject(reason)
+    }
+    const timer =
+      timeoutMs === Number.POSITIVE_INFINITY
+        ? undefined
+        : setTimeout(() => giveUp(late?.()), Math.min(timeoutMs, LONGEST_TIMER_MS))
+    const unlisten = signal && onAbort(signal, () => giveUp(signal.reason))
+    onStart?.(() => timer?.refresh())
+    promise.then(
+      (value) => {
+        settle()
+        resolve(value)
+      },
+      (error) => {
+        settle()
+        reject(error)
+      },
+    )
+  })
+}
+
+/** Returns the result, or undefined if there is none within `ms`. Rejects if the promise rejected within `ms`. */
+export const valueWithin = <T>(ms: number, promise: Promise<T>): Promise<T | undefined> =>
+  withDeadline<T | undefined>(promise, { timeoutMs: ms, late: () => TIME_OVER }).catch((error) => {
+    if (error !== TIME_OVER) throw error
+    return undefined
+  })
+
+/** Returns whether the promise resolved within `ms`. Rejects if the promise rejected within `ms`. */
+export const within = async (ms: number, promise: Promise<unknown>): Promise<boolean> =>
+  (await valueWithin(
+    ms,
+    promise.then(() => true),
+  )) === true
+
+/** Resolves after `ms`. Rejects with `signal.reason` when the signal fires before. */
+export const pause = (ms: number, signal: AbortSignal): Promise<void> => {
+  const never = new Promise<void>(() => {})
+  return withDeadline(never, { timeoutMs: ms, signal, late: () => TIME_OVER }).catch((error) => {
+    if (error !== TIME_OVER) throw error
+  })
+}
+
+/** The reason of a time that is over, where that is no failure. */
+const TIME_OVER = Symbol('late')

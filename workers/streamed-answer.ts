@@ -1,0 +1,95 @@
+/** The streams of one turn: a request body that is still arriving, an answer that is sent while it is written, and the slot that they give up. */
+import { monotonicMs } from '../src/clock.js'
+import { SpaceError } from '../src/errors.js'
+import type { Sink } from '../src/request/streams/collector.js'
+import type { HeldRequest, HttpResponse, ResponseHead, Rest } from '../src/request.js'
+import { STREAMED, sealedHead, sealedTrailers } from './response.js'
+
+/** A streaming turn keeps its slot for this long, and only while BUSY_BYTES move in each LOOK_MS. */
+const RELEASE_SLOT_AFTER_MS = 250
+const LOOK_MS = 50
+const BUSY_BYTES = 32_768
+
+export class StreamedAnswer {
+  readonly #held: HeldRequest
+  #sink: Sink | undefined
+  #status = 0
+  /** Bytes of heads in the sink, before the body. */
+  #headBytes = 0
+  /** Content-Length of the head, if it has one. */
+  #announced: number | undefined
+  /** Bytes of the request's body that have arrived as a stream. */
+  #bytesRead = 0
+  #slotTimer: NodeJS.Timeout | undefined
+
+  constructor(held: HeldRequest) {
+    this.#held = held
+  }
+
+  /** Whether the final head (not 1xx) has been sent. */
+  get isStarted(): boolean {
+    return this.#sink !== undefined
+  }
+
+  /** Sends a head. Returns where its body is written. Throws BAD_RESPONSE if HTTP cannot carry the head. */
+  start(head: ResponseHead): Sink {
+    const sealed = sealedHead(head)
+    const sink = this.#held.startResponse(sealed)
+    if (head.status >= 200 || head.status === 101) {
+      const length = sealed.headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'content-length')
+      this.#announced = length < 0 ? undefined : Number(sealed.headers[length + 1])
+      this.#sink = sink
+      this.#status = head.status
+      this.#headBytes = sink.written
+    }
+    this.#releaseSlotSoon()
+    return sink
+  }
+
+  /** Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head announced. */
+  complete({ trailers }: HttpResponse): HttpResponse {
+    const length = this.#sink!.written - this.#headBytes
+    if (this.#announced !== undefined && this.#announced !== length) {
+      throw new SpaceError('BAD_RESPONSE', `It announced ${this.#announced} bytes and has ${length}.`)
+    }
+    return { ...STREAMED, status: this.#status, trailers: trailers && sealedTrailers(trailers) }
+  }
+
+  /** Returns `rest` with its bytes counted. `onEnd` is called before its reader is told of its end. */
+  counted(rest: Rest, onEnd: () => void): Rest {
+    this.#releaseSlotSoon()
+    return {
+      ...rest,
+      read: (reader) =>
+        rest.read({
+          ...reader,
+          onChunk: (chunk) => {
+            this.#bytesRead += chunk.length
+            return reader.onChunk(chunk)
+          },
+          onEnd(trailers) {
+            onEnd()
+            reader.onEnd(trailers)
+          },
+        }),
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#slotTimer)
+  }
+
+  #releaseSlotSoon(): void {
+    if (this.#slotTimer) return
+    const since = monotonicMs()
+    let before = 0
+    this.#slotTimer = setInterval(() => {
+      const moved = this.#bytesRead + (this.#sink?.written ?? 0)
+      const isBusy = moved - before >= BUSY_BYTES
+      before = moved
+      if (isBusy && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return
+      clearInterval(this.#slotTimer)
+      this.#held.releaseSlot()
+    }, LOOK_MS).unref()
+  }
+}
