@@ -7,8 +7,8 @@ import { until } from '../support/until.js'
 
 const at = overLink()
 
-/** The reply that a session was opened. */
-const isHello = (bytes: Buffer): boolean => /^\*[23]\r\n\$1\r\n[FK]\r\n/.test(bytes.toString('latin1'))
+/** The reply that a process has joined: `done`, the lease clock, and which presence it is. */
+const isHello = (bytes: Buffer): boolean => /^\*3\r\n\$1\r\nk\r\n/.test(bytes.toString('latin1'))
 
 test('a write whose answer was lost, and then the answer that the session is a new one, is not done again', async () => {
   await at.far.readIfExists(Task)
@@ -29,7 +29,7 @@ test('a write whose answer was lost, and then the answer that the session is a n
 })
 
 test('a process that is cut twice, and was back in between, is missing since the second cut', async () => {
-  // So long it may be missing (session.lua).
+  // So long it may be missing (SHARED.graceMs in protocol.ts).
   const GRACE_MS = 250
   const connected = async (): Promise<boolean> => (await at.far.engine.health()).connected
   const born = (): Promise<string> => at.redis.cli('HGET', `{ts:default}:presence:${at.far.presence}`, 'born')

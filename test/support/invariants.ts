@@ -3,7 +3,7 @@
  * kept of what has ended (docs/redis.md, Keys).
  */
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS } from '../../src/engines/redis/protocol.js'
+import { KEYS, PLACE, RECORD, RECORD_TYPE } from '../../src/engines/redis/protocol.js'
 import type { Redis } from './redis.js'
 
 /** The names of keys as a Lua table: by its name in protocol.ts, the text of the key and whether more follows. */
@@ -52,13 +52,13 @@ local entries, lockers, locks = zset('sessions'), hash('lockers'), zset('locks')
 -- Where each record should stand, by its signature.
 local paths = {}
 for id, rec in pairs(records) do
-  local from = rec:byte(44) ~= 101 and 69 or 46
+  local from = rec:byte(${RECORD.type.from}) ~= ${RECORD_TYPE.entry.charCodeAt(0)} and ${RECORD.requestSignature.from} or ${RECORD.signature.from}
   local S = rec:sub(from, rec:find('\\n', from, true) - 1)
   local kinds, fields, indexed = {}, {}, true
   for item in S:gmatch('[^|]+') do
     if item:byte() == 64 then kinds[#kinds + 1] = item:sub(2) elseif item == ';' then indexed = false elseif indexed then fields[#fields + 1] = item end
   end
-  local path = { root = kinds[#kinds], score = rec:sub(28, 43), large = rec:byte(45) == 64 }
+  local path = { root = kinds[#kinds], score = rec:sub(${RECORD.score.from}, ${RECORD.score.to}), large = rec:byte(${RECORD.place.from}) == ${PLACE.reference.charCodeAt(0)} }
   for _, kind in ipairs(kinds) do path[#path + 1] = '@' .. kind end
   for _, field in ipairs(fields) do path[#path + 1] = '=' .. kinds[#kinds] .. '|' .. field end
   paths[id] = path

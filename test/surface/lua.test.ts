@@ -110,3 +110,23 @@ test('an operation has the parameters that the protocol names, and none is missi
   const none = ['-- None.', 'local all = { OPS, ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS }']
   expect(() => joined({ a: none, b: others }, SMALL)).toThrow('operations without a function: renew')
 })
+
+test('the fields of a record, and of the first line of a session entry, have no gap and no overlap', () => {
+  const { RECORD, SESSION_RECORD } = protocol
+  const { expiresAt, writtenAt, deaths, score, type, place, signature, requester, maxDeliveries, requestSignature } =
+    RECORD
+  const adjacent = (...fields: readonly { readonly from: number; readonly to?: number }[]): void => {
+    expect(fields.slice(1).map(({ from }) => from)).toEqual(fields.slice(0, -1).map(({ to }) => to! + 1))
+  }
+  adjacent({ from: 0, to: 0 }, expiresAt, writtenAt, deaths, score, type, place, signature)
+  adjacent(place, requester, maxDeliveries, requestSignature)
+  expect(requester.to - requester.from + 1).toBe(protocol.SHARED.presenceLength)
+  adjacent({ from: 0, to: 0 }, SESSION_RECORD.expiresAt, SESSION_RECORD.locked, SESSION_RECORD.size)
+})
+
+test('in a table of single characters each has one meaning', () => {
+  const { REPLY, PUSH, OUTCOME, WAIT, TRANSITION, MARK, RECORD_TYPE, PLACE, TICKET_STATE, MODE } = protocol
+  for (const table of [REPLY, PUSH, OUTCOME, WAIT, TRANSITION, MARK, RECORD_TYPE, PLACE, TICKET_STATE, MODE]) {
+    expect(new Set(Object.values(table)).size).toBe(Object.values(table).length)
+  }
+})

@@ -23,6 +23,7 @@ import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import { within } from '../../runtime/deadline.js'
+import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
@@ -69,6 +70,7 @@ export class RedisEngine implements Engine {
   readonly #bodies = new Bodies()
   readonly #eviction = new Eviction()
   readonly #frames: Frames
+  readonly #acceptance: Acceptance
   readonly #finds: Finds
   readonly #many: TakesOfMany
   readonly #claims: Claims
@@ -103,8 +105,9 @@ export class RedisEngine implements Engine {
       () => this.#writes.arrivals(),
     )
     this.#transactions = new Transactions(this.presence, this.#batches)
-    this.#finds = new Finds(this.#batches, this.#bodies, keys, this.#transactions)
-    this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#finds)
+    this.#acceptance = new Acceptance(this.#batches, this.#bodies, keys, this.#transactions)
+    this.#finds = new Finds(this.#batches, this.#acceptance, this.#transactions)
+    this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#acceptance)
     this.#writes = new Writes(this.presence, this.#batches, this.#bodies, keys, this.#transactions)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
@@ -326,7 +329,12 @@ export class RedisEngine implements Engine {
 
   /** @internal for Presence */
   claims(): string[] {
-    return [...this.#finds.claims(), ...this.#claims.claims(), ...this.#transactions.names(), ...this.sessions.claims()]
+    return [
+      ...this.#acceptance.claims(),
+      ...this.#claims.claims(),
+      ...this.#transactions.names(),
+      ...this.sessions.claims(),
+    ]
   }
 
   /** @internal for Presence */

@@ -1,7 +1,7 @@
 /** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
 import type { Find, Stored } from '../../engine.js'
 import { isSpaceError } from '../../errors.js'
-import type { Finds } from './find.js'
+import type { Acceptance } from './acceptance.js'
 import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask, type Reply } from './wire/ask.js'
@@ -19,12 +19,12 @@ interface Handed {
 export class TakesOfMany {
   readonly #batches: Batches
   readonly #transactions: Transactions
-  readonly #finds: Finds
+  readonly #acceptance: Acceptance
 
-  constructor(batches: Batches, transactions: Transactions, finds: Finds) {
+  constructor(batches: Batches, transactions: Transactions, acceptance: Acceptance) {
     this.#batches = batches
     this.#transactions = transactions
-    this.#finds = finds
+    this.#acceptance = acceptance
   }
 
   async take(find: Find, most: number): Promise<Stored[]> {
@@ -36,7 +36,7 @@ export class TakesOfMany {
       if (!answer) break
       after = answer.values[0]!.toString('latin1')
       const handed = handedIn(answer)
-      const accepted = handed.map(({ claim, parsed }) => this.#finds.accepted(find, claim, parsed))
+      const accepted = handed.map(({ claim, parsed }) => this.#acceptance.accept(find, claim, parsed))
       let failure: unknown
       for (const each of await Promise.allSettled(accepted)) {
         if (each.status === 'rejected') failure ??= each.reason

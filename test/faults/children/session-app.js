@@ -5,7 +5,7 @@ import { openSpace } from 'takespace'
 import { SpaceSessionStore } from 'takespace/session'
 
 const space = await openSpace(process.env.TAKESPACE_URL)
-const store = new SpaceSessionStore({ space, policy: process.env.SESSION_POLICY, waitMs: 20_000 })
+const store = new SpaceSessionStore({ space, policy: process.env.SESSION_POLICY, lock: { waitMs: 20_000 } })
 
 const app = express()
 app.use(

@@ -38,11 +38,12 @@ local function runOperations(first)
   end
 end
 
--- Returns why this library must not touch the data, or nil. An older layout is taken over if nothing is stored in it.
+-- Returns why this library must not touch the data, or nil. An older layout is taken over if nothing is stored in it: under the keys of layout
+-- 1, which had one letter each, or of a later one.
 local function refusalOfLayout()
   if counters.layout == LAYOUT then return nil end
   if counters.layout > LAYOUT then return REFUSAL.dataNewer end
-  if call('EXISTS', prefix .. 'e', prefix .. 'S') > 0 then return REFUSAL.dataOlder end
+  if call('EXISTS', prefix .. 'e', prefix .. 'S', keys.entries, keys.presences) > 0 then return REFUSAL.dataOlder end
   call('UNLINK', prefix .. 'K')
   counters.layout = LAYOUT
   countersChanged = true

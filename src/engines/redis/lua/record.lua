@@ -1,7 +1,7 @@
 -- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of the indexes that lead to it.
 -- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf, indexInfo
--- shares: matchesAny, sweepListFor, sharedHeader, isPresent, isOpen, readIndexOf, endReads, freeFromReads, countBody, uncountBody
--- shares: dropBody, countTicket, uncountTicket, remove, leaseEndText
+-- shares: matchesAny, sweepListFor, recordStart, sharedHeader, isPresent, isOpen, readIndexOf, endReads, freeFromReads, countBody
+-- shares: uncountBody, dropBody, countTicket, uncountTicket, remove, leaseEndText
 
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
@@ -83,6 +83,9 @@ local function sweepListFor(expiresAt, writtenAt)
   return list
 end
 
+-- Returns the beginning of a new record, up to its score.
+local function recordStart(ends) return ends .. nowText .. '0' end
+
 -- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to its signature. An empty
 -- one is the one before it.
 local function sharedHeader(text)
@@ -97,7 +100,7 @@ local function sharedHeader(text)
       large = byte(head, 2) == PLACE_BYTES.reference,
       zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
       bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
-      before = ends .. nowText .. '0',
+      before = recordStart(ends),
       after = head .. signature .. '\n',
       info = indexInfo(signature),
       sweepList = sweepListFor(expiresAt, now),

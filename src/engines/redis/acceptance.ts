@@ -1,0 +1,93 @@
+/** Acceptance: what is done with an entry that a find has in hand before it is the caller's. */
+import type { Find, Stored } from '../../engine.js'
+import { tokenOf } from '../../entry/token.js'
+import { isSpaceError } from '../../errors.js'
+import type { Keys } from './keys.js'
+import { REPLY } from './protocol.js'
+import type { Parsed } from './record.js'
+import type { Transactions } from './transaction.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Bodies } from './wire/bodies.js'
+
+export class Acceptance {
+  readonly #batches: Batches
+  readonly #bodies: Bodies
+  readonly #keys: Keys
+  readonly #transactions: Transactions
+  /** Claims of plain takes, until they are acknowledged. */
+  readonly #underWay = new Set<string>()
+
+  constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
+    this.#batches = batches
+    this.#bodies = bodies
+    this.#keys = keys
+    this.#transactions = transactions
+  }
+
+  claims(): Iterable<string> {
+    return this.#underWay
+  }
+
+  /**
+   * Returns the entry if it is the find's from now on; null if the claim was lost, or the entry was moved to the dead letters because it has no
+   * body or does not conform to its schema: the find has to go on.
+   */
+  async accept(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
+    if (claim) this.#underWay.add(claim)
+    try {
+      const stored = await this.#complete(parsed)
+      if (!stored || !(await this.#conforms(find, claim, stored))) {
+        const isMoved = await this.#moveToDeadLetters(claim, parsed.id, stored ? 'nonconforming' : 'bodiless')
+        if (stored && isMoved) find.onNonconforming?.(stored)
+        return null
+      }
+      return claim && !(await this.#acknowledge(find, claim)) ? null : stored
+    } finally {
+      this.#underWay.delete(claim)
+    }
+  }
+
+  giveBack(claim: string): void {
+    ask(this.#batches, 'giveBack', { claim, wait: '' }, { repeatable: true }).catch(() => {
+      // Without a link the next sync gives it back.
+    })
+  }
+
+  async #conforms({ conforms }: Find, claim: string, stored: Stored): Promise<boolean> {
+    try {
+      return !conforms || (await conforms(stored))
+    } catch (error) {
+      if (claim) this.giveBack(claim)
+      throw error
+    }
+  }
+
+  /** Makes a take final, or its transaction's. Returns false if the claim was lost. */
+  async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
+    const named = { claim, transaction: tx }
+    // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
+    const options = { repeatable: false }
+    if (!tx) return (await ask(this.#batches, 'acknowledge', named, options)).kind === REPLY.done
+    try {
+      return (await this.#transactions.ask(tx, 'acknowledge', named, options)).kind === REPLY.done
+    } catch (error) {
+      // The transaction ended while the entry was on its way, so the space may not have been asked.
+      if (isSpaceError(error, 'TRANSACTION_ENDED')) this.giveBack(claim)
+      throw error
+    }
+  }
+
+  async #moveToDeadLetters(claim: string, id: string, reason: string): Promise<boolean> {
+    const named = { id, reason: tokenOf(reason), claim }
+    const { kind } = await ask(this.#batches, 'deadLetter', named, { repeatable: true })
+    return kind === REPLY.done
+  }
+
+  /** Returns the entry with its body; null if a body of its own key is gone. */
+  async #complete(parsed: Parsed): Promise<Stored | null> {
+    if (!parsed.byReference) return parsed
+    const body = await this.#bodies.get(this.#keys.body(parsed.id))
+    return body && { ...parsed, body }
+  }
+}
