@@ -32,6 +32,7 @@ import { Registrations } from './notify.js'
 import { Presence } from './presence.js'
 import { PUSH, REPLY, WAIT } from './protocol.js'
 import { leaseText } from './record.js'
+import { Requests } from './requests.js'
 import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
@@ -75,6 +76,7 @@ export class RedisEngine implements Engine {
   readonly #many: TakesOfMany
   readonly #claims: Claims
   readonly #writes: Writes
+  readonly #requests: Requests
   readonly #listings: Listings
   readonly #transactions: Transactions
   readonly #registrations: Registrations
@@ -102,13 +104,14 @@ export class RedisEngine implements Engine {
       nonce,
       bounds,
       () => this.#lost(),
-      () => this.#writes.arrivals(),
+      () => this.#requests.arrivals(),
     )
     this.#transactions = new Transactions(this.presence, this.#batches)
     this.#acceptance = new Acceptance(this.#batches, this.#bodies, keys, this.#transactions)
     this.#finds = new Finds(this.#batches, this.#acceptance, this.#transactions)
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#acceptance)
     this.#writes = new Writes(this.presence, this.#batches, this.#bodies, keys, this.#transactions)
+    this.#requests = new Requests(this.#batches, this.#bodies, keys, this.#writes)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
@@ -219,11 +222,11 @@ export class RedisEngine implements Engine {
   }
 
   request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
-    return this.#writes.request(entry, onOutcome)
+    return this.#requests.write(entry, onOutcome)
   }
 
   withdraw(id: string): Promise<void> {
-    return this.#writes.withdraw(id)
+    return this.#requests.withdraw(id)
   }
 
   offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
@@ -243,7 +246,7 @@ export class RedisEngine implements Engine {
   }
 
   awaitIndefinitely(id: string): void {
-    this.#writes.lasts(id)
+    this.#requests.awaitIndefinitely(id)
   }
 
   post(presence: string, message: Buffer): Promise<boolean> {
@@ -339,7 +342,8 @@ export class RedisEngine implements Engine {
 
   /** @internal for Presence */
   askAnew(afresh: boolean): void {
-    this.#writes.askAnew(afresh)
+    this.#writes.askAnew()
+    this.#requests.askAnew(afresh)
     this.#finds.askAnew()
     this.#claims.askAnew()
     this.sessions.askAnew()
@@ -348,7 +352,7 @@ export class RedisEngine implements Engine {
 
   /** @internal for Presence */
   report(): void {
-    this.#writes.report()
+    this.#requests.report()
   }
 
   #lost(): void {
@@ -357,7 +361,7 @@ export class RedisEngine implements Engine {
 
   #pushed(message: Buffer): void {
     readPush(message, ({ kind, first, second, bytes }: PushItem, now) => {
-      if (kind === PUSH.outcome) return this.#writes.outcome(first, bytes)
+      if (kind === PUSH.outcome) return this.#requests.outcome(first, bytes)
       if (kind === PUSH.claimLost) return this.#claims.lost(({ claim }) => first.startsWith(claim))
       if (kind === PUSH.withdrawn) return this.#claims.lost(({ id }) => id === first)
       if (kind === PUSH.requesterGone) return this.#claims.lost(({ requester }) => requester === first)

@@ -4,6 +4,7 @@ import type { Keys } from './keys.js'
 import { REPLY } from './protocol.js'
 import type { KnownChange } from './session-record.js'
 import type { Link } from './wire/connection.js'
+import { shareOf, takeShare } from './wire/deal.js'
 
 /** saved; not, and nothing was changed; unknown: the link was cut before the answer. */
 export type Came = 'saved' | 'not' | 'unknown'
@@ -29,11 +30,11 @@ const SAVED = REPLY.done.charCodeAt(0)
 export class SessionsBeside {
   readonly #keys: Keys
   #link: Link | undefined
-  readonly #loads = new Turn<string, Buffer | null>(
+  readonly #loads = new AskedTogether<string, Buffer | null>(
     (asked) => this.#load(asked),
     () => 0,
   )
-  readonly #saves = new Turn<KnownSave, Came>(
+  readonly #saves = new AskedTogether<KnownSave, Came>(
     (asked) => this.#save(asked),
     ({ rest }) => rest.length,
   )
@@ -87,11 +88,8 @@ export class SessionsBeside {
   }
 }
 
-/**
- * What is asked in one turn of the event loop, dealt out over a few calls: while the server works on one, this process takes up what the one before
- * it has answered (decision 0010).
- */
-class Turn<Question, Answer> {
+/** Questions of one turn of the event loop, dealt out over a few calls. */
+class AskedTogether<Question, Answer> {
   readonly #call: (asked: readonly Asked<Question, Answer>[]) => Promise<void>
   readonly #charactersOf: (question: Question) => number
   #asked: Asked<Question, Answer>[] = []
@@ -114,14 +112,9 @@ class Turn<Question, Answer> {
   #send(): void {
     const asked = this.#asked
     this.#asked = []
-    const share = Math.max(Math.ceil(asked.length / CALLS), SMALLEST_SHARE)
+    const share = shareOf(asked.length, CALLS, SMALLEST_SHARE)
     while (asked.length > 0) {
-      let characters = 0
-      const full = asked.findIndex(({ question }, i) => {
-        characters += this.#charactersOf(question)
-        return i > 0 && (i === share || characters > MOST_CHARACTERS)
-      })
-      void this.#call(asked.splice(0, full < 0 ? asked.length : full))
+      void this.#call(takeShare(asked, share, ({ question }) => this.#charactersOf(question), MOST_CHARACTERS))
     }
   }
 }

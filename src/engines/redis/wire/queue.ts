@@ -1,6 +1,7 @@
 /** Operations that wait to be sent, in order, and how many of them go out together. */
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
+import { shareOf, takeShare } from './deal.js'
 import type { Operation } from './operation.js'
 
 export interface Queued extends Operation {
@@ -60,12 +61,12 @@ export class Queue {
 
   /** Returns how many operations a batch takes, if what waits now is dealt out over so many calls. */
   share(calls: number): number {
-    return Math.min(Math.max(Math.ceil(this.#operations.length / calls), SMALLEST_SHARE), LARGEST_BATCH)
+    return Math.min(shareOf(this.#operations.length, calls, SMALLEST_SHARE), LARGEST_BATCH)
   }
 
   /** Takes the operations of the next batch. */
   next(share: number): Queued[] {
-    return this.#operations.splice(0, this.#fitting(share))
+    return takeShare(this.#operations, share, ({ entries = 1 }) => entries, MOST_WRITTEN)
   }
 
   /** Fails those that are not to be kept. */
@@ -74,16 +75,6 @@ export class Queue {
       if (isKept(operation)) this.#operations.push(operation)
       else operation.fail(new SpaceError(code))
     }
-  }
-
-  /** Returns how many go out together: at most `most`, and no more than may be written in one call. */
-  #fitting(most: number): number {
-    let written = 0
-    for (let i = 0; i < most && i < this.#operations.length; i++) {
-      written += this.#operations[i]!.entries ?? 1
-      if (written > MOST_WRITTEN && i > 0) return i
-    }
-    return most
   }
 }
 

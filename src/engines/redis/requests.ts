@@ -1,0 +1,186 @@
+/** The requests that this process has written and whose outcomes it waits for. */
+import { monotonicMs } from '../../clock.js'
+import type { EncodedEntry, Outcome } from '../../engine.js'
+import type { Keys } from './keys.js'
+import { OUTCOME, REPLY, SIGN } from './protocol.js'
+import { leaseText } from './record.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import { Bodies } from './wire/bodies.js'
+import type { Operation } from './wire/operation.js'
+import type { Writes } from './write.js'
+
+const COMPLETED = OUTCOME.completed.charCodeAt(0)
+const COMPLETED_BY_REFERENCE = OUTCOME.completedByReference.charCodeAt(0)
+const LOST = OUTCOME.lost.charCodeAt(0)
+const RESPONSE_STARTED = OUTCOME.responseStarted.charCodeAt(0)
+
+/** With this many arrived outcomes they are reported at once, in a batch of their own if need be. */
+const MOST_UNREPORTED = 64
+
+interface Requester {
+  onOutcome: ((outcome: Outcome) => void) | undefined
+  /** On the monotonic clock, ms; Infinity once the holder streams. */
+  endsAt: number
+}
+
+export class Requests {
+  readonly #batches: Batches
+  readonly #bodies: Bodies
+  readonly #keys: Keys
+  readonly #writes: Writes
+  /** Each in a holder that is emptied when it leaves: see src/runtime/in-flight.ts for what a Map would keep of it otherwise. */
+  readonly #requesters = new Map<string, Requester>()
+  /** Outcomes that have arrived. The space keeps them until it is told so. */
+  #arrived: string[] = []
+  /** Claims of large outcomes that are being fetched. */
+  readonly #fetching = new Set<string>()
+  /** Whether asking for outcomes failed, so that it has to be done again. */
+  #mustAskAgain = false
+
+  constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes) {
+    this.#batches = batches
+    this.#bodies = bodies
+    this.#keys = keys
+    this.#writes = writes
+  }
+
+  /** Resolves when the space has the request. */
+  async write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    if (Bodies.isLarge(entry.body)) await this.#writes.putBodies([entry])
+    this.#requesters.set(entry.id, { onOutcome, endsAt: monotonicMs() + entry.leaseMs })
+    return new Promise((resolve, reject) => {
+      const fail = (error: unknown): void => {
+        this.#writes.failed([entry], error)
+        // The outcome may have overtaken the news that the write was lost.
+        if (this.#forget(entry.id)) reject(error)
+      }
+      this.#batches.add({
+        name: 'write',
+        args: this.#writes.argumentsOf(entry),
+        repeatable: entry.request!.repeatable,
+        reply: (kind, values) => {
+          if (kind === REPLY.done) resolve()
+          else fail(this.#writes.noted(values[0]!))
+        },
+        fail,
+      })
+    })
+  }
+
+  async withdraw(id: string): Promise<void> {
+    this.#forget(id)
+    await ask(this.#batches, 'cancel', { id }, { repeatable: true })
+  }
+
+  /** The holder of this request streams: no time bounds it any longer. */
+  awaitIndefinitely(id: string): void {
+    const requester = this.#requesters.get(id)
+    if (requester) requester.endsAt = Number.POSITIVE_INFINITY
+  }
+
+  /** An outcome has come (OUTCOME in protocol.ts), with a body, a claim, or a claim and the process that holds it. */
+  outcome(id: string, bytes: Buffer): void {
+    const kind = bytes[0]
+    if (kind === RESPONSE_STARTED) return this.#responseStarted(id, bytes.toString('latin1', 1))
+    if (kind === COMPLETED_BY_REFERENCE) {
+      const claim = bytes.toString('latin1', 1)
+      // After a reconnect it is told again; it has arrived when its body is here.
+      if (!this.#fetching.has(claim)) void this.#fetch(id, claim, this.#requesters.get(id))
+      return
+    }
+    const onOutcome = this.#forget(id)
+    this.#arrive(id)
+    if (kind === COMPLETED) onOutcome?.({ kind: 'completed', body: bytes.subarray(1) })
+    else onOutcome?.({ kind: kind === LOST ? 'lost' : 'exhausted' })
+  }
+
+  /** Returns what has arrived, as an operation that travels with the next batch. */
+  arrivals(): Operation | undefined {
+    if (this.#arrived.length === 0) return undefined
+    const ids = this.#arrived
+    this.#arrived = []
+    return {
+      name: 'outcomesArrived',
+      args: [ids.join(' ')],
+      repeatable: true,
+      reply: () => {},
+      // The next sync tells them again, and then they are reported again.
+      fail: () => {},
+    }
+  }
+
+  /** Reports what has arrived, in a batch of its own if need be. */
+  report(): void {
+    const operation = this.arrivals()
+    if (operation) this.#batches.add(operation)
+  }
+
+  /**
+   * Asks for requests whose outcomes may have been told to nobody. `afresh`: the presence is a new one. If a request is in the space its outcome is
+   * to come: a renewal asks for it, which leaves its end where it was. If it is gone, an outcome that could be told has come before this reply.
+   */
+  askAnew(afresh: boolean): void {
+    if (!afresh && !this.#mustAskAgain) return
+    this.#mustAskAgain = false
+    for (const [id, { endsAt }] of this.#requesters) {
+      const remainingMs = Math.ceil(endsAt - monotonicMs())
+      // Its deadline is about to end it.
+      if (remainingMs <= 0) continue
+      this.#batches.add({
+        name: 'renew',
+        args: [id, leaseText(remainingMs)],
+        repeatable: true,
+        reply: (kind) => {
+          if (kind === REPLY.none) this.#forget(id)?.({ kind: 'unknown', remainingMs })
+        },
+        fail: () => {
+          this.#mustAskAgain = true
+        },
+      })
+    }
+  }
+
+  /** It may be told twice. It is not reported as arrived: the outcome itself takes its place in the space. */
+  #responseStarted(id: string, told: string): void {
+    const requester = this.#requesters.get(id)
+    if (!requester) return
+    const [claim, holder] = told.split(' ') as [string, string]
+    requester.endsAt = Number.POSITIVE_INFINITY
+    requester.onOutcome?.({ kind: 'responseStarted', claim, holder })
+  }
+
+  #forget(id: string): ((outcome: Outcome) => void) | undefined {
+    const requester = this.#requesters.get(id)
+    if (!requester) return undefined
+    const { onOutcome } = requester
+    requester.onOutcome = undefined
+    this.#requesters.delete(id)
+    return onOutcome
+  }
+
+  async #fetch(id: string, claim: string, requester: Requester | undefined): Promise<void> {
+    const onOutcome = this.#forget(id)
+    let body: Buffer | null = null
+    this.#fetching.add(claim)
+    try {
+      if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
+    } catch {
+      // The link is down. The next sync tells the outcome again, so it stays unreported and its listener stays.
+      if (requester && onOutcome) this.#requesters.set(id, { ...requester, onOutcome })
+      return
+    } finally {
+      this.#fetching.delete(claim)
+    }
+    this.#arrive(SIGN.reference + claim)
+    if (body) onOutcome?.({ kind: 'completed', body })
+    // The body was dropped with the presence, when the space took this process for dead.
+    else if (requester)
+      onOutcome?.({ kind: 'unknown', remainingMs: Math.max(Math.ceil(requester.endsAt - monotonicMs()), 1) })
+  }
+
+  #arrive(id: string): void {
+    this.#arrived.push(id)
+    if (this.#arrived.length >= MOST_UNREPORTED) this.report()
+  }
+}
