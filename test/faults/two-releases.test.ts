@@ -14,7 +14,7 @@ import { form } from './form.js'
 import { startMixed } from './mixed.js'
 import { tell, verdictOf } from './verdict.js'
 
-const LAYOUT = 'local LAYOUT = 1\n'
+const LAYOUT = '\nLAYOUT = 1\n'
 const ROUNDS = form(2, 10)
 
 let redis: Redis
@@ -104,7 +104,7 @@ test(
 )
 
 test('data of a newer layout is refused by the older release, in code and on the command line, and stays as it is', async () => {
-  const later = changedBuild({ name: 'a newer layout', file: 'lua', pieces: [[LAYOUT, 'local LAYOUT = 2\n']] })
+  const later = changedBuild({ name: 'a newer layout', file: 'lua', pieces: [[LAYOUT, '\nLAYOUT = 2\n']] })
   const name = ['--name', 'later']
   const ok = async (cli: string, ...args: string[]): Promise<string> => {
     const started = start(cli, [...args, ...name])
