@@ -138,17 +138,17 @@ test('a process under a debugger is neither looked at nor killed', async () => {
 })
 
 test('handlers that never end: 504 at the deadline, then counted, and with too many of them their process is replaced', async () => {
-  const running = await start('never', ['--concurrency', '32'], ['--timeout-ms', '500'])
+  const running = await start('never', ['--concurrency', '16'], ['--timeout-ms', '500'])
   const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
   expect(await never()).toBe(504)
   const strayed = 'takespace_turns_strayed{service="web",process="0"}'
   await until(async () => (await running.series()).get(strayed) === 1, 'it is counted')
   const first = await (await fetch(running.url)).text()
   // The next ones take their slots as soon as a second of grace is over.
-  for (let round = 0; round < 2; round++) {
-    const statuses = await Promise.all(Array.from({ length: 32 }, never))
+  for (let round = 0; round < 4; round++) {
+    const statuses = await Promise.all(Array.from({ length: 16 }, never))
     expect(new Set(statuses)).toEqual(new Set([504]))
-    await until(async () => ((await running.series()).get(strayed) ?? 64) > 32 * (round + 1), 'they are counted, too')
+    await until(async () => ((await running.series()).get(strayed) ?? 64) > 16 * (round + 1), 'they are counted, too')
   }
   await running.worker.line(/"reason":"\d+ handlers that never ended"/)
   expect(await running.replaced('strayed')).toBe(1)
