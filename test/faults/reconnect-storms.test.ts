@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { form } from './form.js'
+import { form, isLong } from './form.js'
 import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
@@ -30,11 +30,13 @@ const subscribed = async (): Promise<number> =>
   (await redis.cli('CLIENT', 'LIST', 'TYPE', 'pubsub')).split('\n').filter((line) => line !== '').length
 
 // Each process works over the connection that it hears pushes by, so `pubsub` cuts commands and pushes; `normal` is what large bodies take.
-test.each([
+const CUTS = [
   { what: 'all connections', types: ['pubsub', 'normal'] },
   { what: 'only those that pushes come by', types: ['pubsub'] },
   { what: 'only those of large bodies', types: ['normal'] },
-])(
+]
+
+test.each(isLong ? CUTS : CUTS.slice(0, 1))(
   `${STORMS} times cut at once, $what: each request is answered in its time, and none runs twice that may not`,
   async ({ what, types }) => {
     const running = await startSystem(redis, { processes: PROCESSES, gateways: 2, concurrency: CONCURRENCY })

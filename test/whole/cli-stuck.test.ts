@@ -41,7 +41,7 @@ const linesOf = ({ worker }: Troubled, msg: string): Line[] =>
     .map((line) => JSON.parse(line))
 
 test('an endless loop: told with its stack, others go on, killed and replaced, and its client gets 502 after three', async () => {
-  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '1500'])
+  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '3000'])
   const load = startLoad(running.url, { perSecond: 50, method: 'GET', path: (n) => `/${n}` })
   const poison = fetch(`${running.url}/spin?token=secret`)
   await until(() => linesOf(running, 'a worker process is blocked').length > 0, 'its stack is logged')
@@ -66,7 +66,8 @@ test('an endless loop: told with its stack, others go on, killed and replaced, a
   const answer = await poison
   expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'DELIVERIES_EXHAUSTED' }])
   expect(answer.headers.get('x-request-id')).toBe(line.request)
-  await until(async () => (await running.replaced('blocked')) === 3, 'three processes were replaced')
+  // More if the machine is so busy that others stand still, too.
+  await until(async () => (await running.replaced('blocked')) >= 3, 'three processes were replaced')
   await until(async () => (await running.readyz()).processes === '3 of 3 serve', 'all serve again')
   expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([])
   expect(await running.replaced('exit')).toBe(0)
