@@ -11,7 +11,7 @@ import { SpaceSessionStore } from '../../src/session/index.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
-import { form, LONG_SECONDS, report, spread } from './form.js'
+import { form, isLong, LONG_SECONDS, report, spread } from './form.js'
 import { type System, startSystem } from './system.js'
 
 const APP = fileURLToPath(new URL('children/session-app.js', import.meta.url))
@@ -233,7 +233,10 @@ test(
   TIMEOUT_MS,
 )
 
-test(
+/** The short form has what is worse than this: kill -9. */
+const longTest = isLong ? test : test.skip
+
+longTest(
   'SIGTERM of a worker, again and again: nothing fails and nothing is lost',
   async () => {
     const { figures, failed } = await strike('SIGTERM')

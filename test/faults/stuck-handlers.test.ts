@@ -70,6 +70,8 @@ test.each(TROUBLES.filter(({ path }) => isLong || path === '/never'))(
     const trouble = startLoad(running.url, { perSecond, method: 'GET', path: () => path })
     const feeling = others(running.url, DURING_MS)
     await until(() => trouble.sent >= times, 'all of the trouble is made')
+    // On a busy machine the deadlines of many pass before a worker takes them; these are not run.
+    if (!replaced) await until(async () => (await strayedIn(running)) > 0, 'handlers are counted')
     const troubled = trouble.stop()
     const during = await feeling
     const failed = during.filter(({ status }) => status !== 200)
@@ -86,8 +88,6 @@ test.each(TROUBLES.filter(({ path }) => isLong || path === '/never'))(
     })
     expect(failed).toEqual([])
     if (replaced) expect(await running.replaced(replaced)).toBeGreaterThan(0)
-    // One whose deadline passed before a worker took it was not run.
-    else await until(async () => (await strayedIn(running)) > 0, 'they are counted')
     await running.end()
   },
   180_000,

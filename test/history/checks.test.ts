@@ -254,13 +254,13 @@ describe('what is wrong is found', () => {
   for (const [name, [by, ...lines]] of Object.entries(wrong)) test(name, () => expect(found(...lines)).toContain(by))
 })
 
-test('100,000 entries are checked in seconds of CPU', () => {
-  const lines = Array.from({ length: 100_000 }, (_, i) => [
+test('30,000 entries are checked in seconds of CPU', () => {
+  const lines = Array.from({ length: 30_000 }, (_, i) => [
     ...write(`v${i}`, [i, i + 1], { group: `g${i % 1_000}` }),
     ...take(`v${i}`, [i + 2, i + 3], { group: `g${i % 1_000}` }),
   ])
   const history = historyOf(lines.flat())
   const before = process.cpuUsage()
   expect(check(history)).toEqual([])
-  expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(20)
+  expect(process.cpuUsage(before).user / 1_000_000).toBeLessThan(6)
 })

@@ -13,6 +13,8 @@ export interface Target {
   /** Of those that are never killed and may be frozen. */
   readonly lasting: readonly number[]
   readonly seed: number
+  /** The longest pause before a fault. */
+  readonly mostPauseMs: number
   /** How often each fault has struck. */
   readonly struck: Map<string, number>
   /** Worker processes that were killed. */
@@ -22,7 +24,6 @@ export interface Target {
 }
 
 const LEAST_PAUSE_MS = 300
-const MOST_PAUSE_MS = 2_500
 /** Shorter than the 3 s after which a link is given up, and well below the 10 s after which a blocked worker is replaced. */
 const LONGEST_FREEZE_MS = 2_000
 const LONGEST_AWAY_MS = 500
@@ -94,7 +95,7 @@ async function strike(lane: Readonly<Record<string, number>>, target: Lane, over
   while (!over.aborted) {
     if (deck.length === 0) deck = Object.entries(lane).flatMap(([fault, n]) => Array<string>(n).fill(fault))
     const [fault] = deck.splice(Math.floor(target.random() * deck.length), 1) as [string]
-    await pause(between(target, LEAST_PAUSE_MS, MOST_PAUSE_MS))
+    await pause(between(target, LEAST_PAUSE_MS, target.mostPauseMs))
     await FAULTS[fault]!(target)
     target.struck.set(fault, (target.struck.get(fault) ?? 0) + 1)
   }

@@ -29,6 +29,8 @@ const CALM_SECONDS = 3
 const LONGER_MS = 30_000
 /** The sweep looks at what is gone 8 s after it was written, and a gateway keeps what it waited for no longer. */
 const SETTLED_WITHIN_MS = 60_000
+/** Below this it is to show that each fault strikes, so they strike faster. */
+const SHORT_SECONDS = 60
 const MOST_SAMPLES = 180
 
 export interface Settings {
@@ -155,7 +157,8 @@ class Running {
     const over = new AbortController()
     const loads = new Loads(this.system.urls, 'soak')
     const { redis, system, struck, delays } = this
-    const target = { redis, system, struck, delays, spared: SPARED, lasting, seed, killed: this.#killed }
+    const mostPauseMs = seconds < SHORT_SECONDS ? 800 : 2_500
+    const target = { redis, system, struck, delays, spared: SPARED, lasting, seed, mostPauseMs, killed: this.#killed }
     const striking = strikeAll(target, over.signal)
     const end = performance.now() + seconds * 1_000
     const everyMs = Math.max(1_000, (seconds * 1_000) / MOST_SAMPLES)

@@ -41,7 +41,7 @@ const linesOf = ({ worker }: Troubled, msg: string): Line[] =>
     .map((line) => JSON.parse(line))
 
 test('an endless loop: told with its stack, others go on, killed and replaced, and its client gets 502 after three', async () => {
-  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '1500'])
+  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '3000'])
   const load = startLoad(running.url, { perSecond: 50, method: 'GET', path: (n) => `/${n}` })
   const poison = fetch(`${running.url}/spin?token=secret`)
   await until(() => linesOf(running, 'a worker process is blocked').length > 0, 'its stack is logged')
@@ -66,7 +66,8 @@ test('an endless loop: told with its stack, others go on, killed and replaced, a
   const answer = await poison
   expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'DELIVERIES_EXHAUSTED' }])
   expect(answer.headers.get('x-request-id')).toBe(line.request)
-  await until(async () => (await running.replaced('blocked')) === 3, 'three processes were replaced')
+  // More if the machine is so busy that others stand still, too.
+  await until(async () => (await running.replaced('blocked')) >= 3, 'three processes were replaced')
   await until(async () => (await running.readyz()).processes === '3 of 3 serve', 'all serve again')
   expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([])
   expect(await running.replaced('exit')).toBe(0)
@@ -138,17 +139,17 @@ test('a process under a debugger is neither looked at nor killed', async () => {
 })
 
 test('handlers that never end: 504 at the deadline, then counted, and with too many of them their process is replaced', async () => {
-  const running = await start('never', ['--concurrency', '32'], ['--timeout-ms', '500'])
+  const running = await start('never', ['--concurrency', '16'], ['--timeout-ms', '500'])
   const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
   expect(await never()).toBe(504)
   const overrun = 'takespace_overrun_handlers{service="web",process="0"}'
   await until(async () => (await running.series()).get(overrun) === 1, 'it is counted')
   const first = await (await fetch(running.url)).text()
   // The next ones take their slots as soon as a second of grace is over.
-  for (let round = 0; round < 2; round++) {
-    const statuses = await Promise.all(Array.from({ length: 32 }, never))
+  for (let round = 0; round < 4; round++) {
+    const statuses = await Promise.all(Array.from({ length: 16 }, never))
     expect(new Set(statuses)).toEqual(new Set([504]))
-    await until(async () => ((await running.series()).get(overrun) ?? 64) > 32 * (round + 1), 'they are counted, too')
+    await until(async () => ((await running.series()).get(overrun) ?? 64) > 16 * (round + 1), 'they are counted, too')
   }
   await running.worker.line(/"reason":"\d+ handlers that never ended"/)
   expect(await running.replaced('overrun')).toBe(1)
