@@ -1,7 +1,6 @@
 /**
  * The contract of an engine: what a store does for a Space, a gateway and a worker. An engine holds data access only;
- * validation, waiting
- * policy and error texts are the Space's. It promises:
+ * validation, waiting policy and error texts are the Space's. It promises:
  *
  *   1. A written entry can be found until it is taken, cancelled or its lease ends; not longer.
  *   2. An entry has one holder. Operations of a former holder under its old claim are refused.
@@ -10,10 +9,12 @@
  *   5. Higher priority first, then oldest first. An entry that is put back keeps its position.
  *   6. A waiting find ends at its timeout, when its signal fires, or when the engine closes.
  *   7. close() always returns, and releases what this process held.
- *   8. Operations under a transaction become visible together, when it commits. If it does not, its takes are undone. What it has read,
- *      no other process can take meanwhile.
- *   9. Each change that a registration asked for is one event. Events are numbered without a gap; a lost event is reported.
- *  10. Messages between processes arrive at most once and in order. The receiver is told when messages may have been lost.
+ *   8. Operations under a transaction become visible together, when it commits; otherwise its takes are undone. An
+ *      entry that it has read cannot be taken by others meanwhile.
+ *   9. Each change that a registration asked for is one event. Events are numbered without a gap; lost events are
+ *      reported.
+ *  10. Messages between processes arrive at most once and in order. The receiver is told when messages may have been
+ *      lost.
  */
 
 import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
@@ -85,8 +86,8 @@ export interface CompletionEffects {
 /** A standing take with credit: the number of deliveries that its process has room for (DESIGN §5). */
 export interface Offer {
   /**
-   * Whether the store has the offer, as far as this process knows: false before the first reply, while the connection
-   * is lost, and after the end.
+   * True while the store has the offer, as far as this process knows: false before the first reply, while the
+   * connection is lost, and after the end.
    */
   readonly standing: boolean
   /** Ends the offer. When the promise resolves, no further delivery will come. */
@@ -123,7 +124,7 @@ export interface Listed extends Stored {
 /** The free entries of a kind. */
 export interface Backlog {
   readonly count: number
-  /** Age of the oldest, in ms; 0 if there is none. */
+  /** Age of the oldest entry, in ms; 0 without entries. */
   readonly oldestMs: number
 }
 
@@ -132,7 +133,7 @@ export interface Health {
   readonly connected: boolean
   /** Time since the last reply of the store, in ms. A process that is idle asks the store before it reports this. */
   readonly answeredMsAgo: number
-  /** Whether a write was refused within the last 3 s because the store is full. */
+  /** True if a write was refused within the last 3 s because the store is full. */
   readonly full: boolean
   /** The server's eviction policy, if it may evict entries; undefined if it does not, as is required. */
   readonly evicts?: string | undefined

@@ -19,7 +19,7 @@ export interface EncodedEntry {
 }
 
 export interface RequestTerms {
-  /** Whether another holder may follow one that died after it had started (promise 5 of DESIGN §3). */
+  /** True if another holder may follow one that died after it had started (promise 5 of DESIGN §3). */
   readonly repeatable: boolean
   /** Moved to the dead letters after this many deliveries without completion; 1 to 9. */
   readonly maxDeliveries: number

@@ -5,8 +5,9 @@
  *   1. A save changes the attributes that it names and no other, all of them or none.
  *   2. A destroyed or expired session stays so: only a save with `isNew` creates one.
  *   3. A save that names attribute versions is refused as a whole if one of these attributes has changed since.
- *   4. A lock has one holder. Other loads wait in a queue, saves of others are refused. The lock ends with the holder's save, touch or
- *      release, with the session, at its timeout, and when its process is gone; then the next load in the queue has it.
+ *   4. A lock has one holder. Other loads wait in a queue, saves of others are refused. The lock ends with the holder's
+ *      save, touch or release, with the session, at its timeout, and when its process is gone; then the next load in
+ *      the queue has it.
  *   5. The lease ends exactly, and a registration for `ended` is told within a second.
  */
 
@@ -68,7 +69,7 @@ export interface SessionChange {
 export interface SavedSession {
   /** The new version of the session, and of each attribute that was set. */
   readonly version: string
-  /** Whether the session holds exactly what the saver knows: its base with its changes. */
+  /** True if the session holds exactly what the saver knows: its base with its changes. */
   readonly isKnown: boolean
 }
 
