@@ -37,7 +37,7 @@ export interface Gateway extends Service, AsyncDisposable {
   stop(): Promise<void>
   /** The URL on which it listens, such as `http://127.0.0.1:8080`; with port 0 the real port once it has started. */
   readonly url: string
-  /** The URL of probes and metrics; undefined while there is none. */
+  /** The URL of the admin port (probes, metrics); undefined while it is closed. */
   readonly adminUrl: string | undefined
   /** Serves one request, for a server of your own instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void

@@ -15,7 +15,7 @@ export interface GatewayOptions {
   readonly host?: string | undefined
   /** The port to listen on; 0 = any free one, see `gateway.url`. Default 8080. */
   readonly port?: number | undefined
-  /** Which requests are for which service; the longest pathPrefix wins. Default: all requests are for the service `web`. */
+  /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
   readonly services?: readonly ServiceOptions[] | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined

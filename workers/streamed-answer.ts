@@ -1,4 +1,7 @@
-/** The streams of one turn: a request body that is still arriving, an answer that is sent while it is written, and the slot that they give up. */
+/**
+ * The streams of a turn: a request body that still arrives, a response that is sent while it is written, the slot that
+ * both give up.
+ */
 import { monotonicMs } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
 import type { Sink } from '../src/request/streams/collector.js'
@@ -26,7 +29,7 @@ export class StreamedAnswer {
     this.#held = held
   }
 
-  /** Whether the final head (not 1xx) has been sent. */
+  /** True once the final head (not 1xx) has been sent. */
   get isStarted(): boolean {
     return this.#sink !== undefined
   }
