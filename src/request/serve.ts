@@ -42,9 +42,9 @@ export interface HeldRequest {
    * final one. The request has no successor from then on.
    */
   startResponse(head: ResponseHead): Sink
-  /** Whether a head has been sent. */
+  /** True once a head has been sent. */
   readonly responseStarted: boolean
-  /** Whether the response is stored in the space (Idempotency-Key, ticket), and therefore collected to its end. */
+  /** True if the response is stored in the space (Idempotency-Key, ticket), and therefore collected to its end. */
   readonly isKept: boolean
   /** Gives the worker's slot to another request while this one goes on. */
   releaseSlot(): void
@@ -55,13 +55,13 @@ export interface HeldRequest {
   complete(response: HttpResponse): Promise<boolean>
   /** Ends a started response as incomplete; its reader sees that. */
   breakOff(): void
-  /** Reports progress, at most LARGEST_PROGRESS bytes, to the request's ticket; does nothing if there is none. */
+  /** Reports progress, at most LARGEST_PROGRESS bytes, to the request's ticket, if it has a ticket. */
   progress(report: Buffer): Promise<void>
   /** Gives the request back for another worker. */
   release(): Promise<void>
   /** Committed with a response below 500, aborted by any other end. */
   readonly transaction: Transaction
-  /** Whether `transaction` was read. */
+  /** True once `transaction` was read. */
   readonly isTransacting: boolean
   /** Called when the space has ended this claim: the result is of no use any more. */
   onLost?: (() => void) | undefined
@@ -69,7 +69,7 @@ export interface HeldRequest {
 
 /** The standing take of a worker. */
 export interface Serving {
-  /** Whether the space has the take now; false while the connection is lost. */
+  /** True while the space has the take; false while the connection is lost. */
   readonly standing: boolean
   /** Ends the take. When it resolves, no further request will come; requests in hand go on. */
   stop(): Promise<void>

@@ -50,7 +50,7 @@ export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Prom
   })
 }
 
-/** Returns the result, or undefined if there is none within `ms`. Rejects if the promise rejected within `ms`. */
+/** Returns the result, or undefined at the end of `ms`. Rejects if the promise rejected within `ms`. */
 export const valueWithin = <T>(ms: number, promise: Promise<T>): Promise<T | undefined> =>
   withDeadline<T | undefined>(promise, { timeoutMs: ms, late: () => TIME_OVER }).catch((error) => {
     if (error !== TIME_OVER) throw error

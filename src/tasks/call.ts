@@ -1,4 +1,4 @@
-/** call: a task by its name, through the space, and its result back. */
+/** call: sends a task through the space and returns its result. */
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
@@ -9,17 +9,19 @@ import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './messag
 import { whyNotDone } from './offered.js'
 
 export interface CallOptions {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
+  /** Time until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
   readonly timeoutMs?: number | undefined
-  /** Takes the call back: the task's own signal fires, and the call rejects with `signal.reason`. */
+  /** Withdraws the call: the signal of the task fires, and the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
-  /** Which workers it is for. Default: the client's. */
+  /** The service of the workers. Default: the client's. */
   readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
   readonly priority?: number | undefined
-  /** Whether it may run again when its worker died after it had started. Default true: a task is expected to bear that. */
+  /**
+   * True if the task may run again when its worker dies after it has started: a task must be idempotent. Default true.
+   */
   readonly repeatable?: boolean | undefined
-  /** Whether the error of a task that failed brings its stack along. Default false: it tells of the inside of another process. */
+  /** True adds the stack to the error of a failed task, which shows the inside of another process. Default false. */
   readonly stack?: boolean | undefined
 }
 
@@ -58,7 +60,7 @@ export async function call(
   }
 }
 
-/** Stands for the deadline. */
+/** The reason of the deadline. */
 const DEADLINE = Symbol('late')
 
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */

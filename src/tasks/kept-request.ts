@@ -1,4 +1,6 @@
-/** A request whose outcome is kept in the space: run once, however often and wherever it is asked for, and answered alike each time. */
+/**
+ * A request whose outcome is stored: run once, however often and wherever it is sent, with the same answer each time.
+ */
 
 import type { TicketTerms } from '../engine/tickets.js'
 import { resultTemplate } from '../entry/ticket.js'

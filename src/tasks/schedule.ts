@@ -1,4 +1,4 @@
-/** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
+/** schedule: has a task done again and again, by a cron expression or at an interval; schedulers run it. */
 
 import { wallMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -11,30 +11,30 @@ import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.j
 import { HOW_TO_SCHEDULE, toScheduler } from './later.js'
 import { decodeOutcome, encodeCall, resultOf } from './message.js'
 
-/** When a task is due again and again: by a cron expression, or every so many ms. */
+/** When a task is due: by a cron expression, or every `everyMs`. */
 export type Times =
   | {
       /** Five fields, or six with seconds in front. */
       readonly cron: string
-      /** As IANA names it. Default `UTC`. */
+      /** An IANA time zone. Default `UTC`. */
       readonly timeZone?: string
     }
   | { readonly everyMs: number }
 
 export interface ScheduleOptions extends RetryOptions {
-  /** How long to wait for a scheduler to take it, in ms. Default 30 000. */
+  /** How long to wait for a scheduler's answer, in ms. Default 30 000. */
   readonly callTimeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a scheduler is told. */
+/** A schedule, as sent to a scheduler. */
 export interface Scheduled {
   readonly name: string
   readonly times: Times
   readonly task: string
   readonly input: unknown
   readonly retries: ReturnType<typeof checkedRetries>
-  /** The headers that tell of the trace in which it was declared. */
+  /** Headers of the trace in which it was declared. */
   readonly trace?: readonly string[] | undefined
 }
 
