@@ -67,7 +67,7 @@ export interface Client<T extends Tasks = Tasks> {
     task: N,
     ...input: TaskArguments<T, N, ScheduleOptions>
   ): Promise<{ readonly next: Date }>
-  /** Ends a schedule. Returns false if there is none of this name. Throws as `schedule` does. */
+  /** Ends a schedule. Returns false if no schedule has this name. Throws as `schedule` does. */
   unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
   /**
    * Sends an HTTP request to a worker's app: standard fetch, through the space. A path is enough; of a URL, host and

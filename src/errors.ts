@@ -1,7 +1,7 @@
 /** The error class of takespace and the table of its codes. docs/errors.md describes them; a test compares both. */
 
 interface ErrorKind {
-  /** What went wrong and what to do. */
+  /** Says what went wrong and what to do. */
   readonly message: string
   /** The HTTP status of a gateway if this error ends a request. */
   readonly status: number

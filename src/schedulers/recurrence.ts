@@ -1,16 +1,16 @@
-/** Recurrence: when a schedule fires next, and which of its firings were due while no scheduler ran. */
+/** Recurrence: the firings of a schedule, and those that were missed. */
 
 import { nextFiring } from '../tasks/cron.js'
 import type { Times } from '../tasks/schedule.js'
 
-/** A cron expression in a time zone, or so many ms. The names are BullMQ's. */
+/** A cron expression with its time zone, or an interval in ms, with BullMQ's names. */
 export interface Recurrence {
   readonly pattern?: string
   readonly tz?: string
   readonly every?: number
 }
 
-/** Firings that are caught up with; older ones are of no use to anybody. */
+/** Maximum number of missed firings that are made up for. */
 const MOST = 1_000
 
 export const recurrenceOf = (times: Times): Recurrence =>

@@ -120,7 +120,7 @@ async function drainEach(
   return taken
 }
 
-/** Takes the matches of one template; if there are none, the first that comes and those that came with it. */
+/** Takes the matches of one template. Without a match it waits for the first one and takes those that came with it. */
 async function drain(
   finds: TakeAllFinds,
   template: Template<object>,

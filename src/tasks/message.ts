@@ -119,7 +119,10 @@ export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
   }
 }
 
-/** @throws SpaceError REQUEST_TIMEOUT, WORKER_LOST, BAD_RESPONSE for what a worker says when its task has said nothing */
+/**
+ * Returns the outcome. @throws SpaceError REQUEST_TIMEOUT, WORKER_LOST or BAD_RESPONSE for a response of the worker
+ * itself
+ */
 export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutcome {
   if (headers[1] !== MEDIA_TYPE)
     throw new SpaceError(status === 504 ? 'REQUEST_TIMEOUT' : status === 502 ? 'WORKER_LOST' : 'BAD_RESPONSE')

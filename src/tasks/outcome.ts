@@ -1,4 +1,4 @@
-/** The outcome of a ticket: the worker's response, or the error if there is none. */
+/** The outcome of a ticket: the worker's response, or an error in its place. */
 
 import { CANCELLED, COMPLETED, EXHAUSTED, LOST } from '../engine/tickets.js'
 import type { Stored } from '../engine.js'

@@ -13,8 +13,8 @@ import { decodeProgress } from './progress.js'
 
 export interface TicketStatus {
   /**
-   * `scheduled`: it is due later, or its next attempt is · `waiting` for a worker · `running` · `completed` · `failed` for good ·
-   * `cancelled` · `expired`: no worker had time for it within its `timeoutMs`.
+   * `scheduled`: the task, or its next attempt, is due later · `waiting` for a worker · `running` · `completed` ·
+   * `failed` for good · `cancelled` · `expired`: no worker had time for it within its `timeoutMs`.
    */
   readonly state: 'scheduled' | 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled' | 'expired'
   /** Number of the attempt, from 1; of a finished task the last one that was reported. */
