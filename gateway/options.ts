@@ -31,11 +31,15 @@ export interface GatewayLimits {
   /** The largest request body, in bytes; Infinity = any. A larger one gets 413. Default 1 MiB. */
   readonly bodyBytes?: number | undefined
   /**
-   * Maximum bytes of a streamed request body that are buffered for a retry, until the request is answered: 256 KiB in memory, the rest in a
-   * temporary file. If the worker dies while it reads a longer body, the client gets 502. Default 64 MiB.
+   * Maximum bytes of a streamed request body that are buffered for a retry, until the request is answered: 256 KiB in
+   * memory, the rest in a temporary file. If the worker dies while it reads a longer body, the client gets 502. Default
+   * 64 MiB.
    */
   readonly replayBytes?: number | undefined
-  /** After this many workers have died while handling a request, it goes to the dead letters, its client gets 502; 1 to 9. Default 3. */
+  /**
+   * After this many workers have died while handling a request, it goes to the dead letters, its client gets 502; 1 to
+   * 9. Default 3.
+   */
   readonly maxDeliveries?: number | undefined
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
   readonly inFlight?: number | undefined
@@ -45,11 +49,15 @@ export interface GatewayLimits {
 export interface IdempotencyOptions {
   /** How long an answer is stored and given again, in ms. Default a day. */
   readonly leaseMs?: number | undefined
-  /** Maximum total bytes of stored answers and tickets in the space; beyond it, requests with a key get 503. Default 256 MiB. */
+  /**
+   * Maximum total bytes of stored answers and tickets in the space; beyond it, requests with a key get 503. Default 256
+   * MiB.
+   */
   readonly maxBytes?: number | undefined
   /**
-   * Returns who sent a request, given its header fields by lower-case name. The keys of different principals are independent. Default:
-   * `authorization`, else `cookie`. If these change between two tries of one client, return what does not, such as the subject of its token.
+   * Returns who sent a request, given its header fields by lower-case name. The keys of different principals are
+   * independent. Default: `authorization`, else `cookie`. If these change between two tries of one client, return what
+   * does not, such as the subject of its token.
    */
   readonly principalOf?: PrincipalOf | undefined
 }

@@ -18,7 +18,10 @@ export const mostOverrunHandlers = (concurrency: number): number => Math.max(4 *
 /** Time for a handler to notice that its client has left, for example after a call to another service. */
 const LONG_MS = 10_000
 
-/** Pause after a forced garbage collection: at least this, and at least LEAST_PAUSE_RATIO times as long as the collection took. */
+/**
+ * Pause after a forced garbage collection: at least this, and at least LEAST_PAUSE_RATIO times as long as the
+ * collection took.
+ */
 const LEAST_PAUSE_MS = 10_000
 const LEAST_PAUSE_RATIO = 50
 

@@ -49,7 +49,10 @@ export class StreamedAnswer {
     return sink
   }
 
-  /** Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head announced. */
+  /**
+   * Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head
+   * announced.
+   */
   complete({ trailers }: HttpResponse): HttpResponse {
     const length = this.#sink!.written - this.#headBytes
     if (this.#announced !== undefined && this.#announced !== length) {

@@ -1,4 +1,4 @@
-/** The settings that commands share, each with what it may be and its default. Where they come from: precedence.ts. */
+/** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { integer, name, oneOf } from './settings/schema.js'
 
@@ -6,7 +6,7 @@ export { integer } from './settings/schema.js'
 
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
-/** Where the space is. TAKESPACE_URL is ours; REDIS_URL is what hosting services set. */
+/** The address of the space. Hosting services set REDIS_URL. */
 export const urlOption = (): Option =>
   new Option('--url <url>', 'the space (REDIS_URL counts, too)').env('TAKESPACE_URL').default(DEFAULT_URL)
 
@@ -66,7 +66,7 @@ export const adminOptions = (): Option[] => [
   new Option('--admin-host <address>', 'address of the admin port').default('127.0.0.1'),
 ]
 
-/** The values of a gateway's flags. */
+/** The flags of a gateway. */
 export interface GatewayFlags {
   readonly host: string
   readonly port: number
@@ -85,7 +85,7 @@ export interface GatewayFlags {
   readonly adminHost: string
 }
 
-/** The settings of a gateway; `dev` has them, too. */
+/** The settings of a gateway and of `dev`. */
 export const gatewayOptions = (): Option[] => [
   portOption(),
   new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
@@ -126,7 +126,7 @@ export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingB
   maxStreamingBytes,
 })
 
-/** The values of a worker process's flags. */
+/** The flags of a worker process. */
 export interface WorkerFlags {
   readonly concurrency: number
   readonly service: string
@@ -137,7 +137,7 @@ export interface WorkerFlags {
   readonly listen: 'app' | 'keep'
 }
 
-/** The settings of one worker process; `dev` has them, too. */
+/** The settings of a worker process and of `dev`. */
 export const workerOptions = (): Option[] => [
   number('--concurrency <n>', 'requests that one process works on at a time', 1, 100_000, 16),
   serviceOption(),
@@ -174,7 +174,7 @@ export const supervisorOptions = (): Option[] => [
   ...adminOptions(),
 ]
 
-/** Adds options that are not there yet: two lists may share some. */
+/** Adds options that the command does not have yet. */
 export function addOptions(command: Command, ...options: readonly Option[]): Command {
   for (const option of options) {
     if (!command.options.some(({ long }) => long === option.long)) command.addOption(option)
@@ -182,7 +182,7 @@ export function addOptions(command: Command, ...options: readonly Option[]): Com
   return command
 }
 
-/** The command line that has another process read the same flags. */
+/** Returns the command line that passes the same flags to another process. */
 export function argumentsOf(options: readonly Option[], flags: object): string[] {
   const values = flags as Readonly<Record<string, unknown>>
   return options.flatMap((option) => {
@@ -191,7 +191,7 @@ export function argumentsOf(options: readonly Option[], flags: object): string[]
   })
 }
 
-/** A memory space lives in one process; a gateway and its workers are several. */
+/** Refuses a space in memory: a gateway and its workers are several processes. */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
   if (url.startsWith('memory:')) {
     command.error(

@@ -24,7 +24,10 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'trailer',
 ])
 
-/** RFC 9110 §6.5.1: framing, routing and authentication. Software that merges trailers into the header fields would be misled. */
+/**
+ * RFC 9110 §6.5.1: framing, routing and authentication. Software that merges trailers into the header fields would be
+ * misled.
+ */
 export const NEVER_IN_TRAILERS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'host',

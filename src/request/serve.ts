@@ -33,13 +33,14 @@ export interface HeldRequest {
   readonly repeatable: boolean
   readonly request: HttpRequest
   /**
-   * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is streamed; the
-   * rest of the body is then read at `request.rest`. Returns false if the claim is lost: the handler must not run.
+   * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is
+   * streamed; the rest of the body is then read at `request.rest`. Returns false if the claim is lost: the handler must
+   * not run.
    */
   start(): Promise<boolean>
   /**
-   * Starts a streamed response: the head, and what is written to the returned sink, go out at once. Interim heads (1xx) may come before the
-   * final one. The request has no successor from then on.
+   * Starts a streamed response: the head, and what is written to the returned sink, go out at once. Interim heads (1xx)
+   * may come before the final one. The request has no successor from then on.
    */
   startResponse(head: ResponseHead): Sink
   /** True once a head has been sent. */
@@ -49,8 +50,8 @@ export interface HeldRequest {
   /** Gives the worker's slot to another request while this one goes on. */
   releaseSlot(): void
   /**
-   * Completes the request. Of the response to one whose response was started only the trailers count. Returns false if the claim was lost
-   * and the space has refused the response.
+   * Completes the request. Of the response to one whose response was started only the trailers count. Returns false if
+   * the claim was lost and the space has refused the response.
    */
   complete(response: HttpResponse): Promise<boolean>
   /** Ends a started response as incomplete; its reader sees that. */
@@ -283,7 +284,9 @@ class ServedRequest implements HeldRequest {
 /** A larger body is streamed past the space. */
 const LARGEST_WHOLE = 256 * 1024
 
-/** The length of a body that is complete. Trailers need a chunked body, which has no Content-Length (RFC 9112 §7.1.2). */
+/**
+ * The length of a body that is complete. Trailers need a chunked body, which has no Content-Length (RFC 9112 §7.1.2).
+ */
 const contentLengthOf = ({ body, trailers }: HttpResponse): string[] =>
   body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
 

@@ -16,8 +16,8 @@ export interface DeadlineTerms {
 }
 
 /**
- * Returns the result of `promise`. Rejects with `late()` when the time is over and with `signal.reason` when the signal fires; what becomes of
- * `promise` after that is dropped.
+ * Returns the result of `promise`. Rejects with `late()` when the time is over and with `signal.reason` when the signal
+ * fires; what becomes of `promise` after that is dropped.
  */
 export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Promise<T> {
   const { timeoutMs = Number.POSITIVE_INFINITY, signal, late, onGivenUp, onStart } = terms

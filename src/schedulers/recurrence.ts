@@ -22,7 +22,7 @@ export const firingAfter = (
   after: number,
 ): number | undefined => (pattern === undefined ? after + every : nextFiring(pattern, tz, after))
 
-/** Returns the first moment after `now` at which a schedule fires that is declared now. Throws a TypeError if there is none. */
+/** Returns the first firing after `now` of a schedule that is declared now. Throws a TypeError without one. */
 export function firstFiring(recurrence: Recurrence, now: number): number {
   const first = firingAfter(recurrence, now)
   if (first === undefined) throw new TypeError(`There is no date that ${recurrence.pattern} means.`)

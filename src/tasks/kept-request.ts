@@ -22,7 +22,8 @@ export interface KeptAnswer {
  * Opens a ticket with the request, unless there is one, and waits for its outcome.
  *
  * @param signal ends the wait, not the request
- * @returns the answer, the same for all who ask; `busy` if another process waits for it; `differs` if the ticket is of another request
+ * @returns the answer, the same for all who ask; `busy` if another process waits for it; `differs` if the ticket is of
+ *   another request
  * @throws signal.reason; SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, WORKER_LOST, …
  */
 export async function answerOnce(

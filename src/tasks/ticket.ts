@@ -130,7 +130,10 @@ async function resultWithin(
   return valueIn(decodeOutcome(answerIn(found)))
 }
 
-/** Returns TICKET_PENDING with the state of the ticket, and with what it lacks: a scheduler, or a worker that has its task. */
+/**
+ * Returns TICKET_PENDING with the state of the ticket, and with what it lacks: a scheduler, or a worker that has its
+ * task.
+ */
 async function pending(space: Space, id: string, asked: EnqueuedTask | undefined): Promise<SpaceError> {
   try {
     const { state } = await statusOf(space, id)

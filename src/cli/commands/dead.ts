@@ -1,4 +1,4 @@
-/** `takespace dead`: what nobody could do, to be looked into, enqueued again, or dropped. */
+/** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
 import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
@@ -14,7 +14,7 @@ interface Flags {
   readonly json?: true
 }
 
-/** None of this id; a script asks for the exit code. */
+/** The exit code if there is no such dead letter. */
 const EXIT_NOTHING = 1
 
 export function dead(program: Command): void {
@@ -66,7 +66,7 @@ async function listDeadLetters(space: Space, { max, json }: Flags): Promise<void
   }
 }
 
-/** What there is to say without headers and bodies, which may hold secrets. */
+/** Returns a dead letter without headers and bodies, which may hold secrets. */
 function plainDeadLetter({
   id,
   reason,
@@ -99,7 +99,7 @@ async function show(space: Space, id: string, { json }: Flags): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(told, asJson)}\n` : `${JSON.stringify(told, asJson, 2)}\n`)
 }
 
-/** Of a task, since nobody can look into a failure without it. */
+/** Returns the input of a task, which is needed to understand its failure. */
 function inputOf({ task, request }: DeadLetter): object {
   if (task === undefined || !request) return {}
   try {

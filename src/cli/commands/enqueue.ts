@@ -1,4 +1,4 @@
-/** `takespace enqueue`: has a task done, now or later, and shows what comes of it. */
+/** `takespace enqueue`: has a task done, now or later, and shows its result. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { createClient } from '../../client.js'
 import { SpaceError } from '../../errors.js'
@@ -23,7 +23,7 @@ interface Flags {
   readonly json?: true
 }
 
-/** The task was done, and failed. */
+/** The exit code of a failed task. */
 const EXIT_FAILED = 1
 
 export function enqueueCommand(program: Command): void {

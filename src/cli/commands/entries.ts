@@ -14,11 +14,11 @@ interface Flags {
   readonly priority: number
 }
 
-/** That nothing matched is an answer; a script asks for the exit code. */
+/** The exit code if no entry matched. */
 const EXIT_NOTHING = 1
 
 const LONGEST_WAIT_MS = 2 ** 31 - 1
-/** A century; later dates some programs cannot print. */
+/** A century: some programs cannot print later dates. */
 const CENTURY_MS = 100 * 365 * 86_400_000
 
 export function entries(program: Command): void {
@@ -57,7 +57,7 @@ async function withSpace(command: Command, flags: Flags, use: (space: Space) => 
 }
 
 async function find(space: Space, verb: 'read' | 'take', name: string, fields: Fields, flags: Flags): Promise<void> {
-  // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
+  // No field counts as indexed: the shell does not know the root kind, under which fields are indexed.
   const kind = name === '*' ? AnyEntry : defineEntry<Record<string, unknown>>(name, { index: [] })
   const { waitMs, json } = flags
   const entry = await space[verb](kind.template(fields), { waitMs })

@@ -1,4 +1,7 @@
-/** `takespace scheduler`: looks after tasks that are due later, again and again, or after a failure, and after the jobs of BullMQ queues. */
+/**
+ * `takespace scheduler`: runs tasks that are due later, again and again, or after a failure, and the jobs of BullMQ
+ * queues.
+ */
 import { type Command, InvalidArgumentError } from 'commander'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
