@@ -27,7 +27,7 @@ export interface EntryInfo {
   readonly leaseMs: number
 }
 
-/** What is known of an entry object, kept apart so that entries are plain objects. */
+/** Kinds, index and lease of an entry object. Stored outside the object, so that entries are plain objects. */
 export interface Origin {
   /** Its own kind first, then the kinds it extends. */
   readonly kinds: readonly string[]

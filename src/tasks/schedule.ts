@@ -111,7 +111,7 @@ async function checkedTimes(times: Times): Promise<void> {
   const isText =
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
   if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
-  // Loaded when needed: few processes make schedules.
+  // Imported on the first call: most processes schedule no tasks.
   const { checkedCron } = await import('./cron.js')
   checkedCron(cron, timeZone as string | undefined, wallMs())
 }

@@ -356,7 +356,7 @@ everyEngine('Sessions', (opened) => {
           if (request.url.endsWith('/throw')) throw new Error('of the app')
           return new Response(String(own.get('n')))
         },
-        { policy: 'lock', lockMs: 60_000, waitMs: 1_000 },
+        { policy: 'lock', lock: { leaseMs: 60_000, waitMs: 1_000 } },
       )
       await browser.get('/')
       await expect(browser.get('/throw')).rejects.toThrow('of the app')
