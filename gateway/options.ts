@@ -106,7 +106,8 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   checkInteger('port', port, 0, 65_535)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
-  if (typeof logger?.info !== 'function') throw invalid('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.info !== 'function')
+    throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
   const limits = checkedLimits(options.limits)
   const idempotency = checkedIdempotency(options.idempotency)
   return { space, host, port, services, limits, idempotency, admin: checkedAdmin(options.admin), logger }
@@ -148,7 +149,7 @@ function checkService(options: ServiceOptions, i: number): void {
 
 function checkInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${name} is an integer from ${min} to ${max}, not ${String(value)}.`)
+    throw invalid(`${name} must be an integer from ${min} to ${max}, not ${String(value)}.`)
   }
 }
 

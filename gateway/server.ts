@@ -131,7 +131,7 @@ function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number)
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
   const cause = { cause: error }
-  if (error.code === 'EADDRINUSE') return new SpaceError('PORT_TAKEN', `It is ${host}:${port}.`, cause)
+  if (error.code === 'EADDRINUSE') return new SpaceError('PORT_TAKEN', `The address is ${host}:${port}.`, cause)
   if (error.code === 'EACCES') {
     return new SpaceError(
       'INVALID_ARGUMENT',
@@ -142,7 +142,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new SpaceError('INVALID_ARGUMENT', `host ${host} is not an address of this machine (${error.code}).`, cause)
 }
 
-const MALFORMED = new Refusal(400, 'MALFORMED', 'This could not be read as an HTTP request.', true)
+const MALFORMED = new Refusal(400, 'MALFORMED', 'The request is not valid HTTP.', true)
 const HEADER_TOO_LARGE = new Refusal(431, 'HEADERS_TOO_LARGE', 'Send at most 16 KiB of header lines.', true)
 
 const UNPARSED: Record<string, Refusal> = {

@@ -96,7 +96,7 @@ export function createClient<T extends Tasks = Tasks>(options: ClientOptions): C
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
   if (!Number.isSafeInteger(maxTicketBytes) || maxTicketBytes < 1) {
-    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
+    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes must be an integer of at least 1.')
   }
   // Tracing SDKs are registered before a program creates its clients.
   const traced = tracing()

@@ -168,7 +168,7 @@ function checkedName(kind: unknown): void {
   if (!fine || kind === ANY_KIND || kind.startsWith(OWN_KINDS)) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `A kind needs a name of at most ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
+      `The name of a kind must have 1 to ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
     )
   }
 }
@@ -185,7 +185,7 @@ function checkedIndex(
   if (!Array.isArray(index) || !index.every((item) => isName(item) || isCompound(item))) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `The index of ${kind} is a list of names of fields, or of lists of two or more different ones.`,
+      `The index of ${kind} must be a list of field names, or of lists of two or more different field names.`,
     )
   }
   const unknown = names && index.flat().find((name) => !names.has(name))
@@ -201,7 +201,7 @@ function copied(kind: string, fields: unknown): object {
   } catch (cause) {
     throw new SpaceError('INVALID_ENTRY', `A field of ${kind} cannot be read.`, { cause })
   }
-  throw new SpaceError('INVALID_ENTRY', `${kind} wants a plain object of fields.`)
+  throw new SpaceError('INVALID_ENTRY', `${kind} takes a plain object of fields.`)
 }
 
 function define(what: string, kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {

@@ -62,10 +62,13 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   const bounds = checkedBounds(options)
   const streamBounds = checkedStreamBounds(options)
-  if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
+  if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', `It must be a string, not ${typeof url}.`)
   if (url.startsWith('memory:')) {
     if (durability && durability !== 'memory') {
-      throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
+      throw new SpaceError(
+        'DURABILITY_UNAVAILABLE',
+        `memory: keeps nothing after its process has ended; ${durability} needs Redis.`,
+      )
     }
     const label = url.slice('memory:'.length)
     const world = label === '' ? new World() : sharedWorld(`${label} ${name}`)
@@ -88,7 +91,7 @@ function checkedStreamBounds({
 }: OpenOptions): StreamBounds {
   for (const [name, value] of Object.entries({ maxStreamBytes, maxStreamingBytes })) {
     if (!Number.isSafeInteger(value) || value < LEAST_STREAM_BYTES) {
-      throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least ${LEAST_STREAM_BYTES}.`)
+      throw new SpaceError('INVALID_ARGUMENT', `${name} must be an integer of at least ${LEAST_STREAM_BYTES}.`)
     }
   }
   return { maxStreamBytes, maxStreamingBytes }

@@ -89,16 +89,17 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1) || timeoutMs > 2 ** 31 - 1) {
     throw wrong('timeoutMs is milliseconds from 1 to 2147483647.')
   }
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.error !== 'function')
+    throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
 
   const queueName = queueNameOf(space.name)
   let running: RunningScheduler | undefined
   const start = async (): Promise<void> => {
     const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
     running = await startOn(url, terms)
-    logger.info({ queue: queueName, fromQueues }, 'the scheduler looks after what is due later')
+    logger.info({ queue: queueName, fromQueues }, 'the scheduler has started')
   }
   const stop = async (): Promise<void> => {
     await running?.stop()

@@ -45,7 +45,7 @@ export class GiveUp {
  */
 export function retryIn(ms: number): RetryIn {
   if (typeof ms !== 'number' || !(ms >= 0) || ms > LONGEST_TIMER_MS) {
-    throw new SpaceError('INVALID_ARGUMENT', `retryIn wants milliseconds from 0 to ${LONGEST_TIMER_MS}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `retryIn takes a number of milliseconds from 0 to ${LONGEST_TIMER_MS}.`)
   }
   return new RetryIn(ms)
 }

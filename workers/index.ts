@@ -119,9 +119,10 @@ export function createWorker(options: WorkerOptions): Worker {
   const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.error !== 'function')
+    throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
   const adminAt = checkedAdmin(options.admin)
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')

@@ -141,14 +141,14 @@ export class Loop {
     for (const turn of [...this.#turns]) if (turn.isUpgraded) turn.stop()
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
-      logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
+      logger.warn({ turns: this.#turns.size }, 'the stop timeout is over: requests that still run are cut')
       for (const turn of [...this.#turns]) turn.stop()
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
     this.#overrun.stop()
     const handlers = this.#overrun.collected()
-    if (handlers > 0) logger.warn({ handlers }, 'handlers run on although their requests are over')
+    if (handlers > 0) logger.warn({ handlers }, 'handlers still run after the end of their requests')
     // Streamed responses may still be on their way.
     await within(stopTimeoutMs, this.#space.streams.drained())
   }
@@ -181,7 +181,7 @@ export class Loop {
     try {
       await Promise.all(this.#serving.map((serving) => serving.stop()))
     } catch (error) {
-      this.#terms.logger.warn({ err: error }, 'the space did not hear that this worker takes nothing more')
+      this.#terms.logger.warn({ err: error }, 'the space could not be told that this worker takes no more requests')
     }
     await this.#idle()
   }

@@ -92,7 +92,7 @@ function sealedHeaders({ reason, headers }: ResponseHead, length: number | undef
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
     if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
     if (lower === 'content-length' && length !== undefined) {
-      if (Number(value) !== length) throw bad(`It announced ${value} bytes and has ${length}.`)
+      if (Number(value) !== length) throw bad(`Its content-length is ${value} bytes, its body has ${length}.`)
       continue
     }
     kept.push(name, value)

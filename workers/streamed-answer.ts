@@ -56,7 +56,7 @@ export class StreamedAnswer {
   complete({ trailers }: HttpResponse): HttpResponse {
     const length = this.#sink!.written - this.#headBytes
     if (this.#announced !== undefined && this.#announced !== length) {
-      throw new SpaceError('BAD_RESPONSE', `It announced ${this.#announced} bytes and has ${length}.`)
+      throw new SpaceError('BAD_RESPONSE', `Its content-length is ${this.#announced} bytes, its body has ${length}.`)
     }
     return { ...STREAMED, status: this.#status, trailers: trailers && sealedTrailers(trailers) }
   }

@@ -42,7 +42,7 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
   if (entries.length === 0) throw wrong('tasks has no task.')
   for (const [name, task] of entries) {
     if (name === '' || name.length > LONGEST_TASK_NAME || !name.isWellFormed()) {
-      throw wrong(`A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+      throw wrong(`The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
     }
     if (typeof task !== 'function') throw wrong(`The task ${name} is not a function.`)
   }

@@ -138,7 +138,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
       // Nothing has run, so a worker that still reaches the space can have the request.
       this.#monitor.logger.warn(
         { id: this.id, err: error },
-        'the space did not hear of the start, the request is given back',
+        'the start of a request could not be reported; the request is returned',
       )
       this.#cut('stopped', error as Error, STOPPED)
     }
@@ -248,7 +248,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #overran(): void {
     this.#overrun = this.#monitor.overrun.add(this)
     if (this.#departed)
-      this.#monitor.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
+      this.#monitor.logger.debug(this.#described(), 'the client disconnected, and the handler has not ended')
     else this.runsOn()
     this.#finish()
   }

@@ -48,7 +48,11 @@ function closeServer(server: Server): Promise<void> {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
   const cause = { cause: error }
   if (error.code === 'EADDRINUSE') {
-    return new SpaceError('PORT_TAKEN', `It is the admin port ${host}:${port}, of --admin-port.`, cause)
+    return new SpaceError(
+      'PORT_TAKEN',
+      `This is the admin port ${host}:${port}: choose another with --admin-port.`,
+      cause,
+    )
   }
   return new SpaceError('INVALID_ARGUMENT', `The admin port ${host}:${port} cannot be opened (${error.code}).`, cause)
 }

@@ -18,7 +18,7 @@ export interface Bounds {
 export function checkedBounds({ maxEntries, maxBytes }: Bounds): Bounds {
   for (const [name, value] of Object.entries({ maxEntries, maxBytes })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) {
-      throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least 1.`)
+      throw new SpaceError('INVALID_ARGUMENT', `${name} must be an integer of at least 1.`)
     }
   }
   return { maxEntries, maxBytes }

@@ -49,7 +49,7 @@ export interface Schemas {
 export function checkedSchema(kind: string, schema: unknown): StandardSchema {
   const standard = (schema as StandardSchema | null | undefined)?.['~standard']
   if (typeof standard?.validate !== 'function') {
-    throw new SpaceError('INVALID_ARGUMENT', `The schema of ${kind} has no ~standard: it wants a Standard Schema.`)
+    throw new SpaceError('INVALID_ARGUMENT', `The schema of ${kind} has no ~standard: it must be a Standard Schema.`)
   }
   return schema as StandardSchema
 }

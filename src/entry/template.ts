@@ -45,7 +45,7 @@ export function templateOf(template: unknown): Template<object> {
   if (template instanceof Template) return template
   const kind = template as ((fields: object) => object) & { template?(fields: object): Template<object> }
   if (typeof kind !== 'function' || typeof kind.template !== 'function') {
-    throw new SpaceError('INVALID_ARGUMENT', 'A template is made by Kind.template({…}), or is a kind itself.')
+    throw new SpaceError('INVALID_ARGUMENT', 'A template must be a kind or the result of Kind.template({…}).')
   }
   let whole = wholeKinds.get(kind)
   if (!whole) {

@@ -55,7 +55,7 @@ export async function fetchThrough(
 ): Promise<Response> {
   const { timeoutMs = 30_000, service, priority = 0, repeatable, signal: given, ...init } = options
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
-    throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
   }
   const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, {
     ...init,

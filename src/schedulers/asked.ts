@@ -44,7 +44,7 @@ async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): P
   } catch (error) {
     if (taken.request.target === 'later') {
       // The program does not wait for this answer, but for the task.
-      logger.error({ id: taken.id, err: error }, 'a later task could not be queued, and is given back')
+      logger.error({ id: taken.id, err: error }, 'a later task could not be queued; its request is returned')
       setTimeout(() => taken.release().catch(() => {}), GIVE_BACK_MS)
       return
     }

@@ -43,7 +43,7 @@ export async function runInMemory(
     const attempt = attemptOf(job)
     const verdict = await underway.run(attempt).catch((error): JobResult | undefined => {
       if (over.signal.aborted) return undefined
-      logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be brought to its end')
+      logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be finished')
       const failure = failureOf(error)
       return attempt.isLast ? { kind: 'over', failure } : { kind: 'again', failure, inMs: undefined }
     })

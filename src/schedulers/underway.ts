@@ -47,12 +47,12 @@ export class Underway {
         if (!running || progress === undefined) return
         running.told = running.told
           .then(() => this.#progress(running, progress))
-          .catch((err) => this.#logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
+          .catch((err) => this.#logger.debug({ err, id: attempt }, 'the progress of a job could not be reported'))
       },
       onMissed: () => {},
       onEnded: () => {
         if (this.#signal.aborted) return
-        this.followProgress().catch((err) => this.#logger.warn({ err }, 'progress of jobs is not heard of'))
+        this.followProgress().catch((err) => this.#logger.warn({ err }, 'the progress of jobs cannot be followed'))
       },
     })
     this.#registration = id

@@ -173,7 +173,7 @@ function ownerOf(user: unknown): string {
   if (typeof text !== 'string' || text.length > LONGEST_USER || !text.isWellFormed()) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `A user is named by a text of at most ${LONGEST_USER} characters, or by a number.`,
+      `A user must be a string of at most ${LONGEST_USER} characters, or a number.`,
     )
   }
   return text

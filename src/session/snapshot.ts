@@ -95,7 +95,7 @@ export function textsOf(attributes: object, snapshot?: SessionSnapshot): Map<str
     texts.set(name, text)
   }
   if (texts.size > MOST_ATTRIBUTES) {
-    throw new SpaceError('INVALID_ENTRY', `It has more than ${MOST_ATTRIBUTES} attributes.`)
+    throw new SpaceError('INVALID_ENTRY', `The session has more than ${MOST_ATTRIBUTES} attributes.`)
   }
   return texts
 }

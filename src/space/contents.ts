@@ -50,7 +50,7 @@ export async function* contentsOf(
     const list = (): Promise<Page> => engine.list(encoded, from, most, tx?.id)
     const { entries, next }: Page = tx ? await tx.find(undefined, list) : await list()
     for (const entry of entries) {
-      if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The contents were asked for too late.')
+      if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The lease of the contents had ended.')
       yield entry
     }
     left -= entries.length

@@ -179,5 +179,5 @@ const endOf = ({ lease, leaseMs }: KeptLease): number =>
 
 const tooLate = ({ renewing }: KeptLease): SpaceError =>
   renewing
-    ? new SpaceError('SPACE_UNREACHABLE', 'Its renewal was not answered in time.')
-    : new SpaceError('LEASE_UNKNOWN', 'It was not renewed in time.')
+    ? new SpaceError('SPACE_UNREACHABLE', 'The renewal of the lease was not answered before its end.')
+    : new SpaceError('LEASE_UNKNOWN', 'The lease ended before its renewal.')

@@ -125,7 +125,10 @@ export async function forAll(
 /** @throws SpaceError INVALID_ARGUMENT unless it is a number of milliseconds ≥ 0, or Infinity */
 export function checkedLease(ms: number, name = 'leaseMs'): number {
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-    throw new SpaceError('INVALID_ARGUMENT', `${name} is milliseconds ≥ 0 or Infinity, not ${String(ms)}.`)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `${name} must be a number of milliseconds ≥ 0 or Infinity, not ${String(ms)}.`,
+    )
   }
   return ms
 }

@@ -87,7 +87,8 @@ export async function register<F extends object>(
   const [only] = asked
   if (!only) throw new SpaceError('INVALID_ARGUMENT', 'notify wants at least one template.')
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
-  if (!TRANSITIONS.has(on)) throw new SpaceError('INVALID_ARGUMENT', `on is one of ${[...TRANSITIONS].join(', ')}.`)
+  if (!TRANSITIONS.has(on))
+    throw new SpaceError('INVALID_ARGUMENT', `on must be one of ${[...TRANSITIONS].join(', ')}.`)
   checkedLease(leaseMs)
   // Several kinds have no common schema.
   const { definition } = asked.length === 1 ? only : templateOf(AnyEntry)

@@ -41,7 +41,7 @@ export interface TakeAllFinds {
 
 export function checkedMax(max: number): number {
   if (!Number.isSafeInteger(max) || max < 1) {
-    throw new SpaceError('INVALID_ARGUMENT', `max is a whole number ≥ 1, not ${String(max)}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `max must be an integer ≥ 1, not ${String(max)}.`)
   }
   return max
 }

@@ -50,7 +50,10 @@ export async function writeEntries(
     throw new SpaceError('INVALID_ARGUMENT', `There are ${entries.length} entries and ${leaseMs.length} leases.`)
   }
   if (!Number.isInteger(priority) || priority < LOWEST_PRIORITY || priority > HIGHEST_PRIORITY) {
-    throw new SpaceError('INVALID_ARGUMENT', `priority is an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `priority must be an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`,
+    )
   }
   const leases = entries.map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
   const encoding = encodeAll(entries)

@@ -66,7 +66,7 @@ const DEADLINE = Symbol('late')
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */
 export function checkedTask(task: unknown): asserts task is string {
   if (typeof task !== 'string' || task === '' || task.length > LONGEST_TASK_NAME || !task.isWellFormed()) {
-    throw new SpaceError('INVALID_ARGUMENT', `A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+    throw new SpaceError('INVALID_ARGUMENT', `The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
   }
 }
 
@@ -74,13 +74,13 @@ export function checkedTime(name: string, ms: unknown, least = 1): void {
   if (typeof ms !== 'number' || !(ms >= least) || ms > LONGEST_TIMER_MS) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `${name} is a number of milliseconds from ${least} to ${LONGEST_TIMER_MS}.`,
+      `${name} must be a number of milliseconds from ${least} to ${LONGEST_TIMER_MS}.`,
     )
   }
 }
 
 export function checkedPriority(priority: unknown): void {
   if (!Number.isInteger(priority) || (priority as number) < -128 || (priority as number) > 127) {
-    throw new SpaceError('INVALID_ARGUMENT', 'priority is an integer from -128 to 127.')
+    throw new SpaceError('INVALID_ARGUMENT', 'priority must be an integer from -128 to 127.')
   }
 }

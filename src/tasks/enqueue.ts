@@ -148,7 +148,7 @@ export function checkedRetries(
 ): Required<Omit<RetryOptions, 'backoff'>> & Pick<RetryOptions, 'backoff'> {
   const { attempts = 1, backoff, service = ours, priority = 0, timeoutMs = DAY_MS, repeatable = true } = options
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000)
-    throw wrong('attempts is an integer from 1 to 1000.')
+    throw wrong('attempts must be an integer from 1 to 1000.')
   if (backoff !== undefined) {
     onlyKnown('backoff', backoff, BACKOFF_OPTIONS)
     if (backoff?.kind !== 'fixed' && backoff?.kind !== 'exponential')
@@ -165,7 +165,7 @@ function dueAtOf({ delayMs, at }: EnqueueOptions): number {
   const now = wallMs()
   if (at === undefined) {
     if (delayMs !== undefined && !(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {
-      throw wrong('delayMs is a number of milliseconds ≥ 0.')
+      throw wrong('delayMs must be a number of milliseconds ≥ 0.')
     }
     return now + (delayMs ?? 0)
   }

@@ -22,7 +22,7 @@ export function encodeProgress(progress: Progress): Buffer {
   if (bytes.length > LARGEST_PROGRESS) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `Progress is a value of at most ${LARGEST_PROGRESS} bytes, not ${bytes.length}.`,
+      `Progress must have at most ${LARGEST_PROGRESS} bytes; this has ${bytes.length}.`,
     )
   }
   return bytes

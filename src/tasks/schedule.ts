@@ -81,7 +81,7 @@ async function askScheduler(
   checkedTime('callTimeoutMs', timeoutMs)
   signal?.throwIfAborted()
   const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
-  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took it. ${HOW_TO_SCHEDULE}`)
+  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took the request. ${HOW_TO_SCHEDULE}`)
   try {
     return resultOf(
       decodeOutcome(await withDeadline(sent.response, { timeoutMs, signal, late, onGivenUp: sent.withdraw })),
@@ -96,7 +96,7 @@ async function askScheduler(
 function checkedName(name: unknown): void {
   // BullMQ makes keys of it, with colons between their parts.
   if (typeof name !== 'string' || name === '' || name.length > 100 || name.includes(':') || !name.isWellFormed()) {
-    throw new SpaceError('INVALID_ARGUMENT', 'A schedule has a name of 1 to 100 characters, without a colon.')
+    throw new SpaceError('INVALID_ARGUMENT', 'The name of a schedule must have 1 to 100 characters and no colon.')
   }
 }
 
@@ -110,7 +110,11 @@ async function checkedTimes(times: Times): Promise<void> {
   }
   const isText =
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
-  if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
+  if (!isText)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      'A schedule must be { cron, timeZone } with two strings, or { everyMs } with a number.',
+    )
   // Imported on the first call: most processes schedule no tasks.
   const { checkedCron } = await import('./cron.js')
   checkedCron(cron, timeZone as string | undefined, wallMs())

@@ -72,7 +72,7 @@ const LISTENING_MS = 24 * 60 * 60 * 1000
 /** `asked` is the enqueued task, if known. */
 export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): Ticket<R> {
   if (typeof id !== 'string' || id === '' || id.includes('.')) {
-    throw new SpaceError('INVALID_ARGUMENT', 'A ticket is named by its id, as client.enqueue gave it.')
+    throw new SpaceError('INVALID_ARGUMENT', 'The id of a ticket must be a string, as returned by client.enqueue.')
   }
   return {
     id,

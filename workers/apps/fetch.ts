@@ -113,7 +113,7 @@ async function streamBody(
       if (failure) throw failure
       if (done) break
       if (!(value instanceof Uint8Array))
-        throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
+        throw new SpaceError('BAD_RESPONSE', 'Its body contains a chunk that is not bytes.')
       size += value.length
       if (!sink) kept.push(value)
       else if (!sink.write(bufferOf(value))) await roomIn(sink)

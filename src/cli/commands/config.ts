@@ -13,7 +13,7 @@ interface Setting {
 export function config(program: Command): void {
   const command = program
     .command('config')
-    .description('print the settings in effect, and where each comes from')
+    .description('print the settings in effect and the source of each')
     .option('--json', 'print JSON')
     .action((_flags, self: Command) => run(self))
   const seen = new Set<string>()

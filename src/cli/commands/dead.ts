@@ -18,19 +18,19 @@ interface Flags {
 const EXIT_NOTHING = 1
 
 export function dead(program: Command): void {
-  const group = program.command('dead').description('list dead letters, show one, enqueue it again, or drop it')
+  const group = program.command('dead').description('list, show, requeue or drop dead letters')
   add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
     listDeadLetters(space, flags),
-  ).option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
-  add(group, 'show', 'show one, with what it was given', (space, ids, flags) =>
+  ).option('--max <n>', 'maximum number of dead letters', integer(1, 1_000_000), 100)
+  add(group, 'show', 'show dead letters with their input', (space, ids, flags) =>
     each(ids, (id) => show(space, id, flags)),
-  ).argument('<id...>', 'its id, as `dead ls` tells it')
-  add(group, 'requeue', 'have what they were done again', (space, ids, flags) =>
+  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
+  add(group, 'requeue', 'enqueue the tasks or requests again', (space, ids, flags) =>
     each(ids, (id) => requeue(space, id, flags)),
-  ).argument('<id...>', 'its id, as `dead ls` tells it')
-  add(group, 'drop', 'remove them', (space, ids) => each(ids, (id) => drop(space, id))).argument(
+  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
+  add(group, 'drop', 'remove dead letters', (space, ids) => each(ids, (id) => drop(space, id))).argument(
     '<id...>',
-    'its id, as `dead ls` tells it',
+    'id of a dead letter, from `dead ls`',
   )
 }
 

@@ -44,8 +44,8 @@ export function dev(program: Command): void {
     .command('dev')
     .description('serve an app from one process, with the space in memory, and reload it when its files change')
     .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
-    .addOption(new Option('--no-reload', 'leave the app as it is when its files change'))
-    .addOption(paths('--watch <paths>', 'reload for these, too: files, folders or globs; may be given again'))
+    .addOption(new Option('--no-reload', 'do not reload the app when its files change'))
+    .addOption(paths('--watch <paths>', 'more files, folders or globs to watch; may be given again'))
     .addOption(paths('--ignore <paths>', 'never reload for these: files, folders or globs; may be given again'))
   addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(run)
 }

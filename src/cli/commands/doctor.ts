@@ -24,7 +24,7 @@ const NEARLY_FULL = 0.8
 export function doctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at the server of the space, and say what to do about it')
+    .description('check the server of the space and print what to change')
     .addOption(urlOption())
     .option('--json', 'print JSON')
     .action(({ url, json }: { url: string; json?: true }, command: Command) => run(sharedUrl(command, url), json))

@@ -24,11 +24,11 @@ export function list(program: Command): void {
   program
     .command('ls')
     .description('list the kinds in a space, or the entries of one, best first')
-    .argument('[kind]', `a kind, by name; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
+    .argument('[kind]', `name of a kind; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
     .argument('[fields...]', 'name=value, or one JSON object', readFields)
     .addOption(urlOption())
     .addOption(nameOption())
-    .option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
+    .option('--max <n>', 'maximum number of lines', integer(1, 1_000_000), 100)
     .option('--json', 'print JSON, a line each')
     .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
       const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })

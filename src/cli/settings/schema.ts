@@ -21,18 +21,18 @@ export const integer = (min: number, max: number): ((text: string) => number) =>
       .regex(/^-?\d+$/)
       .transform(Number)
       .pipe(z.int().min(min).max(max)),
-    `It is an integer from ${min} to ${max}.`,
+    `It must be an integer from ${min} to ${max}.`,
   )
 
-export const name = reader(z.string().min(1).max(100), 'It is a text of 1 to 100 characters.')
+export const name = reader(z.string().min(1).max(100), 'It must have 1 to 100 characters.')
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
-  reader(z.string().toLowerCase().pipe(z.enum(values)), `It is one of ${values.join(', ')}.`)
+  reader(z.string().toLowerCase().pipe(z.enum(values)), `It must be one of ${values.join(', ')}.`)
 
 /** Parses a boolean flag of the environment or a file. */
 export const boolean = (text: string): boolean => {
   const result = z.stringbool().safeParse(text)
-  if (!result.success) throw new InvalidArgumentError('It is true or false.')
+  if (!result.success) throw new InvalidArgumentError('It must be true or false.')
   return result.data
 }
 

@@ -37,7 +37,9 @@ function startInspector(worker: Worker, logger: Logger, seen: Int32Array): void 
   const own = { execArgv: [], env: {}, resourceLimits: LIMITS }
   const thread = new Thread(new URL('./blocked-loop-inspector.js', import.meta.url), { workerData, ...own })
   thread.unref()
-  thread.on('error', (err) => logger.warn({ err }, 'where this process stands still can no longer be told'))
+  thread.on('error', (err) =>
+    logger.warn({ err }, 'the heartbeat thread failed: stacks of a blocked process are not available'),
+  )
 }
 
 function held({ turns }: Worker): Omit<BlockedLoop, 'stack'> {

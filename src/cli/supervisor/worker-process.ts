@@ -98,7 +98,7 @@ function answersOf(worker: Worker, space: Space, logger: Logger): (question: Que
     if (question !== 'families') return
     families().then(
       (answer) => report(answer),
-      (err) => logger.warn({ err }, 'what this process measures could not be told'),
+      (err) => logger.warn({ err }, 'the metrics of this process could not be sent'),
     )
   }
 }

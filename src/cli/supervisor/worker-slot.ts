@@ -188,7 +188,7 @@ export class WorkerSlot implements Overseer {
     const { maxMemory } = recyclePolicy
     if (maxMemory === undefined || megabytes < maxMemory) return recyclePolicy
     const fields = { ...this.#fieldsOf(child), maxMemory, megabytes }
-    logger.warn(fields, 'the app takes more than --max-memory as it starts: not replaced')
+    logger.warn(fields, 'the app uses more than --max-memory at startup: the process is not replaced')
     return { ...recyclePolicy, maxMemory: undefined }
   }
 

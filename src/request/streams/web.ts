@@ -23,7 +23,7 @@ export function readableOf(first: Buffer, rest: Rest, onOver: () => void = () =>
           },
           onBroken() {
             onOver()
-            controller.error(new SpaceError('WORKER_LOST', 'What has come of its body is not all of it.'))
+            controller.error(new SpaceError('WORKER_LOST', 'The body of its response is incomplete.'))
           },
         })
       },
