@@ -13,7 +13,7 @@ export interface GatewayOptions {
   readonly space: Space
   /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
   readonly host?: string | undefined
-  /** The port to listen on; 0 = any free one, see `gateway.url`. Default 8080. */
+  /** The port to listen on; 0 = any free port, see `gateway.url`. Default 8080. */
   readonly port?: number | undefined
   /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
   readonly services?: readonly ServiceOptions[] | undefined

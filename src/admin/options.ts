@@ -3,7 +3,7 @@ import { type Moved, onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 
 export interface AdminOptions {
-  /** The port of /livez, /startupz, /readyz and /metrics; 0 = any free one, see `adminUrl`. */
+  /** The port of /livez, /startupz, /readyz and /metrics; 0 = any free port, see `adminUrl`. */
   readonly port: number
   /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
   readonly host?: string | undefined
