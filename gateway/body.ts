@@ -1,32 +1,35 @@
-/** Reads a request's body into memory, or as much of it as comes soon, within the limits and within a bounded time. */
+/** Reads a request's body into memory, or the part that arrives soon, within the limits and a bounded time. */
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW, bodyTooLarge, type Refusal } from './refusals.js'
 
-/** A body that takes longer, although it is small, is a slow-body attack or a broken connection. */
+/** A small body that takes longer is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
-/** More is not collected before it goes on to a worker. */
+/** A larger body is streamed to the worker. */
 const MOST_COLLECTED = 65_536
-/** A small body that says how long it is is worth a wait: a worker is better given all of it. */
+/** A small body with a Content-Length is waited for this long: a complete body can be retried. */
 const SMALL_WITHIN_MS = 1_000
-/** Any other goes on as it comes. */
+/** Any other body is streamed after this time. */
 const SOON_MS = 20
 
-/** The client went away: there is nobody to answer. */
+/** The client has closed its connection; there is no response. */
 export const CLIENT_GONE = Symbol('client gone')
 
 export interface Received {
-  /** All of it, or its beginning. */
+  /** The complete body, or its beginning. */
   readonly body: Buffer
-  /** Whether that is all. If not, the request is paused. */
+  /** False if more of the body follows; the request is then paused. */
   readonly ended: boolean
   readonly trailers: readonly string[]
 }
 
 export const NO_BODY: Received = { body: Buffer.alloc(0), ended: true, trailers: [] }
 
-/** Counts what it holds into `held.bytes`, also when it fails. Rejects with a Refusal or CLIENT_GONE. */
+/**
+ * Returns the body, or its beginning. Counts its bytes in `held.bytes`, also when it fails. Rejects with a Refusal or
+ * CLIENT_GONE.
+ */
 export function readBody(
   req: IncomingMessage,
   length: number,
@@ -71,13 +74,17 @@ export function readBody(
       req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
     }
     req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone)
-    // Read by someone before us (a body parser in front of a mounted handler): nothing more would ever come.
+    // If something before this handler has read the body (a body parser in front of a mounted handler), no event would
+    // ever come.
     if (req.readableEnded || req.destroyed)
       fail(new TypeError('The body had been read before the gateway was given it.'))
   })
 }
 
-/** What comes after its beginning, up to `most` bytes in all. @throws Refusal or CLIENT_GONE, as readBody rejects */
+/**
+ * Returns the complete body, given its beginning. Rejects with a Refusal if the body is larger than `most` bytes, with
+ * CLIENT_GONE as readBody does.
+ */
 export function readRest(
   req: IncomingMessage,
   first: Received,
@@ -118,6 +125,6 @@ export function readRest(
   })
 }
 
-/** Those that may stand behind a body (RFC 9110 §6.5.1). */
+/** Returns the trailers that may be passed on (RFC 9110 §6.5.1). */
 export const trailersOf = ({ rawTrailers }: IncomingMessage): readonly string[] =>
   rawTrailers.length === 0 ? rawTrailers : passedOn(rawTrailers)

@@ -1,21 +1,25 @@
-/** A worker's response becomes an HTTP response: framed by us, stripped of what concerned the worker's side only, otherwise intact. */
+/** Writes a worker's response as an HTTP response: framed anew, without the fields of the worker's connection. */
 import type { ServerResponse } from 'node:http'
 import { HOP_BY_HOP, isBodiless } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
 import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
 
-/** A client that takes nothing of its answer for so long is given up; Node.js takes the first interval for progress, so twice that. */
+/**
+ * A client that reads nothing for this long is disconnected. Node.js counts the first interval as progress, so the real
+ * time is twice this.
+ */
 const SLOW_READER_MS = 14_000
 
-/** A body up to this size goes out in one string with its head, which costs one write instead of a gathered one. */
+/** A body up to this size is written in one string with its head: one system call instead of a gathered write. */
 const JOINED_BYTES = 4_096
 
 const DIGITS = /^\d+$/
 
 /**
- * Writes the whole response. Throws BAD_RESPONSE, with nothing written, when it is not one that HTTP can carry.
- * @param end ends it, when all is written; default: at once
+ * Writes the complete response. Throws BAD_RESPONSE, with nothing written, if HTTP cannot carry the response.
+ *
+ * @param end called after the last write, to end the response; default: ends it at once
  */
 export function decode(
   res: ServerResponse,
@@ -26,7 +30,7 @@ export function decode(
 ): void {
   const bodiless = isBodiless(response.status, res.req.method)
   const { body, trailers } = response
-  // Only a chunked body has trailers; HTTP/1.0 has none.
+  // Only a chunked body has trailers, and HTTP/1.0 has no chunked bodies.
   const behind = trailers && !bodiless && res.req.httpVersionMinor > 0 ? passedOn(trailers) : []
   writeHead(res, response, id, close, bodiless || behind.length > 0 ? undefined : body.length)
   if (behind.length === 0 && !end) return endResponse(res, bodiless ? undefined : body)
@@ -37,19 +41,19 @@ export function decode(
   else res.end()
 }
 
-/** The head of one whose body is still to come; see relay.ts. Throws as `decode` does. */
+/** Writes the head of a response whose body is streamed; see relay.ts. Throws as `decode` does. */
 export function decodeHead(res: ServerResponse, response: HttpResponse, id: string, close: boolean): void {
   writeHead(res, response, id, close, undefined)
 }
 
-/** Name, value, name, value … as addTrailers wants them. */
+/** Returns the pairs of a list name, value, name, value …, as addTrailers takes them. */
 export function pairsOf(fields: readonly string[]): [string, string][] {
   const pairs: [string, string][] = []
   for (let i = 0; i < fields.length; i += 2) pairs.push([fields[i] as string, fields[i + 1] as string])
   return pairs
 }
 
-/** `length`: of a body that is here; undefined: what it announces itself. */
+/** `length` is that of a complete body; undefined: the response's own Content-Length counts. */
 function writeHead(
   res: ServerResponse,
   response: HttpResponse,
@@ -66,7 +70,7 @@ function writeHead(
   headers.push('X-Request-Id', id)
   if (close) headers.push('Connection', 'close')
   try {
-    // Checks each name, each value and the reason: CR, LF and NUL end here, not in a split response.
+    // Checks names, values and the reason phrase: CR, LF and NUL cannot split a response.
     res.writeHead(status, reason, headers)
   } catch {
     throw BAD_RESPONSE
@@ -83,12 +87,13 @@ function headersFor({ headers, status, rest, trailers }: HttpResponse, length: n
     const lower = name.toLowerCase()
     if (lower === 'content-length') announced = value
     else if (lower === 'connection') connection = value
-    // The entry's id is the one id of gateway, space and worker.
+    // Gateway, space and worker use one id: that of the entry.
     else if (lower === 'x-request-id') continue
     else if (!HOP_BY_HOP.has(lower) || (lower === 'trailer' && (rest || trailers))) kept.push(name, value)
   }
   if (length !== undefined) kept.push('Content-Length', String(length))
-  // HEAD and 304 tell the length of what GET would send (RFC 9110 §8.6); 204 has none. What is still to come keeps its word or is cut.
+  // HEAD and 304 carry the length that GET would send (RFC 9110 §8.6); 204 has none. A streamed body that misses its
+  // length is cut off.
   else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
   const listed = listedIn(connection)
   return listed ? withoutFields(kept, listed) : kept
@@ -99,6 +104,6 @@ function endResponse(res: ServerResponse, body: Buffer | undefined): void {
   else if (body.length <= JOINED_BYTES) res.end(body.toString('latin1'), 'latin1')
   else res.end(body)
   const { socket } = res
-  // Node.js destroys a socket whose timeout passes without progress, and sets its own once the response is out.
+  // Node.js destroys a socket without progress within its timeout, and restores its own timeout after the response.
   if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
 }

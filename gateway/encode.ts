@@ -1,4 +1,7 @@
-/** An HTTP request becomes what a worker is given: its head is checked, stripped of what concerns this connection only, and kept in order. */
+/**
+ * Turns an HTTP request into the one that a worker is given: the head is checked, fields of the connection are dropped,
+ * the order is kept.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { TLSSocket } from 'node:tls'
 import { HOP_BY_HOP, HOST } from '../src/request/http.js'
@@ -16,7 +19,7 @@ import {
   TARGET_INVALID,
 } from './refusals.js'
 
-/** Enough for every browser and proxy; what has more is looking for a limit. */
+/** More header lines than any browser or proxy sends. */
 export const MAX_HEADER_LINES = 100
 
 /** A request's head, checked. */
@@ -24,24 +27,27 @@ export interface Head {
   readonly method: string
   readonly target: string
   readonly headers: string[]
-  /** Bytes that Content-Length announces; -1 when the body is chunked. */
+  /** The Content-Length in bytes; -1 if the body is chunked. */
   readonly length: number
-  /** Whether it carries an Idempotency-Key. */
+  /** True if the request has an Idempotency-Key. */
   readonly hasKey: boolean
 }
 
-/** What an untrusted peer says about where it comes from is its own invention; we say what we saw. */
+/** Fields in which a client could claim another origin; the gateway passes on the address that it sees. */
 const CLAIMED_ORIGIN: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip'])
 const CLAIMED_PREFIXES = ['x-forwarded-', 'x-takespace-']
 
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
 
-/** Reads the head in one pass over the raw header lines. Throws a Refusal for what RFC 9110 and 9112 do not allow. */
+/**
+ * Returns the checked head, read in one pass over the raw header lines. Throws a Refusal for what RFC 9110 and 9112 do
+ * not allow.
+ */
 export function readHead(req: IncomingMessage): Head {
   const raw = req.rawHeaders
   if (raw.length > 2 * MAX_HEADER_LINES) throw HEADERS_TOO_MANY
   const method = req.method as string
-  // TRACE would echo what other hops added to the request (RFC 9110 §9.3.8); nobody who runs a service wants that.
+  // TRACE echoes fields that other hops have added (RFC 9110 §9.3.8), a known leak of credentials.
   if (method === 'TRACE' || method === 'CONNECT') throw METHOD_UNKNOWN
 
   const headers: string[] = []
@@ -69,7 +75,7 @@ export function readHead(req: IncomingMessage): Head {
         connection = connection ? `${connection},${value}` : value
         continue
       case 'expect':
-        // Met or refused here (RFC 9110 §10.1.1); the worker gets a body that is already there.
+        // Answered here (RFC 9110 §10.1.1): the worker is given a body that has arrived.
         if (value.toLowerCase() !== '100-continue') throw EXPECTATION_UNKNOWN
         continue
       case 'idempotency-key':
@@ -89,11 +95,11 @@ export function readHead(req: IncomingMessage): Head {
   return { method, target, headers: kept, length, hasKey }
 }
 
-/** Completes the head with its body and with what this gateway knows of the peer. */
+/** Returns the request with its body and with the addresses of the connection. */
 export function encode(req: IncomingMessage, head: Head, { body, ended, trailers }: Received): HttpRequest {
   const { headers } = head
   const { remoteAddress, remotePort, localAddress, localPort } = req.socket
-  // A chunked body has been put together; whoever reads it next needs its length (RFC 9112 §6.3). One that still comes has none.
+  // A complete chunked body gets a Content-Length (RFC 9112 §6.3); a streamed one has none.
   if (head.length < 0)
     headers.push(...(ended ? ['Content-Length', String(body.length)] : ['Transfer-Encoding', 'chunked']))
   return {
@@ -113,7 +119,7 @@ export function encode(req: IncomingMessage, head: Head, { body, ended, trailers
 }
 
 function lengthOf(value: string): number {
-  // Node.js lets no other form through than digits; a leading zero is read as octal by some (request smuggling).
+  // Node.js accepts digits only. A leading zero is octal to some software (request smuggling).
   if (value.length > 1 && value.charCodeAt(0) === 48) throw LENGTH_INVALID
   const length = Number(value)
   if (!Number.isSafeInteger(length)) throw LENGTH_INVALID
@@ -123,19 +129,20 @@ function lengthOf(value: string): number {
 function checkCoding(value: string): void {
   const coding = value.trim().toLowerCase()
   if (coding === 'chunked') return
-  // A coding beneath chunked is lawful and unknown to us (RFC 9112 §6.1); all else leaves the end of the body unclear.
+  // A coding beneath chunked is valid and not supported here (RFC 9112 §6.1); any other leaves the end of the body
+  // unclear.
   throw /,\s*chunked$/.test(coding) ? CODING_UNKNOWN : CODING_INVALID
 }
 
 function isDropped(lower: string): boolean {
-  // `Transfer_Encoding` is a harmless name to us and Transfer-Encoding to software that reads both as one.
+  // Some software treats `Transfer_Encoding` as Transfer-Encoding.
   const name = lower.includes('_') ? lower.replaceAll('_', '-') : lower
   if (HOP_BY_HOP.has(name) || CLAIMED_ORIGIN.has(name)) return true
   if (name !== lower && (name === 'content-length' || name === 'host')) return true
   return name.startsWith('x-') && CLAIMED_PREFIXES.some((prefix) => name.startsWith(prefix))
 }
 
-/** The target in origin-form; an absolute one also decides the Host (RFC 9112 §3.2.2). */
+/** Returns the target in origin-form; the host of an absolute target replaces the Host field (RFC 9112 §3.2.2). */
 function targetOf(method: string, target: string, headers: string[], hostAt: number): string {
   if (target.charCodeAt(0) === 47) return target
   if (target === '*' && method === 'OPTIONS') return target
@@ -148,6 +155,6 @@ function targetOf(method: string, target: string, headers: string[], hostAt: num
 
 const MAPPED_IPV4 = '::ffff:'
 
-/** An IPv4 address as itself, also on a socket that listens for both families. */
+/** Returns an IPv4 address in its own form, also for a socket of both families. */
 const unmapped = (address = ''): string =>
   address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address

@@ -40,26 +40,29 @@ import { ReplayBuffer } from './replay-buffer.js'
 import { type Route, routeFor, termsFor } from './routes.js'
 import { Upload } from './upload.js'
 
-/** The engine's bound: it is not that which ends one that may run once only. */
+/** The engine's maximum: for a request that may run once, deliveries are not what ends it. */
 const MOST_DELIVERIES = 9
 
-/** What all exchanges of one gateway share. */
+/** Shared by all exchanges of one gateway. */
 export interface Edge {
   readonly space: Space
   readonly routes: readonly Route[]
   readonly limits: Limits
   readonly outages: Outages
   readonly log: Logger
-  /** open: takes requests. draining: takes what still comes, and closes each connection behind its answer. stopped: takes none. */
+  /**
+   * open: takes requests. draining: takes requests of open connections and closes each after its response. stopped:
+   * takes none.
+   */
   phase: 'open' | 'draining' | 'stopped'
-  /** So many bytes of a body that comes bit by bit are kept, to be given to another worker. */
+  /** Maximum bytes of a streamed body that are buffered for a retry. */
   readonly replayBytes: number
   readonly idempotency: Required<IdempotencyOptions>
-  /** Ends each connection that was handed over to another protocol. */
+  /** The upgraded connections: each function closes one, for a restart. */
   readonly upgraded: Set<() => void>
-  /** Set when somebody may ask for it: what is counted, and the exchanges under way. */
+  /** Set if there is an admin port: counters, and the exchanges under way. */
   readonly watch: GatewayMonitor | undefined
-  /** Set when there is somebody to give spans to. */
+  /** Set if a tracer provider is registered. */
   tracing: Tracing | undefined
 }
 
@@ -72,31 +75,31 @@ export interface StartedExchange extends Placed {
   readonly since: number
 }
 
-/** How far one request has come. */
+/** The state of one request. */
 export interface Exchange extends StartedExchange {
   readonly edge: Edge
   readonly req: IncomingMessage
   readonly res: ServerResponse
   head: Head | undefined
-  /** Whether the limits have counted it, and for how many bytes of body. */
+  /** True once the limits have counted the request; `bytes` of body were counted with it. */
   entered: boolean
   bytes: number
-  /** Whose it is; empty as long as it is nobody's. */
+  /** The service; '' before the request is admitted. */
   service: string
-  /** Where the request is counted while it has no response. */
+  /** The counters in which the request waits, until its response. */
   load: Load | undefined
   span: OpenSpan | undefined
-  /** The entry's id, once there is an entry. */
+  /** The entry's id; '' before there is an entry. */
   id: string
-  /** What still comes of the request. */
+  /** The rest of a streamed request body. */
   upload: Upload | undefined
   sent: Sent | undefined
-  /** What the client was told; 499 (as nginx has it) when it was not there to be told. */
+  /** The status of the response; 499, as in nginx, if the client had gone. */
   status: number
   code: string | undefined
 }
 
-/** Sees one request through: whatever happens, its client has one answer, or is gone. */
+/** Handles one request: its client gets one response, or has gone. */
 export async function handleExchange(edge: Edge, req: IncomingMessage, res: ServerResponse, expects100 = false) {
   const exchange = startExchange(edge, req, res)
   edge.watch?.open.add(exchange)
@@ -122,7 +125,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
     refuseExchange(exchange, reason)
   } finally {
     exchange.upload?.stop()
-    // With its answer nobody reads of it any longer.
+    // After the response the worker reads no more of the body.
     exchange.sent?.upload?.destroy('OUTCOME_UNKNOWN')
     finish(exchange)
   }
@@ -147,7 +150,7 @@ export const startExchange = (edge: Edge, req: IncomingMessage, res: ServerRespo
   code: undefined,
 })
 
-/** Decides, before a byte of the body is read, whether this request is taken on, and for which service. */
+/** Returns the route of a request, before its body is read. Throws a Refusal if the request is not admitted. */
 export function admit(exchange: Exchange, head: Head): Route {
   const { limits, routes, phase } = exchange.edge
   if (phase === 'stopped') throw STOPPING
@@ -162,7 +165,7 @@ export function admit(exchange: Exchange, head: Head): Route {
   return route
 }
 
-/** Counts the response of a worker; the request waits no longer. */
+/** Counts the response of a worker: the request no longer waits. */
 export function countResponse(exchange: Exchange): void {
   if (!exchange.load) return
   exchange.load.answered++
@@ -170,13 +173,13 @@ export function countResponse(exchange: Exchange): void {
   exchange.load = undefined
 }
 
-/** Only a client whose request was admitted is told to send its body (RFC 9110 §10.1.1). */
+/** RFC 9110 §10.1.1: only an admitted request is answered with 100 Continue. */
 function receive(exchange: Exchange, head: Head, expects100: boolean): Promise<Received> {
   if (expects100) exchange.res.writeContinue()
   return readBody(exchange.req, head.length, exchange.edge.limits, exchange)
 }
 
-/** Writes the request into the space and waits for its one outcome. A space that is away for a moment is waited for by its engine. */
+/** Writes the request into the space and returns its response. The engine bridges short outages of the space. */
 export function sendAndAwait(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
   return awaitOutcome(exchange, sendRequestOf(exchange, request, terms), terms.timeoutMs)
 }
@@ -190,8 +193,8 @@ function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOpti
 }
 
 /**
- * The same while more of the request comes. Once a worker has read of it, the space gives it to nobody else; if that worker dies, and it may run
- * again, and all of it is still here, it is written once more (promise 5 of DESIGN §3).
+ * The same for a streamed body. Once a worker has read of it, the space does not redeliver the request. If that worker
+ * dies, the request is written again if it is repeatable and its body is still buffered (promise 5 of DESIGN §3).
  */
 async function askStreaming(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
   const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.replayBytes : 0)
@@ -209,8 +212,8 @@ async function askStreaming(exchange: Exchange, request: HttpRequest, terms: Sen
 }
 
 /**
- * Whichever comes first: the outcome, the deadline, or the client's leaving; after either of these two nobody waits, so it is withdrawn. The deadline
- * of a request that still comes is counted from when it last moved.
+ * Returns the outcome. The deadline and a closed connection withdraw the request. While a body is uploaded, progress
+ * restarts the deadline.
  */
 function awaitOutcome(
   { req: { socket } }: Exchange,
@@ -231,9 +234,9 @@ function awaitOutcome(
       sent.withdraw()
       reject(reason)
     }
-    // The answer is on its way already; what the request has still to say, nobody will hear.
+    // A response has started: the rest of the upload is not needed.
     const onBroken = (): void => sent.upload?.destroy('OUTCOME_UNKNOWN')
-    // The socket's own event: a response that is queued behind another one (pipelining) hears of no close.
+    // The event of the socket, not of the response: one that is queued behind another (pipelining) emits no close.
     const onGone = (): void => giveUp(CLIENT_GONE)
     const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
     socket.on('close', onGone)
@@ -254,7 +257,7 @@ function awaitOutcome(
   })
 }
 
-/** What comes before the answer (RFC 9110 §15.2); 100 has been said here, and HTTP/1.0 knows none of it. */
+/** Writes an interim response (RFC 9110 §15.2). 100 was sent by the gateway, and HTTP/1.0 has no interim responses. */
 function writeInterim({ req, res }: Exchange, { status, headers }: ResponseHead): void {
   if (res.headersSent || req.httpVersionMinor === 0) return
   const links = headers.filter((_, i) => i % 2 === 1 && headers[i - 1]?.toLowerCase() === 'link')
@@ -262,11 +265,11 @@ function writeInterim({ req, res }: Exchange, { status, headers }: ResponseHead)
     if (status === 102) res.writeProcessing()
     else if (status === 103 && links.length > 0) res.writeEarlyHints({ link: links })
   } catch {
-    // Hints that are none are not passed on.
+    // Node rejects malformed Link values; drop the hint, the final response is unaffected.
   }
 }
 
-/** The answer while its body comes: its client may go meanwhile, its worker too. */
+/** Writes a streamed response; its client or its worker may go meanwhile. */
 async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): Promise<void> {
   const { res, req, sent } = exchange
   const { socket } = req
@@ -294,7 +297,7 @@ async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): 
 
 function writeAnswer(exchange: Exchange, response: HttpResponse): void {
   const { req, res, edge } = exchange
-  // Answered before all of the request was here.
+  // The response precedes the end of the request body.
   const early = exchange.upload !== undefined && !req.complete
   exchange.upload?.stop()
   decode(
@@ -307,7 +310,7 @@ function writeAnswer(exchange: Exchange, response: HttpResponse): void {
   exchange.status = response.status
 }
 
-/** One clear error instead of the answer (promise 4 of DESIGN §3). */
+/** Answers with one clear error (promise 4 of DESIGN §3). */
 export function refuseExchange(exchange: Exchange, reason: unknown): void {
   const { req, res, head, edge } = exchange
   if (reason === CLIENT_GONE || req.socket.destroyed) {
@@ -319,7 +322,7 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
   exchange.code = refusal.code
   if (isAccident(reason)) edge.log.error({ id: exchange.id, err: reason }, 'a request failed for a reason that is ours')
   if (res.headersSent) {
-    // A mounted handler's owner has begun an answer of its own; all that can still be said is that it is broken.
+    // In a mounted handler the owner of the server has started a response; it can only be cut off.
     res.destroy()
     return
   }
@@ -332,10 +335,10 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
   endAfterReading(req, res)
 }
 
-/** How long what is left of a refused request is read and thrown away. */
+/** How long the rest of a refused request is read and dropped. */
 const LINGER_MS = 1_000
 
-/** Closing while the client still sends would reset the connection and take the answer with it (RFC 9112 §9.6). */
+/** A close while the client still sends resets the connection and loses the response (RFC 9112 §9.6). */
 function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
   finished.add(req.socket)
   const end = (): void => {
@@ -346,7 +349,7 @@ function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
   req.once('end', end).once('close', end).resume()
 }
 
-/** Whatever has come of it: its room is free again, and it is counted and logged. */
+/** Ends an exchange: releases its slot, counts it and logs it. */
 export function finish(exchange: Exchange): void {
   const { limits, watch, log } = exchange.edge
   if (exchange.entered) limits.leave(exchange.bytes)

@@ -1,7 +1,7 @@
-/** Which header fields belong to one connection only and therefore never pass the gateway, in either direction. */
+/** Drops header fields that must not pass the gateway. */
 import { NEVER_IN_TRAILERS } from '../src/request/http.js'
 
-/** A sender must not list these in Connection (RFC 9110 §7.6.1); who does would make a message mean something else behind us. */
+/** Fields that Connection must not list (RFC 9110 §7.6.1): dropping them would change the meaning of a message. */
 const NEVER_LISTED: ReadonlySet<string> = new Set([
   'host',
   'content-length',
@@ -10,7 +10,7 @@ const NEVER_LISTED: ReadonlySet<string> = new Set([
   'x-forwarded-proto',
 ])
 
-/** The names that a Connection value lists, or undefined for the everyday ones that list none. */
+/** Returns the names that a Connection value lists; undefined for the usual values, which list none. */
 export function listedIn(connection: string): Set<string> | undefined {
   if (connection === 'keep-alive' || connection === 'close' || connection === '') return undefined
   const names = new Set<string>()
@@ -21,10 +21,10 @@ export function listedIn(connection: string): Set<string> | undefined {
   return names
 }
 
-/** Of trailers, name, value, name, value …, those that are passed on. */
+/** Returns the trailers (name, value, name, value …) that are passed on. */
 export const passedOn = (trailers: readonly string[]): string[] => withoutFields(trailers, NEVER_IN_TRAILERS)
 
-/** Name, value, name, value … without those names. */
+/** Returns the list name, value, name, value … without these names. */
 export function withoutFields(headers: readonly string[], names: ReadonlySet<string>): string[] {
   const kept: string[] = []
   for (let i = 0; i < headers.length; i += 2) {

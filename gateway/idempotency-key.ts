@@ -1,24 +1,33 @@
-/** Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): which key a request carries, whose it is, and what it stands for. */
+/**
+ * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the key of a request, its principal, and the digest of a
+ * request.
+ */
 import { digest } from '../src/runtime/digest.js'
 import { KEY_INVALID } from './refusals.js'
 
-/** As the draft recommends a bound, and as most services have it. */
+/** The draft recommends a bound; this is the usual one. */
 const LONGEST_KEY = 255
 
-/** A String of Structured Fields (RFC 9651 §3.3.3), with parameters that say nothing to us; or, as most clients send it, the bare text. */
+/**
+ * A String of Structured Fields (RFC 9651 §3.3.3), whose parameters are ignored; or the bare text, as most clients send
+ * it.
+ */
 const QUOTED = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"(?:;[^"]*)?$/
 const BARE = /^[\x21\x23-\x2b\x2d-\x7e]+$/
 
-/** These change nothing, or mean the same each time: nothing is remembered of them (RFC 9110 §9.2.1). */
+/** RFC 9110 §9.2.1: the key of a safe method is ignored. */
 const SAFE: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE'])
 
-/** undefined: it has none that counts. @throws Refusal KEY_INVALID */
+/**
+ * Returns the key; undefined without one, or for a safe method.
+ * @throws Refusal KEY_INVALID
+ */
 export function keyOf(method: string, headers: readonly string[]): string | undefined {
   if (SAFE.has(method)) return undefined
   let found: string | undefined
   for (let i = 0; i < headers.length; i += 2) {
     if (headers[i]!.toLowerCase() !== 'idempotency-key') continue
-    // Two of them are a list, and a list is no key.
+    // Two lines are a list, and a list is not a key.
     if (found !== undefined) throw KEY_INVALID
     found = headers[i + 1]!
   }
@@ -29,12 +38,12 @@ export function keyOf(method: string, headers: readonly string[]): string | unde
   return key
 }
 
-/** Whom a request is from, as far as its header lines tell: who it says it is, else which browser it comes from. */
+/** Returns the principal of a request, given its header fields by lower-case name. */
 export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>) => string
 
 export const principalIn: PrincipalOf = ({ authorization, cookie }) => authorization ?? cookie ?? ''
 
-/** Header lines by their lower-case names, repeated ones joined (RFC 9110 §5.3). */
+/** Returns the fields by lower-case name, repeated ones joined (RFC 9110 §5.3). */
 export function joinedFields(headers: readonly string[]): Record<string, string> {
   const fields: Record<string, string> = Object.create(null)
   for (let i = 0; i < headers.length; i += 2) {

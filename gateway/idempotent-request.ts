@@ -1,4 +1,7 @@
-/** A request with an Idempotency-Key: run once, whichever gateway it comes to and however often; its answer is kept, and given again. */
+/**
+ * A request with an Idempotency-Key: run once, by any gateway and however often it is sent; its answer is stored and
+ * given again.
+ */
 import type { IncomingMessage } from 'node:http'
 import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
@@ -9,25 +12,26 @@ import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
 
-/** The exchange that it is for. */
+/** The part of an exchange that is needed here. */
 interface Asking {
   readonly req: IncomingMessage
   readonly edge: { readonly space: Space; readonly idempotency: Required<IdempotencyOptions> }
-  /** Under which its answer is kept. */
+  /** The ticket of the answer. */
   id: string
 }
 
-/** What is kept is kept whole, and so is what it is compared with. */
+/** A keyed request is compared as a whole, so its body is read as a whole. */
 const LARGEST_KEYED = 16 * 1024 * 1024
 
-/** All of a body that goes on. */
+/** Returns the complete body of a keyed request. */
 export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits, held: { bytes: number }) =>
   readRest(req, first, limits, held, LARGEST_KEYED)
 
 /**
- * @returns the answer, the same for whoever asks
- * @throws Refusal KEY_IN_USE: another client's request under this key is being answered; KEY_REUSED: it stands for something else. CLIENT_GONE:
- *   the request goes on all the same. SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
+ * Returns the answer, the same for each request with this key.
+ *
+ * @throws Refusal KEY_IN_USE if another gateway waits for the answer, KEY_REUSED if the key belongs to another request;
+ *   CLIENT_GONE (the request goes on); SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
  */
 export async function askOnce(
   exchange: Asking,
@@ -58,7 +62,7 @@ export async function askOnce(
   }
 }
 
-/** The same bytes each time: without this line each gateway would write the time of its own answer. */
+/** A repeated answer has the same bytes: without this field each gateway would add the time of its own response. */
 function withDate(response: HttpResponse, writtenAt: number): HttpResponse {
   const { headers } = response
   if (headers.some((name, i) => i % 2 === 0 && name.toLowerCase() === 'date')) return response

@@ -30,27 +30,30 @@ export interface Gateway extends Service, AsyncDisposable {
    * @throws SpaceError PORT_TAKEN; INVALID_ARGUMENT for a host or port that this process may not listen on
    */
   start(): Promise<void>
-  /** Takes no new connection, answers what is in flight, then closes. Returns within the longest timeoutMs + 1 s. */
+  /**
+   * Takes no new connection, answers the requests in flight, then closes. Returns within the longest timeout of a
+   * service + 1 s.
+   */
   stop(): Promise<void>
-  /** Where it listens, `http://127.0.0.1:8080`; with port 0 the real one once it has started. */
+  /** The URL on which it listens, such as `http://127.0.0.1:8080`; with port 0 the real port once it has started. */
   readonly url: string
-  /** Where it answers probes and tells metrics; undefined while it does not. */
+  /** The URL of the admin port (probes, metrics); undefined while it is closed. */
   readonly adminUrl: string | undefined
-  /** Serves one request: for a server of your own, instead of start(). */
+  /** Serves one request, for a server of your own instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
-  /** The same for its 'upgrade' event: a WebSocket. */
+  /** Serves an 'upgrade' event: a WebSocket. */
   readonly upgradeHandler: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
-/** What an exchange takes after its deadline to be answered. */
+/** Time from the deadline of an exchange to its response. */
 const AFTERWARDS_MS = 1_000
 
 /**
- * Makes a gateway: each HTTP request that comes in is written into the space, and the worker's response is its answer.
- * Without one, the client gets one clear error: 504 when its deadline passes, 502 when the worker died and it may not run again,
- * 503 when the space cannot take it, 413 when it is too large.
+ * Creates a gateway: it writes each HTTP request into the space and answers with the worker's response. Without one,
+ * the client gets one clear error: 504 at its deadline, 502 if the worker died and the request may not run again, 503
+ * if the space cannot take the request, 413 if the body is too large.
  *
- * @throws SpaceError INVALID_ARGUMENT, naming the option that is wrong
+ * @throws SpaceError INVALID_ARGUMENT, naming the option
  * @example
  * const gateway = createGateway({ space, port: 8080, services: [{ service: 'web' }, { service: 'api', pathPrefix: '/api' }] })
  * await gateway.start()
@@ -98,7 +101,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   let listening: GatewayServer | undefined
 
   const onRequest: OnRequest = (req, res, expects100) => {
-    // An exchange answers for itself; should it ever not, its client sees a cut connection and everybody else nothing.
+    // An exchange does not reject; if it ever does, only its own connection is cut.
     handleExchange(edge, req, res, expects100).catch(() => req.socket.destroy())
   }
   const onUpgrade: OnUpgrade = (req, socket, first) => {
@@ -120,7 +123,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     async stop() {
       if (edge.phase === 'open') edge.phase = 'draining'
       if (admin) admin.phase = 'draining'
-      // These have no end of their own.
+      // Upgraded connections do not end by themselves.
       for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
       await server.stop()
       await within(drainMs, edge.limits.idle())

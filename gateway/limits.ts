@@ -1,7 +1,7 @@
-/** How much a gateway takes on at a time: requests in flight, bytes of bodies held, bytes of one body. */
+/** The limits of a gateway: requests in flight, bytes of bodies in memory, bytes of one body. */
 import { bodyTooLarge, OVERLOADED, type Refusal } from './refusals.js'
 
-/** Bodies held by one process at a time, whatever the number of requests. */
+/** Maximum bytes of all bodies in the memory of one process. */
 const MAX_HELD_BYTES = 256 * 1024 * 1024
 
 export class Limits {
@@ -18,7 +18,7 @@ export class Limits {
     this.#tooLarge = bodyTooLarge(maxBodyBytes, 'limits.bodyBytes of the gateway, --max-body-bytes')
   }
 
-  /** Counts a request in, or refuses it. Whoever entered leaves, once. */
+  /** Counts a request, or throws a Refusal. Each enter() is followed by one leave(). */
   enter(): void {
     if (this.#inFlight >= this.maxInFlight) throw OVERLOADED
     this.#inFlight++
@@ -30,17 +30,20 @@ export class Limits {
     if (this.#inFlight === 0 && this.#whenIdle.length > 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
-  /** Refuses a body that announces more than is accepted, before a byte of it is read. */
+  /** Throws a Refusal if the announced length is too large, before the body is read. */
   checkAnnounced(length: number): void {
     if (length > this.maxBodyBytes) throw this.#tooLarge
   }
 
-  /** A body of which so much has come is not refused for its length yet. */
+  /** Throws a Refusal if this many bytes of one body are too many. */
   checkSoFar(bytes: number): void {
     if (bytes > this.maxBodyBytes) throw this.#tooLarge
   }
 
-  /** Counts `bytes` more of a body of which `before` are held. A Refusal means that they were not counted. */
+  /**
+   * Counts `bytes` more of a body of which `before` are held. Throws a Refusal, and counts nothing, if a limit is
+   * exceeded.
+   */
   hold(before: number, bytes: number): void {
     if (before + bytes > this.maxBodyBytes) throw this.#tooLarge
     if (this.#heldBytes + bytes > this.maxHeldBytes) throw OVERLOADED

@@ -13,9 +13,9 @@ export interface GatewayOptions {
   readonly space: Space
   /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
   readonly host?: string | undefined
-  /** The port to listen on; 0 = any free one, see `gateway.url`. Default 8080. */
+  /** The port to listen on; 0 = any free port, see `gateway.url`. Default 8080. */
   readonly port?: number | undefined
-  /** Which requests are for which service; the longest pathPrefix wins. Default: all requests are for the service `web`. */
+  /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
   readonly services?: readonly ServiceOptions[] | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined
@@ -31,11 +31,15 @@ export interface GatewayLimits {
   /** The largest request body, in bytes; Infinity = any. A larger one gets 413. Default 1 MiB. */
   readonly bodyBytes?: number | undefined
   /**
-   * Maximum bytes of a streamed request body that are buffered for a retry, until the request is answered: 256 KiB in memory, the rest in a
-   * temporary file. If the worker dies while it reads a longer body, the client gets 502. Default 64 MiB.
+   * Maximum bytes of a streamed request body that are buffered for a retry, until the request is answered: 256 KiB in
+   * memory, the rest in a temporary file. If the worker dies while it reads a longer body, the client gets 502. Default
+   * 64 MiB.
    */
   readonly replayBytes?: number | undefined
-  /** After this many workers have died while handling a request, it goes to the dead letters, its client gets 502; 1 to 9. Default 3. */
+  /**
+   * After this many workers have died while handling a request, it goes to the dead letters, its client gets 502; 1 to
+   * 9. Default 3.
+   */
   readonly maxDeliveries?: number | undefined
   /** Requests under way at a time; one more gets 503 with Retry-After. Default 10 000. */
   readonly inFlight?: number | undefined
@@ -45,11 +49,15 @@ export interface GatewayLimits {
 export interface IdempotencyOptions {
   /** How long an answer is stored and given again, in ms. Default a day. */
   readonly leaseMs?: number | undefined
-  /** Maximum total bytes of stored answers and tickets in the space; beyond it, requests with a key get 503. Default 256 MiB. */
+  /**
+   * Maximum total bytes of stored answers and tickets in the space; beyond it, requests with a key get 503. Default 256
+   * MiB.
+   */
   readonly maxBytes?: number | undefined
   /**
-   * Returns who sent a request, given its header fields by lower-case name. The keys of different principals are independent. Default:
-   * `authorization`, else `cookie`. If these change between two tries of one client, return what does not, such as the subject of its token.
+   * Returns who sent a request, given its header fields by lower-case name. The keys of different principals are
+   * independent. Default: `authorization`, else `cookie`. If these change between two tries of one client, return what
+   * does not, such as the subject of its token.
    */
   readonly principalOf?: PrincipalOf | undefined
 }
@@ -98,7 +106,8 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   checkInteger('port', port, 0, 65_535)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
-  if (typeof logger?.info !== 'function') throw invalid('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.info !== 'function')
+    throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
   const limits = checkedLimits(options.limits)
   const idempotency = checkedIdempotency(options.idempotency)
   return { space, host, port, services, limits, idempotency, admin: checkedAdmin(options.admin), logger }
@@ -140,7 +149,7 @@ function checkService(options: ServiceOptions, i: number): void {
 
 function checkInteger(name: string, value: number, min: number, max: number): void {
   if (!Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${name} is an integer from ${min} to ${max}, not ${String(value)}.`)
+    throw invalid(`${name} must be an integer from ${min} to ${max}, not ${String(value)}.`)
   }
 }
 

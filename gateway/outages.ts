@@ -1,4 +1,4 @@
-/** Outages: tells the log when requests of a service wait and no worker takes them. */
+/** Outages: logs when requests of a service wait and no worker takes them. */
 import { monotonicMs } from '../src/clock.js'
 import { type Logger, silent } from '../src/log.js'
 import { backlogOf } from '../src/request.js'
@@ -81,7 +81,7 @@ export class Outages {
     load.logged = false
   }
 
-  /** Asks the space how many requests no worker has taken: a request that a worker works on for long is no outage. */
+  /** Asks the space how many requests wait for a worker: a long-running request is not an outage. */
   async #ask(load: Load): Promise<void> {
     const { service } = load
     const backlog = await backlogOf(this.#space, service).catch(() => undefined)

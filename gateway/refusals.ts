@@ -1,17 +1,17 @@
-/** What a client is told when it gets no worker's answer: one status, one code, one sentence that says what to do. */
+/** Refusals: the error responses of a gateway, each with a status, a code and a sentence that says what to do. */
 import { STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '../src/errors.js'
 import { isSpaceError } from '../src/errors.js'
 
-/** Thrown by the steps of an exchange. Not an Error: it is an answer, and needs no stack. */
+/** Thrown by the steps of an exchange. Not an Error: it needs no stack. */
 export class Refusal {
   constructor(
     readonly status: number,
     readonly code: string,
-    /** For the client: what was wrong and what it can do. Nothing of our insides. */
+    /** For the client: what was wrong and what to do; nothing internal. */
     readonly message: string,
-    /** Whether the connection cannot be trusted to be in step any longer, or a body is left unread on it. */
+    /** True closes the connection: it is out of step, or has an unread body. */
     readonly close = false,
   ) {}
 }
@@ -32,7 +32,7 @@ export const UPGRADE_INVALID = new Refusal(
   'Only a WebSocket of version 13 is served here: GET by HTTP/1.1, with a Sec-WebSocket-Key.',
   true,
 )
-/** `setting`: the option that sets the limit, or what the limit is for. */
+/** `setting` names the option of the limit, or its purpose. */
 export const bodyTooLarge = (maxBytes: number, setting: string): Refusal =>
   new Refusal(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBytes} bytes (${setting}).`, true)
 export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
@@ -59,7 +59,7 @@ const INTERNAL = new Refusal(500, 'INTERNAL', 'The request could not be served.'
 
 const UNTAKEN = 'It was not run; try again shortly.'
 
-/** The outcomes a client may hear of. The texts of the error table speak to whoever runs takespace, not to a stranger. */
+/** The errors that a client may see. Their texts are for clients; those of the error table are for operators. */
 const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
   SPACE_UNREACHABLE: new Refusal(503, 'SPACE_UNREACHABLE', `The request could not be passed on. ${UNTAKEN}`),
   SPACE_FULL: new Refusal(503, 'SPACE_FULL', `Too many requests are waiting. ${UNTAKEN}`),
@@ -83,29 +83,31 @@ const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
   BAD_RESPONSE,
 }
 
-/** What to tell the client when an exchange ended with this; an error it has no business with becomes a bare 500. */
+/** Returns the refusal for the reason of a failed exchange; 500 INTERNAL for any other error. */
 export function refusalOf(reason: unknown): Refusal {
   if (reason instanceof Refusal) return reason
   return (isSpaceError(reason) && OUTCOMES[reason.code]) || INTERNAL
 }
 
-/** Whether the reason is news to whoever runs this gateway, not just a client's mistake or a known state of the space. */
+/**
+ * Returns whether the operator has to know the reason: it is neither a client's mistake nor a known state of the space.
+ */
 export const isAccident = (reason: unknown): boolean => refusalOf(reason) === INTERNAL
 
-/** A second is long enough for a restart of a worker or a failover to be seen, and short enough not to idle. */
+/** One second: a worker's restart or a failover takes about that long. */
 const RETRY_AFTER_S = '1'
 
-/** Connections that have been given their last answer: whatever else arrives on them is not answered again. */
+/** Connections that have had their last response: nothing that arrives on them is answered. */
 export const finished = new WeakSet<Duplex>()
 
-/** The reason phrase of its status. */
+/** Returns the reason phrase of the status. */
 export const reasonPhrase = (refusal: Refusal): string => STATUS_CODES[refusal.status] ?? ''
 
-/** The body as RFC 9457 has it (application/problem+json). */
+/** Returns the body, application/problem+json (RFC 9457). */
 export const problemBody = (refusal: Refusal): string =>
   `${JSON.stringify({ title: reasonPhrase(refusal), status: refusal.status, code: refusal.code, detail: refusal.message })}\n`
 
-/** Name, value, name, value … for writeHead. */
+/** Returns the header fields: name, value, name, value … */
 export function problemHeaders(refusal: Refusal, body: string, id: string, close: boolean): string[] {
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))]
   headers.push('Cache-Control', 'no-store')
@@ -117,7 +119,7 @@ export function problemHeaders(refusal: Refusal, body: string, id: string, close
   return headers
 }
 
-/** The same answer as bytes, for a connection on which Node.js has made no response object. */
+/** Returns the response as text, for a connection without a response object. */
 export function rawAnswer(refusal: Refusal): string {
   const body = problemBody(refusal)
   const headers = problemHeaders(refusal, body, '', true)

@@ -1,4 +1,7 @@
-/** Relays a response's body to its client as it comes. One that breaks off is cut, so that no part of it looks like all. */
+/**
+ * Relays a streamed response body to its client. An incomplete body ends with a cut connection, so that it does not
+ * look complete.
+ */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { isBodiless } from '../src/request/http.js'
@@ -6,10 +9,16 @@ import type { Rest } from '../src/request/message.js'
 import { pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
 
-/** A client that takes nothing of what waits for it for so long is given up; Node.js takes the first interval for progress, so twice that. */
+/**
+ * A client that reads nothing for this long is disconnected. Node.js counts the first interval as progress, so the real
+ * time is twice this.
+ */
 const SLOW_READER_MS = 30_000
 
-/** Resolves when it has gone; with the code of what broke it off, if something did. The client's leaving is for others to see. */
+/**
+ * Resolves at the end of the body; with an error code if the body was incomplete. The caller watches for the client's
+ * leaving.
+ */
 export function relay(res: ServerResponse, rest: Rest): Promise<string | undefined> {
   return new Promise((resolve) => {
     const { socket, req } = res
@@ -38,18 +47,18 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
         finish()
       },
       onBroken(reason) {
-        // HTTP/1.0 has no other way to tell a body that was cut from one that has ended.
+        // In HTTP/1.0 only a reset tells an incomplete body from a complete one.
         if (req.httpVersionMinor === 0 && socket) reset(socket)
         else res.destroy()
         finish(reason)
       },
     })
-    // Whoever waits for a head that has been flushed sees it before there is a body.
+    // A client sees a flushed head before the first byte of the body.
     res.flushHeaders()
   })
 }
 
-/** Node.js would end the stream first, in good order, and reset it after that. */
+/** Node.js would end the stream in good order first. */
 function reset(socket: Socket): void {
   socket.destroySoon = () => void socket.destroy()
   socket.resetAndDestroy()

@@ -1,4 +1,4 @@
-/** Kept: a body that has been passed on bit by bit, so that it can be passed on once more: in memory, then in a temporary file, up to a limit. */
+/** A buffer of a streamed body for a retry: in memory, then in a temporary file, up to a limit. */
 import { randomBytes } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ export class ReplayBuffer {
   #bytes = 0
   #inMemory = 0
   #file: Promise<FileHandle> | undefined
-  /** What is on its way into the file. */
+  /** Resolves when the pending writes to the file are done. */
   #writing: Promise<unknown> = Promise.resolve()
   #whole = true
 
@@ -22,12 +22,15 @@ export class ReplayBuffer {
     this.#whole = most > 0
   }
 
-  /** Whether all that was added is still here. */
+  /** True while everything that was added is still here. */
   get isWhole(): boolean {
     return this.#whole
   }
 
-  /** Resolves when it is kept: memory is bounded only if this is waited for. undefined: it is kept already, or was given up. */
+  /**
+   * Returns a promise that resolves when the chunk is stored: memory is bounded only if the caller waits. Returns
+   * undefined if it is stored already, or the limit is exceeded.
+   */
   add(chunk: Buffer): Promise<unknown> | undefined {
     if (!this.#whole) return undefined
     if (this.#bytes + chunk.length > this.#most) {
@@ -49,7 +52,7 @@ export class ReplayBuffer {
     return this.#writing
   }
 
-  /** All that was added until now, in order. */
+  /** Yields everything that was added, in order. */
   async *chunks(): AsyncGenerator<Buffer> {
     yield* this.#chunks
     await this.#writing
@@ -63,7 +66,7 @@ export class ReplayBuffer {
     }
   }
 
-  /** It is not needed any longer, or cannot be kept. */
+  /** Drops everything: the body is no longer needed, or too long. */
   drop(): void {
     this.#whole = false
     this.#chunks.length = 0
@@ -73,7 +76,7 @@ export class ReplayBuffer {
   }
 }
 
-/** Without a name, so that it is gone when the process is, however that ends. */
+/** Opens a file without a name, so that it is gone with the process. */
 async function anonymous(): Promise<FileHandle> {
   const path = join(tmpdir(), `takespace-${randomBytes(9).toString('base64url')}`)
   const file = await open(path, 'wx+', 0o600)

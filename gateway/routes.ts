@@ -1,4 +1,4 @@
-/** Which service a request is for, and on which terms: the longest path prefix wins. */
+/** Routes: the service of a request and its options; the longest path prefix wins. */
 import { IDEMPOTENT_METHODS } from '../src/request/http.js'
 import type { SendOptions } from '../src/request.js'
 import type { Load } from './outages.js'
@@ -6,20 +6,25 @@ import type { Load } from './outages.js'
 export interface ServiceOptions {
   /** The service whose workers take these requests. */
   readonly service: string
-  /** Requests for this path and what lies below it: `/api` is for `/api`, `/api/x` and `/api?y`, not for `/apis`. Default: all. */
+  /** The path and all paths below it: `/api` covers `/api`, `/api/x` and `/api?y`, not `/apis`. Default: all paths. */
   readonly pathPrefix?: string | undefined
-  /** From the moment a request is complete until its client is told 504, in ms. Default: the gateway's timeoutMs. */
+  /**
+   * Time from the end of a request's body until its client gets 504, in ms. Default: `limits.timeoutMs` of the gateway.
+   */
   readonly timeoutMs?: number | undefined
-  /** Whether any of its requests may be run again when its worker dies, also a POST without Idempotency-Key. Default false. */
+  /**
+   * True if all of its requests may run again when their worker dies, also a POST without Idempotency-Key. Default
+   * false.
+   */
   readonly repeatable?: boolean | undefined
   /** Higher is taken first; an integer from -128 to 127. Default 0. */
   readonly priority?: number | undefined
 }
 
 export interface Route {
-  /** Without a trailing slash; '' is for every path. */
+  /** Without a trailing slash; '' covers every path. */
   readonly prefix: string
-  /** The terms of a request that may run once only, and of one that may run again. */
+  /** The options of a request that may run once, and of one that may run again. */
   readonly once: SendOptions
   readonly repeatable: SendOptions
   /** Counters of the service, shared by all of its routes. */

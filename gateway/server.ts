@@ -1,4 +1,4 @@
-/** The one server that listens: node:http with bounds on everything a client may take its time over. */
+/** The HTTP server: node:http with a bound on everything that a client can delay. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -7,16 +7,16 @@ import { MAX_HEADER_LINES } from './encode.js'
 import { BODY_TOO_SLOW, finished, METHOD_UNKNOWN, Refusal, rawAnswer } from './refusals.js'
 import { isWebSocket } from './websocket.js'
 
-/** So long an idle connection stays open. */
+/** How long an idle connection stays open. */
 export const KEEP_ALIVE_MS = 65_000
 
 const OPTIONS = {
-  /** Slow headers end within 10 s, a check's interval included; Node.js gives them 60 s. */
+  /** Slow headers end within 10 s, including the check interval; the default of Node.js is 60 s. */
   headersTimeout: 9_000,
-  // A body may take as long as it flows: body.ts and upload.ts see to one that does not.
+  // body.ts and upload.ts bound slow bodies.
   requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
-  /** Longer than the 60 s of common load balancers: of two ends that close an idle connection, the client's must be the first. */
+  /** Longer than the 60 s of common load balancers: the client must be the first to close an idle connection. */
   keepAliveTimeout: KEEP_ALIVE_MS,
   maxHeaderSize: 16_384,
   requireHostHeader: true,
@@ -24,32 +24,35 @@ const OPTIONS = {
 }
 
 /**
- * What a client is told (Keep-Alive: timeout=60). Node.js tells the time that it gives, so both would close an idle connection in the same moment, and a request
- * that is sent in that moment is lost with it.
+ * The value of `Keep-Alive: timeout=`. Node.js sends its own timeout, so that both ends close in the same moment and a
+ * request sent just then is lost.
  */
 const TOLD_KEEP_ALIVE_MS = 60_000
 
-/** Node's own, and left out of its types: what stands in that field. */
+/** A field of Node.js that its types leave out. */
 interface ResponseWithKeepAlive extends ServerResponse {
   _keepAliveTimeout: number
 }
 
-/** `expects100`: the client waits to be told that it may send its body. */
+/** `expects100` is true if the client waits for 100 Continue. */
 export type OnRequest = (req: IncomingMessage, res: ServerResponse, expects100: boolean) => void
 
-/** `first`: what the client has sent behind its request. */
+/** `first` holds bytes that arrived behind the request. */
 export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) => void
 
 export interface GatewayServer {
   readonly port: number
-  /** Takes no new connection, closes idle ones, waits for the others to end; at the end of `boundMs` it cuts them. */
+  /** Takes no new connection, closes idle ones, waits up to `boundMs` for the others, then cuts them. */
   close(boundMs: number): Promise<void>
 }
 
-/** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
+/**
+ * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
+ * machine.
+ */
 export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<GatewayServer> {
   const server = createServer(OPTIONS)
-  // One more than is accepted, so that an excess is seen and refused; Node.js drops without a word what is beyond.
+  // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
     ;(res as ResponseWithKeepAlive)._keepAliveTimeout = TOLD_KEEP_ALIVE_MS
@@ -66,14 +69,14 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
   server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket))
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
-    // Each pipelined request listens for the socket's close; their number is bounded by maxInFlight.
+    // Each pipelined request adds a close listener; `limits.inFlight` bounds their number.
     socket.setMaxListeners(0)
     open.add(socket)
     socket.once('close', () => open.delete(socket))
   })
 
   return new Promise((resolve, reject) => {
-    // Later ones are of a connection that could not be accepted; the server goes on.
+    // Later errors are of single connections; the server goes on.
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen({ host, port }, () => {
       const address = server.address() as AddressInfo
@@ -83,8 +86,8 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
 }
 
 /**
- * A server may ignore a wish for another protocol (RFC 9110 §7.8), such as that of curl for h2c; but Node.js has let go of the connection. It is
- * given the same request once more, without the wish.
+ * A server may ignore Upgrade (RFC 9110 §7.8), such as that of curl for h2c. Node.js has detached the connection, so
+ * the request is emitted again without the field.
  */
 function asIfUnasked(server: Server, req: IncomingMessage, socket: Socket, first: Buffer): void {
   const { method, url, httpVersion, rawHeaders } = req
@@ -105,7 +108,10 @@ const withoutUpgrade = (connection: string): string =>
     .join(',')
     .trim()
 
-/** Browsers open connections ahead of need, which Node.js does not count as idle; what was sent on one arrives within this. */
+/**
+ * Browsers open connections ahead of need, which Node.js does not count as idle. A request on one arrives within this
+ * time.
+ */
 const SILENT_MS = 250
 
 function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
@@ -125,7 +131,7 @@ function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number)
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
   const cause = { cause: error }
-  if (error.code === 'EADDRINUSE') return new SpaceError('PORT_TAKEN', `It is ${host}:${port}.`, cause)
+  if (error.code === 'EADDRINUSE') return new SpaceError('PORT_TAKEN', `The address is ${host}:${port}.`, cause)
   if (error.code === 'EACCES') {
     return new SpaceError(
       'INVALID_ARGUMENT',
@@ -136,7 +142,7 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   return new SpaceError('INVALID_ARGUMENT', `host ${host} is not an address of this machine (${error.code}).`, cause)
 }
 
-const MALFORMED = new Refusal(400, 'MALFORMED', 'This could not be read as an HTTP request.', true)
+const MALFORMED = new Refusal(400, 'MALFORMED', 'The request is not valid HTTP.', true)
 const HEADER_TOO_LARGE = new Refusal(431, 'HEADERS_TOO_LARGE', 'Send at most 16 KiB of header lines.', true)
 
 const UNPARSED: Record<string, Refusal> = {
@@ -145,10 +151,7 @@ const UNPARSED: Record<string, Refusal> = {
   ERR_HTTP_REQUEST_TIMEOUT: BODY_TOO_SLOW,
 }
 
-/**
- * What the parser could not make a request of. Answers go out whole, so whatever the socket still has to send is a complete one,
- * and this one follows it well framed.
- */
+/** Answers bytes that are not an HTTP request. Responses are written whole, so this one follows a complete one. */
 function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable || finished.has(socket)) socket.destroySoon()
   else endWith(socket, UNPARSED[error.code ?? ''] ?? MALFORMED)

@@ -1,6 +1,6 @@
 /**
- * The life of one upgraded connection (RFC 9110 §7.8, RFC 6455): admitted, written into the space as any request, taken by a worker whose app switches
- * protocols; then bytes pass both ways until one side ends it.
+ * The life of one upgraded connection (RFC 9110 §7.8, RFC 6455): admitted, written into the space like any request,
+ * taken by a worker whose app switches protocols; then bytes pass both ways until one side ends the connection.
  */
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -26,10 +26,10 @@ import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
 const KEY = /^[A-Za-z0-9+/]{22}==$/
 const NOTHING = Buffer.alloc(0)
 
-/** `first`: what the client has sent behind its request. */
+/** `first` holds bytes that arrived behind the request. */
 export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, first: Buffer): Promise<void> {
   const res = new ServerResponse(req)
-  // Until the protocol has been switched, answers go by HTTP's rules, and then the connection ends.
+  // Until the protocol is switched, responses follow HTTP, and the connection ends after one.
   res.shouldKeepAlive = false
   res.assignSocket(socket)
   socket.on('error', () => {})
@@ -55,14 +55,14 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
   }
 }
 
-/** RFC 6455 §4.2.1: anything else never becomes 101. */
+/** Throws unless the handshake is valid (RFC 6455 §4.2.1). */
 function check(req: IncomingMessage): void {
   const { method, httpVersion, headers } = req
   const isAsked = method === 'GET' && httpVersion === '1.1' && headers['sec-websocket-version'] === '13'
   if (!isAsked || !KEY.test(headers['sec-websocket-key'] ?? '')) throw UPGRADE_INVALID
 }
 
-/** The app has answered as if nothing but a request had been asked. */
+/** The app has answered with an ordinary response. */
 async function declined(exchange: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
   exchange.sent?.upload?.destroy('')
   decode(exchange.res, response.rest ? { ...response, rest: undefined } : response, exchange.id, true)
@@ -71,7 +71,10 @@ async function declined(exchange: Exchange, socket: Socket, response: HttpRespon
   socket.destroySoon()
 }
 
-/** Bytes pass until one side ends it. A client whose worker is gone is told to come again (1012), where a frame ends. */
+/**
+ * Passes bytes until one side ends. If the worker is gone, the client is told to reconnect (close code 1012) at a frame
+ * boundary.
+ */
 function switched(exchange: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
   const { res, sent, edge } = exchange
   const upload = sent!.upload as StreamWriter
@@ -94,7 +97,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     }
     const broken = (code: string): void => {
       if (frames.isBetween && !frames.isClosed) socket.end(CLOSED_FOR_RESTART)
-      // The connection is to be seen to end, whatever its client does.
+      // Inside a frame the client can only be shown the end of the connection.
       else socket.destroy()
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
       ended(code)
@@ -108,7 +111,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     socket.on('end', () => upload.end(NOTHING))
     socket.on('drain', () => rest.resume())
     socket.on('close', () => {
-      // Its worker sees a connection that is gone.
+      // The worker then sees a closed connection.
       sent!.withdraw()
       ended()
     })
@@ -129,10 +132,10 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
   })
 }
 
-/** So long a client has to close its side. */
+/** How long a client may take to close its side. */
 const LINGER_MS = 5_000
 
-/** Names and values were checked by the worker that sent them, and are once more: this text goes past Node's own checks. */
+/** The worker has checked names and values; this text bypasses the checks of Node.js, so they are checked again. */
 function headOf({ reason, headers }: HttpResponse, id: string): string {
   let head = `HTTP/1.1 101 ${/^[\x20-\x7e]*$/.test(reason) && reason ? reason : 'Switching Protocols'}\r\nConnection: Upgrade\r\n`
   for (let i = 0; i < headers.length; i += 2) {

@@ -1,4 +1,6 @@
-/** Upload: what comes of a request's body after its beginning, on its way to the worker that reads it; once more from the start, if need be. */
+/**
+ * Upload: the rest of a streamed request body on its way to the worker, and from the start again to the next worker.
+ */
 import type { IncomingMessage } from 'node:http'
 import { encodeTrailers } from '../src/request/message.js'
 import type { StreamWriter } from '../src/request/streams/index.js'
@@ -8,14 +10,14 @@ import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
 import type { ReplayBuffer } from './replay-buffer.js'
 
-/** In each of these a client sends at least so much while we listen, or it is given up: 80 bytes a second. */
+/** A client that sends less than FLOOR_BYTES in FLOOR_MS while it is being read is disconnected: 80 bytes a second. */
 const FLOOR_MS = 25_000
 const FLOOR_BYTES = 2_048
 
 export class Upload {
-  /** Something has moved. */
+  /** Called on progress. */
   onProgress: (() => void) | undefined
-  /** It cannot go on: a Refusal or CLIENT_GONE. */
+  /** Called when the upload fails, with a Refusal or CLIENT_GONE. */
   onFailed: ((reason: unknown) => void) | undefined
   readonly #req: IncomingMessage
   readonly #limits: Limits
@@ -24,12 +26,12 @@ export class Upload {
   #bytes: number
   #ended = false
   #stopped = false
-  /** What was kept is passed on once more. */
+  /** True while the buffered beginning is sent again. */
   #repeating = false
   #floor: NodeJS.Timeout
   #bytesAtFloor: number
 
-  /** `prefixBytes`: bytes of the body that were read before. */
+  /** `prefixBytes` of the body were read before. */
   constructor(req: IncomingMessage, prefixBytes: number, limits: Limits, kept: ReplayBuffer) {
     this.#req = req
     this.#limits = limits
@@ -41,12 +43,12 @@ export class Upload {
     req.pause()
   }
 
-  /** Whether another worker can be given all of it. */
+  /** True if another worker can be given the complete body. */
   get canRepeat(): boolean {
     return this.#kept.isWhole
   }
 
-  /** Passes it on to this one from now on, after what has come before. */
+  /** Sends the body to this writer from now on; to a second one from the start. */
   async to(writer: StreamWriter): Promise<void> {
     const isFirst = this.#writer === undefined
     this.#writer = writer
@@ -70,7 +72,7 @@ export class Upload {
     else this.#flow()
   }
 
-  /** Nobody reads it any longer. */
+  /** Ends the upload: no worker reads it. */
   stop(): void {
     if (this.#stopped) return
     this.#stopped = true
@@ -116,7 +118,7 @@ export class Upload {
     this.#req.resume()
   }
 
-  /** A client that we do not listen to is not slow. */
+  /** A paused client is not slow. */
   #checkFloor(): void {
     const came = this.#bytes - this.#bytesAtFloor
     this.#bytesAtFloor = this.#bytes

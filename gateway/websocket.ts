@@ -1,29 +1,29 @@
-/** WebSocket frames (RFC 6455 §5.2), as far as a gateway needs to know them: where one ends, and whether the connection has been closed. */
+/** WebSocket frames (RFC 6455 §5.2), as far as a gateway has to know them: frame boundaries and the close frame. */
 
 import type { IncomingMessage } from 'node:http'
 
-/** Whether it asks for the one protocol that is known here. */
+/** Returns whether the request asks for a WebSocket. */
 export const isWebSocket = (req: IncomingMessage): boolean => req.headers.upgrade?.toLowerCase() === 'websocket'
 
-/** Close, two bytes: 1012, the service restarts. */
+/** A close frame with code 1012 (service restart). */
 export const CLOSED_FOR_RESTART: Buffer = Buffer.of(0x88, 0x02, 0x03, 0xf4)
 
 const CLOSE = 0x8
 const MASKED = 0x80
 
 export class FrameCounter {
-  /** Of the frame that has begun, what has come of its head. */
+  /** The bytes of an incomplete frame head. */
   #head: number[] = []
-  /** And how much of its payload is still to come. */
+  /** Bytes of the frame's payload that are still to come. */
   #left = 0
   #closed = false
 
-  /** Whether something may be said between two frames. */
+  /** True at a frame boundary. */
   get isBetween(): boolean {
     return this.#head.length === 0 && this.#left === 0
   }
 
-  /** Whether a close frame has gone by. */
+  /** True once a close frame has passed. */
   get isClosed(): boolean {
     return this.#closed
   }
@@ -41,7 +41,7 @@ export class FrameCounter {
     }
   }
 
-  /** The head is complete when it says so itself. */
+  /** Reads the frame head once its bytes are complete. */
   #begin(): void {
     const head = this.#head
     if (head.length < 2) return

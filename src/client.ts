@@ -1,4 +1,4 @@
-/** Client: requests by program, through the space, without a socket. */
+/** Client: sends requests from a program, through the space, without a socket. */
 import { type ClientOperation, tracing } from './admin/spans.js'
 import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
@@ -12,10 +12,10 @@ import type { TaskArguments, TaskResult, Tasks } from './tasks.js'
 
 export interface ClientOptions {
   readonly space: Space
-  /** Which app, and whose tasks, the requests are for. Default `web`. */
+  /** The service of the requests. Default `web`. */
   readonly service?: string | undefined
   /**
-   * What this client enqueues is refused with SPACE_FULL if the tickets in the space, with the outcomes that they keep, take more bytes with it.
+   * Maximum bytes of all tickets in the space, with their outcomes; an enqueue beyond it is refused with SPACE_FULL.
    * Default 256 MiB.
    */
   readonly maxTicketBytes?: number | undefined
@@ -23,21 +23,22 @@ export interface ClientOptions {
 
 export interface Client<T extends Tasks = Tasks> {
   /**
-   * Runs a task at a worker and waits for what it returns (request/reply).
+   * Runs a task and returns its result (request/reply).
    *
-   * @throws the signal's reason; SpaceError TASK_FAILED with the task's error as `cause`, REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED,
-   *   INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
+   * @throws the signal's reason; SpaceError TASK_FAILED with the task's error as `cause`, REQUEST_TIMEOUT, WORKER_LOST,
+   *   DELIVERIES_EXHAUSTED, INVALID_ENTRY for an input that cannot be stored, SPACE_UNREACHABLE, SPACE_FULL, …
    * @example const { ok } = await client.call('resize', { width: 10 }, { timeoutMs: 5_000 })
    */
   call<N extends keyof T & string>(task: N, ...input: TaskArguments<T, N, CallOptions>): Promise<TaskResult<T, N>>
   /**
-   * Has a task done by whoever can, now or later, once or until it succeeds. Resolves when the space has it; then it will be done whether
-   * this process lives or not. One that fails for good is a dead letter (`takespace dead`).
+   * Has a task done, now or later, once or until it succeeds. When the promise resolves, the space has the task, and it
+   * is done even if this process dies. A task that fails for good becomes a dead letter (`takespace dead`).
    *
-   * A scheduler looks after tasks that are due later or tried more than once (`takespace scheduler`, or `createScheduler`, also in
-   * memory); until one runs it waits.
+   * Later tasks and tasks with several attempts need a scheduler (`takespace scheduler`, or `createScheduler`, also in
+   * memory); until one runs they wait.
    *
-   * @throws the signal's reason; SpaceError KEY_REUSED, SPACE_FULL, INVALID_ENTRY, INVALID_ARGUMENT, SPACE_UNREACHABLE, …
+   * @throws the signal's reason; SpaceError KEY_REUSED, SPACE_FULL, INVALID_ENTRY, INVALID_ARGUMENT, SPACE_UNREACHABLE,
+   *   …
    * @example
    * const ticket = await client.enqueue('resize', { width: 10 }, { attempts: 5, backoff: { kind: 'exponential', delayMs: 1_000 } })
    * console.log(await ticket.result({ waitMs: 60_000 }))
@@ -47,16 +48,17 @@ export interface Client<T extends Tasks = Tasks> {
     ...input: TaskArguments<T, N, EnqueueOptions>
   ): Promise<Ticket<TaskResult<T, N>>>
   /**
-   * What was enqueued, by the id of its ticket, from any process.
+   * Returns the ticket of an enqueued task, by its id, in any process.
    * @example const ticket = client.ticket<{ ok: boolean }>(id); console.log(await ticket.status())
    */
   ticket<R = unknown>(id: string): Ticket<R>
   /**
-   * Has a task done again and again. A schedule of the same name is replaced. What was due while no scheduler ran is done once, late.
+   * Has a task done again and again. Replaces a schedule of the same name. Firings that were missed while no scheduler
+   * ran are made up for later.
    *
    * @returns when it is due next
-   * @throws the signal's reason; SpaceError INVALID_ARGUMENT, also for a cron expression or a time zone that is none; REQUEST_TIMEOUT: no
-   *   scheduler runs
+   * @throws the signal's reason; SpaceError INVALID_ARGUMENT, also for an invalid cron expression or time zone;
+   *   REQUEST_TIMEOUT: no scheduler runs
    * @example await client.schedule('nightly', { cron: '0 3 * * *', timeZone: 'Europe/Berlin' }, 'report', { days: 1 })
    */
   schedule<N extends keyof T & string>(
@@ -65,13 +67,15 @@ export interface Client<T extends Tasks = Tasks> {
     task: N,
     ...input: TaskArguments<T, N, ScheduleOptions>
   ): Promise<{ readonly next: Date }>
-  /** Ends a schedule. false: there is none of this name. Throws as `schedule` does. */
+  /** Ends a schedule. Returns false if no schedule has this name. Throws as `schedule` does. */
   unschedule(name: string, options?: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>): Promise<boolean>
   /**
-   * An HTTP request that a worker's app answers: standard fetch, but through the space. A path is enough; of a whole URL, host and path
-   * count. Bodies pass as they come, both ways, whatever their length. This is how an app is tested without Redis and without a port (docs/testing.md).
+   * Sends an HTTP request to a worker's app: standard fetch, through the space. A path is enough; of a URL, host and
+   * path count. Bodies are streamed in both directions. Apps are tested this way, without Redis and without a port
+   * (docs/testing.md).
    *
-   * @throws the signal's reason; SpaceError REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED, SPACE_UNREACHABLE, SPACE_FULL, …
+   * @throws the signal's reason; SpaceError REQUEST_TIMEOUT, WORKER_LOST, DELIVERIES_EXHAUSTED, SPACE_UNREACHABLE,
+   *   SPACE_FULL, …
    * @example const response = await client.fetch('/orders/1', { method: 'POST', body: JSON.stringify(order) })
    */
   fetch(input: string | URL | Request, options?: ClientFetchOptions): Promise<Response>
@@ -80,7 +84,7 @@ export interface Client<T extends Tasks = Tasks> {
 const OPTIONS: ReadonlySet<string> = new Set(['space', 'service', 'maxTicketBytes'])
 
 /**
- * A client of a space. With the type of a worker's tasks, calls of them have types.
+ * Creates a client of a space. With the type of a worker's tasks, its calls are typed.
  *
  * @throws SpaceError INVALID_ARGUMENT
  * @example const client = createClient<typeof tasks>({ space })
@@ -92,9 +96,9 @@ export function createClient<T extends Tasks = Tasks>(options: ClientOptions): C
     throw new SpaceError('INVALID_ARGUMENT', 'space is what openSpace returned.')
   }
   if (!Number.isSafeInteger(maxTicketBytes) || maxTicketBytes < 1) {
-    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes is an integer of at least 1.')
+    throw new SpaceError('INVALID_ARGUMENT', 'maxTicketBytes must be an integer of at least 1.')
   }
-  // An SDK is registered before a program makes its clients, as before it makes its workers.
+  // Tracing SDKs are registered before a program creates its clients.
   const traced = tracing()
   const asked = <R>(
     asking: ClientOperation,

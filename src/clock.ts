@@ -1,10 +1,10 @@
-/** The two clocks: what time it is for people, and how much time has passed. No other file asks the machine. */
+/** The two clocks: wall time for people, monotonic time for durations. The only file that reads the machine's clock. */
 
-/** Milliseconds since 1970 on the wall clock. It may step; use it for what people read, never to measure a wait. */
+/** ms since 1970 on the wall clock. It may step: for display, never to measure a wait. */
 export const wallMs = (): number => Date.now()
 
-/** Milliseconds since some fixed moment of this process. It never steps; every wait and every trust is measured on it. */
+/** ms since a fixed moment of this process. It never steps: for every wait and every lease. */
 export const monotonicMs = (): number => performance.now()
 
-/** The longest wait a Node.js timer can express; a longer one (or Infinity) is cut to this and started again by its caller. */
+/** The longest timer of Node.js, in ms; longer waits are cut to it and restarted by their callers. */
 export const LONGEST_TIMER_MS = 2 ** 31 - 1

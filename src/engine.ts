@@ -1,18 +1,20 @@
 /**
- * The contract of an engine: what a store must do so that a Space, a gateway and a worker can stand on it.
- * An engine holds data access only; validation, waiting policy and errors for people are the Space's. It promises:
+ * The contract of an engine: what a store does for a Space, a gateway and a worker. An engine holds data access only;
+ * validation, waiting policy and error texts are the Space's. It promises:
  *
- *  1. A written entry can be found until it is taken, cancelled or its lease ends, exactly.
- *  2. An entry has one holder. What a former holder does under its old claim is refused.
- *  3. What a holder held is found again when the holder is gone.
- *  4. A waiting find is served by the call that makes its entry available; nobody asks twice.
- *  5. Higher priority first, then oldest first. What is put back keeps its place.
- *  6. A find that waits ends when its time is up, when its signal fires, or when the engine closes.
- *  7. close() always returns, and gives back what this process held.
- *  8. What is done under a transaction is seen by nobody else until it commits, then all at once; what it took comes back when it does
- *     not. What it read nobody else takes meanwhile.
- *  9. Of each change that somebody asked for, one event is sent, and numbered without a gap; a loss is told.
- * 10. Messages from process to process come at most once and in order, and whenever some may have been lost, their receiver is told.
+ *   1. A written entry can be found until it is taken, cancelled or its lease ends; not longer.
+ *   2. An entry has one holder. Operations of a former holder under its old claim are refused.
+ *   3. When a holder is gone, the entries that it held can be found again.
+ *   4. A waiting find is served by the call that makes its entry available; engines do not poll.
+ *   5. Higher priority first, then oldest first. An entry that is put back keeps its position.
+ *   6. A waiting find ends at its timeout, when its signal fires, or when the engine closes.
+ *   7. close() always returns, and releases what this process held.
+ *   8. Operations under a transaction become visible together, when it commits; otherwise its takes are undone. An
+ *      entry that it has read cannot be taken by others meanwhile.
+ *   9. Each change that a registration asked for is one event. Events are numbered without a gap; lost events are
+ *      reported.
+ *  10. Messages between processes arrive at most once and in order. The receiver is told when messages may have been
+ *      lost.
  */
 
 import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
@@ -22,205 +24,238 @@ import type { Tickets } from './engine/tickets.js'
 export type { Delivery, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from './engine/entries.js'
 export { ANY_KIND, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
 
-/** What a write or a renewal granted: when the lease ends, on the space's wall clock; Infinity = never. */
+/**
+ * The result of a write or a renewal: the end of the lease on the space's wall clock, ms since 1970; Infinity = never.
+ */
 export interface Grant {
   readonly expiresAt: number
 }
 
 export interface Find {
   readonly template: EncodedTemplate
-  /** Whether the entry is removed (take) or stays (read). */
+  /** True removes the entry (take), false leaves it (read). */
   readonly take: boolean
   /** 0: do not wait. Infinity: for ever. */
   readonly waitMs: number
   readonly signal?: AbortSignal | undefined
   /** The transaction under which it is done. */
   readonly tx?: string | undefined
-  /** Waits only as long as a match is there that a transaction holds. */
+  /** Waits only while a match is held by a transaction. */
   readonly ifExists?: boolean
-  /** Whether what was found is what it should be; if not, it is set aside, and the find goes on. What it throws ends the find. */
+  /**
+   * Returns whether the entry matches its schema. If not, the entry is moved to the dead letters and the find goes on.
+   * An error that it throws ends the find.
+   */
   readonly conforms?: (stored: Stored) => Promise<boolean>
-  /** It was set aside by this find, and not by another one that met it. */
+  /** Called if this find, and no other that met the entry, moved it to the dead letters. */
   readonly onNonconforming?: (stored: Stored) => void
 }
 
-/** The changes of an entry that somebody may ask to be told of (JavaSpaces notify; JavaSpace05 availability events). */
+/** The changes of an entry that a registration can ask for (JavaSpaces notify; JavaSpace05 availability events). */
 export type Transition = 'written' | 'visible' | 'available'
 
-/** What somebody asks to be told of. */
+/** A registration for events. */
 export interface Interest {
   readonly templates: readonly EncodedTemplate[]
-  /** `ended`: of session entries alone. */
+  /** `ended` exists for session entries only. */
   readonly on: Transition | 'ended'
   readonly leaseMs: number
-  /** The transaction whose writes it sees, too, and with which it ends. */
+  /** The transaction whose writes are reported too; the registration ends with it. */
   readonly tx?: string | undefined
-  /** Numbers rise by one, starting right after that of the registration. */
+  /** Sequence numbers rise by one, starting after that of the registration. */
   onEvent(entry: Stored, sequence: number): void
-  /** So many events, the last of them of this number, were lost on their way. */
+  /** `count` events, the last of them with this number, were lost. */
   onMissed(count: number, sequence: number): void
-  /** Its lease or its transaction has ended, or the space has forgotten it. */
+  /** The lease or the transaction has ended, or the space has lost the registration. */
   onEnded(): void
 }
 
 export interface Registered extends Grant {
-  /** For its lease: renew() and cancel() take it as they take an entry's. */
+  /** The id of its lease, for renew() and cancel(). */
   readonly id: string
   readonly sequence: number
 }
 
-/** What becomes so together with an answer. */
+/** Writes and the transaction that are committed atomically with a completion. */
 export interface CompletionEffects {
   readonly entries: readonly EncodedEntry[]
-  /** Committed with it, if anything was done under it. */
+  /** The transaction to commit. */
   readonly tx?: string
 }
 
-/** A standing take with credit: how many deliveries its process has room for (DESIGN §5, a hand-off, not a queue poll). */
+/** A standing take with credit: the number of deliveries that its process has room for (DESIGN §5). */
 export interface Offer {
-  /** Whether the store has it, as far as this process knows: not before the first answer, not without a link, not once it has ended. */
+  /**
+   * True while the store has the offer, as far as this process knows: false before the first reply, while the
+   * connection is lost, and after the end.
+   */
   readonly standing: boolean
-  /** Ends the offer. When it resolves no further delivery will come. */
+  /** Ends the offer. When the promise resolves, no further delivery will come. */
   end(): Promise<void>
 }
 
-/** What became of a request that this process wrote. */
+/** The outcome of a request that this process wrote. */
 export type Outcome =
   | { readonly kind: 'completed'; readonly body: Buffer }
-  /** Its holder answers from now on, for as long as that takes; what became of it comes after this. May be told more than once. */
+  /** The holder streams its response; the final outcome follows. May be reported more than once. */
   | { readonly kind: 'responseStarted'; readonly claim: string; readonly holder: string }
-  /** Its holder died after starting, and it may not be run again. */
+  /** The holder died after it had started, and the request may not run again. */
   | { readonly kind: 'lost' }
-  /** It was delivered as often as is allowed and never completed. */
+  /** The request was delivered as often as is allowed and never completed. */
   | { readonly kind: 'exhausted' }
-  /** This process had been taken for dead, or the server has forgotten: it is not there any more, and what became of it reached nobody. */
+  /**
+   * The request is no longer in the space, and its outcome reached no process: this process was declared dead, or the
+   * server lost its data.
+   */
   | { readonly kind: 'unknown'; readonly remainingMs: number }
 
-/** A part of a listing. */
+/** A page of a listing. */
 export interface Page {
   readonly entries: readonly Listed[]
-  /** Where to go on; null: that was all. */
+  /** The cursor for the next page; null after the last one. */
   readonly next: string | null
 }
 
 export interface Listed extends Stored {
-  /** How often it was handed out and not completed. */
+  /** How many holders have died with the entry. */
   readonly deaths: number
 }
 
-/** What of a kind is free. */
+/** The free entries of a kind. */
 export interface Backlog {
   readonly count: number
-  /** Since the oldest of it was written; 0 when there is none. */
+  /** Age of the oldest entry, in ms; 0 without entries. */
   readonly oldestMs: number
 }
 
-/** How the store and the way to it are doing, as this process sees it. */
+/** The state of the store and of the connection, as this process sees it. */
 export interface Health {
   readonly connected: boolean
-  /** How long ago the store last answered; a quiet process asks it something before it says so. */
+  /** Time since the last reply of the store, in ms. A process that is idle asks the store before it reports this. */
   readonly answeredMsAgo: number
-  /** Whether a write was refused just now because the store is full. */
+  /** True if a write was refused within the last 3 s because the store is full. */
   readonly full: boolean
-  /** The policy by which the store throws entries away when it is full; undefined: it does not, as it must be. */
+  /** The server's eviction policy, if it may evict entries; undefined if it does not, as is required. */
   readonly evicts?: string | undefined
-  /** Operations that have not been answered yet. */
+  /** Operations without a reply so far. */
   readonly queued: number
-  /** Links that replaced a lost one. */
+  /** Connections that replaced a lost one. */
   readonly reconnects: number
 }
 
 export interface Engine {
   /** The durability level that the store really gives (DESIGN §6). */
   readonly durability: string
-  /** The address of the server, where there is one. */
+  /** The address of the server; undefined in memory. */
   readonly server?: string | undefined
-  /** This process in the space; what it holds is held under this name. */
+  /** The name of this process in the space; what it holds, it holds under this name. */
   readonly presence: string
 
-  /** Entries that are changed in place (session/entries.ts has the promises). */
+  /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries
 
-  // Whatever names a transaction rejects with TRANSACTION_ENDED once that has ended, and nothing is done.
+  // Every call that names a transaction rejects with TRANSACTION_ENDED, without effect, once the transaction has ended.
 
-  /** Stores all or none, in this order. */
+  /** Writes all entries or none, in this order. */
   write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]>
-  /** The best match, or null when the wait is over. A take is final when this resolves. */
+  /** Returns the best match, or null at the end of the wait. A take is final when the promise resolves. */
   find(find: Find): Promise<Stored | null>
-  /** What is there, the best first, up to `most`; it waits for nothing. An error is told only if nothing was taken before it. */
+  /**
+   * Returns the matches that are there, best first, at most `most`; does not wait. Rejects only if nothing was taken
+   * before the error.
+   */
   takeMany(find: Find, most: number): Promise<Stored[]>
-  /** null: the space knows no such lease. */
+  /** Returns null if the space knows no such lease. */
   renew(id: string, leaseMs: number): Promise<Grant | null>
-  /** false: the space knows no such lease. */
+  /** Returns false if the space knows no such lease. */
   cancel(id: string): Promise<boolean>
 
-  /** A transaction: the space hears of it with its first operation. `onEnded` hears that its lease has ended, or the space forgot it. */
+  /**
+   * Begins a transaction; the space learns of it with its first operation. `onEnded` is called when the lease has ended
+   * or the space has lost it.
+   */
   begin(leaseMs: number, onEnded: () => void): string
   renewTransaction(tx: string, leaseMs: number): Promise<Grant>
   /**
-   * All that was done under it becomes so, at once, and these entries are written with it; when it resolves, it is. Rejects with SPACE_FULL if
-   * that is why it cannot be; then it is open still.
+   * Commits all operations under the transaction together with these writes. When the promise resolves, they are
+   * visible. Rejects with SPACE_FULL if there is no room; the transaction is then still open.
    */
   commit(tx: string, entries: readonly EncodedEntry[]): Promise<void>
-  /** Nothing that was done under it ever was. */
+  /** Undoes all operations under the transaction. */
   abort(tx: string): Promise<void>
 
-  /** From now on `onEvent` is told of each change of a match; once for each, however many of the templates match. */
+  /** Calls `onEvent` for each change of a match, once, however many of the templates match. */
   notify(interest: Interest): Promise<Registered>
 
-  /** Writes a request whose outcome is reported to `onOutcome`, at most once but for `begun`; resolves when the space has it. */
+  /**
+   * Writes a request and resolves when the space has it. The outcome is reported to `onOutcome` once; `responseStarted`
+   * may come before it, several times.
+   */
   request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void>
-  /** Nobody waits for this outcome any longer: the request is withdrawn, its late outcome dropped. */
+  /** Withdraws a request: its process no longer waits, a late outcome is dropped. */
   withdraw(id: string): Promise<void>
 
   offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer>
-  /** The holder is about to do what may not be done twice. false: the claim is lost, do nothing. */
+  /**
+   * Tells the space that the holder is about to start. Returns false if the claim is lost: the holder must not start.
+   */
   start(delivery: Delivery): Promise<boolean>
   /**
-   * The holder goes on for longer than any lease: what it is given comes bit by bit, or its answer does (`answers`; its requester hears `begun`).
-   * From now on it counts as started and has no successor, and its request ends with it. false: the claim is lost, or nobody waits.
+   * Tells the space that the holder streams, for longer than the lease: it reads a streamed body, or writes a streamed
+   * response (`answers`; its requester is told `responseStarted`). The request counts as started, has no successor, and
+   * ends with its holder. Returns false if the claim is lost or no process waits for the response.
    */
   beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean>
-  /** The holder goes on without its place: its offer has room for another one, and the completion gives none back. */
+  /** Returns the holder's slot to its offer while the holder goes on; the completion then returns no credit. */
   releaseSlot(delivery: Delivery): Promise<void>
-  /** Whoever wrote this request knows that its holder goes on for longer than its lease. */
+  /** Stops timing this request out by its lease: its holder is streaming. */
   awaitIndefinitely(id: string): void
   /**
-   * The holder's answer; ends the claim and gives `credit` (0 or 1) back to the offer. What goes along becomes so with it. false: refused,
-   * the claim was lost, nothing of it is so. Rejects with SPACE_FULL or TRANSACTION_ENDED if that is why; then it may be given without.
+   * Completes a delivery: ends the claim, returns `credit` (0 or 1) to the offer, and commits `along` with it. Returns
+   * false if the claim was lost; then nothing has changed. Rejects with SPACE_FULL or TRANSACTION_ENDED because of
+   * `along`; the delivery may then be completed without it.
    */
   complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean>
-  /** Gives the entry back unfinished: to its old place, and to whoever waits. The offer has room again. */
+  /** Gives the entry back, to its position or to a waiting process, and returns the credit to the offer. */
   release(delivery: Delivery): Promise<void>
 
-  /** Whoever saw a process die says so: what it held is given back without waiting for the space to notice. */
+  /** Releases all that a dead process held, without waiting until its lease ends. */
   declareDead(presence: string): Promise<void>
   /**
-   * Whoever sees that a process does not answer says so: nothing more is handed to it until it answers again, and what it was handed
-   * and has not begun goes to others. `begun`: the ids that it has; undefined: nobody knows, so nothing is taken from it.
+   * Hands nothing more to a process that does not answer until it does. What it was handed and has not started goes to
+   * others: all but the ids in `running`; nothing if `running` is undefined (unknown).
    */
   suspend(presence: string, running: readonly string[] | undefined): Promise<void>
 
-  /** Hands a message to another process. false: nobody there has heard it, or nobody knows. */
+  /** Sends a message to another process. Returns false if no process has received it, or that is unknown. */
   post(presence: string, message: Buffer): Promise<boolean>
-  /** From now on messages to this process come; `onGap` hears that some may have been lost. Resolves when they can come. Once. */
+  /**
+   * Receives the messages to this process; may be called once. `onGap` is called when some may have been lost. Resolves
+   * when messages can arrive.
+   */
   hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void>
 
-  /** Keeps it for a week as a dead letter, out of everybody's way. false: it is not there. */
+  /** Moves an entry to the dead letters, for a week. Returns false if the entry is not there. */
   deadLetter(id: string, reason: string): Promise<boolean>
-  /** A page of the free entries that match, in the order of their places. The template names one kind; an own one, if need be. */
+  /**
+   * Returns a page of the free entries that match, in the order in which they would be taken. The template names one
+   * kind, which may be an internal one.
+   */
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
-  /** How much there is to a template with at most one field. What has ended and was not swept yet may count. */
+  /**
+   * Returns the number and age of the free entries of a template with at most one field. Entries whose lease has ended
+   * and that were not swept yet may count.
+   */
   backlog(template: EncodedTemplate): Promise<Backlog>
   /**
-   * By which `field=token` the standing offers choose among the entries of a template of one field. null: too many waits to look through. Those
-   * of a process that has just died may be among them.
+   * Returns the `field=token` by which standing offers choose among the entries of a template of one field; null if
+   * there are too many waits to look through. Offers of a process that has just died may be included.
    */
   offered(template: EncodedTemplate): Promise<readonly string[] | null>
-  /** The root kinds, each with the number of its free entries. */
+  /** Returns the root kinds, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
 
-  /** Requests whose outcomes are kept. */
+  /** Requests whose outcomes are stored. */
   readonly tickets: Tickets
 
   /** Always resolves, within a second. */

@@ -20,20 +20,23 @@ export type { EntryInfo } from './entry/kind.js'
 /** Names of kinds are parts of keys. */
 const LONGEST_NAME = 100
 
-/** Marks what a kind made or a space handed out. Only the compiler knows it: entries are plain properties, and a copy of one is no entry. */
+/**
+ * The type of entries that a kind made or a space returned. It exists for the compiler only: entries are plain objects,
+ * and a copy of one is not an entry.
+ */
 declare abstract class Made {
   private readonly madeByItsKind: true
 }
 
 /**
- * An entry is plain properties, made by a kind or handed out by a space; nothing else can be written. `entryInfo` tells what the space
- * knows of an entry.
+ * A plain object with the fields, made by a kind or returned by a space; nothing else can be written. `entryInfo`
+ * returns its id, lease and so on.
  */
 export type Entry<F extends object = Record<string, unknown>> = Readonly<F> & Made
 
 /**
- * `T` without what no entry can hold: functions, symbols, and instances of classes other than Date and Uint8Array, which their methods
- * give away. Fields of a kind must be assignable to this.
+ * `T` without values that no entry can hold: functions, symbols, and instances of classes other than Date and
+ * Uint8Array, recognised by their methods. The fields of a kind must be assignable to this.
  */
 type Storable<T> = T extends Date | Uint8Array
   ? T
@@ -56,10 +59,11 @@ type NameOf<F> = keyof F & string
 
 export interface EntryOptions<F extends object> {
   /**
-   * The fields that templates are looked up by. Default: every field with a single value (no object, no array).
+   * The indexed fields. Default: every field with a single value (no object, no array).
    *
-   * A list within the list is one index over its fields together, for templates that name them all: worth its memory where each alone has
-   * many entries and all together few. It serves where everybody who has written the kind, or one of its relatives, declared it.
+   * A list within the list is one compound index, for templates that name all its fields: worth its memory if each
+   * field alone has many matches and all together few. It works if every writer of the kind, and of related kinds,
+   * declares it.
    * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
    */
   readonly index?: IndexOver<F> | undefined
@@ -68,8 +72,8 @@ export interface EntryOptions<F extends object> {
 
 export interface SchemaOptions<S extends StandardSchema<object, object>> {
   /**
-   * What all its fields must be, the inherited ones too: a schema of zod, valibot, arktype or any other that speaks Standard Schema. It
-   * may be asynchronous. It must leave its own output as it is (docs/javaspaces.md).
+   * A schema of all fields, inherited ones included: zod, valibot, arktype or any other Standard Schema. It may be
+   * asynchronous. It must leave its own output unchanged (docs/javaspaces.md).
    */
   readonly schema: S
   /** As of EntryOptions. */
@@ -81,36 +85,40 @@ type Conflicts<F, G> = {
   [K in keyof F & keyof G]: [F[K]] extends [G[K]] ? never : [G[K]] extends [F[K]] ? never : K
 }[keyof F & keyof G]
 
-/** A kind of entry: makes entries and templates, and tells its own apart. `I` is what may be written where a schema makes `F` of it. */
+/**
+ * A kind of entry: makes entries and templates, and recognises its entries. `I` is the input of the schema, `F` its
+ * output.
+ */
 export interface EntryKind<F extends object, I extends object = F> extends Definition {
   /**
-   * An entry of this kind, ready to be written; its schema looks at it then.
-   * @throws SpaceError INVALID_ENTRY unless the fields come as a plain object
+   * Makes an entry of this kind. The schema validates it at the write.
+   * @throws SpaceError INVALID_ENTRY unless the fields are a plain object
    * @example await space.write(Task({ id: 't1', type: 'resize' }))
    */
   (fields: I): Entry<I>
   /**
-   * A template: the fields that must be equal (SameValueZero on canonical values). An absent or `undefined` field is the wildcard;
-   * `null` is a value (JavaSpaces has it as the wildcard).
-   * @throws SpaceError INVALID_ENTRY for a value that no entry can hold, and for a field that the kind's schema is known not to have
+   * Makes a template: the fields that must be equal (SameValueZero on canonical values). An absent or `undefined` field
+   * is the wildcard; `null` is a value (in JavaSpaces it is the wildcard).
+   * @throws SpaceError INVALID_ENTRY for a value that no entry can hold, and for a field that the schema is known not
+   *   to have
    * @example await space.take(Task.template({ type: 'resize' }))
    */
   template(fields: { readonly [K in keyof F]?: F[K] | undefined }): Template<F>
-  /** A kind with more fields under a schema of all of them; what the kinds that it extends demand must hold too. */
+  /** Defines a kind with more fields and a schema of all of them. The schemas of the extended kinds apply too. */
   extend<S extends StandardSchema<object, object>>(
     kind: [Conflicts<F, OutputOf<S>>] extends [never] ? string : never,
     options: SchemaOptions<S>,
   ): EntryKind<F & OutputOf<S>, InputOf<S>>
-  /** A kind with more fields, whose entries templates of this one match too. Fields that conflict are a type error. */
+  /** Defines a kind with more fields. Templates of this kind match its entries. Conflicting fields are a type error. */
   extend<G extends StorableFields<G> = AnyFields>(
     kind: [Conflicts<F, G>] extends [never] ? string : never,
     options?: EntryOptions<F & G>,
   ): EntryKind<F & G, I & G>
-  /** Whether a value is an entry of this kind or of one that extends it. */
+  /** Returns whether a value is an entry of this kind or of one that extends it. */
   is(value: unknown): value is Entry<F>
 }
 
-/** Makes the entry object that a read or take resolves with. `kind` is the one that was asked for. */
+/** Makes the entry object that a read or take returns. `kind` is the kind of the template. */
 export function revive(fields: object, kinds: readonly string[], info: EntryInfo, kind: Definition): Entry {
   const entry = { ...fields }
   const own = kinds[0] === kind.kind ? kind : undefined
@@ -119,10 +127,11 @@ export function revive(fields: object, kinds: readonly string[], info: EntryInfo
 }
 
 /**
- * Defines a kind of entry. With a schema, its types are those of the kind: the input is what may be written, the output what is stored.
+ * Defines a kind of entry. With a schema, its input is the type to write, its output the type that is stored.
  *
  * @param kind its name in the space: the same in every program that uses it
- * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved, or an index is over fields that the schema is known not to have
+ * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved, or an index names a field that the schema is
+ *   known not to have
  * @example
  * const Task = defineEntry<{ id: string; type: string }>('Task')
  * const BigTask = Task.extend<{ shards: number }>('BigTask') // a Task template also matches a BigTask
@@ -147,7 +156,7 @@ interface Options {
 
 const OPTIONS: ReadonlySet<string> = new Set(['index', 'schema'])
 
-/** A schema speaks for all fields, and does not silence those of the kinds that this one extends. */
+/** A schema covers all fields; the schemas of the extended kinds apply as well. */
 function schemasOf(schema: StandardSchema | undefined, inherited: Schemas | undefined): Schemas | undefined {
   return schema
     ? { whole: true, list: [schema, ...(inherited?.list ?? [])] }
@@ -159,7 +168,7 @@ function checkedName(kind: unknown): void {
   if (!fine || kind === ANY_KIND || kind.startsWith(OWN_KINDS)) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `A kind needs a name of at most ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
+      `The name of a kind must have 1 to ${LONGEST_NAME} characters; ${ANY_KIND} and ${OWN_KINDS}… are reserved.`,
     )
   }
 }
@@ -176,7 +185,7 @@ function checkedIndex(
   if (!Array.isArray(index) || !index.every((item) => isName(item) || isCompound(item))) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `The index of ${kind} is a list of names of fields, or of lists of two or more different ones.`,
+      `The index of ${kind} must be a list of field names, or of lists of two or more different field names.`,
     )
   }
   const unknown = names && index.flat().find((name) => !names.has(name))
@@ -185,14 +194,14 @@ function checkedIndex(
   return index.map((item) => (typeof item === 'string' ? item : [...item].sort()))
 }
 
-/** The caller's fields, once: getters run here and nowhere else. */
+/** Copies the caller's fields once: getters run only here. */
 function copied(kind: string, fields: unknown): object {
   try {
     if (isPlain(fields)) return { ...fields }
   } catch (cause) {
     throw new SpaceError('INVALID_ENTRY', `A field of ${kind} cannot be read.`, { cause })
   }
-  throw new SpaceError('INVALID_ENTRY', `${kind} wants a plain object of fields.`)
+  throw new SpaceError('INVALID_ENTRY', `${kind} takes a plain object of fields.`)
 }
 
 function define(what: string, kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
@@ -217,7 +226,7 @@ function define(what: string, kind: string, options: Options, parent: Definition
   }) as unknown as EntryKind<object>
 }
 
-/** Known to the compiler only: `contents` does not accept templates for every kind. */
+/** For the compiler only: `contents` does not accept templates for every kind. */
 interface OfEveryKind {
   readonly ofEveryKind: true
 }
@@ -234,7 +243,9 @@ export interface AnyEntryKind extends OfEveryKind {
 /** A template for every kind. */
 export type AnyTemplate = Template<Record<string, unknown>> & OfEveryKind
 
-/** Matches every kind but the framework's own: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries. */
+/**
+ * Matches every kind but the framework's own: `space.read(AnyEntry)` is JavaSpaces' null template. It makes no entries.
+ */
 export const AnyEntry: AnyEntryKind = Object.assign(
   () => {
     throw new SpaceError('INVALID_ENTRY', 'AnyEntry is a template for every kind; define a kind to write entries.')
@@ -253,8 +264,8 @@ export const AnyEntry: AnyEntryKind = Object.assign(
 ) as unknown as AnyEntryKind
 
 /**
- * What the space knows of an entry that it handed out.
- * @throws SpaceError INVALID_ARGUMENT for anything else
+ * Returns id, kind, priority, time of writing and lease of an entry that a space returned.
+ * @throws SpaceError INVALID_ARGUMENT for any other object
  */
 export function entryInfo(entry: Entry<object>): EntryInfo {
   const info = originOf(entry)?.info
@@ -262,10 +273,10 @@ export function entryInfo(entry: Entry<object>): EntryInfo {
   return info
 }
 
-/** What takes and reads accept: a template, or a kind, which stands for all of it. */
+/** The argument of takes and reads: a template, or a kind, which matches all its entries. */
 export type Matching<F extends object> = Template<F> | Whole<F>
 
-/** What of a kind counts when it stands for all of it. */
+/** The part of a kind that is used as a template of all its entries. */
 interface Whole<F extends object> {
   readonly kind: string
   template(fields: never): Template<F>

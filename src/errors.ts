@@ -1,17 +1,17 @@
-/** The one error class of takespace, and the one table of its codes. docs/errors.md says the same in prose; a test compares them. */
+/** The error class of takespace and the table of its codes. docs/errors.md describes them; a test compares both. */
 
 interface ErrorKind {
-  /** What went wrong and what to do about it. */
+  /** Says what went wrong and what to do. */
   readonly message: string
-  /** The HTTP status a gateway answers with when this error ends a request. */
+  /** The HTTP status of a gateway if this error ends a request. */
   readonly status: number
-  /** Whether the same call may succeed later, with no risk of taking effect twice. */
+  /** True if the same call may succeed later, without a risk of taking effect twice. */
   readonly retryable: boolean
 }
 
 const kind = (status: number, retryable: boolean, message: string): ErrorKind => ({ status, retryable, message })
 
-/** Every code that takespace throws. Codes are stable; messages may get better. */
+/** Every code that takespace throws. Codes are stable; messages may change. */
 export const ERRORS = {
   INVALID_ARGUMENT: kind(400, false, 'An argument is not one this call accepts.'),
   INVALID_ENTRY: kind(400, false, 'The entry or template holds a value that cannot be stored.'),
@@ -72,8 +72,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS
 
 /**
- * What every failing call of takespace rejects with; the exception is a wait that its own AbortSignal ended, which rejects with
- * `signal.reason`.
+ * The error of every failing call, except a wait that is ended by its AbortSignal, which rejects with `signal.reason`.
  *
  * @example
  * try { await lease.renew(60_000) } catch (error) {
@@ -85,7 +84,7 @@ export class SpaceError extends Error {
   readonly status: number
   readonly retryable: boolean
 
-  /** `detail` is added to the table's sentence and says which argument, which server, which number. */
+  /** `detail` is appended to the message of the table: which argument, which server, which number. */
   constructor(code: ErrorCode, detail = '', options?: ErrorOptions) {
     const { message, status, retryable } = ERRORS[code]
     super(detail ? `${message} ${detail}` : message, options)
@@ -96,10 +95,10 @@ export class SpaceError extends Error {
   }
 }
 
-/** Whether this is takespace's own error, and, if a code is given, that very one. */
+/** Returns whether an error is a SpaceError, and of this code if one is given. */
 export function isSpaceError(error: unknown, code?: ErrorCode): error is SpaceError {
   return error instanceof SpaceError && (code === undefined || error.code === code)
 }
 
-/** @internal Whether it names one of them. */
+/** @internal Returns whether a text is an error code. */
 export const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(ERRORS, text)

@@ -1,4 +1,4 @@
-/** What takespace asks of a logger; a pino instance fits. The library logs nothing unless it is given one. */
+/** The interface of a logger; a pino instance has it. The library logs nothing unless it is given one. */
 export interface Logger {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

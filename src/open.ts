@@ -1,4 +1,4 @@
-/** openSpace: from an address to a space. The one place that knows which engines there are. */
+/** openSpace: opens a space by its address. The only file that names the engines. */
 
 import { type Bounds, checkedBounds } from './engine/bounds.js'
 import { MemoryEngine } from './engines/memory/index.js'
@@ -11,17 +11,20 @@ import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/inde
 import { Space } from './space.js'
 
 export interface OpenOptions extends Bounds {
-  /** Spaces of different names on one server know nothing of each other. Default `default`. */
+  /** The name of the space. Spaces of different names on one server are independent. Default `default`. */
   readonly name?: string | undefined
-  /** What "acknowledged" means (docs/durability.md): `memory`, `local`, `fsync`. Default: what the server gives, with a warning below `local`. */
+  /**
+   * The durability of acknowledged writes (docs/durability.md). Default: that of the server, with a warning below
+   * `local`.
+   */
   readonly durability?: 'memory' | 'local' | 'fsync' | undefined
-  /** How long to look for the server before giving up, in ms. Default 5 000. */
+  /** How long to try to reach the server, in ms. Default 5 000. */
   readonly connectTimeoutMs?: number | undefined
-  /** Of one request or response that comes bit by bit, so many bytes are under way in each direction, at most. Default 1 MiB. */
+  /** Maximum bytes in flight of one streamed body in each direction. Default 1 MiB. */
   readonly maxStreamBytes?: number | undefined
-  /** The same of all that this process sends. Default 64 MiB. */
+  /** Maximum bytes in flight of all streams that this process writes. Default 64 MiB. */
   readonly maxStreamingBytes?: number | undefined
-  /** A pino instance or anything like it. Default: none, nothing is logged. */
+  /** A pino instance or anything like it. Default: nothing is logged. */
   readonly logger?: Logger | undefined
 }
 
@@ -38,16 +41,16 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ],
 ])
 
-/** Whether it is the address of a Redis, as far as one can tell without asking there. */
+/** Returns whether a URL is that of a Redis server, by its form. */
 export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
 
 /**
  * Opens a space.
  *
- * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `memory:` (a fresh space of this process), or
- *   `memory:LABEL` (a space of this process that all share who open it by this label; it ends when the last of them closes it)
- * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS, REDIS_REFUSED, DATA_NEWER,
- *   DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
+ * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `memory:` (a new space of this process), or
+ *   `memory:LABEL` (a space of this process that is shared by label; it ends when the last user closes it)
+ * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS,
+ *   REDIS_REFUSED, DATA_NEWER, DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
  * @example
  * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
  */
@@ -59,17 +62,20 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   const bounds = checkedBounds(options)
   const streamBounds = checkedStreamBounds(options)
-  if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', 'It is not a text.')
+  if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', `It must be a string, not ${typeof url}.`)
   if (url.startsWith('memory:')) {
     if (durability && durability !== 'memory') {
-      throw new SpaceError('DURABILITY_UNAVAILABLE', `memory: promises nothing; ${durability} needs a Redis.`)
+      throw new SpaceError(
+        'DURABILITY_UNAVAILABLE',
+        `memory: keeps nothing after its process has ended; ${durability} needs Redis.`,
+      )
     }
     const label = url.slice('memory:'.length)
     const world = label === '' ? new World() : sharedWorld(`${label} ${name}`)
     return new Space(new MemoryEngine(world, bounds), name, logger, streamBounds)
   }
   if (isRedisUrl(url)) {
-    // Loaded when needed, so that tests and `takespace dev` in memory start without a Redis client.
+    // Loaded when needed: tests and `takespace dev` need no Redis client.
     const { RedisEngine } = await import('./engines/redis/index.js')
     const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds })
     return new Space(engine, name, logger, streamBounds)
@@ -85,7 +91,7 @@ function checkedStreamBounds({
 }: OpenOptions): StreamBounds {
   for (const [name, value] of Object.entries({ maxStreamBytes, maxStreamingBytes })) {
     if (!Number.isSafeInteger(value) || value < LEAST_STREAM_BYTES) {
-      throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least ${LEAST_STREAM_BYTES}.`)
+      throw new SpaceError('INVALID_ARGUMENT', `${name} must be an integer of at least ${LEAST_STREAM_BYTES}.`)
     }
   }
   return { maxStreamBytes, maxStreamingBytes }

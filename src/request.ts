@@ -1,4 +1,4 @@
-/** RequestEntry and ResponseEntry: the contract between gateway and workers, and how each side meets it in the space. */
+/** Requests and responses as entries: the contract between gateway and workers. */
 
 import type { Backlog, Outcome } from './engine.js'
 import { SpaceError } from './errors.js'
@@ -12,23 +12,25 @@ export { REQUEST, requestEntry, type SendOptions, TASK } from './request/kinds.j
 export type { HttpRequest, HttpResponse, ResponseHead, Rest, RestReader } from './request/message.js'
 export { type HeldRequest, type Serving, serveRequests, type TaskOffer } from './request/serve.js'
 
-/** A request under way. */
+/** A request that was sent. */
 export interface Sent {
-  /** The entry's id: the one request id of gateway, space and worker. */
+  /** The request id, the same in gateway, space and worker. */
   readonly id: string
   /**
-   * The worker's response. Rejects with SpaceError: SPACE_UNREACHABLE, SPACE_FULL, SPACE_CLOSED (nothing was done), OUTCOME_UNKNOWN,
-   * WORKER_LOST, DELIVERIES_EXHAUSTED, BAD_RESPONSE. It does not end by itself at the deadline: the gateway's clock decides that.
-   * With `rest` its body is still to come; what becomes of it then is told there.
+   * The worker's response. Rejects with SpaceError SPACE_UNREACHABLE, SPACE_FULL, SPACE_CLOSED (nothing was done),
+   * OUTCOME_UNKNOWN, WORKER_LOST, DELIVERIES_EXHAUSTED or BAD_RESPONSE. It does not end at the deadline: the caller has
+   * the timer. With `rest` the body is streamed; its end is reported there.
    */
   readonly response: Promise<HttpResponse>
-  /** Where the rest of its body is to be written, if more of it comes. */
+  /** The stream for the rest of the request's body, if it is streamed. */
   readonly upload: StreamWriter | undefined
-  /** The client is gone or the deadline has passed: the request is taken back, a late response dropped. Never rejects. */
+  /**
+   * Withdraws the request: the client has gone or the deadline has passed. A late response is dropped. Never rejects.
+   */
   withdraw(): void
 }
 
-/** Writes a request into the space. `onInterim`: a response has come before the one that counts (RFC 9110 §15.2). */
+/** Writes a request into the space. `onInterim` is called for each interim response (RFC 9110 §15.2). */
 export function sendRequest(
   space: Space,
   request: HttpRequest,
@@ -39,7 +41,7 @@ export function sendRequest(
   const streamed = request.more !== undefined
   const entry = requestEntry(id, request, terms)
   const upload = streamed ? space.streams.writer(id) : undefined
-  // From then on it ends with its holder, and not with the lease that it was written with.
+  // Once a worker reads the body, the request ends with that worker, not with its lease.
   if (upload) upload.onReader = () => space.engine.awaitIndefinitely(id)
   let arrival: StreamedResponse | undefined
   const response = new Promise<HttpResponse>((resolve, reject) => {
@@ -52,7 +54,7 @@ export function sendRequest(
         arrival ??= new StreamedResponse(space.streams, outcome, { onHead: resolve, onInterim, onFailed: fail })
         return
       }
-      // What may run again is written once more, for as long as its client waits.
+      // A repeatable request is written again, for as long as its client waits.
       if (outcome.kind === 'unknown' && terms.repeatable && !streamed && !arrival) {
         space.engine.request({ ...entry, leaseMs: outcome.remainingMs }, onOutcome).catch(reject)
         return
@@ -64,7 +66,7 @@ export function sendRequest(
           arrival ??= new StreamedResponse(space.streams, place, { onHead: resolve, onInterim, onFailed: fail })
           arrival.completed()
         } else if (arrival) {
-          // It had begun to answer, and then something else became of it.
+          // A response had started, and another outcome came.
           arrival.failed('BAD_RESPONSE')
         } else {
           resolve(decodeResponse(bytes))
@@ -85,7 +87,7 @@ export function sendRequest(
     upload?.destroy('REQUEST_TIMEOUT')
     arrival?.cancel()
     space.engine.withdraw(id).catch(() => {
-      // The lease of the request ends at its deadline whether or not the space has heard of the withdrawal.
+      // The lease ends at the deadline even if the space has not been told.
     })
   }
   return { id, response, upload, withdraw }
@@ -98,7 +100,7 @@ function bodyOfOutcome(outcome: Exclude<Outcome, { kind: 'responseStarted' }>): 
   return outcome.body
 }
 
-/** How many requests for the app of a service, or for its tasks, wait for a worker, and for how long the oldest has. */
+/** Returns how many requests for the app and the tasks of a service wait for a worker, and the age of the oldest. */
 export async function backlogOf(space: Space, service: string): Promise<Backlog> {
   const { engine } = space
   const templates = [requestTemplate(service), { ...requestTemplate(service), kind: TASK, root: TASK }]

@@ -1,4 +1,7 @@
-/** createScheduler: looks after what is due later, again and again, or after a failure: with BullMQ on Redis, by timers in memory. */
+/**
+ * createScheduler: runs tasks that are due later, again and again, or after a failure: with BullMQ on Redis, with
+ * timers in memory.
+ */
 
 import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
@@ -9,30 +12,36 @@ import type { SchedulerTerms } from './schedulers/bullmq.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {
-  /** Where due tasks are written, and where it is asked for later ones. The scheduler is stopped before the space closes. */
+  /** The space of the tasks. Closing the space stops the scheduler first. */
   readonly space: Space
-  /** The Redis of its BullMQ queues. Default: that of the space; for a space in memory none, and timers in the process instead. */
+  /** The Redis of its BullMQ queues. Default: that of the space; for a space in memory none, and timers are used. */
   readonly url?: string | undefined
-  /** Queues of BullMQ producers: their jobs are done by workers that have a task of the job's name. They need a Redis. Default: none. */
+  /** BullMQ queues whose jobs are done by workers with a task of the job's name. They need a Redis. Default: none. */
   readonly fromQueues?: readonly string[] | undefined
-  /** Which workers the jobs of these queues are for. Default `web`. */
+  /** The service of the jobs of these queues. Default `web`. */
   readonly service?: string | undefined
-  /** How long a task of these queues may take from when it is due, in ms. Default a day. */
+  /** Time from when a task of these queues is due until it must be done, in ms. Default a day. */
   readonly timeoutMs?: number | undefined
-  /** How many jobs, of each queue, are with workers at a time, an integer ≥ 1. Default 1 000. */
+  /** Maximum number of jobs of each queue that are with workers, an integer ≥ 1. Default 1 000. */
   readonly concurrency?: number | undefined
-  /** How long `stop()` waits for jobs that are with workers, in ms. What is left another scheduler takes over. Default 5 000. */
+  /**
+   * How long `stop()` waits for jobs that are with workers, in ms; another scheduler takes over the rest. Default 5
+   * 000.
+   */
   readonly stopTimeoutMs?: number | undefined
-  /** A pino instance or anything like it. Default: none, nothing is logged. */
+  /** A pino instance or anything like it. Default: nothing is logged. */
   readonly logger?: Logger | undefined
 }
 
 export interface Scheduler extends Service, AsyncDisposable {
   /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED */
   start(): Promise<void>
-  /** Takes nothing new, and leaves what is under way to another scheduler or to its next start. Always returns, within stopTimeoutMs + 3 s. */
+  /**
+   * Takes nothing new, and leaves unfinished jobs to another scheduler or to its next start. Returns within
+   * stopTimeoutMs + 3 s.
+   */
   stop(): Promise<void>
-  /** The name of the BullMQ queue in which later tasks stand; for bull-board and other tools. There is none in memory. */
+  /** The name of its BullMQ queue, for bull-board and other tools; not used in memory. */
   readonly queueName: string
 }
 
@@ -47,15 +56,15 @@ const OPTIONS = new Set([
   'logger',
 ])
 
-/** BullMQ makes keys of it, with colons between their parts; percent-encoding leaves none. */
+/** BullMQ joins key parts with colons; percent-encoding has none. */
 export const queueNameOf = (spaceName: string): string => `takespace.${encodeURIComponent(spaceName)}`
 
 /**
- * Makes a scheduler: what is enqueued with `delayMs`, `at` or `attempts`, and what `client.schedule` says, is kept by BullMQ until it is due and
- * is written into the space then. Several may run, in processes of their own (`takespace scheduler`) or beside a gateway; each job is written
- * once, also if the scheduler that had it is killed.
+ * Creates a scheduler: tasks with `delayMs`, `at` or `attempts`, and those of `client.schedule`, are kept by BullMQ and
+ * written into the space when they are due. Several may run, in processes of their own (`takespace scheduler`) or
+ * beside a gateway; each job is written once, even if its scheduler is killed.
  *
- * In an in-memory space the outcomes are the same, but what is due later is kept in this process, and ends with the space.
+ * In an in-memory space the outcomes are the same, but later tasks are kept in this process and end with the space.
  *
  * @throws SpaceError INVALID_ARGUMENT, naming the option
  * @example
@@ -80,16 +89,17 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 1) || timeoutMs > 2 ** 31 - 1) {
     throw wrong('timeoutMs is milliseconds from 1 to 2147483647.')
   }
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.error !== 'function')
+    throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
 
   const queueName = queueNameOf(space.name)
   let running: RunningScheduler | undefined
   const start = async (): Promise<void> => {
     const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
     running = await startOn(url, terms)
-    logger.info({ queue: queueName, fromQueues }, 'the scheduler looks after what is due later')
+    logger.info({ queue: queueName, fromQueues }, 'the scheduler has started')
   }
   const stop = async (): Promise<void> => {
     await running?.stop()
@@ -107,7 +117,7 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   return scheduler
 }
 
-/** Both are loaded when needed: BullMQ is large, and most processes need none of it. */
+/** Loaded when needed: BullMQ is large, and most processes do not need it. */
 async function startOn(url: string | undefined, terms: Omit<SchedulerTerms, 'url'>): Promise<RunningScheduler> {
   if (url === undefined) {
     const { runInMemory: run } = await import('./schedulers/memory.js')

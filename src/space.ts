@@ -1,4 +1,4 @@
-/** Space: write, read, take, and leases, over an engine. Here is what people call; engines hold the data. */
+/** Space: write, read, take and leases, over an engine. The public API; engines hold the data. */
 import { randomBytes } from 'node:crypto'
 import type { Engine } from './engine.js'
 import { Snapshot } from './entry/snapshot.js'
@@ -17,18 +17,18 @@ import { checkedTakeAll, type TakeAllOptions } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
-/** A list that is not known to be empty: the calls that take one refuse an empty list. */
+/** A list that is not known to be empty: calls with a list refuse an empty one. */
 type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
 
-/** Something that a space closes before it closes itself: a gateway, a worker, a keepAlive. */
+/** Something that a space stops before it closes: a gateway, a worker, a keepAlive. */
 interface Stoppable {
   stop(): Promise<void> | void
 }
 
 export class Space {
-  /** @internal The store beneath; gateway and workers speak to it through src/request.ts. */
+  /** @internal The store; gateway and workers use src/request.ts instead. */
   readonly engine: Engine
-  /** @internal What goes from process to process bit by bit. */
+  /** @internal Streams between processes. */
   readonly streams: Streams
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
@@ -55,24 +55,28 @@ export class Space {
     return this.engine.durability
   }
 
-  /** This process's name in the space. */
+  /** The name of this process in the space. */
   get presence(): string {
     return this.engine.presence
   }
 
-  /** Entries that this process met and set aside, since they were none of their kind (docs/javaspaces.md). */
+  /**
+   * Number of entries that this process has moved to the dead letters because they do not match their schema
+   * (docs/javaspaces.md).
+   */
   get nonconformingEntries(): number {
     return this.#finder.nonconforming
   }
 
   /**
-   * Writes an entry. When it resolves, every read or take that starts afterwards can find it.
+   * Writes an entry. When the promise resolves, every read or take that starts afterwards can find it.
    *
-   * Under a transaction a write that is not awaited travels with the commit, which then fails if it does.
+   * Under a transaction a write that is not awaited is sent with the commit, which fails if the write does.
    *
+   * @param entry made by a kind, or a snapshot of an entry
    * @returns its lease; granted ≤ asked
-   * @param entry made by a kind, or a snapshot of one
-   * @throws SpaceError INVALID_ENTRY, INVALID_ARGUMENT (nothing is stored), SPACE_FULL, SPACE_UNREACHABLE, OUTCOME_UNKNOWN, SPACE_CLOSED
+   * @throws SpaceError INVALID_ENTRY, INVALID_ARGUMENT (nothing is stored), SPACE_FULL, SPACE_UNREACHABLE,
+   *   OUTCOME_UNKNOWN, SPACE_CLOSED
    * @example const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 5 })
    */
   async write(entry: Entry<object> | Snapshot<object>, options: WriteOptions = {}): Promise<Lease> {
@@ -80,9 +84,9 @@ export class Space {
   }
 
   /**
-   * Writes all or none; the n-th lease belongs to the n-th entry (JavaSpace05).
+   * Writes all entries or none; the n-th lease belongs to the n-th entry (JavaSpace05).
    *
-   * @throws SpaceError as `write`; INVALID_ARGUMENT also for no entries, or a list of leases of another length
+   * @throws SpaceError as `write`; INVALID_ARGUMENT also without entries, or if the list of leases has another length
    */
   async writeAll<const E extends readonly (Entry<object> | Snapshot<object>)[]>(
     entries: NonEmpty<E>,
@@ -92,10 +96,10 @@ export class Space {
   }
 
   /**
-   * Takes the best match out of the space: highest priority first, then oldest. Waits for one, by default for ever.
-   * A take is final when its promise resolves.
+   * Takes the best match: highest priority first, then oldest. Waits for one, by default for ever. A take is final when
+   * its promise resolves.
    *
-   * @returns the entry; null only if the wait ended
+   * @returns the entry; null only at the end of the wait
    * @throws signal.reason; SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
    * @example const task = await space.take(Task.template({ type: 'resize' }), { waitMs: 5_000 })
    */
@@ -105,7 +109,7 @@ export class Space {
     return this.#find('take', template, true, Number.POSITIVE_INFINITY, options)
   }
 
-  /** As `take`, but the entry stays: every waiting reader is shown it. */
+  /** As `take`, but the entry stays: every waiting reader gets it. */
   read<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
   read<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
   read<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
@@ -113,8 +117,9 @@ export class Space {
   }
 
   /**
-   * Takes a match if there is one, else null at once. With `waitMs` (default 0) it waits while the only matches are held by the transactions
-   * of others, also one that is written and not yet committed; null as soon as none of these is left.
+   * Takes a match if there is one; otherwise returns null at once. With `waitMs` (default 0) it waits while the only
+   * matches are held by transactions of others, including entries that are not yet committed; returns null as soon as
+   * there are none of these.
    *
    * @throws as `take`
    */
@@ -122,18 +127,20 @@ export class Space {
     return this.#find('takeIfExists', template, true, 0, options, true)
   }
 
-  /** Reads a match if there is one, else null at once; waits as `takeIfExists` does. */
+  /** Reads a match if there is one; otherwise returns null at once. Waits as `takeIfExists` does. */
   readIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
     return this.#find('readIfExists', template, false, 0, options, true)
   }
 
   /**
-   * Takes several at once (JavaSpace05): waits for the first match of any template, then takes what is there, up to `max`; fewer than are
-   * there only if others take at the same time, or the way to the space fails in between. In the order of the templates, for each the best
-   * first; an entry that matches two is returned once. With several templates it does not stand in line: takers that do are served first.
+   * Takes several entries (JavaSpace05): waits for the first match of any template, then takes what is there, up to
+   * `max`. It takes fewer than are there only if others take at the same time, or the connection fails in between.
+   * Order: by template, then best first; an entry that matches two templates is returned once. With several templates
+   * it does not queue: takers that do are served first.
    *
-   * @returns [] only at the end of the wait
-   * @throws signal.reason; SpaceError INVALID_ARGUMENT (nothing is taken), INVALID_ENTRY, SPACE_UNREACHABLE, OUTCOME_UNKNOWN, SPACE_CLOSED
+   * @returns the entries; [] only at the end of the wait
+   * @throws signal.reason; SpaceError INVALID_ARGUMENT (nothing is taken), INVALID_ENTRY, SPACE_UNREACHABLE,
+   *   OUTCOME_UNKNOWN, SPACE_CLOSED
    * @example const batch = await space.takeAll([Task.template({ type: 'resize' }), Other], { max: 50, waitMs: 1_000 })
    */
   async takeAll<const T extends readonly Matching<object>[]>(
@@ -153,10 +160,12 @@ export class Space {
   }
 
   /**
-   * An entry encoded once, to be written often: `write` and `writeAll` accept it in its stead, in any space. What becomes of the original
-   * has no effect on it. A template is encoded when it is made, so it is its own snapshot; a kind's is that of all of it.
+   * Encodes an entry once, to be written often: `write` and `writeAll` of any space accept the snapshot. Later changes
+   * of the original have no effect. A template is its own snapshot; a kind is snapshot as the template of all its
+   * entries.
    *
-   * @throws SpaceError INVALID_ENTRY as `write` does, but what a schema refuses is reported by each write; SPACE_CLOSED
+   * @throws SpaceError INVALID_ENTRY as `write` does, but a refusal by the schema is reported by each write;
+   *   SPACE_CLOSED
    * @example const tick = space.snapshot(Tick({ source: 'clock' })); await space.write(tick)
    */
   snapshot<F extends object>(template: Matching<F>): Template<F>
@@ -167,8 +176,8 @@ export class Space {
   }
 
   /**
-   * Renews leases until it is stopped; `space.close()` stops it, too. It asks for what each had when it came, at half of what is left, for
-   * many in one call, and tries again while a lease lasts. It keeps no process alive by itself.
+   * Renews leases until it is stopped, or the space closes. Each lease is renewed for its original duration when half
+   * of it has passed, many in one call, with retries while the lease lasts. Does not keep the process alive.
    *
    * @throws SpaceError INVALID_ARGUMENT, SPACE_CLOSED
    * @example
@@ -183,10 +192,11 @@ export class Space {
   }
 
   /**
-   * Renews all in one call, each as `lease.renew` does (JavaSpaces: LeaseMap). The others are renewed whatever becomes of one.
+   * Renews leases in one call, each as `lease.renew` does (JavaSpaces: LeaseMap). A failure of one does not affect the
+   * others.
    *
    * @param leaseMs one for all, or one per lease
-   * @returns those that failed, each with its error, in order; [] if none did
+   * @returns the failures, each with its error, in order; [] without failures
    * @throws SpaceError INVALID_ARGUMENT (nothing is renewed)
    * @example for (const { lease, error } of await space.renewAll(leases, 60_000)) console.error(lease.id, error.code)
    */
@@ -196,7 +206,7 @@ export class Space {
     return forAll(leases, (lease, i) => lease.renew(durations[i]!))
   }
 
-  /** Cancels all in one call, each as `lease.cancel` does; reports what failed as `renewAll` does. */
+  /** Cancels leases in one call, each as `lease.cancel` does; returns failures as `renewAll` does. */
   async cancelAll(leases: readonly Lease[]): Promise<LeaseFailure[]> {
     checkedLeases(leases)
     this.#open()
@@ -204,10 +214,10 @@ export class Space {
   }
 
   /**
-   * All that matches, entry by entry, the best first, without taking (JavaSpace05 `contents`). Misses nothing that stays and yields nothing
-   * twice; what is written meanwhile may or may not come. Once it is over it stays so. The kind is one kind, not AnyEntry.
+   * Yields all matches, best first, without taking them (JavaSpace05 `contents`). Yields each entry that stays, once;
+   * an entry that is written meanwhile may or may not be yielded. The template names one kind, not AnyEntry.
    *
-   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (it was asked again after `leaseMs`), TRANSACTION_ENDED, SPACE_UNREACHABLE
+   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (`leaseMs` have passed), TRANSACTION_ENDED, SPACE_UNREACHABLE
    * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
    */
   async *contents<F extends object>(
@@ -221,8 +231,9 @@ export class Space {
   }
 
   /**
-   * Has a listener told of entries from now on (JavaSpaces `notify`; `visible` and `available` are JavaSpace05's). Each change is one event
-   * however many of the templates match. Numbers rise by one from `registration.sequence`.
+   * Calls a listener for entries from now on (JavaSpaces `notify`; `visible` and `available` are JavaSpace05's). A
+   * change is one event, however many of the templates match. Sequence numbers rise by one from
+   * `registration.sequence`.
    *
    * @throws SpaceError INVALID_ARGUMENT, TRANSACTION_ENDED, SPACE_UNREACHABLE, SPACE_CLOSED
    * @example
@@ -241,7 +252,8 @@ export class Space {
   }
 
   /**
-   * Begins a transaction. It is to be committed or aborted; see `transact`, which sees to that.
+   * Begins a transaction, which has to be committed or aborted; `transact` does that by itself.
+   *
    * @throws SpaceError INVALID_ARGUMENT, SPACE_CLOSED
    * @example await using tx = await space.begin({ leaseMs: 10_000 }); await space.take(Task, { tx }); await tx.commit()
    */
@@ -256,7 +268,8 @@ export class Space {
   /**
    * Runs a function under a transaction: commits when it returns, aborts when it throws.
    *
-   * @throws what the function threw; SpaceError TRANSACTION_ENDED, OUTCOME_UNKNOWN (all or nothing, but nobody knows which), as `commit`
+   * @throws the function's error; SpaceError TRANSACTION_ENDED, OUTCOME_UNKNOWN (all or nothing, unknown which), as
+   *   `commit`
    * @example
    * await space.transact(async (tx) => {
    *   const task = await space.take(Task, { tx, waitMs: 0 })
@@ -275,20 +288,25 @@ export class Space {
     }
   }
 
-  /** Whoever saw the process of `presence` die says so, and what it held is given back at once. */
+  /** Declares a process dead: what it held is released at once. */
   declareDead(presence: string): Promise<void> {
     return this.engine.declareDead(presence)
   }
 
   /**
-   * Whoever sees that the process of `presence` does not answer says so: nothing more is handed to it until it does.
-   * @param running ids of the requests that it works on: what else it was handed goes to others. Unknown: it keeps all.
+   * Hands nothing more to a process that does not answer, until it answers again.
+   *
+   * @param running ids of the requests that it works on: others that it was handed are given to other processes.
+   *   Default: unknown, it keeps all.
    */
   suspend(presence: string, running?: readonly string[]): Promise<void> {
     return this.engine.suspend(presence, running)
   }
 
-  /** Stops what was created on it, ends every wait with SPACE_CLOSED, gives back what it held. Always returns. */
+  /**
+   * Stops everything that was created on the space, ends every wait with SPACE_CLOSED, releases what it held. Always
+   * returns.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -298,17 +316,17 @@ export class Space {
     await this.close()
   }
 
-  /** @internal An id that no other process makes: entries are told apart by it in every log. */
+  /** @internal Returns an id that no other process makes: logs identify entries by it. */
   newId(): string {
     return `${this.#idTag}${(this.#ids++).toString(36)}`
   }
 
-  /** @internal close() stops it first. */
+  /** @internal Registers something that close() stops first. */
   adopt(dependant: Stoppable): void {
     this.#dependants.add(dependant)
   }
 
-  /** @internal It has stopped by itself. */
+  /** @internal Forgets something that has stopped by itself. */
   disown(dependant: Stoppable): void {
     this.#dependants.delete(dependant)
   }

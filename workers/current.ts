@@ -1,4 +1,4 @@
-/** currentRequest(): which request the running code works for, wherever under a handler it stands. */
+/** currentRequest(): the request that the running code belongs to, anywhere below a handler. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { SpaceError } from '../src/errors.js'
 import type { HttpRequest, HttpResponse } from '../src/request.js'
@@ -6,7 +6,7 @@ import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
 const current = new AsyncLocalStorage<CurrentRequest>()
 
-/** Runs the handler so that everything it calls or awaits can ask for its request. */
+/** Runs the handler so that everything that it calls or awaits can read its request. */
 export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequest): Promise<HttpResponse> =>
   current.run(turn, handle, request, turn)
 
@@ -16,11 +16,11 @@ export function clientOf({ peer: address, secure, headers }: HttpRequest): Curre
 }
 
 /**
- * The request that is being handled, from anywhere under its handler: after awaits, in timers, in callbacks.
+ * Returns the request that is being handled, from anywhere below its handler: after awaits, in timers, in callbacks.
  *
- * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal`, `transaction`
- *   and `client` (`address`, `protocol`, `host`)
- * @throws SpaceError INVALID_ARGUMENT when called outside of a handler
+ * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal`,
+ *   `transaction` and `client` (`address`, `protocol`, `host`)
+ * @throws SpaceError INVALID_ARGUMENT outside of a handler
  * @example
  * app.get('/report', async (req, res) => {
  *   const { id, signal } = currentRequest()

@@ -1,4 +1,7 @@
-/** Deadlines: one timer for all turns in flight. Most turns end long before theirs, so each costs one comparison, not a timer. */
+/**
+ * Deadlines: one timer for all turns in flight. Most turns end long before their deadline, so each costs one
+ * comparison, not a timer.
+ */
 import { LONGEST_TIMER_MS, monotonicMs } from '../src/clock.js'
 
 export interface Due {
@@ -17,7 +20,7 @@ export class Deadlines {
     this.#inFlight = inFlight
   }
 
-  /** To be called with each new one, and with one that is due sooner than it was. */
+  /** To be called for each new turn, and for one whose `dueAt` has become earlier. */
   watch(due: Due): void {
     if (due.dueAt < this.#firesAt) this.#arm(due.dueAt)
   }
@@ -32,7 +35,7 @@ export class Deadlines {
     this.#firesAt = at
     if (at === Number.POSITIVE_INFINITY) return
     const wait = Math.min(Math.max(Math.ceil(at - monotonicMs()), 1), LONGEST_TIMER_MS)
-    // A deadline keeps no process alive; whoever waits for the answer does.
+    // A deadline does not keep the process alive.
     this.#timer = setTimeout(() => this.#sweep(), wait).unref()
   }
 

@@ -2,7 +2,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Collects all garbage while the process stands still. Returns false if this runtime offers no way to force it. */
+/** Collects all garbage; the process does nothing else meanwhile. Returns false if this runtime cannot be made to. */
 export function collectGarbage(): boolean {
   try {
     const own = (globalThis as { gc?: () => void }).gc

@@ -23,21 +23,26 @@ export { currentRequest } from './current.js'
 export type { CurrentRequest } from './handler.js'
 export type { Task, TaskContext } from './tasks.js'
 
-/** The app, the tasks, or both, with which a worker answers. */
+/** The app, the tasks, or both, of a worker. */
 interface AppAndTasks {
   /**
-   * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3, Elysia and others). An
-   * app, never a factory of one, and as it is: nothing of it is changed for takespace.
+   * An Express, connect, Koa or Fastify app, any `(req, res)` function, an http.Server, or `{ fetch }` (Hono, h3,
+   * Elysia and others). An app, not a factory. The app is not modified.
    */
   readonly app: App
-  /** Functions by name, for `client.call` and `client.enqueue`. Of the tasks of its service it takes those that it has. */
+  /**
+   * Functions by name, for `client.call` and `client.enqueue`. The worker takes the tasks that it has, of its service.
+   */
   readonly tasks: Readonly<Record<string, Task>>
 }
 
 type Optional<T> = { readonly [K in keyof T]?: T[K] | undefined }
 type OrUndefined<T> = { readonly [K in keyof T]: T[K] | undefined }
 
-/** A worker has an app, tasks, or both. The compiler refuses neither only if a program names neither: a loaded module may have either. */
+/**
+ * A worker has an app, tasks, or both. The compiler refuses neither only if both are absent by name: a loaded module
+ * may have either.
+ */
 export type WorkerOptions = WorkerSettings &
   (
     | (Pick<AppAndTasks, 'app'> & Optional<Pick<AppAndTasks, 'tasks'>>)
@@ -47,60 +52,62 @@ export type WorkerOptions = WorkerSettings &
 
 /** The options of a worker beside its app and its tasks. */
 export interface WorkerSettings {
-  /** Where the requests are. The worker is stopped before the space closes. */
+  /** The space of the requests. Closing the space stops the worker first. */
   readonly space: Space
-  /** Which requests it takes: those that were written for this service. Default `web`. */
+  /** The service whose requests the worker takes. Default `web`. */
   readonly service?: string | undefined
-  /** How many requests it holds at a time, an integer ≥ 1; one with an app and tasks as many of each. Default 16. */
+  /** Requests in flight at a time, an integer ≥ 1; with an app and tasks, as many of each. Default 16. */
   readonly concurrency?: number | undefined
-  /** How long `stop()` lets requests in flight run before it cuts them, in ms. Default 10 000. */
+  /** How long `stop()` waits for requests in flight before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number | undefined
   /** Probes and metrics. Default: no admin port. */
   readonly admin?: AdminOptions | undefined
-  /** A pino instance or anything like it. Default: none, nothing is logged. */
+  /** A pino instance or anything like it. Default: nothing is logged. */
   readonly logger?: Logger | undefined
 }
 
 export interface Worker extends Service, AsyncDisposable {
   /**
-   * Resolves when it takes requests, which is when its app is ready (Fastify loads its plugins).
+   * Resolves when the worker takes requests, which is after its app is ready (Fastify loads its plugins).
    *
-   * @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED; APP_NOT_READY with what the app said; an AbortError when it is stopped meanwhile
+   * @throws SpaceError SPACE_UNREACHABLE, SPACE_CLOSED; APP_NOT_READY with the app's error; an AbortError if the worker
+   *   is stopped meanwhile
    */
   start(): Promise<void>
   /**
-   * Takes nothing new and lets the requests in flight end. What runs for longer than `stopTimeoutMs` is cut: its signal fires, and the
-   * request goes back into the space if it may run again, else its client gets 502. Always returns, at the latest one second after that.
+   * Takes nothing new and waits for the requests in flight. After `stopTimeoutMs` it cuts the rest: their signals fire;
+   * a request that may run again goes back into the space, the client of any other gets 502. Returns within
+   * `stopTimeoutMs` + 1 s.
    */
   stop(): Promise<void>
-  /** Where it answers probes and tells metrics; undefined while it does not. */
+  /** The URL of the admin port (probes, metrics); undefined while it is closed. */
   readonly adminUrl: string | undefined
-  /** @internal For whoever looks after the process. */
+  /** @internal For a supervisor of the process. */
   readonly turns: {
     /** Requests taken since the start. */
     readonly taken: number
     readonly inFlight: number
-    /** Handlers that still run although their turn has ended. */
+    /** Handlers that run although their turn has ended. */
     readonly overrunHandlers: number
-    /** With so many of these it is not ready. */
+    /** The number of overrun handlers from which on the worker is not ready. */
     readonly maxOverrunHandlers: number
-    /** Those in flight, oldest first, at most 20. */
+    /** The turns in flight, oldest first, at most 20. */
     list(): readonly TurnInFlight[]
     /** The ids of all turns in flight. */
     ids(): readonly string[]
-    /** To be called when this process is seen to stand still, and what is not among these is given to others. */
+    /** To be called if this process is found blocked: turns that are not among `ids()` are given to others. */
     doubt(): void
   }
-  /** @internal What /metrics tells of it alone. */
+  /** @internal The worker's own metrics. */
   readonly measures: readonly Measure[]
 }
 
 const OPTIONS = new Set(['space', 'app', 'tasks', 'service', 'concurrency', 'stopTimeoutMs', 'admin', 'logger'])
 
 /**
- * Makes a worker. It takes nothing until it is started.
+ * Creates a worker. It takes nothing until it is started.
  *
- * @throws SpaceError INVALID_ARGUMENT naming the option; APP_SHAPE_UNKNOWN when the app is none that it can run
+ * @throws SpaceError INVALID_ARGUMENT naming the option; APP_SHAPE_UNKNOWN if the app is of no known kind
  * @example
  * const space = await openSpace('redis://127.0.0.1:6379')
  * const worker = createWorker({ space, app, concurrency: 32 })
@@ -112,9 +119,10 @@ export function createWorker(options: WorkerOptions): Worker {
   const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
-  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency is an integer ≥ 1.')
+  if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
-  if (typeof logger?.error !== 'function') throw wrong('logger is a pino instance or has debug, info, warn and error.')
+  if (typeof logger?.error !== 'function')
+    throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
   const adminAt = checkedAdmin(options.admin)
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')

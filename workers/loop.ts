@@ -1,4 +1,4 @@
-/** The loop: the standing takes on one service, and the turns that came of it and have not ended. */
+/** The loop: the standing takes of a worker on its service, and its turns in flight. */
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
@@ -13,7 +13,7 @@ import type { Handler } from './handler.js'
 import { mostOverrunHandlers, OverrunHandlers } from './overrun.js'
 import { Turn, type TurnMonitor } from './turn.js'
 
-/** How long a stop waits, once it has cut what was left, for the space to hear of it. Longer would only be felt when Redis is gone. */
+/** How long a stop waits, after the cut, until the space has been told. It matters only if Redis is away. */
 const LAST_WORDS_MS = 1_000
 
 export interface LoopTerms {
@@ -24,26 +24,26 @@ export interface LoopTerms {
   readonly counters: WorkerCounters
 }
 
-/** What answers the requests: those for the app of the service, and those for its tasks. */
+/** The handlers of requests for the app, and of requests for tasks. */
 export interface Serves {
   readonly app: Handler | undefined
   readonly tasks: { readonly names: readonly string[]; readonly handle: Handler } | undefined
 }
 
-/** One of the turns in flight, as it is told to whoever looks after the process. */
+/** A turn in flight, as a supervisor lists it. */
 export interface TurnInFlight {
   readonly id: string
   readonly method: string
   /** Without its query, at most 200 characters. */
   readonly path: string
-  /** Since it was taken. */
+  /** Time since the request was taken. */
   readonly ms: number
 }
 
-/** How long others may take to hear that this process stood still, after it has gone on. */
+/** Time for other processes to learn that this one was blocked, after it goes on. */
 const DOUBT_MS = 1_000
 
-/** As many as are read rather than skipped. */
+/** The longest list that people read. */
 const MOST_LISTED = 20
 
 export class Loop {
@@ -56,7 +56,10 @@ export class Loop {
   #watch: TurnMonitor
   #serving: Serving[] = []
   #cutting = false
-  /** On the monotonic clock; Infinity: it has not begun anything since it was seen to stand still. */
+  /**
+   * Until when new turns are in doubt, on the monotonic clock; Infinity: since the process was found blocked, no turn
+   * has begun.
+   */
   #doubtsUntil = 0
   #onIdle: (() => void) | undefined
 
@@ -69,7 +72,7 @@ export class Loop {
     this.#watch = { logger, counters: counters, overrun: this.#overrun, deadlines: this.#deadlines }
   }
 
-  /** Whether its takes stand in the space. */
+  /** True while the space has the worker's takes. */
   get standing(): boolean {
     return this.#serving.length > 0 && this.#serving.every(({ standing }) => standing)
   }
@@ -83,17 +86,17 @@ export class Loop {
     return this.#turns.size
   }
 
-  /** Handlers that are known to run although their turn has ended. */
+  /** Handlers that run although their turn has ended. */
   get overrunHandlers(): number {
     return this.#overrun.size
   }
 
-  /** With so many of these it is no good to the next request. */
+  /** The number of overrun handlers from which on the worker is not ready. */
   get maxOverrunHandlers(): number {
     return mostOverrunHandlers(this.#terms.concurrency)
   }
 
-  /** The turns in flight, oldest first; not all when they are many. */
+  /** Returns the oldest turns in flight, at most MOST_LISTED. */
   list(): TurnInFlight[] {
     const now = monotonicMs()
     const oldest = [...this.#turns].sort((a, b) => a.takenAt - b.takenAt).slice(0, MOST_LISTED)
@@ -104,12 +107,15 @@ export class Loop {
     return Array.from(this.#turns, ({ id }) => id)
   }
 
-  /** This process was seen to stand still: what it has not begun by now may be given to others before it goes on. */
+  /**
+   * Called if this process was found blocked: requests that have not begun by now may be given to others before it goes
+   * on.
+   */
   doubt(): void {
     this.#doubtsUntil = Number.POSITIVE_INFINITY
   }
 
-  /** Age of the oldest turn; 0 when there is none. */
+  /** Age of the oldest turn, in ms; 0 without turns. */
   get oldestMs(): number {
     const now = monotonicMs()
     let oldest = now
@@ -128,22 +134,22 @@ export class Loop {
     if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))
   }
 
-  /** Takes nothing new, lets the turns in flight end, cuts what has not ended in time. Always returns. */
+  /** Takes nothing new, waits for the turns in flight, cuts the rest in time. Always returns. */
   async stop(): Promise<void> {
     const { stopTimeoutMs, logger } = this.#terms
-    // These have no end of their own; their clients are told to come again.
+    // Upgraded connections do not end by themselves; their clients are told to reconnect.
     for (const turn of [...this.#turns]) if (turn.isUpgraded) turn.stop()
     if (!(await within(stopTimeoutMs, this.#drained()))) {
       this.#cutting = true
-      logger.warn({ turns: this.#turns.size }, 'the stop waits no longer: what still runs is cut')
+      logger.warn({ turns: this.#turns.size }, 'the stop timeout is over: requests that still run are cut')
       for (const turn of [...this.#turns]) turn.stop()
       await within(LAST_WORDS_MS, this.#idle())
     }
     this.#deadlines.stop()
     this.#overrun.stop()
     const handlers = this.#overrun.collected()
-    if (handlers > 0) logger.warn({ handlers }, 'handlers run on although their requests are over')
-    // What was answered bit by bit is on its way still.
+    if (handlers > 0) logger.warn({ handlers }, 'handlers still run after the end of their requests')
+    // Streamed responses may still be on their way.
     await within(stopTimeoutMs, this.#space.streams.drained())
   }
 
@@ -155,7 +161,7 @@ export class Loop {
     if (this.#doubtsUntil > 0) turn.isDoubtful = this.#isInDoubt()
     this.#turns.add(turn)
     this.#deadlines.watch(turn)
-    // Handed out while the stop was on its way to the space: given back unopened.
+    // Handed out before the space knew of the stop: given back unopened.
     if (this.#cutting) turn.stop()
     void turn.run().then(() => {
       this.#turns.remove(turn)
@@ -175,7 +181,7 @@ export class Loop {
     try {
       await Promise.all(this.#serving.map((serving) => serving.stop()))
     } catch (error) {
-      this.#terms.logger.warn({ err: error }, 'the space did not hear that this worker takes nothing more')
+      this.#terms.logger.warn({ err: error }, 'the space could not be told that this worker takes no more requests')
     }
     await this.#idle()
   }

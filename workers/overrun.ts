@@ -1,23 +1,27 @@
 /**
- * Overrun handlers: those that have not ended although their turn has.
+ * Overrun handlers: handlers that have not ended although their turn has.
  *
- * If its client leaves, a `(req, res)` handler usually ends without a sign: it does nothing more, and nothing refers to its turn. So a handler is
- * counted only if it is known to run on: it ran past its deadline; or it wrote to the closed response; or, LONG_MS after its client left and after
- * a garbage collection, a timer, a socket or a pending promise still refers to its turn.
+ * If its client leaves, a `(req, res)` handler usually ends without a sign: it does nothing more, and nothing refers to
+ * its turn. So a handler counts only if it is known to run: it ran past its deadline; or it wrote to the closed
+ * response; or, LONG_MS after its client left and after a garbage collection, a timer, a socket or a pending promise
+ * still refers to its turn.
  */
 import { monotonicMs } from '../src/clock.js'
 import { collectGarbage } from './garbage.js'
 
 /**
- * Number of overrun handlers at which a process is replaced. Larger than the concurrency: their slots are free again, so that few of them do no
- * harm, and a handler that blocks the event loop is found by other means.
+ * Returns the number of overrun handlers at which a process is recycled. Larger than the concurrency: their slots are
+ * free again, so a few do no harm. Handlers that block the event loop are found by other means.
  */
 export const mostOverrunHandlers = (concurrency: number): number => Math.max(4 * concurrency, 64)
 
 /** Time for a handler to notice that its client has left, for example after a call to another service. */
 const LONG_MS = 10_000
 
-/** Pause after a forced garbage collection: at least this, and at least LEAST_PAUSE_RATIO times as long as the collection took. */
+/**
+ * Pause after a forced garbage collection: at least this, and at least LEAST_PAUSE_RATIO times as long as the
+ * collection took.
+ */
 const LEAST_PAUSE_MS = 10_000
 const LEAST_PAUSE_RATIO = 50
 
@@ -73,7 +77,10 @@ export class OverrunHandlers {
     clearTimeout(this.#check)
   }
 
-  /** Collects garbage and returns how many handlers run on; not counted: handlers whose clients left less than LONG_MS ago. */
+  /**
+   * Collects garbage and returns the number of overrun handlers, without those whose clients left less than LONG_MS
+   * ago.
+   */
   collected(): number {
     if (this.#all.size > 0) this.#collectAndFind()
     return this.#counted()

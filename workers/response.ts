@@ -1,4 +1,4 @@
-/** What may leave a worker as a response: checked, and without what concerns one connection only. */
+/** Checks the response of an app and drops the fields that concern one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
 import { CONNECTION_FIELDS, isBodiless, NEVER_IN_TRAILERS } from '../src/request/http.js'
@@ -6,12 +6,12 @@ import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Anything a field value or a reason may not hold: control characters but the tab, and what is not Latin-1. */
+/** Characters that a field value or a reason phrase may not have: control characters but the tab, and non-Latin-1. */
 const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 
 const DROPPED: ReadonlySet<string> = new Set(CONNECTION_FIELDS)
 
-/** A response of the worker's own: one plain line that gives nothing away. */
+/** Returns a response of the worker itself: one line without details. */
 export function plain(status: number, line: string): HttpResponse {
   return {
     status,
@@ -21,7 +21,7 @@ export function plain(status: number, line: string): HttpResponse {
   }
 }
 
-// A client reads these; they say what happened, never where or why.
+// For clients: what happened, without details.
 export const FAILED = plain(500, 'Internal Server Error')
 export const BAD = plain(502, 'The application did not give a valid response.')
 export const LATE = plain(504, 'The application did not answer in time.')
@@ -30,14 +30,14 @@ export const STOPPED = plain(
   'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
 )
 
-/** Stands for a response whose body was streamed. */
+/** The response of a turn whose body was streamed. */
 export const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
 
 /**
- * The response as it goes into the space. Hop-by-hop fields end here, and so does the length of a body that is there to be counted:
- * the gateway frames anew. Only where there is no body by rule (HEAD, 304) is Content-Length news.
+ * Returns the response as it is written into the space, without hop-by-hop fields. The gateway frames it, so the length
+ * of a complete body is dropped; Content-Length is kept only if there is no body by rule (HEAD, 304).
  *
- * @throws SpaceError BAD_RESPONSE when HTTP cannot carry it, or its Content-Length is not its length
+ * @throws SpaceError BAD_RESPONSE if HTTP cannot carry it, or its Content-Length is wrong
  */
 export function sealed(response: HttpResponse, method: string): HttpResponse {
   const { status, reason, body, trailers } = response
@@ -53,7 +53,10 @@ export function sealed(response: HttpResponse, method: string): HttpResponse {
   }
 }
 
-/** The same for one whose body is still to come, or that is interim (1xx). It keeps the length that it announces: there is nothing to count yet. */
+/**
+ * Returns the head of a streamed response, or an interim one (1xx). It keeps its Content-Length: there is no body to
+ * count yet.
+ */
 export function sealedHead(head: ResponseHead): ResponseHead {
   const { status, reason } = head
   if (!Number.isInteger(status) || status < 101 || status > 999) throw bad(`Its status is ${String(status)}.`)
@@ -75,7 +78,7 @@ function checkField(name: string, value: string): void {
   if (NOT_TEXT.test(value)) throw bad(`The value of ${name} holds characters that HTTP does not allow.`)
 }
 
-/** `length`: of a body that is there to be counted. */
+/** `length` is that of a complete body. */
 function sealedHeaders({ reason, headers }: ResponseHead, length: number | undefined, switches = false): string[] {
   if (NOT_TEXT.test(reason)) throw bad('Its reason phrase holds characters that HTTP does not allow.')
   const kept: string[] = []
@@ -85,11 +88,11 @@ function sealedHeaders({ reason, headers }: ResponseHead, length: number | undef
     const value = headers[i + 1] as string
     checkField(name, value)
     const lower = name.toLowerCase()
-    // The everyday values list no fields.
+    // The usual values list no fields.
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
     if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
     if (lower === 'content-length' && length !== undefined) {
-      if (Number(value) !== length) throw bad(`It announced ${value} bytes and has ${length}.`)
+      if (Number(value) !== length) throw bad(`Its content-length is ${value} bytes, its body has ${length}.`)
       continue
     }
     kept.push(name, value)
@@ -101,7 +104,7 @@ const EMPTY = Buffer.alloc(0)
 
 const bad = (detail: string): SpaceError => new SpaceError('BAD_RESPONSE', detail)
 
-/** Connection may name further fields that end with it (RFC 9110 §7.6.1). */
+/** Connection may list further hop-by-hop fields (RFC 9110 §7.6.1). */
 function withoutListed(headers: string[], connection: string): string[] {
   const listed = new Set(connection.split(',').map((name) => name.trim()))
   return headers.filter((_, i) => !listed.has((headers[i - (i % 2)] as string).toLowerCase()))

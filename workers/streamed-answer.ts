@@ -1,4 +1,7 @@
-/** The streams of one turn: a request body that is still arriving, an answer that is sent while it is written, and the slot that they give up. */
+/**
+ * The streams of a turn: a request body that still arrives, a response that is sent while it is written, the slot that
+ * both give up.
+ */
 import { monotonicMs } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
 import type { Sink } from '../src/request/streams/collector.js'
@@ -26,7 +29,7 @@ export class StreamedAnswer {
     this.#held = held
   }
 
-  /** Whether the final head (not 1xx) has been sent. */
+  /** True once the final head (not 1xx) has been sent. */
   get isStarted(): boolean {
     return this.#sink !== undefined
   }
@@ -46,11 +49,14 @@ export class StreamedAnswer {
     return sink
   }
 
-  /** Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head announced. */
+  /**
+   * Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head
+   * announced.
+   */
   complete({ trailers }: HttpResponse): HttpResponse {
     const length = this.#sink!.written - this.#headBytes
     if (this.#announced !== undefined && this.#announced !== length) {
-      throw new SpaceError('BAD_RESPONSE', `It announced ${this.#announced} bytes and has ${length}.`)
+      throw new SpaceError('BAD_RESPONSE', `Its content-length is ${this.#announced} bytes, its body has ${length}.`)
     }
     return { ...STREAMED, status: this.#status, trailers: trailers && sealedTrailers(trailers) }
   }

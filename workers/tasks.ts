@@ -1,4 +1,4 @@
-/** Tasks as a handler: each request names one of a worker's functions, and what that gives is the answer. */
+/** Tasks as a handler: each request names one of a worker's functions, and its result is the response. */
 import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse } from '../src/request.js'
@@ -14,21 +14,21 @@ import { encodeProgress } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
-/** What a task is given beside its input: what `currentRequest()` tells of it, and its own. */
+/** The second argument of a task: what `currentRequest()` returns, and `task` and `progress`. */
 export interface TaskContext extends Omit<CurrentRequest, 'client'> {
   readonly task: string
   /**
-   * Says how far it is, to whoever has the ticket of an enqueued task: any value of at most 2 000 bytes as JSON. The last one counts: those
-   * that come faster than the space takes them are left out. It need not be awaited, and never rejects for the space's sake.
+   * Reports progress to the ticket of an enqueued task: any value of at most 2 000 bytes as JSON. Reports that come
+   * faster than the space takes them are dropped, but not the last one. Need not be awaited; does not reject if the
+   * space is away.
    *
-   * @throws SpaceError INVALID_ARGUMENT for a value that is too large, INVALID_ENTRY for one that cannot be stored
+   * @throws SpaceError INVALID_ARGUMENT if the value is too large, INVALID_ENTRY if it cannot be stored
    */
   progress(value: unknown): Promise<void>
 }
 
 /**
- * A task: what it returns is the result, what it throws a failure; `retryIn` and `giveUp` are outcomes that it returns.
- *
+ * A task: its return value is the result, an error a failure; `retryIn` and `giveUp` make other outcomes to return.
  * @example export const tasks = { resize: async (input: { width: number }, { signal }: TaskContext) => ({ ok: true }) }
  */
 // biome-ignore lint/suspicious/noExplicitAny: each task has an input of its own
@@ -42,11 +42,11 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
   if (entries.length === 0) throw wrong('tasks has no task.')
   for (const [name, task] of entries) {
     if (name === '' || name.length > LONGEST_TASK_NAME || !name.isWellFormed()) {
-      throw wrong(`A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+      throw wrong(`The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
     }
     if (typeof task !== 'function') throw wrong(`The task ${name} is not a function.`)
   }
-  // Not the object: one that a stranger names `constructor` or `__proto__` is none of ours.
+  // A map, since a property such as `constructor` or `__proto__` is not a task.
   return new Map(entries)
 }
 
@@ -80,19 +80,19 @@ async function outcomeOf(
   }
 }
 
-/** Of a result that cannot be stored. */
+/** The outcome if the result cannot be stored. */
 function failed(error: unknown, called: TaskCall, turn: TurnContext, logger: Logger): HttpResponse {
   report(error, called, turn, logger)
   return encodeOutcome({ kind: 'failed', failure: failureOf(error, called.stack) })
 }
 
 function report(error: unknown, { task }: TaskCall, turn: TurnContext, logger: Logger): void {
-  // One that heeds its signal ends by throwing; that is as it should be.
+  // A task that heeds its signal ends by throwing, as intended.
   if (turn.wasCut) turn.tooLate(error)
   else logger.error({ id: turn.id, service: turn.service, task, err: error }, 'the task failed')
 }
 
-/** Getters rather than a copy: most tasks look at little of it, and a signal costs something when it is asked for. */
+/** Getters rather than a copy: most tasks read little of it, and a signal costs something when it is made. */
 class Run implements TaskContext {
   readonly task: string
   readonly #attempt: number
@@ -106,7 +106,9 @@ class Run implements TaskContext {
     this.#turn = turn
   }
 
-  /** One at a time; of those that come meanwhile the last. Bound, since tasks take their context apart. */
+  /**
+   * Sends one report at a time; of those that come meanwhile the last. Bound, since tasks destructure their context.
+   */
   readonly progress = async (value: unknown): Promise<void> => {
     const report = encodeProgress({ progress: value })
     this.#next = report
@@ -115,7 +117,7 @@ class Run implements TaskContext {
       while (this.#next) {
         const sent = this.#next
         this.#next = undefined
-        // A space that is away hears of a later one.
+        // If the space is away, a later report will reach it.
         await this.#turn.progress(sent).catch(() => {})
       }
     }

@@ -1,13 +1,21 @@
 /**
- * The life of one turn, top to bottom: a worker holds a request, runs its app, and answers.
+ * The life of one turn: a worker holds a request, runs its app, and responds.
  *
- *     taken ─▶ still in time? ─▶ started (if it may not run twice, or in doubt) ─▶ handled ─▶ settled ─▶ logged
+ *     taken ─▶ in time? ─▶ started (if it may not run twice, or is in doubt) ─▶ handled ─▶ settled ─▶ logged
  *
- * A turn has one ending, the first that comes. `answered` and `failed` are the handler's; `late` (its deadline), `lost` (the space gave
- * the request to another, or dropped it) and `stopped` (the worker's patience ended) cut it short: its signal fires, and whatever its
- * handler still returns is dropped. After `late` and `lost` the turn waits until its handler has ended too, but no longer than a grace;
- * a handler that has not ended by then is an overrun handler (overrun.ts). Whatever the ending, the turn settles with the space
- * once, because that gives the credit back: its slot is free for the next request.
+ * A turn has one ending, the first that comes:
+ *
+ * | ending   | cause                                               | its handler                 | the space is told      |
+ * |----------|-----------------------------------------------------|-----------------------------|------------------------|
+ * | answered | the handler returned a response                     | has ended                   | complete               |
+ * | failed   | the handler threw, or its response is invalid       | has ended                   | complete with 500, 502 |
+ * | late     | the deadline has passed                             | cut, waited for GRACE_MS    | complete with 504      |
+ * | lost     | the space has ended the claim                       | cut, waited for GRACE_MS    | complete, for credit   |
+ * | stopped  | the worker stops and waits no longer                | cut, not waited for         | release, else 502      |
+ *
+ * To cut a turn is to fire its signal; the result of its handler is dropped. A handler that runs on after GRACE_MS is
+ * an overrun handler (overrun.ts). Whatever the ending, the turn settles with the space once, because that returns the
+ * credit for the next request.
  */
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs, wallMs } from '../src/clock.js'
@@ -25,15 +33,18 @@ import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
 import { BAD, FAILED, LATE, STOPPED, sealed } from './response.js'
 import { StreamedAnswer } from './streamed-answer.js'
 
-/** How long a turn that was cut keeps its slot for a handler that has still to end. One that heeds its signal needs less. */
+/** How long a cut turn keeps its slot for a handler that still runs. A handler that heeds its signal needs less. */
 const GRACE_MS = 1_000
-/** A claim lost so shortly before its deadline counts as lost to the deadline: a busy worker is handed its requests that much too late. */
+/**
+ * A claim that is lost so shortly before the deadline counts as lost to the deadline: a busy worker is handed its
+ * requests that late.
+ */
 const DEADLINE_SPREAD_MS = 1_000
 
-/** Of a path, as much as a log line shows. */
+/** Characters of a path in a log line. */
 const PATH_LENGTH = 200
 
-/** Who looks on. */
+/** The log, counters, timers and spans of the turns of a worker. */
 export interface TurnMonitor {
   readonly logger: Logger
   readonly counters: WorkerCounters
@@ -48,12 +59,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
   readonly service: string
   readonly priority: number
   readonly attempt: number
-  /** Of a request that still comes: none until it is all here. */
+  /** ms since 1970; Infinity while the request body is still being received. */
   deadline: number
-  /** Its deadline, then the end of its grace, on the monotonic clock; Infinity once nothing more is waited for. */
+  /** The deadline, then the end of the grace, on the monotonic clock; Infinity once nothing is waited for. */
   dueAt: number
   onCut: ((reason: Error) => void) | undefined
-  /** It may have been given to another process meanwhile: the space is asked first, although it may run twice. */
+  /** The request may have been given to another process: the space is asked first, although it may run twice. */
   isDoubtful = false
 
   readonly #held: HeldRequest
@@ -61,7 +72,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   readonly #monitor: TurnMonitor
   readonly takenAt = monotonicMs()
   #started = false
-  /** Whether its handler has begun and not ended. */
+  /** True while the handler runs. */
   #running = false
   #overrun: Overrun | undefined
   /** Cut well before its deadline, in most cases because the client has left. */
@@ -92,19 +103,19 @@ export class Turn implements TurnContext, Placed, Overrunning {
     return this.#held.request.method
   }
 
-  /** Whether its connection is another protocol's. */
+  /** True for a connection of another protocol. */
   get isUpgraded(): boolean {
     return this.#held.request.more === 'upgrade'
   }
 
-  /** Without its query, which may hold what is nobody's business. */
+  /** The path without its query, which may be private. */
   get path(): string {
     const { target } = this.#held.request
     const query = target.indexOf('?')
     return target.slice(0, query < 0 ? PATH_LENGTH : Math.min(query, PATH_LENGTH))
   }
 
-  /** From taken to settled. Never rejects. */
+  /** Runs the turn, from taken to settled. Never rejects. */
   async run(): Promise<void> {
     this.#held.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
@@ -115,7 +126,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#recordOutcome()
   }
 
-  /** The space hears that the handler is about to begin; only if it agrees does it. */
+  /** Asks the space whether the handler may start. */
   async #start(): Promise<boolean> {
     try {
       if (await this.#held.start()) {
@@ -124,17 +135,17 @@ export class Turn implements TurnContext, Placed, Overrunning {
       }
       this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
     } catch (error) {
-      // Nothing has run, so the request can go to a worker that still reaches the space.
+      // Nothing has run, so a worker that still reaches the space can have the request.
       this.#monitor.logger.warn(
         { id: this.id, err: error },
-        'the space did not hear of the start, the request is given back',
+        'the start of a request could not be reported; the request is returned',
       )
       this.#cut('stopped', error as Error, STOPPED)
     }
     return false
   }
 
-  /** Resolves when the turn has its ending and no longer waits for its handler. */
+  /** Resolves when the turn has an ending and no longer waits for its handler. */
   #handled(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
@@ -151,7 +162,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
 
   readonly #answered = (response: HttpResponse): void => {
     this.#running = false
-    // A handler that kept the event loop to itself has kept the timer of its deadline from firing, too.
+    // A handler that blocks the event loop delays the timer of its deadline too.
     if (this.#ending === undefined && monotonicMs() >= this.dueAt) this.overdue()
     if (this.#ending !== undefined) return this.#finish()
     try {
@@ -205,13 +216,13 @@ export class Turn implements TurnContext, Placed, Overrunning {
     request.rest = this.#streams.counted(request.rest, onEnd)
   }
 
-  /** `dueAt` has passed. If it was its deadline, the gateway has told the client so by itself. */
+  /** Called when `dueAt` has passed. If that was the deadline, the gateway has answered 504 by itself. */
   overdue(): void {
     if (this.#ending === undefined) this.#cut('late', new SpaceError('REQUEST_TIMEOUT'), LATE)
     else if (this.#running && this.dueAt !== Number.POSITIVE_INFINITY) this.#overran()
   }
 
-  /** The worker does not wait for it any longer. */
+  /** Called when the worker stops and waits no longer. */
   stop(): void {
     if (this.#ending === undefined) {
       this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
@@ -237,7 +248,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #overran(): void {
     this.#overrun = this.#monitor.overrun.add(this)
     if (this.#departed)
-      this.#monitor.logger.debug(this.#described(), 'the client has left, and the handler has not said that it ended')
+      this.#monitor.logger.debug(this.#described(), 'the client disconnected, and the handler has not ended')
     else this.runsOn()
     this.#finish()
   }
@@ -254,7 +265,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     return { id, service, method, path, ms: monotonicMs() - this.takenAt }
   }
 
-  /** Nothing more is waited for. */
+  /** Ends the wait for the handler. */
   #finish(): void {
     this.dueAt = Number.POSITIVE_INFINITY
     if (this.#overrun && !this.#running) this.#monitor.overrun.remove(this.#overrun)
@@ -267,9 +278,10 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#streams?.stop()
     if (this.#ending === 'failed' && held.responseStarted) held.breakOff()
     try {
-      // What has not run, or may run twice, another worker can have. What has run and may not is answered: better 502 now than 504 later.
+      // A request that has not run, or may run twice, goes to another worker. Any other is answered: 502 now is better
+      // than 504 later.
       if (this.#ending === 'stopped' && (held.repeatable || !this.#started)) return await held.release()
-      // After `late` and `lost` nobody waits for it: it is said for the credit that comes back with it.
+      // After `late` and `lost` the response is of no use; completing returns the credit.
       const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
         this.#monitor.counters.refused++
@@ -280,7 +292,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     }
   }
 
-  /** An answer whose transaction cannot be committed is a failure: nothing of it is so, and its client is told. */
+  /** If the transaction cannot be committed, the turn has failed: its effects are undone, and its client is told. */
   async #complete(): Promise<boolean> {
     try {
       return await this.#held.complete(this.#response)
@@ -311,7 +323,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     return this.#reason !== undefined
   }
 
-  /** Made when first asked for: most handlers never look at it. */
+  /** Made when first read: most handlers never look at it. */
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController()
@@ -335,7 +347,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   tooLate(error: unknown): void {
     const { logger } = this.#monitor
     const fields = { id: this.id, service: this.service, err: error }
-    // A handler that heeds its signal ends by throwing; that is as it should be.
+    // A handler that heeds its signal ends by throwing, as intended.
     if (this.wasCut) logger.debug(fields, 'the handler ended after its turn had been cut')
     else logger.warn(fields, 'the handler failed after it had answered')
   }

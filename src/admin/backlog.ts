@@ -1,11 +1,11 @@
-/** What waits in a space: requests for a worker, and dead letters for somebody to look into them. The same wherever it is asked for. */
+/** Metrics of a space, the same wherever they are read: waiting requests and dead letters. */
 import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
 import { backlogOf } from '../request.js'
 import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import type { Measure } from './measures.js'
 
-/** A space that takes longer leaves these out, rather than keeping all that is known without it. */
+/** If the space takes longer, these metrics are left out. */
 const ANSWERED_WITHIN_MS = 900
 
 const DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
@@ -50,7 +50,7 @@ const gauge = (
   },
 })
 
-/** One question for all who want to know at the same time. */
+/** Shares one question among all concurrent callers. */
 function together(question: () => Promise<Backlog>): () => Promise<Backlog | undefined> {
   let asking: Promise<Backlog | undefined> | undefined
   return () => {

@@ -1,4 +1,6 @@
-/** The admin side of a gateway or a worker: opened before it starts and closed after it has stopped, so that it can tell of both. */
+/**
+ * The admin port of a gateway or a worker: opened before its start and closed after its stop, so that probes see both.
+ */
 import { isIPv6 } from 'node:net'
 import type { Health } from '../engine.js'
 import type { Logger } from '../log.js'
@@ -11,17 +13,17 @@ import type { AdminServer } from './server.js'
 export interface AdminTerms {
   readonly space: Space
   readonly host: string
-  /** 0 = any free one. */
+  /** 0 = any free port. */
   readonly port: number
   readonly logger: Logger
-  /** Whether what it stands beside takes requests. */
+  /** Returns whether the gateway or worker takes requests. */
   serving(): boolean
-  /** What else has to be well for it to be ready. */
+  /** Further conditions of readiness. */
   conditions?(): Checks
   readonly measures: readonly Measure[]
-  /** Where it answers for other processes, too: what /readyz says of them, which does not judge by it. */
+  /** For a port of several processes: remarks about them in /readyz, which do not affect readiness. */
   remarks?(): Checks
-  /** What /metrics tells of them all, its own included. */
+  /** For a port of several processes: returns the metrics of all, including its own. */
   gather?(own: readonly Family[]): Promise<readonly Family[]>
 }
 
@@ -34,18 +36,18 @@ export class Admin {
     this.#terms = terms
   }
 
-  /** Where it listens; undefined while it does not. */
+  /** The URL of the port; undefined while it is closed. */
   get url(): string | undefined {
     const { host } = this.#terms
     return this.#listening && `http://${isIPv6(host) ? `[${host}]` : host}:${this.#listening.port}`
   }
 
-  /** Runs a start under the eyes of the probes; one that fails leaves no port open. */
+  /** Runs a start while the probes answer; closes the port if it fails. */
   async during(start: () => Promise<void>): Promise<void> {
     await this.#open()
     try {
       await start()
-      // A stop may have come meanwhile.
+      // A stop may have begun meanwhile.
       if (this.phase === 'starting') this.phase = 'up'
     } catch (error) {
       await this.close()
@@ -60,7 +62,7 @@ export class Admin {
 
   async #open(): Promise<void> {
     const { space, host, port, logger, measures, gather } = this.#terms
-    // Loaded when a port is asked for: nobody else pays for it.
+    // Loaded when a port is configured.
     const [{ serveAdmin }, prometheus] = await Promise.all([import('./server.js'), import('./metrics.js')])
     const health = () => space.engine.health()
     const all = [...measures, ...spaceMeasures(space)]

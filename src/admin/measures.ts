@@ -1,4 +1,4 @@
-/** What /metrics shows of a space, a gateway and a worker, each read from the real state when it is asked for. */
+/** The metrics of a space, a gateway and a worker, read from their state when they are asked for. */
 
 import { BOUNDS_MS, type GatewayCounters, type Histogram, type WorkerCounters } from '../runtime/counters.js'
 import type { Space } from '../space.js'
@@ -6,7 +6,7 @@ import type { Space } from '../space.js'
 export interface Sample {
   readonly labels: Readonly<Record<string, string | number>>
   readonly value: number
-  /** Where it is not the measure's own: `…_bucket`, `…_sum`, `…_count`. */
+  /** The name, if it is not the measure's own: `…_bucket`, `…_sum`, `…_count`. */
   readonly metricName?: string
 }
 
@@ -31,7 +31,7 @@ const single =
 const counter = single('counter')
 const gauge = single('gauge')
 
-/** A spread as Prometheus has it: cumulated, in seconds. */
+/** Returns the samples of a histogram: cumulated, in seconds. */
 function samplesOf(name: string, labels: Labels, { counts, sumMs }: Histogram): Sample[] {
   let count = 0
   const buckets = Array.from(counts, (n, i) => {
@@ -74,7 +74,7 @@ export function spaceMeasures(space: Space): Measure[] {
 export interface GatewayState {
   readonly inFlight: number
   readonly capacity: number
-  /** Of the oldest request under way; 0 when there is none. */
+  /** Age of the oldest request under way, in ms; 0 without requests. */
   readonly oldestMs: number
 }
 
@@ -103,9 +103,9 @@ export interface WorkerState {
   readonly capacity: number
   readonly turns: {
     readonly inFlight: number
-    /** Handlers that still run although their turn has ended. */
+    /** Handlers that run although their turn has ended. */
     readonly overrunHandlers: number
-    /** Of the oldest turn; 0 when there is none. */
+    /** Age of the oldest turn, in ms; 0 without turns. */
     readonly oldestMs: number
   }
 }

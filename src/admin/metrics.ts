@@ -1,8 +1,8 @@
-/** Measures as Prometheus reads them, beside those of the process. The only file that imports prom-client. */
+/** Metrics in the format of Prometheus, with those of the process. The only file that imports prom-client. */
 import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import type { Measure, Sample } from './measures.js'
 
-/** A measure as it is now: what goes from one process to another. */
+/** The current value of a measure, as it is sent between processes. */
 export interface Family {
   readonly name: string
   readonly help: string
@@ -10,7 +10,7 @@ export interface Family {
   readonly values: readonly Sample[]
 }
 
-/** One per process: it watches garbage collections and the event loop, and cannot be told to stop. */
+/** One per process: it observes garbage collections and the event loop, and cannot be stopped. */
 let ofProcess: Registry | undefined
 
 function processRegistry(): Registry {
@@ -21,18 +21,18 @@ function processRegistry(): Registry {
   return ofProcess
 }
 
-/** These measures and those of the process, read now. */
+/** Returns these measures and those of the process, read now. */
 export async function familiesOf(measures: readonly Measure[]): Promise<Family[]> {
   const own = measures.map(async ({ name, help, type, samples }) => ({ name, help, type, values: await samples() }))
   const families = [
     ...(await Promise.all(own)),
     ...((await processRegistry().getMetricsAsJSON()) as unknown as Family[]),
   ]
-  // What has not been measured yet is no number, and JSON would make a null of it.
+  // A value that was not measured yet is NaN, which JSON turns into null.
   return families.map((family) => ({ ...family, values: family.values.filter(({ value }) => Number.isFinite(value)) }))
 }
 
-/** Those of several processes: each family once, each sample labelled with the process that it is of. */
+/** Merges those of several processes: each family once, each sample with the label of its process. */
 export function gathered(portions: readonly (readonly [process: string, families: readonly Family[]])[]): Family[] {
   const byName = new Map<string, Family & { values: Sample[] }>()
   for (const [process, families] of portions) {
@@ -53,7 +53,9 @@ export function textOf(families: readonly Family[]): Promise<string> {
   return registry.metrics()
 }
 
-/** prom-client's own metrics hash their labels at each observation; ours are counted elsewhere, and only written here. */
+/**
+ * prom-client's own metrics hash their labels at each observation; these are counted elsewhere and only formatted here.
+ */
 function metricOf(family: Family): Metric {
   return { name: family.name, get: async () => family } as unknown as Metric
 }

@@ -3,7 +3,7 @@ import { type Moved, onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 
 export interface AdminOptions {
-  /** The port of /livez, /startupz, /readyz and /metrics; 0 = any free one, see `adminUrl`. */
+  /** The port of /livez, /startupz, /readyz and /metrics; 0 = any free port, see `adminUrl`. */
   readonly port: number
   /** The address to listen on. Default 127.0.0.1: reachable from this machine only. */
   readonly host?: string | undefined
@@ -19,7 +19,7 @@ export function checkedAdmin(options: AdminOptions | undefined): Required<AdminO
   if (options === undefined) return undefined
   const { port, host = '127.0.0.1' } = onlyKnown('admin', options, OPTIONS)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new SpaceError('INVALID_ARGUMENT', `admin.port is an integer from 0 to 65535, not ${String(port)}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `admin.port must be an integer from 0 to 65535, not ${String(port)}.`)
   }
   if (typeof host !== 'string' || host === '') {
     throw new SpaceError('INVALID_ARGUMENT', 'admin.host is an address or a host name.')

@@ -1,11 +1,11 @@
-/** What the three probes of Kubernetes ask: does it live, has it started, may it be given traffic. */
+/** The three probes of Kubernetes: live, started, ready. */
 import { monotonicMs } from '../clock.js'
 import type { Health } from '../engine.js'
 
-/** Where a gateway or a worker is on its way. */
+/** The phase of a gateway or worker. */
 export type Phase = 'starting' | 'up' | 'draining'
 
-/** Each by name: `ok`, or what is wrong. */
+/** By name: `ok`, or the problem. */
 export type Checks = Readonly<Record<string, string>>
 
 export interface ProbeResult {
@@ -19,9 +19,11 @@ export interface Probes {
   ready(): Promise<ProbeResult>
 }
 
-/** A space that has not answered for so long counts as away: with the second for which a quiet process asks it, that makes three. */
+/**
+ * A space without a reply for this long counts as away; a quiet process asks it every second, so it takes up to three.
+ */
 const ANSWERED_WITHIN_MS = 2_000
-/** An event loop that keeps what is due waiting for so long is no good to a request. */
+/** A longer delay of the event loop makes the process not ready. */
 const TURNED_WITHIN_MS = 1_000
 
 export const probesOf = (
@@ -30,7 +32,7 @@ export const probesOf = (
   serving: () => boolean,
   conditions: () => Checks = () => ({}),
 ): Probes => ({
-  // That it answers is the check: an event loop that is blocked does not.
+  // The answer itself is the check: a blocked event loop gives none.
   live: () => verdict({ loop: 'ok' }),
   started: () => verdict({ started: phase() === 'starting' ? 'not yet' : 'ok' }),
   async ready() {
@@ -49,7 +51,7 @@ export const probesOf = (
   },
 })
 
-/** Takes one turn of the event loop, which is what everything else here waits for, too. */
+/** Returns how long one turn of the event loop takes. */
 async function loopTurned(): Promise<number> {
   const asked = monotonicMs()
   await new Promise(setImmediate)

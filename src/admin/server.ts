@@ -5,7 +5,7 @@ import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
 import type { ProbeResult, Probes } from './probes.js'
 
-/** What /metrics tells. */
+/** The content of /metrics. */
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
@@ -16,7 +16,10 @@ export interface AdminServer {
   close(): Promise<void>
 }
 
-/** Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not ours. */
+/**
+ * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
+ * machine.
+ */
 export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<AdminServer> {
   const app = new Hono()
   app.get('/livez', (c) => probeResponse(c, probes.live()))
@@ -24,10 +27,10 @@ export function serveAdmin(host: string, port: number, probes: Probes, metrics: 
   app.get('/readyz', async (c) => probeResponse(c, await probes.ready()))
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
   return new Promise((resolve, reject) => {
-    // An app's Request and Response are Node's own, also when its worker has an admin port.
+    // The global Request and Response stay those of Node.js.
     const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }
     const server = serve(options, (info) => resolve({ port: info.port, close: () => closeServer(server) })) as Server
-    // Later ones are of a connection that could not be accepted; the server goes on.
+    // Later errors are of single connections; the server goes on.
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
   })
 }
@@ -45,7 +48,11 @@ function closeServer(server: Server): Promise<void> {
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
   const cause = { cause: error }
   if (error.code === 'EADDRINUSE') {
-    return new SpaceError('PORT_TAKEN', `It is the admin port ${host}:${port}, of --admin-port.`, cause)
+    return new SpaceError(
+      'PORT_TAKEN',
+      `This is the admin port ${host}:${port}: choose another with --admin-port.`,
+      cause,
+    )
   }
   return new SpaceError('INVALID_ARGUMENT', `The admin port ${host}:${port} cannot be opened (${error.code}).`, cause)
 }

@@ -1,4 +1,6 @@
-/** Spans around what a client asks for, a gateway's exchange and a worker's turn, if the user brings an SDK. The only file that imports @opentelemetry/api. */
+/**
+ * Spans of client calls, exchanges and turns, if the user brings an SDK. The only file that imports @opentelemetry/api.
+ */
 import {
   type Context,
   context,
@@ -16,13 +18,13 @@ import { TASK_METHOD } from '../tasks/message.js'
 
 const NAME = 'takespace'
 
-/** Header of a recurring task: each run is a trace of its own, linked to the one in which the schedule was declared. */
+/** Header of a recurring task: each run is a trace of its own, linked to that in which the schedule was declared. */
 const LINKED = 'Trace-Linked'
 
 /** Operations of a client that have a span. */
 export type ClientOperation = 'call' | 'fetch' | 'send' | 'schedule'
 
-/** undefined when no provider is registered; then nothing of this is run for a request. */
+/** Returns undefined if no provider is registered; then requests run no code of this file. */
 export function tracing(): Tracing | undefined {
   const provider = trace.getTracerProvider()
   const tracer = provider instanceof ProxyTracerProvider ? provider.getDelegateTracer(NAME) : provider.getTracer(NAME)
@@ -56,12 +58,12 @@ export class Tracing {
     this.#tracer = tracer
   }
 
-  /** Around an exchange: the client's trace goes on in it, and its own goes with the request's headers to the worker. */
+  /** Starts the span of an exchange, as a child of the client's; its context is added to the request's headers. */
   exchange(service: string, method: string, headers: string[]): OpenSpan | undefined {
     return unlessBroken(() => this.#exchange(service, method, headers))
   }
 
-  /** Around what a client asks for: a part of the caller's trace; with these headers it goes on at the worker. */
+  /** Runs a client call in a span, as a child of the caller's; `ask` is given the headers for the worker. */
   ask<T>(
     asked: ClientOperation,
     what: string,
@@ -73,14 +75,14 @@ export class Tracing {
     return span ? span.around(() => ask(headers)) : ask([])
   }
 
-  /** Around a turn: a part of the trace that the request's headers tell of. */
+  /** Starts the span of a turn, in the trace of the request's headers. */
   turn(id: string, service: string, attempt: number, request: Traced): OpenSpan | undefined {
     return unlessBroken(() => this.#turn(id, service, attempt, request))
   }
 
   #exchange(service: string, method: string, headers: string[]): OpenSpan {
     const here = context.active()
-    // An instrumented server of the user's has a span open already; it knows the client's.
+    // An instrumented server has a span of its own, which has the client's context.
     const nested = trace.getSpan(here) !== undefined
     const parent = nested ? here : propagation.extract(here, headers, getter)
     const kind = nested ? SpanKind.INTERNAL : SpanKind.SERVER
@@ -104,7 +106,9 @@ export class Tracing {
     return new OpenSpan(span, within)
   }
 
-  /** As the conventions for messaging have it: the parent of a run is what sent it, and an enqueued task is linked to that, too. */
+  /**
+   * As in the conventions for messaging: the parent of a run is its sender, to which an enqueued task is linked too.
+   */
   #turn(id: string, service: string, attempt: number, { method, target, headers }: Traced): OpenSpan {
     const sender = propagation.extract(ROOT_CONTEXT, headers, getter)
     const isTask = method === TASK_METHOD
@@ -137,7 +141,7 @@ const messaging = (operation: 'send' | 'process', service: string): Record<strin
   'messaging.destination.name': service,
 })
 
-/** What the user's SDK throws, over a header that a client has made up for instance, costs a span, not the request. */
+/** An error of the user's SDK, for example over a foreign header, costs a span, not the request. */
 function unlessBroken<T>(fn: () => T): T | undefined {
   try {
     return fn()
@@ -157,7 +161,7 @@ export class OpenSpan {
     this.#isHttp = isHttp
   }
 
-  /** What the function does and awaits is under the span. */
+  /** Runs a function in the context of the span. */
   run<T>(fn: () => T): T {
     return context.with(this.#context, fn)
   }
@@ -171,7 +175,7 @@ export class OpenSpan {
     })
   }
 
-  /** Runs the function under the span, which ends as the function does. */
+  /** Runs a function in the span, which ends with it. */
   async around<T>(fn: () => Promise<T>): Promise<T> {
     try {
       return await this.run(fn)

@@ -1,7 +1,7 @@
-/** The command line's logger: lines for people on a terminal, JSON for machines elsewhere, secrets in neither. */
+/** The logger of the command line: text on a terminal, JSON elsewhere, without secrets. */
 import { type DestinationStream, type Logger as Pino, pino } from 'pino'
 
-/** What a field of these names may hold lets its finder act as somebody else. */
+/** Fields with credentials. */
 const SECRET_FIELDS = ['cookie', 'set-cookie', 'authorization', 'proxy-authorization', 'password', 'secret']
 
 const paths = SECRET_FIELDS.flatMap((name) => [
@@ -11,7 +11,7 @@ const paths = SECRET_FIELDS.flatMap((name) => [
   `res.headers["${name}"]`,
 ])
 
-/** `role` says which kind of process speaks. Level: LOG_LEVEL, default `info`. */
+/** `role` is the kind of process. The level is LOG_LEVEL, default `info`. */
 export async function openLog(role: string): Promise<Pino> {
   const level = process.env.LOG_LEVEL?.toLowerCase() || 'info'
   if (level !== 'silent' && !(level in pino.levels.values)) {
@@ -21,7 +21,7 @@ export async function openLog(role: string): Promise<Pino> {
 }
 
 async function destination(): Promise<DestinationStream> {
-  // Asynchronous: lines that come while one is being written go out together. What is left is flushed at exit.
+  // Asynchronous: lines are written in batches, the rest at exit.
   if (!process.stdout.isTTY) return pino.destination({ sync: false })
   const { default: pretty } = await import('pino-pretty')
   return pretty({

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `takespace` command: its sub-commands, and what the shell is told when one of them fails. */
+/** The `takespace` command: its subcommands and exit codes. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { config } from './commands/config.js'
@@ -18,11 +18,11 @@ import { workerProcess } from './supervisor/worker-process.js'
 
 const packageJson = new URL('../../../package.json', import.meta.url)
 
-/** Usage: the command line is wrong. Failure: it is right and could not be done. */
+/** Usage: the command line is invalid. Failure: the command failed. */
 const EXIT_USAGE = 2
 const EXIT_FAILURE = 1
 
-/** Commander puts its suggestion on a line of its own. */
+/** Commander writes its suggestion on a second line. */
 const oneLine = (text: string): string =>
   text
     .trim()
@@ -59,7 +59,7 @@ try {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   } else {
     process.stderr.write(`takespace: ${describeWhere(error)}\n`)
-    // An app file that failed half-way may have opened what would keep this process.
+    // An app file that failed may have opened something that keeps the process alive.
     process.exit(EXIT_FAILURE)
   }
 }

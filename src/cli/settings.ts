@@ -1,4 +1,4 @@
-/** The settings that commands share, each with what it may be and its default. Where they come from: precedence.ts. */
+/** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { integer, name, oneOf } from './settings/schema.js'
 
@@ -6,26 +6,26 @@ export { integer } from './settings/schema.js'
 
 const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
-/** Where the space is. TAKESPACE_URL is ours; REDIS_URL is what hosting services set. */
+/** The address of the space. Hosting services set REDIS_URL. */
 export const urlOption = (): Option =>
-  new Option('--url <url>', 'the space (REDIS_URL counts, too)').env('TAKESPACE_URL').default(DEFAULT_URL)
+  new Option('--url <url>', 'address of the space; REDIS_URL is read, too').env('TAKESPACE_URL').default(DEFAULT_URL)
 
 export const nameOption = (): Option =>
-  new Option('--name <name>', 'which space on that server').default('default').argParser(name)
+  new Option('--name <name>', 'name of the space on that server').default('default').argParser(name)
 
 export const portOption = (): Option =>
-  new Option('--port <port>', 'port to listen on, 0 = any free one')
+  new Option('--port <port>', 'port to listen on, 0 = any free port')
     .env('PORT')
     .default(8080)
     .argParser(integer(0, 65_535))
 
 export const serviceOption = (): Option =>
-  new Option('--service <name>', 'whose requests it takes').default('web').argParser(name)
+  new Option('--service <name>', 'the service whose requests it takes').default('web').argParser(name)
 
 export const durabilityOption = (): Option =>
   new Option(
     '--durability <level>',
-    'refuse a server that gives less: local or fsync (default: what it gives)',
+    'refuse a server with a lower durability than local or fsync (default: any)',
   ).argParser(oneOf(['memory', 'local', 'fsync']))
 
 export const logLevelOption = (): Option =>
@@ -46,14 +46,14 @@ const { MAX_SAFE_INTEGER } = Number
 const streamOptions = (): Option[] => [
   number(
     '--max-stream-bytes <n>',
-    'bytes of one streamed body under way',
+    'maximum bytes in transit of one streamed body',
     LEAST_STREAM_BYTES,
     MAX_SAFE_INTEGER,
     1 << 20,
   ),
   number(
     '--max-streaming-bytes <n>',
-    'bytes of all streamed bodies of a process under way',
+    'maximum bytes in transit of all streamed bodies of a process',
     LEAST_STREAM_BYTES,
     MAX_SAFE_INTEGER,
     64 << 20,
@@ -62,11 +62,11 @@ const streamOptions = (): Option[] => [
 
 /** Probes and metrics of a gateway, a supervisor, or `dev`. */
 export const adminOptions = (): Option[] => [
-  number('--admin-port <port>', 'port for probes and metrics, 0 = any free one', 0, 65_535),
+  number('--admin-port <port>', 'port for probes and metrics, 0 = any free port', 0, 65_535),
   new Option('--admin-host <address>', 'address of the admin port').default('127.0.0.1'),
 ]
 
-/** The values of a gateway's flags. */
+/** The flags of a gateway. */
 export interface GatewayFlags {
   readonly host: string
   readonly port: number
@@ -85,20 +85,20 @@ export interface GatewayFlags {
   readonly adminHost: string
 }
 
-/** The settings of a gateway; `dev` has them, too. */
+/** The settings of a gateway and of `dev`. */
 export const gatewayOptions = (): Option[] => [
   portOption(),
   new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
   durabilityOption(),
-  number('--timeout-ms <ms>', 'how long a request may take until its client is told 504', 1, 2 ** 31 - 1, 30_000),
-  number('--max-body-bytes <n>', 'the largest request body', 0, MAX_SAFE_INTEGER, 1 << 20),
-  number('--max-replay-bytes <n>', 'bytes of a streamed body buffered for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
+  number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
+  number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
+  number('--max-replay-bytes <n>', 'maximum bytes of a streamed body kept for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
   ...streamOptions(),
   number('--max-deliveries <n>', 'give up after this many workers have died while handling a request', 1, 9, 3),
-  number('--key-lease-ms <ms>', 'how long answers to Idempotency-Keys are kept', 1, 2 ** 31 - 1, 86_400_000),
-  number('--max-key-bytes <n>', 'bytes of kept answers in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
-  number('--max-entries <n>', 'entries in the space', 1, MAX_SAFE_INTEGER),
-  number('--max-bytes <n>', 'bytes in the space', 1, MAX_SAFE_INTEGER),
+  number('--key-lease-ms <ms>', 'how long responses to Idempotency-Keys are kept', 1, 2 ** 31 - 1, 86_400_000),
+  number('--max-key-bytes <n>', 'maximum bytes of kept responses in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
+  number('--max-entries <n>', 'maximum number of entries in the space', 1, MAX_SAFE_INTEGER),
+  number('--max-bytes <n>', 'maximum bytes in the space', 1, MAX_SAFE_INTEGER),
   ...adminOptions(),
 ]
 
@@ -126,7 +126,7 @@ export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingB
   maxStreamingBytes,
 })
 
-/** The values of a worker process's flags. */
+/** The flags of a worker process. */
 export interface WorkerFlags {
   readonly concurrency: number
   readonly service: string
@@ -137,13 +137,13 @@ export interface WorkerFlags {
   readonly listen: 'app' | 'keep'
 }
 
-/** The settings of one worker process; `dev` has them, too. */
+/** The settings of a worker process and of `dev`. */
 export const workerOptions = (): Option[] => [
-  number('--concurrency <n>', 'requests that one process works on at a time', 1, 100_000, 16),
+  number('--concurrency <n>', 'maximum number of concurrent requests of a process', 1, 100_000, 16),
   serviceOption(),
   durabilityOption(),
   ...streamOptions(),
-  number('--stop-timeout-ms <ms>', 'how long a stop waits for requests under way', 0, 86_400_000, 10_000),
+  number('--stop-timeout-ms <ms>', 'how long a stop waits for running requests', 0, 86_400_000, 10_000),
   new Option(
     '--listen <how>',
     'listen() in the app file: app (its server is the app, no port is opened) or keep (the port is opened)',
@@ -161,20 +161,20 @@ export const workerTerms = ({ service, concurrency, stopTimeoutMs }: WorkerFlags
 
 /** The settings of a supervisor of worker processes. */
 export const supervisorOptions = (): Option[] => [
-  number('--processes <n>', 'processes to keep running', 1, 1_000, 1),
+  number('--processes <n>', 'number of worker processes', 1, 1_000, 1),
   number(
     '--blocked-timeout-ms <ms>',
-    'replace a process whose event loop stands still for so long',
+    'replace a process whose event loop is blocked for this long',
     1,
     86_400_000,
     10_000,
   ),
-  number('--max-requests <n>', 'replace a process that has taken so many requests', 1, 2 ** 31 - 1),
-  number('--max-memory <MB>', 'replace a process that takes so many MB of memory', 1, 2 ** 20),
+  number('--max-requests <n>', 'replace a process after this many requests', 1, 2 ** 31 - 1),
+  number('--max-memory <MB>', 'replace a process that uses more than this many MB of memory', 1, 2 ** 20),
   ...adminOptions(),
 ]
 
-/** Adds options that are not there yet: two lists may share some. */
+/** Adds options that the command does not have yet. */
 export function addOptions(command: Command, ...options: readonly Option[]): Command {
   for (const option of options) {
     if (!command.options.some(({ long }) => long === option.long)) command.addOption(option)
@@ -182,7 +182,7 @@ export function addOptions(command: Command, ...options: readonly Option[]): Com
   return command
 }
 
-/** The command line that has another process read the same flags. */
+/** Returns the command line that passes the same flags to another process. */
 export function argumentsOf(options: readonly Option[], flags: object): string[] {
   const values = flags as Readonly<Record<string, unknown>>
   return options.flatMap((option) => {
@@ -191,7 +191,7 @@ export function argumentsOf(options: readonly Option[], flags: object): string[]
   })
 }
 
-/** A memory space lives in one process; a gateway and its workers are several. */
+/** Refuses a space in memory: a gateway and its workers are several processes. */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
   if (url.startsWith('memory:')) {
     command.error(

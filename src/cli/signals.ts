@@ -1,4 +1,6 @@
-/** Stopping on SIGTERM and SIGINT: the first drains, the second ends at once. The app's own listeners come after the drain. */
+/**
+ * Stops on SIGTERM and SIGINT: the first drains, the second ends at once. The app's own listeners run after the drain.
+ */
 import { constants } from 'node:os'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
@@ -8,13 +10,13 @@ const SIGNALS = ['SIGTERM', 'SIGINT'] as const
 type StopSignal = (typeof SIGNALS)[number]
 
 export interface Stopping {
-  /** Drains. It is called once. */
+  /** Drains; called once. */
   stop(): Promise<void>
-  /** Ends at once what must not outlive this process; the process exits right after it. */
+  /** Ends child processes at once; this process exits right after it. */
   now?(): void
 }
 
-/** As most commands do: the space stops what was created on it, and closes. */
+/** For most commands: the space stops what was created on it, and closes. */
 export const closeOnSignal = (space: Space, logger: Logger): void =>
   stopOnSignal({
     async stop() {
@@ -24,7 +26,7 @@ export const closeOnSignal = (space: Space, logger: Logger): void =>
     },
   })
 
-/** A second signal means that nobody waits any longer. After a clean drain the process has nothing left to do, and ends by itself. */
+/** The first signal drains; after that the process has nothing left to do and ends. A second one ends it at once. */
 export function stopOnSignal({ stop, now }: Stopping): void {
   let stopping = false
   const onSignal = (): void => {
@@ -44,7 +46,7 @@ export function stopOnSignal({ stop, now }: Stopping): void {
 
 const PARENT_LOOK_MS = 250
 
-/** npx ends on a signal without passing it on; a process that it started sees that its parent has changed. */
+/** npx ends on a signal without passing it on; its child sees that its parent has changed. */
 export function onParentExit(listener: () => void): void {
   if (process.env.npm_command !== 'exec') return
   const parent = process.ppid
@@ -56,14 +58,14 @@ export function onParentExit(listener: () => void): void {
 }
 
 /**
- * Keeps SIGTERM and SIGINT from all listeners but the one given, until `release()`: an app closes its database on them (Nest's shutdown hooks),
- * which its requests still need. Call it before anything listens to them.
+ * Hides SIGTERM and SIGINT from all other listeners until `release()`: an app closes its database on them (Nest's
+ * shutdown hooks), which its requests still need. To be called before anything listens to them.
  */
 export function holdSignals(listener: (signal: StopSignal) => void): { release(withinMs: number): void } {
   const emit = process.emit as (name: string | symbol, ...args: unknown[]) => boolean
   const isHeld = (name: string | symbol): name is StopSignal => (SIGNALS as readonly unknown[]).includes(name)
   let last: StopSignal = 'SIGTERM'
-  // Node has a signal call `emit` as it is when the first listener is added.
+  // Node.js binds `emit` when the first listener is added.
   const held = (name: string | symbol, ...args: unknown[]): boolean => {
     if (!isHeld(name)) return emit.call(process, name, ...args)
     last = name
@@ -76,8 +78,8 @@ export function holdSignals(listener: (signal: StopSignal) => void): { release(w
   for (const signal of SIGNALS) process.on(signal, none)
   return {
     /**
-     * Gives the app's listeners the signal that came last, or the other if they listen to that alone. The process exits with 0 at once if there are
-     * none, when a listener sends the signal to its own process again, or `withinMs` later.
+     * Passes the last signal to the app's listeners, or the other one if they listen to that alone. The process exits
+     * with 0 at once without listeners, when a listener sends the signal to its own process again, or after `withinMs`.
      */
     release(withinMs) {
       listener = exit
@@ -85,7 +87,7 @@ export function holdSignals(listener: (signal: StopSignal) => void): { release(w
       for (const signal of SIGNALS) process.off(signal, none)
       const heard = [last, ...SIGNALS].find((signal) => process.listenerCount(signal) > 0)
       if (heard) emit.call(process, heard, heard, constants.signals[heard])
-      // A listener that sends the signal to its own process again, as many do, would otherwise end it as killed.
+      // Otherwise a listener that sends the signal to its own process again, as many do, would end it as killed.
       for (const signal of SIGNALS) process.on(signal, none)
       if (!heard) exit()
     },

@@ -1,4 +1,7 @@
-/** Keeps a number of worker processes running: one that dies or is stuck is reported to the space and replaced; one that is worn, before it ends. */
+/**
+ * Keeps a number of worker processes running: one that dies or is blocked is reported to the space and replaced; one
+ * that is due for recycling is replaced before it ends.
+ */
 import type { Child, State } from './supervisor/child.js'
 import { BEAT_MS } from './supervisor/ipc.js'
 import { CLOSING_MS, type Reason, type SlotTerms, WorkerSlot } from './supervisor/worker-slot.js'
@@ -9,7 +12,7 @@ export interface SupervisorTerms extends SlotTerms {
 
 export class Supervisor {
   readonly slots: readonly WorkerSlot[]
-  /** How many processes were replaced, by why. */
+  /** Number of replaced processes, by cause. */
   readonly replaced: Readonly<Record<Reason, number>>
   readonly #terms: SupervisorTerms
   readonly #looking: NodeJS.Timeout
@@ -45,12 +48,15 @@ export class Supervisor {
     }, BEAT_MS)
   }
 
-  /** How many processes are in that state. */
+  /** Returns the number of processes in a state. */
   count(state: State): number {
     return this.#children().filter((child) => child.state === state).length
   }
 
-  /** Resolves when all are ready. Rejects when one dies before: what cannot start once will not start by being tried again. */
+  /**
+   * Resolves when all processes are ready. Rejects if one dies before: a process that cannot start once is not tried
+   * again.
+   */
   async start(): Promise<void> {
     const ready = new Promise<void>((resolve, reject) => {
       this.#onReady = resolve
@@ -61,10 +67,10 @@ export class Supervisor {
     this.#started = true
   }
 
-  /** Has all of them drain, and kills those that don't within their bound. */
+  /** Drains all processes, and kills those that take too long. */
   async stop(): Promise<void> {
     this.#stopping = true
-    // A start under way ends too; that its processes are gone is then no failure.
+    // A pending start resolves: the end of its processes is no failure then.
     this.#onReady()
     const empty = new Promise<void>((resolve) => {
       this.#onEmpty = resolve

@@ -1,15 +1,15 @@
-/** Bounds: how much may be in a space when this process writes into it. */
+/** Bounds of a space, checked when this process writes into it. */
 import { SpaceError } from '../errors.js'
 
 export interface Bounds {
   /**
-   * A write of this process is refused with SPACE_FULL if there would be more entries than this: all that are there, also those that
-   * somebody holds, that transactions hide, and dead letters. An integer of at least 1. Default: no bound.
+   * Maximum number of entries in the space, including held ones, those of open transactions, and dead letters. A write
+   * beyond it is refused with SPACE_FULL. An integer of at least 1. Default: no bound.
    */
   readonly maxEntries?: number | undefined
   /**
-   * The same with the bytes of all entries, as they are stored. On Redis those of small bodies are estimated (docs/operations.md, A bounded
-   * space). An integer of at least 1. Default: no bound.
+   * Maximum bytes of all entries, as stored; on Redis the size of small bodies is estimated (docs/operations.md, A
+   * bounded space). An integer of at least 1. Default: no bound.
    */
   readonly maxBytes?: number | undefined
 }
@@ -18,7 +18,7 @@ export interface Bounds {
 export function checkedBounds({ maxEntries, maxBytes }: Bounds): Bounds {
   for (const [name, value] of Object.entries({ maxEntries, maxBytes })) {
     if (value !== undefined && !(Number.isSafeInteger(value) && value >= 1)) {
-      throw new SpaceError('INVALID_ARGUMENT', `${name} is an integer of at least 1.`)
+      throw new SpaceError('INVALID_ARGUMENT', `${name} must be an integer of at least 1.`)
     }
   }
   return { maxEntries, maxBytes }

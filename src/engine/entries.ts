@@ -1,36 +1,36 @@
 /** Entries, templates and deliveries as engines are given them and give them out. */
 
-/** An entry on its way into the space: its matching tokens in the open, its fields as opaque bytes. */
+/** An entry to be written: its matching tokens, and its fields as opaque bytes. */
 export interface EncodedEntry {
   readonly id: string
-  /** Its own kind first, then the kinds it extends; the last is its root. */
+  /** Its own kind first, then the kinds that it extends; the last one is the root. */
   readonly kinds: readonly string[]
-  /** `field=token` of each field that finds may go by, and `field;field=token` of those that its kind indexes together. */
+  /** `field=token` of each indexed field, and `field;field=token` of compound indexes. */
   readonly indexed: readonly string[]
-  /** `field=token` of the others; a match on them is verified. */
+  /** `field=token` of the other fields; a match on them is verified by comparison. */
   readonly verified: readonly string[]
-  /** What its kind indexes: `*` every single value (the default), or `:field:field;field:`. */
+  /** The index of its kind: `*` is every single value (the default), else `:field:field;field:`. */
   readonly index?: string
   readonly body: Buffer
   readonly leaseMs: number
   readonly priority: number
-  /** A request: its answer goes back to the process that wrote it. */
+  /** Set for a request: its outcome is reported to the process that wrote it. */
   readonly request?: RequestTerms
 }
 
 export interface RequestTerms {
-  /** Whether a holder that dies after it started may be followed by another (promise 5 of DESIGN §3). */
+  /** True if another holder may follow one that died after it had started (promise 5 of DESIGN §3). */
   readonly repeatable: boolean
-  /** After so many deliveries without completion it is set aside; 1 to 9. */
+  /** Moved to the dead letters after this many deliveries without completion; 1 to 9. */
   readonly maxDeliveries: number
   /**
-   * Its body comes bit by bit, and is gone once it is read: whoever holds it when it has started has no successor, however repeatable it is. Its
-   * requester hears `lost`, or `exhausted`, and may write it again.
+   * The body is streamed, and gone once it is read: a holder that has started has no successor, even if the request is
+   * repeatable. The requester is told `lost` or `exhausted` and may write the request again.
    */
   readonly streamed?: boolean
 }
 
-/** An entry as it stands in the space. */
+/** An entry as the space hands it out. */
 export interface Stored {
   readonly id: string
   readonly kinds: readonly string[]
@@ -38,11 +38,11 @@ export interface Stored {
   readonly priority: number
   /** Wall clock of the space, milliseconds since 1970. */
   readonly writtenAt: number
-  /** Milliseconds that its lease had still to run when the space handed it out; Infinity = for ever. */
+  /** Rest of its lease when the space handed it out, in ms; Infinity = for ever. */
   readonly remainingMs: number
 }
 
-/** A template on its way into the space. */
+/** A template as engines are given it. */
 export interface EncodedTemplate {
   /** The kind asked for, or ANY_KIND. */
   readonly kind: string
@@ -50,32 +50,37 @@ export interface EncodedTemplate {
   readonly root: string
   readonly indexed: readonly string[]
   readonly verified: readonly string[]
-  /** Of fields that its kind indexes together: a way to the matches where everybody indexes them so, and nothing to be compared. */
+  /**
+   * Tokens of compound indexes: a shortcut where all writers of the kind declare the same index. They are not compared.
+   */
   readonly compound?: readonly string[]
-  /** Of an offer: a match has one of these `field=token`, all of one field. Finds and listings do not heed it. */
+  /** For offers: a match has one of these `field=token`, all of the same field. Finds and listings ignore it. */
   readonly anyOf?: readonly string[]
 }
 
-/** Stands for every kind but the framework's own. */
+/** The template kind that matches every kind but the framework's own. */
 export const ANY_KIND = '*'
 
-/** The names of the framework's own kinds begin so. */
+/** Prefix of the framework's own kinds. */
 export const OWN_KINDS = 'takespace.'
 
-/** What was set aside. Its body is the reason (a token), the signature of what it was (signature.ts), a newline, and the body that it had. */
+/**
+ * The kind of dead letters. The body is the reason (a token), the signature of the original entry (signature.ts), a
+ * newline, and the original body.
+ */
 export const DEAD_LETTER = `${OWN_KINDS}DeadLetter`
 
-/** An entry handed to a standing offer: held under a claim until it is completed, released or lost. */
+/** An entry that was handed to an offer: held under a claim until it is completed, released or lost. */
 export interface Delivery extends Stored {
-  /** The fencing token under which the space knows this holder, opaque to it. */
+  /** The fencing token of this claim, opaque to its holder. */
   readonly claim: string
   /** 1 on the first delivery. */
   readonly attempt: number
   /** From written to delivered, on the space's clock. */
   readonly waitedMs: number
   readonly repeatable: boolean
-  /** The process that waits for the outcome; '' for an entry that is no request. */
+  /** The process that waits for the outcome; '' if the entry is not a request. */
   readonly requester: string
-  /** Set by whoever holds it: hears it if the space ends the claim before the holder did. */
+  /** Set by the holder; called if the space ends the claim before the holder does. */
   holder?: { lost(): void } | undefined
 }

@@ -1,109 +1,114 @@
 /**
- * Session entries: what an engine promises of them. One is kept under a lease like every entry, and is there for all processes at once;
- * beside that it is changed in place, attribute by attribute. Each call is one atomic step:
+ * The contract of session entries. They have a lease like every entry and are shared by all processes; in addition they
+ * are updated in place, attribute by attribute. Each call is one atomic step:
  *
- *  1. A save changes the attributes that it names and no other, all of them or none.
- *  2. What was destroyed, or whose lease has ended, stays so: only a save that says that it is new makes one.
- *  3. A save that names the versions on which it stands is refused as a whole if one of these attributes has been changed since.
- *  4. A lock is one holder's: who asks meanwhile stands in line, and what others save is refused. It ends with the holder's save, touch or
- *     release, with the session, at its time, and when its process is gone; then the next in line has it, without asking again.
- *  5. The lease ends exactly, and whoever asked to be told of it (notify, on `ended`) is told so within a second.
+ *   1. A save changes the attributes that it names and no other, all of them or none.
+ *   2. A destroyed or expired session stays so: only a save with `isNew` creates one.
+ *   3. A save that names attribute versions is refused as a whole if one of these attributes has changed since.
+ *   4. A lock has one holder. Other loads wait in a queue, saves of others are refused. The lock ends with the holder's
+ *      save, touch or release, with the session, at its timeout, and when its process is gone; then the next load in
+ *      the queue has it.
+ *   5. The lease ends exactly, and a registration for `ended` is told within a second.
  */
 
-/** The kind of these entries, and the field by which they are found. */
+/** The kind of session entries, and the field of their owner. */
 export const SESSION = 'takespace.Session'
 export const OWNER = 'owner'
 
-/** An attribute as it is stored: opaque text, never empty. */
+/** A stored attribute: opaque text, never empty. */
 export interface Attribute {
   readonly text: string
   /** Changes with each save of this attribute, and is never used twice in one session. */
   readonly version: string
-  /** Of its text, where that is known. */
+  /** Bytes of the text, if known. */
   readonly bytes?: number
 }
 
 export interface LoadedSession {
-  /** For whoever has loaded it to keep and to change. */
+  /** A copy that the caller may change. */
   readonly attributes: Map<string, Attribute>
   /** Changes with each save. */
   readonly version: string
-  /** Whose it is, as it was saved; '' = nobody's. */
+  /** The owner as saved; '' = none. */
   readonly owner: string
-  /** Milliseconds that its lease had still to run; Infinity = for ever. */
+  /** Rest of the lease, in ms; Infinity = for ever. */
   readonly remainingMs: number
-  /** The lock that it was loaded under; '' = none. */
+  /** The lock that the load has acquired; '' = none. */
   readonly lock: string
 }
 
 export interface LockTerms {
-  /** It ends so long after it was given. */
+  /** The lock ends this long after it was acquired, in ms. */
   readonly lockMs: number
-  /** So long a load stands in line for it. */
+  /** How long a load waits for the lock, in ms. */
   readonly waitMs: number
 }
 
 export interface SessionChange {
   /** From now; Infinity = for ever. */
   readonly leaseMs: number
-  /** It is made, or made anew with these attributes alone; else it is changed, if it is there. */
+  /** True creates the session with these attributes alone; false updates an existing one. */
   readonly isNew: boolean
   readonly set: readonly (readonly [name: string, text: string])[]
   readonly removed: readonly string[]
-  /** The versions on which it stands, of the attributes that it names; of one that is not here there was none. undefined: any will do. */
+  /**
+   * The versions that the save is based on, by attribute; '' or absent = the attribute did not exist. undefined: no
+   * check.
+   */
   readonly versions?: ReadonlyMap<string, string> | undefined
-  /** What was in it when it was loaded or last saved, if that is known: where little of it stays as it was, all of it is written at once. */
+  /** The session as it was loaded or last saved, if known: if little of it stays, everything is written at once. */
   readonly base?: Pick<LoadedSession, 'attributes' | 'version' | 'owner'> | undefined
-  /** undefined: as it was; of one that is made, nobody's. */
+  /** undefined: unchanged; of a new session: none. */
   readonly owner?: string | undefined
-  /** Ends with this; '' = none. */
+  /** The lock that ends with this save; '' = none. */
   readonly lock: string
-  /** Names and texts together may have so many bytes. */
+  /** Maximum bytes of all names and texts. */
   readonly maxBytes: number
 }
 
 export interface SavedSession {
-  /** Of the session, and of each attribute that was set. */
+  /** The new version of the session, and of each attribute that was set. */
   readonly version: string
-  /** Whether there is nothing in it but what the saver knows of: its base with what it changed. */
+  /** True if the session holds exactly what the saver knows: its base with its changes. */
   readonly isKnown: boolean
 }
 
 export interface SessionPage {
   readonly ids: readonly string[]
-  /** Where to go on; null: that was all. */
+  /** The cursor for the next page; null after the last one. */
   readonly next: string | null
 }
 
 export interface SessionEntries {
   /**
-   * null: it is not there. With terms it is locked from then on.
-   * @throws SpaceError SESSION_LOCKED when the wait is over
+   * Returns null if there is no such session. With `terms` the session is locked.
+   * @throws SpaceError SESSION_LOCKED at the end of the wait
    */
   load(id: string, terms?: LockTerms): Promise<LoadedSession | null>
-  /** Once more, under a lock that is had already. */
+  /** Loads again under a lock that is held already. */
   reload(id: string, lock: string): Promise<LoadedSession | null>
   /**
-   * null: it is not there, and nothing was saved.
-   * @throws SpaceError SESSION_CONFLICT, SESSION_LOCKED, SESSION_TOO_LARGE, CLAIM_LOST (the lock is over), SPACE_FULL: nothing was saved
+   * Returns null if there is no such session; then nothing was saved.
+   * @throws SpaceError SESSION_CONFLICT, SESSION_LOCKED, SESSION_TOO_LARGE, CLAIM_LOST (the lock is over), SPACE_FULL;
+   *   then nothing was saved
    */
   save(id: string, change: SessionChange): Promise<SavedSession | null>
-  /** Its lease ends so long from now; the lock ends with this. false: it is not there. */
+  /** Renews the lease and ends the lock. Returns false if there is no such session. */
   touch(id: string, leaseMs: number, lock: string): Promise<boolean>
-  /** false: it was not there. */
+  /** Returns false if there was no such session. */
   destroy(id: string): Promise<boolean>
-  /** The lock is given back. */
+  /** Releases a lock. */
   release(lock: string): Promise<void>
-  /** How many there are, without looking at them; of one owner, or of all. */
+  /** Returns the number of sessions, of one owner or of all, without loading them. */
   count(owner?: string): Promise<number>
-  /** Page by page; one that is there throughout comes at least once. */
+  /** Lists sessions page by page; one that exists throughout is listed at least once. */
   list(owner: string | undefined, after: string | null): Promise<SessionPage>
 }
 
 /** Why a session has ended. */
 export type SessionEnd = 'destroyed' | 'expired'
 
-/** The body of the event that tells of it. */
+/** The body of the event for the end of a session. */
 export const endedBody = (reason: SessionEnd, owner: string): Buffer =>
   Buffer.from(`${reason} ${encodeURIComponent(owner)}`)
 
@@ -112,5 +117,5 @@ export function endedOf(body: Buffer): { reason: SessionEnd; owner: string } {
   return { reason: reason === 'expired' ? 'expired' : 'destroyed', owner: decodeURIComponent(owner) }
 }
 
-/** The token of an owner, for patterns; by it the space keeps who has which sessions. */
+/** The token of an owner, for templates. */
 export const ownerToken = (owner: string): string => `${OWNER}=${encodeURIComponent(owner)}`

@@ -1,74 +1,85 @@
-/** Tickets: the part of an engine's contract that keeps what becomes of a request, whoever asked for it and whoever is left to ask. */
+/**
+ * Tickets: the part of an engine's contract that stores the outcomes of requests, beyond the life of the process that
+ * asked.
+ */
 import { type Delivery, type EncodedEntry, OWN_KINDS } from './entries.js'
 
-/** The root of all tickets; those that nothing has become of yet; and those that have an outcome. */
+/** The root kind of tickets; tickets without an outcome; tickets with one. */
 export const TICKET = `${OWN_KINDS}Ticket`
 export const PENDING = `${OWN_KINDS}Pending`
 export const RESULT = `${OWN_KINDS}Result`
 
-/** Which outcome it is: the first kind of a RESULT. */
+/** The first kind of a RESULT says which outcome it is. */
 export const COMPLETED = `${OWN_KINDS}Completed`
 export const LOST = `${OWN_KINDS}Lost`
 export const EXHAUSTED = `${OWN_KINDS}Exhausted`
 export const CANCELLED = `${OWN_KINDS}Cancelled`
 
-/** The id of a request that settles a ticket is the ticket's, a dot, and something of its own. */
+/** Returns the ticket id in the id of a request that settles a ticket: `<ticket>.<suffix>`; '' for other requests. */
 export const ticketOf = (requestId: string): string => requestId.slice(0, Math.max(requestId.indexOf('.'), 0))
 
-/** A note is a few words about how far it is. */
+/** Maximum bytes of a progress report. */
 export const LARGEST_PROGRESS = 2048
 
 export interface TicketTerms {
   /** 1 to 40 characters, without a dot. */
   readonly id: string
-  /** What was asked for, as one short word: who asks again under this id has to ask for the same. */
+  /** A digest of what was asked for: a second opening under this id must have the same. */
   readonly fingerprint: string
-  /** How long it stays when nothing becomes of it. */
+  /** How long the ticket stays without an outcome, in ms. */
   readonly leaseMs: number
-  /** How long its outcome is kept, from when that is there. Finite. */
+  /** How long its outcome is stored, in ms; finite. */
   readonly keptMs: number
-  /** Refused if the tickets in the space take more bytes with this one. What those under way will answer is not known, and not counted. */
+  /**
+   * Maximum bytes of all tickets in the space; an opening beyond it is refused. Outcomes still to come are not counted.
+   */
   readonly maxBytes: number
-  /** Whose it is, for one who is told of the notes of many. */
+  /** A group, by which a listener asks for the progress of many tickets. */
   readonly group?: string | undefined
 }
 
 /**
- * opened: it and the entry were written. For all else they were there before, and nothing was done: joined, and whoever waited for it is gone,
- * so this process is the one that waits now, or its outcome is there already; busy, and another one waits; differs, and something else
- * was asked for.
+ * opened: the ticket and the entry were written. Otherwise the ticket existed and nothing was done. joined: it has an
+ * outcome, or its waiting process is gone and this process waits in its place. busy: another process waits. differs:
+ * the fingerprint is another one.
  */
 export type Opening = 'opened' | 'joined' | 'busy' | 'differs'
 
 export interface TicketState {
-  /** waiting: its request is free; running: somebody holds it; absent: it is not in the space (any longer); settled: there is an outcome. */
+  /**
+   * waiting: its request is free; running: its request is held; absent: its request is not in the space; settled: there
+   * is an outcome.
+   */
   readonly state: 'waiting' | 'running' | 'absent' | 'settled'
-  /** Until its lease ends. */
+  /** Rest of its lease, in ms. */
   readonly remainingMs: number
-  /** What leads to its outcome; empty once that is there. */
+  /** The id of the entry that will settle it; '' once it is settled. */
   readonly requestId: string
   /** How many holders have died with its request. */
   readonly deaths: number
-  /** What was noted last, by whoever works on it. */
+  /** The last progress report. */
   readonly progress: Buffer
 }
 
 export interface Tickets {
   /**
-   * Opens a ticket together with the entry that will lead to its outcome, in one step. If that is a request, its outcome settles the ticket
-   * and is told to nobody else, and the request stays though its requester is gone.
+   * Opens a ticket together with the entry that will lead to its outcome, in one step. If the entry is a request, its
+   * outcome settles the ticket and is reported to no process; the request outlives the process that wrote it.
    *
    * @throws SpaceError SPACE_FULL
    */
   open(ticket: TicketTerms, entry: EncodedEntry): Promise<Opening>
-  /** The outcome is there; null: cancelled, its request is withdrawn and whoever holds that is told. false: it was settled before, or is not there. */
+  /**
+   * Settles the ticket; null cancels it, withdraws its request and tells the holder. Returns false if the ticket was
+   * settled before or does not exist.
+   */
   settle(id: string, outcome: Buffer | null): Promise<boolean>
-  /** Says how far it is, to whoever asks and whoever is told of notes. false: it is settled, or not there. */
+  /** Stores a progress report and sends it to listeners. Returns false if the ticket is settled or does not exist. */
   recordProgress(id: string, progress: Buffer): Promise<boolean>
-  /** The same by whoever holds its request. false: the claim is lost. */
+  /** The same from the holder of its request. Returns false if the claim is lost. */
   reportProgress(delivery: Delivery, progress: Buffer): Promise<boolean>
-  /** This process waits for it no longer, so that the next one who asks joins it. */
+  /** This process no longer waits for the ticket; the next one that asks joins it. */
   leave(id: string): Promise<void>
-  /** null: there is no such ticket. */
+  /** Returns null if there is no such ticket. */
   look(id: string): Promise<TicketState | null>
 }

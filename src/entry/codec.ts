@@ -1,26 +1,26 @@
 /**
- * Fields to bytes and back, exactly: JSON where JSON is exact, marked values where it is not, a refusal for all else.
+ * Encodes fields exactly: JSON where JSON is exact, marked values elsewhere, an error for everything else.
  *
- * What a value is packed into is plain JSON, read from it once: the stored bytes and the tokens to match by are both made of that, so
- * they cannot differ, whatever getters and proxies a value is made of.
+ * Values are packed into plain JSON, read once: both the stored bytes and the matching tokens are made from it, so they
+ * cannot differ, whatever getters and proxies a value has.
  */
 import { types } from 'node:util'
 import { SpaceError } from '../errors.js'
 
-/** Nesting beyond this is refused: a stranger's entry must not be able to exhaust the stack. */
+/** Deeper nesting is refused: a foreign entry must not exhaust the stack. */
 const DEEPEST = 64
 
-/** An entry is a message, not a file: beyond this put the content elsewhere, and its name into the entry. */
+/** A larger entry is refused: store the content elsewhere, and its name in the entry. */
 export const LARGEST_ENTRY = 8 * 1024 * 1024
 
-/** Each field is one more index to keep, in one call that nobody else can interrupt. */
+/** Each field is an index entry to maintain, in one atomic call. */
 export const MOST_FIELDS = 1_000
 
-/** 1 233 decimal digits. Longer ones take seconds to read, and a stranger may have written them. */
+/** 1 233 decimal digits. Longer ones take seconds to parse, and may be foreign. */
 const LONGEST_BIGINT_BITS = 4_096
 const LONGEST_BIGINT_TEXT = 1_235
 
-/** Objects with one key of this form stand for values that JSON has no notation for; a user's key that begins so gets one more `$`. */
+/** Objects with one such key encode values that JSON lacks. A user's key that begins with `$` gets one more `$`. */
 export const BYTES = '$bytes'
 export const DATE = '$date'
 export const BIGINT = '$bigint'
@@ -29,21 +29,24 @@ export const BIGINT = '$bigint'
 export type Packed = null | string | number | boolean | Packed[] | { [name: string]: Packed }
 export type PackedFields = { [name: string]: Packed }
 
-/** Paths tell where, not what: names can be data. */
+/** Error messages show paths, cut to this length: names can be data. */
 const LONGEST_PATH = 100
 
 /** A user's name from the name in a packed object. */
 export const nameOf = (packedName: string): string => (packedName.startsWith('$$') ? packedName.slice(1) : packedName)
 
 /**
- * Whether it is an object without a class, whichever realm made it (Jest and vm have an Object of their own): what has one would come
- * back without it.
+ * Returns whether a value is an object without a class, of any realm (Jest and vm have an Object of their own). An
+ * instance of a class would come back without its class.
  */
 export function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && generations(value) <= 1
 }
 
-/** How many prototypes stand behind it: behind `{}` one, behind an array or a date two, behind an instance of a class at least two. */
+/**
+ * Returns the number of prototypes behind an object: 1 for `{}`, 2 for an array or a Date, at least 2 for an instance
+ * of a class.
+ */
 function generations(value: object): number {
   let n = 0
   for (let next = Object.getPrototypeOf(value); next !== null; next = Object.getPrototypeOf(next)) n++
@@ -51,7 +54,7 @@ function generations(value: object): number {
 }
 
 /**
- * The fields as plain JSON. Fields that are `undefined` are left out: they are absent.
+ * Returns the fields as plain JSON, without those that are `undefined`.
  * @throws SpaceError INVALID_ENTRY that names the field
  */
 export function packFields(fields: object): PackedFields {
@@ -64,7 +67,7 @@ export function packFields(fields: object): PackedFields {
     return packed
   } catch (cause) {
     if (cause instanceof SpaceError) throw cause
-    // A getter or a proxy of the caller's.
+    // A getter or a proxy of the caller threw.
     return packer.refuse('it cannot be read', { cause })
   }
 }
@@ -84,9 +87,11 @@ const tooLarge = (): never => {
 }
 
 class Packer {
-  /** No more than the length of the text that it will be: a small object that refers to another many times is refused before it grows. */
+  /**
+   * A lower bound of the length of the text: a small object with many references to another is refused before it grows.
+   */
   #size = 0
-  /** Where it is: names and indexes. */
+  /** The current path: names and indexes. */
   readonly #path: (string | number)[] = []
 
   object(value: object, depth: number): Packed {
@@ -146,7 +151,7 @@ class Packer {
 
   #array(value: readonly unknown[], depth: number): Packed {
     if (generations(value) > 2) return this.refuse('an instance of a class cannot be stored')
-    // Its length can be anything; a hole has no key.
+    // The length of an array says nothing: a hole has no key.
     if (Object.keys(value).length !== value.length) return this.refuse('an array with holes or names cannot be stored')
     const packed: Packed[] = []
     for (let i = 0; i < value.length; i++) {
@@ -163,9 +168,7 @@ class Packer {
   }
 }
 
-/**
- * @throws whatever is wrong with it: anybody may have written these bytes
- */
+/** Returns the fields. Throws any error if the bytes are malformed: they may be foreign. */
 export function decodeFields(body: Buffer): object {
   const parsed: unknown = JSON.parse(body.toString('utf8'))
   if (!isPlain(parsed)) throw new TypeError('not the fields of an entry')
@@ -185,7 +188,7 @@ function unpack(value: unknown, depth: number): unknown {
     : objectOf(value, depth)
 }
 
-/** In place: JSON.parse has made every name its own, also `__proto__`, so setting one steers nothing. */
+/** Decodes in place: JSON.parse makes every name an own property, `__proto__` included. */
 function objectOf(value: object, depth: number): object {
   const fields = value as Record<string, unknown>
   let renamed = false

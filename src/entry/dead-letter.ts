@@ -1,12 +1,12 @@
-/** Letter: the entry that a dead letter is. aside.lua makes the same of what stands in Redis. */
+/** The entry of a dead letter. The Lua library makes the same of records in Redis. */
 import { DEAD_LETTER, type EncodedEntry } from '../engine.js'
 import { type Signed, signatureOf } from './signature.js'
 import { tokenOf } from './token.js'
 
-/** A week: time enough to look into it. */
+/** A week, to look into it. */
 const LEASE_MS = 7 * 24 * 60 * 60 * 1000
 
-/** `was` and `body` are what was set aside. */
+/** `was` and `body` are those of the original entry. */
 export function deadLetterEntry(id: string, reason: string, was: Signed, body: Buffer, priority: number): EncodedEntry {
   const service = was.indexed.filter((token) => token.startsWith('service='))
   return {
@@ -22,7 +22,7 @@ export function deadLetterEntry(id: string, reason: string, was: Signed, body: B
 
 const idToken = (id: string): string => `id=s:${id}`
 
-/** The dead letter of this id. */
+/** Returns the template of one dead letter. */
 export const deadLetterTemplate = (id: string) => ({
   kind: DEAD_LETTER,
   root: DEAD_LETTER,

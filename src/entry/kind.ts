@@ -1,18 +1,18 @@
-/** What a kind is, and what is known of an entry beside its fields: of which kind it is, and whence it came. */
+/** Kinds: their definitions, and what is known of an entry object beside its fields. */
 import type { Schemas } from './schema.js'
 
-/** What templates are looked up by: single fields, and fields that are looked up together (two or more, sorted). */
+/** Indexed fields, and compound indexes of two or more fields, sorted. */
 export type Index = readonly (string | readonly string[])[]
 
-/** What a kind is, apart from the types of its fields. */
+/** A kind, without the types of its fields. */
 export interface Definition {
   readonly kind: string
   /** The kind it extends, if any. */
   readonly parent: Definition | undefined
   readonly index: Index | undefined
-  /** What its fields must be, if anything says so. */
+  /** The schemas of its fields. */
   readonly schemas?: Schemas | undefined
-  /** All its fields, if its schema can tell them. */
+  /** The names of all fields, if its schema tells them. */
   readonly names?: ReadonlySet<string> | undefined
 }
 
@@ -21,13 +21,13 @@ export interface EntryInfo {
   readonly id: string
   readonly kind: string
   readonly priority: number
-  /** Milliseconds since 1970 on the space's clock. */
+  /** ms since 1970 on the space's clock. */
   readonly writtenAt: number
-  /** Milliseconds that its lease had still to run when the space handed it out; Infinity = for ever. */
+  /** Rest of its lease when the space returned it, in ms; Infinity = for ever. */
   readonly leaseMs: number
 }
 
-/** What the space keeps about an entry object, apart from its fields so that these stay plain. */
+/** Kinds, index and lease of an entry object. Stored outside the object, so that entries are plain objects. */
 export interface Origin {
   /** Its own kind first, then the kinds it extends. */
   readonly kinds: readonly string[]
@@ -42,7 +42,7 @@ export const originOf = (entry: object): Origin | undefined => origins.get(entry
 
 export const chainOf = (kind: Definition): string[] => [kind.kind, ...(kind.parent ? chainOf(kind.parent) : [])]
 
-/** Entries are plain properties; what belongs to them stands apart. */
+/** Records the origin of an entry object. */
 export const remember = (entry: object, origin: Origin): void => {
   origins.set(entry, origin)
 }

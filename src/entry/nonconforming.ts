@@ -1,4 +1,7 @@
-/** Misfit: what stands in the space under a kind and is none of it. Anybody may write into a store; it is never delivered. */
+/**
+ * Nonconforming entries: stored bytes that are not an entry of the kind, or do not match its schema. They are never
+ * delivered.
+ */
 
 import type { Stored } from '../engine.js'
 import { type Entry, revive } from '../entry.js'
@@ -8,9 +11,9 @@ import { conform, pathOf, type SchemaIssue } from './schema.js'
 import { kindNamed } from './token.js'
 
 export class Nonconforming {
-  /** Where it does not fit, without its values: logs may show this. */
+  /** The paths of the errors, without values: logs may show them. */
   readonly paths: readonly string[]
-  /** What its schema threw, if it did not get so far as to judge. */
+  /** The error that the schema threw instead of a result. */
   readonly thrown: unknown
 
   constructor(issues: readonly SchemaIssue[], thrown?: unknown) {
@@ -22,7 +25,7 @@ export class Nonconforming {
 const MOST_PATHS = 10
 const LONGEST_PATH = 100
 
-/** The entry, as the kind that was asked for has it. */
+/** Returns the entry as the kind of the template has it, or why it is not one. */
 export async function entryOf(stored: Stored, asked: Definition): Promise<Entry | Nonconforming> {
   const kinds = stored.kinds.map(kindNamed)
   let fields: object

@@ -1,15 +1,16 @@
 /**
- * Schema: what the fields of a kind must be, said by any library that speaks Standard Schema (https://standardschema.dev).
+ * Schemas: validation of the fields of a kind by any library with Standard Schema (https://standardschema.dev).
  *
- * A schema runs at the write, and what it puts out is stored; so defaults and conversions happen once. Whoever reads or takes runs it
- * again on what is stored, since anybody may have written that. Hence a schema must leave its own output as it is: `z.coerce.date()`
- * does, `z.string().transform(Number)` refuses its own numbers, and an entry that no reader could be given is refused at the write.
+ * A schema runs at the write, and its output is stored, so defaults and conversions happen once. It runs again at each
+ * read and take, because stored data may be foreign. Hence a schema must leave its own output unchanged:
+ * `z.coerce.date()` does, `z.string().transform(Number)` refuses its own numbers. An entry that no reader could accept
+ * is refused at the write.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { SpaceError } from '../errors.js'
 import { packFields } from './codec.js'
 
-/** The part of Standard Schema that takespace asks for. zod, valibot, arktype and others have it. */
+/** The part of Standard Schema that takespace uses. zod, valibot, arktype and others have it. */
 export interface StandardSchema<I = unknown, O = I> {
   readonly '~standard': {
     readonly version: 1
@@ -21,26 +22,26 @@ export interface StandardSchema<I = unknown, O = I> {
 
 type SchemaResult<O> = { readonly value: O; readonly issues?: undefined } | { readonly issues: readonly SchemaIssue[] }
 
-/** What a schema says of a value that does not fit. */
+/** An error of a schema. */
 export interface SchemaIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 
-/** What may be written under a schema. */
+/** The type to write. */
 export type InputOf<S extends StandardSchema<object, object>> = NonNullable<S['~standard']['types']>['input']
 
-/** What is stored and read under a schema. */
+/** The type that is stored and read. */
 export type OutputOf<S extends StandardSchema<object, object>> = NonNullable<S['~standard']['types']>['output']
 
-/** The fields as a schema wants them, or why they are not. */
+/** The output of the schemas, or their errors. */
 export type Fitted =
   | { readonly fields: object; readonly issues?: undefined }
   | { readonly issues: readonly SchemaIssue[]; readonly fields?: undefined }
 
 /** The schemas of a kind: its own, or the nearest that it inherits, first; then those of the kinds that it extends. */
 export interface Schemas {
-  /** Whether the first is the kind's own: then it speaks for all fields, and what it leaves out is left out. */
+  /** True if the first is the kind's own schema: it then covers all fields, and fields that it drops are dropped. */
   readonly whole: boolean
   readonly list: readonly StandardSchema[]
 }
@@ -48,14 +49,15 @@ export interface Schemas {
 export function checkedSchema(kind: string, schema: unknown): StandardSchema {
   const standard = (schema as StandardSchema | null | undefined)?.['~standard']
   if (typeof standard?.validate !== 'function') {
-    throw new SpaceError('INVALID_ARGUMENT', `The schema of ${kind} has no ~standard: it wants a Standard Schema.`)
+    throw new SpaceError('INVALID_ARGUMENT', `The schema of ${kind} has no ~standard: it must be a Standard Schema.`)
   }
   return schema as StandardSchema
 }
 
 /**
- * The names of the fields that a schema knows, where it can tell: by Standard JSON Schema, which is optional, and has no notation for
- * dates and other values beyond JSON. Standard Schema itself tells no names, and to look inside a vendor's objects would be a guess.
+ * Returns the names of the fields of a schema, if it has Standard JSON Schema; undefined otherwise. That is optional,
+ * and cannot express dates and other values beyond JSON. Standard Schema itself has no names, and the internals of a
+ * vendor's objects are not used.
  */
 export function namesOf(schema: StandardSchema): ReadonlySet<string> | undefined {
   const { jsonSchema } = schema['~standard'] as {
@@ -70,7 +72,7 @@ export function namesOf(schema: StandardSchema): ReadonlySet<string> | undefined
   }
 }
 
-/** All schemas of the kind on these fields, each on what the one before it put out. What a schema throws is thrown. */
+/** Runs all schemas of a kind, each on the output of the previous one. Errors that a schema throws are passed on. */
 export async function conform({ whole, list }: Schemas, fields: object, inherited: boolean): Promise<Fitted> {
   let now = fields
   for (const [i, schema] of list.entries()) {
@@ -84,8 +86,8 @@ export async function conform({ whole, list }: Schemas, fields: object, inherite
 }
 
 /**
- * What is stored when these fields are written.
- * @throws SpaceError INVALID_ENTRY that names the field and says what the schema said; its cause has all issues
+ * Returns the fields that are stored when these are written.
+ * @throws SpaceError INVALID_ENTRY that names the field and quotes the schema; its cause has all issues
  */
 export async function fieldsToStore(kind: string, schemas: Schemas, fields: object): Promise<object> {
   const stored = await fitOrThrow(kind, schemas, fields)
@@ -108,7 +110,7 @@ async function fitOrThrow(kind: string, schemas: Schemas, fields: object, of = '
   throw new SpaceError('INVALID_ENTRY', `The schema of ${kind} refuses ${of}${said}`, { cause: fitted.issues })
 }
 
-/** `items.0.price`; `(top)` for the fields together. */
+/** Returns a path such as `items.0.price`; `(top)` for the whole. */
 export function pathOf({ path = [] }: SchemaIssue): string {
   const keys = path.map((part) => String(typeof part === 'object' ? part.key : part))
   return keys.join('.') || '(top)'

@@ -1,4 +1,7 @@
-/** Signature: what templates are compared with, in one line: `|@Kind|@Parent|field=token|;|field=token|`; after ; nothing is indexed. */
+/**
+ * Signature: an entry's kinds and tokens in one line: `|@Kind|@Parent|field=token|;|field=token|`; indexed ones before
+ * the `;`.
+ */
 import type { EncodedEntry } from '../engine.js'
 
 export type Signed = Pick<EncodedEntry, 'kinds' | 'indexed' | 'verified'>

@@ -1,19 +1,22 @@
-/** Snapshot: an entry encoded once, to be written often (JavaSpaces §snapshot). A template is its own: it is encoded when it is made. */
+/**
+ * Snapshot: an entry encoded once, to be written often (JavaSpaces §snapshot). Templates are encoded when they are
+ * made.
+ */
 import { type Encoded, encodedOf } from './template.js'
 
 /**
- * Made by `space.snapshot(entry)`, and accepted by `write` and `writeAll` in its stead. What becomes of the entry afterwards has no effect
- * on it. It holds fields and tokens, which mean the same in every space, so every space accepts it.
+ * Made by `space.snapshot(entry)`, accepted by `write` and `writeAll` of every space. Later changes of the entry have
+ * no effect.
  */
 export class Snapshot<F extends object> {
   readonly #encoded: Encoded | Promise<Encoded>
-  /** Never set; it makes the type known to the compiler. */
+  /** Never set: it carries the type for the compiler. */
   declare readonly fields: F
 
   /** @internal Use space.snapshot. */
   constructor(entry: object) {
     this.#encoded = encodedOf(entry)
-    // What its schema refuses is reported by each write of it.
+    // Each write reports the error of the schema.
     if (this.#encoded instanceof Promise) this.#encoded.catch(() => {})
   }
 
@@ -23,13 +26,16 @@ export class Snapshot<F extends object> {
   }
 }
 
-/** All of them as engines store them; a promise only if a schema has a say, so that all else keeps its order within a turn. */
+/**
+ * Returns the encoded entries; a promise only if there is a schema, so that all other writes keep their order within a
+ * turn.
+ */
 export function encodeAll(entries: readonly object[]): Encoded[] | Promise<Encoded[]> {
   const encoded: (Encoded | Promise<Encoded>)[] = []
   try {
     for (const entry of entries) encoded.push(Snapshot.encoded(entry))
   } catch (error) {
-    // The others may fail, too, and nobody would hear of it.
+    // The other promises may reject, too; they have no other handler.
     for (const each of encoded) if (each instanceof Promise) each.catch(() => {})
     throw error
   }

@@ -1,4 +1,4 @@
-/** Template: the fields that must be equal, and how entries and templates become the tokens that engines compare. */
+/** Template: the fields that must be equal, and the tokens of entries and templates that engines compare. */
 
 import { ANY_KIND, type EncodedEntry, type EncodedTemplate } from '../engine.js'
 import { SpaceError } from '../errors.js'
@@ -7,13 +7,13 @@ import { chainOf, type Definition, type Index, originOf } from './kind.js'
 import { fieldsToStore } from './schema.js'
 import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } from './token.js'
 
-/** Made by `Kind.template({…})`; a kind alone is the template with every field a wildcard. It is encoded when it is made, and never again. */
+/** Made by `Kind.template({…})`; a kind alone is the template of all its entries. Encoded once, when it is made. */
 export class Template<F extends object> {
-  /** @internal What engines compare. */
+  /** @internal The tokens that engines compare. */
   readonly encoded: EncodedTemplate
-  /** @internal The kind that it asks for. */
+  /** @internal The kind of the template. */
   readonly definition: Definition
-  /** Never set; it makes the type of the entries that match known to the compiler. */
+  /** Never set: it carries the type of the matches for the compiler. */
   declare readonly fields: F
 
   /** @internal Use Kind.template. */
@@ -38,14 +38,14 @@ export class Template<F extends object> {
 const wholeKinds = new WeakMap<object, Template<object>>()
 
 /**
- * The template itself, or that of a kind, which stands for all of it.
- * @throws SpaceError INVALID_ARGUMENT for anything else
+ * Returns the template, or that of all entries of a kind.
+ * @throws SpaceError INVALID_ARGUMENT for any other value
  */
 export function templateOf(template: unknown): Template<object> {
   if (template instanceof Template) return template
   const kind = template as ((fields: object) => object) & { template?(fields: object): Template<object> }
   if (typeof kind !== 'function' || typeof kind.template !== 'function') {
-    throw new SpaceError('INVALID_ARGUMENT', 'A template is made by Kind.template({…}), or is a kind itself.')
+    throw new SpaceError('INVALID_ARGUMENT', 'A template must be a kind or the result of Kind.template({…}).')
   }
   let whole = wholeKinds.get(kind)
   if (!whole) {
@@ -55,10 +55,10 @@ export function templateOf(template: unknown): Template<object> {
   return whole
 }
 
-/** What of an encoded entry does not depend on the write: a snapshot is written many times. */
+/** The part of an encoded entry that is the same for every write. */
 export type Encoded = Omit<EncodedEntry, 'id' | 'leaseMs' | 'priority' | 'request'>
 
-/** The entry as engines store it; a promise only if a schema has a say. */
+/** Returns the encoded entry; a promise only if there is a schema. */
 export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   const origin = originOf(entry)
   if (!origin) {
@@ -82,7 +82,10 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
 const indexName = (item: string | readonly string[]): string =>
   typeof item === 'string' ? fieldName(item) : compoundName(item)
 
-/** `field=token` of each field, sorted by name, apart by whether an index holds it; and of the fields that are indexed together, if all are there. */
+/**
+ * Returns `field=token` of each field, sorted by name, split by whether the field is indexed; and the tokens of
+ * complete compound indexes.
+ */
 function tokensOf(
   packed: PackedFields,
   index: Index | undefined,

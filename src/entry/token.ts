@@ -1,8 +1,8 @@
-/** Tokens: one short canonical string per field value, so that matching is equality of strings wherever it happens. */
+/** Tokens: one short canonical string per field value. Matching is equality of strings everywhere. */
 import { digest } from '../runtime/digest.js'
 import { BIGINT, DATE, type Packed } from './codec.js'
 
-/** A longer token would cost more in every index than the hash that stands for it. */
+/** Longer tokens are replaced by a hash, which costs less in every index. */
 const LONGEST_PLAIN = 40
 
 // `|` ends a token in a record, `%` begins an escape; control characters would make records unreadable.
@@ -13,24 +13,24 @@ const hex = (c: string): string => `%${c.charCodeAt(0).toString(16).padStart(2, 
 
 const escaped = (text: string): string => text.replace(SPECIAL, hex)
 
-// What separates the names of fields and kinds from each other wherever they stand together.
+// Separators between names of fields and kinds in records and keys.
 const SEPARATORS = /[=@,*:; ]/g
 
 /** A field's name inside a record or a key. */
 export const fieldName = (name: string): string =>
   name.length > LONGEST_PLAIN ? `%h${digest(name)}` : escaped(name).replace(SEPARATORS, hex)
 
-/** Fields that are indexed together: their names inside a record or a key. A single field's name has no `;`. */
+/** Returns the name of a compound index in a record or key. Names of single fields have no `;`. */
 export const compoundName = (names: readonly string[]): string => names.map(fieldName).join(';')
 
-/** One token for the values of several fields, given their tokens. */
+/** Returns one token for the values of several fields, given their tokens. */
 export const compoundToken = (names: readonly string[], tokens: readonly string[]): string =>
   `${compoundName(names)}=#${digest(tokens.join('|'))}`
 
 /** A kind's name inside a record or a key. */
 export const kindName = (name: string): string => escaped(name).replace(SEPARATORS, hex)
 
-/** The kind that a name in a record stands for. */
+/** Returns the kind's name, given its name in a record. */
 export const kindNamed = (name: string): string =>
   name.includes('%')
     ? name.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
@@ -41,7 +41,10 @@ const short = (type: string, text: string): string => {
   return plain.length > LONGEST_PLAIN ? `${type}#${digest(text)}` : `${type}:${plain}`
 }
 
-/** Equal values have equal tokens (SameValueZero on canonical values; 0 has no sign in text), different values different ones. It wants them packed (codec.ts). */
+/**
+ * Returns the token of a packed value (codec.ts). Equal values have equal tokens, different values different ones
+ * (SameValueZero on canonical values; 0 has no sign).
+ */
 export function tokenOf(value: Packed): string {
   switch (typeof value) {
     case 'string':
@@ -58,11 +61,11 @@ export function tokenOf(value: Packed): string {
   }
 }
 
-/** Whether an index over this value is worth having when nobody chose: single values yes, structures no. */
+/** Returns whether a field is indexed by default: single values are, structures are not. */
 export const isScalar = (value: Packed): boolean =>
   value === null || typeof value !== 'object' || DATE in value || BIGINT in value
 
-/** JSON with sorted names; packed, no two values that differ are the same JSON. */
+/** Returns JSON with sorted names; different packed values have different texts. */
 function canonical(value: Packed): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (value === null || typeof value !== 'object') return JSON.stringify(value)

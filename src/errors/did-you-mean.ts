@@ -1,6 +1,6 @@
-/** Whoever mistypes a name is told which one was meant. */
+/** Suggests a name for a mistyped one. */
 
-/** ` Did you mean port?`, or nothing when none is near. */
+/** Returns ` Did you mean port?`; '' if no name is near. */
 export function didYouMean(name: string, known: Iterable<string>): string {
   let best = ''
   let least = Math.max(2, Math.floor(name.length * 0.4)) + 1
@@ -11,7 +11,7 @@ export function didYouMean(name: string, known: Iterable<string>): string {
   return best && ` Did you mean ${best}?`
 }
 
-/** How many letters have to be put in, left out or changed. */
+/** Returns the number of letters to insert, delete or change. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, j) => j)
   for (let i = 1; i <= a.length; i++) {

@@ -15,7 +15,7 @@ export type Moved = Readonly<Record<string, string>>
  */
 export function onlyKnown<O>(what: string, options: O, known: ReadonlySet<string>, moved: Moved = {}): O {
   if (typeof options !== 'object' || options === null) {
-    throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} are an object, not ${described(options)}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `The options of ${what} must be an object, not ${described(options)}.`)
   }
   // for-in allocates no list of names: every take and write calls this.
   for (const name in options)

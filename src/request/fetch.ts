@@ -1,4 +1,4 @@
-/** client.fetch: a standard Request through the space, and a standard Response back. */
+/** client.fetch: sends a standard Request through the space and returns a standard Response. */
 
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -12,17 +12,22 @@ import type { StreamWriter } from './streams/index.js'
 import { bufferOf, readableOf, roomIn } from './streams/web.js'
 
 export interface ClientFetchOptions extends Omit<RequestInit, 'priority'> {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms; of a body that still goes, from when it last moved. Default 30 000. */
+  /**
+   * Time until the call rejects with REQUEST_TIMEOUT, in ms; progress of a streamed body restarts it. Default 30 000.
+   */
   readonly timeoutMs?: number | undefined
-  /** Default: the client's. */
+  /** The service. Default: the client's. */
   readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
   readonly priority?: number | undefined
-  /** Whether it may run again when its worker died. Default: as its method says (RFC 9110 §9.2.2), or an Idempotency-Key. */
+  /**
+   * True if the request may run again when its worker dies. Default: true for an idempotent method (RFC 9110 §9.2.2) or
+   * with an Idempotency-Key.
+   */
   readonly repeatable?: boolean | undefined
 }
 
-/** Statuses that the Fetch standard gives no body. */
+/** Statuses without a body in the Fetch standard. */
 const BODILESS = new Set([204, 205, 304])
 
 /** Options of client.fetch, of the Fetch standard and of undici. */
@@ -38,7 +43,7 @@ export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>
 
-/** More of a body is not collected before it goes; and no longer is waited for more of it. */
+/** A larger body, or one that takes longer than SOON_MS, is streamed. */
 const MOST_COLLECTED = 65_536
 const SOON_MS = 20
 
@@ -50,14 +55,14 @@ export async function fetchThrough(
 ): Promise<Response> {
   const { timeoutMs = 30_000, service, priority = 0, repeatable, signal: given, ...init } = options
   if (typeof timeoutMs !== 'number' || !(timeoutMs > 0) || timeoutMs > LONGEST_TIMER_MS) {
-    throw new SpaceError('INVALID_ARGUMENT', `timeoutMs is a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `timeoutMs must be a number of milliseconds up to ${LONGEST_TIMER_MS}.`)
   }
   const request = new Request(typeof input === 'string' ? new URL(input, 'http://localhost') : input, {
     ...init,
     ...(given === null ? { signal: null } : {}),
   })
   for (let i = 0; i < trace.length; i += 2) request.headers.set(trace[i]!, trace[i + 1]!)
-  // Not through the Request: undici would raise the limit of listeners on the user's signal.
+  // Not passed to the Request: undici would raise the listener limit of the user's signal.
   const signal = given ?? request.signal
   signal.throwIfAborted()
   const again = repeatable ?? (IDEMPOTENT_METHODS.has(request.method) || request.headers.has('idempotency-key'))
@@ -75,13 +80,13 @@ export async function fetchThrough(
 
 interface Body {
   readonly first: Buffer
-  /** Where more of it comes from. */
+  /** The source of the rest. */
   readonly reader?: BodyReader
-  /** What was asked for and has not come yet. */
+  /** The pending read. */
   readonly next?: ReturnType<BodyReader['read']>
 }
 
-/** All of it, if it is small and there. */
+/** Returns the complete body if it is small and arrives soon; else its beginning. */
 async function collect(request: Request): Promise<Body> {
   if (!request.body) return { first: Buffer.alloc(0) }
   const reader = request.body.getReader() as BodyReader
@@ -139,7 +144,7 @@ function httpRequestOf(request: Request, { first, reader }: Body): HttpRequest {
   }
 }
 
-/** The signal is heeded until the body is over, as fetch does. */
+/** The signal is heeded until the end of the body, as in fetch. */
 function responseOf(response: HttpResponse, request: Request, signal: AbortSignal, sent: Sent): Response {
   const headers = new Headers()
   for (let i = 0; i < response.headers.length; i += 2) headers.append(response.headers[i]!, response.headers[i + 1]!)

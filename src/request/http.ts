@@ -1,4 +1,4 @@
-/** Rules of HTTP that the gateway, the workers and `client.fetch` share: methods, names of fields, the form of a host. */
+/** Rules of HTTP that gateway, workers and `client.fetch` share: methods, field names, the form of a host. */
 
 /** RFC 9110 §9.2.2: a second run has the same effect as one. */
 export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
@@ -13,7 +13,10 @@ export const CONNECTION_FIELDS: readonly string[] = [
   'upgrade',
 ]
 
-/** Fields that end at the gateway, in both directions: those of the connection, and what older software treats alike. */
+/**
+ * Fields that end at the gateway, in both directions: those of the connection, and some that older software treats
+ * alike.
+ */
 export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   ...CONNECTION_FIELDS,
   'proxy-authenticate',
@@ -21,7 +24,10 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'trailer',
 ])
 
-/** RFC 9110 §6.5.1: framing, routing and authentication. Software that merges trailers into the header fields would be misled. */
+/**
+ * RFC 9110 §6.5.1: framing, routing and authentication. Software that merges trailers into the header fields would be
+ * misled.
+ */
 export const NEVER_IN_TRAILERS: ReadonlySet<string> = new Set([
   ...HOP_BY_HOP,
   'host',

@@ -1,4 +1,4 @@
-/** The response to a request whose outcome is kept in the space: collected until it is complete, however it is written. */
+/** The response to a request whose outcome is stored: collected until it is complete. */
 import type { HttpResponse, ResponseHead } from './message.js'
 import { Collector, type Sink } from './streams/collector.js'
 

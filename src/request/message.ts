@@ -1,13 +1,13 @@
-/** Messages: an HTTP request and an HTTP response, as bytes and strings, and as they stand in an entry. */
+/** Messages: HTTP requests and responses as bytes and strings, and their encoding in entries. */
 import type { StreamCallbacks } from './streams/index.js'
 
-/** What comes of a body after its beginning, bit by bit. */
+/** The streamed rest of a body. */
 export interface Rest {
-  /** From now on it is read. `onEnd` is given the trailers: name, value, name, value … */
+  /** Starts reading. `onEnd` is given the trailers: name, value, name, value … */
   read(reader: RestReader): void
-  /** Goes on after `onChunk` has answered false. */
+  /** Continues after `onChunk` has returned false. */
   resume(): void
-  /** Nothing more of it is wanted. */
+  /** Cancels the stream. */
   cancel(): void
 }
 
@@ -15,27 +15,27 @@ export interface RestReader extends Omit<StreamCallbacks, 'onEnd'> {
   onEnd(trailers: readonly string[]): void
 }
 
-/** An HTTP request as bytes and strings; nothing of it has been decoded. */
+/** An HTTP request as bytes and strings, undecoded. */
 export interface HttpRequest {
   readonly method: string
   /** The request target as the client sent it (RFC 9112 §3.2). */
   readonly target: string
   /** `1.1` or `1.0`. */
   readonly httpVersion: string
-  /** Name, value, name, value … as received, in order, repeated fields repeated. */
+  /** Name, value, name, value … as received: in order, with repeated fields. */
   readonly headers: readonly string[]
-  /** All of it; or its beginning, if `more` comes. */
+  /** The complete body; its beginning if `more` is set. */
   readonly body: Buffer
-  /** `body`: the rest of its body comes bit by bit. `upgrade`: it asks for the connection itself (RFC 9110 §7.8). */
+  /** `body`: the rest of the body is streamed. `upgrade`: a request for another protocol (RFC 9110 §7.8). */
   readonly more?: More | undefined
-  /** Where the rest is read; set by whoever has taken it. */
+  /** The rest of the body; set when a worker has taken the request. */
   rest?: Rest | undefined
-  /** Of a body that is all here: name, value, name, value … */
+  /** Trailers of a complete body: name, value, name, value … */
   readonly trailers?: readonly string[] | undefined
-  /** The client's address and whether it came over TLS. */
+  /** The client's IP address, and whether it uses TLS. */
   readonly peer: string
   readonly secure: boolean
-  /** The client's port, and the address and port that the client has connected to; undefined for a request without a connection. */
+  /** The client's port, and the address and port that it has connected to; undefined without a connection. */
   readonly peerPort?: number | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined
@@ -45,22 +45,22 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number
   readonly reason: string
-  /** Name, value, name, value … in order; repeated fields such as Set-Cookie repeated. */
+  /** Name, value, name, value … in order, with repeated fields such as Set-Cookie. */
   readonly headers: readonly string[]
-  /** All of it; nothing, if there is `rest`. */
+  /** The complete body; empty if there is `rest`. */
   readonly body: Buffer
   readonly rest?: Rest | undefined
-  /** Of a body that is all here. */
+  /** Trailers of a complete body. */
   readonly trailers?: readonly string[] | undefined
 }
 
-/** Of a response, what stands before its body. */
+/** The head of a response. */
 export type ResponseHead = Pick<HttpResponse, 'status' | 'reason' | 'headers'>
 
 export type More = 'body' | 'upgrade'
 
-// On the wire: one line of JSON (readable in redis-cli, and quicker than base64 by far), then the body as it is.
-// Header values are Latin-1 strings in Node; JSON carries them exactly.
+// On the wire: a line of JSON (readable in redis-cli, and faster than base64), then the body. Header values are Latin-1
+// strings in Node.js; JSON carries them exactly.
 
 const NEWLINE = 10
 
@@ -120,11 +120,12 @@ export function decodeResponse(bytes: Buffer): HttpResponse {
   return { status, reason: reason as string, headers, body, trailers }
 }
 
-// A response that comes bit by bit is a stream: a line for its head, and for each 1xx before it, then the body. Its completion says where it is.
+// A streamed response: a line for its head and for each interim head before it, then the body. Its completion says
+// where the stream is.
 
 export const encodeHead = (head: ResponseHead): Buffer => encodeResponse({ ...head, body: NOTHING })
 
-/** Where a streamed response is found. */
+/** The stream of a response. */
 export interface StreamPlace {
   readonly claim: string
   readonly holder: string
@@ -132,9 +133,9 @@ export interface StreamPlace {
 
 export const encodePlace = ({ claim, holder }: StreamPlace): Buffer => encodeMessage(['s', claim, holder], NOTHING)
 
-/** undefined: it is a whole response. */
+/** Returns the stream of a response; undefined for a complete response. */
 export function placeIn(bytes: Buffer): StreamPlace | undefined {
-  // A whole one begins with the number of its status.
+  // A complete response begins with the number of its status.
   if (bytes[1] !== QUOTE) return undefined
   const [, claim, holder] = decodeMessage(bytes).head
   if (!strings([claim, holder])) throw new TypeError('not a response')
@@ -147,7 +148,7 @@ const NOTHING = Buffer.alloc(0)
 export const encodeTrailers = (trailers: readonly string[] | undefined): Buffer =>
   trailers && trailers.length > 0 ? Buffer.from(JSON.stringify(trailers)) : NOTHING
 
-/** What is no list of trailers is none. */
+/** Returns [] if the bytes are not a valid trailer list. */
 export function decodeTrailers(bytes: Buffer): readonly string[] {
   if (bytes.length === 0) return []
   try {

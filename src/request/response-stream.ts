@@ -1,6 +1,6 @@
 /**
- * The response to a held request that goes out as it is written: a stream from the worker to the requester. With its first head the claim
- * counts as streaming: the request has no successor, and ends with its holder.
+ * The streamed response to a held request: a stream from the worker to the requester. With its first head the claim
+ * counts as streaming: the request has no successor and ends with its holder.
  */
 import type { Delivery, Engine } from '../engine.js'
 import { encodeHead, encodePlace, encodeTrailers, type HttpResponse, type ResponseHead } from './message.js'
@@ -38,7 +38,7 @@ export class ResponseStream {
     return this.#writer
   }
 
-  /** Whether the final head (not 1xx) has been written. */
+  /** True once the final head (not 1xx) has been written. */
   get hasHead(): boolean {
     return this.#hasHead
   }

@@ -33,35 +33,36 @@ export interface HeldRequest {
   readonly repeatable: boolean
   readonly request: HttpRequest
   /**
-   * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is streamed; the
-   * rest of the body is then read at `request.rest`. Returns false if the claim is lost: the handler must not run.
+   * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is
+   * streamed; the rest of the body is then read at `request.rest`. Returns false if the claim is lost: the handler must
+   * not run.
    */
   start(): Promise<boolean>
   /**
-   * Starts a streamed response: the head, and what is written to the returned sink, go out at once. Interim heads (1xx) may come before the
-   * final one. The request has no successor from then on.
+   * Starts a streamed response: the head, and what is written to the returned sink, go out at once. Interim heads (1xx)
+   * may come before the final one. The request has no successor from then on.
    */
   startResponse(head: ResponseHead): Sink
-  /** Whether a head has been sent. */
+  /** True once a head has been sent. */
   readonly responseStarted: boolean
-  /** Whether the response is stored in the space (Idempotency-Key, ticket), and therefore collected to its end. */
+  /** True if the response is stored in the space (Idempotency-Key, ticket), and therefore collected to its end. */
   readonly isKept: boolean
   /** Gives the worker's slot to another request while this one goes on. */
   releaseSlot(): void
   /**
-   * Completes the request. Of the response to one whose response was started only the trailers count. Returns false if the claim was lost
-   * and the space has refused the response.
+   * Completes the request. Of the response to one whose response was started only the trailers count. Returns false if
+   * the claim was lost and the space has refused the response.
    */
   complete(response: HttpResponse): Promise<boolean>
   /** Ends a started response as incomplete; its reader sees that. */
   breakOff(): void
-  /** Reports progress, at most LARGEST_PROGRESS bytes, to the request's ticket; does nothing if there is none. */
+  /** Reports progress, at most LARGEST_PROGRESS bytes, to the request's ticket, if it has a ticket. */
   progress(report: Buffer): Promise<void>
   /** Gives the request back for another worker. */
   release(): Promise<void>
   /** Committed with a response below 500, aborted by any other end. */
   readonly transaction: Transaction
-  /** Whether `transaction` was read. */
+  /** True once `transaction` was read. */
   readonly isTransacting: boolean
   /** Called when the space has ended this claim: the result is of no use any more. */
   onLost?: (() => void) | undefined
@@ -69,7 +70,7 @@ export interface HeldRequest {
 
 /** The standing take of a worker. */
 export interface Serving {
-  /** Whether the space has the take now; false while the connection is lost. */
+  /** True while the space has the take; false while the connection is lost. */
   readonly standing: boolean
   /** Ends the take. When it resolves, no further request will come; requests in hand go on. */
   stop(): Promise<void>
@@ -283,7 +284,9 @@ class ServedRequest implements HeldRequest {
 /** A larger body is streamed past the space. */
 const LARGEST_WHOLE = 256 * 1024
 
-/** The length of a body that is complete. Trailers need a chunked body, which has no Content-Length (RFC 9112 §7.1.2). */
+/**
+ * The length of a body that is complete. Trailers need a chunked body, which has no Content-Length (RFC 9112 §7.1.2).
+ */
 const contentLengthOf = ({ body, trailers }: HttpResponse): string[] =>
   body.length > 0 && !trailers ? ['Content-Length', String(body.length)] : []
 

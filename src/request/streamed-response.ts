@@ -1,4 +1,7 @@
-/** Arrival: a response that comes bit by bit, as whoever asked for it sees it: interim heads, the head, its body, and its end once that is accepted. */
+/**
+ * A streamed response on the side of its requester: interim heads, the head, the body, and the end, once the space has
+ * accepted it.
+ */
 import { isErrorCode, SpaceError } from '../errors.js'
 import {
   decodeResponse,
@@ -14,20 +17,20 @@ import type { StreamReader, Streams } from './streams/index.js'
 export interface Expecting {
   onHead(response: HttpResponse): void
   readonly onInterim: ((head: ResponseHead) => void) | undefined
-  /** Before there was a head. */
+  /** Called if there was no final head. */
   onFailed(error: SpaceError): void
 }
 
-/** More is no head but an attack on our memory. */
+/** Longer heads are an attack on memory. */
 const LONGEST_HEADS = 1_048_576
-/** The space tells what became of it at the same time as its end comes, by another way. */
+/** The space reports the outcome at about the same time as the stream ends. */
 const ACCEPTED_WITHIN_MS = 15_000
 const NEWLINE = 10
 
 export class StreamedResponse implements Rest {
   readonly #stream: StreamReader
   readonly #expecting: Expecting
-  /** What has come of a head that is not complete; then, what came of the body with it. */
+  /** The bytes of an incomplete head; then those of the body that came with it. */
   #text: Buffer = Buffer.alloc(0)
   #hasHead = false
   #reader: RestReader | undefined
@@ -65,13 +68,13 @@ export class StreamedResponse implements Rest {
     this.#stream.cancel()
   }
 
-  /** The space has accepted it. It ends as soon as all of it is here. */
+  /** The space has accepted the response. It ends when its last byte has arrived. */
   completed(): void {
     this.#accepted = true
     this.#settle()
   }
 
-  /** The space says that it will never be complete. What has arrived is still given. */
+  /** The space reports that the response will never be complete. Bytes that have arrived are still delivered. */
   failed(code: string): void {
     if (this.#trailers) this.#fail(code)
     else this.#stream.fail(code)
@@ -90,11 +93,11 @@ export class StreamedResponse implements Rest {
     return true
   }
 
-  /** Whether it was the head that counts. */
+  /** Reads a head. Returns true for the final one. */
   #head(line: Buffer): boolean {
     try {
       const head = decodeResponse(line)
-      // 101 is the last word of HTTP on its connection, and so it counts (RFC 9110 §15.2.2).
+      // 101 is a final head: the last of HTTP on its connection (RFC 9110 §15.2.2).
       if (head.status < 200 && head.status !== 101) {
         this.#expecting.onInterim?.(head)
         return false

@@ -1,6 +1,6 @@
-/** Abort: listening to a signal that many others listen to. The only file that adds listeners to a user's signals. */
+/** Abort: shared listening to signals. The only file that adds listeners to a user's signals. */
 
-/** By signal. Its one listener calls all of ours: Node.js warns of a leak when a signal has more than ten. */
+/** By signal: one listener that calls all of ours. Node.js warns of a leak when a signal has more than ten. */
 const shared = new WeakMap<AbortSignal, Listeners>()
 
 class Listeners {
@@ -17,7 +17,7 @@ class Listeners {
     this.#each.add(listener)
   }
 
-  /** The last one takes the listener off the signal. */
+  /** Removes a listener; the last one removes that of the signal. */
   remove(listener: { call(): void }): void {
     if (!this.#each.delete(listener) || this.#each.size > 0) return
     this.#signal.removeEventListener('abort', this.#onAbort)
@@ -30,7 +30,7 @@ class Listeners {
       try {
         listener.call()
       } catch (error) {
-        // As an EventTarget does it: the other listeners are called, too.
+        // As in an EventTarget: the other listeners are called too.
         queueMicrotask(() => {
           throw error
         })
@@ -41,9 +41,9 @@ class Listeners {
 }
 
 /**
- * Calls `listener` once when the signal fires; never if it has fired already.
+ * Calls `listener` once when the signal fires; never if it had fired before.
  *
- * @returns what ends that
+ * @returns a function that ends that
  */
 export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   if (signal.aborted) return () => {}
@@ -53,7 +53,10 @@ export function onAbort(signal: AbortSignal, listener: () => void): () => void {
   return () => listeners.remove(entry)
 }
 
-/** Runs the function with a signal that fires with the first of these. Unlike AbortSignal.any it leaves nothing on signals that live on. */
+/**
+ * Runs a function with a signal that fires with the first of these. Unlike AbortSignal.any it leaves nothing on
+ * long-lived signals.
+ */
 export async function underAny<T>(
   signals: readonly AbortSignal[],
   fn: (signal: AbortSignal) => Promise<T>,

@@ -1,11 +1,14 @@
-/** What is counted while requests go by: plain numbers, so that a request pays a few additions and no object; /metrics reads them. */
+/**
+ * Counters of gateways and workers: plain numbers, so that a request pays a few additions and no object; /metrics reads
+ * them.
+ */
 
 /** Upper bounds of the buckets, in ms. */
 export const BOUNDS_MS: readonly number[] = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
 
-/** How a time is spread: a histogram, not cumulated. */
+/** A histogram of times, not cumulated. */
 export class Histogram {
-  /** One per bound, and one for what is longer than the last. */
+  /** One per bound, and one for longer times. */
   readonly counts: Float64Array = new Float64Array(BOUNDS_MS.length + 1)
   sumMs = 0
 
@@ -23,7 +26,7 @@ const STATUSES = 1_000
 export class ServiceCounters {
   /** How many requests ended with each status. */
   readonly statuses: Float64Array = new Float64Array(STATUSES)
-  /** From admitted to answered. */
+  /** Time from admitted to answered. */
   readonly total = new Histogram()
 
   ended(status: number, ms: number): void {
@@ -32,7 +35,7 @@ export class ServiceCounters {
   }
 }
 
-/** What a gateway counts. */
+/** The counters of a gateway. */
 export class GatewayCounters {
   readonly services = new Map<string, ServiceCounters>()
 
@@ -46,22 +49,22 @@ export class GatewayCounters {
   }
 }
 
-/** How a turn may end; see workers/turn.ts. */
+/** The endings of a turn; see workers/turn.ts. */
 export type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
 
-/** What a worker counts. */
+/** The counters of a worker. */
 export class WorkerCounters {
   readonly endings: Record<Ending, number> = { answered: 0, failed: 0, late: 0, lost: 0, stopped: 0 }
   /** Requests taken. */
   taken = 0
-  /** From written to taken, on the space's clock. */
+  /** Time from written to taken, on the space's clock. */
   readonly waited = new Histogram()
-  /** From taken to the end of the turn. */
+  /** Time from taken to the end of the turn. */
   readonly time = new Histogram()
   /** Deliveries that were not the first. */
   redelivered = 0
   /** Answers that the space refused, because it had ended the claim. */
   refused = 0
-  /** Handlers that ran on when their turn had ended. */
+  /** Overrun handlers so far. */
   overrunHandlers = 0
 }

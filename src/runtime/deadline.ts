@@ -16,8 +16,8 @@ export interface DeadlineTerms {
 }
 
 /**
- * Returns the result of `promise`. Rejects with `late()` when the time is over and with `signal.reason` when the signal fires; what becomes of
- * `promise` after that is dropped.
+ * Returns the result of `promise`. Rejects with `late()` when the time is over and with `signal.reason` when the signal
+ * fires; what becomes of `promise` after that is dropped.
  */
 export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Promise<T> {
   const { timeoutMs = Number.POSITIVE_INFINITY, signal, late, onGivenUp, onStart } = terms
@@ -50,7 +50,7 @@ export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Prom
   })
 }
 
-/** Returns the result, or undefined if there is none within `ms`. Rejects if the promise rejected within `ms`. */
+/** Returns the result, or undefined at the end of `ms`. Rejects if the promise rejected within `ms`. */
 export const valueWithin = <T>(ms: number, promise: Promise<T>): Promise<T | undefined> =>
   withDeadline<T | undefined>(promise, { timeoutMs: ms, late: () => TIME_OVER }).catch((error) => {
     if (error !== TIME_OVER) throw error

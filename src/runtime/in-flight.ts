@@ -1,10 +1,10 @@
 /**
- * What is under way: a bag with quick ways in and out. Not a Set or a Map, because these grow anew after every so many removals, and V8
- * chains the old table to the new one: once an old one has outlived a few young collections, everything that stood in any later one is
- * kept until the next full collection. Here that was most of what a busy worker allocated, copied twice before it was thrown away.
+ * Requests or turns under way: a bag with fast add and remove. A Set or Map rehashes after every so many removals, and
+ * V8 links the old table to the new one: once an old table has outlived a few young collections, later entries are kept
+ * until the next full collection. That was most of the garbage of a busy worker.
  */
 export interface Placed {
-  /** Where it stands in its bag; the bag's own. */
+  /** Its index in the bag, set by the bag. */
   place: number
 }
 
@@ -19,7 +19,7 @@ export class InFlight<T extends Placed> {
     item.place = this.#items.push(item) - 1
   }
 
-  /** False if it is not in (any longer). */
+  /** Returns false if it is not in the bag. */
   remove(item: T): boolean {
     const { place } = item
     if (this.#items[place] !== item) return false
@@ -32,12 +32,12 @@ export class InFlight<T extends Placed> {
     return true
   }
 
-  /** Whether it is in. */
+  /** Returns whether it is in the bag. */
   has(item: T): boolean {
     return this.#items[item.place] === item
   }
 
-  /** In no order. What is added or removed meanwhile may or may not be met. */
+  /** Iterates in no order; entries that are added or removed meanwhile may or may not be met. */
   [Symbol.iterator](): Iterator<T> {
     return this.#items.values()
   }

@@ -1,4 +1,4 @@
-/** The one protocol of everything that starts and stops: both are idempotent, and whoever calls during a change waits for it. */
+/** Start and stop of services: both are idempotent, and a call during a change waits for it. */
 
 export interface Service {
   /** Resolves when it runs. A second call returns the first one's promise; a failed start may be tried again. */
@@ -7,7 +7,7 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Makes a Service of two functions, each of which is then called at most once at a time and in order. */
+/** Makes a Service of two functions, which are called at most once at a time and in order. */
 export function service(onStart: () => Promise<void>, onStop: () => Promise<void>): Service {
   let starting: Promise<void> | undefined
   let stopping: Promise<void> | undefined

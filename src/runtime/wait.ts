@@ -1,4 +1,4 @@
-/** A wait with an end: it is settled once, by a value, by its time, by its signal, or by a failure. */
+/** A wait with an end: settled once, by a value, its timeout, its signal, or an error. */
 
 import { LONGEST_TIMER_MS, monotonicMs } from '../clock.js'
 import { onAbort } from './abort.js'
@@ -22,7 +22,9 @@ export class Wait<T> {
     return this.#settled
   }
 
-  /** Calls `onTimeout` after `ms` (Infinity: never), `onAborted` when the signal fires, unless it is settled before. */
+  /**
+   * Calls `onTimeout` after `ms` (Infinity: never) and `onAborted` when the signal fires, unless it is settled before.
+   */
   until(ms: number, onTimeout: () => void, signal: AbortSignal | undefined, onAborted: () => void): this {
     if (ms !== Number.POSITIVE_INFINITY) this.#startTimer(monotonicMs() + ms, onTimeout)
     if (signal) this.#unlisten = onAbort(signal, onAborted)
@@ -40,7 +42,7 @@ export class Wait<T> {
   #startTimer(endsAt: number, onTimeout: () => void): void {
     const left = endsAt - monotonicMs()
     this.#timer = setTimeout(
-      // A timer may fire up to a millisecond early; a wait never ends before its time (JavaSpaces).
+      // Timers may fire up to a millisecond early; a wait never ends before its time (JavaSpaces).
       () => (monotonicMs() >= endsAt ? onTimeout() : this.#startTimer(endsAt, onTimeout)),
       Math.min(Math.max(Math.ceil(left), 0), LONGEST_TIMER_MS),
     )

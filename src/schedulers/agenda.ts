@@ -1,4 +1,4 @@
-/** Agenda: what is due later in an in-memory space, in the order in which it is due. It outlives the schedulers that work it off. */
+/** Agenda: the later tasks of an in-memory space, by due time. It outlives the schedulers that work on it. */
 import { isDeepStrictEqual } from 'node:util'
 import { wallMs } from '../clock.js'
 import type { LaterTask } from '../tasks/enqueue.js'
@@ -6,21 +6,21 @@ import type { Scheduled } from '../tasks/schedule.js'
 import type { Queueing } from './asked.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 
-/** A task that is due later, for the first time or again. */
+/** A later task, or a retry. */
 export interface LaterJob extends Omit<LaterTask, 'ticket' | 'leaseMs' | 'repeatable'> {
-  /** Unique among the jobs of the space that are not over. */
+  /** Unique among the unfinished jobs of the space. */
   readonly id: string
-  /** Tells it from an earlier job of the same id. */
+  /** Distinguishes it from an earlier job of the same id. */
   readonly number: number
   readonly ticket?: string
   readonly leaseMs?: number
   readonly attemptsMade: number
 }
 
-/** A scheduler, as far as an agenda needs one. */
+/** The part of a scheduler that an agenda uses. */
 export interface Attendant {
   readonly hasRoom: boolean
-  /** Runs the next attempt of a job that is due, and puts the job back if there is to be another one. Never throws. */
+  /** Runs the next attempt of a due job, and puts the job back if another one follows. Never throws. */
   begin(job: LaterJob): void
 }
 
@@ -32,13 +32,13 @@ interface Firing {
 
 type AgendaItem = LaterJob | Firing
 
-/** No timer runs longer: a step of the wall clock, or the sleep of the machine, is noticed within this. */
+/** The longest timer: a step of the wall clock, or the machine's sleep, is noticed within this. */
 const LONGEST_MS = 60_000
 
 export class Agenda implements Queueing {
-  /** The earliest first. */
+  /** Earliest first. */
   readonly #items: AgendaItem[] = []
-  /** The ids of jobs that are not over. */
+  /** The ids of unfinished jobs. */
   readonly #jobs = new Set<string>()
   readonly #firings = new Map<string, Firing>()
   readonly #attendants = new Set<Attendant>()
@@ -46,7 +46,7 @@ export class Agenda implements Queueing {
   #numbers = 0
 
   async later({ ticket, repeatable: _, ...task }: LaterTask): Promise<void> {
-    // A scheduler that stopped before it had answered leaves the question to the next one: it is the same job.
+    // A scheduler that stopped before it answered leaves the request to the next one: it is the same job.
     if (!this.#jobs.has(ticket)) this.#add({ ...task, id: ticket, ticket })
   }
 
@@ -75,19 +75,19 @@ export class Agenda implements Queueing {
     return true
   }
 
-  /** From now on it is given what is due, if it has room. */
+  /** Adds a scheduler, which is given due jobs while it has room. */
   attend(attendant: Attendant): void {
     this.#attendants.add(attendant)
     this.look()
   }
 
-  /** The last one to leave stops the timer; what is due then waits for the next one. */
+  /** Removes a scheduler; without any, due jobs wait. */
   leave(attendant: Attendant): void {
     this.#attendants.delete(attendant)
     this.look()
   }
 
-  /** The job is due again. */
+  /** Adds a job for its next attempt. */
   putBack(job: LaterJob): void {
     this.#insert(job)
     this.look()
@@ -97,7 +97,7 @@ export class Agenda implements Queueing {
     this.#jobs.delete(id)
   }
 
-  /** Hands out what is due; called when something may have become so, or a scheduler may have room. */
+  /** Hands out due jobs; called when a job or room for one may have come. */
   look(): void {
     clearTimeout(this.#timer)
     for (let attendant = this.#free(); attendant; attendant = this.#free()) {
@@ -119,7 +119,7 @@ export class Agenda implements Queueing {
     return undefined
   }
 
-  /** Adds a job for it, and for each of its firings that nobody has seen. */
+  /** Adds a job for a firing, and for each later one that was missed. */
   #fired({ dueAt, recurrence, scheduled }: Firing): void {
     const { name, task, input, retries, trace } = scheduled
     const { repeatable: _, ...options } = retries
@@ -147,7 +147,7 @@ export class Agenda implements Queueing {
     return { ...job, number: ++this.#numbers, attemptsMade: 0 }
   }
 
-  /** Behind those that are due at the same moment. */
+  /** Inserts an item behind those of the same time. */
   #insert(item: AgendaItem): void {
     let [low, high] = [0, this.#items.length]
     while (low < high) {

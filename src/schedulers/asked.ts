@@ -1,4 +1,4 @@
-/** Asked: what schedulers are asked for through the space: a task that is due later, a schedule, the end of one. */
+/** Asked: the requests that schedulers answer: a later task, a schedule, the end of a schedule. */
 
 import type { Logger } from '../log.js'
 import { type HeldRequest, type Serving, serveRequests } from '../request.js'
@@ -10,7 +10,7 @@ import type { Scheduled } from '../tasks/schedule.js'
 
 export interface Queueing {
   later(task: LaterTask): Promise<void>
-  /** When it is due next, ms since 1970. */
+  /** Returns when it is due next, ms since 1970. */
   schedule(scheduled: Scheduled): Promise<number>
   unschedule(name: string): Promise<boolean>
 }
@@ -20,9 +20,9 @@ export interface RunningScheduler {
   stop(): Promise<void>
 }
 
-/** So many are worked on at a time. */
+/** Requests that are answered at a time. */
 const CONCURRENCY = 64
-/** What could not be done now is given back after this, to whoever can. */
+/** Delay before a failed request is given back. */
 const GIVE_BACK_MS = 1_000
 
 export function serveAsked(space: Space, queueing: Queueing, logger: Logger): Promise<Serving> {
@@ -43,8 +43,8 @@ async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): P
     else value = await queueing.unschedule(String(input))
   } catch (error) {
     if (taken.request.target === 'later') {
-      // Nobody waits for an answer, and somebody for the task.
-      logger.error({ id: taken.id, err: error }, 'a later task could not be queued, and is given back')
+      // The program does not wait for this answer, but for the task.
+      logger.error({ id: taken.id, err: error }, 'a later task could not be queued; its request is returned')
       setTimeout(() => taken.release().catch(() => {}), GIVE_BACK_MS)
       return
     }

@@ -1,4 +1,7 @@
-/** BullMQ's place: it keeps what is due later, and hands each job to one scheduler when it is; what a job is then told is what its task said. */
+/**
+ * The scheduler on Redis: BullMQ keeps later tasks and hands each due job to one scheduler; the outcome of the task
+ * becomes that of the job.
+ */
 import { type Job as BullJob, type MinimalJob, Queue, type RepeatOptions, UnrecoverableError, Worker } from 'bullmq'
 import { wallMs } from '../clock.js'
 import { addressIn } from '../engines/redis/wire/connection.js'
@@ -28,29 +31,29 @@ export interface SchedulerTerms {
   readonly logger: Logger
 }
 
-/** The jobs that takespace adds: what enqueue and schedule say of a task. */
+/** The data of jobs that takespace adds: the options of enqueue and schedule. */
 interface Data extends Required<Omit<RetryOptions, 'backoff' | 'attempts' | 'repeatable'>> {
   readonly task: string
-  /** Packed as entries are: JSON where that is exact. */
+  /** Packed like entries: JSON where it is exact. */
   readonly input?: unknown
   readonly ticket?: string
   readonly leaseMs?: number
   readonly trace?: readonly string[] | undefined
 }
 
-/** A scheduler that was killed is noticed within these two; a job of it that is taken over finds its attempt in the space. */
+/** A killed scheduler is detected within these two times; its job is taken over and finds its attempt in the space. */
 const LOCK_MS = 6_000
 const STALLED_MS = 2_000
-/** Each death of a scheduler counts; the job can do nothing for it. */
+/** Each death of a scheduler counts, though the job is not its cause. */
 const MOST_STALLED = 1_000_000
-/** How long finished jobs are there to be looked at, in s; and how many of them. */
+/** How long, in s, and how many finished jobs are kept. */
 const KEEP_COMPLETED = { age: 24 * 60 * 60, count: 10_000 }
 const KEEP_FAILED = { age: 7 * 24 * 60 * 60, count: 10_000 }
-/** Of a server that is away. */
+/** How long a start waits for the server. */
 const READY_MS = 10_000
 const LAST_WORDS_MS = 1_000
 
-/** The task said when it wants to be tried again. */
+/** The error of a task that asked to be retried. */
 class Later extends Error {
   inMs = 0
 }
@@ -94,14 +97,14 @@ export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningSchedul
   }
 }
 
-/** The jobs of one queue, as far as they are this scheduler's at the moment. */
+/** The jobs of one queue that this scheduler runs. */
 class Jobs {
   readonly #terms: SchedulerTerms
   readonly #name: string
   readonly #jobOf: (job: BullJob) => Job
   readonly #worker: Worker
   readonly #underway: Underway
-  /** Where firings that nobody has seen are caught up with. */
+  /** The queue for missed firings. */
   readonly #queue: Queue<Data> | undefined
 
   constructor(
@@ -127,7 +130,7 @@ class Jobs {
       settings: { backoffStrategy, repeatStrategy },
     })
     this.#worker.on('error', (err) => logger.warn({ err, queue: name }, 'BullMQ'))
-    // The job has what its attempt said.
+    // The outcome is stored in the job.
     for (const event of ['completed', 'failed'] as const) {
       this.#worker.on(event, (job: BullJob | undefined) => job && this.#underway.forget(lastAttemptOf(name, job)))
     }
@@ -139,7 +142,7 @@ class Jobs {
     this.#worker.run().catch((err) => this.#terms.logger.error({ err, queue: this.#name }, 'BullMQ takes no jobs'))
   }
 
-  /** Takes nothing new; resolves when what it has is over. */
+  /** Takes nothing new; resolves when its jobs are finished. */
   async drained(): Promise<void> {
     await this.#worker.pause(true)
     await this.#underway.idle()
@@ -158,7 +161,7 @@ class Jobs {
     if (verdict.kind === 'done') return jsonOf(verdict.value)
     if (verdict.kind === 'over') throw withError(new UnrecoverableError(verdict.failure.message), verdict.failure)
     if (verdict.inMs === undefined) throw withError(new Error(verdict.failure.message), verdict.failure)
-    // Its own back-off would be asked otherwise.
+    // Replaces the job's own back-off.
     bull.opts.backoff = { type: ASKED_BACKOFF }
     throw Object.assign(new Later(verdict.failure.message), { inMs: verdict.inMs })
   }
@@ -169,10 +172,10 @@ const groupOf = (queue: string): string => `bull:${queue}`
 const attemptIdOf = (queue: string, job: BullJob, attemptsMade: number): string =>
   attemptId([queue, String(job.id), String(job.timestamp), String(attemptsMade)])
 
-/** BullMQ counts the attempt that is over already. */
+/** BullMQ has counted the finished attempt already. */
 const lastAttemptOf = (queue: string, job: BullJob): string => attemptIdOf(queue, job, job.attemptsMade - 1)
 
-/** What is the same for all jobs. */
+/** The part of a job that is the same for both kinds. */
 function attemptOf(queue: string, job: BullJob) {
   const { attemptsMade, opts } = job
   const number = attemptsMade + 1
@@ -194,7 +197,10 @@ function ownJob(queue: string, job: BullJob<Data>): Job {
   return { ...attemptOf(queue, job), ...terms, options: JSON.stringify(retries) }
 }
 
-/** BullMQ's 1 is its highest priority after those that have none, and greater numbers come later; ours count the other way. */
+/**
+ * In BullMQ 1 is the highest priority after jobs without one, and greater numbers come later; here it is the other way
+ * round.
+ */
 function theirJob({ service, timeoutMs }: SchedulerTerms, queue: string, job: BullJob): Job {
   const priority = -Math.min(job.opts.priority ?? 0, 128)
   return { ...attemptOf(queue, job), task: job.name, input: job.data, service, priority: priority || 0, timeoutMs }
@@ -216,7 +222,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
       trace,
     }: LaterTask) {
       const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, ticket, leaseMs, trace }
-      // Added again, because whoever had it was killed, it is the same job.
+      // Added a second time, after a scheduler was killed, it is the same job.
       await queue.add(task, data, {
         jobId: ticket,
         delay: Math.max(dueAt - wallMs(), 0),
@@ -227,7 +233,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
       const { attempts, backoff, service, priority, timeoutMs } = retries
       const data: Data = { task, ...packFields({ input }), service, priority, timeoutMs, trace }
       const recurrence = recurrenceOf(times)
-      // BullMQ would keep a schedule that never fires.
+      // BullMQ would store a schedule that never fires.
       firstFiring(recurrence, wallMs())
       const template = { name: task, data, opts: optionsOf(attempts, backoff) }
       const overdue = await overdueOf(queue, name, recurrence)
@@ -241,7 +247,7 @@ function queueingIn(queue: Queue<Data>): Queueing {
 
 type JobTemplate = Parameters<Queue<Data>['addBulk']>[0][number]
 
-/** The firings that are due and that BullMQ drops when a schedule with a cron expression is declared again: it goes on from now. */
+/** Returns the due firings that BullMQ drops when a cron schedule is declared again: it continues from now. */
 async function overdueOf(queue: Queue<Data>, name: string, recurrence: Recurrence): Promise<number[]> {
   const before = recurrence.pattern === undefined ? undefined : await queue.getJobScheduler(name)
   const { pattern, tz, next } = before ?? {}
@@ -251,13 +257,13 @@ async function overdueOf(queue: Queue<Data>, name: string, recurrence: Recurrenc
 }
 
 /**
- * The job of a schedule is late: what was due between it and now has nobody else to see to it, since BullMQ goes on from now. Added twice it is
- * the same job.
+ * Adds the firings that a late job of a schedule has missed: BullMQ continues from now. Added twice they are the same
+ * jobs.
  */
 async function missedBefore(queue: Queue<Data>, job: BullJob<Data>): Promise<void> {
   const { repeatJobKey, name, data, opts } = job
   const { prevMillis, repeat } = opts as { prevMillis?: number; repeat?: Recurrence }
-  // A second attempt is late for a reason of its own.
+  // A second attempt is late for another reason.
   if (!repeatJobKey || prevMillis === undefined || !repeat || job.attemptsMade > 0) return
   const times = missedBetween(repeat, prevMillis, wallMs())
   if (times.length > 0) await addFirings(queue, repeatJobKey, times, { name, data, opts })
@@ -287,14 +293,17 @@ const backoffOf = (backoff: BullBackoff): RetryOptions['backoff'] =>
     ? { kind: backoff.type as 'fixed' | 'exponential', delayMs: backoff.delay ?? 0 }
     : undefined
 
-/** As BullMQ has it. */
+/** As BullMQ computes it. */
 function delayOf(backoff: BullBackoff, attemptsMade: number): number {
   if (typeof backoff === 'number') return backoff
   const delay = backoff?.delay ?? 0
   return backoff?.type === 'exponential' ? Math.round(2 ** (attemptsMade - 1) * delay) : delay
 }
 
-/** What BullMQ does not know: what the task asked for, or a strategy that was a function in the program of the queue's former workers. */
+/**
+ * Back-offs that BullMQ does not have: of a task that asked for one, and of strategies that were functions in the
+ * queue's former workers.
+ */
 function backoffStrategy(
   _attemptsMade: number,
   _type: string | undefined,
@@ -309,7 +318,7 @@ function withError(error: Error, { name, stack }: Failure): Error {
   return error
 }
 
-/** A job's result is JSON; what is none is told as text. */
+/** Returns the result as JSON; other values as text. */
 function jsonOf(value: unknown): unknown {
   try {
     return JSON.parse(

@@ -1,4 +1,6 @@
-/** The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, to be tried again, or over. */
+/**
+ * The life of one attempt of a job: announced on its ticket, run through the space, and judged: done, again, or over.
+ */
 
 import { wallMs } from '../clock.js'
 import { CANCELLED } from '../engine/tickets.js'
@@ -20,14 +22,14 @@ import {
 import { encodeProgress, type Progress } from '../tasks/progress.js'
 
 export interface Job extends Attempt {
-  /** Whether there is none after this one. */
+  /** True if no attempt follows. */
   readonly isLast: boolean
-  /** When the next one would be due, in ms from now, unless the task says otherwise. */
+  /** Delay of the next attempt, in ms, unless the task asks for another. */
   readonly nextInMs: number
-  /** Who waits for it, and how long it is kept for them. */
+  /** Its ticket, and how long the outcome is stored there. */
   readonly ticket?: string | undefined
   readonly leaseMs?: number | undefined
-  /** With which options it was enqueued, as JSON, where its failure is to become a dead letter. */
+  /** The options with which it was enqueued, as JSON, if its failure becomes a dead letter. */
   readonly options?: string | undefined
 }
 
@@ -36,10 +38,13 @@ export type JobResult =
   | { readonly kind: 'again'; readonly failure: Failure; readonly inMs: number | undefined }
   | { readonly kind: 'over'; readonly failure: Failure }
 
-/** Of an error, as much as fits on a ticket beside the rest. */
+/** Maximum characters of an error on a ticket. */
 const NOTED = 500
 
-/** @throws only the signal's reason: then nobody knows more than before, and whoever has the job next finds the same attempt. */
+/**
+ * Returns the result of an attempt. Throws only the signal's reason: then the next scheduler of the job finds the same
+ * attempt.
+ */
 export async function runJob(space: Space, job: Job, signal: AbortSignal): Promise<JobResult> {
   const { ticket } = job
   if (ticket !== undefined && !(await announced(space, ticket, job, signal))) return { kind: 'done', value: undefined }
@@ -58,7 +63,7 @@ export async function runJob(space: Space, job: Job, signal: AbortSignal): Promi
   }
 }
 
-/** False if it was cancelled before. */
+/** Announces the attempt on the ticket. Returns false if the ticket was cancelled. */
 async function announced(space: Space, ticket: string, job: Job, signal: AbortSignal): Promise<boolean> {
   await recordProgress(space, ticket, job, { phase: 'running', attempt: job.number }, 0, signal)
   const settled = await persist(signal, () =>
@@ -75,7 +80,7 @@ async function recordProgress(
   inMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  // It must outlast the attempt and still be there when its outcome is; another day for whatever holds a scheduler up.
+  // The ticket must outlast the attempt and its outcome; a day more in case schedulers are held up.
   const leaseMs = inMs + job.timeoutMs + (job.leaseMs ?? 0) + DAY_MS
   await persist(signal, async () => {
     if (await space.engine.tickets.recordProgress(ticket, encodeProgress(progress)))
@@ -83,13 +88,13 @@ async function recordProgress(
   })
 }
 
-/** Cancelled while it runs: its attempt is, too. */
+/** Cancels the attempt when its ticket is cancelled. */
 function watchCancel(space: Space, ticket: string, { id, timeoutMs }: Job, signal: AbortSignal): void {
   space.engine
     .find({ template: resultTemplate(ticket), take: false, waitMs: timeoutMs, signal })
     .then((found) => found?.kinds[0] === CANCELLED && space.engine.tickets.settle(id, null))
     .catch(() => {
-      // It is over, or the space is away: then its answer will be of no use, and nothing worse.
+      // The attempt is over, or the space is away: its outcome will be dropped.
     })
 }
 
@@ -141,7 +146,7 @@ async function settle(
 
 const MARKED_MS = 7 * DAY_MS
 
-/** Once, whoever does it: under a ticket of its own. */
+/** Writes the dead letter once, even if several schedulers do: under a ticket of its own. */
 async function writeDeadLetter(
   space: Space,
   job: Job,

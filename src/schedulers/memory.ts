@@ -1,4 +1,6 @@
-/** The scheduler of an in-memory space: jobs are kept in the process and run by timers; each ends as BullMQ's would on Redis. */
+/**
+ * The scheduler of an in-memory space: jobs are kept in the process and run by timers; each ends as it would on Redis.
+ */
 
 import { wallMs } from '../clock.js'
 import { MemoryEngine } from '../engines/memory/index.js'
@@ -12,11 +14,11 @@ import type { SchedulerTerms } from './bullmq.js'
 import type { Job, JobResult } from './job.js'
 import { Underway } from './underway.js'
 
-/** The group of its attempts. */
+/** The group of its attempts' progress. */
 const GROUP = 'later'
 const LAST_WORDS_MS = 1_000
 
-/** All schedulers of a space share one agenda: a job that one of them leaves is the next one's. */
+/** Schedulers of a space share one agenda: a job that one leaves is the next one's. */
 const agendas = new WeakMap<object, Agenda>()
 
 function agendaOf({ engine }: Space): Agenda {
@@ -41,7 +43,7 @@ export async function runInMemory(
     const attempt = attemptOf(job)
     const verdict = await underway.run(attempt).catch((error): JobResult | undefined => {
       if (over.signal.aborted) return undefined
-      logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be brought to its end')
+      logger.error({ id: job.id, err: error }, 'an attempt of a later task could not be finished')
       const failure = failureOf(error)
       return attempt.isLast ? { kind: 'over', failure } : { kind: 'again', failure, inMs: undefined }
     })
@@ -72,7 +74,7 @@ export async function runInMemory(
       await within(stopTimeoutMs, underway.idle())
       over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
       underway.close()
-      // Attempts that were cut put their jobs back on the agenda.
+      // Cut attempts put their jobs back on the agenda.
       await within(LAST_WORDS_MS, underway.idle())
     },
   }

@@ -1,16 +1,16 @@
-/** Recurrence: when a schedule fires next, and which of its firings were due while no scheduler ran. */
+/** Recurrence: the firings of a schedule, and those that were missed. */
 
 import { nextFiring } from '../tasks/cron.js'
 import type { Times } from '../tasks/schedule.js'
 
-/** A cron expression in a time zone, or so many ms. The names are BullMQ's. */
+/** A cron expression with its time zone, or an interval in ms, with BullMQ's names. */
 export interface Recurrence {
   readonly pattern?: string
   readonly tz?: string
   readonly every?: number
 }
 
-/** Firings that are caught up with; older ones are of no use to anybody. */
+/** Maximum number of missed firings that are made up for. */
 const MOST = 1_000
 
 export const recurrenceOf = (times: Times): Recurrence =>
@@ -22,7 +22,7 @@ export const firingAfter = (
   after: number,
 ): number | undefined => (pattern === undefined ? after + every : nextFiring(pattern, tz, after))
 
-/** Returns the first moment after `now` at which a schedule fires that is declared now. Throws a TypeError if there is none. */
+/** Returns the first firing after `now` of a schedule that is declared now. Throws a TypeError without one. */
 export function firstFiring(recurrence: Recurrence, now: number): number {
   const first = firingAfter(recurrence, now)
   if (first === undefined) throw new TypeError(`There is no date that ${recurrence.pattern} means.`)

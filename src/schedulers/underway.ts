@@ -1,4 +1,4 @@
-/** Underway: the attempts that a scheduler has with workers; their progress is passed on to their tickets. */
+/** Underway: the attempts of a scheduler that are with workers; passes their progress on to their tickets. */
 
 import { progressTemplate } from '../entry/ticket.js'
 import type { Logger } from '../log.js'
@@ -9,7 +9,7 @@ import { type Job, type JobResult, runJob } from './job.js'
 interface AttemptUnderway {
   readonly job: Job
   readonly onProgress: ((progress: unknown) => Promise<unknown>) | undefined
-  /** Its progress is passed on in order. */
+  /** Resolves when its progress so far has been passed on, in order. */
   told: Promise<void>
 }
 
@@ -18,12 +18,12 @@ export class Underway {
   readonly #group: string
   readonly #signal: AbortSignal
   readonly #logger: Logger
-  /** By the ids of the attempts. */
+  /** By id of the attempt. */
   readonly #attempts = new Map<string, AttemptUnderway>()
   #registration: string | undefined
   #onIdle: (() => void) | undefined
 
-  /** Attempts of other groups are not its own. All end with the signal. */
+  /** `signal` ends all attempts. Attempts of other groups are ignored. */
   constructor(space: Space, group: string, signal: AbortSignal, logger: Logger) {
     this.#space = space
     this.#group = group
@@ -35,7 +35,7 @@ export class Underway {
     return this.#attempts.size
   }
 
-  /** Resolves when progress is heard of. */
+  /** Starts listening to progress. */
   async followProgress(): Promise<void> {
     const { id } = await this.#space.engine.notify({
       templates: [progressTemplate({ group: this.#group })],
@@ -47,19 +47,19 @@ export class Underway {
         if (!running || progress === undefined) return
         running.told = running.told
           .then(() => this.#progress(running, progress))
-          .catch((err) => this.#logger.debug({ err, id: attempt }, 'the progress of a job was not told'))
+          .catch((err) => this.#logger.debug({ err, id: attempt }, 'the progress of a job could not be reported'))
       },
       onMissed: () => {},
       onEnded: () => {
         if (this.#signal.aborted) return
-        this.followProgress().catch((err) => this.#logger.warn({ err }, 'progress of jobs is not heard of'))
+        this.followProgress().catch((err) => this.#logger.warn({ err }, 'the progress of jobs cannot be followed'))
       },
     })
     this.#registration = id
   }
 
   /**
-   * Runs the next attempt of a job. Progress is passed to `onProgress`, too.
+   * Runs the next attempt of a job. `onProgress` is called with its progress.
    *
    * @throws as runJob
    */
@@ -68,7 +68,7 @@ export class Underway {
     this.#attempts.set(job.id, attempt)
     try {
       const verdict = await runJob(this.#space, job, this.#signal)
-      // Progress that was reported before the end has arrived: it is passed on before the verdict.
+      // Progress that was reported before the end has arrived; it is passed on before the result.
       await new Promise(setImmediate)
       await attempt.told
       return verdict
@@ -83,7 +83,7 @@ export class Underway {
     if (this.#attempts.size > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
   }
 
-  /** Removes the attempt from the space: its job has the verdict. */
+  /** Removes an attempt from the space: its job has the result. */
   forget(attempt: string): void {
     this.#space.engine.cancel(attempt).catch(() => {
       // Its lease ends by itself.

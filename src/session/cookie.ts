@@ -1,4 +1,4 @@
-/** The cookie that carries a session's id: signed, and read only if it is. The only file that imports cookie and cookie-signature. */
+/** The signed cookie of a session's id. The only file that imports cookie and cookie-signature. */
 import { parse, type SerializeOptions, serialize } from 'cookie'
 import { sign, unsign } from 'cookie-signature'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -6,27 +6,30 @@ import { SpaceError } from '../errors.js'
 
 export interface SessionCookieOptions {
   /**
-   * Default `session`. One that begins with `__Host-` is kept by browsers for this host alone and sent over TLS only: it has neither `domain` nor
-   * another path than `/`, and is always `Secure`.
+   * The name of the cookie. Default `session`. A name with the prefix `__Host-` makes browsers keep it for this host
+   * alone and send it over TLS only: without `domain`, with the path `/`, always `Secure`.
    */
   readonly name?: string | undefined
-  /** How long a session that is not used stays, in the browser and in the space, in ms. Default: until the browser is closed, `ttlMs` in the space. */
+  /**
+   * Life of an unused session, in the browser and in the space, in ms. Default: until the browser is closed, and
+   * `ttlMs` in the space.
+   */
   readonly maxAgeMs?: number | undefined
-  /** Whether it is sent over TLS only. Default: where the request came by TLS. */
+  /** True sends the cookie over TLS only. Default: if the request came over TLS. */
   readonly secure?: boolean | undefined
-  /** `lax` (default): not with requests of other sites, but when a user follows a link. `none` needs `secure`. */
+  /** `lax` (default): not with requests from other sites, except links that a user follows. `none` needs `secure`. */
   readonly sameSite?: 'lax' | 'strict' | 'none' | undefined
   /** Default `/`. */
   readonly path?: string | undefined
-  /** Default: the host that sent it, and none below it. */
+  /** Default: the host of the response, without subdomains. */
   readonly domain?: string | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set(['name', 'maxAgeMs', 'secure', 'sameSite', 'path', 'domain'])
 
-/** An id that we have made ourselves, or another store before us: nothing that steers. */
+/** The form of ids made here or by another store. */
 const ID = /^[\w-]{22,200}$/
-/** As express-session writes it, so that apps of both kinds can share a session. */
+/** The prefix of express-session, so that both kinds of apps can share a session. */
 const SIGNED = 's:'
 const HOST_PREFIX = '__Host-'
 
@@ -61,7 +64,7 @@ export class SessionCookieJar {
     return this.#options.maxAgeMs
   }
 
-  /** The id in the Cookie field of a request, if its signature is ours. */
+  /** Returns the id in a Cookie field, if its signature is valid. */
   read(field: string | null): string | undefined {
     const value = field === null ? undefined : parse(field)[this.#name]
     if (!value?.startsWith(SIGNED)) return undefined
@@ -72,7 +75,7 @@ export class SessionCookieJar {
     return undefined
   }
 
-  /** A Set-Cookie field. undefined: it takes the cookie away. */
+  /** Returns a Set-Cookie field; with undefined, one that removes the cookie. */
   write(id: string | undefined, isTls: boolean): string {
     const { path = '/', domain, secure = isTls, sameSite = 'lax', maxAgeMs } = this.#options
     const options: SerializeOptions = { httpOnly: true, sameSite, secure, path, ...(domain ? { domain } : {}) }

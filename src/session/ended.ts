@@ -1,4 +1,4 @@
-/** The ends of sessions, told to whoever asked for them. */
+/** Listeners for the ends of sessions. */
 import { monotonicMs } from '../clock.js'
 import { endedOf, ownerToken, SESSION, type SessionEnd } from '../engine/sessions.js'
 import type { Interest } from '../engine.js'
@@ -9,24 +9,24 @@ import { Inbox, Registration } from '../space/notify.js'
 import type { Space } from '../space.js'
 
 export interface SessionEnded {
-  /** As `store.idOf` gives it: never the id that the browser has. */
+  /** The hash that `store.idOf` returns, never the id that the browser has. */
   readonly id: string
-  /** Whose it was, if `userOf` said so; a number as text. */
+  /** The user, if `userOf` returned one; a number as text. */
   readonly user: string | undefined
-  /** `expired`: nobody used it for the time of its lease. */
+  /** `expired`: its lease has ended without use. */
   readonly reason: SessionEnd
 }
 
 export type EndListener = (ended: SessionEnded) => unknown
 
 export interface NotifyEndOptions {
-  /** Only of this user's sessions. */
+  /** Limits the events to the sessions of this user. */
   readonly user?: string | number | undefined
-  /** How long it is told of them, in ms. Default: as long as this process is there. */
+  /** Lease of the listener, in ms. Default: as long as this process. */
   readonly leaseMs?: number | undefined
-  /** So many were lost on their way, since the connection was cut. */
+  /** Called when events were lost because the connection was cut, with their number. */
   readonly onMissed?: ((count: number) => void) | undefined
-  /** The listener threw, or its promise was rejected. */
+  /** Called when the listener throws, or its promise rejects. */
   readonly onError?: ((error: unknown) => void) | undefined
 }
 

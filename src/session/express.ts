@@ -1,4 +1,4 @@
-/** SpaceSessionStore: the Store of express-session, over sessions in a space. */
+/** SpaceSessionStore: a Store of express-session, with sessions in a space. */
 import { EventEmitter } from 'node:events'
 import { createRequire } from 'node:module'
 import { wallMs } from '../clock.js'
@@ -10,24 +10,27 @@ import { exceptIn, type SessionOptions } from './options.js'
 import { type Loaded, Sessions } from './sessions.js'
 import { SessionSnapshot, textsOf } from './snapshot.js'
 
-/** What a session has for its store: attributes, and a cookie that says how long it stays. */
+/** A session as its store sees it: attributes, and a cookie with its life. */
 export interface StoredSession {
   cookie: SessionCookie
   [attribute: string]: unknown
 }
 
 declare global {
-  // The types of Express and express-session merge theirs into these.
+  // The types of Express and express-session are merged into these.
   namespace Express {
     interface Request {}
   }
 }
 
-/** A session as express-session gives it, with what a program adds to its `SessionData`; anything without the types of express-session. */
+/**
+ * The session of express-session with the program's additions to `SessionData`; any, without the types of
+ * express-session.
+ */
 // biome-ignore lint/suspicious/noExplicitAny: without these types nothing is known of a session
 export type ExpressSessionData = Express.Request extends { session: infer S } ? S : any
 
-/** As express-session gives it; only what is needed of it. */
+/** The part of the request that is used here. */
 interface ExpressRequest {
   sessionID?: string | undefined
   session?: unknown
@@ -42,19 +45,21 @@ interface ExpressSession {
   Store: { prototype: { createSession(req: unknown, session: unknown): object } }
 }
 let expressSession: ExpressSession | undefined
-/** The app's own, loaded when a session of it is first made: whoever uses another framework need not have it. */
+/** The app's express-session, loaded with its first session: other frameworks do not need it. */
 const ofExpressSession = (): ExpressSession['Store']['prototype'] => {
   expressSession ??= createRequire(import.meta.url)('express-session') as ExpressSession
   return expressSession.Store.prototype
 }
 
 /**
- * A store for express-session. How long a session stays is its cookie's `maxAge`. Of each request only those attributes are saved that it
- * changed, so requests of one session lose nothing to each other; see `policy` for those that change the same one.
+ * A store for express-session. The life of a session is the `maxAge` of its cookie. A request saves only the attributes
+ * that it changed, so concurrent requests of one session lose nothing; `policy` decides if they change the same
+ * attribute.
  *
  * Each method calls back, and also returns a promise.
  *
- * @throws SpaceError INVALID_ARGUMENT; calls fail with SPACE_UNREACHABLE (503) while the space is away, never with an empty session
+ * @throws SpaceError INVALID_ARGUMENT; calls fail with SPACE_UNREACHABLE (503) while the space is away, never with an
+ *   empty session
  * @example
  * const store = new SpaceSessionStore({ space, userOf: (session) => session.userId })
  * app.use(session({ store, secret, resave: false, saveUninitialized: false, cookie: { maxAge: 30 * 60_000 } }))
@@ -64,7 +69,7 @@ export class SpaceSessionStore extends EventEmitter {
   // biome-ignore lint/suspicious/noExplicitAny: express-session's own request
   declare generate: (req: any) => void
   readonly #sessions: Sessions
-  /** Of each session that was loaded or saved here, what it was then. */
+  /** The snapshot of each session that was loaded or saved here. */
   readonly #snapshots = new WeakMap<object, SessionSnapshot>()
 
   constructor(options: SessionOptions<ExpressSessionData>) {
@@ -72,18 +77,24 @@ export class SpaceSessionStore extends EventEmitter {
     this.#sessions = new Sessions(options, new.target.name)
   }
 
-  /** The session, or null if there is none. With the policy `lock` it is locked until it is set, touched or destroyed, or its response is over. */
+  /**
+   * Returns the session, or null. With the policy `lock` it is locked until it is set, touched or destroyed, or its
+   * response is over.
+   */
   get(sessionId: string, callback?: Callback<StoredSession | null>): Promise<StoredSession | null> {
     const found = this.#sessions.load(sessionId).then((loaded) => this.keep(loaded))
     return calledBack(found, callback)
   }
 
-  /** Saves what is other than it was loaded; a session that was not loaded, as a whole. One that has ended meanwhile stays so. */
+  /**
+   * Saves the changed attributes; all of them if the session was not loaded. Does not revive a session that has ended
+   * meanwhile.
+   */
   set(sessionId: string, session: object, callback?: Callback<void>): Promise<void> {
     return calledBack(this.#set(sessionId, session as StoredSession), callback)
   }
 
-  /** Renews its lease, and changes nothing else. One that has ended stays so. */
+  /** Renews its lease and changes nothing else. Does not revive a session that has ended. */
   touch(sessionId: string, session: object, callback?: Callback<void>): Promise<void> {
     const touched = async (): Promise<void> => {
       await this.#sessions.touch(sessionId, this.#leaseOf(session as StoredSession), this.snapshotOf(session))
@@ -91,7 +102,7 @@ export class SpaceSessionStore extends EventEmitter {
     return calledBack(touched(), callback)
   }
 
-  /** Ends it for all who have it, also for requests that are under way. */
+  /** Ends the session, also for requests that are under way. */
   destroy(sessionId: string, callback?: Callback<void>): Promise<void> {
     return calledBack(
       this.#sessions.destroy(sessionId).then(() => {}),
@@ -99,7 +110,7 @@ export class SpaceSessionStore extends EventEmitter {
     )
   }
 
-  /** All sessions, in no order. Their ids are known to their browsers alone. */
+  /** Returns all sessions, in no order. Their ids are known to their browsers alone. */
   all(callback?: Callback<StoredSession[]>): Promise<StoredSession[]> {
     const all = async (): Promise<StoredSession[]> => {
       const looks: Promise<Record<string, unknown> | null>[] = []
@@ -109,7 +120,7 @@ export class SpaceSessionStore extends EventEmitter {
     return calledBack(all(), callback)
   }
 
-  /** How many there are. The space counts; nobody looks at them. */
+  /** Returns the number of sessions, without loading them. */
   length(callback?: Callback<number>): Promise<number> {
     return calledBack(this.#sessions.count(), callback)
   }
@@ -122,16 +133,16 @@ export class SpaceSessionStore extends EventEmitter {
     )
   }
 
-  /** How many sessions there are, or this user has (`userOf`). */
+  /** Returns the number of sessions, of all users or of one (`userOf`). */
   count(user?: string | number): Promise<number> {
     return this.#sessions.count(user)
   }
 
   /**
-   * Ends all sessions of this user (`userOf`): logs out everywhere.
+   * Ends all sessions of a user (`userOf`): logs out everywhere.
    *
-   * @param options.except an id that stays: the one with which the user asks for it
-   * @returns how many have ended
+   * @param options.except an id to keep: that of the current session
+   * @returns the number of sessions that were ended
    * @example await store.destroyAll(user.id, { except: req.sessionID })
    */
   async destroyAll(user: string | number, options: { except?: string } = {}): Promise<number> {
@@ -139,7 +150,7 @@ export class SpaceSessionStore extends EventEmitter {
   }
 
   /**
-   * Has a listener told of each session that ends from now on, whatever process ended it.
+   * Calls a listener for each session that ends from now on, in any process.
    *
    * @example const registration = await store.notify(({ id, user, reason }) => closeSockets(id))
    */
@@ -147,18 +158,18 @@ export class SpaceSessionStore extends EventEmitter {
     return this.#sessions.notify(listener, options)
   }
 
-  /** With the policy `lock`: its request is over, and the next one may have it. Whoever has no response to tell of that says so. */
+  /** With the policy `lock`: releases the session, for requests whose response the store does not see. */
   async release(session: object | null | undefined): Promise<void> {
     const snapshot = session ? this.snapshotOf(session) : undefined
     if (snapshot) await this.#sessions.release(snapshot)
   }
 
-  /** By what name listeners hear of it: a hash of its id. */
+  /** Returns the hash of the id that listeners are given. */
   idOf(sessionId: string): string {
     return entryIdOf(sessionId)
   }
 
-  /** A new session in the place of the request's, whose old one is destroyed: to be called at login. */
+  /** Destroys the session of a request and gives it a new one: to be called at login. */
   regenerate(req: ExpressRequest, callback: Callback<void>): void {
     void this.destroy(req.sessionID as string, (error) => {
       this.generate(req)
@@ -166,7 +177,7 @@ export class SpaceSessionStore extends EventEmitter {
     })
   }
 
-  /** As a Session, outside of a request. */
+  /** Loads a Session outside of a request. */
   load(sessionId: string, callback: Callback<object>): void {
     void this.get(sessionId, (error, found) => {
       if (error) callback(error)
@@ -175,7 +186,7 @@ export class SpaceSessionStore extends EventEmitter {
     })
   }
 
-  /** The Session of a request from what was loaded; it remembers what that was. */
+  /** Returns the Session of a request, with its snapshot. */
   // biome-ignore lint/suspicious/noExplicitAny: express-session's Session, whose types need not be there
   createSession(req: ExpressRequest, loaded: object): any {
     const snapshot = this.#snapshots.get(loaded)
@@ -183,7 +194,7 @@ export class SpaceSessionStore extends EventEmitter {
     if (!snapshot) return session
     this.#snapshots.set(session, snapshot)
     if (snapshot.lock === '') return session
-    // Asked for again by whoever has it, it is not waited for.
+    // A reload by the holder of the lock does not wait for it.
     const reload = (callback: Callback<void>): object => {
       const again = this.#sessions.reload(req.sessionID as string, snapshot).then((found) => {
         if (!found) throw new Error('failed to load session')
@@ -198,7 +209,7 @@ export class SpaceSessionStore extends EventEmitter {
     return session
   }
 
-  /** @internal What was loaded, with its snapshot beside it. */
+  /** @internal Returns the loaded session and records its snapshot. */
   protected keep(loaded: Loaded | null): StoredSession | null {
     if (!loaded) return null
     const { attributes, remainingMs, snapshot } = loaded
@@ -212,7 +223,7 @@ export class SpaceSessionStore extends EventEmitter {
     return this.#snapshots.get(session)
   }
 
-  /** @internal The attributes that are saved, beside the cookie. */
+  /** @internal Returns the attributes to save, without the cookie. */
   protected attributesOf(session: StoredSession): object {
     return session
   }
@@ -226,7 +237,7 @@ export class SpaceSessionStore extends EventEmitter {
     let snapshot = this.snapshotOf(session)
     if (!snapshot) {
       snapshot = new SessionSnapshot()
-      // From now on it is known what it was: a second save is a difference.
+      // The next save is a difference to this one.
       this.#snapshots.set(session, snapshot)
     }
     const { cookie = {}, ...attributes } = this.attributesOf(session) as StoredSession
@@ -240,7 +251,7 @@ export class SpaceSessionStore extends EventEmitter {
   }
 }
 
-/** Calls back in a turn of its own, so that what the callback throws is the app's and not this promise's. */
+/** Calls back in a later turn, so that errors of the callback do not reject this promise. */
 function calledBack<T>(promise: Promise<T>, callback: Callback<T> | undefined): Promise<T> {
   if (callback) {
     promise.then(

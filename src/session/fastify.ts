@@ -1,14 +1,17 @@
-/** FastifySessionStore: the store of @fastify/session, over sessions in a space. */
+/** FastifySessionStore: a store of @fastify/session, with sessions in a space. */
 import { SpaceSessionStore, type StoredSession } from './express.js'
 import type { SessionOptions } from './options.js'
 import type { Loaded } from './sessions.js'
 import type { SessionSnapshot } from './snapshot.js'
 
-/** @fastify/session copies what was loaded property by property, so the snapshot travels as one. It is never in the session's JSON. */
+/**
+ * @fastify/session copies a loaded session property by property, so the snapshot is one of them. It is never in the
+ *   session's JSON.
+ */
 const SAVED = '$saved'
 
 /**
- * A store for @fastify/session, with all that SpaceSessionStore has.
+ * A store for @fastify/session, with all methods of SpaceSessionStore.
  *
  * @example
  * app.register(fastifyCookie)
@@ -18,7 +21,9 @@ const SAVED = '$saved'
  * app.addHook('onResponse', (request) => store.release(request.session))
  */
 export class FastifySessionStore extends SpaceSessionStore {
-  /** @param options with types for `userOf` if it names that of its parameter: `userOf: (session: Session) => session.userId` */
+  /**
+   * @param options typed if `userOf` names the type of its parameter: `userOf: (session: Session) => session.userId`
+   */
   constructor(options: SessionOptions) {
     super(options)
   }

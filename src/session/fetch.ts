@@ -1,4 +1,4 @@
-/** Sessions of fetch apps and Hono: loaded before the handler, at hand as session(request), saved with the response. */
+/** Sessions of fetch apps and Hono: loaded before the handler, read with session(request), saved with the response. */
 
 import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
@@ -9,37 +9,46 @@ import { MOVED_SESSION_OPTIONS, SESSION_OPTIONS, type SessionOptions } from './o
 import { Sessions } from './sessions.js'
 import { SessionSnapshot, textsOf } from './snapshot.js'
 
-/** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
+/** @typeParam D the attributes of a session, the parameter of `userOf`. Default: any. */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
 export interface FetchSessionOptions<D = any> extends SessionOptions<D> {
-  /** Signs the cookie: at least 16 characters. Of several the first one signs, all are accepted: put a new one in front to change it. */
+  /**
+   * The secret that signs the cookie, at least 16 characters. Of several the first one signs and all are accepted: put
+   * a new one in front to rotate.
+   */
   readonly secret: string | readonly string[]
   readonly cookie?: SessionCookieOptions | undefined
 }
 
 /**
- * The session of one request. What is changed becomes so with the response, or, if that cannot be, the response is an error.
+ * The session of one request. Changes are saved with the response; if that fails, the response is an error.
  *
  * @typeParam D the attributes and their types, as in `session<D>(request)`. Default: any names, values of type unknown.
  */
 // biome-ignore lint/suspicious/noExplicitAny: an interface has no index signature, and fits nothing narrower
 export interface FetchSession<D extends Record<string, any> = Record<string, unknown>> {
-  /** Whether nothing of it is stored. */
+  /** True if the session is not stored yet. */
   readonly isNew: boolean
   /** Returns undefined for an attribute that is not set. */
   get<T = never, N extends keyof D & string = keyof D & string>(name: N): ([T] extends [never] ? D[N] : T) | undefined
-  /** A value that JSON has a notation for; `undefined` deletes it. To change what stands inside of one that `get` gave is enough, too. */
+  /**
+   * Sets a value that JSON can express; `undefined` deletes the attribute. Values that `get` returned may also be
+   * changed in place.
+   */
   set<N extends keyof D & string>(name: N, value: D[N] | undefined): void
   delete(name: keyof D & string): void
-  /** From this response on it has another id, and the old one is dead: to be called at login, and at each change of rights. */
+  /**
+   * Gives the session another id with this response and ends the old one: to be called at login and at each change of
+   * rights.
+   */
   regenerate(): void
-  /** It ends with this response, for all who have it. What is set after that begins another one. */
+  /** Ends the session with this response, for all requests. Attributes that are set afterwards begin a new one. */
   destroy(): void
 }
 
 type Fetch<A extends unknown[]> = (request: Request, ...more: A) => Response | Promise<Response>
 
-/** What is needed of Hono's Context. */
+/** The part of Hono's Context that is used here. */
 interface HonoContext {
   readonly req: { readonly raw: Request }
   res: Response
@@ -50,7 +59,7 @@ const OPTIONS: ReadonlySet<string> = new Set([...SESSION_OPTIONS, 'secret', 'coo
 const current = new WeakMap<Request, OpenSession>()
 
 /**
- * The session of a request that came through `fetchSessions(…)`.
+ * Returns the session of a request that came through `fetchSessions(…)`.
  *
  * @throws SpaceError INVALID_ARGUMENT if it did not
  * @example
@@ -72,7 +81,7 @@ export function session<D extends Record<string, any> = Record<string, unknown>>
   return open as FetchSession as FetchSession<D>
 }
 
-/** Sessions for an app: around its fetch function, or as a middleware of Hono. */
+/** Sessions for an app: around its fetch function, or as Hono middleware. */
 export interface FetchSessions {
   /** @example export default { fetch: sessions.wrap(app.fetch) } */
   wrap<A extends unknown[]>(handler: Fetch<A>): (request: Request, ...more: A) => Promise<Response>
@@ -83,8 +92,8 @@ export interface FetchSessions {
 }
 
 /**
- * Sessions for fetch apps and Hono, by a signed cookie. While the space is away a request that brings a session is answered 503, and never
- * as if it had none.
+ * Creates sessions for fetch apps and Hono, with a signed cookie. While the space is away, a request with a session
+ * gets 503, never an empty session.
  *
  * @throws SpaceError INVALID_ARGUMENT
  * @example
@@ -98,9 +107,11 @@ export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSe
   const jar = new SessionCookieJar(secret, cookie)
   const sessions = new Sessions(more, 'fetchSessions')
 
-  /** Answers what `answer` does, with the session's cookie; or the error because of which there is no session, or none that is saved. */
+  /**
+   * Returns the response of `answer` with the session's cookie, or an error if the session cannot be loaded or saved.
+   */
   const around = async (request: Request, answer: () => Promise<Response>): Promise<Response> => {
-    // Two layers of an app that both ask for sessions have one.
+    // Nested layers share one session.
     if (current.has(request)) return answer()
     const open = new OpenSession(sessions, jar, request.url.startsWith('https:'))
     try {
@@ -128,7 +139,7 @@ export function fetchSessions<D = any>(options: FetchSessionOptions<D>): FetchSe
         await next()
         return c.res
       })
-      // Before the handler it is the answer; after it, Hono has one that is to be replaced.
+      // An error before the handler is the response; after it, Hono's response is replaced.
       if (!current.has(c.req.raw)) return response
       if (response !== c.res) c.res = response
       return undefined
@@ -144,7 +155,7 @@ class OpenSession implements FetchSession {
   #id: string | undefined
   #attributes: Record<string, unknown> = Object.create(null)
   #snapshot = new SessionSnapshot()
-  /** To be destroyed with the response: what it was before. */
+  /** The session that is destroyed with the response. */
   #ended: { id: string; snapshot: SessionSnapshot } | undefined
   #isOver = false
 
@@ -161,7 +172,7 @@ class OpenSession implements FetchSession {
   async load(field: string | null): Promise<void> {
     const id = this.#jar.read(field)
     const loaded = id === undefined ? null : await this.#sessions.load(id)
-    // An id that the space does not know is nobody's: a session that begins now has one of its own.
+    // An id unknown to the space is dropped: a new session gets an id of its own.
     if (!loaded) return
     this.#id = id
     this.#snapshot = loaded.snapshot
@@ -194,7 +205,7 @@ class OpenSession implements FetchSession {
     this.#attributes = Object.create(null)
   }
 
-  /** @returns a Set-Cookie field, if there is something to say */
+  /** Saves the session. Returns a Set-Cookie field, if needed. */
   async commit(): Promise<string | undefined> {
     this.#isOver = true
     const leaseMs = this.#jar.maxAgeMs ?? this.#sessions.terms.ttlMs
@@ -207,12 +218,12 @@ class OpenSession implements FetchSession {
         ? await this.#sessions.save(id, this.#attributes, texts, leaseMs, this.#snapshot)
         : await this.#sessions.touch(id, leaseMs, this.#snapshot)
     await this.#destroyEnded()
-    // Ended by another request meanwhile.
+    // Another request has ended it meanwhile.
     if (!isThere) return this.#jar.write(undefined, this.#isTls)
     return isNew || this.#jar.maxAgeMs !== undefined ? this.#jar.write(id, this.#isTls) : undefined
   }
 
-  /** Its request is over, however that came. */
+  /** Called at the end of the request, successful or not. */
   async end(): Promise<void> {
     this.#isOver = true
     for (const snapshot of [this.#snapshot, this.#ended?.snapshot]) {
@@ -245,7 +256,7 @@ class OpenSession implements FetchSession {
   }
 }
 
-/** The answer in the place of one that would not be true; what the app had answered is dropped. */
+/** Returns an error instead of the app's response, which is dropped. */
 function problemResponse(error: unknown, dropped?: Response): Response {
   if (!isSpaceError(error)) throw error
   dropped?.body?.cancel().catch(() => {})
@@ -261,7 +272,7 @@ function withCookie(response: Response, field: string | undefined): Response {
     response.headers.append('set-cookie', field)
     return response
   } catch {
-    // The fields of a redirect, or of what fetch has answered, cannot be changed.
+    // The header fields of a redirect, or of a fetch response, are immutable.
     const changed = new Response(response.body, response)
     changed.headers.append('set-cookie', field)
     return changed

@@ -1,12 +1,15 @@
-/** Session ids: what the browser has is a secret, so the space knows it by a hash alone. */
+/** Session ids: the browser's id is a secret, so the space stores a hash. */
 import { randomBytes } from 'node:crypto'
 import { digest } from '../runtime/digest.js'
 
 /**
- * A new session id: 192 random bits.
+ * Returns a new session id: 192 random bits.
  * @example app.use(session({ store, genid: newSessionId }, app)) // koa-session, whose own are UUIDs of 122 bits
  */
 export const newSessionId = (): string => randomBytes(24).toString('base64url')
 
-/** 162 bits of SHA-256, behind what tells session entries from others. From it nobody finds the way back to the id. */
+/**
+ * Returns the entry's id: 162 bits of SHA-256, which does not reveal the session id, after the prefix of session
+ * entries.
+ */
 export const entryIdOf = (sessionId: string): string => `$${digest(sessionId)}`

@@ -1,4 +1,4 @@
-/** KoaSessionStore: an external store of koa-session, over sessions in a space. */
+/** KoaSessionStore: an external store of koa-session, with sessions in a space. */
 import type { EventEmitter } from 'node:events'
 import { wallMs } from '../clock.js'
 import type { Registration } from '../space/notify.js'
@@ -10,23 +10,23 @@ import { SessionSnapshot, textsOf } from './snapshot.js'
 
 type Attributes = Record<string, unknown>
 
-/** What koa-session says with each call; only what is needed of it. */
+/** The part of koa-session's arguments that is used here. */
 interface KoaSessionCall {
   ctx: object
 }
 
-/** koa-session asks its store to keep a session for so much longer than its cookie, in ms. */
+/** koa-session asks for sessions that live this much longer than their cookie, in ms. */
 const LONGER_MS = 10_000
 
 /**
- * An external store for koa-session. How long a session stays is its `maxAge`. Of each request only those attributes are saved that it
+ * An external store for koa-session. The life of a session is its `maxAge`. A request saves only the attributes that it
  * changed.
  *
  * @example app.use(koaSession({ store: new KoaSessionStore({ space }), genid: newSessionId, maxAge: 30 * 60_000, rolling: true }, app))
  */
 export class KoaSessionStore {
   readonly #sessions: Sessions
-  /** Of each request's session, by its context: what it was. */
+  /** The snapshot of each request's session, by its context. */
   readonly #snapshots = new WeakMap<object, { key: string; snapshot: SessionSnapshot }>()
 
   constructor(options: SessionOptions) {
@@ -46,7 +46,7 @@ export class KoaSessionStore {
       const { res } = ctx as { res?: EventEmitter }
       res?.once('close', () => void this.#sessions.release(snapshot).catch(() => {}))
     }
-    // When it ends is for its lease alone to say.
+    // The lease says when the session ends.
     if (typeof attributes._maxAge === 'number') attributes._expire = wallMs() + remainingMs - LONGER_MS
     return attributes
   }
@@ -69,22 +69,22 @@ export class KoaSessionStore {
     await this.#sessions.destroy(key)
   }
 
-  /** How many sessions there are, or this user has (`userOf`). The space counts; nobody looks at them. */
+  /** Returns the number of sessions, of all users or of one (`userOf`), without loading them. */
   count(user?: string | number): Promise<number> {
     return this.#sessions.count(user)
   }
 
-  /** Ends all sessions of this user, but for the one of the key `except`. @returns how many have ended */
+  /** Ends all sessions of a user, except that of the key `except`. @returns the number of sessions that were ended */
   async destroyAll(user: string | number, options: { except?: string } = {}): Promise<number> {
     return this.#sessions.destroyAll(user, exceptIn(options))
   }
 
-  /** Has a listener told of each session that ends from now on, whatever process ended it. */
+  /** Calls a listener for each session that ends from now on, in any process. */
   notify(listener: EndListener, options?: NotifyEndOptions): Promise<Registration> {
     return this.#sessions.notify(listener, options)
   }
 
-  /** By what name listeners hear of it: a hash of its key. */
+  /** Returns the hash of the key that listeners are given. */
   idOf(key: string): string {
     return entryIdOf(key)
   }

@@ -1,32 +1,32 @@
-/** What every kind of session store may be told. */
+/** The options of all session stores. */
 
 import { type Moved, onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { Space } from '../space.js'
 
-/** What becomes of an attribute that two requests change at once. */
+/** The policy for an attribute that two requests change at once. */
 export type SessionPolicy = 'merge' | 'reject' | 'lock'
 
-/** @typeParam D the attributes of a session, as `userOf` is given them. Default: any. */
+/** @typeParam D the attributes of a session, the parameter of `userOf`. Default: any. */
 // biome-ignore lint/suspicious/noExplicitAny: the attributes are the app's own
 export interface SessionOptions<D = any> {
-  /** Where the sessions are; all that open this space have the same ones. */
+  /** The space of the sessions; all processes that open it share them. */
   readonly space: Space
   /**
-   * Requests of one session that change different attributes never cost each other anything. For those that change the same one: `merge`
-   * (default), the last one has it; `reject`, the second save fails with SESSION_CONFLICT; `lock`, a session is one request's from its
-   * load to its save, and the others wait.
+   * Concurrent requests that change different attributes of a session do not conflict. If they change the same one:
+   * `merge` (default), the last save wins; `reject`, the second save fails with SESSION_CONFLICT; `lock`, a request has
+   * the session to itself from load to save, and others wait.
    */
   readonly policy?: SessionPolicy | undefined
   /** Bounds of the policy `lock`. */
   readonly lock?: SessionLockOptions | undefined
-  /** How long a session stays that is not used, where its cookie does not say (a cookie without maxAge), in ms. Default 24 h. */
+  /** Life of an unused session whose cookie has no maxAge, in ms. Default 24 h. */
   readonly ttlMs?: number | undefined
-  /** A save that makes a session larger than this fails with SESSION_TOO_LARGE, in bytes of JSON. Default 256 KiB. */
+  /** Maximum size of a session, in bytes of JSON; a save beyond it fails with SESSION_TOO_LARGE. Default 256 KiB. */
   readonly maxBytes?: number | undefined
   /**
-   * Whose session it is, by which `count`, `destroyAll` and `notify` find it: a text of at most 200 characters, or a number; nothing while nobody
-   * has logged in. Asked at each save.
+   * Returns the user of a session, by which `count`, `destroyAll` and `notify` find it: a text of at most 200
+   * characters, or a number; nothing before a login. Called at each save.
    * @example userOf: (session) => session.userId
    */
   readonly userOf?: (session: D) => string | number | null | undefined

@@ -1,6 +1,6 @@
 /**
- * Sessions in a space: loaded as attributes with a snapshot of them, saved as what differs from it. Each framework's store says the same
- * in its own words.
+ * Sessions in a space: loaded with a snapshot, saved as the difference to it. The stores of the frameworks are built on
+ * this.
  */
 
 import type { LoadedSession, SessionEntries } from '../engine/sessions.js'
@@ -22,33 +22,36 @@ export class Sessions {
   readonly terms: SessionTerms
   readonly #entries: SessionEntries
 
-  /** `what`: name of the store for error messages. */
+  /** `what` is the name of the store in error messages. */
   constructor(options: SessionOptions, what: string) {
     this.terms = termsOf(options, what)
     this.#entries = this.terms.space.engine.sessions
   }
 
-  /** null: it is not there. Under the policy `lock` it is this request's from then on. */
+  /** Returns null if there is no such session. Under the policy `lock` the session is locked for this request. */
   async load(sessionId: string): Promise<Loaded | null> {
     const { policy, lockMs, waitMs } = this.terms
     const id = entryIdOf(sessionId)
     return this.#read(id, await this.#entries.load(id, policy === 'lock' ? { lockMs, waitMs } : undefined))
   }
 
-  /** As it is now, for whoever has loaded it before and may have its lock. */
+  /** Loads again, for a request that may hold the lock. */
   async reload(sessionId: string, { lock }: SessionSnapshot): Promise<Loaded | null> {
     if (lock === '') return this.load(sessionId)
     const id = entryIdOf(sessionId)
     return this.#read(id, await this.#entries.reload(id, lock))
   }
 
-  /** What is in it, and in nobody's way. */
+  /** Returns the attributes, without a lock. */
   async look(id: string): Promise<Record<string, unknown> | null> {
     const loaded = await this.#entries.load(id)
     return loaded && attributesOf(new SessionSnapshot(loaded))
   }
 
-  /** @param texts what it is to be: of that, what differs from the snapshot is saved. false: it has ended meanwhile, and stays so. */
+  /**
+   * Saves what differs from the snapshot. @param texts the new attributes as JSON. Returns false if the session has
+   * ended meanwhile.
+   */
   save(
     sessionId: string,
     attributes: object,
@@ -59,7 +62,7 @@ export class Sessions {
     return this.#inTurn(snapshot, () => this.#save(sessionId, attributes, texts, leaseMs, snapshot))
   }
 
-  /** false: it has ended, and stays so. */
+  /** Returns false if the session has ended. */
   touch(sessionId: string, leaseMs: number, snapshot: SessionSnapshot | undefined): Promise<boolean> {
     return this.#inTurn(snapshot, async () => {
       const lock = snapshot?.lock ?? ''
@@ -73,7 +76,7 @@ export class Sessions {
     return this.#entries.destroy(entryIdOf(sessionId))
   }
 
-  /** Its request is over: if it still has the lock, the next one may have it. */
+  /** Releases the lock, if the request still holds it. */
   release(snapshot: SessionSnapshot): Promise<void> {
     return this.#inTurn(snapshot, async () => {
       const { lock } = snapshot
@@ -170,7 +173,7 @@ function ownerOf(user: unknown): string {
   if (typeof text !== 'string' || text.length > LONGEST_USER || !text.isWellFormed()) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `A user is named by a text of at most ${LONGEST_USER} characters, or by a number.`,
+      `A user must be a string of at most ${LONGEST_USER} characters, or a number.`,
     )
   }
   return text

@@ -1,25 +1,25 @@
-/** A snapshot: what a session was when it was loaded or last saved. Only what differs from it is saved. */
+/** A snapshot: a session as it was loaded or last saved. Only the difference is saved. */
 
 import type { Attribute, LoadedSession, SavedSession } from '../engine/sessions.js'
 import { SpaceError } from '../errors.js'
 
-/** As many attributes as an entry has fields. */
+/** An entry has at most as many fields. */
 const MOST_ATTRIBUTES = 1_000
 
 export class SessionSnapshot {
-  /** Of the entry, once it has been made of the session's. */
+  /** The entry's id, once it was computed. */
   id: string | undefined
   attributes: Map<string, Attribute>
-  /** Of what the space has beside these attributes nothing is known when it is ''. */
+  /** The version that the attributes are complete for; '' = unknown. */
   version: string
   owner: string
-  /** Held until the next save, touch or release; '' = none. */
+  /** The lock until the next save, touch or release; '' = none. */
   lock: string
-  /** Whether the space has it; one that it has not yet is new. */
+  /** True if the space has the session. */
   isKnown: boolean
-  /** What has no parts of its own that could change: the same one as then has the same text. */
+  /** Values without parts: an identical value has the same text. */
   readonly #values = new Map<string, unknown>()
-  /** What is under way with it: saves of one request come one after the other. */
+  /** The pending operation: saves of one request run one after the other. */
   busy: Promise<unknown> | undefined
 
   constructor(loaded?: LoadedSession) {
@@ -34,19 +34,19 @@ export class SessionSnapshot {
     return this.attributes.get(name)?.text
   }
 
-  /** The text that it had, if this is the very value that stood there. */
+  /** Returns the stored text if this is the value that was read from it. */
   sameText(name: string, value: unknown): string | undefined {
     return typeof value !== 'object' && value !== undefined && this.#values.get(name) === value
       ? this.textOf(name)
       : undefined
   }
 
-  /** What was read of its text. */
+  /** Records the value that was read from the text. */
   read(name: string, value: unknown): void {
     if (typeof value !== 'object') this.#values.set(name, value)
   }
 
-  /** What is other than it was, and what is not there any more. */
+  /** Returns the changed and the removed attributes. */
   differences(texts: ReadonlyMap<string, string>): { set: [string, string][]; removed: string[] } {
     const set = [...texts].filter(([name, text]) => this.textOf(name) !== text)
     const removed = [...this.attributes.keys()].filter((name) => !texts.has(name))
@@ -69,16 +69,16 @@ export class SessionSnapshot {
     this.version = isKnown ? version : ''
   }
 
-  /** Never part of a session's JSON, where a framework copies it along with the attributes. */
+  /** A framework may copy the snapshot along with the attributes; it is never in their JSON. */
   toJSON(): undefined {
     return undefined
   }
 }
 
 /**
- * The attributes as they are stored. What JSON leaves out is absent.
+ * Returns the attributes as JSON, without those that JSON leaves out.
  *
- * @param snapshot what they were
+ * @param snapshot the session as it was loaded
  * @throws SpaceError INVALID_ENTRY
  */
 export function textsOf(attributes: object, snapshot?: SessionSnapshot): Map<string, string> {
@@ -95,16 +95,16 @@ export function textsOf(attributes: object, snapshot?: SessionSnapshot): Map<str
     texts.set(name, text)
   }
   if (texts.size > MOST_ATTRIBUTES) {
-    throw new SpaceError('INVALID_ENTRY', `It has more than ${MOST_ATTRIBUTES} attributes.`)
+    throw new SpaceError('INVALID_ENTRY', `The session has more than ${MOST_ATTRIBUTES} attributes.`)
   }
   return texts
 }
 
-/** @throws whatever is wrong with it: anybody may have written it */
+/** Returns the attributes. Throws any error if they are malformed: they may be foreign. */
 export function attributesOf(snapshot: SessionSnapshot): Record<string, unknown> {
   const attributes: Record<string, unknown> = {}
   for (const [name, { text }] of snapshot.attributes) {
-    // Set as JSON.parse does: a name such as __proto__ steers nothing.
+    // As JSON.parse does: a name such as __proto__ has no effect.
     const value: unknown = JSON.parse(text)
     snapshot.read(name, value)
     if (name === '__proto__')

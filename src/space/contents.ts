@@ -1,4 +1,4 @@
-/** contents: all that matches, entry by entry, without taking (JavaSpace05). Nothing twice, nothing missed that stays, and then it is over. */
+/** contents: yields all matches without taking them (JavaSpace05): each entry that stays, once, then it ends. */
 import { monotonicMs } from '../clock.js'
 import { ANY_KIND, type Engine, type Listed, type Page } from '../engine.js'
 import type { Template } from '../entry/template.js'
@@ -9,22 +9,28 @@ import { checkedMax } from './take-all.js'
 import type { Transaction } from './transaction.js'
 
 export interface ContentsOptions {
-  /** How many at most. Default Infinity. */
+  /** Maximum number of entries. Default Infinity. */
   readonly max?: number | undefined
-  /** For how long it may be asked for more, in ms; then it throws LEASE_UNKNOWN. Default: for ever, since the space keeps nothing for it. */
+  /**
+   * How long the iteration may take, in ms; then it throws LEASE_UNKNOWN. Default Infinity: the space stores nothing
+   * for it.
+   */
   readonly leaseMs?: number | undefined
-  /** What it yields can be taken by nobody else until this ends; what was written under it is yielded, too. */
+  /**
+   * A transaction. Others cannot take the yielded entries until it ends; entries that were written under it are yielded
+   * too.
+   */
   readonly tx?: Transaction | undefined
 }
 
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'leaseMs', 'tx'])
 
-/** So many come with one call; under a transaction they are locked as they come. */
+/** Entries per call; under a transaction they are locked page by page. */
 const PAGE = 100
 
 /**
- * @internal Goes through the matches in the order in which they would be taken, a page at a time. An entry keeps its place as long as it lives, so
- * none comes twice; one that is written behind the place that has been reached comes no more.
+ * @internal Yields the matches in the order in which they would be taken, page by page. An entry keeps its position while it
+ * exists, so none comes twice; one that is written before the current position does not come.
  */
 export async function* contentsOf(
   engine: Engine,
@@ -44,7 +50,7 @@ export async function* contentsOf(
     const list = (): Promise<Page> => engine.list(encoded, from, most, tx?.id)
     const { entries, next }: Page = tx ? await tx.find(undefined, list) : await list()
     for (const entry of entries) {
-      if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The contents were asked for too late.')
+      if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The lease of the contents had ended.')
       yield entry
     }
     left -= entries.length

@@ -1,4 +1,4 @@
-/** Finding: what a read or take may be told, and how it goes on until a match is what its kind says. */
+/** Finds: the options of reads and takes, and the check of matches against their schema. */
 import type { Engine, Stored } from '../engine.js'
 import { entryOf, Nonconforming } from '../entry/nonconforming.js'
 import type { Template } from '../entry/template.js'
@@ -9,11 +9,14 @@ import { checkedLease } from './lease.js'
 import type { Transaction } from './transaction.js'
 
 export interface FindOptions {
-  /** How long to wait for a match, in ms. Default of read and take: for ever. 0 = do not wait. */
+  /** How long to wait for a match, in ms. Default of read and take: Infinity. 0 = do not wait. */
   readonly waitMs?: number | undefined
-  /** Ends the wait; the call then rejects with `signal.reason`. */
+  /** Ends the wait: the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
-  /** What is taken is seen by nobody until this transaction ends, and is back if it aborts; what is read nobody else takes meanwhile. */
+  /**
+   * A transaction. Others do not see a taken entry until it ends, and again if it aborts; others cannot take an entry
+   * that was read.
+   */
   readonly tx?: Transaction | undefined
 }
 
@@ -28,7 +31,7 @@ export interface FindTerms extends FindOptions {
   readonly ifExists?: boolean
 }
 
-/** Returns the options with a wait. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option or an invalid wait. */
 export function checkedFind(what: string, options: FindOptions, defaultWaitMs: number): Omit<FindTerms, 'take'> {
   const { waitMs = defaultWaitMs, signal, tx } = onlyKnown(what, options, OPTIONS)
   checkedWait(waitMs, signal)
@@ -42,7 +45,7 @@ export function checkedWait(waitMs: number, signal: AbortSignal | undefined): vo
   }
 }
 
-/** @internal The best match that conforms to its kind, within the wait. */
+/** @internal Returns the best match that conforms to its schema, within the wait. */
 export async function search(
   engine: Engine,
   { encoded, definition }: Template<object>,
@@ -63,11 +66,11 @@ export async function search(
   const stored = await (tx
     ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
     : engine.find({ ...find, signal }))
-  // One that fitted may have been lost before it was acknowledged.
+  // A conforming entry may have been lost before it was acknowledged.
   return stored && found
 }
 
-/** @internal What is there and conforms to its kind, the best first, up to `most`. */
+/** @internal Takes the matches that are there and conform to their schema, best first, at most `most`. */
 export async function takeMany(
   engine: Engine,
   { encoded, definition }: Template<object>,

@@ -1,4 +1,7 @@
-/** Finder: the finds of one space. An entry that does not match its schema is moved to the dead letters, counted and logged. */
+/**
+ * Finder: the finds of one space. An entry that does not match its schema is moved to the dead letters, counted and
+ * logged.
+ */
 import type { Engine, Stored } from '../engine.js'
 import { entryOf, Nonconforming } from '../entry/nonconforming.js'
 import type { Template } from '../entry/template.js'

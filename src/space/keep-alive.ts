@@ -1,8 +1,9 @@
 /**
- * KeepAlive: renews leases until it is stopped, or until one is lost (JavaSpaces, LeaseRenewalManager).
+ * KeepAlive: renews leases until it is stopped, or until a lease is lost (JavaSpaces, LeaseRenewalManager).
  *
- * It goes by what the holder may trust (see lease.ts), on this process's monotonic clock: a lease is renewed at half of what is left of
- * it, and all that have passed a third go along, in one call. What fails for now is tried again while the lease lasts.
+ * It uses the holder's own monotonic clock (see lease.ts). A lease is renewed when half of its rest has passed; all
+ * leases of which a third has passed are renewed in the same call. Transient failures are retried while the lease
+ * lasts.
  */
 import { LONGEST_TIMER_MS, monotonicMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -11,11 +12,12 @@ import type { Logger } from '../log.js'
 import { checkedLease, checkedLeases, type Lease } from './lease.js'
 
 export interface KeepAliveOptions {
-  /** How long to keep them alive in all, in ms from now; they end about then. Default Infinity. */
+  /** How long to keep the leases alive, in ms from now; they end about then. Default Infinity. */
   readonly untilMs?: number | undefined
   /**
-   * A lease is lost: it was cancelled, its entry was taken (both LEASE_UNKNOWN), or it could not be renewed in time (SPACE_UNREACHABLE).
-   * Called once for each, no later than the moment from which the holder may not rely on it. What it throws is logged and disturbs nothing.
+   * Called once for each lost lease: it was cancelled or its entry was taken (both LEASE_UNKNOWN), or it could not be
+   * renewed in time (SPACE_UNREACHABLE). Called no later than the moment from which the holder may not rely on the
+   * lease. Errors that it throws are logged.
    */
   onLost?(lease: Lease, error: SpaceError): unknown
 }
@@ -24,18 +26,18 @@ const OPTIONS: ReadonlySet<string> = new Set(['untilMs', 'onLost'])
 
 interface KeptLease {
   readonly lease: Lease
-  /** What is asked for each time: what it had when it came. */
+  /** The duration of each renewal: that of the lease when it was added. */
   readonly leaseMs: number
-  /** From when it may be renewed along with others, and when it must be. */
+  /** When it may be renewed together with others, and when it has to be. */
   from: number
   due: number
   renewing: boolean
   error: SpaceError | undefined
 }
 
-/** A timer comes late rather than early; a loss must not be reported late. */
+/** Timers are late rather than early, and a loss must not be reported late. */
 const MARGIN_MS = 10
-/** Not sooner after a failure. */
+/** Pause after a failure. */
 const RETRY_MS = 25
 
 export class KeepAlive {
@@ -68,8 +70,8 @@ export class KeepAlive {
   }
 
   /**
-   * Keeps one more; one that is kept already stays as it is.
-   * @throws SpaceError INVALID_ARGUMENT if it is no lease, or if this has been stopped
+   * Adds a lease; one that is kept already stays as it is.
+   * @throws SpaceError INVALID_ARGUMENT if it is not a lease, or this keepAlive has ended
    */
   add(lease: Lease): void {
     if (this.#ended) throw new SpaceError('INVALID_ARGUMENT', 'This keepAlive has ended; make another one.')
@@ -79,12 +81,12 @@ export class KeepAlive {
     this.#plan()
   }
 
-  /** Renews it no more: it ends by itself unless it is renewed by hand. Nothing happens if it is not kept. */
+  /** Stops renewing a lease, which then ends by itself. Does nothing if the lease is not kept. */
   remove(lease: Lease): void {
     this.#kept.delete(lease)
   }
 
-  /** Renews nothing more and reports nothing more. The leases end by themselves. */
+  /** Stops renewing and reporting. The leases end by themselves. */
   stop(): void {
     if (this.#ended) return
     this.#ended = true
@@ -99,7 +101,7 @@ export class KeepAlive {
     planRenewal(kept)
   }
 
-  /** One timer for all. It keeps no process alive: who has nothing else to do does not need its leases. */
+  /** One timer for all leases; it does not keep the process alive. */
   #plan(): void {
     if (this.#ended) return
     let next = this.#until
@@ -116,11 +118,11 @@ export class KeepAlive {
     if (now >= this.#until) return this.stop()
     for (const kept of this.#kept.values()) if (endOf(kept) <= now) this.#lose(kept, kept.error ?? tooLate(kept))
     const ready = [...this.#kept.values()].filter(({ renewing, from }) => !renewing && from <= now)
-    // Issued in one turn, they travel together.
+    // Calls of one turn of the event loop are one batch.
     if (ready.some(({ due }) => due <= now)) {
       void Promise.all(ready.map((kept) => this.#renew(kept, now))).then(() => this.#plan())
     }
-    // Should one not be answered: by then the others are not due before this wakes up for it.
+    // If a renewal gets no reply, this timer fires before other leases are due.
     this.#plan()
   }
 
@@ -145,7 +147,7 @@ export class KeepAlive {
   #failed(kept: KeptLease, error: SpaceError): void {
     const { code, retryable } = error
     if (code === 'SPACE_CLOSED') return this.stop()
-    // A renewal may be repeated, so not to know whether it took effect is as good as to know that it did not.
+    // A renewal may be repeated, so an unknown outcome counts as a failure.
     if (!retryable && code !== 'OUTCOME_UNKNOWN') return this.#lose(kept, error)
     kept.error = error
     kept.due = monotonicMs() + Math.max(kept.lease.expiresInMs / 4, RETRY_MS)
@@ -154,7 +156,7 @@ export class KeepAlive {
 
   #lose(kept: KeptLease, error: SpaceError): void {
     const { lease } = kept
-    // Removed or lost while its renewal was under way: nobody is told, or told again.
+    // Removed or lost meanwhile: not reported, or not again.
     if (this.#kept.get(lease) !== kept) return
     this.#kept.delete(lease)
     const report = async (): Promise<unknown> => this.#onLost?.(lease, error)
@@ -163,7 +165,7 @@ export class KeepAlive {
   }
 }
 
-/** Anew from what is left of it. */
+/** Plans the renewal from the rest of the lease. */
 function planRenewal(kept: KeptLease): void {
   const now = monotonicMs()
   const left = kept.lease.expiresInMs
@@ -171,11 +173,11 @@ function planRenewal(kept: KeptLease): void {
   kept.due = now + left / 2
 }
 
-/** From when its holder is told that it may not rely on it. */
+/** Returns when the loss of the lease is reported. */
 const endOf = ({ lease, leaseMs }: KeptLease): number =>
   monotonicMs() + lease.expiresInMs - Math.min(MARGIN_MS, Math.max(leaseMs / 10, 1))
 
 const tooLate = ({ renewing }: KeptLease): SpaceError =>
   renewing
-    ? new SpaceError('SPACE_UNREACHABLE', 'Its renewal was not answered in time.')
-    : new SpaceError('LEASE_UNKNOWN', 'It was not renewed in time.')
+    ? new SpaceError('SPACE_UNREACHABLE', 'The renewal of the lease was not answered before its end.')
+    : new SpaceError('LEASE_UNKNOWN', 'The lease ended before its renewal.')

@@ -1,9 +1,10 @@
 /**
  * Lease: how long something stays in the space without renewal.
  *
- * The space's clock decides when a lease has ended; from that moment its entry is seen by nobody, whenever it is swept away. A holder
- * should count from when it *asked* (JavaSpaces, Distributed Leasing §LE.2): the grant began no earlier than that, so a holder that
- * stops at asked + granted never believes in a lease that the space has ended. `expiresAt` is on the space's wall clock, for people.
+ * The space's clock decides when a lease has ended; from that moment no find sees the entry, whenever it is swept. A
+ * holder counts from when it *asked* (JavaSpaces, Distributed Leasing §LE.2): the grant began no earlier, so a holder
+ * that stops at asked + granted never relies on a lease that the space has ended. `expiresAt` is on the space's wall
+ * clock, for display.
  */
 import { monotonicMs } from '../clock.js'
 import type { Engine, Grant } from '../engine.js'
@@ -18,7 +19,7 @@ export class Lease {
   /** On this process's monotonic clock. */
   #trustedUntil: number
 
-  /** @internal `asked`: when the request was about to be sent, on the monotonic clock. */
+  /** @internal `asked` is when the request was about to be sent, on the monotonic clock. */
   constructor(engine: Engine, id: string, grant: Grant, leaseMs: number, asked: number) {
     this.#engine = engine
     this.id = id
@@ -27,28 +28,29 @@ export class Lease {
     this.#trustedUntil = asked + leaseMs
   }
 
-  /** When it ends: milliseconds since 1970 on the space's clock; Infinity = never. */
+  /** The end of the lease: ms since 1970 on the space's clock; Infinity = never. */
   get expiresAt(): number {
     return this.#expiresAt
   }
 
-  /** How long it was granted for, when it was written or last renewed. */
+  /** The duration that was granted at the write or the last renewal, in ms. */
   get leaseMs(): number {
     return this.#leaseMs
   }
 
   /**
-   * How long this process may still rely on it, in ms: measured here on a clock that does not step, from when the last request that was
-   * granted was sent (JavaSpaces, Distributed Leasing §LE.2). 0: it has ended, or may have. Infinity: for ever. Somebody else may still
-   * cancel it, or take its entry.
+   * How long this process may still rely on the lease, in ms: measured on its monotonic clock from when the last
+   * granted request was sent (JavaSpaces, Distributed Leasing §LE.2). 0: it has ended, or may have. Infinity: for ever.
+   * Others may still cancel it, or take its entry.
    */
   get expiresInMs(): number {
     return Math.max(this.#trustedUntil - monotonicMs(), 0)
   }
 
   /**
-   * Makes it end `leaseMs` from now: not from its old end, so a renewal may shorten. On failure the old lease stays as it was.
-   * @throws SpaceError LEASE_UNKNOWN if it has ended, was cancelled, or its entry was taken; INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
+   * Makes the lease end `leaseMs` from now, which may be earlier than before. On failure the old lease remains.
+   * @throws SpaceError LEASE_UNKNOWN if it has ended, was cancelled, or its entry was taken; INVALID_ARGUMENT,
+   *   SPACE_UNREACHABLE, SPACE_CLOSED
    */
   async renew(leaseMs: number): Promise<void> {
     const asked = monotonicMs()
@@ -57,7 +59,7 @@ export class Lease {
     try {
       grant = await this.#engine.renew(this.id, leaseMs)
     } catch (error) {
-      // It may have been renewed; and if that was to shorten it, it may be over sooner.
+      // The renewal may have happened, and may have shortened the lease.
       if (isSpaceError(error, 'SPACE_UNREACHABLE')) this.#trustedUntil = Math.min(this.#trustedUntil, until)
       throw error
     }
@@ -71,8 +73,9 @@ export class Lease {
   }
 
   /**
-   * Ends it now: the entry is gone.
-   * @throws SpaceError LEASE_UNKNOWN as `renew` does, also on a second call; OUTCOME_UNKNOWN, SPACE_UNREACHABLE, SPACE_CLOSED
+   * Ends the lease now and removes the entry.
+   * @throws SpaceError LEASE_UNKNOWN as `renew` does, also on a second call; OUTCOME_UNKNOWN, SPACE_UNREACHABLE,
+   *   SPACE_CLOSED
    */
   async cancel(): Promise<void> {
     let known: boolean
@@ -87,7 +90,7 @@ export class Lease {
   }
 }
 
-/** A lease that could not be renewed or cancelled, and why. */
+/** A failed renewal or cancellation. */
 export interface LeaseFailure {
   readonly lease: Lease
   readonly error: SpaceError
@@ -108,7 +111,7 @@ export function checkedDurations(leases: readonly Lease[], leaseMs: number | rea
   throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
 }
 
-/** Does it to all in one turn, so that they travel together, and gathers what failed. */
+/** Calls `act` for all leases in one turn of the event loop, so that they are one batch, and returns the failures. */
 export async function forAll(
   leases: readonly Lease[],
   act: (lease: Lease, i: number) => Promise<void>,
@@ -122,7 +125,10 @@ export async function forAll(
 /** @throws SpaceError INVALID_ARGUMENT unless it is a number of milliseconds ≥ 0, or Infinity */
 export function checkedLease(ms: number, name = 'leaseMs'): number {
   if (typeof ms !== 'number' || Number.isNaN(ms) || ms < 0) {
-    throw new SpaceError('INVALID_ARGUMENT', `${name} is milliseconds ≥ 0 or Infinity, not ${String(ms)}.`)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `${name} must be a number of milliseconds ≥ 0 or Infinity, not ${String(ms)}.`,
+    )
   }
   return ms
 }

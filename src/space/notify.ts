@@ -1,6 +1,6 @@
 /**
- * Registration: whoever asked to be told of entries, and the way of each event to its listener (JavaSpaces notify, JavaSpace05
- * availability events). Numbers rise by one from that of the registration: no gap means that nothing was missed.
+ * Registration: a listener for entries, and the delivery of its events (JavaSpaces notify, JavaSpace05 availability
+ * events). Sequence numbers rise by one from that of the registration: without a gap, nothing was missed.
  */
 import { monotonicMs } from '../clock.js'
 import type { Engine, Interest, Registered, Stored, Transition } from '../engine.js'
@@ -15,41 +15,44 @@ import type { Transaction } from './transaction.js'
 import { DEFAULT_LEASE_MS } from './write.js'
 
 export interface SpaceEvent<F extends object = Record<string, unknown>> {
-  /** As it was when it happened. */
+  /** The entry as it was then. */
   readonly entry: Entry<F>
-  /** One more than that of the event before it. */
+  /** One more than that of the previous event. */
   readonly sequence: number
 }
 
-/** Events reach it one after the other; if it returns a promise, the next one waits for that. */
+/** Called for one event after the other; if it returns a promise, the next event waits for it. */
 export type Listener<F extends object> = (event: SpaceEvent<F>) => unknown
 
 export interface NotifyOptions {
   /**
-   * `written` (default): an entry was written, seen from outside; `visible`: one can be read that could not; `available`: one can be taken
-   * that could not, which is also when one comes back.
+   * `written` (default): an entry was written; `visible`: an entry can be read that could not; `available`: an entry
+   * can be taken that could not, which includes one that is put back.
    */
   readonly on?: Transition | undefined
-  /** How long it stays registered unless its lease is renewed, in ms. Default 24 h; Infinity = as long as this process. */
+  /** Lease of the registration, in ms. Default 24 h; Infinity = as long as this process. */
   readonly leaseMs?: number | undefined
-  /** Tells also of what is written under this transaction, at once, and ends with it. */
+  /** Reports writes under this transaction too, at once; the registration ends with the transaction. */
   readonly tx?: Transaction | undefined
-  /** Events were lost on their way (a connection was cut, or the listener fell 10 000 behind): how many, and the number of the last. */
+  /**
+   * Called when events were lost (a connection was cut, or the listener was 10 000 events behind), with their number
+   * and the number of the last.
+   */
   readonly onMissed?: ((count: number, sequence: number) => void) | undefined
-  /** The listener threw, or its promise was rejected. Default: the space's logger. */
+  /** Called when the listener throws, or its promise rejects. Default: the space's logger. */
   readonly onError?: ((error: unknown) => void) | undefined
-  /** Whether a listener that throws is told nothing more. Default false. */
+  /** True ends the registration when the listener throws. Default false. */
   readonly cancelOnError?: boolean | undefined
-  /** The registration has ended: its lease or its transaction, or the space has forgotten it. */
+  /** Called when the registration has ended: its lease or its transaction has, or the space has lost it. */
   readonly onEnded?: (() => void) | undefined
 }
 
-/** So many events wait for a slow listener; further ones are missed. */
+/** Maximum number of events that wait for a slow listener; further ones are missed. */
 const MOST_WAITING = 10_000
 
 export class Registration {
   readonly lease: Lease
-  /** The number before that of the first event. */
+  /** The sequence number before the first event. */
   readonly sequence: number
 
   /** @internal Use space.notify. */
@@ -58,7 +61,7 @@ export class Registration {
     this.sequence = registered.sequence
   }
 
-  /** Ends it. Events that are on their way may still arrive. Does nothing when it has ended. */
+  /** Ends the registration. Events on their way may still arrive. Does nothing if it has ended. */
   async cancel(): Promise<void> {
     await this.lease.cancel().catch((error) => {
       if (error.code !== 'LEASE_UNKNOWN') throw error
@@ -71,7 +74,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
 ])
 const TRANSITIONS: ReadonlySet<string> = new Set<Transition>(['written', 'visible', 'available'])
 
-/** Makes the registration of a listener. @throws SpaceError as space.notify */
+/** Registers a listener. @throws SpaceError as space.notify */
 export async function register<F extends object>(
   engine: Engine,
   asked: readonly Template<object>[],
@@ -84,9 +87,10 @@ export async function register<F extends object>(
   const [only] = asked
   if (!only) throw new SpaceError('INVALID_ARGUMENT', 'notify wants at least one template.')
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
-  if (!TRANSITIONS.has(on)) throw new SpaceError('INVALID_ARGUMENT', `on is one of ${[...TRANSITIONS].join(', ')}.`)
+  if (!TRANSITIONS.has(on))
+    throw new SpaceError('INVALID_ARGUMENT', `on must be one of ${[...TRANSITIONS].join(', ')}.`)
   checkedLease(leaseMs)
-  // Of several kinds only the common fields are known; a schema is asked where there is one kind.
+  // Several kinds have no common schema.
   const { definition } = asked.length === 1 ? only : templateOf(AnyEntry)
   const tell = async (stored: Stored, sequence: number): Promise<void> => {
     const entry = await entryOf(stored, definition)
@@ -113,7 +117,7 @@ export async function register<F extends object>(
   return registration
 }
 
-/** What happened, in order, for one listener; one that is slow holds up nobody but itself. */
+/** The events of one listener, in order; a slow listener delays no other. */
 export class Inbox {
   readonly #listen: (stored: Stored, sequence: number) => unknown
   readonly #options: NotifyOptions
@@ -130,7 +134,7 @@ export class Inbox {
     this.#onCancel = onCancel
   }
 
-  /** It has failed, and wants no more. */
+  /** True if the registration was cancelled because the listener failed. */
   get isOver(): boolean {
     return this.#ended
   }
@@ -167,7 +171,7 @@ export class Inbox {
           this.#failed(error)
         }
       }
-      // Nothing more may come that would tell of it.
+      // There may be no later event that would report the missed ones.
       this.#tellMissed()
     }
     this.#busy = false
@@ -186,7 +190,7 @@ export class Inbox {
     this.#onCancel()
   }
 
-  /** What the user's own callback throws concerns nobody else. */
+  /** Errors of the user's callbacks are dropped. */
   #guarded(call: () => void): void {
     try {
       call()

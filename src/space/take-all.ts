@@ -9,11 +9,11 @@ import { checkedWait } from './find.js'
 import type { Transaction } from './transaction.js'
 
 export interface TakeAllOptions {
-  /** How many at most. Default 100. */
+  /** Maximum number of entries. Default 100. */
   readonly max?: number | undefined
-  /** How long to wait for the first one, in ms. Default: for ever. 0 = do not wait. */
+  /** How long to wait for the first entry, in ms. Default Infinity. 0 = do not wait. */
   readonly waitMs?: number | undefined
-  /** Ends the wait; the call then rejects with `signal.reason`. */
+  /** Ends the wait: the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
   /** As of `take`. */
   readonly tx?: Transaction | undefined
@@ -23,33 +23,33 @@ export type TakeAllTerms = TakeAllOptions & { readonly max: number; readonly wai
 
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
-/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option and for a wait that is none. */
+/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option or an invalid wait. */
 export function checkedTakeAll(options: TakeAllOptions): TakeAllTerms {
   const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
   checkedWait(waitMs, signal)
   return { max, waitMs, signal, tx }
 }
 
-/** What it asks of a space. */
+/** The finds that takeAll uses. */
 export interface TakeAllFinds {
   take(template: Template<object>, waitMs: number, signal?: AbortSignal): Promise<Entry<object> | null>
-  /** What is there, up to `most`. */
+  /** Takes the matches that are there, at most `most`. */
   takeMany(template: Template<object>, most: number): Promise<Entry<object>[]>
-  /** Has `onAvailable` called whenever a match can be taken, until it is told to stop or the time is over. */
+  /** Calls `onAvailable` whenever a match can be taken, until the returned function is called or the time is over. */
   watch(templates: readonly Template<object>[], waitMs: number, onAvailable: () => void): Promise<() => void>
 }
 
 export function checkedMax(max: number): number {
   if (!Number.isSafeInteger(max) || max < 1) {
-    throw new SpaceError('INVALID_ARGUMENT', `max is a whole number ≥ 1, not ${String(max)}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `max must be an integer ≥ 1, not ${String(max)}.`)
   }
   return max
 }
 
 /**
- * With one template it stands in line like any taker. With several it asks to be told when one can be taken, since of several standing
- * takes more than one could win, and a take is final: so it never has more than `max` and loses none, but whoever stands in line is
- * served before it.
+ * With one template it queues like any taker. With several it registers for availability instead: of several standing
+ * takes more than one could succeed, and a take is final. So it never takes more than `max` and loses nothing, but
+ * queued takers are served first.
  */
 export async function takeAll(
   finds: TakeAllFinds,
@@ -82,7 +82,7 @@ export async function takeAll(
         if (again && !wait.settled) onAvailable()
       })
   }
-  // What is being taken when the wait ends is the caller's.
+  // Entries that are being taken when the wait ends are returned.
   const end = (settle: () => void) => () => void (draining ?? Promise.resolve()).then(settle)
   const onAbort = end(() => wait.reject(signal?.reason))
   wait.until(
@@ -100,7 +100,7 @@ export async function takeAll(
   }
 }
 
-/** The matches of each template in turn. */
+/** Takes the matches of each template in turn. */
 async function drainEach(
   finds: TakeAllFinds,
   templates: readonly Template<object>[],
@@ -112,7 +112,7 @@ async function drainEach(
     try {
       taken.push(...(await drain(finds, template, max - taken.length, 0)))
     } catch (error) {
-      // What is in hand is the caller's.
+      // Entries that were taken are returned, even if a later take fails.
       if (taken.length === 0) throw error
       break
     }
@@ -120,7 +120,7 @@ async function drainEach(
   return taken
 }
 
-/** The matches of one template: what is there; if nothing is, the first one that comes, and what came with it. */
+/** Takes the matches of one template. Without a match it waits for the first one and takes those that came with it. */
 async function drain(
   finds: TakeAllFinds,
   template: Template<object>,
@@ -132,9 +132,7 @@ async function drain(
   if (there.length > 0 || waitMs <= 0) return there
   const first = await finds.take(template, waitMs, signal)
   if (!first) return []
-  // What is in hand is the caller's, whatever becomes of the rest.
+  // The first entry is returned, even if the others cannot be taken.
   const rest = most > 1 ? await finds.takeMany(template, most - 1).catch(() => []) : []
   return [first, ...rest]
 }
-
-/** Whatever can be read can be taken, but for what others take first; were there more that could only be read, the caller would spin. */

@@ -1,8 +1,9 @@
 /**
- * Transaction: what is done under it becomes so all at once when it commits, or never (JavaSpaces, Transactions §TX).
+ * Transaction: its operations take effect together when it commits, or not at all (JavaSpaces, Transactions §TX).
  *
- * It has a lease, counted on this process's own clock from when it was asked for, so the space never ends it before its owner knows.
- * When the lease ends, or the owner is gone, it is aborted: what it took is back, what it wrote never was.
+ * It has a lease, counted on this process's monotonic clock from when it was asked for, so the space never ends it
+ * before its owner knows. When the lease ends, or the owner is gone, it is aborted: its takes are undone, its writes
+ * are dropped.
  */
 
 import { LONGEST_TIMER_MS, monotonicMs, wallMs } from '../clock.js'
@@ -12,13 +13,16 @@ import { isSpaceError, SpaceError } from '../errors.js'
 import { underAny } from '../runtime/abort.js'
 import { checkedLease } from './lease.js'
 
-/** A lock that is forgotten must end by itself. */
+/** A forgotten lock must end by itself. */
 const LONGEST_TRANSACTION_LEASE_MS = 3_600_000
 
 const DEFAULT_TRANSACTION_LEASE_MS = 10_000
 
 export interface TransactionOptions {
-  /** How long it may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10 000. */
+  /**
+   * How long the transaction may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10
+   * 000.
+   */
   readonly leaseMs?: number | undefined
 }
 
@@ -37,29 +41,35 @@ export class Transaction implements AsyncDisposable {
   #endsAt = 0
   #expiresAt = 0
   #timer: NodeJS.Timeout | undefined
-  /** Writes on their way: a commit waits for them. */
+  /** Pending writes: a commit waits for them. */
   readonly #writes = new Set<Promise<unknown>>()
-  /** Entries that a schema looks at before they are written. */
+  /** Pending schema checks of writes. */
   readonly #checked = new Set<Promise<unknown>>()
-  /** Finds on their way: what they take is in somebody's hands before a commit makes it final. */
+  /** Pending finds: a commit waits until their takes have been returned. */
   readonly #finds = new Set<Promise<unknown>>()
-  /** Of a request: what it writes travels with the answer, unless something is read or taken before. */
+  /**
+   * True for the transaction of a request: its writes are sent with the response, unless something is read or taken
+   * before.
+   */
   readonly #ofRequest: boolean
-  /** What is kept back: that of a request, and what was written in this turn, which travels with a commit that comes in the same. */
+  /**
+   * Deferred writes: those of a request, and those of this turn of the event loop, which are sent with a commit in the
+   * same turn.
+   */
   #deferred: DeferredWrite[] = []
   #turn: NodeJS.Immediate | undefined
-  /** It is told of its own writes. */
+  /** True if a registration reports its writes. */
   #watched = false
-  /** Why it can only be aborted. */
+  /** The failure because of which it can only be aborted. */
   #failure: unknown
   #aborted: SpaceError | undefined
-  /** Both are made when first asked for. */
+  /** Both are made when first read. */
   #signal: AbortController | undefined
   #waits: AbortController | undefined
-  /** Whether somebody else heeds its end. */
+  /** True once `over` was read. */
   #heeded = false
 
-  /** @internal Use space.begin or space.transact; that of a request is `currentRequest().transaction`. */
+  /** @internal Use space.begin or space.transact, or `currentRequest().transaction`. */
   constructor(
     engine: Engine,
     leaseMs: number | undefined,
@@ -74,12 +84,12 @@ export class Transaction implements AsyncDisposable {
     this.#trust(monotonicMs(), granted)
   }
 
-  /** When its lease ends: milliseconds since 1970 on this machine's clock. */
+  /** The end of its lease: ms since 1970 on this machine's clock. */
   get expiresAt(): number {
     return this.#expiresAt
   }
 
-  /** Fires when it ends and was not committed: its lease is over, it was aborted, or the space has closed. */
+  /** Fires if it ends uncommitted: its lease is over, it was aborted, or the space has closed. */
   get signal(): AbortSignal {
     this.#signal ??= new AbortController()
     if (this.#aborted) this.#signal.abort(this.#aborted)
@@ -87,7 +97,7 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
-   * Makes its lease end `leaseMs` from now.
+   * Renews its lease: it ends `leaseMs` from now.
    * @throws SpaceError TRANSACTION_ENDED, INVALID_ARGUMENT, SPACE_UNREACHABLE
    */
   async renew(leaseMs: number): Promise<void> {
@@ -99,11 +109,11 @@ export class Transaction implements AsyncDisposable {
   }
 
   /**
-   * Makes all that was done under it so. When it resolves, everybody sees it. Writes that were not awaited travel with it; of finds that
-   * were not, one that has something has it first, and one that waits ends with TRANSACTION_ENDED.
-   * @throws SpaceError TRANSACTION_ENDED: nothing of it is so; OUTCOME_UNKNOWN: all or nothing, but nobody knows which; whatever a write
-   *   under it failed with: then it is aborted. SPACE_FULL, if there is no room for the writes that travel with it: then nothing of it is so, it
-   *   is open still, and may be committed again
+   * Commits. When the promise resolves, all effects are visible. Writes that were not awaited are sent with it. Of
+   * finds that were not awaited, those that have a match return it, the others reject with TRANSACTION_ENDED.
+   * @throws SpaceError TRANSACTION_ENDED: nothing was done; OUTCOME_UNKNOWN: all or nothing, unknown which; the error
+   *   of a write under it: it is aborted; SPACE_FULL: no room for the writes that are sent with it, nothing was done,
+   *   the transaction is still open and may be committed again
    */
   async commit(): Promise<void> {
     this.check()
@@ -127,7 +137,7 @@ export class Transaction implements AsyncDisposable {
     throw this.#failure
   }
 
-  /** Makes nothing of it so. When it resolves, what it took can be found again. Does nothing when it has ended. */
+  /** Aborts. When the promise resolves, entries that it took can be found again. Does nothing if it has ended. */
   async abort(): Promise<void> {
     this.#refuseOfRequest()
     await this.end()
@@ -147,24 +157,24 @@ export class Transaction implements AsyncDisposable {
     if (this.#state !== 'open') throw new SpaceError('TRANSACTION_ENDED')
   }
 
-  /** @internal Whether it is of the space that has this engine. */
+  /** @internal Returns whether it belongs to the space with this engine. */
   isOf(engine: Engine): boolean {
     return this.#engine === engine
   }
 
-  /** @internal Aborts it, whoever's it is. */
+  /** @internal Aborts it, also that of a request. */
   async end(): Promise<void> {
     if (this.#state !== 'open') return
     this.#state = 'ending'
     await this.#giveUp()
   }
 
-  /** As it was before a commit that found no room; false if it has ended meanwhile. */
+  /** Reopens it after a commit that found no room. Returns false if it has ended meanwhile. */
   #reopened(kept: readonly DeferredWrite[]): boolean {
     if (this.#state !== 'ending' || this.#endsAt <= monotonicMs()) return false
     this.#state = 'open'
     this.#deferred = kept.map(({ entries, asked }) => ({ entries, asked }))
-    // Who waited under it has been told that it ends.
+    // Finds under it have been told that it ends.
     this.#waits = undefined
     this.#heeded = false
     this.#turn = undefined
@@ -172,7 +182,10 @@ export class Transaction implements AsyncDisposable {
     return true
   }
 
-  /** @internal Commits that of a request, together with its answer. false: the answer was refused, and so was all of it. */
+  /**
+   * @internal Commits the transaction of a request together with its response. Returns false if the response was
+   *   refused, and with it all effects.
+   */
   async endWith(complete: (along: CompletionEffects) => Promise<boolean>): Promise<boolean> {
     await this.#allChecked()
     this.check()
@@ -189,14 +202,14 @@ export class Transaction implements AsyncDisposable {
     }
   }
 
-  /** @internal Fires when it ends, whichever way. */
+  /** @internal Fires when it ends, committed or not. */
   get over(): AbortSignal {
     this.#waits ??= new AbortController()
     this.#heeded = true
     return this.#waits.signal
   }
 
-  /** @internal One that fails makes the commit fail: all or nothing. */
+  /** @internal Writes under it. A failed write makes the commit fail. */
   async write(entries: readonly EncodedEntry[]): Promise<Grant[]> {
     this.check()
     if (this.#watched || (this.#ofRequest && this.#waits !== undefined)) return this.#write(entries)
@@ -211,7 +224,7 @@ export class Transaction implements AsyncDisposable {
     })
   }
 
-  /** What was kept back goes out. */
+  /** Sends the deferred writes. */
   #send(): void {
     this.#turn = undefined
     for (const deferred of this.#deferred.splice(0)) {
@@ -219,7 +232,9 @@ export class Transaction implements AsyncDisposable {
     }
   }
 
-  /** What was kept back goes with the end: whoever awaits it is told so, and the end tells what became of it. */
+  /**
+   * Returns the deferred writes, to be sent with the end; their promises resolve, and the end reports their outcome.
+   */
   #kept(): DeferredWrite[] {
     clearImmediate(this.#turn)
     const deferred = this.#deferred.splice(0)
@@ -238,17 +253,17 @@ export class Transaction implements AsyncDisposable {
     return write
   }
 
-  /** @internal Somebody is told of what is written under it, when it is. */
+  /** @internal Has writes sent at once: a registration reports them. */
   watch(): void {
     this.#watched = true
   }
 
-  /** @internal A take of which nobody knows whether it took may not be committed. */
+  /** @internal Runs a find under it. A take with an unknown outcome makes the commit fail. */
   async find<T>(signal: AbortSignal | undefined, operation: (signal: AbortSignal) => Promise<T>): Promise<T> {
     this.check()
     this.#waits ??= new AbortController()
     const over = this.#waits.signal
-    // What is found under it may be what was written under it.
+    // The find may look for deferred writes.
     this.#send()
     const finding = signal ? underAny([signal, over], operation) : operation(over)
     this.#finds.add(finding)
@@ -262,7 +277,7 @@ export class Transaction implements AsyncDisposable {
     }
   }
 
-  /** @internal A write has come as far as its schema: a commit does not overtake it. One that is refused makes the commit fail. */
+  /** @internal Has a commit wait for the schema check of a write; an error makes the commit fail. */
   checking(check: Promise<unknown>): void {
     this.#checked.add(check)
     check.then(
@@ -278,7 +293,7 @@ export class Transaction implements AsyncDisposable {
     while (this.#checked.size > 0) await Promise.allSettled(this.#checked)
   }
 
-  /** What is on its way has come; what waits, waits no longer. */
+  /** Waits for pending writes and finds; waiting finds are ended. */
   async #settled(): Promise<void> {
     if (this.#heeded || this.#finds.size > 0) this.#waits?.abort(new SpaceError('TRANSACTION_ENDED'))
     while (this.#writes.size + this.#finds.size > 0) await Promise.allSettled([...this.#writes, ...this.#finds])
@@ -297,7 +312,7 @@ export class Transaction implements AsyncDisposable {
     try {
       await this.#engine.abort(this.id)
     } catch {
-      // The space cannot be told; its lease ends by itself.
+      // The space is away; the lease ends by itself.
     }
     this.#over(new SpaceError('TRANSACTION_ENDED'))
   }
@@ -318,14 +333,14 @@ export class Transaction implements AsyncDisposable {
     this.#timer = setTimeout(() => this.#arm(), Math.min(Math.ceil(left), LONGEST_TIMER_MS)).unref()
   }
 
-  /** `aborted` unless it was committed. */
+  /** `aborted` is undefined after a commit. */
   #over(aborted: SpaceError | undefined): void {
     if (this.#state === 'over') return
     this.#state = 'over'
     clearTimeout(this.#timer)
     this.#aborted = aborted
     this.#kept()
-    // Nearly always nobody waits any longer, and to tell nobody costs as much as a commit.
+    // Usually nothing waits, and firing a signal costs as much as a commit.
     if (aborted || this.#heeded || this.#finds.size > 0)
       this.#waits?.abort(aborted ?? new SpaceError('TRANSACTION_ENDED'))
     if (aborted) this.#signal?.abort(aborted)
@@ -336,13 +351,13 @@ export class Transaction implements AsyncDisposable {
 interface DeferredWrite {
   readonly entries: readonly EncodedEntry[]
   readonly asked: number
-  /** Of whoever awaits it: it went out by itself; it goes with the end of the transaction; it went out and failed. */
+  /** Callbacks of the write's promise: sent by itself; sent with the end; sent and failed. */
   readonly sent?: (grants: Grant[]) => void
   readonly kept?: () => void
   readonly failed?: (error: unknown) => void
 }
 
-/** Leases run from the write, also of what is sent later. */
+/** Returns the entries with the rest of their leases, which run from the write. */
 const remainingEntries = ({ entries, asked }: DeferredWrite): EncodedEntry[] =>
   entries.map((entry) => ({ ...entry, leaseMs: Math.max(entry.leaseMs - (monotonicMs() - asked), 0) }))
 

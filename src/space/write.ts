@@ -1,4 +1,4 @@
-/** Writing: what a write may be told, and how its entries are made ready for an engine. */
+/** Writes: their options, and the encoding of their entries. */
 import { monotonicMs } from '../clock.js'
 import type { EncodedEntry, Engine } from '../engine.js'
 import { encodeAll, type Snapshot } from '../entry/snapshot.js'
@@ -8,24 +8,24 @@ import { SpaceError } from '../errors.js'
 import { checkedLease, Lease } from './lease.js'
 import type { Transaction } from './transaction.js'
 
-/** A day: long enough for any request, short enough that what everybody forgot does not stay for ever. */
+/** A day: longer than any request, and forgotten entries do not stay for ever. */
 export const DEFAULT_LEASE_MS = 24 * 60 * 60 * 1000
 
-/** Priorities fit, together with the order of writing, into one exact number. */
+/** Priority and order of writing share one exact number. */
 const HIGHEST_PRIORITY = 127
 const LOWEST_PRIORITY = -128
 
 export interface WriteOptions {
-  /** How long the entry stays unless renewed, in ms from now. Default 24 h; Infinity = for ever; 0 = dead on arrival. */
+  /** Lease of the entry, in ms from now. Default 24 h; Infinity = for ever; 0 = expired at once. */
   readonly leaseMs?: number | undefined
   /** Higher is found first; an integer from -128 to 127. Default 0. */
   readonly priority?: number | undefined
-  /** Nobody else sees it until this transaction commits; its lease runs from now all the same. */
+  /** A transaction. Others do not see the entry until it commits; the lease runs from the write. */
   readonly tx?: Transaction | undefined
 }
 
 export interface WriteAllOptions extends Omit<WriteOptions, 'leaseMs'> {
-  /** One for all, or one per entry. */
+  /** One for all entries, or one per entry. */
   readonly leaseMs?: number | readonly number[] | undefined
 }
 
@@ -35,7 +35,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['leaseMs', 'priority', 'tx'])
 export const checkedWrite = <O extends WriteAllOptions>(what: string, options: O): O =>
   onlyKnown(what, options, OPTIONS)
 
-/** Writes all or none. @throws SpaceError as space.writeAll */
+/** Writes all entries or none. @throws SpaceError as space.writeAll */
 export async function writeEntries(
   engine: Engine,
   newId: () => string,
@@ -50,7 +50,10 @@ export async function writeEntries(
     throw new SpaceError('INVALID_ARGUMENT', `There are ${entries.length} entries and ${leaseMs.length} leases.`)
   }
   if (!Number.isInteger(priority) || priority < LOWEST_PRIORITY || priority > HIGHEST_PRIORITY) {
-    throw new SpaceError('INVALID_ARGUMENT', `priority is an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `priority must be an integer from ${LOWEST_PRIORITY} to ${HIGHEST_PRIORITY}.`,
+    )
   }
   const leases = entries.map((_, i) => checkedLease(Array.isArray(leaseMs) ? leaseMs[i] : leaseMs))
   const encoding = encodeAll(entries)

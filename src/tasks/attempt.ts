@@ -1,4 +1,7 @@
-/** Attempt: one try of a job, run through the space: written once whoever writes it, and waited for by whoever looks after the job now. */
+/**
+ * Attempt: one try of a job, sent through the space: written once, even if several schedulers write it, and awaited by
+ * the job's current scheduler.
+ */
 
 import { resultTemplate } from '../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../errors.js'
@@ -11,39 +14,40 @@ import { whyNotDone } from './offered.js'
 import { answerIn } from './outcome.js'
 
 export interface Attempt {
-  /** The same for whoever writes it: that is how it is written once. */
+  /** The same for every scheduler, so that the attempt is written once. */
   readonly id: string
-  /** Which one it is, from 1 on. */
+  /** Number of the attempt, from 1. */
   readonly number: number
   readonly service: string
   readonly task: string
   readonly input: unknown
   readonly priority: number
   readonly timeoutMs: number
-  /** By which notes on it are told from those on others. */
+  /** The group under which its progress is reported. */
   readonly group: string
-  /** The headers that tell of the trace in which it was asked for. */
+  /** Headers of the trace in which the job was enqueued. */
   readonly trace?: readonly string[] | undefined
 }
 
 export const attemptId = (parts: readonly string[]): string => `j${digestOf(parts)}`
 
-/** What a job answers is given to the job, and kept here only until that has been done; longer than any restart takes. */
+/** How long the outcome is stored, in case the scheduler restarts. */
 const KEPT_MS = DAY_MS
-/** Of a task that is cut at its deadline the outcome comes a little later. */
+/** Time from the deadline of a task to its outcome. */
 const AFTERWARDS_MS = 5_000
-/** A job is not given up because the space has no room or is away. */
+/** Pause before a retry if the space is full or away. */
 const TRY_AGAIN_MS = 1_000
 const MOST_BYTES = 1 << 30
 
 /**
- * Resolves with the worker's answer.
+ * Returns the worker's response.
  *
- * @throws the signal's reason; SpaceError WORKER_LOST, REQUEST_TIMEOUT (no worker had time for it), TICKET_CANCELLED, BAD_RESPONSE
+ * @throws the signal's reason; SpaceError WORKER_LOST, REQUEST_TIMEOUT (no worker had time for it), TICKET_CANCELLED,
+ *   BAD_RESPONSE
  */
 export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSignal): Promise<HttpResponse> {
   const { id, number, service, task, input, priority, timeoutMs, group, trace } = attempt
-  // A worker's death is the end of this attempt, and whoever counts attempts decides whether there is another: it may not run twice.
+  // A worker's death ends the attempt, and the scheduler decides on another: an attempt does not run twice.
   const terms = { service, task, timeoutMs, priority, repeatable: false }
   const ticket = {
     id,
@@ -61,7 +65,7 @@ export async function runAttempt(space: Space, attempt: Attempt, signal: AbortSi
   return answerIn(found)
 }
 
-/** Until it is so, or the signal fires. */
+/** Retries `operation` while its failure is transient, until the signal fires. */
 export async function persist<T>(signal: AbortSignal, operation: () => Promise<T>): Promise<T> {
   for (;;) {
     signal.throwIfAborted()

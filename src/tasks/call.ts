@@ -1,4 +1,4 @@
-/** call: a task by its name, through the space, and its result back. */
+/** call: sends a task through the space and returns its result. */
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
@@ -9,17 +9,19 @@ import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './messag
 import { whyNotDone } from './offered.js'
 
 export interface CallOptions {
-  /** From now until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
+  /** Time until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
   readonly timeoutMs?: number | undefined
-  /** Takes the call back: the task's own signal fires, and the call rejects with `signal.reason`. */
+  /** Withdraws the call: the signal of the task fires, and the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
-  /** Which workers it is for. Default: the client's. */
+  /** The service of the workers. Default: the client's. */
   readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
   readonly priority?: number | undefined
-  /** Whether it may run again when its worker died after it had started. Default true: a task is expected to bear that. */
+  /**
+   * True if the task may run again when its worker dies after it has started: a task must be idempotent. Default true.
+   */
   readonly repeatable?: boolean | undefined
-  /** Whether the error of a task that failed brings its stack along. Default false: it tells of the inside of another process. */
+  /** True adds the stack to the error of a failed task, which shows the inside of another process. Default false. */
   readonly stack?: boolean | undefined
 }
 
@@ -58,13 +60,13 @@ export async function call(
   }
 }
 
-/** Stands for the deadline. */
+/** The reason of the deadline. */
 const DEADLINE = Symbol('late')
 
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */
 export function checkedTask(task: unknown): asserts task is string {
   if (typeof task !== 'string' || task === '' || task.length > LONGEST_TASK_NAME || !task.isWellFormed()) {
-    throw new SpaceError('INVALID_ARGUMENT', `A task has a name of 1 to ${LONGEST_TASK_NAME} characters.`)
+    throw new SpaceError('INVALID_ARGUMENT', `The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
   }
 }
 
@@ -72,13 +74,13 @@ export function checkedTime(name: string, ms: unknown, least = 1): void {
   if (typeof ms !== 'number' || !(ms >= least) || ms > LONGEST_TIMER_MS) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `${name} is a number of milliseconds from ${least} to ${LONGEST_TIMER_MS}.`,
+      `${name} must be a number of milliseconds from ${least} to ${LONGEST_TIMER_MS}.`,
     )
   }
 }
 
 export function checkedPriority(priority: unknown): void {
   if (!Number.isInteger(priority) || (priority as number) < -128 || (priority as number) > 127) {
-    throw new SpaceError('INVALID_ARGUMENT', 'priority is an integer from -128 to 127.')
+    throw new SpaceError('INVALID_ARGUMENT', 'priority must be an integer from -128 to 127.')
   }
 }

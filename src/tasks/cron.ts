@@ -4,11 +4,12 @@ import { SpaceError } from '../errors.js'
 import { DAY_MS } from './enqueue.js'
 
 /**
- * cron-parser reads the expression, on a clock without a time zone. This file maps its local times to moments, so that the firings follow from
- * the expression and the zone alone, and not from the moment at which somebody asks:
+ * cron-parser evaluates the expression on a clock without a time zone. This file maps its local times to moments, so
+ * that firings depend on expression and zone alone, not on when they are computed:
  *
  * - a local time that the zone skips (clocks forward) fires as if the clocks had not been changed yet;
- * - a local time that the zone repeats (clocks back) fires the first time; with an expression that names every hour, both times.
+ * - a local time that the zone repeats (clocks back) fires the first time; if the expression names every hour, both
+ *   times.
  */
 
 /** A zone changes its clocks by a day at most (Samoa, 2011), and not twice in three days. */
@@ -18,15 +19,15 @@ const MOST_DAYS = 1_000
 const MOST_EXPRESSIONS = 1_000
 
 /**
- * Returns the first moment after `after` at which the expression fires, ms since 1970; undefined if there is none.
+ * Returns the first firing after `after`, ms since 1970; undefined without one.
  *
- * @throws what cron-parser or Intl says of an expression or a zone that is malformed
+ * @throws the error of cron-parser or Intl for a malformed expression or zone
  */
 export function nextFiring(cron: string, timeZone: string, after: number): number | undefined {
   const clock = clockOf(timeZone)
   const found = nextNear(cron, clock, after)
   if (found === undefined || found - after <= NEAR_MS) return found
-  // Changed clocks before it may have put a later local time first.
+  // A change of the clocks before it may have put a later local time first.
   const changed = clock.offsetAt(found - NEAR_MS) !== clock.offsetAt(found)
   return changed ? nextNear(cron, clock, found - NEAR_MS) : found
 }
@@ -54,7 +55,7 @@ const expressions = new Map<string, CronExpression>()
 function expressionOf(cron: string): CronExpression {
   let expression = expressions.get(cron)
   if (!expression) {
-    // Without the seed each H would be another number each time.
+    // Without a seed each H would differ each time.
     expression = CronExpressionParser.parse(cron, { tz: 'UTC', hashSeed: cron })
     if (expressions.size >= MOST_EXPRESSIONS) expressions.clear()
     expressions.set(cron, expression)
@@ -130,7 +131,9 @@ function clockOf(timeZone: string): ZoneClock {
   return clock
 }
 
-/** @throws SpaceError INVALID_ARGUMENT, naming the value, for a zone or an expression that is malformed or never fires */
+/**
+ * Throws INVALID_ARGUMENT, naming the value, if the zone or the expression is malformed, or the expression never fires.
+ */
 export function checkedCron(cron: string, timeZone: string | undefined, now: number): void {
   const zone = timeZone ?? 'UTC'
   try {

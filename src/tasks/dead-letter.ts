@@ -1,4 +1,4 @@
-/** Dead letters: what nobody could do, set aside with the reason, for somebody to look into. */
+/** Dead letters: requests, tasks and entries that could not be processed, stored with the reason. */
 import { DEAD_LETTER, type Listed } from '../engine.js'
 import { readSignature } from '../entry/signature.js'
 import { kindNamed } from '../entry/token.js'
@@ -8,29 +8,32 @@ import { failedIn } from './failed-task.js'
 import type { Failure } from './message.js'
 
 export interface DeadLetter {
-  /** That of the request or entry, as in every log. */
+  /** The id of the request or entry, as in every log. */
   readonly id: string
-  /** `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `nonconforming` and `bodiless` of entries. */
+  /**
+   * `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `nonconforming` and `bodiless`
+   * of entries.
+   */
   readonly reason: string
-  /** What it was. */
+  /** Its original kind. */
   readonly kind: string
-  /** How often it had been handed out. */
+  /** How often it was delivered. */
   readonly attempts: number
   readonly writtenAt: number
   readonly service?: string
-  /** Of a task: its name, and the last error. */
+  /** The name of a task, and its last error. */
   readonly task?: string
   readonly error?: Failure
   readonly request?: HttpRequest
 }
 
-/** The value in `field=s:value`. */
+/** Returns the value in `field=s:value`. */
 const valueIn = (tokens: readonly string[], field: string): string | undefined => {
   const token = tokens.find((each) => each.startsWith(`${field}=`))
   return token && kindNamed(token.slice(field.length + 3))
 }
 
-/** @throws TypeError for an entry that is none */
+/** Returns the dead letter of an entry. @throws TypeError if it is not one */
 export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): DeadLetter {
   if (kinds[0] !== DEAD_LETTER) throw new TypeError('not a dead letter')
   const end = body.indexOf('\n')

@@ -1,4 +1,4 @@
-/** enqueue: a task that is to be done, now or later, by whoever can; its outcome is kept under a ticket. */
+/** enqueue: has a task done, now or later, by any worker that has it; its outcome is stored under a ticket. */
 import { wallMs } from '../clock.js'
 import type { Opening, TicketTerms } from '../engine/tickets.js'
 import { encodeFields } from '../entry/codec.js'
@@ -15,24 +15,27 @@ import { type Ticket, ticketNamed } from './ticket.js'
 export interface Backoff {
   /** `fixed`: the same before each attempt; `exponential`: doubled each time. */
   readonly kind: 'fixed' | 'exponential'
-  /** Before the second attempt, in ms. */
+  /** Delay before the second attempt, in ms. */
   readonly delayMs: number
 }
 
 export interface RetryOptions {
-  /** How often it is tried at most, 1 to 1 000. Default 1. More than one is a scheduler's work. */
+  /** Maximum number of attempts, 1 to 1 000. Default 1. More than one needs a scheduler. */
   readonly attempts?: number | undefined
-  /** How long after a failure the next attempt is made. Default: at once. */
+  /** Delays between attempts. Default: none. */
   readonly backoff?: Backoff | undefined
-  /** Which workers it is for. Default: the client's. */
+  /** The service of the workers. Default: the client's. */
   readonly service?: string | undefined
   /** Higher is taken first, -128 to 127. Default 0. */
   readonly priority?: number | undefined
-  /** From when it is due until a worker must have done it, for each attempt, in ms. Default a day, at most 24 days. */
+  /**
+   * Time from when the task is due until a worker must have done it, for each attempt, in ms. Default a day, at most 24
+   * days.
+   */
   readonly timeoutMs?: number | undefined
   /**
-   * Whether it may run again when its worker died after it had started. Default true. With several attempts a death is a failure like any
-   * other, and the next attempt follows.
+   * True if the task may run again when its worker dies after it has started. Default true. With several attempts a
+   * death is a failed attempt.
    */
   readonly repeatable?: boolean | undefined
 }
@@ -40,7 +43,7 @@ export interface RetryOptions {
 /** When a task is due: `delayMs` or `at`, not both. */
 type DueTime =
   | {
-      /** How long from now it is due, in ms. Default 0. More is a scheduler's work, as is `at`. */
+      /** Delay until it is due, in ms. Default 0. A delay needs a scheduler, as does `at`. */
       readonly delayMs?: number | undefined
       readonly at?: undefined
     }
@@ -53,11 +56,11 @@ type DueTime =
 export type EnqueueOptions = EnqueueTerms & DueTime
 
 interface EnqueueTerms extends RetryOptions {
-  /** How long its outcome is kept, in ms. Default a day. */
+  /** How long its outcome is stored, in ms. Default a day. */
   readonly leaseMs?: number
   /**
-   * A name for what is to be done, of 1 to 255 characters: enqueued again under the same one it is not done again, and the ticket is the
-   * same, for as long as its outcome is kept.
+   * A key of 1 to 255 characters: a second task under the same key is not run, and gets the ticket of the first, while
+   * its outcome is stored.
    */
   readonly idempotencyKey?: string
   /** Ends the call, not the task. */
@@ -70,10 +73,10 @@ const OPTIONS: ReadonlySet<string> = new Set([...RETRY_OPTIONS, 'delayMs', 'at',
 const BACKOFF_OPTIONS: ReadonlySet<string> = new Set(['kind', 'delayMs'])
 export const SCHEDULE_OPTIONS: ReadonlySet<string> = new Set(RETRY_OPTIONS)
 
-/** A scheduler does its share in seconds; until one is there it waits, for as long as a ticket may. */
+/** A task waits this long for a scheduler. */
 const UNTIL_SCHEDULED_MS = 7 * DAY_MS
 
-/** What a scheduler is told of a task that is due later. */
+/** A later task, as sent to a scheduler. */
 export interface LaterTask extends Required<Omit<RetryOptions, 'backoff'>> {
   readonly ticket: string
   readonly task: string
@@ -82,7 +85,7 @@ export interface LaterTask extends Required<Omit<RetryOptions, 'backoff'>> {
   /** ms since 1970. */
   readonly dueAt: number
   readonly leaseMs: number
-  /** The headers that tell of the trace in which it was enqueued. */
+  /** Headers of the trace in which it was enqueued. */
   readonly trace?: readonly string[] | undefined
 }
 
@@ -112,12 +115,12 @@ export async function enqueue(
   return ticketNamed(space, id, { task, service: retries.service })
 }
 
-/** Opens it, unless it is open already: for a worker, or for a scheduler. */
+/** Opens a ticket unless it is open: for a worker, or for a scheduler. */
 export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wanted: LaterTask): Promise<Opening> {
   const { ticket, task, input, service, priority, timeoutMs, repeatable, attempts, dueAt, leaseMs, trace } = wanted
   const inMs = dueAt - wallMs()
   if (attempts > 1 || inMs > 0) {
-    // A scheduler renews it for each attempt.
+    // A scheduler renews the lease for each attempt.
     const ticketTerms = { ...terms, leaseMs: Math.max(inMs, 0) + UNTIL_SCHEDULED_MS + leaseMs }
     return space.engine.tickets.open(ticketTerms, laterEntry(space, wanted))
   }
@@ -130,7 +133,7 @@ export function openTicket(space: Space, terms: Omit<TicketTerms, 'leaseMs'>, wa
   return space.engine.tickets.open({ ...terms, leaseMs: timeoutMs + leaseMs }, entry)
 }
 
-/** By its id it is no request of the ticket: that a scheduler has done its share is not the ticket's outcome. */
+/** The id is not that of a request of the ticket: the scheduler's response is not the ticket's outcome. */
 function laterEntry(space: Space, later: LaterTask) {
   const terms: SendOptions = {
     ...toScheduler(LATER),
@@ -145,7 +148,7 @@ export function checkedRetries(
 ): Required<Omit<RetryOptions, 'backoff'>> & Pick<RetryOptions, 'backoff'> {
   const { attempts = 1, backoff, service = ours, priority = 0, timeoutMs = DAY_MS, repeatable = true } = options
   if (!Number.isInteger(attempts) || attempts < 1 || attempts > 1_000)
-    throw wrong('attempts is an integer from 1 to 1000.')
+    throw wrong('attempts must be an integer from 1 to 1000.')
   if (backoff !== undefined) {
     onlyKnown('backoff', backoff, BACKOFF_OPTIONS)
     if (backoff?.kind !== 'fixed' && backoff?.kind !== 'exponential')
@@ -162,7 +165,7 @@ function dueAtOf({ delayMs, at }: EnqueueOptions): number {
   const now = wallMs()
   if (at === undefined) {
     if (delayMs !== undefined && !(typeof delayMs === 'number' && delayMs >= 0 && Number.isFinite(delayMs))) {
-      throw wrong('delayMs is a number of milliseconds ≥ 0.')
+      throw wrong('delayMs must be a number of milliseconds ≥ 0.')
     }
     return now + (delayMs ?? 0)
   }
@@ -172,7 +175,7 @@ function dueAtOf({ delayMs, at }: EnqueueOptions): number {
   return due
 }
 
-/** As the header Idempotency-Key has it. */
+/** As in the header Idempotency-Key. */
 function checkedKey(key: unknown): void {
   if (key === undefined) return
   if (typeof key !== 'string' || key === '' || key.length > 255 || !key.isWellFormed()) {

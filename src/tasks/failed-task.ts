@@ -1,14 +1,16 @@
-/** Of a task that has failed for good and that nobody waits for: its dead letter, with what it was, how often it was tried, and why it failed. */
+/**
+ * The dead letter of a task that has failed for good and that no process waits for: the task, its attempts, its error.
+ */
 import type { EncodedEntry } from '../engine.js'
 import { deadLetterEntry } from '../entry/dead-letter.js'
 import { requestEntry } from '../request/kinds.js'
 import { encodeRequest, type HttpRequest, type HttpResponse } from '../request/message.js'
 import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './message.js'
 
-/** What a request that failed carries, once it is a dead letter. */
+/** Fields that the request of a dead letter has. */
 const ATTEMPTS = 'Failed-Attempts'
 const ERROR = 'Failed-Error'
-/** With which options it was enqueued, to be used again when it is requeued. */
+/** The options with which it was enqueued, for a requeue. */
 export const OPTIONS_FIELD = 'Options'
 
 export interface Failed {
@@ -17,7 +19,7 @@ export interface Failed {
   readonly reason: string
 }
 
-/** What an outcome says of a failure; undefined: it is none. */
+/** Returns the failure of an outcome; undefined if the task was done. */
 export function failureInResponse(response: HttpResponse): Omit<Failed, 'attempts'> | undefined {
   try {
     const outcome = decodeOutcome(response)
@@ -27,7 +29,7 @@ export function failureInResponse(response: HttpResponse): Omit<Failed, 'attempt
     const message = `It asked to be tried again in ${outcome.inMs} ms, and no attempt was left.`
     return { reason: 'failed', error: { name: 'RetryIn', message } }
   } catch (error) {
-    // The worker's own word: it ran past its deadline, or its worker was stopped.
+    // A response of the worker itself: the task ran past its deadline, or the worker was stopped.
     return { reason: 'failed', error: failureOf(error) }
   }
 }
@@ -46,7 +48,7 @@ export function deadLetterFor(
   return deadLetterEntry(id, reason, requestEntry(id, request, terms), encodeRequest({ ...request, headers }), priority)
 }
 
-/** What the dead letter of a task tells beside its request. */
+/** Returns attempts and error of the dead letter of a task. */
 export function failedIn({ method, headers }: HttpRequest): { attempts?: number; error?: Failure } {
   if (method !== TASK_METHOD) return {}
   const field = (name: string): string | undefined =>
@@ -58,12 +60,12 @@ export function failedIn({ method, headers }: HttpRequest): { attempts?: number;
     const coded = typeof code === 'string' || typeof code === 'number' ? { ...error, code } : error
     return { ...(Number.isSafeInteger(attempts) ? { attempts } : {}), error: coded }
   } catch {
-    // One whose workers died, or a stranger's.
+    // Its workers died, or the entry is foreign.
     return {}
   }
 }
 
-/** The request as it was before it failed. */
+/** Returns the original request. */
 export function unfailed(request: HttpRequest): HttpRequest {
   const headers: string[] = []
   for (let i = 0; i < request.headers.length; i += 2) {

@@ -1,4 +1,6 @@
-/** A request whose outcome is kept in the space: run once, however often and wherever it is asked for, and answered alike each time. */
+/**
+ * A request whose outcome is stored: run once, however often and wherever it is sent, with the same answer each time.
+ */
 
 import type { TicketTerms } from '../engine/tickets.js'
 import { resultTemplate } from '../entry/ticket.js'
@@ -20,7 +22,8 @@ export interface KeptAnswer {
  * Opens a ticket with the request, unless there is one, and waits for its outcome.
  *
  * @param signal ends the wait, not the request
- * @returns the answer, the same for all who ask; `busy` if another process waits for it; `differs` if the ticket is of another request
+ * @returns the answer, the same for all who ask; `busy` if another process waits for it; `differs` if the ticket is of
+ *   another request
  * @throws signal.reason; SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, WORKER_LOST, …
  */
 export async function answerOnce(

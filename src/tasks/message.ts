@@ -1,22 +1,22 @@
-/** Task: a request that names a function of a worker instead of a path; how what goes in and what comes out stand in the space. */
+/** Task messages: a request that names a function of a worker instead of a path, and its outcome, as entries. */
 import { decodeFields, encodeFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { HttpRequest, HttpResponse } from '../request/message.js'
 
-/** The method of the RequestEntry of a task; its target is the task's name. No method of HTTP is named so. */
+/** The method of a task's RequestEntry; its target is the task's name. HTTP has no such method. */
 export const TASK_METHOD = 'TASK'
 
 /** Names are parts of keys. */
 export const LONGEST_TASK_NAME = 100
 
-/** What tells an outcome of a task from a worker's own answers, which are plain text. */
+/** Distinguishes the outcome of a task from a worker's own responses, which are plain text. */
 const MEDIA_TYPE = 'application/vnd.takespace.task'
 const HEADERS: readonly string[] = ['Content-Type', MEDIA_TYPE]
 
 const LONGEST_MESSAGE = 10_000
 const LONGEST_NAME = 200
 
-/** An error as it travels: without its stack, unless the caller asked for that. */
+/** An encoded error; the stack only if the caller asked for it. */
 export interface Failure {
   readonly name: string
   readonly message: string
@@ -24,22 +24,22 @@ export interface Failure {
   readonly stack?: string
 }
 
-/** What became of one run of a task. */
+/** The outcome of one run of a task. */
 export type TaskOutcome =
   | { readonly kind: 'done'; readonly value: unknown }
   | { readonly kind: 'failed'; readonly failure: Failure }
   | { readonly kind: 'gaveUp'; readonly failure: Failure }
   | { readonly kind: 'retry'; readonly inMs: number }
 
-/** What travels beside the input. */
+/** Options that are encoded beside the input. */
 export interface CallTerms {
-  /** Whether an error is to bring its stack along. */
+  /** True includes the stack of an error. */
   readonly stack?: boolean
-  /** Which attempt the first delivery is. Default 1. */
+  /** Number of the attempt at the first delivery. Default 1. */
   readonly attempt?: number
-  /** Of one that nobody waits for: a failure goes to the dead letters. */
+  /** True for a task that no process waits for: a failure goes to the dead letters. */
   readonly deadLettersOnFailure?: boolean
-  /** The headers that tell of the caller's trace. */
+  /** Headers of the caller's trace. */
   readonly trace?: readonly string[] | undefined
 }
 
@@ -61,7 +61,7 @@ export function encodeCall(
   return { method: TASK_METHOD, target: task, httpVersion: '1.1', headers, body, peer: '', secure: false }
 }
 
-/** Whether its failure is to go to the dead letters. */
+/** Returns whether its failure goes to the dead letters. */
 export const deadLettersOnFailure = ({ method, headers }: HttpRequest): boolean =>
   method === TASK_METHOD && headers.includes(LETTER)
 
@@ -73,7 +73,7 @@ export interface TaskCall {
   readonly deadLettersOnFailure: boolean
 }
 
-/** @throws whatever is wrong with it: anybody may have written it */
+/** Returns the call. Throws any error if the request is malformed: it may be foreign. */
 export function decodeCall({ method, target, headers, body }: HttpRequest): TaskCall {
   if (method !== TASK_METHOD) throw new TypeError('not a call of a task')
   const field = (name: string): string | undefined => headers[headers.indexOf(name) + 1]
@@ -89,7 +89,7 @@ export function decodeCall({ method, target, headers, body }: HttpRequest): Task
   }
 }
 
-/** Whatever was thrown, as it travels. */
+/** Returns the encoding of a thrown value. */
 export function failureOf(error: unknown, stack = false): Failure {
   if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, LONGEST_MESSAGE) }
   const { name, message } = error
@@ -102,7 +102,9 @@ export function failureOf(error: unknown, stack = false): Failure {
   }
 }
 
-/** The response of a task. What it returned may be nothing that can be stored: that is a failure, too. */
+/**
+ * Returns the response of a task. Throws INVALID_ENTRY if the result cannot be stored, which is a failure of the task.
+ */
 export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
   const headers = attempt === 1 ? HEADERS : [...HEADERS, ATTEMPT, String(attempt)]
   switch (outcome.kind) {
@@ -117,7 +119,10 @@ export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
   }
 }
 
-/** @throws SpaceError REQUEST_TIMEOUT, WORKER_LOST, BAD_RESPONSE for what a worker says when its task has said nothing */
+/**
+ * Returns the outcome. @throws SpaceError REQUEST_TIMEOUT, WORKER_LOST or BAD_RESPONSE for a response of the worker
+ * itself
+ */
 export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutcome {
   if (headers[1] !== MEDIA_TYPE)
     throw new SpaceError(status === 504 ? 'REQUEST_TIMEOUT' : status === 502 ? 'WORKER_LOST' : 'BAD_RESPONSE')
@@ -139,22 +144,22 @@ export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutc
   return { kind: gaveUp === true ? 'gaveUp' : 'failed', failure }
 }
 
-/** The error as its caller gets it. */
+/** Returns the error for the caller. */
 export function errorOf({ name, message, code, stack }: Failure): Error {
   const error = new Error(message)
   error.name = name
-  // Ours would tell of the client, not of the task.
+  // A stack made here would be that of the client.
   error.stack = stack ?? `${name}: ${message}`
   return code === undefined ? error : Object.assign(error, { code })
 }
 
-/** Which attempt it was that has this outcome. */
+/** Returns the number of the attempt that has this outcome. */
 export function attemptIn({ headers }: Pick<HttpResponse, 'headers'>): number {
   const at = headers.indexOf(ATTEMPT)
   return at < 0 ? 1 : Number(headers[at + 1]) || 1
 }
 
-/** What it returned. @throws SpaceError TASK_FAILED, whose cause is the task's error */
+/** Returns the result. @throws SpaceError TASK_FAILED, whose cause is the task's error */
 export function resultOf(outcome: TaskOutcome): unknown {
   if (outcome.kind === 'done') return outcome.value
   const failure =

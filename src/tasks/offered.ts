@@ -1,4 +1,4 @@
-/** Offered: which tasks the workers of a service have, for the error of a task that nobody did in time. */
+/** Offered: the tasks that the workers of a service have, for the error of a task that was not done in time. */
 
 import { kindNamed } from '../entry/token.js'
 import { didYouMean } from '../errors/did-you-mean.js'
@@ -6,26 +6,26 @@ import { indexOf, TASK, taskToken } from '../request/kinds.js'
 import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 
-/** The error is not held up for longer. */
+/** The error is delayed by this at most. */
 const LOOK_MS = 500
 const MOST_NAMED = 10
 const NAME = 'task=s:'
 
 type Tokens = readonly string[] | null
 
-/** By space and service: one look for all whose time is up. */
+/** By space and service: one look for all calls that time out together. */
 const looking = new WeakMap<Space, Map<string, Promise<Tokens>>>()
 
 /**
- * Returns which task was meant, and, if no worker of the service has it now, a sentence that says so with the nearest name. Never rejects; takes
- * at most 500 ms.
+ * Returns a sentence that names the task and, if no worker of the service has it now, says so with the nearest name.
+ * Never rejects; takes at most 500 ms.
  */
 export async function whyNotDone(space: Space, service: string, task: string): Promise<string> {
   const asked = `The task is ${task}, of the service ${service}.`
   const tokens = await offeredTokens(space, service)
   if (tokens === null || tokens.includes(taskToken(task))) return asked
   if (tokens.length === 0) return `${asked} No worker of this service that has tasks is running.`
-  // A long name stands there as its hash.
+  // A long name is stored as its hash.
   const names = tokens.filter((token) => token.startsWith(NAME)).map((token) => kindNamed(token.slice(NAME.length)))
   const more = names.length > MOST_NAMED ? ', …' : ''
   const list = names.length === 0 ? '' : ` They have ${names.sort().slice(0, MOST_NAMED).join(', ')}${more}.`

@@ -1,11 +1,13 @@
-/** Outcome of a ticket: what stands in the space once there is one, as the answer that a worker gave or as the reason why there is none. */
+/** The outcome of a ticket: the worker's response, or an error in its place. */
 
 import { CANCELLED, COMPLETED, EXHAUSTED, LOST } from '../engine/tickets.js'
 import type { Stored } from '../engine.js'
 import { SpaceError } from '../errors.js'
 import { decodeResponse, type HttpResponse } from '../request/message.js'
 
-/** @throws SpaceError WORKER_LOST, DELIVERIES_EXHAUSTED, TICKET_CANCELLED, BAD_RESPONSE */
+/**
+ * Returns the worker's response. @throws SpaceError WORKER_LOST, DELIVERIES_EXHAUSTED, TICKET_CANCELLED, BAD_RESPONSE
+ */
 export function answerIn({ kinds, body }: Stored): HttpResponse {
   switch (kinds[0]) {
     case COMPLETED:

@@ -1,18 +1,18 @@
-/** Note: what stands on a ticket while nothing has become of it: how far it is, and what a scheduler knows of it. */
+/** Progress: what a ticket holds before its outcome: the task's last report, and the state of its scheduler. */
 
 import { LARGEST_PROGRESS } from '../engine/tickets.js'
 import { decodeFields, encodeFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 
 export interface Progress {
-  /** What the task said last. */
+  /** The last report of the task. */
   readonly progress?: unknown
-  /** Of one that a scheduler looks after. */
+  /** Set by a scheduler. */
   readonly phase?: 'scheduled' | 'running'
   readonly attempt?: number
-  /** The error of its last attempt, as `name: message`. */
+  /** The error of the last attempt: `name: message`. */
   readonly error?: string
-  /** When its next attempt is due, ms since 1970. */
+  /** When the next attempt is due, ms since 1970. */
   readonly dueAt?: number
 }
 
@@ -22,13 +22,13 @@ export function encodeProgress(progress: Progress): Buffer {
   if (bytes.length > LARGEST_PROGRESS) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `Progress is a value of at most ${LARGEST_PROGRESS} bytes, not ${bytes.length}.`,
+      `Progress must have at most ${LARGEST_PROGRESS} bytes; this has ${bytes.length}.`,
     )
   }
   return bytes
 }
 
-/** Nothing, where it is not what we have written. */
+/** Returns the progress; {} if the bytes are malformed. */
 export function decodeProgress(bytes: Buffer): Progress {
   try {
     return bytes.length === 0 ? {} : (decodeFields(bytes) as Progress)

@@ -1,4 +1,4 @@
-/** What becomes of dead letters when somebody has looked into them: enqueued again, or dropped. */
+/** Dead letters are enqueued again, or dropped. */
 import { wallMs } from '../clock.js'
 import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Listed } from '../engine.js'
 import { deadLetterTemplate } from '../entry/dead-letter.js'
@@ -14,7 +14,7 @@ import { decodeCall } from './message.js'
 const PAGE = 50
 const MOST_TICKET_BYTES = 1 << 30
 
-/** All of them, the first to be set aside first; what a stranger wrote is left out. */
+/** Yields all dead letters, oldest first; malformed ones are left out. */
 export async function* deadLetters(
   space: Space,
   template: EncodedTemplate = ALL,
@@ -40,19 +40,19 @@ function deadLetterIn(entry: Listed): DeadLetter | undefined {
   }
 }
 
-/** undefined: there is none of this id. */
+/** Returns undefined if there is no dead letter of this id. */
 export async function findDeadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
   for await (const found of deadLetters(space, deadLetterTemplate(id))) return found
   return undefined
 }
 
-/** false: it is not there (any longer). */
+/** Returns false if there is no such dead letter. */
 export const dropDeadLetter = async (space: Space, id: string): Promise<boolean> =>
   (await findDeadLetter(space, id)) !== undefined && space.engine.cancel(id)
 
 /**
- * What it was is there again: a task with all its attempts, a request whose answer is kept, an entry as it was. Done twice, because whoever did
- * it was killed, it is one and the same.
+ * Restores a dead letter: a task with all its attempts, a request whose answer is stored, an entry. A second call has
+ * no further effect.
  *
  * @returns the ticket of a task or request; '' for an entry
  * @throws SpaceError LEASE_UNKNOWN: there is no such dead letter
@@ -81,7 +81,7 @@ export async function requeueDeadLetter(space: Space, id: string): Promise<strin
 
 const DEFAULTS = { attempts: 1, priority: 0, timeoutMs: DAY_MS, repeatable: true }
 
-/** With what a task had been enqueued. */
+/** Returns the options with which a task was enqueued. */
 function retriesIn(headers: readonly string[]): Omit<typeof DEFAULTS, never> {
   const at = headers.indexOf(OPTIONS_FIELD)
   try {
@@ -91,7 +91,7 @@ function retriesIn(headers: readonly string[]): Omit<typeof DEFAULTS, never> {
   }
 }
 
-/** Under its own signature, as it stands in the letter. */
+/** Writes the original entry, under its own signature. */
 async function rewrite(space: Space, { id, body, priority }: Listed): Promise<string> {
   const end = body.indexOf('\n')
   const head = body.toString('utf8', 0, end)

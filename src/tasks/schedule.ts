@@ -1,4 +1,4 @@
-/** schedule: a task again and again, by a cron expression or at an interval; schedulers see to it. */
+/** schedule: has a task done again and again, by a cron expression or at an interval; schedulers run it. */
 
 import { wallMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -11,30 +11,30 @@ import { checkedRetries, type RetryOptions, SCHEDULE_OPTIONS } from './enqueue.j
 import { HOW_TO_SCHEDULE, toScheduler } from './later.js'
 import { decodeOutcome, encodeCall, resultOf } from './message.js'
 
-/** When a task is due again and again: by a cron expression, or every so many ms. */
+/** When a task is due: by a cron expression, or every `everyMs`. */
 export type Times =
   | {
       /** Five fields, or six with seconds in front. */
       readonly cron: string
-      /** As IANA names it. Default `UTC`. */
+      /** An IANA time zone. Default `UTC`. */
       readonly timeZone?: string
     }
   | { readonly everyMs: number }
 
 export interface ScheduleOptions extends RetryOptions {
-  /** How long to wait for a scheduler to take it, in ms. Default 30 000. */
+  /** How long to wait for a scheduler's answer, in ms. Default 30 000. */
   readonly callTimeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
-/** What a scheduler is told. */
+/** A schedule, as sent to a scheduler. */
 export interface Scheduled {
   readonly name: string
   readonly times: Times
   readonly task: string
   readonly input: unknown
   readonly retries: ReturnType<typeof checkedRetries>
-  /** The headers that tell of the trace in which it was declared. */
+  /** Headers of the trace in which it was declared. */
   readonly trace?: readonly string[] | undefined
 }
 
@@ -81,7 +81,7 @@ async function askScheduler(
   checkedTime('callTimeoutMs', timeoutMs)
   signal?.throwIfAborted()
   const sent = sendRequest(space, encodeCall(task, input), { ...toScheduler(task), timeoutMs })
-  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took it. ${HOW_TO_SCHEDULE}`)
+  const late = (): SpaceError => new SpaceError('REQUEST_TIMEOUT', `No scheduler took the request. ${HOW_TO_SCHEDULE}`)
   try {
     return resultOf(
       decodeOutcome(await withDeadline(sent.response, { timeoutMs, signal, late, onGivenUp: sent.withdraw })),
@@ -96,7 +96,7 @@ async function askScheduler(
 function checkedName(name: unknown): void {
   // BullMQ makes keys of it, with colons between their parts.
   if (typeof name !== 'string' || name === '' || name.length > 100 || name.includes(':') || !name.isWellFormed()) {
-    throw new SpaceError('INVALID_ARGUMENT', 'A schedule has a name of 1 to 100 characters, without a colon.')
+    throw new SpaceError('INVALID_ARGUMENT', 'The name of a schedule must have 1 to 100 characters and no colon.')
   }
 }
 
@@ -110,8 +110,12 @@ async function checkedTimes(times: Times): Promise<void> {
   }
   const isText =
     typeof cron === 'string' && cron.length <= 200 && (timeZone === undefined || typeof timeZone === 'string')
-  if (!isText) throw new SpaceError('INVALID_ARGUMENT', 'A schedule is { cron, timeZone }, both texts, or { everyMs }.')
-  // Loaded when needed: few processes make schedules.
+  if (!isText)
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      'A schedule must be { cron, timeZone } with two strings, or { everyMs } with a number.',
+    )
+  // Imported on the first call: most processes schedule no tasks.
   const { checkedCron } = await import('./cron.js')
   checkedCron(cron, timeZone as string | undefined, wallMs())
 }

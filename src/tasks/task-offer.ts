@@ -1,4 +1,4 @@
-/** The offer of a worker that has tasks: which ones, and what becomes of a task that failed and that nobody waits for. */
+/** The offer of a worker with tasks, and the dead letters of tasks that failed for good. */
 import type { TaskOffer } from '../request/serve.js'
 import { deadLetterFor, failureInResponse } from './failed-task.js'
 import { deadLettersOnFailure } from './message.js'

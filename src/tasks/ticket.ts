@@ -1,4 +1,4 @@
-/** Ticket: a task that was enqueued, from any process: how far it is, what became of it. */
+/** Ticket: the state and outcome of an enqueued task, from any process. */
 
 import { progressTemplate, resultTemplate } from '../entry/ticket.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -13,45 +13,48 @@ import { decodeProgress } from './progress.js'
 
 export interface TicketStatus {
   /**
-   * `scheduled`: it is due later, or its next attempt is · `waiting` for a worker · `running` · `completed` · `failed` for good ·
-   * `cancelled` · `expired`: no worker had time for it within its `timeoutMs`.
+   * `scheduled`: the task, or its next attempt, is due later · `waiting` for a worker · `running` · `completed` ·
+   * `failed` for good · `cancelled` · `expired`: no worker had time for it within its `timeoutMs`.
    */
   readonly state: 'scheduled' | 'waiting' | 'running' | 'completed' | 'failed' | 'cancelled' | 'expired'
-  /** Which attempt it is, from 1 on; of one that is over the last one that was noted. */
+  /** Number of the attempt, from 1; of a finished task the last one that was reported. */
   readonly attempt: number
-  /** What the task said last by `progress`; undefined once it is over. */
+  /** The last value that the task passed to `progress`; undefined once it is finished. */
   readonly progress?: unknown
-  /** Of one that failed: why. Of one that is to be tried again: why the last attempt did. */
+  /** The error of a failed task, or of the last attempt of one that will be retried. */
   readonly error?: Failure
-  /** When its next attempt is due, where a scheduler has said so. */
+  /** When the next attempt is due, if a scheduler has said so. */
   readonly dueAt?: Date
 }
 
 export interface ResultOptions {
-  /** How long to wait for it, in ms. Default: until its lease ends. 0 = do not wait. */
+  /** How long to wait, in ms. Default: until the ticket's lease ends. 0 = do not wait. */
   readonly waitMs?: number | undefined
-  /** Ends the wait; the call then rejects with `signal.reason`. */
+  /** Ends the wait: the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
 }
 
 export interface Ticket<R = unknown> {
-  /** For `client.ticket(id)`, from any process. */
+  /** The id for `client.ticket(id)`, in any process. */
   readonly id: string
   /**
-   * What the task returned.
+   * Returns the result of the task.
    *
-   * @throws the signal's reason; SpaceError TASK_FAILED with its error as `cause`, TICKET_PENDING at the end of the wait, TICKET_UNKNOWN,
-   *   TICKET_CANCELLED, DELIVERIES_EXHAUSTED, WORKER_LOST, REQUEST_TIMEOUT (it ran past its deadline)
+   * @throws the signal's reason; SpaceError TASK_FAILED with its error as `cause`, TICKET_PENDING at the end of the
+   *   wait, TICKET_UNKNOWN, TICKET_CANCELLED, DELIVERIES_EXHAUSTED, WORKER_LOST, REQUEST_TIMEOUT (it ran past its
+   *   deadline)
    * @example const { ok } = await ticket.result({ waitMs: 10_000 })
    */
   result(options?: ResultOptions): Promise<R>
   /** @throws SpaceError TICKET_UNKNOWN */
   status(): Promise<TicketStatus>
-  /** Takes it back: it is not run (again), and the signal of one that runs fires. false: it was over already. */
+  /**
+   * Cancels the task: it does not run (again), and the signal of a running one fires. Returns false if it was finished.
+   */
   cancel(): Promise<boolean>
   /**
-   * Has a listener told of each `progress` of the task from now on; what comes too fast is left out, the last is not. It ends when the
-   * returned function is called, and with the ticket.
+   * Calls a listener for each `progress` of the task from now on; reports that come too fast are dropped, but not the
+   * last. Ends when the returned function is called, or with the ticket.
    */
   onProgress(listener: (progress: unknown) => void): Promise<() => Promise<void>>
 }
@@ -63,13 +66,13 @@ interface EnqueuedTask {
 
 const RESULT_OPTIONS: ReadonlySet<string> = new Set(['waitMs', 'signal'])
 
-/** Longer than any ticket waits for what is not coming. */
+/** Lease of a progress listener. */
 const LISTENING_MS = 24 * 60 * 60 * 1000
 
-/** `asked`: what was enqueued, where that is known. */
+/** `asked` is the enqueued task, if known. */
 export function ticketNamed<R>(space: Space, id: string, asked?: EnqueuedTask): Ticket<R> {
   if (typeof id !== 'string' || id === '' || id.includes('.')) {
-    throw new SpaceError('INVALID_ARGUMENT', 'A ticket is named by its id, as client.enqueue gave it.')
+    throw new SpaceError('INVALID_ARGUMENT', 'The id of a ticket must be a string, as returned by client.enqueue.')
   }
   return {
     id,
@@ -108,7 +111,7 @@ async function resultWithin(
   const there = await engine.tickets.look(id)
   if (!there) throw new SpaceError('TICKET_UNKNOWN', `The ticket is ${id}.`)
   signal?.throwIfAborted()
-  // Once its lease has ended nothing more can come.
+  // After its lease no outcome can come.
   let found = await engine.find({
     template: resultTemplate(id),
     take: false,
@@ -116,7 +119,7 @@ async function resultWithin(
     signal,
   })
   if (!found && waitMs > there.remainingMs) {
-    // Its lease may have been renewed meanwhile, by a scheduler for the next attempt.
+    // A scheduler may have renewed the lease for another attempt.
     const left = await engine.tickets.look(id)
     if (left)
       return resultWithin(space, id, { waitMs: waitMs - there.remainingMs, ...(signal ? { signal } : {}) }, asked)
@@ -127,7 +130,10 @@ async function resultWithin(
   return valueIn(decodeOutcome(answerIn(found)))
 }
 
-/** Returns TICKET_PENDING with the state of the ticket, and with what it lacks: a scheduler, or a worker that has its task. */
+/**
+ * Returns TICKET_PENDING with the state of the ticket, and with what it lacks: a scheduler, or a worker that has its
+ * task.
+ */
 async function pending(space: Space, id: string, asked: EnqueuedTask | undefined): Promise<SpaceError> {
   try {
     const { state } = await statusOf(space, id)
@@ -136,7 +142,7 @@ async function pending(space: Space, id: string, asked: EnqueuedTask | undefined
     const how = lacking ? ` No scheduler has taken it. ${HOW_TO_SCHEDULE}` : why
     return new SpaceError('TICKET_PENDING', `The ticket ${id} is ${state}.${how}`)
   } catch {
-    // The space went away between the wait and this.
+    // The space went away meanwhile.
     return new SpaceError('TICKET_PENDING')
   }
 }

@@ -76,7 +76,7 @@ test('--max-memory: a process that leaks is replaced', async () => {
 
 test('--max-memory below what the app takes at its start: said once, not replaced for ever', async () => {
   const [gateway, worker, url] = await startBoth('small', ['--max-memory', '10'])
-  await worker.line(/takes more than --max-memory as it starts/)
+  await worker.line(/uses more than --max-memory at startup/)
   expect((await fetch(url)).status).toBe(200)
   await end(worker, gateway)
 })

@@ -1,4 +1,4 @@
-/** The properties of net.Socket that describe a connection and its two ends, for both kinds of socket that an app is given. */
+/** The properties of net.Socket that describe a connection, for both kinds of sockets that apps are given. */
 import type { AddressInfo } from 'node:net'
 import type { HttpRequest } from '../../src/request.js'
 

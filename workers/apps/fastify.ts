@@ -1,4 +1,7 @@
-/** Runs a Fastify app: by the listener that it gives to its own server, which knows its routes once its plugins have loaded. */
+/**
+ * Runs a Fastify app by the listener that it gives to its own server; its routes are known once its plugins have
+ * loaded.
+ */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'

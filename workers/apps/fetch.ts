@@ -11,12 +11,13 @@ import { Peer } from './ends.js'
 
 export interface FetchApp {
   /**
-   * `env` is `{ incoming: { socket } }`, as @hono/node-server passes it: `getConnInfo(c)` reads the client's address there, which a Request does not have.
+   * `env` is `{ incoming: { socket } }`, as @hono/node-server passes it: `getConnInfo(c)` reads the client's address
+   * there.
    */
   fetch(request: Request, env?: unknown): Response | Promise<Response>
 }
 
-/** What fetch itself refuses to carry (Fetch standard, forbidden methods). */
+/** Methods that the Fetch standard forbids. */
 const FORBIDDEN = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 const READS_IN_A_ROW = 32
@@ -29,7 +30,7 @@ export function fetchHandler(app: FetchApp): Handler {
     const env = { incoming: { socket: new Peer(request) } }
     const response: unknown = await app.fetch(requestOf(request, url, turn.signal), env)
     if (!isResponse(response)) throw new SpaceError('BAD_RESPONSE', 'fetch did not return a Response.')
-    // The body is looked at first: a Response that is made only when asked for (h3's) has no Content-Type of its body's before that.
+    // The body is read first: a lazy Response (h3's) has no Content-Type of its body before that.
     const { body, status } = response
     const reason = response.statusText || (STATUS_CODES[status] ?? 'unknown')
     const head = { status, reason, headers: fieldListOf(response.headers) }
@@ -65,18 +66,18 @@ function isResponse(value: unknown): value is Response {
 
 function fieldListOf(headers: Headers): string[] {
   const list: string[] = []
-  // Standard Headers give each Set-Cookie by itself and join the others.
+  // Headers yield each Set-Cookie by itself and join the other fields.
   for (const [name, value] of headers) list.push(name, value)
   return list
 }
 
-/** So long, and so much, a response may take that goes out in one piece. */
+/** A response that takes longer, or is larger, is streamed. */
 const SOON_MS = 10
 const MOST_KEPT = 64 * 1024
 
 /**
- * The whole body, or nothing where HTTP has none; read or cancelled to its end in every case, for its source may hold a file or a socket. One that
- * takes longer, or is longer, is sent off as it comes, and nothing is left of it here.
+ * Returns the complete body, or an empty one if HTTP has none or the body was streamed. The body is read or cancelled
+ * to its end in every case: its source may hold a file or a socket.
  */
 async function streamBody(
   body: ReadableStream | null,
@@ -112,12 +113,12 @@ async function streamBody(
       if (failure) throw failure
       if (done) break
       if (!(value instanceof Uint8Array))
-        throw new SpaceError('BAD_RESPONSE', 'Its body holds something that is not bytes.')
+        throw new SpaceError('BAD_RESPONSE', 'Its body contains a chunk that is not bytes.')
       size += value.length
       if (!sink) kept.push(value)
       else if (!sink.write(bufferOf(value))) await roomIn(sink)
       if (!sink && size > MOST_KEPT) go()
-      // A stream that is never at a loss would otherwise keep everybody else, and its own turn's deadline, from running.
+      // A stream that always has data would keep other work, and the deadline of its own turn, from running.
       if (reads % READS_IN_A_ROW === 0) await new Promise(setImmediate)
     }
   } finally {

@@ -1,4 +1,4 @@
-/** Tells the shapes of apps apart, by what they have and never by the number of their parameters. */
+/** Tells the kinds of apps apart by their properties, never by the number of their parameters. */
 import { createServer, type IncomingMessage, Server, type ServerResponse } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
 import type { Handler } from '../handler.js'
@@ -22,7 +22,8 @@ export interface KoaApp {
 export type App = NodeApp | FetchApp | KoaApp | FastifyApp | Server
 
 /**
- * The order matters: a Fastify app has more than one shape (it is a promise of itself, too), and a function may carry a `fetch`.
+ * Returns the handler of an app. The order matters: a Fastify app has several shapes (it is also a promise of itself),
+ * and a function may have a `fetch`.
  *
  * @throws SpaceError APP_SHAPE_UNKNOWN that says what it is and what to export instead
  */
@@ -36,8 +37,8 @@ export function handlerOf(app: unknown): Handler {
 }
 
 /**
- * Makes the app the `request` listener of an http.Server that never listens. Apps find this server at `req.socket.server`: they store state on it and
- * add listeners for requests and upgrades (socket.io in a Next API route).
+ * Makes the app the `request` listener of an http.Server that never listens. Apps find this server at
+ * `req.socket.server`, store state on it, and add listeners for requests and upgrades (socket.io in a Next API route).
  */
 function listening(app: NodeApp): Handler {
   let returned: unknown
@@ -52,7 +53,7 @@ function listening(app: NodeApp): Handler {
   return onServer(server, nodeHandler(emit, server))
 }
 
-/** What an app needs before its first request: Fastify loads its plugins; others are ready as they are. */
+/** Prepares an app for its first request: Fastify loads its plugins; other apps are ready. */
 export async function readyOf(app: unknown): Promise<void> {
   if (isFastify(app)) await fastifyReady(app)
 }
@@ -62,10 +63,10 @@ const isFastify = (app: unknown): app is FastifyApp => has(app, 'routing', 'read
 const isKoa = (app: unknown): app is KoaApp =>
   has(app, 'callback') && Array.isArray((app as Partial<KoaApp>).middleware)
 
-/** It could only ever be called with `new`. */
+/** True for a class: it can only be called with `new`. */
 const isClass = (app: object): boolean => /^class\b/.test(Function.prototype.toString.call(app))
 
-/** The server's own 'request' listeners, looked up each time as it does itself. */
+/** Emits 'request' on the server, so that its listeners are looked up for each request, as Node.js does. */
 function listenersOf(server: Server): NodeApp {
   return (req: IncomingMessage, res: ServerResponse) => {
     if (!server.emit('request', req, res))

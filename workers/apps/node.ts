@@ -1,13 +1,15 @@
 /**
- * The dispatcher: runs a `(req, res)` app on a request that never had a socket.
+ * The dispatcher: runs a `(req, res)` app on a request without a socket.
  *
- * `req` and `res` are Node's own IncomingMessage and ServerResponse, so every rule of Node's applies by itself: joined headers, write
- * after end, HEAD, implicit heads, `finish`. Two things only are ours, as own properties because Express swaps the prototypes of both:
- * where the body comes from (`req._read`) and that the response is not framed (`res._storeHeader`). What must stay true:
+ * `req` and `res` are IncomingMessage and ServerResponse of Node.js, so its rules apply: joined headers, write after
+ * end, HEAD, implicit heads, `finish`. Two things are replaced, as own properties because Express swaps the prototypes
+ * of both: the source of the body (`req._read`) and the framing of the response (`res._storeHeader`). Invariants:
  *
- * - `req.complete` becomes true when the body has been handed over, not before, and `req.socket` is readable; else body parsers see none;
- * - the head is written through the instance (`res.writeHead`), else on-headers users (express-session, compression) lose theirs;
- * - `finish` comes, then `close`; a writer that got `false` gets `drain`.
+ *  - `req.complete` becomes true when the body has been handed over, not before, and `req.socket` is readable; body
+ *    parsers depend on both;
+ *  - the head is written through the instance (`res.writeHead`), which on-headers users (express-session, compression)
+ *    replace;
+ *  - `finish` comes, then `close`; a writer that got `false` gets `drain`.
  */
 import { IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
@@ -17,7 +19,7 @@ import type { HttpRequest, HttpResponse, ResponseHead, Rest } from '../../src/re
 import type { Handler, TurnContext } from '../handler.js'
 import { AppSocket, type NodeResponse } from './socket.js'
 
-/** An app, or one step of it, as Node's http module calls it. A promise that it returns is heeded only if it rejects. */
+/** An app, or one step of an app, as Node's http module calls it. Of a returned promise only the rejection counts. */
 export type NodeApp = (req: IncomingMessage, res: ServerResponse) => unknown
 
 interface NodeIncoming extends IncomingMessage {
@@ -55,13 +57,14 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
         resolve(responseOf(res, connection))
         end(request, req, res, connection)
       })
-      // The app destroyed it (its own way of failing), or the turn was cut, which looks to the app as if the client had gone.
+      // The app destroyed the connection (its way of failing), or the turn was cut, which looks to the app like a
+      // client that has gone.
       connection.on('close', () => {
         if (answered) return
         if (!req.destroyed) req.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
         if (!turn.wasCut || res.writableEnded) reject(closedEarly())
       })
-      // From here on `res` hears of the connection's end, too: after `req`, as on a server.
+      // From here on `res` is told when the connection closes: after `req`, as on a server.
       res.assignSocket(connection as unknown as Socket)
 
       const fail = (error: unknown): void => {
@@ -72,12 +75,12 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
         reject(error)
         connection.destroy()
       }
-      // A write after the end, for one: on a bare server it would end the process, and with it all other requests.
+      // For example a write after the end: on a bare server it would end the process.
       res.on('error', fail)
       turn.onCut = () => {
         if (answered) return
         connection.destroy()
-        // What it ends now goes nowhere and has no `finish`; but Node still says `prefinish`, and so we know that it has ended.
+        // The response has no `finish` any more, but Node.js still emits `prefinish` when the app ends it.
         res.on('prefinish', () => reject(closedEarly()))
         const { write } = res
         res.write = (...args: unknown[]) => {
@@ -125,7 +128,7 @@ function complete(req: NodeIncoming, trailers: readonly string[] = []): void {
   req.push(null)
 }
 
-/** The bytes as they arrive; a client that stops half-way looks to the app as it does on a server. */
+/** Pushes the bytes as they arrive. A client that stops half-way looks to the app as it does on a server. */
 function pushRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
   rest.read({
     onChunk(chunk) {
@@ -139,15 +142,15 @@ function pushRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
 
 const ZERO = 48
 
-/** Node's own, but that the body stays as it was written: whoever sends it on frames it. */
+/** As in Node.js, but without framing the body: the gateway does. */
 function storeHeader(this: NodeOutgoing, firstLine: string, headers: unknown): void {
   storeHeaderOfNode.call(this, firstLine, headers)
   this.chunkedEncoding = false
-  // Where the client has gone nothing is sent, and so there is no `finish`.
+  // If the client has gone, nothing is sent and there is no `finish`.
   this._headerSent = this.socket?.writable !== false
 }
 
-/** What a real server does when a response is out. */
+/** Ends an exchange as Node's server does. */
 function end(request: HttpRequest, req: NodeIncoming, res: NodeOutgoing, connection: AppSocket): void {
   connection.stopTimers()
   res.detachSocket(connection as unknown as Socket)
@@ -158,8 +161,8 @@ function end(request: HttpRequest, req: NodeIncoming, res: NodeOutgoing, connect
     return
   }
   if (req._consuming) return
-  // A body that nobody read is read away, for those who wait for its end; running the stream for nobody would cost as much as the rest.
-  // From Node 26.10 on _dump() does nothing for a request that is complete.
+  // An unread body is dumped only if there are listeners for its end; running the stream would cost as much as the rest
+  // of the request. From Node 26.10 on, _dump() does nothing for a complete request.
   if (req.listenerCount('end') > 0 || req.listenerCount('close') > 0) req._dump()
   req.complete = true
 }
@@ -179,14 +182,14 @@ const responseOf = (res: NodeOutgoing, connection: AppSocket): HttpResponse => (
   trailers: res._trailer ? fieldsIn(res._trailer.split('\r\n'), 0) : undefined,
 })
 
-/** The head is read back from the text that Node made of it: it knows every way in which one can be given. */
+/** Parses the head that Node.js has written: it handles every way in which an app can give one. */
 const responseHeadOf = (res: NodeOutgoing): ResponseHead => ({
   status: res.statusCode,
   reason: res.statusMessage,
   headers: fieldsIn((res._header as string).split('\r\n'), 1),
 })
 
-/** A 100 is none of the app's: the gateway has said it (RFC 9110 §10.1.1). */
+/** The gateway sends 100 Continue itself (RFC 9110 §10.1.1). */
 function startInterim(text: string, turn: TurnContext): void {
   const [, status, reason = ''] = /^HTTP\/1\.1 (1\d\d) ?([^\r\n]*)/.exec(text) ?? []
   if (status === undefined || status === '100' || status === '101') return

@@ -1,7 +1,6 @@
 /**
- * What an app sees as `req.socket` and `res.socket`: the connection that the request came over, as far as anyone asks. The client's own
- * connection ends in the gateway; this one keeps what the response writes. It is as little of a net.Socket as Node's own
- * IncomingMessage and ServerResponse need, and what frameworks look at.
+ * The object at `req.socket` and `res.socket`. The client's own connection ends in the gateway; this object keeps what
+ * the response writes. It implements the part of net.Socket that IncomingMessage, ServerResponse and frameworks use.
  */
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
@@ -9,24 +8,26 @@ import type { Sink } from '../../src/request/streams/collector.js'
 import type { HttpRequest } from '../../src/request.js'
 import { addEnds, headBytes, REQUEST_OF_SOCKET } from './ends.js'
 
-/** As a real socket's: what may be written before a writer is told to wait for `drain`. */
+/** As of a net.Socket: bytes that may be written before a writer is told to wait for `drain`. */
 const HIGH_WATER_MARK = 16 * 1024
 
-/** So long a response may take that goes out in one piece, from its first word on. */
+/** A response that takes longer, from its first byte on, is streamed. */
 const SOON_MS = 10
-/** More than this of a body is not kept. */
+/** A larger body is streamed. */
 const MOST_KEPT = 64 * 1024
 
-/** So long one may take that says itself that it is short: sent off in pieces it could not be run again if its worker died. */
+/**
+ * The same for a response whose Content-Length is small: a streamed response cannot be run again if its worker dies.
+ */
 const SHORT_SOON_MS = 1_000
 
-/** express-session, for one, holds back the last byte of each response until the session is saved. */
+/** express-session, for example, holds back the last byte of each response until the session is saved. */
 function isShort(message: NodeResponse | null): boolean {
   const length = /\r\ncontent-length: *(\d+)\r\n/i.exec(message?._header ?? '')?.[1]
   return length !== undefined && Number(length) <= MOST_KEPT
 }
 
-/** The parts of a ServerResponse that Node has for its own socket and leaves out of its types. */
+/** The parts of a ServerResponse that Node.js uses for its own socket and leaves out of its types. */
 export interface NodeResponse extends ServerResponse {
   _header: string | null
   outputData: { data: string; encoding: string; callback: null }[]
@@ -35,14 +36,14 @@ export interface NodeResponse extends ServerResponse {
 
 export class AppSocket extends EventEmitter {
   readonly [REQUEST_OF_SOCKET]: HttpRequest
-  /** The http.Server that the app is, or one that stands for it: the same object for all requests of a worker. */
+  /** The http.Server of the app, or a substitute: the same object for all requests of a worker. */
   server: unknown
   /** Node's ServerResponse.end() sets `corked`. */
   readonly _writableState = { corked: 0 }
   readable = true
   writable = true
   destroyed = false
-  /** Node's: the response that has the right to write. */
+  /** Used by Node.js: the response that may write. */
   _httpMessage: NodeResponse | null = null
 
   readonly #begin: () => Sink
@@ -51,18 +52,18 @@ export class AppSocket extends EventEmitter {
   /** Bytes of body written so far. */
   #size = 0
   #headSize = 0
-  /** Bytes of the request's body that came after its beginning. */
+  /** Bytes of the streamed part of the request's body. */
   restRead = 0
   #error: Error | null = null
   /** Argument of the last setTimeout(), in ms. */
   timeout: number | undefined
-  /** Where the body goes at once, from the moment that the response has taken too long, or become too long, to be kept. */
+  /** The stream of the response, once it has taken too long, or become too large, to be kept. */
   #sink: Sink | undefined
   #beginning: NodeJS.Timeout | undefined
   #undrained = 0
   #timer: NodeJS.Timeout | undefined
 
-  /** `begin` sends the head off, `interim` the text of one that comes before it. */
+  /** `begin` sends the final head, `interim` the text of an interim one. */
   constructor(request: HttpRequest, server: unknown, begin: () => Sink, interim: (text: string) => void) {
     super()
     this[REQUEST_OF_SOCKET] = request
@@ -71,7 +72,9 @@ export class AppSocket extends EventEmitter {
     this.#interim = interim
   }
 
-  /** Bytes of this request, head and body, that have arrived; earlier requests of the client's connection are not counted. */
+  /**
+   * Bytes of this request, head and body, that have arrived; earlier requests of the client's connection do not count.
+   */
   get bytesRead(): number {
     return headBytes(this[REQUEST_OF_SOCKET]) + this[REQUEST_OF_SOCKET].body.length + this.restRead
   }
@@ -117,7 +120,7 @@ export class AppSocket extends EventEmitter {
     return this.#error
   }
 
-  /** Everything written as body so far, unless it has gone already. */
+  /** Returns the body, as far as it was not streamed. */
   body(): Buffer {
     clearTimeout(this.#beginning)
     return this.#chunks.length === 1 ? (this.#chunks[0] as Buffer) : Buffer.concat(this.#chunks)
@@ -126,17 +129,17 @@ export class AppSocket extends EventEmitter {
   write(data: string | Uint8Array, encoding?: BufferEncoding, callback?: (error?: Error) => void): boolean {
     const message = this._httpMessage
     if (!message?._header || this.destroyed || data.length === 0) {
-      // Before the head stands only 1xx: written past it by writeEarlyHints and its like.
+      // Before the head only interim heads (1xx) are written, by writeEarlyHints and the like.
       if (message && !message._header && data.length > 0 && !this.destroyed) this.#interim(String(data))
       if (callback) process.nextTick(callback)
-      // A head that was flushed wants to go; an end comes this way, too, and with a callback.
+      // A flushed head is sent soon. The end of a response takes this path too, with a callback.
       else if (message?._header && !message.finished && !this.destroyed) this.#soon()
       return !this.destroyed
     }
     const chunk = typeof data === 'string' ? Buffer.from(data, encoding) : asBuffer(data)
     this.#size += chunk.length
     if (this.#sink) {
-      // Its writer may use a chunk's memory again from its callback on.
+      // The writer may reuse the chunk's memory after its callback.
       if (callback) process.nextTick(callback)
       return this.#sink.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
     }
@@ -150,7 +153,7 @@ export class AppSocket extends EventEmitter {
     return false
   }
 
-  /** What is not over in this turn of the event loop goes out soon, and what is large at once. */
+  /** Streams the response soon, or at once if it is large. */
   soon(message: NodeResponse): void {
     if (this.#sink || message.finished || this.destroyed) return
     if (this.#size >= MOST_KEPT) this.#go()
@@ -172,18 +175,18 @@ export class AppSocket extends EventEmitter {
       sink.onDrain = () => this.#drain(message)
       let room = true
       for (const chunk of this.#chunks.splice(0)) room = sink.write(chunk)
-      // Whoever was told to wait before is told to go on.
+      // A writer that was told to wait may go on.
       if (room) setImmediate(() => this.#drain(message))
     } catch (error) {
       this.destroy(error as Error)
     }
   }
 
-  /** All is kept, so there is room at once; but a writer that waits lets others have their turn, as on a real socket. */
+  /** There is always room, but `drain` comes in a later turn of the event loop, as on a real socket. */
   #drain(message: NodeResponse): void {
     this.#undrained = 0
     if (message.finished || this.destroyed) return
-    // Node says `drain`, and forgets that it owes one, when it flushes something that it had kept back: so there must be something.
+    // Node.js emits `drain` only when it flushes something, so there has to be something.
     message.outputData.push({ data: '', encoding: 'latin1', callback: null })
     message._flush()
   }
@@ -220,14 +223,14 @@ export class AppSocket extends EventEmitter {
     return this
   }
 
-  /** As Node's server does it: whoever asked for a timeout is told and may still answer; if nobody listens, it is the end. */
+  /** As Node's server: listeners for the timeout may still answer; without a listener the socket is destroyed. */
   #timedOut(): void {
     const res = this._httpMessage
     const heard = [this.emit('timeout'), res?.req.emit('timeout', this), res?.emit('timeout', this)]
     if (!heard.includes(true)) this.destroy()
   }
 
-  /** The exchange is over: nothing of it may keep running. */
+  /** Stops the timers at the end of the exchange. */
   stopTimers(): void {
     this.#headSize = this._httpMessage?._header?.length ?? 0
     clearTimeout(this.#timer)
@@ -262,7 +265,7 @@ export class AppSocket extends EventEmitter {
     return this
   }
 
-  // Corking holds nothing back here. Node's ServerResponse corks around the writes of one turn, and `res.writableCorked` shows it.
+  // Corking holds nothing back. ServerResponse corks around the writes of one turn, visible as `res.writableCorked`.
   cork(): void {
     this._writableState.corked++
   }
@@ -274,7 +277,10 @@ export class AppSocket extends EventEmitter {
 
 addEnds(AppSocket.prototype)
 
-/** Its writer may use a chunk's memory again from its callback on; only the response that is complete by then need not be copied. */
+/**
+ * Copies a chunk before its callback, after which the writer may reuse its memory; a response that is complete by then
+ * needs no copy.
+ */
 function chunkWritten(
   connection: AppSocket,
   message: NodeResponse,

@@ -1,4 +1,4 @@
-/** What is said about an app that is none: what it is, and what to export instead. */
+/** Describes a value that is not an app: what it is, and what to export instead. */
 import { Server } from 'node:http'
 
 type Members = Record<string, unknown>
@@ -11,7 +11,7 @@ interface KnownShape {
 
 const calls = (app: Members, ...names: string[]): boolean => names.every((name) => typeof app[name] === 'function')
 
-/** Apps and near-apps that people have, the more particular first. */
+/** Known values, more specific ones first. */
 const KNOWN: KnownShape[] = [
   {
     what: 'a promise',
@@ -78,7 +78,7 @@ function named(app: Members): string {
   return `an object ${keys.length > 0 ? `with ${keys.join(', ')}` : 'with nothing in it'}`
 }
 
-/** What such an object may have that would do. */
+/** Returns advice for an object with a property that would do. */
 function advice(app: Members): string {
   const server = Object.keys(app).find((name) => app[name] instanceof Server)
   if (server) return `Export its http.Server: export default app.${server}`

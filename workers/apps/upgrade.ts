@@ -1,6 +1,7 @@
 /**
- * Runs the 'upgrade' listeners of an app's http.Server (ws, @fastify/websocket, @hono/node-ws, socket.io): they are given the request and a socket, and
- * write the head of their answer there themselves. An app without such listeners is asked as for any other request, as Node's server does.
+ * Runs the 'upgrade' listeners of an app's http.Server (ws, @fastify/websocket, @hono/node-ws, socket.io): they get the
+ * request and a socket, and write the head of the response themselves. An app without such listeners gets an ordinary
+ * request, as from Node's server.
  */
 import type { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
@@ -23,7 +24,7 @@ export const onServer =
     return handle(plainly(request), turn)
   }
 
-/** As a request that wants nothing but an answer. */
+/** Returns the request without the upgrade. */
 function plainly(request: HttpRequest): HttpRequest {
   request.rest?.cancel()
   return { ...request, body: NOTHING, more: undefined, rest: undefined }
@@ -41,7 +42,7 @@ function upgraded(server: EventEmitter, request: HttpRequest, turn: TurnContext)
         reject(error)
       }
     })
-    // What the app does not listen to must not end the process.
+    // An 'error' without a listener would end the process.
     socket.on('error', () => {})
     turn.onCut = () => void socket.destroy()
     const req = incoming({ ...request, body: NOTHING, rest: undefined }, socket)
@@ -49,7 +50,7 @@ function upgraded(server: EventEmitter, request: HttpRequest, turn: TurnContext)
   })
 }
 
-/** What the app writes: the text of a head, then, if it says 101, bytes of the other protocol, else a body. */
+/** Parses what the app writes: a head, then bytes of the new protocol after 101, else a body. */
 class RawAnswer {
   readonly #turn: TurnContext
   #text = NOTHING
@@ -88,7 +89,7 @@ class RawAnswer {
     done()
   }
 
-  /** The whole answer, of which what was switched to has gone already. */
+  /** Returns the response; bytes after a 101 have been sent already. */
   end(): HttpResponse {
     if (!this.#head) throw bad('The connection was closed without an answer.')
     return { ...this.#head, body: this.#sink ? NOTHING : Buffer.concat(this.#body) }

@@ -1,4 +1,4 @@
-/** The socket that an `upgrade` listener is given: the client's connection, carried by two streams through the space. */
+/** The socket of an `upgrade` listener: the client's connection, carried by two streams through the space. */
 import { Duplex } from 'node:stream'
 import type { HttpRequest, Rest } from '../../src/request.js'
 import { addEnds, headBytes, REQUEST_OF_SOCKET } from './ends.js'
@@ -50,7 +50,7 @@ export class UpgradedSocket extends Duplex {
     }
   }
 
-  /** Closes both sides: an app that ends its side does not read the other one. */
+  /** Closes both sides: an app that ends its side does not read the other. */
   override _final(done: () => void): void {
     done()
     setImmediate(() => this.destroy())

@@ -1,4 +1,4 @@
-/** `takespace config`: the settings as they are in effect here, each with where it comes from. */
+/** `takespace config`: the settings in effect, each with its source. */
 import type { Command, Option } from 'commander'
 import { masked } from '../failure.js'
 import { settingsOf } from '../settings/precedence.js'
@@ -9,11 +9,11 @@ interface Setting {
   readonly from: string
 }
 
-/** Call it when all other commands are there: its settings are theirs. */
+/** Must be called after all other commands: it shows their settings. */
 export function config(program: Command): void {
   const command = program
     .command('config')
-    .description('print the settings in effect, and where each comes from')
+    .description('print the settings in effect and the source of each')
     .option('--json', 'print JSON')
     .action((_flags, self: Command) => run(self))
   const seen = new Set<string>()

@@ -1,4 +1,4 @@
-/** `takespace dead`: what nobody could do, to be looked into, enqueued again, or dropped. */
+/** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
 import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
@@ -14,23 +14,23 @@ interface Flags {
   readonly json?: true
 }
 
-/** None of this id; a script asks for the exit code. */
+/** The exit code if there is no such dead letter. */
 const EXIT_NOTHING = 1
 
 export function dead(program: Command): void {
-  const group = program.command('dead').description('list dead letters, show one, enqueue it again, or drop it')
+  const group = program.command('dead').description('list, show, requeue or drop dead letters')
   add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
     listDeadLetters(space, flags),
-  ).option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
-  add(group, 'show', 'show one, with what it was given', (space, ids, flags) =>
+  ).option('--max <n>', 'maximum number of dead letters', integer(1, 1_000_000), 100)
+  add(group, 'show', 'show dead letters with their input', (space, ids, flags) =>
     each(ids, (id) => show(space, id, flags)),
-  ).argument('<id...>', 'its id, as `dead ls` tells it')
-  add(group, 'requeue', 'have what they were done again', (space, ids, flags) =>
+  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
+  add(group, 'requeue', 'enqueue the tasks or requests again', (space, ids, flags) =>
     each(ids, (id) => requeue(space, id, flags)),
-  ).argument('<id...>', 'its id, as `dead ls` tells it')
-  add(group, 'drop', 'remove them', (space, ids) => each(ids, (id) => drop(space, id))).argument(
+  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
+  add(group, 'drop', 'remove dead letters', (space, ids) => each(ids, (id) => drop(space, id))).argument(
     '<id...>',
-    'its id, as `dead ls` tells it',
+    'id of a dead letter, from `dead ls`',
   )
 }
 
@@ -66,7 +66,7 @@ async function listDeadLetters(space: Space, { max, json }: Flags): Promise<void
   }
 }
 
-/** What there is to say without headers and bodies, which may hold secrets. */
+/** Returns a dead letter without headers and bodies, which may hold secrets. */
 function plainDeadLetter({
   id,
   reason,
@@ -99,7 +99,7 @@ async function show(space: Space, id: string, { json }: Flags): Promise<void> {
   process.stdout.write(json ? `${JSON.stringify(told, asJson)}\n` : `${JSON.stringify(told, asJson, 2)}\n`)
 }
 
-/** Of a task, since nobody can look into a failure without it. */
+/** Returns the input of a task, which is needed to understand its failure. */
 function inputOf({ task, request }: DeadLetter): object {
   if (task === undefined || !request) return {}
   try {

@@ -1,4 +1,4 @@
-/** `takespace dev`: gateway and worker in one process, on a space in memory, with the newest code; nothing else needs to be installed. */
+/** `takespace dev`: gateway and worker in one process, with a space in memory and reload. */
 import { type Command, Option } from 'commander'
 import { createGateway } from '../../../gateway/index.js'
 import { monotonicMs } from '../../clock.js'
@@ -25,7 +25,7 @@ interface Flags extends GatewayFlags, WorkerFlags {
   readonly ignore: readonly string[]
 }
 
-/** A comma within the braces of a glob separates no paths. */
+/** A comma in the braces of a glob does not separate paths. */
 const OUTSIDE_BRACES = /,(?![^{]*\})/
 
 const paths = (flags: string, description: string): Option =>
@@ -33,10 +33,10 @@ const paths = (flags: string, description: string): Option =>
     .default([])
     .argParser((text: string, before: readonly string[] = []) => [...before, ...text.split(OUTSIDE_BRACES)])
 
-/** Where the app itself finds the space, if it looks where it does in production. */
+/** The app's own address of the space, if it reads it as in production. */
 const DEV_URL = 'memory:dev'
 
-/** Durability is Redis' matter. */
+/** In memory there is no durability. */
 const inMemory = (options: readonly Option[]): Option[] => options.filter(({ long }) => long !== '--durability')
 
 export function dev(program: Command): void {
@@ -44,14 +44,14 @@ export function dev(program: Command): void {
     .command('dev')
     .description('serve an app from one process, with the space in memory, and reload it when its files change')
     .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
-    .addOption(new Option('--no-reload', 'leave the app as it is when its files change'))
-    .addOption(paths('--watch <paths>', 'reload for these, too: files, folders or globs; may be given again'))
+    .addOption(new Option('--no-reload', 'do not reload the app when its files change'))
+    .addOption(paths('--watch <paths>', 'more files, folders or globs to watch; may be given again'))
     .addOption(paths('--ignore <paths>', 'never reload for these: files, folders or globs; may be given again'))
   addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(run)
 }
 
 const EXIT_CUT_SHORT = 1
-/** The least time for the app's own listeners to signals to end the process. */
+/** Minimum time for the app's own signal listeners to end the process. */
 const LEAST_ENDING_MS = 1_000
 
 async function run(file: string, flags: Flags): Promise<void> {
@@ -62,7 +62,7 @@ async function run(file: string, flags: Flags): Promise<void> {
     stopping = true
     void stop()
   }
-  // Before the app file is loaded, which may listen to signals itself.
+  // Called before the app file is loaded, which may listen to signals itself.
   const signals = holdSignals(onStop)
   onParentExit(onStop)
   const logger = await openLog('dev')
@@ -72,7 +72,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading
   try {
-    // The other commands need nothing that follows and transpiles files.
+    // The other commands do not transpile files.
     const { runReloading } = await import('../load/reload.js')
     reloading = await runReloading(file, {
       worker: { space, ...workerTerms(flags), logger },

@@ -1,4 +1,4 @@
-/** `takespace doctor`: looks at the server of a space and says what is right, what is not, and what to do about it. */
+/** `takespace doctor`: checks the server of a space and says what to do. */
 import type { Command } from 'commander'
 import type { Inspection } from '../../engines/redis/inspect.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
@@ -8,23 +8,23 @@ import { sharedUrl, urlOption } from '../settings.js'
 
 interface Check {
   readonly check: string
-  /** `warn` is worth a thought, `fail` keeps takespace from working. */
+  /** `warn` should be looked at, `fail` keeps takespace from working. */
   readonly status: 'ok' | 'warn' | 'fail'
   readonly found: string
-  /** What to do about it; empty when all is well. */
+  /** The remedy; '' if the check is ok. */
   readonly todo: string
 }
 
 const TIMEOUT_MS = 5_000
 const SLOW_MS = 5
 const CLOCK_OFF_MS = 1_000
-/** Of what the server allows. */
+/** Fraction of the server's limit. */
 const NEARLY_FULL = 0.8
 
 export function doctor(program: Command): void {
   program
     .command('doctor')
-    .description('look at the server of the space, and say what to do about it')
+    .description('check the server of the space and print what to change')
     .addOption(urlOption())
     .option('--json', 'print JSON')
     .action(({ url, json }: { url: string; json?: true }, command: Command) => run(sharedUrl(command, url), json))
@@ -50,7 +50,7 @@ async function checkServer(url: string): Promise<readonly Check[]> {
 const lineOf = ({ check, status, found, todo }: Check): string =>
   `${status.padEnd(4)}  ${check.padEnd(12)}  ${found}${todo && `  → ${todo}`}\n`
 
-/** `wrong` is what is the matter, none if it is empty. */
+/** `wrong` is the problem; false without one. */
 const check = (name: string, found: string, wrong: false | ['warn' | 'fail', string]): Check => ({
   check: name,
   status: wrong ? wrong[0] : 'ok',

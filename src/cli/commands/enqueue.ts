@@ -1,4 +1,4 @@
-/** `takespace enqueue`: has a task done, now or later, and shows what comes of it. */
+/** `takespace enqueue`: has a task done, now or later, and shows its result. */
 import { type Command, InvalidArgumentError } from 'commander'
 import { createClient } from '../../client.js'
 import { SpaceError } from '../../errors.js'
@@ -23,21 +23,21 @@ interface Flags {
   readonly json?: true
 }
 
-/** The task was done, and failed. */
+/** The exit code of a failed task. */
 const EXIT_FAILED = 1
 
 export function enqueueCommand(program: Command): void {
   program
     .command('enqueue')
-    .description('have a task done by a worker')
-    .argument('<task>', 'its name')
-    .argument('[input]', `what it is given, as JSON: '{"width":10}', 3, '"text"'`, readJson)
+    .description('enqueue a task for a worker')
+    .argument('<task>', 'name of the task')
+    .argument('[input]', `input of the task, as JSON: '{"width":10}', 3, '"text"'`, readJson)
     .option('--wait', 'wait for its result and print it; progress is shown on a terminal')
-    .option('--delay <time>', 'when it is due: 5s, 500ms, 10m, 2h, 1d from now', duration)
-    .option('--attempts <n>', 'how often it is tried', integer(1, 1_000), 1)
-    .option('--backoff <time>', 'before the second attempt, doubled for each one after it', duration)
-    .option('--priority <n>', 'higher is taken first', integer(-128, 127), 0)
-    .option('--key <text>', 'an idempotency key: what was enqueued under it is not done again')
+    .option('--delay <time>', 'time until it is due: 500ms, 5s, 10m, 2h, 1d', duration)
+    .option('--attempts <n>', 'maximum number of attempts', integer(1, 1_000), 1)
+    .option('--backoff <time>', 'pause before the second attempt, doubled before each further one', duration)
+    .option('--priority <n>', 'tasks of higher priority are taken first', integer(-128, 127), 0)
+    .option('--key <text>', 'idempotency key: a task is enqueued once per key')
     .addOption(serviceOption())
     .addOption(urlOption())
     .addOption(nameOption())

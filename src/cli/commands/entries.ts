@@ -14,24 +14,24 @@ interface Flags {
   readonly priority: number
 }
 
-/** That nothing matched is an answer; a script asks for the exit code. */
+/** The exit code if no entry matched. */
 const EXIT_NOTHING = 1
 
 const LONGEST_WAIT_MS = 2 ** 31 - 1
-/** A century; later dates some programs cannot print. */
+/** A century: some programs cannot print later dates. */
 const CENTURY_MS = 100 * 365 * 86_400_000
 
 export function entries(program: Command): void {
   for (const verb of ['read', 'take'] as const) {
     commandOf(program, verb, verb === 'read' ? 'print an entry that matches' : 'take an entry out and print it')
-      .option('--wait-ms <ms>', 'how long to wait for one', integer(0, LONGEST_WAIT_MS), 0)
+      .option('--wait-ms <ms>', 'maximum time to wait for an entry', integer(0, LONGEST_WAIT_MS), 0)
       .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
         withSpace(command, flags, (space) => find(space, verb, kind, { ...fields }, flags)),
       )
   }
   commandOf(program, 'write', 'write an entry')
-    .option('--lease-ms <ms>', 'how long it stays (default: a day)', integer(0, CENTURY_MS))
-    .option('--priority <n>', 'higher is found first', integer(-128, 127), 0)
+    .option('--lease-ms <ms>', 'lease of the entry (default: a day)', integer(0, CENTURY_MS))
+    .option('--priority <n>', 'entries of higher priority are found first', integer(-128, 127), 0)
     .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
       withSpace(command, flags, (space) => write(space, kind, { ...fields }, flags)),
     )
@@ -41,7 +41,7 @@ const commandOf = (program: Command, verb: string, what: string): Command =>
   program
     .command(verb)
     .description(what)
-    .argument('<kind>', verb === 'write' ? 'its kind, by name' : "its kind, by name; '*' is every kind")
+    .argument('<kind>', verb === 'write' ? 'name of the kind' : "name of the kind; '*' = every kind")
     .argument('[fields...]', 'name=value, or one JSON object', readFields)
     .addOption(urlOption())
     .addOption(nameOption())
@@ -57,7 +57,7 @@ async function withSpace(command: Command, flags: Flags, use: (space: Space) => 
 }
 
 async function find(space: Space, verb: 'read' | 'take', name: string, fields: Fields, flags: Flags): Promise<void> {
-  // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
+  // No field counts as indexed: the shell does not know the root kind, under which fields are indexed.
   const kind = name === '*' ? AnyEntry : defineEntry<Record<string, unknown>>(name, { index: [] })
   const { waitMs, json } = flags
   const entry = await space[verb](kind.template(fields), { waitMs })

@@ -1,9 +1,9 @@
-/** Values as a shell writes them: JSON, or the fields of an entry or template: `size=3 type=resize`, or one JSON object. */
+/** Values on a command line: JSON, or the fields of an entry or template: `size=3 type=resize`, or one JSON object. */
 import { InvalidArgumentError } from 'commander'
 
 export type Fields = Readonly<Record<string, unknown>>
 
-/** @throws InvalidArgumentError, which says how to quote, for a text that is not JSON */
+/** Returns the value. @throws InvalidArgumentError for malformed JSON, with advice on quoting */
 export function readJson(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -16,8 +16,8 @@ export function readJson(text: string): unknown {
 const HOW_TO_QUOTE = `In a shell, put JSON between single quotes: '{"width":10}'; a text has double quotes in these: '"text"'.`
 
 /**
- * Reads one argument after the other. A value is JSON, or a text that does not begin as an object, a list or a quoted text does: `3` is a
- * number, `"3"` and `three` are texts, `[3` is refused.
+ * Adds the fields of one argument. A value is JSON if it begins like an object, a list or a quoted text, or parses as
+ * JSON; else a text: `3` is a number, `"3"` and `three` are texts, `[3` is refused.
  */
 export function readFields(text: string, before: Fields = {}): Fields {
   return { ...before, ...(text.startsWith('{') ? (readJson(text) as Fields) : fieldOf(text)) }

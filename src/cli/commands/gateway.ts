@@ -26,7 +26,7 @@ interface Flags extends GatewayFlags {
 export function gateway(program: Command): void {
   const command = program.command('gateway').description('take HTTP requests and write them into the space')
   addOptions(command, urlOption(), nameOption(), ...gatewayOptions())
-    .option('--scheduler', 'look after what is due later, too, as takespace scheduler does')
+    .option('--scheduler', 'run a scheduler in this process, too, like takespace scheduler')
     .action((flags: Flags, self: Command) => run(flags, sharedUrl(self, flags.url)))
 }
 

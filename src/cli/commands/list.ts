@@ -1,4 +1,4 @@
-/** `takespace ls`: what is in a space, without taking it: its kinds, or the entries of one. */
+/** `takespace ls`: lists the kinds in a space, or the entries of one, without taking them. */
 import type { Command } from 'commander'
 import { DEAD_LETTER, type Listed, OWN_KINDS } from '../../engine.js'
 import { decodeFields } from '../../entry/codec.js'
@@ -24,11 +24,11 @@ export function list(program: Command): void {
   program
     .command('ls')
     .description('list the kinds in a space, or the entries of one, best first')
-    .argument('[kind]', `a kind, by name; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
+    .argument('[kind]', `name of a kind; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
     .argument('[fields...]', 'name=value, or one JSON object', readFields)
     .addOption(urlOption())
     .addOption(nameOption())
-    .option('--max <n>', 'list at most so many', integer(1, 1_000_000), 100)
+    .option('--max <n>', 'maximum number of lines', integer(1, 1_000_000), 100)
     .option('--json', 'print JSON, a line each')
     .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
       const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
@@ -47,14 +47,14 @@ async function listKinds(space: Space, { json }: Flags): Promise<void> {
 }
 
 async function listKind(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
-  // No field counts as indexed: the shell does not know which kind this one extends, under which its fields would be found.
+  // No field counts as indexed: the shell does not know the root kind, under which fields are indexed.
   const { encoded } = new Template({ kind, parent: undefined, index: [] }, fields)
   for await (const entry of listEntries(space, encoded, max)) {
     process.stdout.write(json ? `${JSON.stringify(plainEntry(entry))}\n` : lineOf(entry))
   }
 }
 
-/** What there is to say of an entry; of a request and a dead letter without headers and bodies, which may hold secrets. */
+/** Returns an entry to print; requests and dead letters without headers and bodies, which may hold secrets. */
 function plainEntry(entry: Listed): Record<string, unknown> {
   const { id, priority, writtenAt, remainingMs, deaths } = entry
   const kind = kindNamed(entry.kinds[0]!)
@@ -80,7 +80,7 @@ function lineOfRequest(body: Buffer): object {
   try {
     return short(decodeRequest(body))
   } catch {
-    // Its body is too large to come along, or a stranger's.
+    // The body is stored elsewhere because it is large, or it is foreign.
     return {}
   }
 }

@@ -1,4 +1,7 @@
-/** `takespace scheduler`: looks after tasks that are due later, again and again, or after a failure, and after the jobs of BullMQ queues. */
+/**
+ * `takespace scheduler`: runs tasks that are due later, again and again, or after a failure, and the jobs of BullMQ
+ * queues.
+ */
 import { type Command, InvalidArgumentError } from 'commander'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
@@ -21,13 +24,13 @@ export function scheduler(program: Command): void {
   program
     .command('scheduler')
     .description('write tasks into the space when they are due; BullMQ keeps them until then')
-    .option('--from-queue <name>', 'have the jobs of a BullMQ queue done by task workers; may be given again', queues)
+    .option('--from-queue <name>', 'run the jobs of a BullMQ queue as tasks; may be given again', queues)
     .addOption(serviceOption())
     .addOption(urlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
-    .option('--jobs <n>', 'jobs of a queue that are with workers at a time', integer(1, 100_000), 1_000)
-    .option('--job-timeout-ms <ms>', 'how long a job of --from-queue may take', integer(1, 2 ** 31 - 1), 86_400_000)
+    .option('--jobs <n>', 'maximum number of jobs of a queue that workers hold at a time', integer(1, 100_000), 1_000)
+    .option('--job-timeout-ms <ms>', 'maximum time for a job of --from-queue', integer(1, 2 ** 31 - 1), 86_400_000)
     .action((flags: Flags, command: Command) => run(flags, sharedUrl(command, flags.url)))
 }
 

@@ -1,7 +1,7 @@
-/** What `takespace dev` prints when it serves: what to open, what to try next. */
+/** The output of `takespace dev` when it serves: the URL, and what to try next. */
 import type { LoadedApp } from '../load/exports.js'
 
-/** As many as are read rather than skipped. */
+/** The longest list that people read. */
 const MOST_TRIES = 6
 
 export function welcome(file: string, url: string, { app, tasks }: LoadedApp<unknown>): string {
@@ -23,7 +23,10 @@ export function welcome(file: string, url: string, { app, tasks }: LoadedApp<unk
   return `\n${lines.join('\n')}\n\n`
 }
 
-/** Programs that call tasks share their space; one in memory is shared within this process, under the address that the app finds. */
+/**
+ * Programs that call tasks have to share the space; one in memory is shared in this process, by the address that the
+ * app is given.
+ */
 function taskLines(names: readonly string[]): string[] {
   const more = names.length > MOST_TRIES ? `, and ${names.length - MOST_TRIES} more` : ''
   return [
@@ -42,14 +45,16 @@ interface Layer {
   readonly route?: { readonly path?: unknown; readonly methods?: Readonly<Record<string, boolean>> }
 }
 
-/** Returns the routes of an Express app (4 or 5), as it lists them; [] for any other app. An app's own getters may throw: Express 4's does. */
+/**
+ * Returns the routes of an Express app (4 or 5); [] for any other app. Getters of the app may throw, as in Express 4.
+ */
 function expressRoutes(app: unknown): { method: string; path: string }[] {
   for (const name of ['_router', 'router']) {
     try {
       const stack = (app as Record<string, { stack?: unknown } | undefined> | null)?.[name]?.stack
       if (Array.isArray(stack)) return listed(stack)
     } catch {
-      // The next name may do.
+      // Try the next name.
     }
   }
   return []
@@ -60,7 +65,7 @@ const listed = (stack: readonly Layer[]): { method: string; path: string }[] =>
     if (typeof route?.path !== 'string') return []
     const path = route.path.replace(/:\w+/g, '1')
     return Object.keys(route.methods ?? {}).flatMap((method) =>
-      // Express 4 has one for all methods of `app.all`.
+      // Express 4 has such a layer for `app.all`.
       method === '_all' ? [] : [{ method: method.toUpperCase(), path }],
     )
   })

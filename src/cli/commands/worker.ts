@@ -54,7 +54,7 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
   const supervisor = new Supervisor({
     processes,
     args,
-    // By the environment: everybody on the machine can read a command line, and the address may hold a password.
+    // In the environment: command lines are visible to all users of the machine, and the address may hold a password.
     env: { TAKESPACE_URL: url },
     recyclePolicy: { maxRequests, maxMemory, maxOverrunHandlers: mostOverrunHandlers(concurrency) },
     stopTimeoutMs,

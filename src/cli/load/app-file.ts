@@ -1,4 +1,4 @@
-/** Loads an app file, and loads it anew when it has changed: by its exports, or by the http.Server on which it listens. */
+/** Loads an app file, and reloads it when it has changed: by its exports, or by the http.Server on which it listens. */
 import { existsSync, realpathSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -15,24 +15,26 @@ import { type Expectation, untilListening } from './until-listening.js'
 import { reasonIn, whereFailed } from './where.js'
 
 export interface LoadOptions {
-  /** `app`: an http.Server that listens while the file loads is the app, and opens no port. `keep`: it opens its port. */
+  /**
+   * `app`: an http.Server that listens while the file loads is the app and opens no port. `keep`: it opens its port.
+   */
   readonly listen: 'app' | 'keep'
-  /** `onImport` is told of its files if true; needs a thread where Node has no hooks in the main one. */
+  /** True reports the app's files to `onImport`; needs a thread if Node.js has no hooks in the main thread. */
   readonly followed?: boolean
-  /** Is told in one line what became of `listen()`. */
+  /** Called with a line about `listen()`. */
   readonly tell: (line: string) => void
 }
 
-/** How often a file was loaded anew in this process. The first time nothing is special: a worker runs the file as `node app.js` would. */
+/** Number of reloads in this process. The first load is as under `node app.js`. */
 let generation = 0
-/** The files that turned out to be CommonJS; they leave the cache when a load fails, and would be told no longer. */
+/** Files that are CommonJS; after a failed load they are no longer in the cache. */
 const commonJs = new Set<string>()
 /** True if the file was last served by the server on which it listens. */
 let listened = false
 
 /**
- * Returns what the file gives. Throws APP_FILE_MISSING (with the error of the file as its cause), APP_SHAPE_UNKNOWN for a factory, or APP_NOT_EXPORTED if it
- * neither exports an app or tasks nor listens.
+ * Returns the app, the tasks and `close` of the file. Throws APP_FILE_MISSING (with the file's error as its cause),
+ * APP_SHAPE_UNKNOWN for a factory, or APP_NOT_EXPORTED if it neither exports an app or tasks nor listens.
  */
 export function loadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
   return loadWith(file, options, 'unknown', async (path) => {
@@ -40,7 +42,7 @@ export function loadApp<App>(file: string, options: LoadOptions): Promise<Loaded
     const module = await imported(pathToFileURL(path).href).catch((error) => {
       if (!meetsTypeScript(error)) throw error
       registerHooks(true)
-      // Under this address Node remembers the failure.
+      // Node.js remembers the failure of the first address.
       return imported(nextGeneration(path))
     })
     if (isRequired(path)) commonJs.add(path)
@@ -50,14 +52,17 @@ export function loadApp<App>(file: string, options: LoadOptions): Promise<Loaded
 
 const imported = (url: string): Promise<Exports> => import(url)
 
-/** An ES module stays known under its address for ever; a new address is the only way. What it imports gets the same by the hooks. */
+/**
+ * Node.js caches an ES module by its URL for ever, so a reload needs a new URL. The hooks give its imports the same
+ * suffix.
+ */
 const nextGeneration = (path: string): string => `${pathToFileURL(path).href}?takespace=${++generation}`
 
-/** A program in JavaScript may import a package of its workspace that is TypeScript. */
+/** JavaScript may import a TypeScript package of its workspace. */
 const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefined): boolean =>
   error?.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.([cm]?ts|tsx|jsx)"/.test(String(error.message))
 
-/** The same from what the files say now: the app file and all of the app that it imports, packages left out. */
+/** Loads the app file again, and the files of the app that it imports, without packages. */
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
   return loadWith(file, options, listened ? 'listens' : 'exports', async (path) => {
     forgetProjects()
@@ -85,12 +90,12 @@ async function loadWith<App>(
   const release = listen === 'app' ? interceptListen(onListen) : (): void => {}
   let exportedApp: unknown
   try {
-    // The caches know files by their real names.
+    // Caches use real paths.
     const main = realpathSync(path)
     becomeMain(main)
     const served = await failing(file, async () => servedBy<App>(file, await evaluate(main)))
     const exported = served.app !== undefined || served.tasks !== undefined
-    // Most files start listening after an await: Nest creates its app, others connect to a database first.
+    // Most files listen after an await: Nest creates its app, others connect to a database first.
     if (!exported && listen === 'app')
       await untilListening(heard, expectation, () => tell(`${file} exports no app: waiting for it to listen()`))
     exportedApp = served.app
@@ -104,7 +109,7 @@ async function loadWith<App>(
   }
 }
 
-/** An app file that failed: its message has one line, `where` those below it. */
+/** The error of an app file; `where` holds the lines below its message. */
 export class AppFileError extends SpaceError {
   readonly where: readonly string[]
 
@@ -123,7 +128,10 @@ async function failing<T>(file: string, evaluate: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Returns true if the file or its project is TypeScript: JavaScript that imports TypeScript has a tsconfig beside its package.json or below it. */
+/**
+ * Returns true if the file or its project is TypeScript: JavaScript that imports TypeScript has a tsconfig beside or
+ * below its package.json.
+ */
 function isTypeScript(path: string): boolean {
   if (TRANSPILED.test(path)) return true
   const has = (name: string) => (folder: string) => existsSync(join(folder, name))

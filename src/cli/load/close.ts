@@ -1,4 +1,4 @@
-/** Closes an app after its last request: once, within a bound, and without failing its process. */
+/** Closes an app after its last request: once, within a bound, without failing its process. */
 import { within } from '../../runtime/deadline.js'
 import { describe } from '../failure.js'
 

@@ -1,4 +1,4 @@
-/** TypeScript and JSX for `require()`: Node's own loader of CommonJS learns the endings and the rules for imports. */
+/** TypeScript and JSX for `require()`: adds file endings and import rules to Node's CommonJS loader. */
 import Module, { createRequire } from 'node:module'
 import { findFile, targetsOf } from './find-file.js'
 import { transpile } from './transpile.js'
@@ -8,7 +8,10 @@ interface Loader {
   _extensions: Record<string, (module: { _compile(code: string, path: string): void }, path: string) => void>
 }
 
-/** Call it once; `onResolved` is told the path of each file that is required, also of one that is missing. Node documents neither function, and all loaders of TypeScript use both. */
+/**
+ * To be called once. `onResolved` is called with the path of each required file, also of a missing one. Node.js does
+ * not document these functions; all TypeScript loaders use them.
+ */
 export function extendRequire(onResolved: (path: string) => void): void {
   const loader = Module as unknown as Loader
   const resolveFilename = loader._resolveFilename
@@ -33,7 +36,7 @@ const require = createRequire(import.meta.url)
 /** Returns true if Node took the file for CommonJS. */
 export const isRequired = (path: string): boolean => require.cache[path] !== undefined
 
-/** Has the next `require()` of these files evaluate them anew. */
+/** Makes the next `require()` of these files evaluate them again. */
 export function forgetRequired(test: (path: string) => boolean): void {
   for (const path of Object.keys(require.cache)) if (test(path)) delete require.cache[path]
 }

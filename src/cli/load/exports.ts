@@ -1,4 +1,4 @@
-/** Exports of an app file: which of them is the app, its tasks, its `close`. */
+/** The exports of an app file: its app, its tasks, its `close`. */
 import { Server } from 'node:http'
 import type { Task } from '../../../workers/index.js'
 import { SpaceError } from '../../errors.js'
@@ -7,7 +7,7 @@ import { SpaceError } from '../../errors.js'
 export interface LoadedApp<App> {
   readonly app: App | undefined
   readonly tasks: Readonly<Record<string, Task>> | undefined
-  /** Ends what the app has opened; to be called once, after the last of its requests. */
+  /** Closes what the app has opened; to be called once, after its last request. */
   readonly close: (() => unknown) | undefined
 }
 
@@ -20,7 +20,7 @@ export interface Exports {
 }
 
 /**
- * Returns what the file gives; `app` is undefined if it exports none. A promise is awaited, `createApp()` is called.
+ * Returns the app, the tasks and `close`; `app` is undefined without one. Awaits a promise and calls `createApp()`.
  * Throws APP_SHAPE_UNKNOWN if the default export is a function without parameters.
  */
 export async function servedBy<App>(file: string, module: Exports): Promise<LoadedApp<App>> {
@@ -43,14 +43,17 @@ export async function servedBy<App>(file: string, module: Exports): Promise<Load
   }
 }
 
-/** CommonJS has no top-level await. A Fastify app is a promise of itself, too, and is used as it is. */
+/** CommonJS has no top-level await, so a promise is awaited; a Fastify app is also a promise of itself. */
 async function settled(value: unknown): Promise<unknown> {
   const promise = value as { then?: unknown; inject?: unknown } | null | undefined
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value
   return typeof promise?.then === 'function' && typeof promise.inject !== 'function' ? await value : value
 }
 
-/** `module.exports` that nobody set is an empty object; with named exports it is no app either, unless it can do what apps do. */
+/**
+ * Returns false for the empty object of an unset `module.exports`, and for one with named exports unless it has the
+ * methods of an app.
+ */
 function isApp(value: unknown): boolean {
   if (value === null || value === undefined) return false
   const plain = typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype
@@ -60,7 +63,7 @@ function isApp(value: unknown): boolean {
 /** createWorker reports tasks that are malformed. */
 const isTasks = (value: unknown): value is Record<string, Task> => typeof value === 'object' && value !== null
 
-/** Returns how to close an app: Fastify and others by their `close`, an http.Server that listens by its own. */
+/** Returns how to close an app: by its `close`, or by that of a listening http.Server. */
 export function closeOf(app: unknown): (() => unknown) | undefined {
   if (app instanceof Server) {
     return app.listening ? () => closeServer(app) : undefined
@@ -69,7 +72,10 @@ export function closeOf(app: unknown): (() => unknown) | undefined {
   return typeof close === 'function' ? () => close.call(app) : undefined
 }
 
-/** The app's own listener to the signal may close its server as well, and exit with 1 if that fails: its `close()` succeeds from then on. */
+/**
+ * Closes a server. The app's own signal listener may close it too, and exit with 1 on failure, so its `close()`
+ * succeeds from then on.
+ */
 async function closeServer(server: Server): Promise<void> {
   await new Promise<void>((resolve) => server.close(() => resolve()))
   server.close = (done) => {
@@ -78,7 +84,7 @@ async function closeServer(server: Server): Promise<void> {
   }
 }
 
-/** A function whose source has an empty list of parameters can be no handler: it sees neither request nor response. */
+/** Refuses a function without parameters: it cannot be a handler. */
 function refuseFactory(file: string, value: unknown): void {
   if (typeof value !== 'function' || value.length > 0 || 'fetch' in value || 'routing' in value) return
   const source = Function.prototype.toString.call(value)

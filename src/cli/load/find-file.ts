@@ -1,4 +1,4 @@
-/** Finds the file that an import means by TypeScript's rules: `paths`, `.js` for a `.ts`, no extension, a folder's index. */
+/** Finds the file of an import by TypeScript's rules: `paths`, `.js` for a `.ts`, no extension, a folder's index. */
 import { realpathSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,7 +6,7 @@ import { isFile, isPackaged, projectOf } from './project.js'
 import { TRANSPILED } from './transpile.js'
 
 const ENDINGS = ['.ts', '.tsx', '.mts', '.cts', '.js', '.jsx', '.mjs', '.cjs', '.json']
-/** Endings that TypeScript looks for first where an import names JavaScript. */
+/** Endings that TypeScript tries first for an import of JavaScript. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = {
   '.js': ['.ts', '.tsx', '.jsx'],
   '.jsx': ['.tsx'],
@@ -14,10 +14,10 @@ const SOURCES: Readonly<Record<string, readonly string[]>> = {
   '.cjs': ['.cts'],
 }
 
-/** Returns the real path of the file, or undefined to leave the import to Node's own rules. `from` is the importing file. */
+/** Returns the real path of the file; undefined leaves the import to Node.js. `from` is the importing file. */
 export function findFile(specifier: string, from: string): string | undefined {
   for (const target of targetsOf(specifier, from)) {
-    // JavaScript keeps to Node's rules, but for a `.js` that is a `.ts` on disk.
+    // JavaScript follows Node's rules, except that a `.js` may be a `.ts` on disk.
     const isOfNode = IS_PATH.test(specifier) && !TRANSPILED.test(from)
     if (isOfNode && (isFile(target) || !/\.[cm]?jsx?$/.test(target))) return undefined
     const found = firstFile(target)
@@ -28,7 +28,7 @@ export function findFile(specifier: string, from: string): string | undefined {
 
 const IS_PATH = /^(\.{0,2}\/|\.{1,2}$|file:)/
 
-/** Returns the paths that an import may mean, with or without an ending; [] for packages and the imports of packages. */
+/** Returns the paths that an import may refer to, with or without an ending; [] for packages and their imports. */
 export function targetsOf(specifier: string, from: string): readonly string[] {
   if (isPackaged(from)) return []
   if (specifier.startsWith('file:')) return [fileURLToPath(specifier)]
@@ -44,7 +44,7 @@ function firstFile(target: string): string | undefined {
     ...ENDINGS.map((each) => target + each),
     ...ENDINGS.map((each) => `${target}/index${each}`),
   ]
-  // `paths` may name declarations, which are for the compiler alone.
+  // `paths` may refer to declarations, which are for the compiler.
   const found = candidates.find((each) => isFile(each) && !/\.d\.[cm]?ts$/.test(each))
   return found && realpathSync(found)
 }

@@ -1,6 +1,7 @@
 /**
- * Hooks of Node's loader of ES modules: TypeScript's rules for imports, transpiled sources, and a new generation of the app's own files at a
- * reload. They run in Node's loader thread, or in the main thread where Node has `registerHooks`; so each is synchronous unless Node is not.
+ * Hooks of Node's ES module loader: import rules of TypeScript, transpiled sources, new URLs for the app's files at a
+ * reload. They run in Node's loader thread, or in the main thread if Node.js has `registerHooks`; so they are
+ * synchronous unless Node's own are not.
  */
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
@@ -26,7 +27,7 @@ type Next<R> = (subject: string, context?: Context) => R | Promise<R>
 
 let tell: (path: string) => void = () => {}
 
-/** `port` is told the path of each file of the app. */
+/** `port` is sent the path of each file of the app. */
 export function initialize({ port }: { readonly port: MessagePort }): void {
   tell = (path) => port.postMessage(path)
 }
@@ -35,7 +36,7 @@ export function onLoaded(listener: (path: string) => void): void {
   tell = listener
 }
 
-/** The folder of this package's code: the app's `currentRequest` must be that of the worker, whatever is loaded anew. */
+/** The folder of this package, which is not reloaded: the app and the worker must share `currentRequest`. */
 const OURSELVES = new URL('../../../', import.meta.url).href
 
 /** Returns true if a module belongs to the app: a file of the user's, outside of packages. */
@@ -45,7 +46,7 @@ export const isOwn = (url: string): boolean =>
 /** Returns the same for a path. */
 export const isOwnFile = (path: string): boolean => isOwn(pathToFileURL(path).href)
 
-/** With `registerHooks` these are called for require(), too, which has ways of its own: commonjs.ts. */
+/** With `registerHooks` they are also called for require(), which commonjs.ts handles. */
 const isRequire = ({ conditions }: Context): boolean => conditions?.includes('require') === true
 
 export function resolve(specifier: string, context: Context, next: Next<Resolved>): Resolved | Promise<Resolved> {
@@ -63,7 +64,7 @@ export function resolve(specifier: string, context: Context, next: Next<Resolved
       return missing(error)
     }
   }
-  /** A file that is not there yet may come. */
+  /** A missing file may come. */
   function missing(error: unknown): never {
     if (parentURL !== undefined && isOwn(parentURL)) targetsOf(specifier, fileURLToPath(parentURL)).forEach(tell)
     throw error
@@ -72,7 +73,7 @@ export function resolve(specifier: string, context: Context, next: Next<Resolved
 
 const GENERATION = /\?takespace=\d+$/
 
-/** An ES module stays known under its address until the process ends: the next generation has another address. */
+/** Node.js caches an ES module by its URL, so a reloaded file gets a new one. */
 function fresh(resolved: Resolved, parentURL: string | undefined): Resolved {
   if (!isOwn(resolved.url)) return resolved
   tell(fileURLToPath(resolved.url))
@@ -80,7 +81,10 @@ function fresh(resolved: Resolved, parentURL: string | undefined): Resolved {
   return generation && !resolved.url.includes('?') ? { ...resolved, url: resolved.url + generation } : resolved
 }
 
-/** `import.meta.url` without the generation: programs compare it with the path of their main file. On the first line, so that line numbers stay. */
+/**
+ * Sets `import.meta.url` to the file's own URL: programs compare it with their main file. On the first line, so that
+ * line numbers stay.
+ */
 function underOwnUrl(url: string, source: string): string {
   const own = url.replace(GENERATION, '')
   if (own === url || !/\bargv\b/.test(source)) return source
@@ -98,7 +102,7 @@ export function load(url: string, context: Context, next: Next<LoadedModule>): L
   const path = url.startsWith('file:') ? fileURLToPath(url) : ''
   if (isRequire(context)) return next(url, context)
   if (path.endsWith('.json') && isOwn(url) && !context.importAttributes?.type) {
-    // TypeScript imports JSON without an attribute.
+    // TypeScript imports JSON without an import attribute.
     return next(url, { ...context, importAttributes: { ...context.importAttributes, type: 'json' } })
   }
   if (!TRANSPILED.test(path) || !isFile(path)) {
@@ -110,7 +114,7 @@ export function load(url: string, context: Context, next: Next<LoadedModule>): L
   return { format: 'module', source, shortCircuit: true }
 }
 
-/** An ES module that stands for a CommonJS file: Node finds the names of its exports by reading JavaScript, which that file is not. */
+/** Returns an ES module that re-exports a CommonJS file: Node.js finds the names of its exports only in JavaScript. */
 function facade(path: string, { names, reexports }: Transpiled): string {
   return [
     "import { createRequire } from 'node:module'",
@@ -118,7 +122,7 @@ function facade(path: string, { names, reexports }: Transpiled): string {
     'export default exported',
     ...reexports.map((from) => `export * from ${JSON.stringify(from)}`),
     ...names.map((name, i) => `const $${i} = exported.${name}; export { $${i} as ${name} }`),
-    // In a stack it is told from the app's own files.
+    // Distinguishes it in stacks from the app's own files.
     '//# sourceURL=takespace:facade',
   ].join('\n')
 }

@@ -1,13 +1,13 @@
 /**
- * Keeps an app file's `listen()` from opening a port: while the file loads, an http.Server that listens is told that it does, by a stand-in for
- * the handle that Node's server has then. Its events, callback, `address()` and `close()` are Node's own.
+ * Keeps an app file's `listen()` from opening a port: while the file loads, a listening http.Server gets a substitute
+ * for Node's handle. Its events, callback, `address()` and `close()` are Node's own.
  */
 import { Server as HttpServer } from 'node:http'
 import { Server as NetServer } from 'node:net'
 
 export interface Listening {
   readonly server: HttpServer
-  /** As the app would have it: `port 3000`, `/run/app.sock`. */
+  /** The address that the app asked for: `port 3000`, `/run/app.sock`. */
   readonly where: string
 }
 
@@ -23,20 +23,21 @@ interface Interception {
   readonly onListen: (listening: Listening) => void
   /** The first http.Server that listened: the app's. */
   first: HttpServer | undefined
-  /** Once the file is loaded: what it exports. Only a server of this is the app's from then on. */
+  /** The exported app, once the file is loaded: from then on only its server is intercepted. */
   app: unknown
 }
 
 let interception: Interception | undefined
 let listenOfNode: Listen | undefined
 
-/** Servers that did open a port while an app file was loaded, by port: its next generation wants the same ones. */
+/** Servers that opened a port while an app file was loaded, by port: the reloaded file wants the same ports. */
 const opened = new Map<number, HttpServer>()
 
 /**
- * Keeps the first http.Server that listens from now on from opening its port, and those with the same request listener (Fastify listens on each
- * address of `localhost`). All others open theirs: of other kinds, later ones, and what a development server of the front end needs. Returns how to
- * end that; given an app that was exported and has not listened yet, its own server is still kept from it. One interception at a time.
+ * Keeps the first http.Server that listens from opening its port, and those with the same request listener (Fastify
+ * listens on each address of `localhost`). Others open theirs: other kinds, later ones, and those of a front-end
+ * development server. Returns a function that ends this; given an exported app that has not listened yet, its server is
+ * still intercepted. One interception at a time.
  */
 export function interceptListen(onListen: (listening: Listening) => void): (exported?: unknown) => void {
   const mine: Interception = { onListen, first: undefined, app: undefined }
@@ -71,17 +72,17 @@ function isApps(server: HttpServer, interception: Interception): boolean {
   if (app !== undefined && server !== app && server !== own && !server.listeners('request').includes(app as never)) {
     return false
   }
-  // One that has closed again has tried whether a port is free.
+  // A server that has closed again was a test for a free port.
   if (!interception.first?.listening) interception.first = server
   const [handler] = interception.first.listeners('request')
   return server === interception.first || (handler !== undefined && server.listeners('request').includes(handler))
 }
 
-/** Vite opens a port for the sockets of its hot module replacement, before the app that it is a part of listens. */
+/** Vite opens a port for its hot module replacement before the app listens. */
 const isOfDevelopment = (): boolean =>
   /[\\/]node_modules[\\/](vite|webpack-dev-server)[\\/]/.test(new Error().stack ?? '')
 
-/** The same file, loaded again, wants the port that its last generation holds. Connections of that one stay. */
+/** A reloaded file wants the port of its predecessor, whose connections stay. */
 function open(server: HttpServer, { port }: Address, args: readonly unknown[]): NetServer {
   if (port > 0) {
     opened.get(port)?.close()
@@ -90,7 +91,9 @@ function open(server: HttpServer, { port }: Address, args: readonly unknown[]): 
   return listenOfNode!.apply(server, args as never)
 }
 
-/** `listen(port, host, …)`, `listen({ port, host, path })`, `listen(path)`; all else listens on any free port. */
+/**
+ * Parses `listen(port, host, …)`, `listen({ port, host, path })`, `listen(path)`; other forms listen on any free port.
+ */
 function addressOf([first, second]: readonly unknown[]): Address {
   if (typeof first === 'object' && first !== null) {
     const { port, host, path } = first as Partial<Address>
@@ -104,7 +107,7 @@ function addressOf([first, second]: readonly unknown[]): Address {
   }
 }
 
-/** Implements what Node's net.Server asks of its handle (lib/net.js) in `listening`, `address()`, `close()`, `ref()` and `unref()`. */
+/** Implements the part of the handle that Node's net.Server uses (lib/net.js). */
 function standIn(server: HttpServer, { port, host, path }: Address): void {
   const address = host && host !== 'localhost' ? host : '127.0.0.1'
   const getsockname = (out: Record<string, unknown>): number => {
@@ -112,7 +115,7 @@ function standIn(server: HttpServer, { port, host, path }: Address): void {
     return 0
   }
   const handle = {
-    // Without it `address()` is the path of a Unix socket.
+    // Without getsockname `address()` is the path of a Unix socket.
     ...(path === undefined ? { getsockname } : {}),
     close(closed?: () => void): void {
       if (closed) process.nextTick(closed)

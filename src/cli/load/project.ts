@@ -1,4 +1,4 @@
-/** The project that a file belongs to: its package type, its tsconfig, its folder of packages. The only file that imports get-tsconfig. */
+/** The project of a file: package type, tsconfig, folder of packages. The only file that imports get-tsconfig. */
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { dirname, join, resolve, sep } from 'node:path'
 import {
@@ -14,13 +14,18 @@ export interface Project {
   /** `type` of the nearest package.json. */
   readonly packageType: 'module' | 'commonjs' | undefined
   readonly compilerOptions: TsConfigJson.CompilerOptions
-  /** Returns the paths that `paths` and `baseUrl` of the tsconfig give for a specifier, best first; [] if none match. */
+  /**
+   * Returns the paths that `paths` and `baseUrl` of the tsconfig give for a specifier, best first; [] if none match.
+   */
   pathsFor(specifier: string): readonly string[]
 }
 
 const projects = new Map<string, Project>()
 
-/** Returns the project of the nearest package.json and tsconfig.json above `file`; read once per folder until `forgetProjects()`. */
+/**
+ * Returns the project of the nearest package.json and tsconfig.json above `file`; read once per folder until
+ * `forgetProjects()`.
+ */
 export function projectOf(file: string): Project {
   const folder = dirname(file)
   const project = projects.get(folder) ?? read(file)
@@ -51,7 +56,7 @@ function read(file: string): Project {
   }
 }
 
-/** A tsconfig.json that leaves the file to one of its references, as those of Vite's and Nx' templates do, has no options for it. */
+/** Templates of Vite and Nx have a tsconfig.json that leaves files to its references. */
 function tsconfigOf(file: string): TsConfigResult | null {
   const nearest = getTsconfig(dirname(file))
   const references = nearest?.config.references
@@ -70,7 +75,7 @@ export function isFile(path: string): boolean {
   try {
     return statSync(path).isFile()
   } catch {
-    // Absent, or below what is no folder.
+    // Absent, or its folder is a file.
     return false
   }
 }
@@ -82,7 +87,7 @@ function packageTypeOf(folder: string): Project['packageType'] {
     const { type } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'))
     return type === 'module' || type === 'commonjs' ? type : undefined
   } catch {
-    // Node itself reports a malformed package.json when it meets one.
+    // Node.js reports a malformed package.json itself.
     return undefined
   }
 }

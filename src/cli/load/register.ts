@@ -1,4 +1,4 @@
-/** Registers the hooks of hooks.ts with this process, at the first need and once. */
+/** Registers the hooks of hooks.ts with this process, when needed and once. */
 import * as module from 'node:module'
 import { isAbsolute } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
@@ -8,14 +8,14 @@ import * as hooks from './hooks.js'
 const listeners = new Set<(path: string) => void>()
 let registered = false
 
-/** `listener` is told the path of each file of the app, as it is imported. */
+/** `listener` is called with the path of each file of the app, as it is imported. */
 export function onImport(listener: (path: string) => void): void {
   listeners.add(listener)
 }
 
-/** Node.js 22.15 and later have hooks in the main thread; before, they run in a thread of the loader's. */
+/** Node.js 22.15 and later have hooks in the main thread; before, they run in the loader's thread. */
 export function registerHooks(mapsSources: boolean): void {
-  // Reading a stack costs more with it.
+  // Source maps make reading a stack slower.
   if (mapsSources) process.setSourceMapsEnabled(true)
   if (registered) return
   registered = true

@@ -1,4 +1,4 @@
-/** Runs an app in this process and follows its files: the worker of the new code starts before that of the old one ends. */
+/** Runs an app in this process and reloads it: the worker of the new code starts before the old one ends. */
 import { dirname, relative, resolve } from 'node:path'
 import { type App, createWorker, type Worker, type WorkerOptions } from '../../../workers/index.js'
 import { monotonicMs } from '../../clock.js'
@@ -12,29 +12,31 @@ import { type FileWatch, real, type WatchTerms, watchFiles } from './watch.js'
 export interface Reloading {
   /** The result of the first load. */
   readonly served: LoadedApp<App>
-  /** Follows the files no longer, finishes what the app has under way, and closes the app. Resolves within `stopTimeoutMs` and a second. */
+  /**
+   * Stops following the files, finishes the app's requests, and closes the app. Resolves within `stopTimeoutMs` + 1 s.
+   */
   stop(): Promise<void>
 }
 
 export interface ReloadTerms {
   readonly worker: Omit<WorkerOptions, 'app' | 'tasks'>
   readonly load: LoadOptions
-  /** Absent: the files are not followed. */
+  /** undefined: the files are not followed. */
   readonly watch: WatchTerms | undefined
 }
 
 interface RunningApp {
   readonly worker: Worker
   readonly served: LoadedApp<App>
-  /** The listeners to signals that its file has added. */
+  /** The signal listeners that its file has added. */
   readonly listeners: readonly SignalListener[]
 }
 type SignalListener = readonly [signal: 'SIGTERM' | 'SIGINT', listener: NodeJS.SignalsListener]
 
-/** A stop leaves an app so long to close. */
+/** Time for an app to close. */
 const APP_CLOSING_MS = 1_000
 
-/** Resolves when the app takes requests. What became of a change is said by `tell`. */
+/** Resolves when the app takes requests. Reloads are reported to `tell`. */
 export async function runReloading(file: string, terms: ReloadTerms): Promise<Reloading> {
   const { worker: settings, load } = terms
   const { tell } = load
@@ -62,7 +64,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
       const old = current
       current = await started(settings, fresh, withoutListeners(signalListeners(), before))
       for (const [signal, listener] of old.listeners) process.off(signal, listener)
-      // Not waited for: its slowest request must not hold up the next change.
+      // Not awaited: a slow request must not delay the next reload.
       void end(old)
       tell(`${file} reloaded in ${Math.round(monotonicMs() - begun)} ms.`)
     } catch (error) {
@@ -83,7 +85,7 @@ export async function runReloading(file: string, terms: ReloadTerms): Promise<Re
   })
   const known = signalListeners()
   const served = await loadApp<App>(file, load)
-  // A link may come to point to another file.
+  // A symbolic link may change.
   watch?.add(resolve(file))
   watch?.add(real(file))
   try {
@@ -126,5 +128,5 @@ async function started(
   }
 }
 
-/** Returns true if a file is below a hidden folder of the app: Next.js loads, and writes, what it compiles into `.next`. */
+/** Returns true if a file is in a hidden folder of the app: Next.js compiles into `.next`. */
 const isBuilt = (path: string, home: string): boolean => /(^|\/)\.[^./]/.test(relative(home, dirname(path)))

@@ -1,4 +1,4 @@
-/** Keeps transpiled files between starts, one record per source file, in `node_modules/.cache/takespace` of the project. */
+/** Stores transpiled files between starts, one record per source, in `node_modules/.cache/takespace` of the project. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
@@ -7,7 +7,7 @@ import { above } from './project.js'
 
 const require = createRequire(import.meta.url)
 
-/** A new transpiler, or another way to call it, makes other code of the same source. */
+/** The versions of everything that affects the result. */
 let version: readonly string[] | undefined
 const versionOfAll = (): readonly string[] => [
   readFileSync(new URL('./transpile.js', import.meta.url), 'utf8'),
@@ -15,7 +15,7 @@ const versionOfAll = (): readonly string[] => [
   process.versions.node,
 ]
 
-/** Returns the kept result if it was made from the same inputs, else what `make` returns, and keeps that. Never fails for the disk's sake. */
+/** Returns the stored result of the same inputs; else that of `make`, and stores it. Errors of the disk are ignored. */
 export function cached<T>(path: string, inputs: readonly unknown[], make: () => T): T {
   const folder = folderFor(path)
   if (folder === undefined) return make()
@@ -26,7 +26,7 @@ export function cached<T>(path: string, inputs: readonly unknown[], make: () => 
     const kept = JSON.parse(readFileSync(file, 'utf8'))
     if (kept.key === key) return kept.transpiled
   } catch {
-    // There is none, or its writer was killed.
+    // No record, or an incomplete one.
   }
   const transpiled = make()
   keep(file, JSON.stringify({ key, transpiled }))
@@ -40,11 +40,11 @@ function keep(file: string, text: string): void {
     writeFileSync(unfinished, text)
     renameSync(unfinished, file)
   } catch {
-    // A read-only image: transpiled anew at each start.
+    // In a read-only image files are transpiled at each start.
   }
 }
 
-/** Only a folder of the project's own: one that everybody may write to could be given code to run. */
+/** Only in the project's own folder: code in a shared one could be replaced by other users. */
 function folderFor(path: string): string | undefined {
   const home = above(dirname(path), (folder) => existsSync(join(folder, 'node_modules')))
   return home === undefined ? undefined : join(home, 'node_modules', '.cache', 'takespace')

@@ -1,4 +1,4 @@
-/** Turns a TypeScript or JSX file into JavaScript that Node runs. The only file that imports @swc/core. */
+/** Transpiles TypeScript and JSX to JavaScript. The only file that imports @swc/core. */
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
@@ -24,8 +24,9 @@ export interface Transpiled {
 }
 
 /**
- * Returns the JavaScript of a file. `.mts` and files of a package with `"type": "module"` become ES modules, all others CommonJS as `tsc` makes
- * it, unless they use top-level await. With `required` the file becomes CommonJS in any case. Throws a SyntaxError with file and line.
+ * Returns the JavaScript of a file. `.mts` and files of a package with `"type": "module"` become ES modules; others
+ * become CommonJS, as with `tsc`, unless they use top-level await. `required` forces CommonJS. Throws a SyntaxError
+ * with file and line.
  */
 export function transpile(path: string, required = false): Transpiled {
   const source = readFileSync(path, 'utf8')
@@ -34,7 +35,7 @@ export function transpile(path: string, required = false): Transpiled {
   const settings = compilerSettings(path, source, project)
   return cached(path, [source, wanted, settings], () => {
     const result = transform(path, source, settings, wanted)
-    // CommonJS has no top-level await; a file that uses it can only be an ES module.
+    // A file with top-level await can only be an ES module.
     if (wanted === 'commonjs' && !required && !compiles(result.code)) return transform(path, source, settings, 'module')
     return result
   })
@@ -70,7 +71,10 @@ function compilerSettings(path: string, source: string, { compilerOptions }: Pro
   }
 }
 
-/** Returns whether `import x from` a CommonJS package gives its module.exports: the default of `esModuleInterop` depends on `module`. */
+/**
+ * Returns whether `import x from` a CommonJS package is its module.exports: the default of `esModuleInterop` depends on
+ * `module`.
+ */
 function interopOf(options: Project['compilerOptions']): boolean {
   if (options.esModuleInterop !== undefined) return options.esModuleInterop
   return (
@@ -118,7 +122,7 @@ function transform(path: string, source: string, { transform, interop }: Setting
       transform,
     },
   }
-  // Hono's documentation has both pragmas in one file; with an import source the factory has no meaning.
+  // Hono's documentation uses both pragmas in one file; with an import source the factory has no effect.
   const text = IMPORT_SOURCE_PRAGMA.test(source) ? source.replace(/@jsx(?=\s)/, '     ') : source
   let code: string
   try {
@@ -131,8 +135,8 @@ function transform(path: string, source: string, { transform, interop }: Setting
 }
 
 /**
- * Two things that programs rely on when `tsc` compiles them to CommonJS: the namespace of a package that is a function can be called
- * (`import * as express`), and an export that circular imports ask for too early is undefined (the types in decorators' metadata).
+ * Two features of `tsc`'s CommonJS: the namespace of a package that is a function can be called (`import * as
+ * express`), and an export that is read too early in a circular import is undefined (types in decorator metadata).
  */
 function asTscHasIt(code: string, lenient: boolean): string {
   const callable = code.replace(
@@ -153,7 +157,7 @@ function asTscHasIt(code: string, lenient: boolean): string {
 function $early(get) { return () => { try { return get() } catch (error) { if (!(error instanceof ReferenceError)) throw error } } }`
 }
 
-/** SWC colours its message and says `x Expected … ,-[/app.ts:3:1]`; what is left names file, line and reason. */
+/** Parses SWC's coloured message, `x Expected … ,-[/app.ts:3:1]`, into file, line and reason. */
 function syntaxError(path: string, { message }: Error): SyntaxError {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal colours are control characters
   const plain = message.replace(/\x1b\[\d+m/g, '')
@@ -171,7 +175,7 @@ export function parseError(source: string): { readonly line: number } | undefine
     parseSync(source, { syntax: 'ecmascript', target: 'es2022' })
     return undefined
   } catch (error) {
-    // SWC leaves the place out if it is the first line.
+    // SWC omits the position of the first line.
     const [, line = 1] = /\[(\d+):\d+\]/.exec((error as Error).message) ?? []
     return { line: Number(line) }
   }
@@ -186,7 +190,7 @@ function compiles(code: string): boolean {
   }
 }
 
-/** SWC lists what it exports in expressions that never run, for Node's own scan of CommonJS files, unless it is found without. */
+/** Reads the names of exports that SWC lists for Node's scan of CommonJS files. */
 function exportsIn(code: string): Pick<Transpiled, 'names' | 'reexports'> {
   const list = /^0 && \(module\.exports = \{([^}]*)\}\)/m.exec(code)?.[1] ?? ''
   const listed = [...list.matchAll(/^\s*([\w$]+): null/gm)]
@@ -198,7 +202,7 @@ function exportsIn(code: string): Pick<Transpiled, 'names' | 'reexports'> {
   return { names: [...names], reexports }
 }
 
-/** A program that `tsc` compiles to CommonJS uses these freely; an ES module has them only if they are declared. */
+/** CommonJS variables, which an ES module has to declare. */
 const VARIABLES: readonly [name: string, imported: string, value: string][] = [
   ['require', "import { createRequire as $createRequire } from 'node:module'", '$createRequire(import.meta.url)'],
   ['__filename', "import { fileURLToPath as $filename } from 'node:url'", '$filename(new URL(import.meta.url))'],
@@ -209,7 +213,10 @@ const VARIABLES: readonly [name: string, imported: string, value: string][] = [
   ],
 ]
 
-/** Returns declarations of those that the code uses and does not declare, on one line, so that line numbers stay. */
+/**
+ * Returns declarations of those variables that the code uses and does not declare, on one line, so that line numbers
+ * stay.
+ */
 function commonJsVariables(code: string): string {
   return VARIABLES.filter(([name]) => {
     const uses = new RegExp(`(?<![.\\w$])${name}\\b`).test(code)

@@ -1,4 +1,6 @@
-/** Follows an app's files: those that it has loaded, code beside them, and what `--watch` names. The only file that imports picomatch. */
+/**
+ * Follows an app's files: loaded ones, code beside them, and those of `--watch`. The only file that imports picomatch.
+ */
 import { existsSync, type FSWatcher, readdirSync, realpathSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import picomatch from 'picomatch'
@@ -16,15 +18,15 @@ export interface FileWatch {
   close(): void
 }
 
-/** A file of these that is new beside loaded ones may be about to be loaded; a log, an upload or a database never is. */
+/** Endings of files that may be loaded soon if they are new beside loaded ones; logs, uploads and databases are not. */
 const CODE = /\.([cm]?[jt]s|[jt]sx)$/
 const SKIPPED = /^(\..*|node_modules)$/
-/** An editor writes a file in several steps, and a formatter comes right after it. */
+/** Editors write a file in several steps, and a formatter may follow. */
 const QUIET_MS = 50
-/** More folders than a program of one developer has; a home directory has them. */
+/** More folders than an app has; a home directory has more. */
 const MOST_FOLDERS = 1_000
 
-/** `onChange` is told one of the files that changed, relative to the current folder. */
+/** `onChange` is called with one of the changed files, relative to the current folder. */
 export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChange: (file: string) => void): FileWatch {
   const loaded = new Set<string>()
   const watchers = new Map<string, FSWatcher>()
@@ -49,13 +51,13 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
     watchers.get(folder)?.close()
     watchers.delete(folder)
   }
-  /** Folders that are not there: what is nearest above each is followed until it comes. */
+  /** Missing folders: the nearest existing one above each is followed. */
   const absent = new Set<string>()
   const retryBelow = (folder: string): void => {
     for (const each of [...absent]) {
       if (!each.startsWith(`${folder}/`) || !follow(each)) continue
       absent.delete(each)
-      // Its files may be there already.
+      // Its files may exist already.
       for (const path of loaded) if (dirname(path) === each) changed(path)
     }
   }
@@ -67,7 +69,7 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
       const watcher = watch(folder, { persistent: false }, (_event, name) => {
         if (name === null) return
         const path = join(folder, name)
-        // The folder itself: it was deleted or moved, and another may have come in its place.
+        // The folder itself was deleted or moved, and another may replace it.
         if (name === basename(folder)) {
           forget(folder)
           absent.add(folder)
@@ -75,7 +77,7 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
           retryBelow(dirname(folder))
         }
         retryBelow(folder)
-        // A folder that comes below a followed one is followed, too.
+        // New folders below a followed one are followed too.
         if (isNamed(path)) followAll(path)
         changed(path)
       })
@@ -83,11 +85,11 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
       watchers.set(folder, watcher)
       return true
     } catch (error) {
-      // Not there, or not ours to read.
+      // Missing, or not readable.
       absent.add(folder)
       if (folder === dirname(folder)) return false
       follow(dirname(folder))
-      // It may have come before the one above it was followed.
+      // It may have come meanwhile.
       return (error as NodeJS.ErrnoException).code === 'ENOENT' && existsSync(folder) && follow(folder)
     }
   }
@@ -114,7 +116,10 @@ export function watchFiles({ watch: more = [], ignore = [] }: WatchTerms, onChan
   }
 }
 
-/** A pattern names a file, a folder with all below it, or, as a glob, files; `*.log` also those in folders. */
+/**
+ * Returns a test for patterns: a file, a folder with everything below it, or a glob; `*.log` also matches in
+ * subfolders.
+ */
 function matcher(patterns: readonly string[]): (path: string) => boolean {
   const tests = patterns.map((pattern) => {
     const { base, glob, isGlob } = picomatch.scan(pattern)
@@ -129,7 +134,7 @@ function matcher(patterns: readonly string[]): (path: string) => boolean {
   return (path) => tests.some((test) => test(path))
 }
 
-/** Returns the path without symbolic links, as the loader names files; the absolute path if there is no such file yet. */
+/** Returns the real path, as the loader names files; the absolute path of a missing file. */
 export function real(path: string): string {
   try {
     return realpathSync(path)

@@ -1,4 +1,4 @@
-/** Where an app file failed while it was loaded: the lines of its stack that are of the app, and for what does not parse, file and line. */
+/** The position of an error in an app file: the app's lines of the stack, or file and line of a syntax error. */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,15 +8,15 @@ import { isFile } from './project.js'
 import { parseError, TRANSPILED } from './transpile.js'
 
 const MOST_FRAMES = 10
-/** Files that are looked through for the one that does not parse. */
+/** Maximum number of files that are searched for a syntax error. */
 const MOST_FILES = 1_000
 
-/** An error of an error of an error says enough. */
+/** Maximum depth of causes in a message. */
 const MOST_CAUSES = 3
 
 /**
- * Returns what a thrown value says, with its causes and the parts of an AggregateError: Node's "fetch failed" has the refused connection as its
- * cause, and the error of a refused connection to `localhost` has no message of its own.
+ * Returns the message of a thrown value with those of its causes and of an AggregateError's errors: the cause of Node's
+ * "fetch failed" is the refused connection, and a refused connection to `localhost` has no message of its own.
  */
 export function reasonIn(thrown: unknown, depth = 0): string {
   if (typeof thrown !== 'object' || thrown === null) return String(thrown)
@@ -33,12 +33,12 @@ export function reasonIn(thrown: unknown, depth = 0): string {
   return because.length > 0 ? `${own} (${because.join('; ')})` : own
 }
 
-/** Returns lines for a person: where the file does not parse, or the frames that led to `error`; [] if it says nothing. */
+/** Returns the position of a syntax error, or the app's frames of the stack; [] without either. */
 export function whereFailed(error: unknown, file: string): string[] {
   if (!(error instanceof Error)) return []
   const stack = (error.stack ?? '').replaceAll(/file:\/\/[^\s):]+/g, (url) => fileURLToPath(url))
   const [head = '', ...frames] = stack.split('\n')
-  // Node and the transpiler begin the stack of a SyntaxError with the place, and Node shows the line.
+  // The stack of a SyntaxError begins with the position, in Node.js with the line.
   if (/^\/.*:\d+$/.test(head))
     return stack
       .split(/\n\s+at /)[0]!
@@ -46,7 +46,7 @@ export function whereFailed(error: unknown, file: string): string[] {
       .slice(0, -1)
       .filter((line) => line.trim() !== '')
   const ofApp = frames.filter(isOfApp).map((frame) => frame.trim())
-  // A CommonJS file is required by an ES module that stands for it, under the same name.
+  // A CommonJS file is required by its facade, an ES module of the same name.
   const required = ofApp.flatMap((frame) => /^at Object\.<anonymous> \((.*):\d+:\d+\)$/.exec(frame)?.[1] ?? [])
   const isFacade = (frame: string): boolean => required.some((path) => frame.startsWith(`at <anonymous> (${path}:`))
   const own = ofApp.filter((frame) => !isFacade(frame)).slice(0, MOST_FRAMES)
@@ -60,7 +60,7 @@ function isOfApp(frame: string): boolean {
   return path !== undefined && isOwnFile(path)
 }
 
-/** Node tells neither file nor line of an ES module that does not parse; the transpiler's parser does. */
+/** Node.js reports neither file nor line of a syntax error in an ES module; the transpiler's parser does. */
 function unparsed(entry: string): string | undefined {
   const files = new Set([entry])
   for (const path of files) {

@@ -1,4 +1,4 @@
-/** The config file: found beside where the command is run, or named; JavaScript, TypeScript or JSON. */
+/** The config file: in the current folder, or named; JavaScript, TypeScript or JSON. */
 import { existsSync, readFileSync } from 'node:fs'
 import { relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -7,12 +7,15 @@ import { readConfig } from './schema.js'
 const NAMES = ['js', 'mjs', 'ts', 'json'].map((ending) => `takespace.config.${ending}`)
 
 export interface Config {
-  /** As a person would name it. */
+  /** The path as shown to people. */
   readonly file: string
   readonly settings: ReadonlyMap<string, string>
 }
 
-/** `named`: as given by --config. null: there is none, and none was asked for. Throws an error of one line that names the file. */
+/**
+ * Returns the settings of the config file; null without one. `named` is the value of --config. Throws an error of one
+ * line that names the file.
+ */
 export async function findConfig(named: string | undefined): Promise<Config | null> {
   const file = named ?? NAMES.find((name) => existsSync(name))
   if (file === undefined) return null

@@ -1,11 +1,11 @@
-/** Where settings come from: a flag wins over the environment, the environment over the config file, that over the default. */
+/** The precedence of settings: flag, environment, config file, default. */
 import { type Command, InvalidArgumentError, type Option } from 'commander'
 import { didYouMean } from '../../errors/did-you-mean.js'
 import { logLevelOption } from '../settings.js'
 import { findConfig } from './config-file.js'
 import { boolean } from './schema.js'
 
-/** What is asked for once is no setting. */
+/** Options of a single call are not settings. */
 const NO_SETTINGS = [
   'config',
   'json',
@@ -20,22 +20,24 @@ const NO_SETTINGS = [
   'key',
 ]
 
-/** Kubernetes sets these in every pod beside services whose names begin with takespace; `TAKESPACE_ADMIN_PORT` may be one of them. */
+/**
+ * Variables that Kubernetes sets in pods beside services with names like takespace; `TAKESPACE_ADMIN_PORT` may be one.
+ */
 const OF_KUBERNETES = /_(SERVICE_(HOST|PORT)(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)$/
 const ADDRESS_OF_KUBERNETES = /^(tcp|udp|sctp):\/\//
 
 const isForeign = (variable: string, value = ''): boolean =>
-  // For those who work on takespace.
+  // Used by the tests of takespace.
   variable === 'TAKESPACE_REDIS_DIRS' || OF_KUBERNETES.test(variable) || ADDRESS_OF_KUBERNETES.test(value)
 
 export const settingsOf = (command: Command): readonly Option[] =>
   command.options.filter((option) => !NO_SETTINGS.includes(option.attributeName()))
 
-/** With those that stand below another one, such as `dead ls`. */
+/** Returns all commands, including nested ones such as `dead ls`. */
 const commandsOf = (program: Command): Command[] =>
   program.commands.flatMap((command) => [command, ...commandsOf(command)])
 
-/** Gives every command a config file, a log level and, for each of its settings, a variable of the environment. */
+/** Adds to every command a config file, a log level, and a variable of the environment for each setting. */
 export function prepare(program: Command): void {
   for (const command of commandsOf(program)) {
     command.addOption(logLevelOption())
@@ -43,7 +45,7 @@ export function prepare(program: Command): void {
       command.option('--config <file>', 'settings in a file (default: takespace.config.{js,mjs,ts,json})')
     for (const option of settingsOf(command)) option.envVar ??= variableOf(option)
   }
-  // A variable that is set to nothing is how one is unset in a compose file.
+  // An empty variable is how compose files unset one.
   for (const variable of variables(program)) if (process.env[variable] === '') delete process.env[variable]
   program.hook('preAction', (_program, command) => settle(program, command))
 }
@@ -52,12 +54,12 @@ async function settle(program: Command, command: Command): Promise<void> {
   applyEnvironment(command)
   const { REDIS_URL } = process.env
   if (REDIS_URL && isDefault(command, 'url')) command.setOptionValueWithSource('url', REDIS_URL, 'REDIS_URL')
-  // What a supervisor's process is to do is said by its supervisor.
+  // Worker processes are configured by their supervisor.
   if (!isHidden(command)) {
     refuseUnknownVariables(program, command)
     await applyConfig(program, command)
   }
-  // For the logger, and for the processes that are started from here.
+  // For the logger, and for child processes.
   process.env.LOG_LEVEL = command.opts().logLevel
 }
 
@@ -73,14 +75,14 @@ function refuseUnknownVariables(program: Command, command: Command): void {
   command.error(`error: the environment has an unknown setting ${unknown}.${hint}`)
 }
 
-/** Commander does so by itself only for variables that an option had when it was added. */
+/** Commander reads only variables that an option had when it was added. */
 function applyEnvironment(command: Command): void {
   for (const option of settingsOf(command)) {
     const name = option.attributeName()
     const value = process.env[option.envVar ?? '']
     if (value === undefined || isForeign('', value) || !isDefault(command, name)) continue
     const found = read(command, option, value, `the environment's ${option.envVar}`)
-    // TAKESPACE_NO_RELOAD is the negation of the setting `reload`.
+    // TAKESPACE_NO_RELOAD negates the setting `reload`.
     command.setOptionValueWithSource(name, option.negate ? !found : found, 'env')
   }
 }
@@ -91,7 +93,7 @@ async function applyConfig(program: Command, command: Command): Promise<void> {
   )
   if (!config) return
   const { file, settings } = config
-  // One file serves all commands; each takes what concerns it.
+  // One file serves all commands; each takes its own settings.
   const known = new Set(commandsOf(program).flatMap((each) => settingsOf(each).map((option) => option.attributeName())))
   for (const name of settings.keys()) {
     if (!known.has(name)) command.error(`error: ${file} has an unknown setting ${name}.${didYouMean(name, known)}`)

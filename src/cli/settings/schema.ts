@@ -1,8 +1,11 @@
-/** What a setting may be, wherever it comes from: texts on a command line and in an environment, values in a file. The only file that imports zod. */
+/**
+ * The types of settings, for texts of a command line or environment and values of a file. The only file that imports
+ * zod.
+ */
 import { InvalidArgumentError } from 'commander'
 import { z } from 'zod'
 
-/** Makes the function that reads an option's value; `wants` is what a person is told who gave another. */
+/** Returns the parser of an option; `wants` is the message for an invalid value. */
 function reader<T>(schema: z.ZodType<T, string>, wants: string): (text: string) => T {
   return (text) => {
     const result = schema.safeParse(text)
@@ -18,25 +21,25 @@ export const integer = (min: number, max: number): ((text: string) => number) =>
       .regex(/^-?\d+$/)
       .transform(Number)
       .pipe(z.int().min(min).max(max)),
-    `It is an integer from ${min} to ${max}.`,
+    `It must be an integer from ${min} to ${max}.`,
   )
 
-export const name = reader(z.string().min(1).max(100), 'It is a text of 1 to 100 characters.')
+export const name = reader(z.string().min(1).max(100), 'It must have 1 to 100 characters.')
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
-  reader(z.string().toLowerCase().pipe(z.enum(values)), `It is one of ${values.join(', ')}.`)
+  reader(z.string().toLowerCase().pipe(z.enum(values)), `It must be one of ${values.join(', ')}.`)
 
-/** A flag that is there or not, as an environment or a file says so. */
+/** Parses a boolean flag of the environment or a file. */
 export const boolean = (text: string): boolean => {
   const result = z.stringbool().safeParse(text)
-  if (!result.success) throw new InvalidArgumentError('It is true or false.')
+  if (!result.success) throw new InvalidArgumentError('It must be true or false.')
   return result.data
 }
 
 const Plain = z.union([z.string(), z.number(), z.boolean()])
 const ConfigFile = z.record(z.string(), z.union([Plain, z.array(z.string())]))
 
-/** The settings in a config file, by name, as a command line would give them. */
+/** Returns the settings of a config file by name, as texts of a command line. */
 export function readConfig(value: unknown): ReadonlyMap<string, string> {
   const result = ConfigFile.safeParse(value)
   if (result.success) return new Map(Object.entries(result.data).map(([key, found]) => [key, String(found)]))

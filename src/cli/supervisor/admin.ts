@@ -1,4 +1,4 @@
-/** The admin port of a supervisor: it answers for itself and for all of its processes. */
+/** The admin port of a supervisor, for itself and all of its processes. */
 import { backlogMeasures } from '../../admin/backlog.js'
 import { Admin } from '../../admin/index.js'
 import type { Family } from '../../admin/metrics.js'
@@ -8,13 +8,13 @@ import type { Supervisor } from '../supervisor.js'
 import type { WorkerSlot } from './worker-slot.js'
 
 export interface AdminAt {
-  /** Of the processes. */
+  /** The service of the processes. */
   readonly service: string
   readonly host: string
   readonly port: number
 }
 
-/** A process that does not say by then what it measures is left out. While its space does not answer, it takes 900 ms. */
+/** A slower process is left out. While its space does not answer, it takes 900 ms. */
 const ANSWERED_WITHIN_MS = 1_500
 
 export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminAt, logger: Logger): Admin {
@@ -30,7 +30,7 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
     remarks: () => ({ processes: `${serving()} of ${supervisor.slots.length} serve` }),
     async gather(own) {
       const { gathered } = await import('../../admin/metrics.js')
-      // Counted first: the wait for one that does not answer may outlast its state.
+      // Counted first: states may change during the wait for a process.
       const processes = processFamilies(supervisor)
       const portions = await Promise.all(supervisor.slots.map(portionOf))
       return [...processes, ...gathered([['supervisor', own], ...portions])]
@@ -38,7 +38,10 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
   })
 }
 
-/** One that starts or leaves has the number of another, which is asked in its stead; one that is blocked would only cost the wait. */
+/**
+ * Only the ready process of a slot is asked: one that starts or leaves shares its number, and a blocked one does not
+ * answer.
+ */
 async function portionOf({ number, child }: WorkerSlot): Promise<[string, readonly Family[]]> {
   const families = child?.state === 'ready' ? await child.families(ANSWERED_WITHIN_MS) : undefined
   return [String(number), families ?? []]

@@ -1,23 +1,29 @@
-/** The thread beside a worker process's main thread: while that stands still, it looks where, and writes it to the supervisor's pipe. */
+/**
+ * A thread of a worker process: when the main thread is blocked, it reads the stack with a debugger and writes it to
+ * the supervisor's pipe.
+ */
 import { writeSync } from 'node:fs'
 import { type Debugger, Session } from 'node:inspector'
 import { workerData } from 'node:worker_threads'
 import type { BlockedLoop } from './ipc.js'
 
 export interface InspectorTerms {
-  /** [how often the main thread has beaten, 1 while a debugger looks at it] */
+  /** [number of heartbeats of the main thread, 1 while a debugger is attached] */
   readonly seen: Int32Array
   readonly fd: number
-  /** Evaluated in the main thread: what it holds. */
+  /** Expression for the turns in flight, evaluated in the main thread. */
   readonly expression: string
 }
 
 const { seen, fd, expression } = workerData as InspectorTerms
 
-/** The main thread beats every 250 ms. Two looks without one are 600 ms, and no clock is asked: a machine that sleeps makes none of them. */
+/**
+ * The main thread beats every 250 ms. Two looks without a beat are 600 ms. Looks are counted instead of reading a
+ * clock, because a sleeping machine makes none.
+ */
 const LOOK_MS = 300
 const LOOKS = 2
-/** A main thread inside of native code pauses only when that is done; then nothing is said. */
+/** A main thread in native code pauses only after that; then there is no report. */
 const PATIENCE_MS = 2_000
 const FRAMES = 10
 
@@ -45,7 +51,7 @@ function look(): void {
     const stack = params.callFrames.slice(0, FRAMES).map((frame) => lineOf(frame, files))
     session.post('Runtime.evaluate', { expression, returnByValue: true, silent: true }, (_error, answer) => {
       const held: Partial<BlockedLoop> = answer?.result.value ?? {}
-      // One that has come back meanwhile was stopped on any line.
+      // A main thread that goes on meanwhile was paused at a random line.
       if (seen[0] === last && held.running) tell({ turns: [], running: held.running, ...held, stack })
       session.post('Debugger.resume', done)
     })
@@ -63,6 +69,6 @@ function tell(report: BlockedLoop): void {
   try {
     writeSync(fd, `${JSON.stringify(report)}\n`)
   } catch {
-    // The supervisor has gone; this process ends, too.
+    // The supervisor is gone; this process will end too.
   }
 }

@@ -1,4 +1,4 @@
-/** One worker process as its supervisor knows it, from its fork to its exit. */
+/** A worker process as its supervisor sees it, from fork to exit. */
 import { type ChildProcess, fork } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -19,10 +19,10 @@ import type { RecyclePolicy } from './recycle-policy.js'
 
 export type State = 'starting' | 'ready' | 'blocked' | 'leaving'
 
-/** Who hears of it. */
+/** Receives the events of a child. */
 export interface Overseer {
   ready(child: Child): void
-  /** `silentMs`: since the last one. */
+  /** `silentMs` is the time since the last heartbeat. */
   beat(child: Child, beat: Beat, silentMs: number): void
   loopBlocked(child: Child, report: BlockedLoop): void
   failed(child: Child, error: Error): void
@@ -32,22 +32,22 @@ export interface Overseer {
 const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
 
 export class Child {
-  /** Its name in the space, once it has said it. */
+  /** Its name in the space, once it is known. */
   presence: string | undefined
   readyAt: number | undefined
-  /** What it said when it could not start. */
+  /** The error of a failed start. */
   failure: string | undefined
   /** It is to be replaced. */
   dueForRecycling = false
   /** It was told to drain. */
   leaving = false
-  /** It is silent; the space has heard it; it was killed for it. */
+  /** It does not answer; the space has been told; it was killed for it. */
   blocked = false
   suspended = false
   killed = false
-  /** A debugger looks at it. */
+  /** A debugger is attached. */
   inspected = false
-  /** What it may not reach; undefined until it is ready. */
+  /** Its recycle policy; undefined until it is ready. */
   recyclePolicy: RecyclePolicy | undefined
   readonly #process: ChildProcess
   #beatAt: number | undefined
@@ -63,7 +63,7 @@ export class Child {
       const report = messageOf<Report>(message)
       if (typeof report === 'object' && report !== null) this.#hear(report, overseer)
     })
-    // A fork that fails has no exit; it is a death like any other.
+    // A failed fork has no exit event; it counts as a death.
     child.once('error', (error) => {
       overseer.failed(this, error)
       if (child.pid === undefined) overseer.exited(this, null, null)
@@ -82,7 +82,7 @@ export class Child {
     return this.readyAt === undefined ? 'starting' : 'ready'
   }
 
-  /** Has it drain. By a message: on a signal the app would close what the requests under way still need. */
+  /** Tells it to drain, by a message: on a signal the app would close resources that its requests need. */
   leave(): void {
     this.leaving = true
     const drain: IpcMessage<Question> = { takespace: 'drain' }
@@ -95,16 +95,17 @@ export class Child {
   }
 
   /**
-   * How many looks, this one included, it has been silent for; 0 before its first beat, while the app is loaded. Looks are counted, not
-   * milliseconds: a supervisor that was itself kept from looking reads what has come meanwhile before it looks again.
+   * Returns the number of looks without a heartbeat, this one included; 0 before the first heartbeat, while the app is
+   * loaded. Looks are counted, not milliseconds: a supervisor that was itself blocked reads pending messages before it
+   * looks again.
    */
   look(): number {
     return this.#beatAt === undefined ? 0 : ++this.#silentLooks
   }
 
-  /** What it measures, or undefined if it does not say so within that time. */
+  /** Returns its metrics; undefined without a reply within that time. */
   async families(boundMs: number): Promise<readonly Family[] | undefined> {
-    // Whoever asks meanwhile gets the same answer.
+    // Concurrent calls share one answer.
     this.#asked ??= this.#ask(boundMs).finally(() => {
       this.#asked = undefined
     })
@@ -120,7 +121,7 @@ export class Child {
       }
     })
     const question: IpcMessage<Question> = { takespace: 'families' }
-    // One that has just ended has no channel any more; its error is that of nobody.
+    // A process that has just ended has no channel; the error is ignored.
     if (this.#process.connected) this.#process.send(question, () => {})
     await within(boundMs, answered)
     return families

@@ -1,11 +1,11 @@
-/** What a supervisor tells the space of its processes: that one is dead, that one does not answer. */
+/** Failure reports of a supervisor to the space: a process is dead, or does not answer. */
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
 
 export class FailureReports {
   readonly #space: Space
   readonly #logger: Logger
-  /** Under way. */
+  /** Pending reports. */
   readonly #telling = new Set<Promise<boolean>>()
 
   constructor(space: Space, logger: Logger) {
@@ -17,7 +17,7 @@ export class FailureReports {
     void this.#tell(this.#space.declareDead(presence), presence, 'the space could not be told of a death')
   }
 
-  /** `running`: what it works on, if that is known. Resolves with whether the space has heard it. */
+  /** `running` holds the ids of its requests, if known. Resolves with whether the space was told. */
   unresponsive(presence: string, running: readonly string[] | undefined): Promise<boolean> {
     return this.#tell(
       this.#space.suspend(presence, running),
@@ -26,7 +26,7 @@ export class FailureReports {
     )
   }
 
-  /** Resolves when the space has heard, or cannot hear, all of it. */
+  /** Resolves when all reports were delivered or have failed. */
   async delivered(): Promise<void> {
     await Promise.all(this.#telling)
   }

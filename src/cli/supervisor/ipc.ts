@@ -1,16 +1,16 @@
-/** What a worker process and its supervisor say to each other, by IPC. */
+/** The messages between a worker process and its supervisor. */
 import type { TurnInFlight } from '../../../workers/loop.js'
 import type { Family } from '../../admin/metrics.js'
 
-/** That the event loop turns, and how the process is. */
+/** A heartbeat: the state of the process. */
 export interface Beat {
-  /** Of resident memory. */
+  /** Resident memory in MB. */
   readonly megabytes: number
   /** Requests taken since the start. */
   readonly taken: number
-  /** Handlers that still run although their turn has ended. */
+  /** Handlers that run although their turn has ended. */
   readonly overrunHandlers: number
-  /** Somebody looks at it with a debugger, under which a process stands still without being stuck. */
+  /** A debugger is attached: a blocked process is not stuck then. */
   readonly inspected: boolean
 }
 
@@ -21,10 +21,10 @@ export type Report =
   | { readonly beat: Beat }
   | { readonly families: readonly Family[] }
 
-/** Orders of a supervisor to a worker process: say what it measures; take nothing new, finish, and exit. */
+/** Orders of a supervisor: report metrics; drain and exit. */
 export type Question = 'families' | 'drain'
 
-/** The app may send messages of its own to whoever started it; ours are told from them by this. */
+/** Wraps messages, to distinguish them from those of the app. */
 export interface IpcMessage<T> {
   readonly takespace: T
 }
@@ -33,20 +33,20 @@ export function messageOf<T>(message: unknown): T | undefined {
   return typeof message === 'object' && message !== null ? (message as Partial<IpcMessage<T>>).takespace : undefined
 }
 
-/** What was seen of a main thread that stands still; it comes over a pipe of its own, as a line of JSON. */
+/** A report about a blocked main thread: a line of JSON in a pipe of its own. */
 export interface BlockedLoop {
   /** The innermost call first: `function (file:line)`. */
   readonly stack: readonly string[]
   /** Id of the request whose handler runs. */
   readonly request?: string | undefined
-  /** The oldest of those that the process works on. */
+  /** The oldest turns in flight. */
   readonly turns: readonly TurnInFlight[]
-  /** The ids of all of them. */
+  /** The ids of all turns in flight. */
   readonly running: readonly string[]
 }
 
-/** The pipe's number in the worker process; the IPC channel is 3. */
+/** The file descriptor of the pipe in the worker process; IPC is 3. */
 export const BLOCKED_LOOP_FD = 4
 
-/** How often a worker process says that its event loop turns, and how often its supervisor looks whether it did. */
+/** Interval of heartbeats, and of the supervisor's looks. */
 export const BEAT_MS = 250

@@ -1,11 +1,14 @@
-/** Tells when a worker process has done as much, grown as large, or been left by as many handlers as it may: it is worn, and to be replaced. */
+/**
+ * The recycle policy: when a worker process has handled too many requests, uses too much memory, or has too many
+ * overrun handlers.
+ */
 import type { Beat } from './ipc.js'
 
 export interface RecyclePolicy {
   readonly maxRequests?: number | undefined
   /** MB of resident memory. */
   readonly maxMemory?: number | undefined
-  /** So many handlers run on although their requests are over: what they hold is not given back in this process. */
+  /** Overrun handlers keep their resources until the process ends. */
   readonly maxOverrunHandlers: number
 }
 
@@ -14,7 +17,7 @@ export interface RecycleCause {
   readonly why: string
 }
 
-/** What it takes is counted, not what it answers: a request that hangs wears, too. */
+/** Returns why a process is due for recycling. Taken requests count, not answered ones: hanging requests count too. */
 export function recycleCause(
   { taken, megabytes, overrunHandlers }: Beat,
   policy: RecyclePolicy,

@@ -1,4 +1,7 @@
-/** One worker process of a supervisor: says who it is in the space, takes requests, and drains when it is told to or left alone. */
+/**
+ * A worker process of a supervisor: joins the space, takes requests, drains when it is told to or its supervisor is
+ * gone.
+ */
 import type { Command } from 'commander'
 import { type App, createWorker, type Worker } from '../../../workers/index.js'
 import { spaceMeasures } from '../../admin/measures.js'
@@ -25,7 +28,7 @@ export function workerProcess(program: Command): void {
   command.action((app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)))
 }
 
-/** The least time for an app to close, and for its own listeners to signals, also after a drain that took all of its time. */
+/** Minimum time for an app to close, and for its signal listeners, after a drain that took all its time. */
 const LEAST_CLOSING_MS = 1_000
 
 async function run(file: string, flags: Flags, url: string): Promise<void> {
@@ -46,9 +49,9 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     if (process.connected) process.disconnect()
     signals.release(remainingMs())
   }
-  // A terminal sends Ctrl-C to the whole group: the supervisor gets it, too, and tells this process to drain.
+  // A terminal sends Ctrl-C to the whole group: the supervisor gets it too, and has this process drain.
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
-  // A supervisor that was killed cannot stop this process.
+  // A killed supervisor cannot stop this process.
   process.on('disconnect', () => void stop())
   let answer = (_question: Question): void => {}
   process.on('message', (message) => {
@@ -59,7 +62,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
 
   try {
     const logger = await openLog('worker')
-    // The other commands need nothing that transpiles files.
+    // The other commands do not transpile files.
     const { loadApp } = await import('../load/app-file.js')
     const { close: closeOfApp, ...served } = await loadApp<App>(file, {
       listen,
@@ -70,7 +73,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
     answer = answersOf(worker, space, logger)
-    // Before it starts: the first request may come, and block it, before it can say that it is ready.
+    // Before the start: the first request may block the process before it can report that it is ready.
     await startBeat(worker, logger, (beat) => report({ beat }))
     await worker.start()
     report({ ready: true })
@@ -78,13 +81,13 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     if (stopping) return
     stopping = true
     await space?.close()
-    // One line for people comes from the supervisor, however many processes failed alike.
+    // The supervisor prints the error once, even if several processes fail alike.
     if (!process.connected) throw error
     report({ failed: describeWhere(error) }, () => process.exit(1))
   }
 }
 
-/** What it measures is read, and what reads it is loaded, when the supervisor asks. */
+/** Metrics are read, and their code loaded, when the supervisor asks. */
 function answersOf(worker: Worker, space: Space, logger: Logger): (question: Question) => void {
   const measures = [...worker.measures, ...spaceMeasures(space)]
   const families = async (): Promise<Report> => {
@@ -95,13 +98,13 @@ function answersOf(worker: Worker, space: Space, logger: Logger): (question: Que
     if (question !== 'families') return
     families().then(
       (answer) => report(answer),
-      (err) => logger.warn({ err }, 'what this process measures could not be told'),
+      (err) => logger.warn({ err }, 'the metrics of this process could not be sent'),
     )
   }
 }
 
 function report(content: Report, told?: () => void): void {
   const message: IpcMessage<Report> = { takespace: content }
-  // A supervisor that is gone has closed the channel; whatever it would have been told is for nobody.
+  // If the supervisor is gone the channel is closed.
   if (process.connected) process.send?.(message, undefined, undefined, () => told?.())
 }

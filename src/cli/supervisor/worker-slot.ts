@@ -1,4 +1,7 @@
-/** One of the processes that a supervisor keeps, whichever child fills the place at the moment: replaced when it is worn, stuck or gone. */
+/**
+ * A worker slot: one of the processes that a supervisor keeps. Its child is replaced when it is due for recycling,
+ * blocked or gone.
+ */
 import { monotonicMs } from '../../clock.js'
 import type { Logger } from '../../log.js'
 import { Child, type Overseer } from './child.js'
@@ -6,7 +9,7 @@ import type { FailureReports } from './failure-reports.js'
 import { BEAT_MS, type Beat, type BlockedLoop } from './ipc.js'
 import { type RecycleCause, type RecyclePolicy, recycleCause } from './recycle-policy.js'
 
-/** Why a process was replaced. */
+/** The cause of a replacement. */
 export type Reason = 'exit' | 'blocked' | RecycleCause['by']
 
 export interface SlotTerms {
@@ -14,19 +17,19 @@ export interface SlotTerms {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   readonly recyclePolicy: RecyclePolicy
-  /** How long a child takes to drain at most, in ms. */
+  /** Maximum time for a child to drain, in ms. */
   readonly stopTimeoutMs: number
-  /** How long a child may be silent, in ms. */
+  /** Maximum silence of a child, in ms. */
   readonly blockedTimeoutMs: number
   readonly failureReports: FailureReports
   readonly logger: Logger
 }
 
-/** Who keeps the place. */
+/** The supervisor, as a slot sees it. */
 export interface SlotOwner {
   readonly started: boolean
   readonly stopping: boolean
-  /** Whether a successor is on its way already; the start of one costs the others more than a worn one does. */
+  /** True while a successor starts in any slot; only one starts at a time, since a start slows down the others. */
   readonly replacing: boolean
   onReady(): void
   onGone(): void
@@ -34,15 +37,15 @@ export interface SlotOwner {
   onReplaced(reason: Reason): void
 }
 
-/** Who lives this long after it was ready did not die of its start. */
+/** A process that lives this long after it was ready has not died of its start. */
 const SETTLED_MS = 1_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
 
-/** What a child needs, beyond its drain, to give back what it holds and close its connections. */
+/** Time for a child, after its drain, to release what it holds and close its connections. */
 export const CLOSING_MS = 3_000
 
-/** A second without a beat; the first look may come right after one. */
+/** A second without a heartbeat; the first look may come right after one. */
 const SILENT_LOOKS = 1_000 / BEAT_MS + 1
 
 export class WorkerSlot implements Overseer {
@@ -50,11 +53,11 @@ export class WorkerSlot implements Overseer {
   readonly #terms: SlotTerms
   readonly #owner: SlotOwner
   #child: Child | undefined
-  /** Takes the place of a worn child as soon as it is ready. */
+  /** The successor, which replaces the child when it is ready. */
   #next: Child | undefined
-  /** Worn ones that drain, each with the bound of its patience. */
+  /** Replaced children that drain, each with the timer that kills it. */
   readonly #leaving = new Map<Child, NodeJS.Timeout>()
-  /** Deaths in a row that came soon after the start. */
+  /** Consecutive deaths soon after the start. */
   #quickDeaths = 0
   #again: NodeJS.Timeout | undefined
 
@@ -76,27 +79,30 @@ export class WorkerSlot implements Overseer {
     return this.#next !== undefined
   }
 
-  /** Starts a child where one is missing, or is worn and its turn has come. */
+  /** Starts a child if there is none, or a successor if the child is due for recycling. */
   fill(): void {
     this.#again = undefined
     if (!this.#child) this.#child = this.#spawn()
     else if (this.#child.dueForRecycling && !this.#owner.replacing) this.#next = this.#spawn()
   }
 
-  /** Has the children drain, and starts no other. */
+  /** Drains the children, and starts no other. */
   stop(): void {
     clearTimeout(this.#again)
     for (const child of this.children) child.leave()
   }
 
-  /** To be called every BEAT_MS: finds the children that have been silent for too long, and replaces one that is worn. */
+  /**
+   * To be called every BEAT_MS: finds children that have been silent for too long, and replaces one that is due for
+   * recycling.
+   */
   look(): void {
     if (this.#child?.dueForRecycling && this.#again === undefined && !this.#owner.stopping) this.fill()
     for (const child of this.children) {
       const looks = child.look()
       if (looks < SILENT_LOOKS) continue
       this.#blocked(child)
-      // Under a debugger it may stand still as long as somebody looks at it.
+      // With a debugger attached it may be blocked for any time.
       if ((looks - 1) * BEAT_MS < this.#terms.blockedTimeoutMs || child.killed || child.inspected) continue
       child.killed = true
       child.kill('SIGKILL')
@@ -136,7 +142,7 @@ export class WorkerSlot implements Overseer {
     const { failureReports, logger } = this.#terms
     const { running, ...seen } = report
     logger.warn({ ...this.#fieldsOf(child), ...seen }, 'a worker process is blocked')
-    // What it has not begun need not wait for it; which it is that blocks it is among what it has.
+    // Requests that it has not started go to others; the one that blocks it is among `running`.
     if (child.presence !== undefined) void failureReports.unresponsive(child.presence, running)
   }
 
@@ -147,11 +153,11 @@ export class WorkerSlot implements Overseer {
   exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     if (this.#next === child) this.#next = undefined
     if (this.#child === child) {
-      // A successor on its way needs no other.
+      // A starting successor takes over.
       this.#child = this.#next
       this.#next = undefined
     }
-    // One that drained has said good-bye to the space itself; one whose app called process.exit() has not.
+    // A drained child has left the space; one whose app called process.exit() has not.
     if (child.presence !== undefined && !(child.leaving && code === 0)) this.#terms.failureReports.dead(child.presence)
     clearTimeout(this.#leaving.get(child))
     const left = this.#leaving.delete(child)
@@ -170,19 +176,19 @@ export class WorkerSlot implements Overseer {
     const pauseMs = settled ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#quickDeaths - 1), LONGEST_PAUSE_MS)
     const fields = { ...this.#fieldsOf(child), code, signal, reason, pauseMs }
     this.#terms.logger.warn(fields, 'a worker process ended and is replaced')
-    // Of a worn one it has been counted.
+    // The replacement of a recycled child was counted before.
     if (!child.dueForRecycling) this.#owner.onReplaced(killed ? 'blocked' : 'exit')
     clearTimeout(this.#again)
     this.#again = setTimeout(() => this.fill(), pauseMs)
   }
 
-  /** One that takes more memory than it may as it starts would have a successor that is no smaller. */
+  /** If the app exceeds maxMemory right after start, replacing it cannot help: disable the limit. */
   #policyFor(child: Child, { megabytes }: Beat): RecyclePolicy {
     const { recyclePolicy, logger } = this.#terms
     const { maxMemory } = recyclePolicy
     if (maxMemory === undefined || megabytes < maxMemory) return recyclePolicy
     const fields = { ...this.#fieldsOf(child), maxMemory, megabytes }
-    logger.warn(fields, 'the app takes more than --max-memory as it starts: not replaced')
+    logger.warn(fields, 'the app uses more than --max-memory at startup: the process is not replaced')
     return { ...recyclePolicy, maxMemory: undefined }
   }
 
@@ -191,7 +197,7 @@ export class WorkerSlot implements Overseer {
     return new Child(args, { ...process.env, ...env }, this)
   }
 
-  /** Has it drain, and kills it if it doesn't within its bound. */
+  /** Drains a child, and kills it if it takes too long. */
   #release(child: Child): void {
     const bound = setTimeout(() => child.kill('SIGKILL'), this.#terms.stopTimeoutMs + CLOSING_MS)
     this.#leaving.set(child, bound)
@@ -216,7 +222,7 @@ export class WorkerSlot implements Overseer {
   }
 }
 
-/** Returns the error of a process that said this: its first line is the message, those below it say where. */
+/** Returns the error of a process: its first line is the message, the others say where. */
 function startFailure(said: string): Error {
   const [message, ...where] = said.split('\n')
   return Object.assign(new Error(message), { where: where.map((line) => line.trim()) })

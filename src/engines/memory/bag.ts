@@ -1,11 +1,11 @@
-/** The entries of a memory space: found by template, best first, and gone when their leases end. */
+/** The entries of a memory space, found by template, best first. */
 
 import { wallMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
 import type { EncodedEntry, EncodedTemplate, Outcome, Stored } from '../../engine.js'
 import { matches } from './match.js'
 
-/** Of what stands beside the entries: sessions. */
+/** The size of the sessions, which are stored elsewhere. */
 export interface Size {
   readonly count: number
   readonly bytes: number
@@ -18,18 +18,20 @@ export interface ItemRequester {
 
 export interface Item {
   readonly entry: EncodedEntry
-  /** Its place among those of its priority; kept when it is put back. */
+  /** Its position within its priority; kept when it is put back. */
   readonly order: number
   readonly writtenAt: number
   expiresAt: number
-  /** How many holders have died holding it. */
+  /** How many holders have died with it. */
   deaths: number
-  /** Of its holder, '' when it has none. Changes with each claim: what a former holder does under the old one is refused. */
+  /**
+   * The current claim; '' without a holder. It changes with each claim, so operations under an older one are refused.
+   */
   claim: string
   started: boolean
-  /** Whether its holder has begun to answer, bit by bit. */
+  /** True while its holder streams the response. */
   answering: boolean
-  /** Of a request: who waits for its outcome. */
+  /** The process that waits for the outcome of a request. */
   requester: ItemRequester | undefined
   /** The transaction that wrote it, until that commits. */
   writer: string | undefined
@@ -39,22 +41,22 @@ export interface Item {
   readonly readers: Set<string>
 }
 
-/** Whether it can be read under this transaction, or under none. */
+/** Returns whether it can be read under this transaction, or under none. */
 export const readable = (item: Item, tx: string | undefined): boolean =>
   item.claim === '' && item.taker === undefined && (item.writer === undefined || item.writer === tx)
 
-/** Whether it can be taken: who has read it may upgrade, if nobody else has. */
+/** Returns whether it can be taken: a transaction that has read it may take it if no other has. */
 export const takeable = (item: Item, tx: string | undefined): boolean =>
   readable(item, tx) && [...item.readers].every((reader) => reader === tx)
 
-/** Whether it is there, but the transaction of somebody else has it. */
+/** Returns whether it exists but is held by another transaction. */
 export const conflicting = (item: Item, tx: string | undefined, take: boolean): boolean =>
   item.claim === '' &&
   ((item.writer !== undefined && item.writer !== tx) ||
     (item.taker !== undefined && item.taker !== tx) ||
     (take && [...item.readers].some((reader) => reader !== tx)))
 
-/** Whether nobody may be given what its holder does not complete. */
+/** Returns whether no other holder may follow its current one. */
 export const hasNoSuccessor = ({ entry: { request }, started, answering }: Item): boolean =>
   request !== undefined && started && (!request.repeatable || request.streamed === true || answering)
 
@@ -88,13 +90,13 @@ export class Bag {
     return item
   }
 
-  /** The entry, unless its lease has ended. */
+  /** Returns the entry, unless its lease has ended. */
   get(id: string): Item | undefined {
     const item = this.#items.get(id)
     return item && this.#alive(item) ? item : undefined
   }
 
-  /** Everything that there is, whoever holds it. */
+  /** Returns all entries, held ones included. */
   entries(): Item[] {
     return [...this.#items.values()].filter((item) => this.#alive(item))
   }
@@ -103,12 +105,12 @@ export class Bag {
     this.#items.delete(id)
   }
 
-  /** As it was before it was removed. */
+  /** Adds a removed entry again. */
   restore(item: Item): void {
     this.#items.set(item.entry.id, item)
   }
 
-  /** In the same place, another entry of the same id, which nobody holds. */
+  /** Replaces an entry by one of the same id, in the same position, held by none. */
   replace(item: Item, entry: EncodedEntry): void {
     const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
     this.#items.set(entry.id, { ...item, ...nobodys, entry, expiresAt: wallMs() + entry.leaseMs })
@@ -118,19 +120,19 @@ export class Bag {
     return [...this.#items.values()].filter(({ requester }) => requester?.presence === presence)
   }
 
-  /** All that match and fit, the best first. */
+  /** Returns the accepted matches, best first. */
   all(template: EncodedTemplate, accept: (item: Item) => boolean): Item[] {
     return inPlace(this.#matching(template, accept))
   }
 
-  /** Of those that match and fit, the one of highest priority, the oldest of these. */
+  /** Returns the accepted match of highest priority, the oldest of these. */
   best(template: EncodedTemplate, accept: (item: Item) => boolean): Item | undefined {
     let best: Item | undefined
     for (const item of this.#matching(template, accept)) if (!best || before(item, best)) best = item
     return best
   }
 
-  /** The root kinds, each with the number of its free entries. */
+  /** Returns the root kinds, each with the number of its free entries. */
   roots(): Map<string, number> {
     const counts = new Map<string, number>()
     for (const item of this.#items.values()) {
@@ -153,8 +155,9 @@ export class Bag {
   }
 
   /**
-   * Whether these fit in, if what goes is gone. What leaves no more than there was always does: others may have written beyond these bounds.
-   * It goes through all that there is, as a find does; without bounds nobody asks.
+   * Returns whether these entries fit in after the others have gone. A write that does not add to the current size
+   * always fits: other processes may have written beyond these bounds. Goes through all entries; called only with
+   * bounds.
    */
   hasRoom(
     entries: readonly EncodedEntry[],
@@ -175,7 +178,7 @@ export class Bag {
     )
   }
 
-  /** Twice what is left before the next one: each write pays for a bounded part of it. */
+  /** The next sweep comes at twice the remaining size, so that each write pays for a bounded part of it. */
   #sweep(): void {
     for (const item of this.#items.values()) this.#alive(item)
     this.#sweepAt = Math.max(1024, this.#items.size * 2)
@@ -185,9 +188,9 @@ export class Bag {
 const storedBytes = (entries: readonly EncodedEntry[]): number =>
   entries.reduce((bytes, { body }) => bytes + body.length, 0)
 
-/** Whether it has the better place. */
+/** Returns whether `a` comes before `b`. */
 const before = (a: Item, b: Item): boolean =>
   a.entry.priority === b.entry.priority ? a.order < b.order : a.entry.priority > b.entry.priority
 
-/** In the order of their places. */
+/** Sorts by position, best first. */
 export const inPlace = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => (before(a, b) ? -1 : 1))

@@ -1,6 +1,6 @@
 /**
- * The memory engine: the executable specification of what every engine promises. Small, plain, in one process; when another engine
- * differs from it, this one is read first. There is no await inside any step, so each call is atomic by construction.
+ * The memory engine: the executable specification of all engines. Small, in one process; if another engine differs from
+ * it, this one is read first. No step contains an await, so each call is atomic by construction.
  */
 
 import { monotonicMs, wallMs } from '../../clock.js'
@@ -31,7 +31,7 @@ import { MemoryTickets } from './tickets.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
 
-/** So long a refused write counts: whoever gets no traffic because of it has to be tried again. */
+/** How long a refused write counts as `full`; after that, writes have to be tried again. */
 const FULL_MS = 3_000
 
 export class MemoryEngine implements Engine {
@@ -39,16 +39,16 @@ export class MemoryEngine implements Engine {
   readonly presence: string
   readonly tickets: MemoryTickets
   readonly sessions: SessionAccess
-  /** The state that all processes that have opened the space share. */
+  /** The state that all processes of the space share. */
   readonly world: World
-  /** The waits under way, so that close() can end them. */
+  /** Pending waits, to be ended by close(). */
   readonly #waits = new Set<Wait<Item | null>>()
   readonly #bounds: Bounds
-  /** When a write was last refused because the space is full. */
+  /** When a write was last refused because the space is full, on the monotonic clock. */
   #refusedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
-  /** Processes that share a world share its space; each has bounds of its own for what it writes. */
+  /** Processes with the same world share a space; each has its own bounds for its writes. */
   constructor(world = new World(), bounds: Bounds = {}) {
     this.world = world
     this.#bounds = bounds
@@ -145,7 +145,7 @@ export class MemoryEngine implements Engine {
     if (!item) return null
     const before = item.expiresAt
     item.expiresAt = wallMs() + leaseMs
-    // Who waits for its transaction only does so no longer than it lasts.
+    // A shorter lease shortens the waits for its transaction.
     if (item.expiresAt < before) this.world.watchConflicts()
     return { expiresAt: item.expiresAt }
   }
@@ -255,7 +255,7 @@ export class MemoryEngine implements Engine {
   async release(delivery: Delivery): Promise<void> {
     const item = this.world.offers.heldBy(delivery)
     if (item && hasNoSuccessor(item)) {
-      // What had started may not be run twice.
+      // It had started and may not run twice.
       this.world.bag.remove(item.entry.id)
       this.world.tell(item, { kind: 'lost' })
     } else if (item) {
@@ -324,14 +324,17 @@ export class MemoryEngine implements Engine {
     this.sessions.close()
   }
 
-  /** What a transaction has taken, and the entry that ends with this, make room for its writes. @throws SpaceError SPACE_FULL */
+  /**
+   * Entries that a transaction has taken, and the entry that ends, make room for its writes. @throws SpaceError
+   * SPACE_FULL
+   */
   #refuseBeyond(entries: readonly EncodedEntry[], tx?: string, ending?: Item): void {
     const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
     if (entries.length === 0 || this.#hasRoom(entries, { count: 0, bytes: 0 }, goes)) return
     throw new SpaceError('SPACE_FULL')
   }
 
-  /** `more`: of sessions. */
+  /** `more` is the size of new sessions. */
   #hasRoom(entries: readonly EncodedEntry[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
     const { maxEntries, maxBytes } = this.#bounds
     if (maxEntries === undefined && maxBytes === undefined) return true
@@ -346,6 +349,6 @@ export class MemoryEngine implements Engine {
   }
 }
 
-/** Its place among all, as a text that sorts. */
+/** Returns its position as a sortable text. */
 const placeOf = ({ entry, order }: Item): string =>
   `${String(1_000 - entry.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}`

@@ -1,4 +1,4 @@
-/** Which entry meets which template, in plain words: the kind or a kind it extends, and every field asked for. */
+/** Matching: an entry matches if it has the template's kind, or one that extends it, and all its tokens. */
 import { ANY_KIND, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../../engine.js'
 
 export function matches(template: EncodedTemplate, entry: EncodedEntry): boolean {

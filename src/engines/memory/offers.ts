@@ -1,4 +1,4 @@
-/** Offers of a memory space: standing takes with credit, and what is held under them until it is completed or given back. */
+/** Offers of a memory space: standing takes with credit, and the deliveries held under them. */
 import { wallMs } from '../../clock.js'
 import type { Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { type Bag, type Item, storedOf, takeable } from './bag.js'
@@ -7,7 +7,7 @@ import type { Waiter, Waiters } from './waiters.js'
 export interface HeldDelivery {
   readonly delivery: Delivery
   readonly offer: Waiter
-  /** Whether its place was given to another one. */
+  /** True once its slot was released. */
   slotReleased: boolean
 }
 
@@ -16,7 +16,7 @@ const isSuspect = (item: Item | undefined): boolean => item?.entry.request !== u
 export class Offers {
   readonly #bag: Bag
   readonly #waiters: Waiters
-  /** Who holds what, by its claim. */
+  /** Held deliveries, by claim. */
   readonly #held = new Map<string, HeldDelivery>()
   #claims = 0
 
@@ -38,7 +38,7 @@ export class Offers {
       serve: (item) => {
         offer.credit--
         const delivery = this.#claim(item, offer)
-        // In a turn of its own, as everywhere else: nobody is called back from inside a write.
+        // In a microtask, so that a write never calls back synchronously.
         queueMicrotask(() => onDelivery(delivery))
       },
     }
@@ -56,33 +56,33 @@ export class Offers {
     }
   }
 
-  /** The entry, if this delivery is still the one that holds it. */
+  /** Returns the entry if this delivery still holds it. */
   heldBy({ id, claim }: Delivery): Item | undefined {
     const item = this.#bag.get(id)
     return item && item.claim === claim ? item : undefined
   }
 
-  /** What a process holds. */
+  /** Returns the deliveries that a process holds. */
   of(presence: string): HeldDelivery[] {
     return [...this.#held.values()].filter(({ offer }) => offer.presence === presence)
   }
 
   /**
-   * A request whose holder died may be why. Nobody can tell it from those that were held with it, so a process is given one such at a time:
-   * then only what kills on its own is counted again.
+   * A request whose holder died may be the cause, as may any other that was held with it. So a process is given one
+   * such request at a time, and the next death counts only for the one.
    */
   bears(presence: string, item: Item): boolean {
     return !isSuspect(item) || !this.of(presence).some(({ delivery }) => isSuspect(this.heldBy(delivery)))
   }
 
-  /** It is held no longer, whatever becomes of it, and its offer has room for so many more. */
+  /** Ends a delivery and returns credit to its offer. */
   end({ claim }: Delivery, credit: number): void {
     const held = this.#held.get(claim)
     this.#held.delete(claim)
     if (held && !held.slotReleased) this.#give(held.offer, credit)
   }
 
-  /** It goes on without its place. */
+  /** Returns the slot of a delivery to its offer while the holder goes on. */
   releaseSlot({ claim }: Delivery): void {
     const held = this.#held.get(claim)
     if (!held || held.slotReleased) return
@@ -96,12 +96,12 @@ export class Offers {
     this.#feed(offer)
   }
 
-  /** Whoever holds it is told that it works for nobody. */
+  /** Tells the holder that its claim is lost. */
   lose({ claim }: Item): void {
     this.#held.get(claim)?.delivery.holder?.lost()
   }
 
-  /** An offer whose credit has risen is handed what is there already. */
+  /** Hands out entries while the offer has credit. */
   #feed(offer: Waiter): void {
     while (offer.credit > 0) {
       const isTakeable = (item: Item): boolean => takeable(item, undefined) && this.bears(offer.presence, item)

@@ -1,4 +1,7 @@
-/** Those who asked to be told: each change of an entry is compared with what it was before, as each of them sees it. */
+/**
+ * Registrations of a memory space: each change of an entry is compared with its former state, as each registration sees
+ * it.
+ */
 import { wallMs } from '../../clock.js'
 import type { EncodedEntry, Interest, Stored } from '../../engine.js'
 import { type Item, readable, takeable } from './bag.js'
@@ -22,7 +25,7 @@ export class MemoryRegistrations {
     return { id, ...registration }
   }
 
-  /** undefined: there is none, or its lease has ended. */
+  /** Returns undefined if there is no such registration, or its lease has ended. */
   renew(id: string, leaseMs: number): number | undefined {
     const registration = this.#get(id)
     if (registration) registration.expiresAt = wallMs() + leaseMs
@@ -37,7 +40,7 @@ export class MemoryRegistrations {
     for (const [id, registration] of this.#all) if (registration.presence === presence) this.#all.delete(id)
   }
 
-  /** Those under a transaction end with it. */
+  /** Ends the registrations of a transaction. */
   endOf(tx: string): void {
     for (const [id, { interest }] of this.#all) {
       if (interest.tx !== tx) continue
@@ -46,7 +49,7 @@ export class MemoryRegistrations {
     }
   }
 
-  /** Makes a change of an entry, and tells those who asked for what came of it. */
+  /** Changes an entry and reports the resulting events. */
   around(
     item: Item,
     entry: () => Stored,
@@ -71,12 +74,12 @@ export class MemoryRegistrations {
       if (!happened[interest.on]) continue
       const sequence = ++registration.sequence
       const seen = entry()
-      // In a turn of its own, as everywhere else: nobody is called back from inside a write.
+      // In a microtask, so that a write never calls back synchronously.
       queueMicrotask(() => interest.onEvent(seen, sequence))
     }
   }
 
-  /** A session entry is no more. */
+  /** Reports the end of a session entry. */
   ended(entry: EncodedEntry): void {
     for (const id of [...this.#all.keys()]) {
       const registration = this.#get(id)

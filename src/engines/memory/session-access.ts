@@ -1,4 +1,4 @@
-/** Session entries as one process of a memory space has them: its locks are under its name, its waits end with it, its bounds hold. */
+/** Session entries as one process of a memory space sees them: locks under its name, its waits, its bounds. */
 
 import type {
   LoadedSession,

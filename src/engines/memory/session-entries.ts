@@ -1,4 +1,4 @@
-/** Session entries of a memory space: what is in each, who has locked it, and who waits for that. Each step is atomic, as all here. */
+/** Session entries of a memory space: attributes, locks and waiting loads. Each step is atomic. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import type { LoadedSession, LockTerms, SavedSession, SessionChange, SessionEnd } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
@@ -18,7 +18,7 @@ interface MemorySession {
 
 interface Locker {
   readonly lock: string
-  /** The process that has it. */
+  /** The process that holds the lock. */
   readonly presence: string
   readonly timer: NodeJS.Timeout
 }
@@ -29,7 +29,7 @@ interface LockRequest {
   readonly wait: Wait<LoadedSession | null>
 }
 
-/** What is in a process's way when it wants to save: whether there is room for so many sessions and bytes more. */
+/** Returns whether the process's bounds allow this many more sessions and bytes. */
 export type HasRoom = (sessions: number, bytes: number) => boolean
 
 export class MemorySessions {
@@ -42,7 +42,7 @@ export class MemorySessions {
     this.#onEnded = onEnded
   }
 
-  /** With terms it is locked for this process, at once or when its turn comes. */
+  /** Loads a session; with `terms` it is locked for this process, at once or when the lock is free. */
   load(id: string, presence: string, terms: LockTerms | undefined): Wait<LoadedSession | null> {
     const wait = new Wait<LoadedSession | null>()
     const kept = this.#get(id)
@@ -104,7 +104,7 @@ export class MemorySessions {
     return kept !== undefined
   }
 
-  /** Whoever waits for it has it now. Nothing happens if it is over already. */
+  /** Releases a lock for the next waiting load. Does nothing if the lock is over. */
   unlock(lock: string): void {
     const kept = this.#all.get(lock.slice(0, lock.indexOf(':')))
     if (!kept || kept.locker?.lock !== lock) return
@@ -116,7 +116,7 @@ export class MemorySessions {
     next.wait.resolve(loadedOf(kept))
   }
 
-  /** A process is gone, or was taken for gone. Who waits there does so no longer if it is gone indeed. */
+  /** Releases the locks of a process that is gone, or was declared dead; ends its waits if it is gone. */
   bury(presence: string, isGone: boolean): void {
     for (const { line, locker } of this.#all.values()) {
       if (isGone) for (const waiting of line.filter((each) => each.presence === presence)) remove(line, waiting)
@@ -166,7 +166,7 @@ export class MemorySessions {
     clearTimeout(kept.timer)
     const left = kept.expiresAt - wallMs()
     if (left <= 0) return this.#end(kept, 'expired')
-    // It keeps no process alive that has nothing else to do.
+    // Does not keep the process alive.
     kept.timer = setTimeout(() => this.#arm(kept), Math.min(left, LONGEST_TIMER_MS)).unref()
   }
 

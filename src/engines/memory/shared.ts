@@ -1,9 +1,9 @@
-/** Memory spaces that this process shares by name: whoever opens `memory:NAME` joins those who have it open. */
+/** Memory spaces by label: `memory:NAME` is shared within the process. */
 import { World } from './world.js'
 
 const worlds = new Map<string, World>()
 
-/** Returns the world of that name; a fresh one if nobody has it open. */
+/** Returns the world of that name, a new one if it is not open. */
 export function sharedWorld(name: string): World {
   let world = worlds.get(name)
   if (!world) {

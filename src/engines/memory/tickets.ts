@@ -1,4 +1,4 @@
-/** Tickets of a memory space: each is an entry that changes its kind when its outcome is there. */
+/** Tickets of a memory space: entries that change their kind when they are settled. */
 
 import {
   CANCELLED,
@@ -18,12 +18,12 @@ import { SpaceError } from '../../errors.js'
 import { type Item, storedOf } from './bag.js'
 import type { World } from './world.js'
 
-/** What is known of one that is not settled. */
+/** The state of a ticket without an outcome. */
 interface Pending {
   readonly terms: TicketTerms
   /** The entry that will settle it. */
   readonly requestId: string
-  /** Who waits for it. */
+  /** The process that waits for it. */
   owner: string | undefined
   progress: Buffer
 }
@@ -33,7 +33,7 @@ export class MemoryTickets implements Tickets {
   readonly #presence: string
   readonly #check: (entries: readonly EncodedEntry[]) => void
 
-  /** `check` throws when the process may not write these. */
+  /** `check` throws if the process may not write these entries. */
   constructor(world: World, presence: string, check: (entries: readonly EncodedEntry[]) => void) {
     this.#world = world
     this.#presence = presence
@@ -135,12 +135,12 @@ export class MemoryTickets implements Tickets {
   }
 }
 
-/** Apart from the entries, and gone with them. */
+/** Kept apart from the entries, and gone with them. */
 const states = new WeakMap<Item, Pending>()
 
 const isTicket = ({ entry }: Pick<Item, 'entry'>): boolean => entry.kinds.includes(TICKET)
 
-/** A record's head is about so large. */
+/** Approximate size of a record's head on Redis. */
 const BESIDE = 100
 
 const sizeOf = ({ entry }: Pick<Item, 'entry'>): number => entry.body.length + BESIDE

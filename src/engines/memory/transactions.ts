@@ -1,4 +1,4 @@
-/** The transactions of a memory space: which entries each has written, read or taken, and when its lease ends. */
+/** The transactions of a memory space: their entries and their leases. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Item } from './bag.js'
@@ -50,7 +50,7 @@ export class MemoryTransactions {
     return transaction.expiresAt
   }
 
-  /** It is open no longer. undefined: it was not. */
+  /** Closes a transaction. Returns undefined if it was not open. */
   close(id: string): OpenTransaction | undefined {
     const transaction = this.#open.get(id)
     clearTimeout(transaction?.timer)
@@ -69,7 +69,7 @@ export class MemoryTransactions {
       this.#onExpired(transaction)
       return
     }
-    // It keeps no process alive that has nothing else to do.
+    // Does not keep the process alive.
     transaction.timer = setTimeout(() => this.#arm(transaction), Math.min(left, LONGEST_TIMER_MS)).unref()
   }
 }

@@ -1,4 +1,4 @@
-/** Those who wait for an entry: readers are all shown it, then one taker gets it, the one with most credit, then the oldest. */
+/** Waiting finds: all readers get an entry, then one taker: the one with most credit, then the oldest. */
 import type { EncodedTemplate } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { type Item, readable, takeable } from './bag.js'
@@ -7,18 +7,18 @@ import { matches } from './match.js'
 export interface Waiter {
   readonly template: EncodedTemplate
   readonly take: boolean
-  /** Whose it is. */
+  /** The waiting process. */
   readonly presence: string
-  /** The transaction under which it waits, if any. */
+  /** The transaction of the find, if any. */
   readonly tx: string | undefined
-  /** It waits only for what a transaction holds. */
+  /** True if it waits only while a match is held by a transaction. */
   readonly ifExists: boolean
-  /** How many entries it has room for; a plain read or take has room for one. */
+  /** Number of entries that it accepts; 1 for a plain read or take. */
   credit: number
   serve(item: Item): void
-  /** There is nothing (any longer) that it might wait for. */
+  /** Called when there is nothing left to wait for. */
   miss(): void
-  /** Its transaction has ended. */
+  /** Called when its transaction has ended. */
   fail(error: SpaceError): void
 }
 
@@ -38,8 +38,8 @@ export class Waiters {
   }
 
   /**
-   * Every waiting reader sees the entry at the moment it appears, even if a taker gets it in the same moment. Not so those under a
-   * transaction, since what they have read nobody else may take: they come after the takers.
+   * Returns the waiting readers of an entry. They get it as it appears, even if a taker gets it too; readers under a
+   * transaction come after the takers, because what they have read cannot be taken.
    */
   readers(item: Item, underTransaction: boolean): Waiter[] {
     return [...this.#waiting].filter(
@@ -48,7 +48,7 @@ export class Waiters {
     )
   }
 
-  /** `bears`: whether that process may be given this entry. */
+  /** Returns the taker of an entry. `bears` returns whether a process may be given it. */
   taker(item: Item, bears: (presence: string) => boolean): Waiter | undefined {
     let best: Waiter | undefined
     for (const waiter of this.#waiting) {
@@ -59,7 +59,7 @@ export class Waiters {
     return best
   }
 
-  /** By which tokens takers choose among the entries of a kind with this token. */
+  /** Returns the tokens by which takers choose among the entries of a kind with this token. */
   offered(kind: string, token: string | undefined): string[] {
     const tokens = new Set<string>()
     for (const { take, template } of this.#waiting) {
@@ -69,17 +69,17 @@ export class Waiters {
     return [...tokens]
   }
 
-  /** Those who wait only for what a transaction holds. */
+  /** Returns the finds that wait only while a match is held by a transaction. */
   ifExists(): Waiter[] {
     return [...this.#waiting].filter((waiter) => waiter.ifExists)
   }
 
-  /** Those under a transaction end with it: what it sets free is not theirs. */
+  /** Ends the finds of a transaction. */
   endOf(tx: string): void {
     for (const waiter of [...this.#waiting]) if (waiter.tx === tx) waiter.fail(new SpaceError('TRANSACTION_ENDED'))
   }
 
-  /** Nobody waits there any longer. */
+  /** Removes the finds of a process. */
   forget(presence: string): void {
     for (const waiter of this.#waiting) if (waiter.presence === presence) this.#waiting.delete(waiter)
   }

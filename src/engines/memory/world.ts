@@ -1,4 +1,7 @@
-/** World: a memory space itself, which all processes that have opened it share. Each step is atomic, since nothing in it awaits. */
+/**
+ * World: the state of a memory space, shared by all processes that have opened it. Each step is atomic, without an
+ * await.
+ */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../engine/sessions.js'
 import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Outcome } from '../../engine.js'
@@ -17,12 +20,12 @@ export class World {
   readonly transactions = new MemoryTransactions((transaction) => this.#expired(transaction))
   readonly registrations = new MemoryRegistrations()
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
-  /** By presence: who hears messages. */
+  /** Message listeners, by presence. */
   readonly listeners = new Map<string, (message: Buffer) => void>()
   #sessions = 0
   readonly #joined = new Set<string>()
   readonly #onEmpty: () => void
-  /** Does not answer at the moment, so nothing is handed to it. */
+  /** The process that does not answer at the moment: nothing is handed to it. */
   #silent: string | undefined
 
   /** `onEmpty` is called when the last process has left. */
@@ -30,14 +33,14 @@ export class World {
     this.#onEmpty = onEmpty
   }
 
-  /** A name for a process. */
+  /** Returns a name for a new process. */
   join(): string {
     const presence = `memory${++this.#sessions}`
     this.#joined.add(presence)
     return presence
   }
 
-  /** Whether such a process is there. */
+  /** Returns whether there is such a process. */
   knows(presence: string): boolean {
     return this.#joined.has(presence)
   }
@@ -47,7 +50,7 @@ export class World {
     const now = wallMs()
     const items = entries.map((entry) => this.bag.put(entry, now, tx))
     for (const item of items) {
-      // Dead on arrival: seen by nobody.
+      // A lease of 0 has ended already.
       if (!this.#isThere(item)) continue
       item.requester = requester
       transaction?.items.add(item)
@@ -56,7 +59,7 @@ export class World {
     return items
   }
 
-  /** Changes an entry, and serves those who can have it now. */
+  /** Changes an entry and serves waiting finds. */
   change(item: Item, what: { isNew: boolean; written: boolean }, change: () => void): void {
     this.registrations.around(item, () => storedOf(item), what, change)
     for (const reader of this.waiters.readers(item, false)) reader.serve(item)
@@ -69,7 +72,7 @@ export class World {
     return this.bag.get(item.entry.id) === item
   }
 
-  /** As if it had never been taken. */
+  /** Undoes a take. */
   putBack(item: Item): void {
     this.bag.restore(item)
     item.claim = ''
@@ -78,7 +81,7 @@ export class World {
     this.change(item, { isNew: true, written: false }, () => {})
   }
 
-  /** Gives it to who has found it: out of the space, or locked by the transaction until that ends. */
+  /** Gives an entry to a find: removes it, or locks it for the transaction. */
   give(item: Item, take: boolean, tx: string | undefined): Item {
     if (tx === undefined) {
       if (take) this.bag.remove(item.entry.id)
@@ -95,13 +98,16 @@ export class World {
     transaction.onEnded()
   }
 
-  /** What it wrote is there for all, what it took is gone; or none of this ever was. What it read is nobody's any longer. */
+  /**
+   * Ends a transaction. Committed: its writes are visible, its takes removed. Aborted: its writes are removed, its
+   * takes undone. Its reads no longer lock.
+   */
   end(tx: string, committed: boolean): void {
     const transaction = this.transactions.close(tx)
     if (!transaction) return
     this.registrations.endOf(tx)
     this.waiters.endOf(tx)
-    // In the order of their places: who waits gets the best.
+    // Best first: waiting finds get the best match.
     for (const item of inPlace(transaction.items)) {
       if (!this.#isThere(item)) continue
       const [wrote, took] = [item.writer === tx, item.taker === tx]
@@ -118,7 +124,7 @@ export class World {
     this.missIfExists()
   }
 
-  /** Also of what has been taken already. */
+  /** Moves an entry to the dead letters, also one that was taken. */
   deadLetter(item: Item, reason: string): boolean {
     const { entry } = item
     const { id, priority } = entry
@@ -133,7 +139,7 @@ export class World {
     return this.bag.best(template, (item) => conflicting(item, tx, take))
   }
 
-  /** Who waits only for what a transaction holds, does so no longer when none does. */
+  /** Ends the finds that wait only while a match is held by a transaction, if none is. */
   missIfExists(): void {
     for (const waiter of this.waiters.ifExists()) {
       if (!this.conflict(waiter.template, waiter.tx, waiter.take)) waiter.miss()
@@ -144,7 +150,7 @@ export class World {
     for (const waiter of this.waiters.ifExists()) this.watchConflict(waiter)
   }
 
-  /** What it waits for may also go by its lease. */
+  /** The held match may also end with its lease. */
   watchConflict(waiter: Waiter): void {
     if (!this.waiters.has(waiter)) return
     const item = this.conflict(waiter.template, waiter.tx, waiter.take)
@@ -153,32 +159,35 @@ export class World {
     setTimeout(() => this.watchConflict(waiter), left + 1).unref()
   }
 
-  /** Whoever asked for it hears what became of it. */
+  /** Reports the outcome of a request to its requester. */
   tell({ requester }: Item, outcome: Outcome): void {
     requester?.onOutcome(outcome)
   }
 
-  /** In a turn of its own, as everywhere else. */
+  /** Delivers a message in a microtask. */
   post(presence: string, message: Buffer): boolean {
     const onMessage = this.listeners.get(presence)
     if (onMessage) queueMicrotask(() => this.listeners.get(presence) === onMessage && onMessage(message))
     return onMessage !== undefined
   }
 
-  /** A process is gone, or somebody took it for gone: what it held is there again, what it did under transactions never was. */
+  /**
+   * Releases everything that a process held, because it is gone or was declared dead: its deliveries are recovered, its
+   * transactions aborted.
+   */
   bury(presence: string): void {
     for (const transaction of this.transactions.of(presence)) this.#expired(transaction)
     for (const held of this.offers.of(presence)) this.#recover(held)
     this.sessions.bury(presence, false)
   }
 
-  /** It takes its leave: what it has not started is given back, and counts no death. */
+  /** Leaves in good order: requests that have not started are given back, without counting a death. */
   leave(presence: string): void {
     this.suspend(presence, [])
     this.forget(presence)
   }
 
-  /** It is gone indeed: nobody waits there any longer, and nobody asks for its requests. */
+  /** Removes a process: its waits, registrations and requests. */
   forget(presence: string): void {
     this.#joined.delete(presence)
     this.waiters.forget(presence)
@@ -188,14 +197,14 @@ export class World {
     this.listeners.delete(presence)
     for (const item of this.bag.requestsOf(presence)) {
       item.requester = undefined
-      // Who works on it works for nobody.
+      // The holder's result is of no use.
       this.offers.lose(item)
       if (item.claim === '') this.bag.remove(item.entry.id)
       if (this.#joined.size === 0) this.#onEmpty()
     }
   }
 
-  /** It does not answer: what it was handed and has not running goes to others, and counts no death. */
+  /** Gives requests that a process has not started to others, without counting a death. */
   suspend(presence: string, running: readonly string[]): void {
     this.#silent = presence
     for (const held of this.offers.of(presence)) {
@@ -204,7 +213,7 @@ export class World {
       this.putBack(item)
       held.delivery.holder?.lost()
     }
-    // In one program it answers as soon as this is done.
+    // Within one program the process answers as soon as this is done.
     this.#silent = undefined
   }
 
@@ -218,7 +227,10 @@ export class World {
     return presence !== this.#silent && this.offers.bears(presence, item)
   }
 
-  /** What a holder that died had: whether it may run again is the request's to say, and how often (DESIGN §3, promise 5). */
+  /**
+   * Recovers a delivery of a dead holder: the request says whether, and how often, it may run again (DESIGN §3, promise
+   * 5).
+   */
   #recover({ delivery }: HeldDelivery): void {
     const item = this.offers.heldBy(delivery)
     if (!item) return

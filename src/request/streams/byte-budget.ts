@@ -1,4 +1,4 @@
-/** Room: a number of bytes that all streams of a process share. */
+/** A number of bytes that all streams of a process share. */
 
 export class ByteBudget {
   readonly most: number

@@ -1,4 +1,4 @@
-/** Collector: stands in for the end of a stream where what is written has to be whole. */
+/** Collector: replaces a StreamWriter where the response has to be complete before it is used. */
 import type { HttpResponse, ResponseHead } from '../message.js'
 import type { StreamWriter } from './writer.js'
 
@@ -8,7 +8,7 @@ export type Sink = Pick<StreamWriter, 'write' | 'written' | 'isOpen' | 'hasRoom'
 export class Collector implements Sink {
   readonly isOpen = true
   readonly hasRoom = true
-  /** Nobody reads it before it is complete. */
+  /** Never resolves: there is no reader. */
   readonly over: Promise<void> = new Promise(() => {})
   onDrain: (() => void) | undefined
   onUnwanted: (() => void) | undefined
@@ -26,7 +26,7 @@ export class Collector implements Sink {
     return this.#written
   }
 
-  /** What is too much is counted, and not kept. */
+  /** Counts all bytes, and keeps none if they are too many. */
   write(bytes: Buffer): boolean {
     this.#written += bytes.length
     if (this.#written <= this.#most) this.#chunks.push(bytes)
@@ -34,7 +34,7 @@ export class Collector implements Sink {
     return true
   }
 
-  /** The response as it was written; undefined: it is too large. Its length is told by whoever frames it. */
+  /** Returns the response, without Content-Length; undefined if it is too large. */
   with({ trailers }: HttpResponse): HttpResponse | undefined {
     if (this.#written > this.#most) return undefined
     const { headers } = this.#head

@@ -1,4 +1,7 @@
-/** Frames: how the words of two ends of a stream stand in a message. After the sender's name: letter and stream, place, number of bytes, bytes. */
+/**
+ * Frames: the encoding of stream messages. After the sender's name, per frame: letter and stream, position, number of
+ * bytes, bytes.
+ */
 
 const NEWLINE = 10
 
@@ -7,7 +10,7 @@ export function writeFrame(parts: Buffer[], letter: string, id: string, place: s
   if (bytes.length > 0) parts.push(bytes)
 }
 
-/** What is no frame ends the message: whoever wrote it is a stranger. */
+/** Reads the frames of a message. A malformed frame ends the message. */
 export function readFrames(
   message: Buffer,
   onFrame: (from: string, letter: string, id: string, place: string, bytes: Buffer) => void,

@@ -1,21 +1,22 @@
 /**
- * Streams: bytes from process to process, any number of them, in order and whole, with a bound on what is under way.
+ * Streams: bytes between processes, in order and complete, with a bound on bytes in flight.
  *
- * Beneath are messages that nobody keeps (engine.ts, promise 10): one may be lost whenever a link is. So each stream has two ends that see to it
- * themselves, as TCP does. Its writer (StreamWriter) numbers the bytes and keeps them until the reader (StreamReader) has them; the reader grants how far the
- * writer may go, and asks again for what it has missed. Nothing of a stream stands in the space, so nothing of it can be left there.
+ * The messages beneath are not stored (engine.ts, promise 10): any may be lost with a connection. So the two ends of a
+ * stream retransmit, as in TCP. The writer (StreamWriter) numbers the bytes and keeps them until the reader
+ * (StreamReader) has them; the reader grants how far the writer may go, and asks again for what it missed. A stream
+ * leaves nothing in the space.
  *
- * | frame | from | says                                                                    |
- * |-------|------|-------------------------------------------------------------------------|
- * | `d`   | writer | these bytes begin at this place                                       |
- * | `e`   | writer | the stream ends at this place, with this behind it                    |
- * | `b`   | writer | it is broken off; nothing more comes                                  |
- * | `p`   | writer | where are you? (nothing was heard for a while)                        |
- * | `g`   | reader | all before this place has arrived; you may go up to that place        |
- * | `r`   | reader | the same, and send again what comes from this place on                |
- * | `n`   | reader | nothing more is wanted                                                |
+ * | frame | from   | meaning                                                                 |
+ * |-------|--------|-------------------------------------------------------------------------|
+ * | `d`   | writer | these bytes begin at this position                                      |
+ * | `e`   | writer | the stream ends at this position, with this trailer                     |
+ * | `b`   | writer | the stream is incomplete; nothing more comes                            |
+ * | `p`   | writer | where are you? (after a silence)                                        |
+ * | `g`   | reader | all before this position has arrived; you may send up to that position  |
+ * | `r`   | reader | the same, and send again from this position                             |
+ * | `n`   | reader | cancelled                                                               |
  *
- * What a process writes to another one in one turn of its event loop goes out as one message.
+ * All frames from one process to another of one turn of the event loop are one message.
  */
 import type { Engine } from '../../engine.js'
 import { ByteBudget } from './byte-budget.js'
@@ -27,19 +28,22 @@ export type { StreamCallbacks, StreamReader } from './reader.js'
 export type { StreamWriter } from './writer.js'
 
 export interface StreamBounds {
-  /** What is under way of one stream in one direction, at most, in bytes. Default 1 MiB. */
+  /** Maximum bytes in flight of one stream in one direction. Default 1 MiB. */
   readonly maxStreamBytes: number
-  /** The same of all streams of this process that it writes. Default 64 MiB. */
+  /** Maximum bytes in flight of all streams that this process writes. Default 64 MiB. */
   readonly maxStreamingBytes: number
 }
 
 export const DEFAULT_STREAM_BOUNDS: StreamBounds = { maxStreamBytes: 1 << 20, maxStreamingBytes: 64 << 20 }
 
-/** What is sent to a process and unread there counts against a bound of the server's (8 MB for a minute): then it cuts the connection. */
+/**
+ * Unread messages of a process count against a limit of the server (8 MB for a minute), beyond which it cuts the
+ * connection.
+ */
 const MOST_GRANTED = 8_000_000
-/** A message is no longer than about this. */
+/** Approximate maximum size of a message. */
 const LARGEST_MESSAGE = 65_536
-/** How often it is looked whether somebody has not been heard for a while. */
+/** How often silent streams are looked for. */
 const LOOK_MS = 500
 
 export class Streams {
@@ -60,7 +64,7 @@ export class Streams {
     this.#kept = new ByteBudget(bounds.maxStreamingBytes)
   }
 
-  /** Resolves when this process hears what others send. */
+  /** Resolves when this process receives messages. */
   ready(): Promise<void> {
     this.#ready ??= this.#engine.hear(
       (message) => this.#heard(message),
@@ -69,7 +73,7 @@ export class Streams {
     return this.#ready
   }
 
-  /** A stream to write. `to` is its reader; unknown: who asks for it first. */
+  /** Opens a stream to write. `to` is its reader; undefined: the first process that asks for the stream. */
   writer(id: string, to?: string): StreamWriter {
     const writer: StreamWriter = new StreamWriter({
       most: this.#bounds.maxStreamBytes,
@@ -84,7 +88,7 @@ export class Streams {
     return writer
   }
 
-  /** A stream to read, written by the process `from`. */
+  /** Opens a stream to read, written by the process `from`. */
   reader(id: string, from: string): StreamReader {
     const reader = new StreamReader(from, {
       most: this.#bounds.maxStreamBytes,
@@ -98,17 +102,17 @@ export class Streams {
     return reader
   }
 
-  /** How many there are. */
+  /** Number of open streams. */
   get size(): number {
     return this.#writers.size + this.#readers.size
   }
 
-  /** Bytes that are written and have not arrived. */
+  /** Bytes that were written and have not arrived. */
   get keptBytes(): number {
     return this.#kept.taken
   }
 
-  /** Resolves when all that was written has arrived, or is wanted by nobody. */
+  /** Resolves when all written bytes have arrived or were cancelled. */
   async drained(): Promise<void> {
     await Promise.all(Array.from(this.#writers.values(), ({ over }) => over))
   }
@@ -155,7 +159,7 @@ export class Streams {
       if (letter === 'g' || letter === 'r' || letter === 'n') {
         const writer = this.#writers.get(id)
         if (writer) writer.heard(from, letter, place)
-        // It is over, and its reader has not heard so.
+        // The stream has ended, and its reader has missed that.
         else if (letter !== 'n') this.#send(from, 'b', id, '0', NOTHING)
       } else {
         const reader = this.#readers.get(id)
@@ -164,7 +168,7 @@ export class Streams {
     })
   }
 
-  /** Messages may have been lost, each way: what we were sent meanwhile, and what its readers said of what we write. */
+  /** Messages may have been lost in both directions: readers ask again, writers probe. */
   #gap(): void {
     for (const reader of this.#readers.values()) reader.ask()
     for (const writer of this.#writers.values()) writer.probe()

@@ -1,12 +1,12 @@
 /**
- * StreamReader: the end of a stream that is read. It grants its writer how far it may go: at first a little, then twice as much each time that all of it
- * was used, as long as there is room; so a stream of rare small messages costs little, and a large one flows.
+ * StreamReader: the reading end of a stream. It grants its writer a window: small at first, doubled each time that all
+ * of it was used, while the budget allows. So a stream of rare small messages costs little, and a large one flows.
  */
 
 import type { ByteBudget } from './byte-budget.js'
 import { FIRST_GRANT } from './writer.js'
 
-/** Also without room a stream goes on, slowly. */
+/** The window without budget: the stream goes on slowly. */
 const SMALLEST_WINDOW = 2_048
 const NOTHING = Buffer.alloc(0)
 
@@ -18,23 +18,23 @@ export interface StreamReaderTerms {
 }
 
 export interface StreamCallbacks {
-  /** false: nothing more before `resume()`. */
+  /** Returns false to pause until `resume()`. */
   onChunk(chunk: Buffer): boolean
-  /** All has come; `last` is what stands behind it. */
+  /** The stream is complete; `last` is its trailer. */
   onEnd(last: Buffer): void
-  /** It is broken off: what has come is not all. */
+  /** The stream is incomplete. */
   onBroken(reason: string): void
 }
 
 export class StreamReader {
-  /** Its writer. */
+  /** The writing process. */
   readonly from: string
   readonly #terms: StreamReaderTerms
   #reader: StreamCallbacks | undefined
-  /** Has arrived, and nobody has taken it yet. */
+  /** Chunks that have arrived and were not delivered. */
   readonly #held: Buffer[] = []
   #arrived = 0
-  /** Given to the reader. */
+  /** Bytes delivered. */
   #given = 0
   #granted = FIRST_GRANT
   #window: number
@@ -51,7 +51,7 @@ export class StreamReader {
     terms.room.take(this.#window)
   }
 
-  /** From now on it is read. */
+  /** Starts delivery. */
   read(reader: StreamCallbacks): void {
     this.#reader = reader
     this.#flow()
@@ -63,26 +63,26 @@ export class StreamReader {
     this.#flow()
   }
 
-  /** Asks for it from where it has come. */
+  /** Asks for the stream from the current position. */
   open(): void {
     if (!this.#isOver) this.#say('r')
   }
 
-  /** Nothing more of it is wanted. */
+  /** Cancels the stream. */
   cancel(): void {
     if (this.#isOver) return
     this.#terms.send('n', '0', NOTHING)
     this.#finish()
   }
 
-  /** Somebody else has learned that no more will come. What has arrived is still given. */
+  /** Ends the stream as incomplete. Bytes that have arrived are still delivered. */
   fail(reason: string): void {
     if (this.#isOver || this.#broken !== undefined) return
     this.#broken = reason
     this.#flow()
   }
 
-  /** Something may have been lost. */
+  /** Asks again: messages may have been lost. */
   ask(): void {
     if (this.#isOver) return
     this.#asking = false
@@ -100,7 +100,7 @@ export class StreamReader {
   #data(place: number, bytes: Buffer): void {
     const before = this.#arrived - place
     if (before < 0) return this.#missed()
-    // Beyond what was granted is a stranger's.
+    // Bytes beyond the window are foreign.
     if (before >= bytes.length || place + bytes.length > this.#granted) return
     const fresh = before === 0 ? bytes : bytes.subarray(before)
     this.#asking = false
@@ -115,7 +115,7 @@ export class StreamReader {
     this.#flow()
   }
 
-  /** Said once for each loss, not for each message that comes after it. */
+  /** Asks once for each loss, not for each message after it. */
   #missed(): void {
     if (this.#asking) return
     this.#asking = true
@@ -160,7 +160,7 @@ export class StreamReader {
   }
 
   #say(letter: string): void {
-    // What was granted before stays so: the writer may have made use of it.
+    // A grant is not taken back: the writer may have used it.
     if (!this.#paused) this.#granted = Math.max(this.#granted, this.#given + Math.max(this.#window, SMALLEST_WINDOW))
     const ended = this.#end && this.#end.place === this.#arrived ? ' e' : ''
     this.#terms.send(letter, `${this.#arrived} ${this.#granted}${ended}`, NOTHING)

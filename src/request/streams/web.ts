@@ -1,12 +1,12 @@
-/** The web's streams over ours: what a `{ fetch }` app reads as its request, and a program as its response. */
+/** Web streams on top of streams: the body of a request for a `{ fetch }` app, and of a response for a program. */
 import { SpaceError } from '../../errors.js'
 import type { Rest } from '../message.js'
 import type { Sink } from './collector.js'
 
-/** As a server would read ahead. */
+/** Bytes that are read ahead. */
 const READ_AHEAD_BYTES = 65_536
 
-/** `first`, then what comes. `onOver` hears when nothing more will. */
+/** Returns a stream of `first` and `rest`. `onOver` is called at its end. */
 export function readableOf(first: Buffer, rest: Rest, onOver: () => void = () => {}): ReadableStream<Uint8Array> {
   return new ReadableStream(
     {
@@ -23,7 +23,7 @@ export function readableOf(first: Buffer, rest: Rest, onOver: () => void = () =>
           },
           onBroken() {
             onOver()
-            controller.error(new SpaceError('WORKER_LOST', 'What has come of its body is not all of it.'))
+            controller.error(new SpaceError('WORKER_LOST', 'The body of its response is incomplete.'))
           },
         })
       },
@@ -37,11 +37,11 @@ export function readableOf(first: Buffer, rest: Rest, onOver: () => void = () =>
   )
 }
 
-/** The same memory. */
+/** Returns a Buffer of the same memory. */
 export const bufferOf = ({ buffer, byteOffset, byteLength }: Uint8Array): Buffer =>
   Buffer.from(buffer as ArrayBuffer, byteOffset, byteLength)
 
-/** Resolves when more may be written, or nothing more is wanted. */
+/** Resolves when more may be written, or the stream has ended. */
 export const roomIn = (sink: Sink): Promise<void> =>
   new Promise((resolve) => {
     sink.onDrain = resolve

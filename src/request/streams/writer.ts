@@ -1,5 +1,6 @@
 /**
- * StreamWriter: the end of a stream that is written. It keeps what its reader does not have yet, so that whatever is lost on the way can be sent again.
+ * StreamWriter: the writing end of a stream. It keeps the bytes that its reader does not have, to send them again if
+ * they are lost.
  *
  *     0 ── arrived ──▶ #arrived ── kept, sent ──▶ #sent ── kept, to be sent ──▶ #written
  *                                                   └─ never beyond #granted
@@ -7,14 +8,14 @@
 import { monotonicMs } from '../../clock.js'
 import type { ByteBudget } from './byte-budget.js'
 
-/** What may be sent before the reader has granted anything: 2,000 such streams fill what may be unread. */
+/** Bytes that may be sent before the first grant: 2,000 such streams fill the limit of unread messages. */
 export const FIRST_GRANT = 4_096
-/** A writer that has so much waiting to be sent is told to pause. */
+/** Unsent bytes at which the writer is told to pause. */
 const HIGH_WATER = 65_536
 const LARGEST_FRAME = 65_536
-/** So long after its last word its reader is asked where it is. */
+/** Silence of the reader, in ms, after which it is probed. */
 const SILENT_MS = 1_000
-/** Of a stream that has ended, so long without a word: its reader is gone, or has all of it and the last word was lost. */
+/** Silence after the end of the stream: the reader is gone, or has everything and its last message was lost. */
 const LINGER_MS = 10_000
 
 export interface StreamWriterTerms {
@@ -25,19 +26,19 @@ export interface StreamWriterTerms {
 }
 
 export class StreamWriter {
-  /** Its reader, once it is known. */
+  /** The reading process, once it is known. */
   to: string | undefined
-  /** There is room again. */
+  /** Called when writing may go on. */
   onDrain: (() => void) | undefined
-  /** Somebody reads it from now on. */
+  /** Called when a reader has asked for the stream. */
   onReader: (() => void) | undefined
-  /** Its reader wants nothing more, or has not been heard of although it should have been. */
+  /** Called when the reader has cancelled, or is silent for too long. */
   onUnwanted: (() => void) | undefined
-  /** Resolves when all has arrived, or is not wanted. */
+  /** Resolves when all bytes have arrived or were cancelled. */
   readonly over: Promise<void>
   readonly #terms: StreamWriterTerms
   readonly #kept: Buffer[] = []
-  /** The next of those to be sent. */
+  /** Index of the next chunk to send. */
   #next = 0
   #arrived = 0
   #sent = 0
@@ -57,7 +58,7 @@ export class StreamWriter {
     })
   }
 
-  /** Its reader is known from now on. */
+  /** Sets the reader. */
   open(to: string): void {
     this.to = to
     this.#heardAt = monotonicMs()
@@ -73,7 +74,10 @@ export class StreamWriter {
     return !this.#isOver && this.#end === undefined
   }
 
-  /** The bytes are the stream's from now on. false: wait for `onDrain`; what is written all the same is kept all the same. */
+  /**
+   * Writes bytes, which the caller must not change any more. Returns false to pause until `onDrain`; bytes that are
+   * written nevertheless are kept.
+   */
   write(bytes: Buffer): boolean {
     if (!this.isOpen) return false
     if (bytes.length > 0) {
@@ -86,7 +90,7 @@ export class StreamWriter {
     return !this.#waiting
   }
 
-  /** All was written; `last` goes behind it. */
+  /** Ends the stream; `last` is its trailer. */
   end(last: Buffer): void {
     if (!this.isOpen) return
     this.#end = last
@@ -94,7 +98,7 @@ export class StreamWriter {
     this.#pump()
   }
 
-  /** What was not sent is not, and its reader is told that this is not all. */
+  /** Ends the stream as incomplete and tells the reader. */
   destroy(reason: string): void {
     if (this.#isOver) return
     if (this.to !== undefined) this.#terms.send('b', '0', Buffer.from(reason))
@@ -111,7 +115,7 @@ export class StreamWriter {
     if (letter === 'n') return this.#unwanted()
     const [arrived, granted] = place.split(' ').map(Number)
     if (!(arrived! >= this.#arrived && arrived! <= this.#written && granted! >= this.#granted)) {
-      // An older word that came late, or a stranger's: what it asks for is sent, what it says is not believed.
+      // A late or foreign message: its request is served, its positions are ignored.
       if (letter === 'r' && arrived === this.#arrived) this.#again()
       return this.#pump()
     }
@@ -126,7 +130,7 @@ export class StreamWriter {
     }
   }
 
-  /** Nobody was there to hear it; its reader asks when it is back. */
+  /** The reader was not connected; it asks when it is back. */
   unheard(): void {
     if (!this.#isOver) this.#heardAt = Math.min(this.#heardAt, monotonicMs() - SILENT_MS)
   }
@@ -146,7 +150,7 @@ export class StreamWriter {
     }
   }
 
-  /** Whether more should be written now. */
+  /** True while more may be written. */
   get hasRoom(): boolean {
     if (!this.isOpen) return false
     const { most, room } = this.#terms
