@@ -4,7 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
+import { ANY_KIND, DEAD_LETTER, OWN_KINDS } from '../../src/engine/entries.js'
+import { SESSION } from '../../src/engine/sessions.js'
+import { CANCELLED, COMPLETED, EXHAUSTED, LOST, PENDING, RESULT, TICKET } from '../../src/engine/tickets.js'
 import * as protocol from '../../src/engines/redis/protocol.js'
+import { REQUEST, TASK } from '../../src/request/kinds.js'
 
 const { joinLua } = (await import(new URL('../../.ci/lua.mjs', import.meta.url).href)) as {
   joinLua(folder: string, protocol?: object): string
@@ -129,4 +133,23 @@ test('in a table of single characters each has one meaning', () => {
   for (const table of [REPLY, PUSH, OUTCOME, WAIT, TRANSITION, MARK, RECORD_TYPE, PLACE, TICKET_STATE, MODE]) {
     expect(new Set(Object.values(table)).size).toBe(Object.values(table).length)
   }
+})
+
+test('the kinds of the protocol are those of the framework', () => {
+  const { sessionLock: _, ...kinds } = protocol.KIND
+  expect(kinds).toEqual({
+    own: OWN_KINDS,
+    any: ANY_KIND,
+    request: REQUEST,
+    task: TASK,
+    deadLetter: DEAD_LETTER,
+    ticket: TICKET,
+    pending: PENDING,
+    result: RESULT,
+    completed: COMPLETED,
+    cancelled: CANCELLED,
+    lost: LOST,
+    exhausted: EXHAUSTED,
+    session: SESSION,
+  })
 })
