@@ -270,6 +270,6 @@ export class Claims {
   }
 }
 
-/** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
+/** Returns the header that many completions share: offer, credit, place of the request's body, requester. */
 const completionHeaderOf = ({ offer, byReference, slotReleased, requester }: ClaimedDelivery, credit: number): string =>
   `${offer.wait} ${offer.ended || slotReleased ? 0 : credit} ${byReference ? PLACE.reference : PLACE.inline} ${requester || '-'}`

@@ -100,7 +100,7 @@ export class Presence {
     this.#batches.down()
   }
 
-  /** Joins again after the space wrongly took this process for dead; the space has given back what the process held. */
+  /** Joins again after the space wrongly took this process for dead; the space has given back all that it held. */
   lost(): void {
     const link = this.#link
     if (!link || this.#syncing || this.#leaving) return

@@ -29,7 +29,7 @@ import type { Reply } from './wire/ask.js'
 /** How long the space may take to confirm the end of a wait. */
 const CONFIRM_MS = 1_000
 
-/** What a waiting find asks of the space. */
+/** The requests of a waiting find to the space. */
 export interface FindPort {
   /** Searches, and puts the wait into a queue if nothing is found. */
   search(find: Find, wait: string): Promise<Reply>

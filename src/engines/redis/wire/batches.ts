@@ -2,16 +2,16 @@
  * Batches: the operations that a process issues in one turn of its event loop go out as one call, with a reply for
  * each.
  *
- * | a batch is | until                                               | then                                            |
- * |------------|-----------------------------------------------------|-------------------------------------------------|
- * | queued     | the turn of the event loop ends, and a call is free | sent                                            |
- * | sent       | the reply comes                                     | settled: each operation has its reply           |
- * |            | the link is cut                                     | unanswered                                      |
- * |            | the server refuses it (REFUSAL), or the call fails  | settled: operations are queued again, or fail   |
- * | unanswered | there is a link to the same history                 | sent under the same number: it runs once        |
- * |            | there is a link to another history                  | asked about; what has no reply is repeated, or  |
- * |            |                                                     | fails                                           |
- * |            | 5 s have passed without a link                      | settled: its operations fail                    |
+ * | a batch is | until                                               | then                                          |
+ * |------------|-----------------------------------------------------|-----------------------------------------------|
+ * | queued     | the turn of the event loop ends, and a call is free | sent                                          |
+ * | sent       | the reply comes                                     | settled: each operation has its reply         |
+ * |            | the link is cut                                     | unanswered                                    |
+ * |            | the server refuses it (REFUSAL), or the call fails  | settled: operations are queued again, or fail |
+ * | unanswered | there is a link to the same history                 | sent under the same number: it runs once      |
+ * |            | there is a link to another history                  | asked about; what has no reply is repeated,   |
+ * |            |                                                     | or fails                                      |
+ * |            | 5 s have passed without a link                      | settled: its operations fail                  |
  *
  * The space keeps the last replies under the numbers of their batches, so a batch whose reply was lost takes effect
  * once. That holds within one history of the server (see Server.run).

@@ -33,7 +33,7 @@ export class Bodies {
     return this.#overLink((link) => link.putBody(key, body, SHARED.bodyUnwrittenMs))
   }
 
-  /** What it belongs to was refused. Where no link comes in time, its time to live sees to it. */
+  /** Drops the body of a refused operation. If no link comes in time, the time to live removes the body. */
   drop(key: string): void {
     this.#overLink((link) => link.dropBody(key)).catch(() => {})
   }

@@ -289,7 +289,7 @@ function optionsOf(url: string): RedisOptions {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     keepAlive: 10_000,
-    // After disconnect(): a server that does not close its side must not hold up the next link, or the end of the process.
+    // After disconnect(): a frozen server must not hold up the next link, or the end of the process.
     disconnectTimeout: 200,
   }
   if (parsed.username) options.username = decoded(parsed.username)
