@@ -28,7 +28,7 @@ export class Registrations {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #transactions: Transactions
-  readonly #standing = new Map<string, StandingRegistration>()
+  readonly #registrations = new Map<string, StandingRegistration>()
   #numbers = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
@@ -43,7 +43,7 @@ export class Registrations {
     const kind = tx === undefined ? WAIT.registration : WAIT.registrationUnder
     const id = `${kind}${TRANSITION[on]}${(++this.#numbers).toString(36)}`
     const endsAt = monotonicMs() + leaseMs
-    const standing: StandingRegistration = {
+    const registration: StandingRegistration = {
       id,
       interest,
       endsAt,
@@ -51,52 +51,52 @@ export class Registrations {
       registered: false,
       delivered: Promise.resolve(),
     }
-    this.#standing.set(id, standing)
+    this.#registrations.set(id, registration)
     try {
-      const { expiresAt } = await this.#register(standing)
+      const { expiresAt } = await this.#register(registration)
       return { id, sequence: 0, expiresAt }
     } catch (error) {
-      this.#standing.delete(id)
+      this.#registrations.delete(id)
       throw error
     }
   }
 
   has(id: string): boolean {
-    return this.#standing.has(id)
+    return this.#registrations.has(id)
   }
 
   async renew(id: string, leaseMs: number): Promise<Grant | null> {
     const endsAt = monotonicMs() + leaseMs
     const named = { registration: id, leaseMs: leaseText(leaseMs) }
     const { kind, now } = await ask(this.#batches, 'renewRegistration', named, { repeatable: true })
-    const standing = this.#standing.get(id)
+    const registration = this.#registrations.get(id)
     if (kind !== REPLY.done) return null
-    if (standing) standing.endsAt = endsAt
+    if (registration) registration.endsAt = endsAt
     return { expiresAt: now + leaseMs }
   }
 
   async cancel(id: string): Promise<boolean> {
-    this.#standing.delete(id)
+    this.#registrations.delete(id)
     const { kind } = await ask(this.#batches, 'endRegistration', { registration: id }, { repeatable: true })
     return kind === REPLY.done
   }
 
   /** Handles an event: `words` are the id of the entry and the number of the event. */
   event(id: string, words: string, record: Buffer, now: number): void {
-    const standing = this.#standing.get(id)
-    if (!standing) return
+    const registration = this.#registrations.get(id)
+    if (!registration) return
     const [entryId, text] = words.split(' ') as [string, string]
     const number = Number(text)
-    if (number > standing.last + 1) this.#missed(standing, number - standing.last - 1, number - 1)
-    standing.last = number
+    if (number > registration.last + 1) this.#missed(registration, number - registration.last - 1, number - 1)
+    registration.last = number
     const parsed = parseRecord(entryId, record, now)
-    const { interest } = standing
+    const { interest } = registration
     if (!parsed.byReference) {
-      standing.delivered = standing.delivered.then(() => interest.onEvent(parsed, number))
+      registration.delivered = registration.delivered.then(() => interest.onEvent(parsed, number))
       return
     }
     const fetched = this.#bodies.get(this.#keys.body(entryId)).catch(() => null)
-    standing.delivered = standing.delivered.then(async () => {
+    registration.delivered = registration.delivered.then(async () => {
       const body = await fetched
       const entry: Stored | null = body && { ...parsed, body }
       // The entry was taken before its body could be fetched: the event is reported as missed.
@@ -107,44 +107,45 @@ export class Registrations {
 
   /** Handles the end of a registration by the space. */
   ended(id: string): void {
-    const standing = this.#standing.get(id)
-    this.#standing.delete(id)
-    standing?.interest.onEnded()
+    const registration = this.#registrations.get(id)
+    this.#registrations.delete(id)
+    registration?.interest.onEnded()
   }
 
   /** After a reconnect, reports missed events and repeats registrations that the space has forgotten. */
   askAnew(): void {
-    for (const standing of this.#standing.values()) if (standing.registered) void this.#catchUp(standing)
+    for (const registration of this.#registrations.values())
+      if (registration.registered) void this.#catchUp(registration)
   }
 
-  async #catchUp(standing: StandingRegistration): Promise<void> {
-    const { id } = standing
+  async #catchUp(registration: StandingRegistration): Promise<void> {
+    const { id } = registration
     try {
       const options = { repeatable: true, standing: true }
       const { kind, values } = await ask(this.#batches, 'lastEvent', { registration: id }, options)
       if (kind === REPLY.number) {
         const last = Number(values[0]!.toString('latin1'))
-        if (last > standing.last) this.#missed(standing, last - standing.last, last)
-        standing.last = Math.max(last, standing.last)
-      } else if (standing.interest.tx !== undefined || monotonicMs() >= standing.endsAt) {
+        if (last > registration.last) this.#missed(registration, last - registration.last, last)
+        registration.last = Math.max(last, registration.last)
+      } else if (registration.interest.tx !== undefined || monotonicMs() >= registration.endsAt) {
         this.ended(id)
       } else {
         // The number of events in between is unknown.
-        standing.last++
-        this.#missed(standing, Number.POSITIVE_INFINITY, standing.last)
-        await this.#register(standing)
+        registration.last++
+        this.#missed(registration, Number.POSITIVE_INFINITY, registration.last)
+        await this.#register(registration)
       }
     } catch {
       // The link is gone again; the next one catches up.
     }
   }
 
-  #missed(standing: StandingRegistration, count: number, number: number): void {
-    standing.delivered = standing.delivered.then(() => standing.interest.onMissed(count, number))
+  #missed(registration: StandingRegistration, count: number, number: number): void {
+    registration.delivered = registration.delivered.then(() => registration.interest.onMissed(count, number))
   }
 
-  async #register(standing: StandingRegistration): Promise<Grant> {
-    const { id, interest, endsAt, last } = standing
+  async #register(registration: StandingRegistration): Promise<Grant> {
+    const { id, interest, endsAt, last } = registration
     const leaseMs = Math.ceil(Math.max(endsAt - monotonicMs(), 0))
     const { tx = '', templates } = interest
     const named = {
@@ -157,7 +158,7 @@ export class Registrations {
     if (tx) this.#transactions.announce(tx)
     const { kind, now } = await ask(this.#batches, 'notify', named, { repeatable: true })
     if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
-    standing.registered = true
+    registration.registered = true
     return { expiresAt: now + leaseMs }
   }
 }

@@ -53,7 +53,7 @@ export class Presence {
   /** Server history and presence to which all unanswered batches belong: no other history knows their numbers. */
   #settled: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
-  /** No sync has been answered on this link: deliveries must not be acted on, because the sync puts them back. */
+  /** No sync has been answered since the last join: it puts back deliveries, so they must not be acted on. */
   #syncing = true
   #leaving = false
   /** The presence was created anew since the last sync. */

@@ -9,8 +9,8 @@ import type { KnownChange } from './session-record.js'
 import type { Link } from './wire/connection.js'
 import { shareOf, takeShare } from './wire/deal.js'
 
-/** not: nothing was changed; unknown: the link was cut before the reply. */
-export type SaveResult = 'saved' | 'not' | 'unknown'
+/** notSaved: nothing was changed; unknown: the link was cut before the reply. */
+export type SaveResult = 'saved' | 'notSaved' | 'unknown'
 
 export interface KnownSave extends KnownChange {
   readonly id: string
@@ -71,7 +71,7 @@ export class SessionsBeside {
 
   async #save(asked: readonly Asked<KnownSave, SaveResult>[]): Promise<void> {
     let letters: Buffer | undefined
-    let result: SaveResult = 'not'
+    let result: SaveResult = 'notSaved'
     const keys: string[] = []
     const args: string[] = []
     for (const { question } of asked) {

@@ -64,7 +64,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
-    return terms ? this.#inLine(id, terms) : this.reload(id, '')
+    return terms ? this.#loadLocked(id, terms) : this.reload(id, '')
   }
 
   /**
@@ -193,14 +193,14 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   askAnew(): void {
-    for (const waiting of this.#waiting.values()) void this.#stand(waiting)
+    for (const waiting of this.#waiting.values()) void this.#joinQueue(waiting)
   }
 
   close(): void {
     for (const { wait } of this.#waiting.values()) wait.reject(new SpaceError('SPACE_CLOSED'))
   }
 
-  #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
+  #loadLocked(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
     const waitId = `${WAIT.lock}${(++this.#waits).toString(36)}`
     const waiting: Waiting = { waitId, id, lockMs, wait: new Wait(), granted: false }
     this.#waiting.set(waitId, waiting)
@@ -210,11 +210,11 @@ export class SessionEntriesOnRedis implements SessionEntries {
       undefined,
       () => {},
     )
-    void this.#stand(waiting)
+    void this.#joinQueue(waiting)
     return waiting.wait.promise.finally(() => this.#waiting.delete(waitId))
   }
 
-  async #stand(waiting: Waiting): Promise<void> {
+  async #joinQueue(waiting: Waiting): Promise<void> {
     const { waitId, id, lockMs } = waiting
     try {
       const named = { id, wait: waitId, lockMs: leaseText(lockMs) }

@@ -27,7 +27,7 @@ local function growBytes(by)
   if bounded then bytesSince = bytesSince + by end
 end
 
--- Returns whether the space has no room for these. A change that leaves no more bytes than before is never too much:
+-- Returns whether the space has no room for a change. If the change leaves no more than before, there is always room:
 -- processes with other bounds may have written.
 local function exceeds(count, bytes)
   if mostEntries and count > 0

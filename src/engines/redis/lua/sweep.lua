@@ -1,5 +1,5 @@
--- The sweep: removes expired entries, a bounded number in each call. Finds check leases exactly, so no find meets one
--- meanwhile.
+-- The sweep: removes expired entries, a bounded number in each call. Finds check leases exactly, so they never return
+-- an expired entry that the sweep has not reached.
 -- shares: sweepAfter, sweepInBeat, sweepNow
 
 -- An entry is looked at about twice. A surplus, after many writes at once, is spread over the calls that follow.
