@@ -1,4 +1,4 @@
-/** Acceptance: what is done with an entry that a find has in hand before it is the caller's. */
+/** Acceptance: the steps from an entry that reaches a find to an entry that belongs to the caller. */
 import type { Find, Stored } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
 import { isSpaceError } from '../../errors.js'
@@ -30,8 +30,8 @@ export class Acceptance {
   }
 
   /**
-   * Returns the entry if it is the find's from now on; null if the claim was lost, or the entry was moved to the dead letters because it has no
-   * body or does not conform to its schema: the find has to go on.
+   * Returns the entry if it belongs to the find from now on. Returns null, so that the find goes on, if the claim was
+   * lost or the entry was moved to the dead letters: it has no body, or it does not conform to its schema.
    */
   async accept(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
     if (claim) this.#underWay.add(claim)
@@ -50,7 +50,7 @@ export class Acceptance {
 
   giveBack(claim: string): void {
     ask(this.#batches, 'giveBack', { claim, wait: '' }, { repeatable: true }).catch(() => {
-      // Without a link the next sync gives it back.
+      // Without a link, the next sync gives the claim back.
     })
   }
 
@@ -63,16 +63,16 @@ export class Acceptance {
     }
   }
 
-  /** Makes a take final, or its transaction's. Returns false if the claim was lost. */
+  /** Makes a take final, or part of its transaction. Returns false if the claim was lost. */
   async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
     const named = { claim, transaction: tx }
-    // Not repeatable: asked a second time, the space could not tell a take that it has made final from a claim that was lost.
+    // Not repeatable: on a repetition, the space could not tell a take that is final already from a lost claim.
     const options = { repeatable: false }
     if (!tx) return (await ask(this.#batches, 'acknowledge', named, options)).kind === REPLY.done
     try {
       return (await this.#transactions.ask(tx, 'acknowledge', named, options)).kind === REPLY.done
     } catch (error) {
-      // The transaction ended while the entry was on its way, so the space may not have been asked.
+      // The transaction ended while the entry was on its way, so the acknowledgement may not have been sent.
       if (isSpaceError(error, 'TRANSACTION_ENDED')) this.giveBack(claim)
       throw error
     }
@@ -84,7 +84,7 @@ export class Acceptance {
     return kind === REPLY.done
   }
 
-  /** Returns the entry with its body; null if a body of its own key is gone. */
+  /** Returns the entry with its body; null if a body under its own key is gone. */
   async #complete(parsed: Parsed): Promise<Stored | null> {
     if (!parsed.byReference) return parsed
     const body = await this.#bodies.get(this.#keys.body(parsed.id))

@@ -1,4 +1,4 @@
-/** Offers and what is held under them: a standing take with credit, and the start, completion or return of each delivery. */
+/** Offers, which are standing takes with credit, and the start, completion or return of each delivery under them. */
 
 import type { CompletionEffects, Delivery, EncodedTemplate, Offer } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
@@ -15,25 +15,25 @@ import type { Writes } from './write.js'
 
 const COMPLETED = Buffer.from(OUTCOME.completed)
 
-interface Standing {
-  readonly wid: string
+interface StandingOffer {
+  readonly wait: string
   readonly template: EncodedTemplate
   readonly onDelivery: (delivery: Delivery) => void
-  /** All it has room for, and how much of that is taken up. */
+  /** Most deliveries that may occupy a slot at a time; `held` is how many do. */
   readonly capacity: number
   held: number
-  /** Whether the space has answered that it stands, since it was last asked. */
+  /** The space has confirmed the registration since it was last requested. */
   answered: boolean
   ended: boolean
 }
 
-/** A delivery, with what its holder need not know. */
-interface Held extends Delivery, Placed {
-  readonly offer: Standing
+/** A delivery, with the fields that only the engine uses. */
+interface ClaimedDelivery extends Delivery, Placed {
+  readonly offer: StandingOffer
   readonly byReference: boolean
-  /** Whether its place was given to another one. */
-  lent: boolean
-  /** Behind its claim once the space knows that it has started. */
+  /** Its slot was given to another delivery. */
+  slotReleased: boolean
+  /** Appended to the claim once the space knows that the holder has started. */
   mark: '' | typeof SIGN.started
 }
 
@@ -43,9 +43,9 @@ export class Claims {
   readonly #keys: Keys
   readonly #writes: Writes
   readonly #transactions: Transactions
-  readonly #offers = new Map<string, Standing>()
-  readonly #held = new InFlight<Held>()
-  #wids = 0
+  readonly #offers = new Map<string, StandingOffer>()
+  readonly #held = new InFlight<ClaimedDelivery>()
+  #waits = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, transactions: Transactions) {
     this.#writes = writes
@@ -56,11 +56,11 @@ export class Claims {
   }
 
   async offer(template: EncodedTemplate, capacity: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
-    const wid = `${WAIT.offer}${(++this.#wids).toString(36)}`
-    const offer: Standing = { wid, template, onDelivery, capacity, held: 0, answered: false, ended: false }
-    this.#offers.set(wid, offer)
+    const wait = `${WAIT.offer}${(++this.#waits).toString(36)}`
+    const offer: StandingOffer = { wait, template, onDelivery, capacity, held: 0, answered: false, ended: false }
+    this.#offers.set(wait, offer)
     await this.#ask(offer).catch((error: SpaceError) => {
-      // Without a link it is asked for anew when there is one.
+      // Without a link, the offer is registered on the next one.
       if (!error.retryable) throw error
     })
     const batches = this.#batches
@@ -71,16 +71,16 @@ export class Claims {
       end: async () => {
         if (offer.ended) return
         offer.ended = true
-        // What was pushed before this is answered arrives before the answer; without a link nothing arrives.
-        await ask(this.#batches, 'endOffer', { wait: wid }, { repeatable: true, standing: true }).catch(() => {})
-        this.#offers.delete(wid)
+        // Pushes that were sent before the reply arrive before it; without a link nothing arrives.
+        await ask(this.#batches, 'endOffer', { wait }, { repeatable: true, standing: true }).catch(() => {})
+        this.#offers.delete(wait)
       },
     }
   }
 
-  /** An entry handed to an offer of this process. */
-  delivered(wid: string, claim: string, record: Buffer, now: number): void {
-    const offer = this.#offers.get(wid)
+  /** Handles an entry that was handed to an offer of this process. */
+  delivered(wait: string, claim: string, record: Buffer, now: number): void {
+    const offer = this.#offers.get(wait)
     const parsed = parseRecord(idOf(claim), record, now)
     if (!offer) return this.#giveBack(claim)
     offer.held++
@@ -90,7 +90,7 @@ export class Claims {
   }
 
   async start(delivery: Delivery): Promise<boolean> {
-    const held = delivery as Held
+    const held = delivery as ClaimedDelivery
     if (!this.#held.has(held)) return false
     const { kind } = await ask(this.#batches, 'start', { claim: held.claim }, { repeatable: true })
     if (kind !== REPLY.done) return false
@@ -99,7 +99,7 @@ export class Claims {
   }
 
   async beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
-    const held = delivery as Held
+    const held = delivery as ClaimedDelivery
     if (!this.#held.has(held)) return false
     const named = { claim: held.claim, answers: answers ? '1' : '0' }
     const { kind } = await ask(this.#batches, 'beginStreaming', named, { repeatable: true })
@@ -109,17 +109,17 @@ export class Claims {
   }
 
   async releaseSlot(delivery: Delivery): Promise<void> {
-    const held = delivery as Held
-    if (!this.#held.has(held) || held.lent) return
-    held.lent = true
+    const held = delivery as ClaimedDelivery
+    if (!this.#held.has(held) || held.slotReleased) return
+    held.slotReleased = true
     held.offer.held--
-    // Without a link it is asked for with the offer, which counts what it holds.
+    // Without a link, the slot is requested with the offer, whose credit excludes only what it holds.
     if (!held.offer.ended)
-      await ask(this.#batches, 'releaseSlot', { wait: held.offer.wid }, { repeatable: false }).catch(() => {})
+      await ask(this.#batches, 'releaseSlot', { wait: held.offer.wait }, { repeatable: false }).catch(() => {})
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
-    const held = delivery as Held
+    const held = delivery as ClaimedDelivery
     if (!this.#held.has(held)) return false
     const large = Bodies.isLarge(body)
     if (large) await this.#putOutcome(held, body)
@@ -131,27 +131,27 @@ export class Claims {
     return accepted
   }
 
-  #complete(held: Held, outcome: Buffer, credit: number): Promise<boolean> {
+  #complete(held: ClaimedDelivery, outcome: Buffer, credit: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#batches.add({
         name: 'complete',
         args: [completionHeaderOf(held, credit), held.claim + held.mark, outcome],
         repeatable: true,
         reply: (kind) => {
-          this.#let(held)
+          this.#drop(held)
           resolve(kind === REPLY.done)
         },
         fail: (error) => {
-          this.#let(held)
+          this.#drop(held)
           reject(error)
         },
       })
     })
   }
 
-  /** All of it is so if the claim is accepted, else nothing. */
+  /** Completes a claim together with writes and a transaction: all take effect, or none if the claim was lost. */
   async #completeWith(
-    held: Held,
+    held: ClaimedDelivery,
     outcome: Buffer,
     credit: number,
     { entries, tx }: CompletionEffects,
@@ -160,7 +160,7 @@ export class Claims {
       header: completionHeaderOf(held, credit),
       claim: held.claim + held.mark,
       outcome,
-      transaction: tx !== undefined && this.#transactions.isTold(tx) ? tx : '',
+      transaction: tx !== undefined && this.#transactions.isAnnounced(tx) ? tx : '',
       entries: await this.#writes.effects(entries),
     }
     const options = { repeatable: true, entries: entries.length }
@@ -169,19 +169,19 @@ export class Claims {
     if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
     if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
     if (kind === REPLY.done && tx !== undefined) this.#transactions.close(tx)
-    this.#let(held)
+    this.#drop(held)
     return kind === REPLY.done
   }
 
   async release(delivery: Delivery): Promise<void> {
-    const held = delivery as Held
-    if (!this.#let(held)) return
+    const held = delivery as ClaimedDelivery
+    if (!this.#drop(held)) return
     const { claim, mark, offer } = held
-    const wait = offer.ended || held.lent ? '' : offer.wid
+    const wait = offer.ended || held.slotReleased ? '' : offer.wait
     await ask(this.#batches, 'giveBack', { claim: claim + mark, wait }, { repeatable: true })
   }
 
-  /** The space has given these claims to nobody or to others: whatever still runs here works for nobody. */
+  /** Tells the holders of matching deliveries that their work no longer counts: the claim has ended in the space. */
   lost(is: (delivery: Delivery) => boolean): void {
     for (const held of [...this.#held]) if (is(held)) held.holder?.lost()
   }
@@ -194,12 +194,15 @@ export class Claims {
     for (const offer of this.#offers.values()) if (!offer.ended) this.#ask(offer).catch(() => {})
   }
 
-  /** An answer that cannot be given is given up: another holder may try, or the requester is told. */
-  async #putOutcome(delivery: Held, body: Buffer): Promise<void> {
+  /**
+   * Stores the large body of an outcome. If that fails, gives the claim back: another holder can try, or the requester
+   * is told.
+   */
+  async #putOutcome(delivery: ClaimedDelivery, body: Buffer): Promise<void> {
     try {
       await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
-        // A full server refuses plain commands; but an answer ends something and is never refused, so this one pays its way through Lua.
+        // A full server refuses plain commands, but an outcome must never be refused: its body then goes through Lua.
         return ask(this.#batches, 'putOutcomeBody', { claim: delivery.claim, body }, { repeatable: true })
       })
     } catch (error) {
@@ -208,11 +211,11 @@ export class Claims {
     }
   }
 
-  async #ask(offer: Standing): Promise<void> {
+  async #ask(offer: StandingOffer): Promise<void> {
     offer.answered = false
     const { anyOf = [] } = offer.template
     const named = {
-      wait: offer.wid,
+      wait: offer.wait,
       credit: String(Math.max(offer.capacity - offer.held, 0)),
       template: packedTemplate(offer.template),
       alternatives: anyOf.join('|'),
@@ -221,13 +224,13 @@ export class Claims {
     offer.answered = true
   }
 
-  #hand(offer: Standing, claim: string, parsed: Parsed, waitedMs: number): void {
-    const held: Held = {
+  #hand(offer: StandingOffer, claim: string, parsed: Parsed, waitedMs: number): void {
+    const held: ClaimedDelivery = {
       place: -1,
       offer,
       requester: parsed.requester,
       byReference: parsed.byReference,
-      lent: false,
+      slotReleased: false,
       mark: '',
       id: parsed.id,
       kinds: parsed.kinds,
@@ -245,7 +248,7 @@ export class Claims {
     offer.onDelivery(held)
   }
 
-  async #fetch(offer: Standing, claim: string, parsed: Parsed, waitedMs: number): Promise<void> {
+  async #fetch(offer: StandingOffer, claim: string, parsed: Parsed, waitedMs: number): Promise<void> {
     try {
       const body = await this.#bodies.get(this.#keys.body(parsed.id))
       if (body) return this.#hand(offer, claim, { ...parsed, body }, waitedMs)
@@ -256,17 +259,17 @@ export class Claims {
     this.#giveBack(claim, offer)
   }
 
-  #let(held: Held): boolean {
+  #drop(held: ClaimedDelivery): boolean {
     if (!this.#held.remove(held)) return false
-    if (!held.lent) held.offer.held--
+    if (!held.slotReleased) held.offer.held--
     return true
   }
 
-  #giveBack(claim: string, offer?: Standing): void {
-    ask(this.#batches, 'giveBack', { claim, wait: offer?.wid ?? '' }, { repeatable: true }).catch(() => {})
+  #giveBack(claim: string, offer?: StandingOffer): void {
+    ask(this.#batches, 'giveBack', { claim, wait: offer?.wait ?? '' }, { repeatable: true }).catch(() => {})
   }
 }
 
-/** What many completions share: offer, credit, whether the request's body has a key of its own, whom to tell. */
-const completionHeaderOf = ({ offer, byReference, lent, requester }: Held, credit: number): string =>
-  `${offer.wid} ${offer.ended || lent ? 0 : credit} ${byReference ? PLACE.reference : PLACE.inline} ${requester || '-'}`
+/** Returns the header that many completions share: offer, credit, place of the request's body, requester. */
+const completionHeaderOf = ({ offer, byReference, slotReleased, requester }: ClaimedDelivery, credit: number): string =>
+  `${offer.wait} ${offer.ended || slotReleased ? 0 : credit} ${byReference ? PLACE.reference : PLACE.inline} ${requester || '-'}`

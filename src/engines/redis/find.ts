@@ -1,4 +1,4 @@
-/** Reads and takes: at once, or waiting until an entry is handed over. */
+/** Reads and takes: immediate, or waiting until an entry is handed over. */
 import type { Find, Stored } from '../../engine.js'
 import type { Acceptance } from './acceptance.js'
 import { FIND, REPLY, WAIT } from './protocol.js'
@@ -13,7 +13,7 @@ export class Finds {
   readonly #batches: Batches
   readonly #acceptance: Acceptance
   readonly #transactions: Transactions
-  /** By the id of the wait. */
+  /** Waiting finds, by the id of the wait. */
   readonly #waiting = new Map<string, WaitingFind>()
   readonly #port: FindPort
   #waits = 0
@@ -27,7 +27,7 @@ export class Finds {
       accept: (find, claim, parsed) => acceptance.accept(find, claim, parsed),
       giveBack: (claim) => acceptance.giveBack(claim),
       endWait: (wait) => ask(batches, 'endWait', { wait }, { repeatable: true }),
-      isTold: (tx) => transactions.isTold(tx),
+      isAnnounced: (tx) => transactions.isAnnounced(tx),
     }
   }
 
@@ -35,24 +35,24 @@ export class Finds {
     return find.waitMs > 0 ? this.#wait(find) : this.#once(find)
   }
 
-  /** An entry was handed to a waiting take. */
+  /** Passes on an entry that was handed to a waiting take. */
   delivered(wait: string, claim: string, record: Buffer, now: number): void {
     const waiting = this.#waiting.get(wait)
     if (waiting) waiting.handed(idOf(claim), claim, record, now)
     else this.#acceptance.giveBack(claim)
   }
 
-  /** An entry was shown to a waiting read. */
+  /** Passes on an entry that was shown to a waiting read. */
   shown(wait: string, id: string, record: Buffer, now: number): void {
     this.#waiting.get(wait)?.handed(id, '', record, now)
   }
 
-  /** Nothing is left to wait for. */
+  /** Ends a wait that has nothing left to wait for. */
   missed(wait: string): void {
     this.#waiting.get(wait)?.missed()
   }
 
-  /** Something has become free for this transaction only. */
+  /** Has the finds of a transaction search again: an entry has become free for it alone. */
   lookAgain(tx: string): void {
     for (const waiting of this.#waiting.values()) if (waiting.find.tx === tx) waiting.lookAgain()
   }
@@ -76,7 +76,8 @@ export class Finds {
   }
 
   #wait(find: Find): Promise<Stored | null> {
-    // The first character tells a wait under a transaction: a read locks what it is shown, a take is handed nothing once that has ended.
+    // The first character marks a wait under a transaction. A read locks the entry that it is shown. A take is handed
+    // nothing once the transaction has ended.
     const [plain, under] = find.take ? [WAIT.take, WAIT.takeUnder] : [WAIT.read, WAIT.readUnder]
     const wait = `${find.tx === undefined ? plain : under}${(++this.#waits).toString(36)}`
     const waiting = new WaitingFind(wait, find, this.#port)
@@ -84,13 +85,15 @@ export class Finds {
     return waiting.start().finally(() => this.#waiting.delete(wait))
   }
 
-  /** Searches as long as the bound on candidates is met. `wait`: goes into a queue if nothing is found; '' for none. */
+  /**
+   * Searches on while the bound on candidates is met. `wait`: put into a queue if nothing is found; '' for no wait.
+   */
   async #search(find: Find, wait: string): Promise<Reply> {
     const { take, tx = '', ifExists } = find
     const mode = take ? (ifExists ? FIND.takeIfExists : FIND.take) : ifExists ? FIND.readIfExists : FIND.read
     const named = { mode, wait, transaction: tx, template: packedTemplate(find.template) }
-    // A take under a transaction needs no acknowledgement, so nobody could tell whether a lost reply had taken something. It also stays behind
-    // what tells the space of the transaction, while there is no link.
+    // A take under a transaction is not acknowledged, so a lost reply would leave open whether it took an entry. Under
+    // a transaction a find is not `standing`: without a link it stays queued behind the `begin` of its transaction.
     const options = { repeatable: !(take && tx), standing: wait !== '' && !tx }
     const asked = <N extends 'find' | 'continueFind'>(name: N, args: Arguments<N>): Promise<Reply> =>
       tx ? this.#transactions.ask(tx, name, args, options) : ask(this.#batches, name, args, options)

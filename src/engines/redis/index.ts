@@ -1,4 +1,4 @@
-/** The Redis engine: the operations beside it, gathered into an Engine over one presence. */
+/** The Redis engine: combines the operations of the files beside it into an Engine over one presence. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Bounds } from '../../engine/bounds.js'
@@ -56,7 +56,7 @@ export interface RedisOptions {
 
 const LEVELS = ['memory', 'local', 'fsync']
 const FAREWELL_MS = 1_000
-/** A process that has heard nothing for so long asks, when its health is asked for, and waits so long for the answer. */
+/** If the space has been silent for this long, health() sends a request and waits ASK_MS for the reply. */
 const QUIET_MS = 1_000
 const ASK_MS = 900
 
@@ -298,7 +298,7 @@ export class RedisEngine implements Engine {
 
   async health(): Promise<Health> {
     const looks = [this.#eviction.look()]
-    // Nobody has this lease: the cheapest question there is.
+    // There is no lease of this id: the cheapest request possible.
     if (this.#ownPresence.connected && this.#batches.clock.silentMs > QUIET_MS)
       looks.push(this.renew('', 0).then(() => {}))
     await within(ASK_MS, Promise.all(looks)).catch(() => {})
@@ -325,7 +325,7 @@ export class RedisEngine implements Engine {
     this.#connection.close()
   }
 
-  /** What this process held is given back at once, not when somebody notices that it is gone. */
+  /** Gives back at once what this process holds, instead of when another process notices that it is gone. */
   async #farewell(): Promise<void> {
     await within(FAREWELL_MS, this.declareDead(this.presence)).catch(() => {})
   }

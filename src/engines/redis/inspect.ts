@@ -1,4 +1,4 @@
-/** A look at a server from outside, for `takespace doctor`: what it is and how it is set. It changes nothing there and refuses nothing. */
+/** Inspects a server for `takespace doctor`: its version and settings. Changes nothing and refuses no server. */
 
 import { monotonicMs, wallMs } from '../../clock.js'
 import { LIBRARY_VERSION } from './library.generated.js'
@@ -6,7 +6,7 @@ import type { Commands } from './wire/commands.js'
 import { lookAt } from './wire/connection.js'
 import { fieldsOf } from './wire/server.js'
 
-/** null: the server does not say, or this user may not ask. */
+/** A field is null if the server does not report it or this user may not read it. */
 export interface Inspection {
   readonly version: string
   readonly role: string | null
@@ -15,12 +15,12 @@ export interface Inspection {
   readonly appendfsync: string | null
   readonly maxmemory: number
   readonly usedMemory: number
-  /** The libraries of takespace that are loaded, and the one that this release needs. */
+  /** The libraries of takespace that are loaded, and the library that this release needs. */
   readonly libraries: readonly string[] | null
   readonly ownLibrary: string
-  /** The server's clock less ours. */
+  /** The server's clock minus this process's clock. */
   readonly clockOffsetMs: number
-  /** The median of a few round trips. */
+  /** The median of ROUND_TRIPS round trips. */
   readonly latencyMs: number
   readonly connections: number
   readonly maxConnections: number | null
@@ -66,6 +66,6 @@ async function clockOf(redis: Commands): Promise<Pick<Inspection, 'clockOffsetMs
     trips.push({ ms, offset: Number(seconds) * 1000 + Number(micros) / 1000 - (wallMs() - ms / 2) })
   }
   trips.sort((a, b) => a.ms - b.ms)
-  // The fastest trip leaves least doubt about when, within it, the server looked at its clock.
+  // The fastest round trip bounds most tightly when the server read its clock.
   return { latencyMs: trips[ROUND_TRIPS >> 1]?.ms ?? 0, clockOffsetMs: Math.round(trips[0]?.offset ?? 0) }
 }

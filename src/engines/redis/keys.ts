@@ -1,16 +1,16 @@
-/** Names of what a space has in Redis. All begin with one hash tag, so that on a Cluster they are in one slot (KEYS in protocol.ts). */
+/** Names of a space's keys. All begin with one hash tag, so a Cluster keeps them in one slot (KEYS in protocol.ts). */
 import { KEYS } from './protocol.js'
 
 export interface Keys {
-  /** The one declared key of every call; the library makes all others from its prefix. */
+  /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
-  /** Channel on which a process is handed things. */
+  /** Channel of the pushes to a process. */
   pushes(presence: string): string
-  /** Channel for messages of other processes. */
+  /** Channel of the messages from other processes. */
   messages(presence: string): string
   /** Body too large to pass through a function. */
   body(id: string): string
-  /** Body of an outcome, by claim: what a former holder still answers must not replace what was accepted. */
+  /** Body of an outcome, by claim: a late outcome of a former holder must not replace the accepted one. */
   outcomeBody(claim: string): string
   session(id: string): string
 }

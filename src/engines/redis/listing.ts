@@ -1,4 +1,4 @@
-/** Listings: what is there, page by page, without taking it or waiting for it. */
+/** Listings: pages of entries, backlogs, offered tokens and kinds, without taking or waiting. */
 import type { Backlog, EncodedTemplate, Listed, Page } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
@@ -25,7 +25,7 @@ export class Listings {
   }
 
   async page(template: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
-    if (tx) this.#transactions.tell(tx)
+    if (tx) this.#transactions.announce(tx)
     const named = { after: after ?? '', most: String(most), transaction: tx, template: packedTemplate(template) }
     const { values, now } = await this.#ask('list', named)
     const [next, items] = values
@@ -60,16 +60,16 @@ export class Listings {
     for (;;) {
       const answer = await ask(this.#batches, name, named, { repeatable: true })
       if (answer.kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
-      // Only a page whose answer was lost on its way has to be asked for again.
+      // Only a page whose reply was lost must be requested again.
       if (answer.kind !== REPLY.askAgain) return answer
     }
   }
 
-  /** null: its body has gone meanwhile, with it. */
+  /** Returns the entry with its body; null if the entry was removed meanwhile, and its body with it. */
   async #complete(parsed: Parsed): Promise<Listed | null> {
     if (!parsed.byReference) return parsed
     const rest = await this.#bodies.get(this.#keys.body(parsed.id))
-    // A dead letter has the head of its body with it.
+    // The record of a dead letter has the head of its body.
     return rest && { ...parsed, body: Buffer.concat([parsed.body, rest]) }
   }
 }

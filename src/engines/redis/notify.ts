@@ -1,4 +1,4 @@
-/** Registrations of this process: the way of their events, and what is missed when a link is lost. */
+/** Registrations of this process: passes on their events in order, and reports those missed while a link was down. */
 import { monotonicMs } from '../../clock.js'
 import type { Grant, Interest, Registered, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -10,17 +10,17 @@ import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 
-interface Standing {
-  readonly wid: string
+interface StandingRegistration {
+  readonly id: string
   readonly interest: Interest
-  /** When its lease ends, on this process's clock and no later than the space's; Infinity = never. */
+  /** When its lease ends, on this process's clock and no later than in the space; Infinity = never. */
   endsAt: number
-  /** The number of the last event that came, or of which it is known that it does not come. */
+  /** The number of the last event that has arrived or is known to be lost. */
   last: number
-  /** The space has it. */
+  /** The space has confirmed the registration. */
   registered: boolean
-  /** What has come is told in its order, though some of it has to be fetched. */
-  told: Promise<void>
+  /** Runs the listener calls in order, although the bodies of some events must be fetched first. */
+  delivered: Promise<void>
 }
 
 export class Registrations {
@@ -28,8 +28,8 @@ export class Registrations {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #transactions: Transactions
-  readonly #standing = new Map<string, Standing>()
-  #wids = 0
+  readonly #registrations = new Map<string, StandingRegistration>()
+  #numbers = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
     this.#batches = batches
@@ -41,116 +41,124 @@ export class Registrations {
   async notify(interest: Interest): Promise<Registered> {
     const { tx, on, leaseMs } = interest
     const kind = tx === undefined ? WAIT.registration : WAIT.registrationUnder
-    const wid = `${kind}${TRANSITION[on]}${(++this.#wids).toString(36)}`
+    const id = `${kind}${TRANSITION[on]}${(++this.#numbers).toString(36)}`
     const endsAt = monotonicMs() + leaseMs
-    const standing: Standing = { wid, interest, endsAt, last: 0, registered: false, told: Promise.resolve() }
-    this.#standing.set(wid, standing)
+    const registration: StandingRegistration = {
+      id,
+      interest,
+      endsAt,
+      last: 0,
+      registered: false,
+      delivered: Promise.resolve(),
+    }
+    this.#registrations.set(id, registration)
     try {
-      const { expiresAt } = await this.#register(standing)
-      return { id: wid, sequence: 0, expiresAt }
+      const { expiresAt } = await this.#register(registration)
+      return { id, sequence: 0, expiresAt }
     } catch (error) {
-      this.#standing.delete(wid)
+      this.#registrations.delete(id)
       throw error
     }
   }
 
-  has(wid: string): boolean {
-    return this.#standing.has(wid)
+  has(id: string): boolean {
+    return this.#registrations.has(id)
   }
 
-  async renew(wid: string, leaseMs: number): Promise<Grant | null> {
+  async renew(id: string, leaseMs: number): Promise<Grant | null> {
     const endsAt = monotonicMs() + leaseMs
-    const named = { registration: wid, leaseMs: leaseText(leaseMs) }
+    const named = { registration: id, leaseMs: leaseText(leaseMs) }
     const { kind, now } = await ask(this.#batches, 'renewRegistration', named, { repeatable: true })
-    const standing = this.#standing.get(wid)
+    const registration = this.#registrations.get(id)
     if (kind !== REPLY.done) return null
-    if (standing) standing.endsAt = endsAt
+    if (registration) registration.endsAt = endsAt
     return { expiresAt: now + leaseMs }
   }
 
-  async cancel(wid: string): Promise<boolean> {
-    this.#standing.delete(wid)
-    const { kind } = await ask(this.#batches, 'endRegistration', { registration: wid }, { repeatable: true })
+  async cancel(id: string): Promise<boolean> {
+    this.#registrations.delete(id)
+    const { kind } = await ask(this.#batches, 'endRegistration', { registration: id }, { repeatable: true })
     return kind === REPLY.done
   }
 
-  /** An event: `words` are the entry's id and the number. */
-  event(wid: string, words: string, record: Buffer, now: number): void {
-    const standing = this.#standing.get(wid)
-    if (!standing) return
-    const [id, text] = words.split(' ') as [string, string]
+  /** Handles an event: `words` are the id of the entry and the number of the event. */
+  event(id: string, words: string, record: Buffer, now: number): void {
+    const registration = this.#registrations.get(id)
+    if (!registration) return
+    const [entryId, text] = words.split(' ') as [string, string]
     const number = Number(text)
-    if (number > standing.last + 1) this.#missed(standing, number - standing.last - 1, number - 1)
-    standing.last = number
-    const parsed = parseRecord(id, record, now)
-    const { interest } = standing
+    if (number > registration.last + 1) this.#missed(registration, number - registration.last - 1, number - 1)
+    registration.last = number
+    const parsed = parseRecord(entryId, record, now)
+    const { interest } = registration
     if (!parsed.byReference) {
-      standing.told = standing.told.then(() => interest.onEvent(parsed, number))
+      registration.delivered = registration.delivered.then(() => interest.onEvent(parsed, number))
       return
     }
-    const fetched = this.#bodies.get(this.#keys.body(id)).catch(() => null)
-    standing.told = standing.told.then(async () => {
+    const fetched = this.#bodies.get(this.#keys.body(entryId)).catch(() => null)
+    registration.delivered = registration.delivered.then(async () => {
       const body = await fetched
       const entry: Stored | null = body && { ...parsed, body }
-      // Taken before its body could be fetched: of such an event it is only known that there was one.
+      // The entry was taken before its body could be fetched: the event is reported as missed.
       if (entry) interest.onEvent(entry, number)
       else interest.onMissed(1, number)
     })
   }
 
-  /** The space has ended it. */
-  ended(wid: string): void {
-    const standing = this.#standing.get(wid)
-    this.#standing.delete(wid)
-    standing?.interest.onEnded()
+  /** Handles the end of a registration by the space. */
+  ended(id: string): void {
+    const registration = this.#registrations.get(id)
+    this.#registrations.delete(id)
+    registration?.interest.onEnded()
   }
 
-  /** After a reconnect: what was missed is told; what the space has forgotten is registered again. */
+  /** After a reconnect, reports missed events and repeats registrations that the space has forgotten. */
   askAnew(): void {
-    for (const standing of this.#standing.values()) if (standing.registered) void this.#catchUp(standing)
+    for (const registration of this.#registrations.values())
+      if (registration.registered) void this.#catchUp(registration)
   }
 
-  async #catchUp(standing: Standing): Promise<void> {
-    const { wid } = standing
+  async #catchUp(registration: StandingRegistration): Promise<void> {
+    const { id } = registration
     try {
       const options = { repeatable: true, standing: true }
-      const { kind, values } = await ask(this.#batches, 'lastEvent', { registration: wid }, options)
+      const { kind, values } = await ask(this.#batches, 'lastEvent', { registration: id }, options)
       if (kind === REPLY.number) {
         const last = Number(values[0]!.toString('latin1'))
-        if (last > standing.last) this.#missed(standing, last - standing.last, last)
-        standing.last = Math.max(last, standing.last)
-      } else if (standing.interest.tx !== undefined || monotonicMs() >= standing.endsAt) {
-        this.ended(wid)
+        if (last > registration.last) this.#missed(registration, last - registration.last, last)
+        registration.last = Math.max(last, registration.last)
+      } else if (registration.interest.tx !== undefined || monotonicMs() >= registration.endsAt) {
+        this.ended(id)
       } else {
-        // How many there were meanwhile nobody knows.
-        standing.last++
-        this.#missed(standing, Number.POSITIVE_INFINITY, standing.last)
-        await this.#register(standing)
+        // The number of events in between is unknown.
+        registration.last++
+        this.#missed(registration, Number.POSITIVE_INFINITY, registration.last)
+        await this.#register(registration)
       }
     } catch {
-      // The link is gone again; so it goes on the next one.
+      // The link is gone again; the next one catches up.
     }
   }
 
-  #missed(standing: Standing, count: number, number: number): void {
-    standing.told = standing.told.then(() => standing.interest.onMissed(count, number))
+  #missed(registration: StandingRegistration, count: number, number: number): void {
+    registration.delivered = registration.delivered.then(() => registration.interest.onMissed(count, number))
   }
 
-  async #register(standing: Standing): Promise<Grant> {
-    const { wid, interest, endsAt, last } = standing
+  async #register(registration: StandingRegistration): Promise<Grant> {
+    const { id, interest, endsAt, last } = registration
     const leaseMs = Math.ceil(Math.max(endsAt - monotonicMs(), 0))
     const { tx = '', templates } = interest
     const named = {
-      registration: wid,
+      registration: id,
       sequence: String(last),
       leaseMs: leaseText(leaseMs),
       transaction: tx,
       templates: templates.map(packedTemplate).join('\n'),
     }
-    if (tx) this.#transactions.tell(tx)
+    if (tx) this.#transactions.announce(tx)
     const { kind, now } = await ask(this.#batches, 'notify', named, { repeatable: true })
     if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
-    standing.registered = true
+    registration.registered = true
     return { expiresAt: now + leaseMs }
   }
 }

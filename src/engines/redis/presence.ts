@@ -1,8 +1,25 @@
 /**
- * Presence: this process in the space. Everything it holds is held under its one lease; a new link finds the presence again and settles
- * what was unclear; a quiet process calls once in a while, in turn with the others, so that a death is noticed by somebody.
+ * Presence: this process in the space. It holds all that it holds under the one lease of its presence.
  *
- *   link up → hello (opens the presence or finds it) → settle unanswered batches → sync claims and outcomes → waits ask anew → flow
+ * | state        | enters                                             | leaves                                       |
+ * |--------------|----------------------------------------------------|----------------------------------------------|
+ * | disconnected | at first; the link is down                         | link up → joining                            |
+ * | joining      | a link is up; the space has declared the process   | done → settling; failed → the link is cut;   |
+ * |              | dead (push, beat or refused batch): `join` opens   | refused for good → also rejects `ready`      |
+ * |              | the presence or finds it                           |                                              |
+ * | settling     | the presence is known to be found again, or to be  | all are settled → syncing; failed → the link |
+ * |              | new: unanswered batches are sent again, or only    | is cut                                       |
+ * |              | asked about                                        |                                              |
+ * | syncing      | `sync` is sent with all claims that the process    | reply → flowing; failed → the link is cut    |
+ * |              | knows to hold                                      |                                              |
+ * | flowing      | waits, offers and registrations are requested      | declared dead → joining; no reply to a beat  |
+ * |              | anew, then new batches go out; beats begin;        | → the link is cut                            |
+ * |              | `ready` resolves                                   |                                              |
+ * | leaving      | leave(): beats end, and a declaration of death is  | close() → disconnected, for good             |
+ * |              | ignored                                            |                                              |
+ *
+ * A cut link leads from every state to disconnected. Deliveries that arrive in any state before flowing are ignored:
+ * the sync puts them back. The beats of a quiet space go round its processes, so that some process notices a death.
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
@@ -12,11 +29,14 @@ import type { Link } from './wire/connection.js'
 import type { Operation } from './wire/operation.js'
 
 export interface Holdings {
-  /** Every claim this process knows to hold. */
+  /** Returns every claim that this process knows to hold. */
   claims(): string[]
-  /** Waits and offers register again. `afresh`: what the space was to tell this process meanwhile, it may have told nobody. */
+  /**
+   * Requests waits, offers and registrations anew. `afresh`: the presence is new, so outcomes that were due in the
+   * meantime may not have been pushed.
+   */
   askAnew(afresh: boolean): void
-  /** What would otherwise wait for the next batch is said now. */
+  /** Reports now what would otherwise wait for the next batch. */
   report(): void
 }
 
@@ -30,13 +50,13 @@ export class Presence {
   readonly #holdings: Holdings
   readonly #logger: Logger
   #link: Link | undefined
-  /** The history of the server, and the presence in it, to which all that is unanswered belongs. Another one knows nothing of that. */
+  /** Server history and presence to which all unanswered batches belong: no other history knows their numbers. */
   #settled: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
-  /** Deliveries that arrive before a sync is answered are put back by it, so they must not be acted on. */
+  /** No sync has been answered since the last join: it puts back deliveries, so they must not be acted on. */
   #syncing = true
   #leaving = false
-  /** The presence is another one than that which stood here last. */
+  /** The presence was created anew since the last sync. */
   #afresh = false
   #joins = 0
   #onReady: (() => void) | undefined
@@ -49,7 +69,7 @@ export class Presence {
     this.#logger = logger
   }
 
-  /** Resolves when the presence stands in the space for the first time; rejects when it never can. */
+  /** Resolves when the presence is in the space for the first time; rejects if it never can be. */
   readonly ready = new Promise<void>((resolve, reject) => {
     this.#onReady = resolve
     this.#onRefused = reject
@@ -59,7 +79,7 @@ export class Presence {
     return this.#syncing
   }
 
-  /** How often it has come back. */
+  /** How often the presence was synced again after the first time. */
   get reconnects(): number {
     return Math.max(this.#joins - 1, 0)
   }
@@ -80,7 +100,7 @@ export class Presence {
     this.#batches.down()
   }
 
-  /** The space took this process for dead, wrongly. It joins again as a new one; what it held has been given back. */
+  /** Joins again after the space wrongly took this process for dead; the space has given back all that it held. */
   lost(): void {
     const link = this.#link
     if (!link || this.#syncing || this.#leaving) return
@@ -91,7 +111,7 @@ export class Presence {
     void this.#join(link)
   }
 
-  /** It is about to take its leave of the space: from here on it does not join again. */
+  /** Ends the beats; from here on, lost() does not join again. */
   leave(): void {
     this.#leaving = true
     clearTimeout(this.#beatTimer)
@@ -174,7 +194,7 @@ export class Presence {
   }
 }
 
-/** What no further attempt will change. */
+/** Returns the error if no further attempt can succeed; null if one may. */
 function refusalOf(error: Error): SpaceError | null {
   if (error instanceof SpaceError) return error.retryable ? null : error
   const denied = /NOPERM|can't run this command|can't access at least one of the keys/.test(error.message)

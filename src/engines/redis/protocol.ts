@@ -1,14 +1,16 @@
 /**
- * The protocol between TypeScript and the function library, as data: operations, replies, pushes, the layout of a record, the names of
- * keys. TypeScript imports it; the build puts its values in the place of their names in the Lua files (`REPLY.done`, `RECORD.score.from`).
- * A table `X` of single characters has a companion `X_BYTES` in Lua with the code of each.
+ * The protocol between TypeScript and the function library, as data: operations, replies, pushes, the layout of a
+ * record, the names of keys. TypeScript imports it; the build replaces its names in the Lua files (`REPLY.done`,
+ * `RECORD.score.from`) by their values. A table `X` of single characters has a companion `X_BYTES` in Lua with the
+ * code of each.
  */
 
 /**
- * The operations of a batch, each with the names of its arguments in their order; a Lua function of this name has the same parameters. In a
- * batch operations of one name in a row share it: name, how many there are, then the arguments of each. `header`: what many entries or
- * completions share; '' if it is that of the operation before in the same run. `entries` is the last argument: how many entries, then a
- * header, an id and a body for each; Lua is given where they begin and end in the call instead.
+ * The operations of a batch, each with the names of its arguments in order; a Lua function of this name has the same
+ * parameters. In a batch, consecutive operations of one name share it: name, count, then the arguments of each.
+ * `header`: what many entries or completions share; '' repeats the header of the operation before in the same run.
+ * `entries` is the last argument: the number of entries, then header, id and body of each; Lua is given where they
+ * begin and end in the call instead.
  */
 // biome-ignore format: a line each
 export const OPERATIONS = {
@@ -73,7 +75,7 @@ export const OPERATIONS = {
   listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
 } as const
 
-/** Replies to an operation: a character each, all of a batch in one string; their values follow in order. */
+/** Replies to an operation, a character each. Those of a batch are in one string, and their values follow in order. */
 export const REPLY = {
   done: 'k',
   none: 'n',
@@ -94,7 +96,7 @@ export const REPLY = {
   differs: 'd',
 } as const
 
-/** How many values follow a reply that has some, in the order in which they are named here. */
+/** The values that follow a reply, in order; replies that are not listed have none. */
 export const REPLY_VALUES = {
   found: ['id', 'claim', 'record'],
   more: ['after'],
@@ -118,7 +120,7 @@ export const REFUSAL = {
   unrecorded: '!UNRECORDED',
 } as const
 
-/** Items of a push: a character and a first word, a second word, and bytes. */
+/** Items of a push: a character with a first word, a second word, and bytes. */
 export const PUSH = {
   delivery: 'd',
   shown: 'v',
@@ -134,7 +136,7 @@ export const PUSH = {
   item: 'i',
 } as const
 
-/** What became of a request: the first character of an outcome. */
+/** Outcomes of a request: the first character says which. */
 export const OUTCOME = {
   completed: 'c',
   completedByReference: 'C',
@@ -143,7 +145,7 @@ export const OUTCOME = {
   responseStarted: 'h',
 } as const
 
-/** The mode of a find, and of a wait; the last two wait only for what transactions hold. */
+/** The mode of a find, and of a wait; the last two wait only for entries that transactions hold. */
 export const FIND = {
   take: 'take',
   read: 'read',
@@ -163,52 +165,52 @@ export const WAIT = {
   registrationUnder: 'x',
 } as const
 
-/** The second character of a registration's id: of which change it is told. */
+/** The second character of a registration's id: the change that it is notified of. */
 export const TRANSITION = { written: 'w', visible: 'v', available: 'a', ended: 'e' } as const
 
-/** What a transaction did to an entry. */
+/** Effects of a transaction on an entry. */
 export const MARK = { read: 'r', taken: '-', writtenAndTaken: '*', registered: 'n', written: 'w' } as const
 
-/** Single characters that tell one thing from another. */
+/** Single characters with a fixed meaning. */
 export const SIGN = {
-  /** Before a kind in a signature; before the name of a body that has a key of its own. */
+  /** Before a kind in a signature. `reference`: before the name of a body that has a key of its own. */
   kind: '@',
   reference: '@',
   /** Behind a claim whose holder has started. */
   started: '!',
   /** Before the id of a session entry, and so before a claim that is a lock on one. */
   session: '$',
-  /** Behind a shape whose waits are verified one by one. */
+  /** Ends a shape whose waits are verified one by one. */
   inexact: '*',
-  /** Before the hash of several fields that are indexed together; behind the name of a count of templates. */
+  /** Before the hash of several fields that are indexed together; ends the name of a count of templates. */
   hash: '#',
   /** Before a token of a structure. */
   structure: 'o',
 } as const
 
-/** A record, in characters counted from 1: an entry as it is stored in the hash of entries. */
+/** A record: an entry as it is stored in the hash of entries. Positions are in characters, counted from 1. */
 export const RECORD = {
-  /** When its lease ends, ms on the lease clock, 13 digits; NEVER: for ever. */
+  /** When the lease ends, ms on the lease clock, 13 digits; NEVER: for ever. */
   expiresAt: { from: 1, to: 13 },
-  /** When it was written, 13 digits. */
+  /** When the entry was written, 13 digits. */
   writtenAt: { from: 14, to: 26 },
-  /** How often a holder has died while holding it, one digit. */
+  /** How often a holder has died while holding the entry, one digit. */
   deaths: { from: 27, to: 27 },
-  /** Its score: priority and order of writing, 16 digits. */
+  /** The score: priority and order of writing, 16 digits. */
   score: { from: 28, to: 43 },
   type: { from: 44, to: 44 },
   place: { from: 45, to: 45 },
-  /** Of an entry that is no request: `|@Kind|@Parent|field=token|;|field=token|` and a newline, then the body. */
+  /** An entry that is not a request: `|@Kind|@Parent|field=token|;|field=token|` and a newline, then the body. */
   signature: { from: 46 },
-  /** Of a request: the presence that waits for its outcome. */
+  /** A request: the presence that waits for its outcome. */
   requester: { from: 46, to: 67 },
-  /** Of a request: after how many deliveries without completion it is moved to the dead letters, one digit. */
+  /** A request: after this many deliveries without completion it is moved to the dead letters, one digit. */
   maxDeliveries: { from: 68, to: 68 },
-  /** Of a request: its signature. */
+  /** A request: its signature. */
   requestSignature: { from: 69 },
 } as const
 
-/** Of a request that is streamed its requester may write it again; of one that runs once nobody may. */
+/** Request types. `streamed`: only its requester may write the request again; `once`: no process may. */
 export const RECORD_TYPE = { entry: 'e', repeatable: 'q', once: 'Q', streamed: 's' } as const
 
 /** Where the body is: behind the signature, or under a key of its own. */
@@ -247,36 +249,42 @@ export const KIND = {
 
 /** Numbers and texts that both sides need. */
 export const SHARED = {
-  /** The layout of the data; a library refuses data of another one. */
+  /** The layout of the data; a library refuses data of another layout. */
   layout: 2,
-  /** A body larger than this goes around Lua, under a key of its own: each copy there costs about 1 ns per byte. */
+  /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
-  /** Priorities stand above the order of writing in one exact number (2^44), moved up so that it is never negative (2^52). */
+  /**
+   * A score has the priority above the order of writing (2^44) in one exact number, moved up (2^52) so that it is
+   * never negative.
+   */
   priorityStep: 17592186044416,
   scoreZero: 4503599627370496,
-  /** The end of a lease that never ends; as text 13 nines. */
+  /** The end of a lease that never ends; as text, 13 nines. */
   never: '9999999999999',
   neverMs: 9999999999999,
-  /** The presence that stands for nobody: the outcome of a request of it goes to its ticket. */
+  /** The requester of requests whose outcomes go to their tickets. */
   kept: '----------------------',
   presenceLength: 22,
-  /** A large body whose entry, or whose completion, has not come is dropped after this. */
+  /** A large body is dropped after this time if its entry or completion has not come. */
   bodyUnwrittenMs: 7200000,
-  /** How long a large body outlives the lease of its entry: a safety net, it is dropped with the entry. */
+  /** How long a large body outlives the lease of its entry: a safety net, since the body is dropped with the entry. */
   bodyGraceMs: 86400000,
-  /** A presence is renewed every third of this; a process that is frozen for longer has lost what it held. */
+  /** A presence is renewed every third of this; a process that is frozen for longer loses what it holds. */
   presenceLeaseMs: 15000,
-  /** A connection that is lost for longer than this counts as a death: longer than a reconnect, since after a wrong guess the client of a POST gets 502. */
+  /**
+   * A connection that is lost for longer than this counts as a death. Longer than a reconnect takes: after a wrong
+   * guess the client of a POST gets 502.
+   */
   graceMs: 250,
-  /** Free credit is in the high part of a wait's score (2^36), the order of waiting in the low part. */
+  /** The high part of a wait's score (2^36) is its free credit, the low part the order of waiting. */
   creditStep: 68719476736,
   /** The library remembers the replies of this many batches per presence. */
   remembered: 64,
 } as const
 
 /**
- * The keys of a space, each behind its prefix `{ts:NAME}:`. With `of` the name of something follows. The counters keep their name through all
- * layouts: every release looks there for the layout.
+ * The keys of a space, each behind its prefix `{ts:NAME}:`. With `of`, the name of something follows. The counters
+ * keep their name in all layouts: every release reads the layout there.
  */
 // biome-ignore format: a line each
 export const KEYS = {

@@ -12,17 +12,20 @@ function headOf(entry: EncodedEntry, presence: string): string {
   return `${type}${place}${presence}${maxDeliveries}`
 }
 
-/** Returns a lease as an operation states it: whole ms, -1 for ever. */
+/** Returns a lease as operations have it: whole ms, -1 for ever. */
 export const leaseText = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 
-/** Returns what many entries share: the library parses it once for all of them in a call. `presence` waits for the outcome. */
+/**
+ * Returns the header that many entries share; the library parses it once per call. `presence`: the requester that
+ * waits for the outcome.
+ */
 export function sharedHeaderOf(entry: EncodedEntry, presence: string): string {
   return `${leaseText(entry.leaseMs)} ${entry.priority} ${headOf(entry, presence)}${signatureOf(entry)}`
 }
 
 const packedTemplates = new WeakMap<EncodedTemplate, string>()
 
-/** Returns a template as operations name it: kind, root, indexed, verified and compound tokens, with a tab between. */
+/** Returns a template as operations have it: kind, root, indexed, verified and compound tokens, separated by tabs. */
 export function packedTemplate(template: EncodedTemplate): string {
   let packed = packedTemplates.get(template)
   if (packed === undefined) {
@@ -36,9 +39,9 @@ export function packedTemplate(template: EncodedTemplate): string {
 export interface Parsed extends Stored {
   readonly deaths: number
   readonly repeatable: boolean
-  /** Presence that waits for the outcome; '' for an entry that is no request. */
+  /** Presence that waits for the outcome; '' for an entry that is not a request. */
   readonly requester: string
-  /** Whether the body has a key of its own; `body` is empty then. */
+  /** The body has a key of its own; `body` is then empty, or the head of the body of a dead letter. */
   readonly byReference: boolean
 }
 
@@ -78,7 +81,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   }
 }
 
-/** By signature, within a bound: every request of a service has the same. */
+/** Kinds by signature, at most 1,000: all requests of a service have the same signature. */
 const kindsOfSignature = new Map<string, readonly string[]>()
 
 function kindsIn(signature: string): readonly string[] {

@@ -1,4 +1,4 @@
-/** The requests that this process has written and whose outcomes it waits for. */
+/** Requests that this process has written and whose outcomes it awaits. */
 import { monotonicMs } from '../../clock.js'
 import type { EncodedEntry, Outcome } from '../../engine.js'
 import type { Keys } from './keys.js'
@@ -15,12 +15,12 @@ const COMPLETED_BY_REFERENCE = OUTCOME.completedByReference.charCodeAt(0)
 const LOST = OUTCOME.lost.charCodeAt(0)
 const RESPONSE_STARTED = OUTCOME.responseStarted.charCodeAt(0)
 
-/** With this many arrived outcomes they are reported at once, in a batch of their own if need be. */
+/** If this many outcomes are unreported, they are reported at once, in a batch of their own if necessary. */
 const MOST_UNREPORTED = 64
 
 interface Requester {
   onOutcome: ((outcome: Outcome) => void) | undefined
-  /** On the monotonic clock, ms; Infinity once the holder streams. */
+  /** When the wait ends, ms on the monotonic clock; Infinity once the holder streams. */
   endsAt: number
 }
 
@@ -29,13 +29,13 @@ export class Requests {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #writes: Writes
-  /** Each in a holder that is emptied when it leaves: see src/runtime/in-flight.ts for what a Map would keep of it otherwise. */
+  /** The listener of a removed request is cleared: a Map may keep removed values alive (src/runtime/in-flight.ts). */
   readonly #requesters = new Map<string, Requester>()
-  /** Outcomes that have arrived. The space keeps them until it is told so. */
+  /** Ids of outcomes that have arrived. The space keeps the outcomes until these are reported. */
   #arrived: string[] = []
   /** Claims of large outcomes that are being fetched. */
   readonly #fetching = new Set<string>()
-  /** Whether asking for outcomes failed, so that it has to be done again. */
+  /** A renewal that checks on a request has failed and must be repeated. */
   #mustAskAgain = false
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes) {
@@ -45,14 +45,14 @@ export class Requests {
     this.#writes = writes
   }
 
-  /** Resolves when the space has the request. */
+  /** Resolves when the request is in the space. */
   async write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     if (Bodies.isLarge(entry.body)) await this.#writes.putBodies([entry])
     this.#requesters.set(entry.id, { onOutcome, endsAt: monotonicMs() + entry.leaseMs })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {
         this.#writes.failed([entry], error)
-        // The outcome may have overtaken the news that the write was lost.
+        // The outcome may arrive before the failure of its write is known.
         if (this.#forget(entry.id)) reject(error)
       }
       this.#batches.add({
@@ -73,19 +73,19 @@ export class Requests {
     await ask(this.#batches, 'cancel', { id }, { repeatable: true })
   }
 
-  /** The holder of this request streams: no time bounds it any longer. */
+  /** Stops timing this request out: its holder streams. */
   awaitIndefinitely(id: string): void {
     const requester = this.#requesters.get(id)
     if (requester) requester.endsAt = Number.POSITIVE_INFINITY
   }
 
-  /** An outcome has come (OUTCOME in protocol.ts), with a body, a claim, or a claim and the process that holds it. */
+  /** Handles an outcome (OUTCOME in protocol.ts). Its bytes go on with a body, a claim, or a claim and its holder. */
   outcome(id: string, bytes: Buffer): void {
     const kind = bytes[0]
     if (kind === RESPONSE_STARTED) return this.#responseStarted(id, bytes.toString('latin1', 1))
     if (kind === COMPLETED_BY_REFERENCE) {
       const claim = bytes.toString('latin1', 1)
-      // After a reconnect it is told again; it has arrived when its body is here.
+      // After a reconnect the outcome is pushed again; it counts as arrived only when its body is here.
       if (!this.#fetching.has(claim)) void this.#fetch(id, claim, this.#requesters.get(id))
       return
     }
@@ -95,7 +95,7 @@ export class Requests {
     else onOutcome?.({ kind: kind === LOST ? 'lost' : 'exhausted' })
   }
 
-  /** Returns what has arrived, as an operation that travels with the next batch. */
+  /** Returns the operation that reports arrived outcomes with the next batch; undefined if there are none. */
   arrivals(): Operation | undefined {
     if (this.#arrived.length === 0) return undefined
     const ids = this.#arrived
@@ -105,27 +105,28 @@ export class Requests {
       args: [ids.join(' ')],
       repeatable: true,
       reply: () => {},
-      // The next sync tells them again, and then they are reported again.
+      // The next sync pushes these outcomes again, and they are reported again.
       fail: () => {},
     }
   }
 
-  /** Reports what has arrived, in a batch of its own if need be. */
+  /** Reports arrived outcomes, in a batch of their own if necessary. */
   report(): void {
     const operation = this.arrivals()
     if (operation) this.#batches.add(operation)
   }
 
   /**
-   * Asks for requests whose outcomes may have been told to nobody. `afresh`: the presence is a new one. If a request is in the space its outcome is
-   * to come: a renewal asks for it, which leaves its end where it was. If it is gone, an outcome that could be told has come before this reply.
+   * Checks on requests whose outcomes may not have been pushed, by a renewal that leaves their end where it was. If a
+   * request is in the space, its outcome is still to come. If it is gone, an outcome that could be pushed has come
+   * before this reply. `afresh`: the presence is new.
    */
   askAnew(afresh: boolean): void {
     if (!afresh && !this.#mustAskAgain) return
     this.#mustAskAgain = false
     for (const [id, { endsAt }] of this.#requesters) {
       const remainingMs = Math.ceil(endsAt - monotonicMs())
-      // Its deadline is about to end it.
+      // The deadline is about to end this request.
       if (remainingMs <= 0) continue
       this.#batches.add({
         name: 'renew',
@@ -141,11 +142,13 @@ export class Requests {
     }
   }
 
-  /** It may be told twice. It is not reported as arrived: the outcome itself takes its place in the space. */
-  #responseStarted(id: string, told: string): void {
+  /**
+   * Reports that the response has started; may be pushed twice. Not counted as arrived: the final outcome replaces it.
+   */
+  #responseStarted(id: string, words: string): void {
     const requester = this.#requesters.get(id)
     if (!requester) return
-    const [claim, holder] = told.split(' ') as [string, string]
+    const [claim, holder] = words.split(' ') as [string, string]
     requester.endsAt = Number.POSITIVE_INFINITY
     requester.onOutcome?.({ kind: 'responseStarted', claim, holder })
   }
@@ -166,7 +169,7 @@ export class Requests {
     try {
       if (onOutcome) body = await this.#bodies.get(this.#keys.outcomeBody(claim))
     } catch {
-      // The link is down. The next sync tells the outcome again, so it stays unreported and its listener stays.
+      // The link is down. The next sync pushes the outcome again, so it stays unreported and keeps its listener.
       if (requester && onOutcome) this.#requesters.set(id, { ...requester, onOutcome })
       return
     } finally {
@@ -174,7 +177,7 @@ export class Requests {
     }
     this.#arrive(SIGN.reference + claim)
     if (body) onOutcome?.({ kind: 'completed', body })
-    // The body was dropped with the presence, when the space took this process for dead.
+    // The body was dropped with the presence when the space took this process for dead.
     else if (requester)
       onOutcome?.({ kind: 'unknown', remainingMs: Math.max(Math.ceil(requester.endsAt - monotonicMs()), 1) })
   }

@@ -1,4 +1,7 @@
-/** Loads of session entries, and saves that stand on all that is there: they go beside the batches, those of one turn of the event loop together. */
+/**
+ * Loads of session entries, and saves with a known base: sent beside the batches, those of one turn of the event loop
+ * together.
+ */
 
 import type { Keys } from './keys.js'
 import { REPLY } from './protocol.js'
@@ -6,12 +9,12 @@ import type { KnownChange } from './session-record.js'
 import type { Link } from './wire/connection.js'
 import { shareOf, takeShare } from './wire/deal.js'
 
-/** saved; not, and nothing was changed; unknown: the link was cut before the answer. */
-export type Came = 'saved' | 'not' | 'unknown'
+/** notSaved: nothing was changed; unknown: the link was cut before the reply. */
+export type SaveResult = 'saved' | 'notSaved' | 'unknown'
 
 export interface KnownSave extends KnownChange {
   readonly id: string
-  /** Until when its lease must last, and when it ends from now on; on the lease clock, 13 digits. */
+  /** The earliest acceptable end of its present lease, and the end of the new lease; on the lease clock, 13 digits. */
   readonly lasts: string
   readonly ends: string
 }
@@ -21,7 +24,7 @@ interface Asked<Question, Answer> {
   readonly resolve: (answer: Answer) => void
 }
 
-/** In one call, but for a single one that is larger: Lua copies each more than once. */
+/** Most characters in one call, except for a larger single save: Lua copies each character more than once. */
 const MOST_CHARACTERS = 256 * 1024
 const CALLS = 4
 const SMALLEST_SHARE = 16
@@ -34,7 +37,7 @@ export class SessionsBeside {
     (asked) => this.#load(asked),
     () => 0,
   )
-  readonly #saves = new AskedTogether<KnownSave, Came>(
+  readonly #saves = new AskedTogether<KnownSave, SaveResult>(
     (asked) => this.#save(asked),
     ({ rest }) => rest.length,
   )
@@ -51,12 +54,12 @@ export class SessionsBeside {
     this.#link = undefined
   }
 
-  /** What stands there. null: nothing, or the way is not clear. */
+  /** Returns the stored bytes; null if there are none, or if they could not be read. */
   load(id: string): Promise<Buffer | null> {
     return this.#loads.ask(id)
   }
 
-  save(save: KnownSave): Promise<Came> {
+  save(save: KnownSave): Promise<SaveResult> {
     return this.#saves.ask(save)
   }
 
@@ -66,9 +69,9 @@ export class SessionsBeside {
     for (const [i, { resolve }] of asked.entries()) resolve(found?.[i] ?? null)
   }
 
-  async #save(asked: readonly Asked<KnownSave, Came>[]): Promise<void> {
+  async #save(asked: readonly Asked<KnownSave, SaveResult>[]): Promise<void> {
     let letters: Buffer | undefined
-    let came: Came = 'not'
+    let result: SaveResult = 'notSaved'
     const keys: string[] = []
     const args: string[] = []
     for (const { question } of asked) {
@@ -81,10 +84,10 @@ export class SessionsBeside {
     try {
       letters = await this.#link?.save(keys, args)
     } catch (error) {
-      // An answer that is an error says that it has not run.
-      if ((error as Error).name !== 'ReplyError') came = 'unknown'
+      // An error reply says that the call has not run.
+      if ((error as Error).name !== 'ReplyError') result = 'unknown'
     }
-    for (const [i, { resolve }] of asked.entries()) resolve(letters?.[i] === SAVED ? 'saved' : came)
+    for (const [i, { resolve }] of asked.entries()) resolve(letters?.[i] === SAVED ? 'saved' : result)
   }
 }
 

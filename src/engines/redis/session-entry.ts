@@ -1,6 +1,6 @@
 /**
- * Session entries on Redis: each call is one operation in the batch of its turn, but for loads and for saves of what is known, which go beside it;
- * and a lock is waited for in line.
+ * Session entries on Redis. Each call is one operation in the batch of its turn, except loads and saves with a known
+ * base, which are sent beside it. Waits for a lock are queued.
  */
 import { randomBytes } from 'node:crypto'
 import { monotonicMs } from '../../clock.js'
@@ -19,24 +19,27 @@ import type { Keys } from './keys.js'
 import { REPLY, WAIT } from './protocol.js'
 import { leaseText } from './record.js'
 import { SessionsBeside } from './session-beside.js'
-import { encoded, sessionIn, type Told, timeText, toldOf } from './session-record.js'
+import { type EncodedChange, encoded, encodedChange, sessionIn, timeText } from './session-record.js'
 import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
 import type { Arguments, OperationName } from './wire/operation.js'
 import type { Writes } from './write.js'
 
-/** Who waits for a lock. */
+/** A load that waits for a lock. */
 interface Waiting {
-  readonly wid: string
+  readonly waitId: string
   readonly id: string
   readonly lockMs: number
   readonly wait: Wait<LoadedSession | null>
-  /** It has the lock, and what is in the session is on its way. */
+  /** The lock is granted, and the contents of the session are on their way. */
   granted: boolean
 }
 
-/** A lease that has so long to run cannot have ended on a clock that this process knows from an answer: its steps are 5 s at most. */
+/**
+ * A lease with this long to run cannot have ended, judged by the lease clock of an earlier reply: its steps are 5 s at
+ * most.
+ */
 const SURELY_MS = 10_000
 const NOTHING = Buffer.alloc(0)
 
@@ -45,28 +48,28 @@ export class SessionEntriesOnRedis implements SessionEntries {
   readonly #writes: Writes
   readonly #waiting = new Map<string, Waiting>()
   readonly #locks = new Set<string>()
-  /** Tells the versions of this process from those of all others. */
+  /** Distinguishes the versions of this process from those of all others. */
   readonly #tag = randomBytes(6).toString('base64url')
   #numbers = 0
-  #wids = 0
+  #waits = 0
   readonly #beside: SessionsBeside
   readonly #savesKnown: boolean
 
   constructor(batches: Batches, writes: Writes, keys: Keys, { maxEntries, maxBytes }: Bounds) {
     this.#batches = batches
     this.#beside = new SessionsBeside(keys)
-    // A batch knows the bounds of its process.
+    // Only a batch states the bounds of its process.
     this.#savesKnown = maxEntries === undefined && maxBytes === undefined
     this.#writes = writes
   }
 
   load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
-    return terms ? this.#inLine(id, terms) : this.reload(id, '')
+    return terms ? this.#loadLocked(id, terms) : this.reload(id, '')
   }
 
   /**
-   * Past the functions, which would copy every byte of it more than once. They have to say if it is not there, or its lease may be about to
-   * end, and that is exact, or the way is not clear.
+   * Loads past the functions, which would copy every byte more than once. The functions are asked only if the entry is
+   * missing or its lease may be about to end, which they judge exactly, or if the first load failed.
    */
   async reload(id: string, lock: string): Promise<LoadedSession | null> {
     const began = monotonicMs()
@@ -84,41 +87,44 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
     const version = this.#tag + (++this.#numbers).toString(36).padStart(8, '0')
-    const { change: told, known } = toldOf(change, version)
+    const { change: encodedArgs, known } = encodedChange(change, version)
     const began = monotonicMs()
     const now = this.#batches.clock.now
     if (known && this.#savesKnown && now !== undefined) {
       const lasts = timeText(now + SURELY_MS)
-      const came = await this.#beside.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
-      if (came === 'saved') return { version, isKnown: true }
-      if (came === 'unknown') return this.#saveOnce(id, change, version, began)
+      const result = await this.#beside.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
+      if (result === 'saved') return { version, isKnown: true }
+      if (result === 'unknown') return this.#saveOnce(id, change, version, began)
     }
-    // Of one that is new nobody else knows yet. What others may have changed since is not changed a second time.
-    return this.#save(id, change, version, told, { repeatable: change.isNew, began })
+    // A new session is known to no other process. Updating is not repeatable: another save may have come between.
+    return this.#save(id, change, version, encodedArgs, { repeatable: change.isNew, began })
   }
 
   async #save(
     id: string,
     { leaseMs, lock }: SessionChange,
     version: string,
-    told: Told['change'],
+    encodedArgs: EncodedChange['change'],
     options: AskOptions,
   ): Promise<SavedSession | null> {
-    const named = { id, leaseMs: leaseText(leaseMs), lock, ...told }
+    const named = { id, leaseMs: leaseText(leaseMs), lock, ...encodedArgs }
     const { kind, values } = await this.#ask('saveSession', named, options)
-    // What is refused leaves its lock as it was.
+    // A refused save leaves its lock as it was.
     if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
     this.#locks.delete(lock)
     return kind === REPLY.none ? null : { version, isKnown: kind === REPLY.done }
   }
 
-  /** It may have been saved already, under this version; else it is now, if nobody has changed meanwhile what it changes. */
+  /**
+   * Repeats a save whose reply was lost, under the same version. Has no effect if the save ran. Throws OUTCOME_UNKNOWN
+   * if it fails, also because another process has changed the same attributes meanwhile.
+   */
   async #saveOnce(id: string, change: SessionChange, version: string, began: number): Promise<SavedSession | null> {
     const { attributes } = change.base!
     const versions = new Map(Array.from(attributes, ([name, attribute]) => [name, attribute.version]))
     try {
-      const { change: told } = toldOf({ ...change, versions }, version)
-      return await this.#save(id, change, version, told, { repeatable: true, began })
+      const { change: encodedArgs } = encodedChange({ ...change, versions }, version)
+      return await this.#save(id, change, version, encodedArgs, { repeatable: true, began })
     } catch (cause) {
       throw new SpaceError('OUTCOME_UNKNOWN', undefined, { cause })
     }
@@ -151,9 +157,9 @@ export class SessionEntriesOnRedis implements SessionEntries {
     return { ids: ids ? ids.split(' ') : [], next: next === '0' ? null : next! }
   }
 
-  /** The space has given a lock to one who waited. */
-  granted(wid: string, lock: string, bytes: Buffer, now: number): void {
-    const waiting = this.#waiting.get(wid)
+  /** Handles a lock that was granted to a waiting load. */
+  granted(waitId: string, lock: string, bytes: Buffer, now: number): void {
+    const waiting = this.#waiting.get(waitId)
     if (!waiting) return this.#giveBack(lock)
     this.#locks.add(lock)
     waiting.granted = true
@@ -168,9 +174,9 @@ export class SessionEntriesOnRedis implements SessionEntries {
     )
   }
 
-  /** What it waits for has ended. */
-  missed(wid: string): void {
-    this.#waiting.get(wid)?.wait.resolve(null)
+  /** Ends a wait whose session has ended. */
+  missed(waitId: string): void {
+    this.#waiting.get(waitId)?.wait.resolve(null)
   }
 
   up(link: Link): void {
@@ -181,37 +187,37 @@ export class SessionEntriesOnRedis implements SessionEntries {
     this.#beside.down()
   }
 
-  /** The locks that this process knows to have. */
+  /** Returns the locks that this process knows to hold. */
   claims(): Iterable<string> {
     return this.#locks
   }
 
   askAnew(): void {
-    for (const waiting of this.#waiting.values()) void this.#stand(waiting)
+    for (const waiting of this.#waiting.values()) void this.#joinQueue(waiting)
   }
 
   close(): void {
     for (const { wait } of this.#waiting.values()) wait.reject(new SpaceError('SPACE_CLOSED'))
   }
 
-  #inLine(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
-    const wid = `${WAIT.lock}${(++this.#wids).toString(36)}`
-    const waiting: Waiting = { wid, id, lockMs, wait: new Wait(), granted: false }
-    this.#waiting.set(wid, waiting)
+  #loadLocked(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
+    const waitId = `${WAIT.lock}${(++this.#waits).toString(36)}`
+    const waiting: Waiting = { waitId, id, lockMs, wait: new Wait(), granted: false }
+    this.#waiting.set(waitId, waiting)
     waiting.wait.until(
       waitMs,
       () => void this.#leave(waiting),
       undefined,
       () => {},
     )
-    void this.#stand(waiting)
-    return waiting.wait.promise.finally(() => this.#waiting.delete(wid))
+    void this.#joinQueue(waiting)
+    return waiting.wait.promise.finally(() => this.#waiting.delete(waitId))
   }
 
-  async #stand(waiting: Waiting): Promise<void> {
-    const { wid, id, lockMs } = waiting
+  async #joinQueue(waiting: Waiting): Promise<void> {
+    const { waitId, id, lockMs } = waiting
     try {
-      const named = { id, wait: wid, lockMs: leaseText(lockMs) }
+      const named = { id, wait: waitId, lockMs: leaseText(lockMs) }
       const answer = await this.#ask('loadSession', named, { repeatable: true, standing: true })
       if (answer.kind === REPLY.waiting) return
       const lock = answer.kind === REPLY.session ? answer.values[0]!.toString('latin1') : ''
@@ -220,7 +226,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
       const loaded = bytes.length > 0 ? sessionIn(bytes, answer.now, lock) : lock ? await this.reload(id, lock) : null
       this.#settle(waiting, loaded, lock)
     } catch (error) {
-      // Without a link it stands in line anew when there is one, unless its time is up before that.
+      // Without a link, the wait is queued again on the next one, unless its time ends before that.
       if (!(error as SpaceError).retryable) waiting.wait.reject(error)
     }
   }
@@ -231,19 +237,22 @@ export class SessionEntriesOnRedis implements SessionEntries {
     if (lock && (isLate || !loaded)) this.#giveBack(lock)
   }
 
-  /** Its time is up. What was handed over before the space heard of it comes before the answer, and counts. */
+  /**
+   * Ends a wait whose time is over. A lock granted before the space learned of that arrives before the reply, and
+   * counts.
+   */
   async #leave(waiting: Waiting): Promise<void> {
     const isThere = this.#batches.flowing
-    if (isThere) await ask(this.#batches, 'endWait', { wait: waiting.wid }, { repeatable: true }).catch(() => {})
+    if (isThere) await ask(this.#batches, 'endWait', { wait: waiting.waitId }, { repeatable: true }).catch(() => {})
     if (!waiting.granted) waiting.wait.reject(new SpaceError(isThere ? 'SESSION_LOCKED' : 'SPACE_UNREACHABLE'))
   }
 
   #giveBack(lock: string): void {
-    // Without a link the next sync gives back what this process does not know to have.
+    // Without a link, the next sync gives back a lock that this process does not know to hold.
     this.release(lock).catch(() => {})
   }
 
-  /** It is this process's until the space has answered: a link that comes back meanwhile would else end it first. */
+  /** Keeps a lock until the space has replied: otherwise the sync of a new link would end it first. */
   async #ending<T>(lock: string, end: () => Promise<T>): Promise<T> {
     try {
       return await end()
@@ -259,7 +268,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   ): Promise<Reply> {
     for (;;) {
       const answer = await ask(this.#batches, name, named, options)
-      // What there was is not kept for an answer that was lost on its way; what there is now is as good.
+      // The contents of a lost reply are not kept; the present contents serve as well.
       if (answer.kind !== REPLY.askAgain) return answer
     }
   }

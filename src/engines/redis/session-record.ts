@@ -1,4 +1,4 @@
-/** Session entries as this side writes and reads them; session-entry.lua draws the layout. */
+/** Session entries as TypeScript writes and reads them; session-entry.lua draws the layout. */
 import { isAscii } from 'node:buffer'
 import type { Attribute, LoadedSession, SessionChange } from '../../engine/sessions.js'
 import { SpaceError } from '../../errors.js'
@@ -6,24 +6,24 @@ import { SESSION_RECORD, SHARED } from './protocol.js'
 import { part } from './record.js'
 import type { Arguments } from './wire/operation.js'
 
-/** Names that stand in a record as they are; others are percent-encoded. */
+/** Names that a record holds as they are; others are percent-encoded. */
 const PLAIN = /^[\w.-]+$/
 
 /**
- * So much is sent beside what has changed, if all of it is sent: then nothing has to be taken apart. What is larger than this, and than
- * what has changed, stays where it is.
+ * All attributes are sent if the unchanged ones have at most this many characters, or at most as many as the changed
+ * ones: then the space need not take the entry apart. Otherwise unchanged attributes are left in place.
  */
 const SENT_ALONG = 512
 
-/** Where it says when the lease ends: the space fills that in. */
+/** Placeholder for the end of the lease, which the space fills in. */
 const UNTIMED = '0'.repeat(SESSION_RECORD.expiresAt.to)
 
-/** Where the owner begins in the first line. */
+/** Index of the owner in the first line. */
 const OWNER_AT = SESSION_RECORD.owner.from - 1
 
 export const encoded = (text: string): string => (PLAIN.test(text) ? text : encodeURIComponent(text))
 
-/** A time on the lease clock, as it stands in a record; Infinity: never. */
+/** Returns a time on the lease clock as a record has it, 13 digits; Infinity = never. */
 export const timeText = (ms: number): string =>
   ms >= Number(SHARED.never) ? SHARED.never : String(Math.ceil(ms)).padStart(13, '0')
 
@@ -38,27 +38,27 @@ function decoded(text: string): string {
   }
 }
 
-/** A change as the space is told of it. */
-export interface Told {
-  /** Arguments of `saveSession` beside id, lease and lock: right whatever may be there. */
+/** A change as operations carry it. */
+export interface EncodedChange {
+  /** Arguments of `saveSession` except id, lease and lock; valid whatever the space has stored. */
   readonly change: Omit<Arguments<'saveSession'>, 'id' | 'leaseMs' | 'lock'>
-  /** undefined: it does not stand on all that is there. */
+  /** undefined if the change is not based on the whole stored entry. */
   readonly known: KnownChange | undefined
 }
 
-/** What session-save.lua wants to hear, but for the times. */
+/** Arguments of session-save.lua except the times. */
 export interface KnownChange {
-  /** Size and version that it must have, as they stand in its first line. */
+  /** Size and version that the entry must have, as its first line has them. */
   readonly base: string
   readonly growth: number
-  /** Whether what follows is all of it, or only its first line and what has changed. */
+  /** true: the whole entry follows; false: its first line and the changed attributes. */
   readonly isWhole: boolean
   readonly head: string
   readonly rest: string
 }
 
-/** `version` has 16 characters. */
-export function toldOf(change: SessionChange, version: string): Told {
+/** Returns a change as operations carry it. `version` has 16 characters. */
+export function encodedChange(change: SessionChange, version: string): EncodedChange {
   const { isNew, set, removed, versions, base, owner, maxBytes, lock } = change
   let records = ''
   let bytes = 0
@@ -78,7 +78,7 @@ export function toldOf(change: SessionChange, version: string): Told {
   else size += sizeOf(stays)
   const own = encoded(owner ?? (isNew ? '' : (base?.owner ?? '')))
   const head = `${sizeAndVersion(size, version)} ${own}\n`
-  const told = {
+  const encodedArgs = {
     maxBytes: String(maxBytes),
     base: isNew ? '+' : sentAlong ? base.version : '',
     headLength: String(UNTIMED.length + head.length),
@@ -89,7 +89,7 @@ export function toldOf(change: SessionChange, version: string): Told {
     contents: UNTIMED + head + records,
   }
   const isKnown = base && !isNew && owner === undefined && lock === '' && size <= maxBytes
-  if (!isKnown || !(sentAlong || removed.length === 0)) return { change: told, known: undefined }
+  if (!isKnown || !(sentAlong || removed.length === 0)) return { change: encodedArgs, known: undefined }
   const before = sizeOf(base.attributes)
   const known = {
     base: sizeAndVersion(before, base.version),
@@ -98,7 +98,7 @@ export function toldOf(change: SessionChange, version: string): Told {
     head: sentAlong ? head : sizeAndVersion(size, version),
     rest: records,
   }
-  return { change: told, known }
+  return { change: encodedArgs, known }
 }
 
 const sizeAndVersion = (size: number, version: string): string => ` ${String(size).padStart(8, '0')} ${version}`
@@ -121,11 +121,11 @@ const isChanged = ({ set, removed }: SessionChange, name: string): boolean =>
   removed.includes(name) || set.some(([changed]) => changed === name)
 
 /**
- * `now`: on the lease clock.
- * @throws SpaceError INVALID_ENTRY: anybody may have written it
+ * Returns the session that an entry holds. `now`: on the lease clock.
+ * @throws SpaceError INVALID_ENTRY if the entry is malformed: other programs can write to Redis
  */
 export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSession {
-  // A character for each byte; where there is none beyond ASCII, texts are pieces of it.
+  // One character per byte. If all bytes are ASCII, texts are slices of this string.
   const all = bytes.toString('latin1')
   const isPlain = isAscii(bytes)
   const line = all.indexOf('\n')

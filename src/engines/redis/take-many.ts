@@ -1,4 +1,4 @@
-/** Takes of several at once: one search hands over all that it finds, then each is acknowledged as a single take is. */
+/** Takes of several entries: one search hands over all matches, then each is acknowledged like a single take. */
 import type { Find, Stored } from '../../engine.js'
 import { isSpaceError } from '../../errors.js'
 import type { Acceptance } from './acceptance.js'
@@ -8,7 +8,7 @@ import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { readPush } from './wire/push.js'
 
-/** In one call; more would hold the server for too long. */
+/** Most entries in one call; more would hold the server for too long. */
 const AT_ONCE = 128
 
 interface Handed {
@@ -51,7 +51,7 @@ export class TakesOfMany {
   #ask(find: Find, after: string, most: number): Promise<Reply> {
     const { tx = '', template } = find
     const named = { after, most: String(most), transaction: tx, template: packedTemplate(template) }
-    // As of a single take, see Finds.
+    // Repeatable under the same conditions as a single take, see Finds.
     return tx
       ? this.#transactions.ask(tx, 'takeMany', named, { repeatable: false })
       : ask(this.#batches, 'takeMany', named, { repeatable: true })
@@ -59,8 +59,9 @@ export class TakesOfMany {
 }
 
 /**
- * What is in hand is the caller's; only without anything is it told. But if a transaction may have taken what nobody knows of, it must not
- * be committed; then all of it is back.
+ * Ends a take that has failed. Returns if entries were taken: they are the caller's. Throws the error if there are
+ * none, or if a transaction may have taken entries that never arrived: it must not be committed, and its end puts all
+ * back.
  */
 function endWith(taken: readonly Stored[], { tx }: Find, error: unknown): undefined {
   if (taken.length === 0 || (tx !== undefined && isSpaceError(error, 'OUTCOME_UNKNOWN'))) throw error

@@ -1,4 +1,4 @@
-/** Tickets: requests whose outcomes are kept in the space, for whoever asks. */
+/** Tickets: requests whose outcomes are kept in the space, where any process can read them. */
 
 import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../engine.js'
@@ -27,7 +27,7 @@ export class RedisTickets implements Tickets {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #writes: Writes
-  /** Makes the names of bodies that stand for themselves. */
+  /** Returns the name of an outcome body that belongs to no claim. */
   readonly #claimFor: (id: string) => string
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, claimFor: (id: string) => string) {

@@ -1,4 +1,4 @@
-/** Transactions of this process: the space hears of each with its first operation, in the same batch. */
+/** Transactions of this process: `begin` is sent with the first operation of a transaction, in the same batch. */
 import type { Grant } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { REPLY } from './protocol.js'
@@ -10,8 +10,8 @@ import type { Arguments, OperationName } from './wire/operation.js'
 interface Open {
   readonly leaseMs: number
   readonly onEnded: () => void
-  /** Whether the space has been told of it, and whether it has said that it heard. */
-  told: boolean
+  /** `begin` has been sent; `known`: the space has confirmed it. */
+  announced: boolean
   known: boolean
 }
 
@@ -19,7 +19,7 @@ export class Transactions {
   readonly #presence: string
   readonly #batches: Batches
   readonly #open = new Map<string, Open>()
-  /** Those whose commit is on its way, so that a link that comes back does not end them first. */
+  /** Transactions whose commit is on its way: the sync of a new link must not end them first. */
   readonly #committing = new Set<string>()
   #numbers = 0
 
@@ -30,28 +30,29 @@ export class Transactions {
 
   begin(leaseMs: number, onEnded: () => void): string {
     const number = (++this.#numbers).toString(36)
-    this.#open.set(number, { leaseMs, onEnded, told: false, known: false })
+    this.#open.set(number, { leaseMs, onEnded, announced: false, known: false })
     return `${this.#presence}.${number}`
   }
 
   /**
-   * One operation under it. The space's lease begins with the first one, so no earlier than its owner counts from.
+   * Asks for one operation under a transaction. The space's lease begins with the first operation, so no earlier than
+   * the owner counts from.
    * @throws SpaceError TRANSACTION_ENDED
    */
   async ask<N extends OperationName>(tx: string, name: N, named: Arguments<N>, options: AskOptions): Promise<Reply> {
-    this.tell(tx)
+    this.announce(tx)
     const answer = await ask(this.#batches, name, named, options)
     if (answer.kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
     return answer
   }
 
-  /** The space hears of it before the next operation. @throws SpaceError TRANSACTION_ENDED */
-  tell(tx: string): void {
+  /** Sends `begin` ahead of the next operation, once. @throws SpaceError TRANSACTION_ENDED */
+  announce(tx: string): void {
     const number = numberOf(tx)
     const open = this.#open.get(number)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
-    if (open.told) return
-    open.told = true
+    if (open.announced) return
+    open.announced = true
     this.#batches.add({
       name: 'begin',
       args: [number, leaseText(open.leaseMs)],
@@ -59,7 +60,7 @@ export class Transactions {
       reply: () => {
         open.known = true
       },
-      // The operation behind it fails as well, or finds that the space knows nothing of it.
+      // The operation behind it fails as well, or learns that the space does not know the transaction.
       fail: () => {},
     })
   }
@@ -70,13 +71,17 @@ export class Transactions {
     return { expiresAt: now + leaseMs }
   }
 
-  /** `entries`: what is written with it, packed as for `writeAll`. If there is no room for them the transaction is open still. */
+  /**
+   * Commits a transaction, and writes `entries`, packed as for `writeAll`, with it. If the space has no room for them,
+   * the transaction stays open.
+   * @throws SpaceError TRANSACTION_ENDED, or the error that `noted` returns for the code of a refusal
+   */
   async commit(tx: string, entries: readonly (string | Buffer)[], noted: (code: Buffer) => SpaceError): Promise<void> {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
-    // Nothing was done under it.
-    if (!open.told && entries[0] === '0') return
-    const { kind, values } = await this.#commit(tx, open.told, entries)
+    // No operation ran under the transaction.
+    if (!open.announced && entries[0] === '0') return
+    const { kind, values } = await this.#commit(tx, open.announced, entries)
     if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
     if (kind === REPLY.failed) {
       this.#open.set(numberOf(tx), open)
@@ -85,39 +90,39 @@ export class Transactions {
   }
 
   async abort(tx: string): Promise<void> {
-    if (this.#end(tx)?.told === false) return
-    // Also after a commit of which nobody knows whether it came to pass: then this does nothing.
+    if (this.#end(tx)?.announced === false) return
+    // Also sent after a commit whose outcome is unknown; does nothing if the commit took effect.
     await ask(this.#batches, 'abort', { transaction: tx }, { repeatable: true })
   }
 
-  /** Whether the space has heard of it, because something was done under it. */
-  isTold(tx: string): boolean {
-    return this.#open.get(numberOf(tx))?.told === true
+  /** Returns whether `begin` has been sent, because an operation was requested under the transaction. */
+  isAnnounced(tx: string): boolean {
+    return this.#open.get(numberOf(tx))?.announced === true
   }
 
-  /** It is committed by another operation. */
+  /** Forgets a transaction that another operation has committed. */
   close(tx: string): void {
     this.#end(tx)
   }
 
-  /** The space has ended it. */
+  /** Handles the end of a transaction by the space. */
   ended(number: string): void {
     const open = this.#open.get(number)
     this.#open.delete(number)
     open?.onEnded()
   }
 
-  /** Those that the space must know of. */
+  /** Returns the transactions that the space must know. */
   names(): string[] {
     const known = [...this.#open].filter(([, open]) => open.known).map(([number]) => `${this.#presence}.${number}`)
     return [...known, ...this.#committing]
   }
 
-  async #commit(tx: string, isTold: boolean, entries: readonly (string | Buffer)[]): Promise<Reply> {
+  async #commit(tx: string, isAnnounced: boolean, entries: readonly (string | Buffer)[]): Promise<Reply> {
     this.#committing.add(tx)
     try {
       const options = { repeatable: false, entries: Number(entries[0]) }
-      return await (isTold
+      return await (isAnnounced
         ? ask(this.#batches, 'commit', { transaction: tx, entries }, options)
         : ask(this.#batches, 'writeAll', { entries }, options))
     } finally {

@@ -1,20 +1,23 @@
 /**
  * A read or take that waits, from its first search to its end.
  *
- * | state        | enters                                            | leaves                                                                    |
- * |--------------|---------------------------------------------------|---------------------------------------------------------------------------|
- * | unregistered | at first; a search failed for want of a link; an  | searching, at once or when a link is there                                |
- * |              | entry in hand was not usable                      |                                                                           |
- * | searching    | a search is sent, which may find an entry; else   | found → accepting; in a queue → registered, or searching again if         |
- * |              | the space puts the wait into a queue              | something came up meanwhile; nothing to wait for → ended (null)           |
- * | registered   | the space has the wait in a queue                 | an entry comes → accepting; nothing to wait for any longer → ended (null);|
- * |              |                                                   | look again → searching; a new link → searching                            |
- * | accepting    | an entry is in hand and is being acknowledged     | accepted → ended (the entry); refused → unregistered; failed → ended      |
- * | ended        | the promise is settled                            | an entry that still comes is given back                                   |
+ * | state        | enters                                       | leaves                                             |
+ * |--------------|----------------------------------------------|----------------------------------------------------|
+ * | unregistered | at first; a search failed for want of a      | searching, at once or when a link is there         |
+ * |              | link; an entry in hand was not accepted      |                                                    |
+ * | searching    | a search is sent, which may find an entry;   | found → accepting; in a queue → registered, or     |
+ * |              | else the space puts the wait into a queue    | searching again if a push has come meanwhile;      |
+ * |              |                                              | nothing to wait for → ended (null)                 |
+ * | registered   | the space has the wait in a queue            | an entry comes → accepting; nothing to wait for    |
+ * |              |                                              | any longer → ended (null); look again → searching; |
+ * |              |                                              | a new link → searching                             |
+ * | accepting    | an entry is in hand and is being             | accepted → ended (the entry); refused →            |
+ * |              | acknowledged                                 | unregistered; failed → ended                       |
+ * | ended        | the promise is settled                       | an entry that still comes is given back            |
  *
- * An entry that comes while a search is under way has its turn when the search is answered. The end of the time, or the signal, counts at once in
- * `unregistered`; in `registered` when the space has confirmed that the wait has ended; in `searching` and `accepting` afterwards, if they
- * bring no entry: an entry in hand comes first.
+ * An entry that comes during a search is handled when the search is answered. The end of the time, or the signal,
+ * takes effect at once in `unregistered`; in `registered` when the space has confirmed the end of the wait; in
+ * `searching` and `accepting` afterwards, if they bring no entry: an entry in hand comes first.
  */
 import type { Find, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -26,25 +29,25 @@ import type { Reply } from './wire/ask.js'
 /** How long the space may take to confirm the end of a wait. */
 const CONFIRM_MS = 1_000
 
-/** What a waiting find asks of the space. */
+/** The requests of a waiting find to the space. */
 export interface FindPort {
   /** Searches, and puts the wait into a queue if nothing is found. */
   search(find: Find, wait: string): Promise<Reply>
-  /** Returns the entry if it is this find's from now on; null if the find has to go on. */
+  /** Returns the entry if it belongs to this find from now on; null if the find must go on. */
   accept(find: Find, claim: string, parsed: Parsed): Promise<Stored | null>
   giveBack(claim: string): void
   endWait(wait: string): Promise<unknown>
-  /** Returns whether the space may have done something under this transaction. */
-  isTold(tx: string): boolean
+  /** Returns whether the space may have acted under this transaction. */
+  isAnnounced(tx: string): boolean
 }
 
 interface Searching {
   readonly name: 'searching'
-  /** Whether the wait is in a queue from before: it looks again for its transaction. */
+  /** The wait is in a queue already: this search is repeated for its transaction. */
   isRegistered: boolean
-  /** Whether something came up since the search was sent. */
+  /** A push has come since the search was sent, so the search must be repeated. */
   again: boolean
-  /** Takes an entry that came since then. */
+  /** Handles an entry that came since then. */
   handed: (() => void) | undefined
 }
 
@@ -60,10 +63,10 @@ export class WaitingFind {
   readonly #port: FindPort
   readonly #wait = new Wait<Stored | null>()
   #state: State = UNREGISTERED
-  /** Settles the wait, once its time is over or its signal has fired. */
+  /** Settles the wait; set once its time is over or its signal has fired. */
   #ending: (() => void) | undefined
 
-  /** `id`: of the wait in the space. */
+  /** `id` names the wait in the space. */
   constructor(id: string, find: Find, port: FindPort) {
     this.#id = id
     this.find = find
@@ -82,7 +85,7 @@ export class WaitingFind {
     return this.#wait.promise
   }
 
-  /** An entry was handed to a take (with its claim), or shown to a read (without one). */
+  /** Handles an entry that was handed to a take (with its claim), or shown to a read (without one). */
   handed(id: string, claim: string, record: Buffer, now: number): void {
     const state = this.#state
     if (this.#wait.settled || state.name === 'accepting') this.#giveBack(claim)
@@ -90,20 +93,20 @@ export class WaitingFind {
     else void this.#accept(claim, parseRecord(id, record, now))
   }
 
-  /** No transaction holds a match any longer: there is nothing to wait for. */
+  /** Ends the find: no transaction holds a match any longer, so there is nothing to wait for. */
   missed(): void {
     if (this.#state.name === 'searching') this.#state.again = true
     else if (this.#state.name !== 'accepting') this.#wait.resolve(null)
   }
 
-  /** Something has become free for the transaction of this find only. */
+  /** Searches again: an entry has become free for this find's transaction only. */
   lookAgain(): void {
     if (this.#wait.settled) return
     if (this.#state.name === 'searching') this.#state.again = true
     else if (this.#state.name === 'registered') void this.#search()
   }
 
-  /** There is a new link: the space has forgotten the wait. */
+  /** Searches again over a new link: the space has forgotten the wait. */
   askAnew(): void {
     if (this.#state.name === 'searching') this.#state.isRegistered = false
     else if (this.#state.name === 'registered') this.#state = UNREGISTERED
@@ -122,7 +125,7 @@ export class WaitingFind {
     try {
       reply = await this.#port.search(this.find, this.#id)
     } catch (error) {
-      // Without a link it asks anew when there is one; only what no link can mend ends the wait.
+      // A retryable error is followed by a search over the next link; any other error ends the wait.
       if (!(error instanceof SpaceError) || !error.retryable) {
         this.#wait.reject(error)
         if (searching.isRegistered) this.#leave()
@@ -137,7 +140,7 @@ export class WaitingFind {
     this.#endIfDue()
   }
 
-  // A getter: TypeScript would narrow the field by what was last assigned, though calls in between change it.
+  // A getter: TypeScript would narrow the field to its last assignment, although calls in between change it.
   get #isAccepting(): boolean {
     return this.#state.name === 'accepting'
   }
@@ -171,13 +174,13 @@ export class WaitingFind {
     this.#ending = settle
     const { tx, signal } = this.find
     const isSearching = this.#state.name === 'searching'
-    // A caller who has lost interest need not wait for the reply, unless the search may have taken something under a transaction.
+    // An aborted caller need not wait for the reply, unless the search may have taken an entry under a transaction.
     if (this.#isAccepting || (isSearching && (tx !== undefined || !signal?.aborted))) {
       if (isSearching) setTimeout(() => this.#giveUp(settle), CONFIRM_MS).unref()
       return
     }
     if (this.#state.name !== 'registered' || this.#wait.settled) return settle()
-    // An entry that is in hand comes first; if that brings nothing, the wait ends then.
+    // An entry in hand comes first; if it is not accepted, the wait ends then.
     const left = (): void => {
       clearTimeout(bound)
       if (!this.#isAccepting) settle()
@@ -186,7 +189,7 @@ export class WaitingFind {
     this.#port.endWait(this.#id).then(left, left)
   }
 
-  /** Ends the wait now, if its time was over while it was searching or accepting. */
+  /** Ends the wait now if its time ended while it was searching or accepting. */
   #endIfDue(): void {
     const settle = this.#ending
     if (!settle || this.#isAccepting || this.#state.name === 'searching') return
@@ -194,11 +197,14 @@ export class WaitingFind {
     if (!this.#wait.settled) this.#end(settle)
   }
 
-  /** The space does not answer. Nobody knows whether a take has taken something, so its transaction must not be committed. */
+  /**
+   * Ends a wait that the space does not confirm. A take under a transaction may have taken an entry, so the
+   * transaction must not be committed.
+   */
   #giveUp(settle: () => void): void {
     if (this.#state.name !== 'searching' || this.#ending !== settle) return
     const { take, tx = '' } = this.find
-    if (take && this.#port.isTold(tx)) this.#wait.reject(new SpaceError('OUTCOME_UNKNOWN'))
+    if (take && this.#port.isAnnounced(tx)) this.#wait.reject(new SpaceError('OUTCOME_UNKNOWN'))
     else settle()
   }
 
@@ -212,7 +218,7 @@ export class WaitingFind {
   }
 }
 
-/** Returns the entry that a search has found. */
+/** Returns the entry that a search has found, and its claim ('' for a read or under a transaction). */
 export function foundIn({ values, now }: Reply): { claim: string; parsed: Parsed } {
   const [id, claim, record] = values
   return { claim: claim!.toString('latin1'), parsed: parseRecord(id!.toString('latin1'), record!, now) }

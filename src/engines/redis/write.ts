@@ -1,4 +1,4 @@
-/** Writes: entries into the space, their large bodies first. */
+/** Writes: stores large bodies first, then writes the entries. */
 import { monotonicMs } from '../../clock.js'
 import { type EncodedEntry, type Grant, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
@@ -12,7 +12,7 @@ import { Bodies } from './wire/bodies.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** The space counts as full for this long after it refused a write: a process without traffic must try again some time. */
+/** The space counts as full for this long after a refused write; then a process without traffic tries again. */
 const FULL_MS = 3_000
 
 type Argument = string | Buffer
@@ -23,7 +23,7 @@ export class Writes {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #transactions: Transactions
-  /** Roots that this process has announced, each with what is indexed there. */
+  /** Roots that this process has announced, each with the fields that are indexed there. */
   readonly #roots = new Set<string>()
   #refusedAt = Number.NEGATIVE_INFINITY
 
@@ -38,7 +38,7 @@ export class Writes {
   async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     const options = { repeatable: false, entries: entries.length }
     try {
-      // Without large bodies nothing is awaited first: operations of one turn keep their order.
+      // Without large bodies nothing is awaited first, so operations of one turn keep their order.
       if (hasLarge(entries)) await this.putBodies(entries)
       const { kind, values, now } = await (tx === undefined
         ? ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options)
@@ -51,7 +51,10 @@ export class Writes {
     }
   }
 
-  /** Returns the entries as operations have them, once their large bodies are stored. `presence` waits for the outcomes of requests. */
+  /**
+   * Returns entries as operations have them, once their large bodies are stored. `presence`: the requester of the
+   * requests among them.
+   */
   async effects(entries: readonly EncodedEntry[], presence = this.#presence): Promise<Argument[]> {
     if (hasLarge(entries)) await this.putBodies(entries)
     return this.#packed(entries, presence)
@@ -76,12 +79,12 @@ export class Writes {
     }
   }
 
-  /** The server may have forgotten everything. */
+  /** Forgets announcements: the server may have lost its data. */
   askAnew(): void {
     this.#roots.clear()
   }
 
-  /** Whether the space has refused a write just now because it is full. */
+  /** The space refused a write within the last FULL_MS because it is full. */
   get isFull(): boolean {
     return monotonicMs() - this.#refusedAt < FULL_MS
   }
@@ -93,7 +96,7 @@ export class Writes {
     return error
   }
 
-  /** Drops the large bodies of entries if the error says that they were surely not written. */
+  /** Drops the large bodies of entries if the error rules out that the entries were written. */
   failed(entries: readonly EncodedEntry[], error: unknown): void {
     if (isSpaceError(error, 'TRANSACTION_ENDED') || isSpaceError(error, 'SPACE_FULL')) this.refused(entries)
   }
@@ -110,12 +113,12 @@ export class Writes {
     return args
   }
 
-  /** Tells the space which roots exist and what is indexed there: a search goes by what all writers of a root index. */
+  /** Announces roots and the fields indexed there: a search can use only fields that all writers of a root index. */
   #announce(entries: readonly EncodedEntry[]): void {
     for (const { kinds, index = '*' } of entries) {
       const root = kinds[kinds.length - 1]!
       const known = `${root} ${index}`
-      // AnyEntry does not look for the framework's own kinds.
+      // AnyEntry does not match the framework's own kinds.
       if (root.startsWith(OWN_KINDS) || this.#roots.has(known)) continue
       this.#roots.add(known)
       this.#batches.add({

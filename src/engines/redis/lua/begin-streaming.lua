@@ -1,7 +1,8 @@
--- Streaming: a holder goes on for longer than any lease, because what it is given, or what it answers, comes bit by bit.
+-- Streaming: a holder whose request or response is streamed may run for longer than any lease.
 
--- From here on its request ends with it and not with a lease, and no other holder follows it: part of its answer has been seen, or part of
--- its input is gone. `answers`: 1 if it begins to answer, then its requester is told where the answer comes from; else 0.
+-- From now on the request ends with its holder instead of a lease, and is not given to another holder: part of its
+-- response has been seen, or part of its input is gone. `answers`: 1 if the response begins, and then the requester is
+-- told the holder; else 0.
 function OPS.beginStreaming(claim, answers)
   if call('SREM', ownKeys.claims, claim) == 1 then
     call('SADD', ownKeys.claims, started(claim))
@@ -18,7 +19,7 @@ function OPS.beginStreaming(claim, answers)
   reply(REPLY.done)
 end
 
--- The holder goes on without its place in the offer.
+-- The holder continues without a slot of the offer.
 function OPS.releaseSlot(wait)
   credits[wait] = (credits[wait] or 0) + 1
   reply(REPLY.done)

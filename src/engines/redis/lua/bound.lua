@@ -1,9 +1,9 @@
--- Bounds: what the process of this call lets the space grow to. Without the operation `bound` nothing here runs.
+-- Bounds: the limits to which the process of this call lets the space grow. Used only after the operation `bound`.
 -- shares: growBytes, isTooMuch, isOver
 
--- How many records Redis looks at to estimate what all of them take: 2 µs, and no removal has to know a size.
+-- Number of records that Redis samples to estimate the size of all: 2 µs, and no removal has to know a size.
 local SAMPLES = 100
--- What Redis takes for a record beside the bytes of the record and of its id, about.
+-- Bytes that Redis needs for a record beside the bytes of the record and of its id, about.
 local OVERHEAD = 60
 
 local mostEntries, mostBytes
@@ -27,8 +27,8 @@ local function growBytes(by)
   if bounded then bytesSince = bytesSince + by end
 end
 
--- Returns whether the space has no room for these. A change that leaves no more than before is never too much: processes with other bounds
--- may have written.
+-- Returns whether the space has no room for a change. If the change leaves no more than before, there is always room:
+-- processes with other bounds may have written.
 local function exceeds(count, bytes)
   if mostEntries and count > 0
     and call('HLEN', keys.entries) + call('ZCARD', keys.sessions) + putCount / 2 + count > mostEntries then
@@ -40,7 +40,7 @@ local function exceeds(count, bytes)
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 
--- Returns how many entries of an operation are to be written, and their bytes.
+-- Returns the number of entries that an operation writes, and their bytes.
 local function sizeOf(from, last)
   local count, bytes = 0, 0
   for at = from, last, 3 do
@@ -60,7 +60,7 @@ local function recount()
   for j = 1, #ids do if call('EXISTS', bodyKey(ids[j])) == 0 then uncountBody(ids[j]) end end
 end
 
--- The same as exceeds(), after a sweep of what has ended.
+-- The same as exceeds(), after a sweep of expired entries.
 local function isTooMuch(count, bytes)
   local over = exceeds(count, bytes)
   if over and not facts.swept then
@@ -72,8 +72,8 @@ local function isTooMuch(count, bytes)
   return over
 end
 
--- Returns whether there is no room for the entries of an operation. What their transaction has taken makes room for them, because it is gone
--- for everybody else, and so does `ending`, the entry that ends with them.
+-- Returns whether there is no room for the entries of an operation. Entries that their transaction has taken make
+-- room, because they are gone for all others; so does `ending`, the entry that ends with them.
 local function isOver(from, last, transaction, ending)
   if not bounded then return false end
   local count, bytes = sizeOf(from, last)

@@ -1,11 +1,12 @@
 -- The state of a call: its time, the counters of the partition, and the writes that it has noted.
 --
--- One call at a time runs, so its state is in these locals; begin() sets all of them anew. An operation checks and reads first, then only
--- notes what is to be written; flush() writes. So an operation that fails leaves nothing half done.
--- shares: self, ownKeys, serverRun, nonce, now, wall, nowText, counters, argv, position
--- shares: countersChanged, newRecords, newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits
--- shares: indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase, parsedTemplates
--- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters, flushRecords, flushQueue, flush
+-- Calls run one at a time, so the state is in these locals; begin() resets all of them. An operation checks and reads
+-- first, then only notes its writes; flush() performs them. So an operation that fails leaves nothing half done.
+-- shares: self, ownKeys, serverRun, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
+-- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, indexInfos, shapes
+-- shares: waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase, parsedTemplates
+-- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
+-- shares: flushRecords, flushQueue, flush
 
 -- The layout of the data that this library reads and writes.
 local LAYOUT = SHARED.layout
@@ -24,13 +25,13 @@ local nowText    -- the lease clock as 13 digits
 local counters
 local countersChanged
 
--- What flush() writes.
+-- The writes that flush() performs.
 local newRecords, newIndexed, newClaims, newOutcomes, sweepLists = {}, {}, {}, {}, {}
 local putCount, dirty
 -- Completions are settled together at the end of a call.
 local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} }
 local credits = {}         -- by offer: the credit that it gains in this call
--- What this call has read or parsed, each by its text.
+-- Results of reading and parsing in this call, by the text that was parsed.
 local indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders = {}, {}, {}, {}, {}, {}
 local policies, parsedWaiters, parsedTemplates = {}, {}, {}
 local transactionEnds = {} -- by transaction: the end of its lease
@@ -39,7 +40,7 @@ local claimsMade           -- how many claims this call has made
 local tokenBase            -- what their tokens begin with
 local bounded              -- whether this call keeps to bounds (bound.lua)
 
--- Functions of files that come later in the library, for files that come before them.
+-- Functions of later files, for use in earlier files.
 local LATER = {}
 -- The function of each operation, by its name in protocol.ts.
 local OPS = {}
@@ -115,7 +116,7 @@ local function begin(countersKey, presence, run)
   end
   local known = counters.run == run
   local clock, passed = counters.clock, wall - counters.wall
-  -- A token is greater than every one before it, also after a failover that lost the last ones.
+  -- A token is greater than every one before it, even after a failover that lost the last ones.
   counters.tok = counters.tok < us and us or counters.tok + 1
   -- The two clocks are saved at least every second, so that the time between two calls can be told from a step.
   countersChanged = passed < 0 or passed >= 1000
@@ -136,7 +137,7 @@ local function saveCounters()
   call('SET', keys.counters, cmsgpack.pack(counters))
 end
 
--- Makes the noted entries visible to searches of this same call.
+-- Makes the noted entries visible to searches of the same call.
 local function flushRecords()
   if not dirty then return end
   if putCount > 0 then

@@ -1,9 +1,10 @@
--- Claims: an entry handed to a holder under a fencing token, until it is acknowledged, completed or given back, or its holder is gone.
--- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, makeAvailable, giveBack, recover, started
--- shares: isStarted
+-- Claims: an entry handed to a holder under a fencing token, until the holder acknowledges, completes or returns it,
+-- or dies.
+-- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, makeAvailable, giveBack
+-- shares: recover, started, isStarted
 
--- Makes a claim on an entry. Its token is the number of this call, greater than that of every call before it, then which claim of the call
--- it is, then the nonce.
+-- Makes a claim on an entry. The token consists of the number of this call, which is greater than that of every call
+-- before, the number of the claim in the call, and the nonce.
 local function claimFor(presence, id)
   if not tokenBase then
     tokenBase = format('%x', counters.tok)
@@ -34,7 +35,7 @@ local function clearSuspects(ids)
   if exists(keys.suspects) then call('HDEL', keys.suspects, unpack_(ids)) end
 end
 
--- Hands an entry to a waiter. A plain take leaves its queue; an offer stays with the credit that is left.
+-- Hands an entry to a waiter. A plain take leaves its queue; an offer stays with the rest of its credit.
 local function deliver(waiter, id, record)
   local who = parsedWaiter(waiter)
   if isSuspect(record) then noteSuspect(who.presence, id) end
@@ -45,7 +46,8 @@ end
 -- The large body of an outcome has a key of its own, under the name of the claim.
 local function dropOutcomeBody(claim) call('UNLINK', bodyKey(claim)) end
 
--- Tells a requester what became of its request, and keeps the outcome until it has arrived.
+-- Sends a requester the outcome of its request, and keeps the outcome until it has arrived. Returns false if the
+-- requester is gone.
 local function tellOutcome(presence, id, outcome)
   if presence == SHARED.kept then return LATER.settleFor(id, outcome) end
   if not isPresent(presence) then
@@ -63,8 +65,8 @@ local function tellOutcome(presence, id, outcome)
   return true
 end
 
--- Sends an event to each registration for one of these transitions, once however many of its templates match. With a transaction only to
--- registrations under it.
+-- Sends an event to each registration for one of these transitions, once however many of its templates match. If a
+-- transaction is given, only to registrations under it.
 local function announce(info, id, record, transitions, transaction)
   local told = {}
   local queues = queuesFor(info, 'notify')
@@ -86,8 +88,9 @@ local function announce(info, id, record, transitions, transaction)
   end
 end
 
--- Makes an entry free: every waiting reader is shown it, then a waiting taker gets it, or it goes into the indexes. Readers under
--- transactions come after the takers, because what they have read nobody else may take.
+-- Makes an entry free: all waiting readers are shown the entry, then a waiting taker gets it, or it goes into the
+-- indexes. Readers under transactions come after the takers, because an entry that they have read cannot be taken by
+-- others.
 local function makeAvailable(id, record, info, score, transitions)
   if #queuesFor(info, 'notify') > 0 then announce(info, id, record, transitions) end
   local readers, locking = queuesFor(info, 'read'), nil
@@ -130,13 +133,13 @@ local function makeAvailable(id, record, info, score, transitions)
   dirty = true
 end
 
--- Puts an entry back into its place. A request whose requester is gone is removed: nobody waits for it.
+-- Puts an entry back into its place. A request whose requester is gone is removed: its outcome is not awaited.
 local function putBack(id, record)
   if hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then return remove(id, record) end
   makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), TRANSITION.visible .. TRANSITION.available)
 end
 
--- Gives back what a holder did not process. The body of its outcome may have been stored already.
+-- Gives back an entry that a holder did not process. The body of its outcome may have been stored already.
 local function giveBack(claim)
   if isSessionLock(claim) then return LATER.unlockSession(claim) end
   local id = idOf(claim)
@@ -150,7 +153,8 @@ local function withDeaths(record, deaths)
   return sub(record, 1, RECORD.deaths.from - 1) .. deaths .. sub(record, RECORD.deaths.to + 1)
 end
 
--- Recovers what a holder had that died. Whether a request may run again is the request's to say, how often is limited.
+-- Recovers an entry whose holder has died. The type of a request says whether it may run again, its maxDeliveries how
+-- often.
 local function recover(claim)
   if isSessionLock(claim) then return LATER.unlockSession(claim) end
   local hadStarted = isStarted(claim)
@@ -209,9 +213,9 @@ function OPS.start(claim)
   end
 end
 
--- A request that has started and must not run twice is lost. `wait`: the offer that has room again, or ''.
+-- A request that has started and must not run twice is lost. `wait`: the offer that has a free slot again, or ''.
 function OPS.giveBack(claim, wait)
-  -- A holder that did not hear whether its start was noted has not started.
+  -- If the holder did not learn whether its start was noted, it has not started.
   if call('SREM', ownKeys.claims, claim) == 1 or call('SREM', ownKeys.claims, started(claim)) == 1 then
     local id = idOf(claim)
     local record = call('HGET', keys.entries, id)
@@ -232,7 +236,7 @@ function OPS.putOutcomeBody(claim, body)
   reply(REPLY.done)
 end
 
--- `ids`: with a space between; of an outcome whose body has a key of its own @ and the claim.
+-- `ids`: separated by spaces; for an outcome whose body has a key of its own, @ and the claim.
 function OPS.outcomesArrived(ids)
   local fields = {}
   for id in gmatch(ids, '%S+') do

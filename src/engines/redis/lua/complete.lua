@@ -1,7 +1,9 @@
--- Completions: each ends a claim with an outcome for the requester. Those of a call are settled together, in few commands.
+-- Completions: each ends a claim with an outcome for the requester. Those of one call are settled together, in few
+-- commands.
 -- shares: settleCompletions
 
--- Parses the header that many completions share: offer, credit, @ if the request's body has a key of its own, presence to tell.
+-- Parses the header that many completions share: offer, credit, @ if the request's body has a key of its own,
+-- requester.
 local function completionHeader(text)
   local header = text == '' and sharedHeaders.last or sharedHeaders[text]
   if not header then
@@ -14,7 +16,7 @@ local function completionHeader(text)
   return header
 end
 
--- `effects`: where the entries that are written with it begin and end, or false.
+-- `effects`: where the entries that are written with the completion begin and end, or false.
 local function noteCompletion(header, claim, outcome, effects)
   local n = completions.n + 1
   completions.n, completions.slots[n], completions.headers[n] = n, reply(REPLY.done), completionHeader(header)
@@ -30,7 +32,7 @@ function OPS.complete(header, claim, outcome)
   noteCompletion(header, claim, outcome, false)
 end
 
--- One that only writes is settled together with other completions, unless room has to be counted one by one.
+-- A completion that only writes is settled together with others, unless room has to be counted one by one.
 function OPS.completeWith(header, claim, outcome, transaction, from, last)
   local id = idOf(claim)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
@@ -54,7 +56,8 @@ function OPS.completeWith(header, claim, outcome, transaction, from, last)
   reply(REPLY.done)
 end
 
--- Completes what is still held under its claim, and writes what is to be written with it; every other completion is refused.
+-- Completes the requests that are still held under their claims, and writes their effects; every other completion is
+-- refused.
 local function settleCompletions()
   local n = completions.n
   if n == 0 then return end
@@ -77,7 +80,7 @@ local function settleCompletions()
   if #held == 0 then return end
   call('SREM', ownKeys.claims, unpack_(held))
   clearSuspects(ids)
-  -- An entry that was withdrawn, or whose lease ended, is gone already; its requester drops an outcome that it does not wait for.
+  -- A withdrawn or expired entry is gone already; its requester drops an outcome that it does not await.
   call('HDEL', keys.entries, unpack_(ids))
   for j = 1, #written do writeEach(written[j][1], written[j][2]) end
 end

@@ -1,12 +1,13 @@
--- Dead letters: entries that nobody can use are kept with the reason, where no find but one for dead letters meets them.
+-- Dead letters: unusable entries, kept with the reason, and matched only by finds for dead letters.
 -- shares: dropOldestDeadLetter, moveToDeadLetters
 
 -- A week: time enough to look into it.
 local DEAD_LETTER_LEASE_MS = 604800000
--- Beyond this the oldest is removed.
+-- Beyond this number the oldest is removed.
 local MOST_DEAD_LETTERS = 10000
 
--- Takes an entry out of what transactions have written, taken or read, so that none of them releases or removes it when it ends.
+-- Removes an entry from the marks of all transactions, so that none of them releases or removes the entry when it
+-- ends.
 local function disown(id, record, info)
   local readers = call('HGET', keys.readers, id)
   if readers then
@@ -29,8 +30,8 @@ local function dropOldestDeadLetter()
   end
 end
 
--- Replaces a record by that of a dead letter, whose body is the reason, the signature of the entry, a newline, and the body of the entry.
--- `reason` is a token.
+-- Replaces a record by that of a dead letter, whose body is the reason, the signature of the entry, a newline, and the
+-- body of the entry. `reason` is a token.
 local function moveToDeadLetters(id, record, reason)
   flushRecords()
   local signature = signatureOf(record)
@@ -51,7 +52,7 @@ local function moveToDeadLetters(id, record, reason)
   dropOldestDeadLetter()
 end
 
--- `claim`: the one under which the entry was taken, or ''.
+-- `claim`: the claim under which the entry was taken, or ''.
 function OPS.deadLetter(id, reason, claim)
   flushRecords()
   if claim ~= '' and call('SREM', ownKeys.claims, claim) == 0 then return reply(REPLY.none) end

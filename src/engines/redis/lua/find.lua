@@ -1,7 +1,7 @@
--- Finds: reads and takes, at once or waiting.
+-- Finds: reads and takes, immediate or waiting.
 -- shares: unindex, endVainWaits
 
--- Takes an entry out of the indexes: it is held from now on.
+-- Takes an entry out of the indexes: the entry is held from now on.
 local function unindex(id, record)
   local index = indexInfo(signatureOf(record)).index
   for j = 1, #index do call('ZREM', index[j], id) end
@@ -39,7 +39,7 @@ function OPS.find(mode, wait, transaction, template)
     return replyFound(hits[1], spec)
   end
   if wait ~= '' and spec.ifExists and not after and not hasConflict(spec) then wait = '' end
-  -- A find that looks again, because something may have become free for its transaction only, is in its queue already.
+  -- A find that searches again for its transaction is in its queue already.
   if wait ~= '' and not (transaction ~= '' and specOf(self, wait)) then register(self, wait, spec, 1) end
   if after then reply(REPLY.more, after) else reply(wait ~= '' and REPLY.waiting or REPLY.none) end
 end
@@ -65,10 +65,10 @@ function OPS.continueFind(after, mode, wait, transaction, template)
   end
 end
 
--- Returns whether a match has become free for the transaction of a wait; its owner has been told to look again.
+-- Returns whether a match is free for the transaction of a wait; its owner has been told to search again.
 local function mayHave(spec) return spec.tx ~= '' and isOpen(spec.tx) and searchVisible(spec, 1)[1] end
 
--- Ends the waits for what transactions hold, if none holds a match any longer.
+-- Ends the waits for entries held by transactions if no transaction holds a match any longer.
 local function endVainWaits()
   local waiting = call('SMEMBERS', keys.ifExists)
   for j = 1, #waiting do
@@ -83,7 +83,7 @@ local function endVainWaits()
   end
 end
 
--- The reply `none` says that the wait was served before, and that the push has been sent.
+-- The reply `none` means that the wait was served before, and that the push has been sent.
 function OPS.endWait(wait)
   reply(unregister(self, wait) and REPLY.done or REPLY.none)
 end

@@ -1,7 +1,7 @@
--- Leases of entries: renewed and cancelled, also while an entry is held, as in JavaSpaces.
+-- Leases of entries: renewed and cancelled, even while an entry is held, as in JavaSpaces.
 -- shares: withdraw
 
--- Returns the record if its lease has not ended.
+-- Returns the record; nil if its lease has ended or there is none.
 local function leasedRecord(id)
   flushRecords()
   local record = call('HGET', keys.entries, id)
@@ -31,7 +31,7 @@ function OPS.renew(id, leaseMs)
   end
 end
 
--- Removes an entry now; the holder of a request is told that it works for nobody. Returns false if there is no such entry.
+-- Removes an entry at once. If a request is held, its holder is told to stop. Returns false if there is no such entry.
 local function withdraw(id)
   local record = leasedRecord(id)
   if not record then return false end

@@ -1,4 +1,4 @@
--- What is in the space, without taking or waiting: pages of entries, backlogs, what takers offer, the kinds.
+-- Listings without taking or waiting: pages of entries, backlogs, tokens of offers, kinds.
 
 -- `after`: the score at which the last page ended, or ''. Under a transaction the entries of the page are locked.
 function OPS.list(after, most, transaction, template)
@@ -19,10 +19,11 @@ function OPS.list(after, most, transaction, template)
   reply(REPLY.page, on or '', concat(page))
 end
 
--- Each priority is a band of scores, and the oldest entry is at its beginning. Further bands are not looked at.
+-- Each priority is a band of scores, with its oldest entry at the beginning. Further bands are not looked at.
 local MOST_BANDS = 16
 
--- Replies when the oldest match was written ('' if there is none), and how many there are. The template has at most one field.
+-- Replies when the oldest match was written ('' if there is none), and the number of matches. The template has at most
+-- one field.
 function OPS.backlog(template)
   local spec = readTemplate(template, 'read')
   flushRecords()
@@ -39,10 +40,11 @@ function OPS.backlog(template)
   reply(REPLY.page, oldest or '', tostring(call('ZCARD', key)))
 end
 
--- Beyond these nothing is looked through.
+-- Beyond these numbers nothing is looked through.
 local MOST_WAITS, MOST_PROCESSES = 200, 200
 
--- Replies the tokens by which takers choose among the entries of a kind that have this token ('': all), or * if there are too many waits.
+-- Replies the tokens by which takers choose among the entries of a kind that have this token ('': all), or * if there
+-- are too many waits.
 function OPS.offered(kind, token)
   local page, known = { nowText }, {}
   local presences = call('ZRANGE', keys.presences, 0, MOST_PROCESSES)

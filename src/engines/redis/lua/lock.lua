@@ -1,7 +1,9 @@
--- What a transaction holds: what it has read can be read by all and taken by nobody else; what it has written or taken is in no index.
+-- Locks of transactions: entries they read can be read by all and taken by no others; those they wrote or took are in
+-- no index.
 --
--- A transaction is `presence.number`. Its marks (MARK in protocol.ts) say what it did to which id; before the id of an entry whose body has
--- a key of its own there is @, if the entry is to be removed. What it has written is in a set of its own, in order.
+-- A transaction is `presence.number`. Its marks (MARK in protocol.ts) say what it did to which id. If the entry is to
+-- be removed and its body has a key of its own, @ is before the id. Written entries are in a set of their own, in
+-- order.
 -- shares: mark, unmarked, takenUnder, openTransactions, hasWritten, lockRead, takeUnder
 
 local function mark(transaction, kind, id) call('SADD', marksKey(transaction), kind .. id) end
@@ -9,7 +11,7 @@ local function mark(transaction, kind, id) call('SADD', marksKey(transaction), k
 -- Returns the id that a mark names.
 local function unmarked(text) return sub(text, byte(text, 2) == SIGN_BYTES.reference and 3 or 2) end
 
--- Returns the ids of what a transaction has taken, in no order.
+-- Returns the ids of entries that a transaction has taken, in no order.
 local function takenUnder(transaction)
   local ids, marks = {}, call('SMEMBERS', marksKey(transaction))
   for j = 1, #marks do
@@ -30,7 +32,8 @@ local function hasWritten(transaction, id)
   return facts[key] ~= false and call('ZSCORE', key, id) ~= false
 end
 
--- Notes that a transaction has read an entry: from now on nobody else takes it. It may be in the indexes of free entries, or in none.
+-- Notes that a transaction has read an entry: from now on no other takes it. The entry may be in the indexes of free
+-- entries, or in none.
 local function lockRead(id, record, info, transaction)
   local readers = call('HGET', keys.readers, id)
   if not readers then

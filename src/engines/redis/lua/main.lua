@@ -1,9 +1,10 @@
--- The functions that clients call: a batch of operations, and the beat of a process that has nothing to say. (session-save.lua has a third.)
+-- The functions that clients call: a batch of operations, and the beat of a quiet process. session-save.lua has the
+-- third.
 
--- The beats of a quiet space go round its processes at this distance.
+-- Time between two beats in a quiet space, whose processes take turns.
 local BEAT_MS = 330
 
--- Runs each operation in its turn, in runs of one name: name, how many, then the arguments of each.
+-- Runs each operation in order. Operations come in runs of one name: name, count, then the arguments of each.
 local function runOperations(first)
   local i, n = first, #argv
   while i <= n do
@@ -13,7 +14,7 @@ local function runOperations(first)
     if HAS_ENTRIES[name] then
       for _ = 1, count do
         position = i
-        -- How many entries there are, then three values for each.
+        -- The number of entries, then three values for each.
         local from = i + arity + 1
         local last = from - 1 + tonumber(argv[from - 1]) * 3
         if arity == 0 then operation(from, last)
@@ -38,8 +39,8 @@ local function runOperations(first)
   end
 end
 
--- Returns why this library must not touch the data, or nil. An older layout is taken over if nothing is stored in it: under the keys of layout
--- 1, which had one letter each, or of a later one.
+-- Returns why this library must not touch the data, or nil. An older layout is taken over if it holds no data: under
+-- the keys of layout 1, which had one letter each, or of a later layout.
 local function refusalOfLayout()
   if counters.layout == LAYOUT then return nil end
   if counters.layout > LAYOUT then return REFUSAL.dataNewer end
@@ -49,9 +50,10 @@ local function refusalOfLayout()
   countersChanged = true
 end
 
--- KEYS: the counters. ARGV: presence, number of the batch, run id, mode (MODE in protocol.ts), nonce, then the operations.
--- Reply: a character per operation, the lease clock, then the values that follow some characters. A first element that begins with ! says
--- why the batch did not run (REFUSAL).
+-- KEYS: the counters. ARGV: presence, number of the batch, run id, mode (MODE in protocol.ts), nonce, then the
+-- operations.
+-- Reply: a character per operation, the lease clock, then the values that follow some characters. If the batch did not
+-- run, the first element says why and begins with ! (REFUSAL).
 local function batch(names, arguments)
   argv = arguments
   begin(names[1], argv[1], argv[3])
@@ -94,7 +96,7 @@ local function batch(names, arguments)
 end
 
 -- KEYS: the counters. ARGV: presence, run id, 1 if the presence is to be renewed.
--- Reply: ms until this process's next turn, or -1 if it has no presence (any longer); the lease clock.
+-- Reply: ms until this process's next turn, or -1 if its presence has ended; the lease clock.
 local function beat(names, arguments)
   argv = arguments
   begin(names[1], argv[1], argv[2])
@@ -111,7 +113,7 @@ local function beat(names, arguments)
   publish()
   if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText } end
 
-  -- Turns go round by name: no counter and no timetable, and a process more or less only shifts them.
+  -- Turns follow the order of names: no counter and no timetable, and a process that joins or leaves only shifts them.
   local count, rank, isKnown = #list / 2, 0, false
   for i = 1, #list, 2 do
     if list[i] < self then rank = rank + 1 end

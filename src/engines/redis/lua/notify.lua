@@ -1,12 +1,12 @@
--- Registrations: who is told of entries. Each template of one is a wait of its own, `registration.number`.
+-- Registrations for events. Each template of a registration is a wait of its own, `registration.number`.
 -- shares: dropRegistration, dueAt
 
 local function nameOf(presence, registration) return presence .. ':' .. registration end
 
--- Under this field is how many templates a registration has.
+-- Returns the field that has the number of templates of a registration.
 local function countField(registration) return registration .. SIGN.hash end
 
--- Returns whether there was such a registration.
+-- Ends a registration. Returns whether there was one.
 local function dropRegistration(presence, registration)
   local events = keysOf(presence).events
   local parts = tonumber(call('HGET', events, countField(registration)) or 0)
@@ -25,7 +25,7 @@ local function dueAt(time)
   end
 end
 
--- `sequence`: the number before that of the first event. `templates`: with a newline between.
+-- `sequence`: the number before the first event. `templates`: separated by newlines.
 function OPS.notify(registration, sequence, leaseMs, transaction, templates)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
   dropRegistration(self, registration)
@@ -56,7 +56,7 @@ function OPS.endRegistration(registration)
   reply(dropRegistration(self, registration) and REPLY.done or REPLY.none)
 end
 
--- By the number of its last event the owner knows after a reconnect what it has missed.
+-- After a reconnect the owner derives the number of missed events from the number of the last event.
 function OPS.lastEvent(registration)
   local last = call('ZSCORE', keys.registrations, nameOf(self, registration)) and call('HGET', ownKeys.events, registration)
   if last then reply(REPLY.number, last) else reply(REPLY.none) end

@@ -1,7 +1,7 @@
--- Offers: standing takes with credit, which is how many deliveries their process has room for.
+-- Offers: standing takes with credit, which is the number of deliveries that their process has room for.
 -- shares: refillOffers
 
--- `alternatives`: tokens of which a match has one, with | between; '' if there are none.
+-- `alternatives`: tokens of which a match must have one, separated by |; '' for none.
 function OPS.offer(wait, credit, template, alternatives)
   local spec = readTemplate(template, 'take')
   spec.tx = ''
@@ -21,7 +21,8 @@ function OPS.endOffer(wait)
   reply(REPLY.done)
 end
 
--- Adds matches that one search has not reached because of entries without an alternative: each alternative has an index.
+-- Adds matches that one search has not reached because of entries without an alternative: each alternative has an
+-- index.
 local function searchAlternatives(spec, most, accept, hits)
   local seen = {}
   for h = 1, #hits do seen[hits[h][1]] = true end
@@ -34,7 +35,7 @@ local function searchAlternatives(spec, most, accept, hits)
   for j = most + 1, #hits do hits[j] = nil end
 end
 
--- Hands offers whose credit has risen what is free already; the credit that is left goes into the queue.
+-- Hands free entries to offers whose credit has risen; the rest of the credit goes into the queue.
 local function refillOffers()
   local holdsSuspect = exists(keys.suspects) and holdersOfSuspects()[self]
   local function isBearable(_, record)

@@ -1,11 +1,13 @@
--- Presences: one leased registration per process, under which it holds what it holds; and how a dead one is noticed.
+-- Presences: one leased registration per process, under which the process holds entries; and how a dead process is
+-- noticed.
 -- shares: endPresences, findDead, nextPresences, watchPresences, join
 
--- How often a busy space looks, and at how many presences at a time.
+-- A busy space looks this often, and at this many presences at a time.
 local LOOK_MS = 50
 local LOOKED_AT = 64
 
--- Ends the waits of a presence. Registrations stay: their owner may be back soon, and asks what it has missed.
+-- Ends the waits of a presence. Registrations stay: their owner may be back soon, and asks for the events that it
+-- missed.
 local function endWaits(presence)
   local waits = call('HKEYS', keysOf(presence).waits)
   for i = 1, #waits do
@@ -17,8 +19,8 @@ end
 -- Returns whether a member of the set of claims is a claim: one long member is not (join()).
 local function isClaim(text) return find(text, ':', 1, true) end
 
--- Ends a presence whose process is gone: what it held is free again, and nothing of it remains. A process that leaves gives back what it has
--- not started; that counts as no death.
+-- Ends a presence whose process is gone: its claims are freed, and nothing of the presence remains. `leaving`: the
+-- process itself asks, so claims that it has not started do not count as deaths.
 local function endPresence(presence, leaving)
   local own = keysOf(presence)
   flush()
@@ -33,7 +35,7 @@ local function endPresence(presence, leaving)
   end
   call('DEL', own.presence, own.claims, own.outcomes, own.waits, own.events)
   livingPresences[presence] = false
-  -- A process that works on a request of it works for nobody.
+  -- Processes that work on its requests are told to stop.
   local all = call('ZRANGE', keys.presences, 0, -1)
   for i = 1, #all do push(all[i], PUSH.requesterGone .. presence .. '\t', '', '') end
   for i = 1, #held do
@@ -45,7 +47,7 @@ local function endPresence(presence, leaving)
   flush()
 end
 
--- Ends several at once: none of them is handed what another one held.
+-- Ends several presences at once: none of them is handed entries that another one held.
 local function endPresences(dead)
   if #dead > 1 then
     flush()
@@ -54,7 +56,8 @@ local function endPresences(dead)
   for i = 1, #dead do endPresence(dead[i]) end
 end
 
--- Who is disconnected, and since when: `presence=ms` each. In the counters, because it is nearly always empty.
+-- Returns the disconnected presences and the time since when. Stored in the counters as `presence=ms`, because the
+-- list is nearly always empty.
 local function readGone()
   local gone = {}
   for presence, since in gmatch(counters.gone, '([^=;]+)=(%d+)') do gone[presence] = tonumber(since) end
@@ -71,7 +74,8 @@ local function saveGone(gone)
   end
 end
 
--- Returns which of these presences have lost their lease, or their connection for longer than the grace. `list`: presence, end of its lease.
+-- Returns the presences that have lost their lease, or their connection for longer than the grace. `list`: presence,
+-- end of its lease.
 local function findDead(list)
   local channels, dead = {}, {}
   for i = 1, #list, 2 do channels[#channels + 1] = keysOf(list[i]).pushes end
@@ -90,7 +94,7 @@ local function findDead(list)
         gone[presence] = nil
         dead[#dead + 1] = presence
       end
-    -- After a restart nobody has subscribed yet: a connection counts as lost only where there was one.
+    -- After a restart no process has subscribed yet: a connection counts as lost only if there was one.
     elseif call('HGET', keysOf(presence).presence, 'run') == counters.run then
       gone[presence] = wall
     end
@@ -117,14 +121,14 @@ local function watchPresences()
   endPresences(findDead(nextPresences()))
 end
 
--- Sent by whoever saw a process die, and by a process itself when it leaves.
+-- Sent by a process that saw another one die, and by a process itself when it leaves.
 function OPS.declareDead(presence)
   if call('EXISTS', keysOf(presence).presence) == 1 then endPresence(presence, presence == self) end
   reply(REPLY.done)
 end
 
--- The process is handed nothing more until it joins again, which it does as soon as it reads the push. `running`: the ids that it works on,
--- with a space between; what else it was handed goes to others. `?`: unknown, it keeps all.
+-- The process is handed nothing more until it joins again, which it does when it reads the push. `running`: the ids
+-- that it works on, separated by spaces; its other claims go to other processes. `?`: unknown, it keeps all claims.
 function OPS.suspend(presence, running)
   if presence ~= self and call('EXISTS', keysOf(presence).presence) == 1 then
     local isRunning = {}
@@ -135,7 +139,7 @@ function OPS.suspend(presence, running)
     local held = running ~= '?' and call('SMEMBERS', keysOf(presence).claims) or {}
     for j = 1, #held do
       local claim = held[j]
-      -- It may have changed a session entry that it has locked already.
+      -- The process may have changed a session entry that it has locked already.
       if isClaim(claim) and not isStarted(claim) and byte(claim) ~= SIGN_BYTES.session and not isRunning[idOf(claim)] then
         call('SREM', keysOf(presence).claims, claim)
         giveBack(claim)
@@ -147,8 +151,9 @@ function OPS.suspend(presence, running)
   reply(REPLY.done)
 end
 
--- Settles the claims of the presence against what its process knows to hold. A claim that it does not know: the push was lost, so the entry goes
--- back; if the holder had started, it has given up, as if it had died. A claim that the space does not know: the process is told.
+-- Settles the claims of the presence against the claims that its process knows to hold. Claim unknown to the process:
+-- the push was lost, so the entry goes back; if the holder had started, it has given up, which counts as a death.
+-- Claim unknown to the space: the process is told.
 local function syncClaims(known)
   local held = call('SMEMBERS', ownKeys.claims)
   for j = 1, #held do
@@ -166,8 +171,8 @@ local function syncClaims(known)
   end
 end
 
--- After a reconnect. `known`: claims and transactions, with a space between. The waits of the presence end; the process asks anew. Outcomes
--- are told again.
+-- Runs after a reconnect. `known`: claims and transactions, separated by spaces. The waits of the presence end, and
+-- the process requests them anew. Outcomes are pushed again.
 function OPS.sync(known)
   flush()
   local names = {}
@@ -193,18 +198,21 @@ function OPS.sync(known)
   reply(REPLY.done)
 end
 
--- Opens the presence, or finds it again. Returns which one it is: what was asked in another one of the same name is not remembered in it.
+-- Opens the presence, or finds it again. Returns its birth: replies are remembered only within one presence, not in
+-- another one of the same name.
 local function join()
   local isNew = call('EXISTS', ownKeys.presence) == 0
   call('HSET', ownKeys.presence, 'run', serverRun)
   call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self)
-  -- The connection may be cut again before anybody has seen it: then it has been missing since that, and not since the cut before.
+  -- The connection may be cut again before a look at it: then it has been missing since the new cut, not since the one
+  -- before.
   if counters.gone ~= '' then
     local gone = readGone()
     gone[self] = nil
     saveGone(gone)
   end
-  -- One long member keeps the set of claims, and the hash of replies, out of the encoding that is searched from end to end.
+  -- One long member keeps the set of claims, and the hash of replies, out of the encoding that is searched from end to
+  -- end.
   if isNew then
     call('SADD', ownKeys.claims, string.rep('-', 65))
     call('HSET', ownKeys.presence, '-', string.rep('-', 65), 'born', format('%.0f', counters.tok))

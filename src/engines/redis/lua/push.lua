@@ -1,16 +1,18 @@
--- Pushes: what a call hands to other processes, one message for each of them, published at the end of the call.
+-- Pushes: what a call hands to other processes, one message for each process, published at the end of the call.
 -- shares: push, publish, item
 
 local pushes, full = {}, {}
 local LENGTHS = {}
--- Lua hashes every byte of every string it makes, and of a long concatenation twice; beyond this size, two messages cost less than one.
+-- Lua hashes every byte of each string that it makes, and of a long concatenation twice; beyond this size, two
+-- messages cost less than one.
 local LARGEST_PUSH = 7000
 
 local function send(presence, list)
   call('PUBLISH', keysOf(presence).pushes, concat(list))
 end
 
--- Sends all. A push is a hint and the store the truth, so replicas and the AOF are spared it.
+-- Publishes all messages. A push is only a hint, the stored data decide: so pushes are not sent to replicas and the
+-- AOF.
 local function publish()
   if next(pushes) == nil then return end
   redis.set_repl(redis.REPL_NONE)
@@ -20,7 +22,7 @@ local function publish()
   pushes, full = {}, {}
 end
 
--- Returns the length of `bytes` as it is written in an item.
+-- Returns the length of `bytes` as an item has it.
 local function lengthOf(bytes)
   local n = #bytes
   local known = LENGTHS[n]
@@ -31,7 +33,7 @@ local function lengthOf(bytes)
   return known
 end
 
--- Adds an item: its kind and first word with a tab behind it, its second word, and bytes.
+-- Adds an item: its kind and first word with a tab behind, its second word, and bytes.
 local function push(presence, kindAndFirst, second, bytes)
   local list = pushes[presence]
   if not list or list.size > LARGEST_PUSH then
@@ -39,7 +41,7 @@ local function push(presence, kindAndFirst, second, bytes)
     list = { nowText, size = 0, n = 1 }
     pushes[presence] = list
   end
-  -- Counted here, because the length operator searches.
+  -- Counted by hand, because the length operator searches.
   local n = list.n
   list[n + 1], list[n + 2], list[n + 3], list[n + 4] = kindAndFirst, second, lengthOf(bytes), bytes
   list.n, list.size = n + 4, list.size + #bytes + 80

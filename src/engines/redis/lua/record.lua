@@ -1,7 +1,7 @@
--- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of the indexes that lead to it.
--- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf, indexInfo
--- shares: matchesAny, sweepListFor, recordStart, sharedHeader, isPresent, isOpen, readIndexOf, endReads, freeFromReads, countBody
--- shares: uncountBody, dropBody, countTicket, uncountTicket, remove, leaseEndText
+-- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of its indexes.
+-- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf
+-- shares: indexInfo, matchesAny, sweepListFor, recordStart, sharedHeader, isPresent, isOpen, readIndexOf, endReads
+-- shares: freeFromReads, countBody, uncountBody, dropBody, countTicket, uncountTicket, remove, leaseEndText
 
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
@@ -10,8 +10,9 @@ local function isStreamed(record) return byte(record, RECORD.type.from) == RECOR
 -- Returns whether a request must not run again once it has started.
 local function runsOnce(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.once or isStreamed(record) end
 
--- Returns whether a holder of this request has died. It may be the cause, and cannot be told from what was held with it. So a process is
--- given one suspect at a time: then only a request that kills by itself is counted again.
+-- Returns whether a holder of this request has died. The request may be the cause, but cannot be told from others that
+-- were held with it. A process is therefore given one suspect at a time: then only a request that kills by itself is
+-- counted again.
 local function isSuspect(record) return byte(record, RECORD.deaths.from) ~= 48 and isRequest(record) end
 
 local function isLarge(record) return byte(record, RECORD.place.from) == PLACE_BYTES.reference end
@@ -23,7 +24,7 @@ local function signatureOf(record)
   return sub(record, from, find(record, '\n', from, true) - 1)
 end
 
--- Returns what is behind the signature.
+-- Returns the part behind the signature.
 local function bodyOf(record) return sub(record, find(record, '\n', RECORD.signature.from, true) + 1) end
 
 -- Compares the ends of leases as text: both have 13 digits.
@@ -31,14 +32,14 @@ local function hasExpired(record) return sub(record, RECORD.expiresAt.from, RECO
 
 local function scoreOf(record) return sub(record, RECORD.score.from, RECORD.score.to) end
 
--- Returns when a lease of `leaseMs` ends that begins now (-1: never): as a number, and as 13 digits.
+-- Returns the end of a lease of `leaseMs` that begins now (-1: never), as a number and as 13 digits.
 local function leaseEndText(leaseMs)
   local ends = now + leaseMs
   if leaseMs < 0 or ends >= SHARED.neverMs then return SHARED.neverMs, SHARED.never end
   return ends, format('%013.0f', ends)
 end
 
--- Returns what a signature says: its kinds, its tokens by field, its root, and the keys of the indexes of free entries.
+-- Returns the contents of a signature: kinds, tokens by field, root, and the keys of the indexes of free entries.
 local function indexInfo(signature)
   local info = indexInfos[signature]
   if info then return info end
@@ -57,7 +58,7 @@ local function indexInfo(signature)
   for i = 1, #kinds do index[i] = freeKey(kinds[i]) end
   for i = 1, #fields do index[#index + 1] = freeWithKey(root .. '|' .. fields[i]) end
   info = { kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
-  -- AnyEntry matches every kind but the framework's own.
+  -- AnyEntry matches every kind except the framework's own.
   if find(root, KIND.own, 1, true) ~= 1 then kinds[#kinds + 1] = KIND.any end
   indexInfos[signature] = info
   return info
@@ -69,8 +70,9 @@ local function matchesAny(record)
   return kinds[#kinds] == KIND.any
 end
 
--- Returns the list of the second in which the sweep looks at an entry: after 8 s, then each time it is twice as old, and when its lease
--- ends. So an entry that was taken leaves its list soon, and one that stays long is seldom looked at.
+-- Returns the list of the second in which the sweep looks at an entry: after 8 s, then each time its age has doubled,
+-- and when its lease ends. So an entry that was taken leaves its list soon, and a long-lived entry is seldom looked
+-- at.
 local function sweepListFor(expiresAt, writtenAt)
   local age = now - writtenAt
   local at = now + (age < 8000 and 8000 or age)
@@ -86,8 +88,8 @@ end
 -- Returns the beginning of a new record, up to its score.
 local function recordStart(ends) return ends .. nowText .. '0' end
 
--- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to its signature. An empty
--- one is the one before it.
+-- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to
+-- its signature. An empty header repeats the one before.
 local function sharedHeader(text)
   if text == '' then return sharedHeaders.last end
   local header = sharedHeaders[text]
@@ -131,7 +133,8 @@ local function isOpen(transaction)
   return ends > now
 end
 
--- Returns the keys of the indexes of what transactions have read: a read finds an entry there, a take does not.
+-- Returns the keys of the indexes of entries that transactions have read: a read finds an entry there, a take does
+-- not.
 local function readIndexOf(info)
   local index = info.readIndex
   if not index then
@@ -151,13 +154,13 @@ local function endReads(id, info)
   return true
 end
 
--- The same when the entry is gone: those who wait for a transaction to end are to be looked at.
+-- Ends the reads of an entry that is gone, and has finds looked at that wait for a transaction to end.
 local function freeFromReads(id, info)
   endReads(id, info)
   facts.recheck = true
 end
 
--- Counts a large body. They are counted once a process has bounded the space by bytes.
+-- Counts a large body. Counting begins when a process bounds the space by bytes.
 local function countBody(id)
   local bytes = call('STRLEN', bodyKey(id))
   call('HSET', keys.bodyBytes, id, bytes)
@@ -189,7 +192,7 @@ local function uncountTicket(id, record)
   countTicket(-#record - (isLarge(record) and call('STRLEN', bodyKey(id)) or 0))
 end
 
--- Removes an entry from the space. Returns whether it was free, that is, in the indexes.
+-- Removes an entry from the space. Returns whether the entry was free, that is, in the indexes.
 local function remove(id, record)
   flushRecords()
   local info = indexInfo(signatureOf(record))

@@ -1,15 +1,16 @@
--- Replies: a character for each operation, and the values that follow some; and what the library remembers of them.
+-- Replies: a character for each operation, the values that follow some characters, and the part that the library
+-- remembers.
 -- shares: beginReplies, reply, refuse, endReplies, replay
 
 local kinds, count, values, remembered
 
--- `number` is that of the batch.
+-- `number`: of the batch.
 local function beginReplies(number)
   kinds, count, values, remembered = {}, 0, { '', nowText }, { number, '' }
 end
 
--- Answers the operation that runs. Returns its slot, for refuse(). Of several values the last is not remembered: it is read again if the
--- reply is asked for again.
+-- Answers the running operation. Returns its slot, for refuse(). The last of several values is not remembered: it is
+-- read again if the batch is asked about again.
 local function reply(kind, first, second, third)
   count = count + 1
   kinds[count] = kind
@@ -22,31 +23,31 @@ local function reply(kind, first, second, third)
   return count
 end
 
--- Changes a reply into one that the claim was lost.
+-- Changes a reply to `none`, because the claim was lost.
 local function refuse(slot) kinds[slot] = REPLY.none end
 
--- Returns the reply of the batch, and what is remembered of it.
+-- Returns the reply of the batch, and the part of it that is remembered.
 local function endReplies()
   values[1] = concat(kinds)
   remembered[2] = values[1]
   return values, remembered
 end
 
--- Returns the reply to a batch that has run before and is asked about again, because its reply was lost on the way.
+-- Returns the reply to a batch that has run before and is sent again because its reply was lost.
 local function replay(answered)
   local again, out, at = {}, { '', nowText }, 3
   for kind in gmatch(answered[2], '.') do
     local n = VALUE_COUNTS[kind] or 0
     if kind == REPLY.found then
       local record = call('HGET', keys.entries, answered[at])
-      -- Read, and gone since: the process asks again.
+      -- The entry was read, and has been removed since: the process asks again.
       if record then
         out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], record
       else
         kind = REPLY.askAgain
       end
     elseif kind == REPLY.taken then
-      -- What was taken is held by the asker, and found under its ids.
+      -- The asker still holds the entries that it took, under their ids.
       local page = { nowText }
       for name in gmatch(answered[at + 1], '%S+') do
         local isClaim = find(name, ':', 1, true)
@@ -56,7 +57,7 @@ local function replay(answered)
       end
       out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], concat(page)
     elseif n == 2 then
-      -- A page or a state as it is now serves as well.
+      -- The present page or state serves as well.
       kind = REPLY.askAgain
     else
       for j = at, at + n - 1 do out[#out + 1] = answered[j] end

@@ -1,15 +1,16 @@
 -- Functions of Lua and Redis under short names, and small ones that every file needs.
 -- shares: call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_, bind, many, textOf, scoreText, append
 
--- Library loading forbids these names; the first call binds them.
+-- Redis forbids these names while it loads a library; the first call binds them.
 local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
 
--- '000' to '999': formatting a number costs more than everything else that is done with it.
+-- '000' to '999': formatting a number costs more than everything else that is done with the number.
 local DIGITS = {}
 local NUMBERS = {}
 
 local function bind()
-  -- The heap of this library is small and what it makes is garbage at once: collecting at twice its size would be most of the work.
+  -- The heap of this library is small, and nearly all that it allocates is garbage at once: collecting at twice the
+  -- heap's size would be most of the work.
   collectgarbage('setpause', 500)
   for i = 0, 999 do DIGITS[i] = ('%03d'):format(i) end
   call, find, sub, format, concat = redis.call, string.find, string.sub, string.format, table.concat

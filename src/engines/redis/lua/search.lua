@@ -1,11 +1,11 @@
 -- Searches: the best matches of a template, by the smallest index that holds all of them, in slices of bounded size.
 -- shares: indexFor, searchRoot, search, byPlace, searchVisible, hasConflict
 
--- In one call a search looks at no more candidates than this; the client continues from where it stopped.
+-- Most candidates that a search looks at in one call; the client continues from where the search stopped.
 local MOST_CANDIDATES = 200
 
--- Returns whether everybody who writes under a root indexes such a token (OPS.announceKind). Structures are never indexed by default, tokens of
--- several fields together only where all writers name them.
+-- Returns whether all writers under a root index such a token (OPS.announceKind). Structures are never indexed by
+-- default; tokens of several fields together only if all writers name them.
 local function isIndexedEverywhere(root, token)
   local policy = policies[root]
   if policy == nil then
@@ -19,8 +19,8 @@ local function isIndexedEverywhere(root, token)
   return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
 end
 
--- Returns the smallest index that holds all matches, and the tokens that are left to verify. `isRead`: of what transactions have read, instead
--- of what is free.
+-- Returns the smallest index that holds all matches, and the tokens that remain to be verified. `isRead`: use the
+-- indexes of entries that transactions have read, instead of free entries.
 local function indexFor(spec, root, isRead)
   local keyOfKind, keyOfToken = freeKey, freeWithKey
   if isRead then keyOfKind, keyOfToken = readKey, readWithKey end
@@ -54,8 +54,8 @@ local function hasAll(record, needles)
   return true
 end
 
--- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on candidates was met.
--- `accept` may refuse a match.
+-- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
+-- candidates was met. `accept` may refuse a match.
 local function searchRoot(spec, root, most, after, isRead, accept)
   local key, needles = indexFor(spec, root, isRead)
   local hits, seen, size = {}, 0, most
@@ -94,8 +94,9 @@ local function keepBest(hits, most)
   for j = most + 1, #hits do hits[j] = nil end
 end
 
--- The same over what is free under any root: AnyEntry has no index, so it takes the best of each root. The client does not continue such a
--- search, so it continues here; that is long only if a template of AnyEntry names fields which not everybody indexes.
+-- Searches the free entries of any root. AnyEntry has no index, so the best of each root are combined. The client does
+-- not continue such a search, so it is completed here; that is long only if a template of AnyEntry names fields that
+-- not all writers index.
 local function search(spec, most, after, accept)
   flushRecords()
   if spec.kind ~= KIND.any then return searchRoot(spec, spec.root, most, after, false, accept) end
@@ -112,7 +113,8 @@ local function search(spec, most, after, accept)
   return all
 end
 
--- Adds what transactions have read under a root: for a read all of it, for a take what its own transaction alone has read.
+-- Adds entries under a root that transactions have read: for a read all, for a take those read by its own transaction
+-- alone.
 local function searchRead(spec, root, most, after, into)
   local function isSoleReader(id) return call('HGET', keys.readers, id) == ',' .. spec.tx .. ',' end
   local on = after
@@ -123,7 +125,7 @@ local function searchRead(spec, root, most, after, into)
   until not on or #into >= most
 end
 
--- Returns all that a record is compared with when no index has led to it.
+-- Returns the needles for records that no index has led to.
 local function needlesOf(spec)
   local needles = {}
   if spec.kind ~= KIND.any then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
@@ -132,7 +134,7 @@ local function needlesOf(spec)
   return needles
 end
 
--- Adds what its transaction has written and not taken.
+-- Adds entries that the find's transaction has written and not taken.
 local function searchWritten(spec, most, after, into)
   local needles = needlesOf(spec)
   local ids = call('ZRANGEBYSCORE', writtenKey(spec.tx), after and '(' .. after or '-inf', '+inf')
@@ -145,7 +147,8 @@ local function searchWritten(spec, most, after, into)
   end
 end
 
--- Returns what a find may have: what is free; for a read what transactions have read; under a transaction what that has written or read.
+-- Returns the matches that a find may have: free entries; for a read those read by transactions; under a transaction
+-- also those that it has written or read.
 local function searchVisible(spec, most, after)
   local hits, on = search(spec, most, after)
   local more = {}
@@ -163,13 +166,14 @@ local function searchVisible(spec, most, after)
     for h = 1, #found do more[#more + 1] = found[h] end
   end
   if #more == 0 then return hits, on end
-  -- What is beyond the place that the search has reached comes when it has continued.
+  -- A match beyond the place that the search has reached is returned when the search is continued.
   for h = 1, #more do if not on or scoreOf(more[h][2]) <= on then hits[#hits + 1] = more[h] end end
   keepBest(hits, most)
   return hits, #hits < most and on or nil
 end
 
--- Returns the ids of what a transaction has taken or written: in no index, and free for others when it ends one way or the other.
+-- Returns the ids of entries that a transaction has taken or written: in no index, and possibly free when the
+-- transaction ends.
 local function hiddenBy(transaction)
   local ids, written = takenUnder(transaction), call('ZRANGE', writtenKey(transaction), 0, -1)
   for j = 1, #written do ids[#ids + 1] = written[j] end

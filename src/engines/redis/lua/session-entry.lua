@@ -1,20 +1,21 @@
 -- Session entries: users' sessions, loaded, saved, locked, counted and listed.
 --
--- A session entry is one string: a first line (SESSION_RECORD in protocol.ts), then for each attribute a line `name<tab>version<tab>length` and its
--- text; of two with one name the later counts. Processes read many by one MGET, past these functions, which would copy every byte more
--- than once; and what is saved is written as it came (session-save.lua), unless two processes have changed a session at once.
+-- A session entry is one string: a first line (SESSION_RECORD in protocol.ts), then for each attribute a line
+-- `name<tab>version<tab>length` and its text. If a name occurs twice, the later one counts. Processes read many
+-- entries by one MGET, past these functions, which would copy every byte more than once. A save writes the bytes as
+-- they came (session-save.lua), unless two processes have changed a session at once.
 --
--- In the set of sessions an entry is under the end of its lease, or under the end that it had before a renewal: so counting reads no entry,
--- and a renewal is not noted there until it matters. Its id begins with $. A lock is a claim, in the set of what its process holds, and
--- ends with the process. Who waits for a lock is in a queue, as a take is.
+-- In the set of sessions the score of an entry is the end of its lease, or the end that it had before a renewal: so
+-- counting reads no entry, and a renewal is not noted there until it matters. The id of an entry begins with $. A lock
+-- is a claim in the set of its holder's claims, and ends with the holder. Waits for a lock are queued like takes.
 -- shares: growSessions, endSessionsDue
 
--- In one call, beside what it was asked: a millisecond.
+-- Most ends in one call beside its operations: a millisecond.
 local MOST_ENDED = 256
 -- The first line up to the owner.
 local FIXED = SESSION_RECORD.owner.from - 1
 
--- Returns the fixed part of the first line, '' if there is none.
+-- Returns the fixed part of the first line; '' if there is no entry.
 local function headOf(id) return call('GETRANGE', sessionKey(id), 0, FIXED - 1) end
 
 local function wholeHeadOf(id)
@@ -38,7 +39,7 @@ local function growSessions(key, by)
   growBytes(by)
 end
 
--- Returns `presence claim` of who has locked an entry.
+-- Returns the holder of the lock on an entry, as `presence claim`.
 local function lockerOf(id) return exists(keys.lockers) and call('HGET', keys.lockers, id) end
 
 local function claimIn(locker) return sub(locker, SHARED.presenceLength + 2) end
@@ -53,7 +54,7 @@ local function lockFor(presence, id, ms)
   return claim
 end
 
--- Takes the next one out of the queue for a lock. Returns who that is and what it asked for, or nil.
+-- Takes the next waiter out of the queue for a lock. Returns the parsed waiter and its spec, or nil.
 local function nextInQueue(id)
   local waiter = pickTaker(indexInfo('|' .. SIGN.kind .. KIND.sessionLock .. '|id=' .. id .. '|;|'))
   if not waiter then return end
@@ -63,7 +64,7 @@ local function nextInQueue(id)
   return who, spec
 end
 
--- Returns what is in an entry; '' if it is large, and is to be read past these functions.
+-- Returns the contents of an entry; '' if it is large, and is to be read past these functions.
 local function smallIn(id)
   local key = sessionKey(id)
   return call('STRLEN', key) <= SHARED.largestInline and call('GET', key) or ''
@@ -75,13 +76,13 @@ local function dropLock(id, locker)
   if call('EXISTS', sessionKey(id)) == 1 then call('SETRANGE', sessionKey(id), SESSION_RECORD.locked.from - 1, ' ') end
   call('ZREM', keys.locks, claim)
   call('SREM', keysOf(presence).claims, claim)
-  -- This same call may have given it.
+  -- The lock may have been granted in this same call.
   local noted = newClaims[presence] or {}
   for j = #noted, 1, -1 do if noted[j] == claim then table.remove(noted, j) end end
   if #noted == 0 then newClaims[presence] = nil end
 end
 
--- Removes an entry for good. Those who wait for its lock hear that it is gone, registrations hear the reason.
+-- Removes an entry for good. Waits for its lock are told that it is gone, registrations are told the reason.
 local function endSession(id, reason)
   local head = wholeHeadOf(id)
   local owner = ownerIn(head)
@@ -102,7 +103,7 @@ local function endSession(id, reason)
   end
 end
 
--- Ends a lock, and gives it to the next one in the queue.
+-- Ends a lock, and gives it to the next waiter in the queue.
 local function unlockSession(claim)
   local id = idOf(claim)
   local locker = lockerOf(id)
@@ -130,8 +131,8 @@ local function endSessionsDue()
   for j = 1, #over do unlockSession(over[j]) end
 end
 
--- Replies what is in an entry, '' if it is large. With a wait the entry is locked; if another process has locked it, the wait goes into the
--- queue.
+-- Replies the contents of an entry, '' if it is large. With a wait the entry is locked; if it is locked already, the
+-- wait goes into the queue.
 function OPS.loadSession(id, wait, lockMs)
   if not isLive(headOf(id)) then
     reply(REPLY.none)
@@ -146,7 +147,7 @@ function OPS.loadSession(id, wait, lockMs)
   end
 end
 
--- Returns when a lease ends that begins now, as 13 digits, and notes it. `head`: as it was before.
+-- Returns the end of a lease that begins now, as 13 digits, and notes it. `head`: the first line before the change.
 local function sessionLeaseEnd(id, leaseMs, head)
   local expiresAt, ends = leaseEndText(leaseMs)
   if head == '' or ends < sub(head, SESSION_RECORD.expiresAt.from, SESSION_RECORD.expiresAt.to) then
@@ -170,8 +171,8 @@ local function attributes(all, from, last)
   end
 end
 
--- Returns the attributes of an entry with `changes` applied, and their size; nil if an attribute has not its expected version, because another
--- save than this one, whose reply may have been lost, has changed it.
+-- Returns the attributes of an entry with `changes` applied, and their size. Returns nil if an attribute has neither
+-- its expected version nor that of this save, whose reply may have been lost: another save has changed the attribute.
 local function merged(key, changes, removed, expected, ownVersion)
   local all = call('GET', key)
   local places, parts, sizes, versions = {}, {}, {}, {}
@@ -208,10 +209,11 @@ local function changeOwner(id, head, contents)
   if after ~= '' then call('SADD', ownedKey(after), id) end
 end
 
--- Changes an entry, or makes it. `base`: the version on which `contents` are based (+: the entry is new; '': they are not all of it).
--- `headLength`, `changedLength`: bytes of the first line in `contents`, and of what is changed behind it. `removed`: names, a line each.
--- `expected`: the versions that names must have, a line each (-: there is none). `owner`: u if it does not change. Replies `merged` if the
--- entry was put together with what was there, or may have been.
+-- Changes an entry, or makes it. `base`: the version on which `contents` are based (+: the entry is new; '': they are
+-- not the whole entry). `headLength`, `changedLength`: bytes of the first line in `contents`, and of the changed
+-- attributes behind it. `removed`: names, a line each. `expected`: the versions that attributes must have, a line each
+-- (-: absent). `owner`: u if the owner does not change. Replies `merged` if the saved entry was merged with the stored
+-- one, or may have been.
 function OPS.saveSession(id, leaseMs, lock, maxBytes, base, headLength, changedLength, removed, expected, owner, contents)
   local head, key, isNew = headOf(id), sessionKey(id), base == '+'
   local live = isLive(head)
@@ -271,7 +273,7 @@ function OPS.countSessions(owner)
   reply(REPLY.number, textOf(call('SCARD', ownedKey(sub(owner, 2)))))
 end
 
--- Replies a page of ids with a space between. `after`: the cursor of the last page, at first 0.
+-- Replies a page of ids, separated by spaces. `after`: the cursor of the last page, at first 0.
 function OPS.listSessions(owner, after)
   local ids, step = {}, 1
   local page

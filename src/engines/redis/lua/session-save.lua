@@ -1,18 +1,21 @@
--- The save of a session that its process knows: a function of its own beside the batch, because it needs so little of it (decision 0014).
+-- Saves sessions that their process knows: a function beside the batch, because it needs so little of the batch
+-- (decision 0014).
 --
--- The save is based on all that is there, no other process has changed it since, and it is not locked: then nothing is merged, no claim is made
--- and nobody waits for it. The process says what time it is, as a batch told it: that may be late by less than what the lease must have
--- left. In every other case nothing is changed, and the batch decides; the same on a full server.
+-- Condition: the save is based on the whole stored entry, which no other process has changed since, and which is not
+-- locked. Then nothing is merged, no claim is made, and no wait is served. The process states the time, as a batch
+-- told it; the error is less than the time that the lease must have left. In every other case, and on a full server,
+-- nothing is changed, and the batch decides.
 
--- Overwritten attributes stay in the entry until they are this many bytes, beside half of the entry's size.
+-- Overwritten attributes stay in the entry up to this many bytes, beside half of the entry's size.
 local LEFT_BEHIND = 4096
--- In the first value of a save: where its parts are.
+-- Positions of the parts in the first value of a save.
 local LASTS, FOUND, WHOLE, GROWTH = 13, 39, 40, 41
 
--- `i`: where the values of this save begin. The first one has: until when the lease must last (13); what must follow the end of the lease in
--- the first line, which says that it is not locked, its size and its version (26); . if the second value is all of the entry, + if it is its
--- new first line without the owner and the third is what has changed; by how many bytes it grows. Returns the reply, and where the values of
--- the next save begin.
+-- `i`: where the values of this save begin. The first value has: the earliest acceptable end of the lease (13); the
+-- text that must follow the end of the lease in the first line, which says that the entry is not locked, its size and
+-- its version (26); . if the second value is the whole entry, + if it is the new first line without the owner and the
+-- third value has the changed attributes; the growth in bytes. Returns the reply, and where the values of the next
+-- save begin.
 local function saveKnown(key, values, i)
   local asked, contents = values[i], values[i + 1]
   local isWhole, head = byte(asked, WHOLE) == 46, call('GETRANGE', key, 0, SESSION_RECORD.version.to - 1)
@@ -21,7 +24,7 @@ local function saveKnown(key, values, i)
   local at = find(key, KEYS.session.name .. SIGN.session, 1, true)
   useKeys(sub(key, 1, at - 1))
   local id = sub(key, at + #KEYS.session.name)
-  -- If it is to be looked at earlier than before, a batch has to note that.
+  -- If the entry must be looked at earlier than before, a batch has to note that.
   if ends < lasts and tonumber(ends) < tonumber(call('ZSCORE', keys.sessions, id)) then return REPLY.none, after end
   if isWhole then
     call('SET', key, contents)

@@ -1,11 +1,12 @@
--- The sweep: removes what has ended, a bounded number in each call. No find meets it meanwhile, because leases are checked exactly.
+-- The sweep: removes expired entries, a bounded number in each call. Finds check leases exactly, so they never return
+-- an expired entry that the sweep has not reached.
 -- shares: sweepAfter, sweepInBeat, sweepNow
 
--- An entry is looked at about twice. What exceeds that, after many writes at once, is spread over the calls that follow.
+-- An entry is looked at about twice. A surplus, after many writes at once, is spread over the calls that follow.
 local SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT = 8, 3, 256
--- In one command: Lua's stack takes some thousands of values.
+-- Most ids in one command: Lua's stack takes some thousands of values.
 local SWEPT_AT_ONCE = 1000
--- In one call: a few ms.
+-- Most ids in one call: a few ms.
 local MOST_SWEPT = 2000
 
 local function sweep(budget)
@@ -36,15 +37,15 @@ local function sweep(budget)
   end
 end
 
--- At the end of a batch that has written so many entries.
+-- Runs at the end of a batch that has written this number of entries.
 local function sweepAfter(written) sweep(SWEPT_PER_CALL + SWEPT_PER_WRITE * written) end
 
--- In a quiet space, once the sweep is late.
+-- Runs in a quiet space, once the sweep is late.
 local function sweepInBeat()
   if floor(now / 1000) - counters.sweep >= 5 then sweep(SWEPT_PER_BEAT) end
 end
 
--- Before a write is refused, once in a call.
+-- Runs before a write is refused, once in a call.
 local function sweepNow()
   facts.swept = true
   flushRecords()

@@ -10,8 +10,8 @@ local function unindexAll(hits)
   for key, ids in pairs(byKey) do many('ZREM', key, ids) end
 end
 
--- `after`: where to continue, or ''. Replies where to continue if the bound on candidates was met, the claims (under a transaction the ids)
--- with a space between, and the entries.
+-- `after`: where to continue, or ''. Replies where to continue if the bound on candidates was met, the claims (under a
+-- transaction the ids) separated by spaces, and the entries.
 function OPS.takeMany(after, most, transaction, template)
   local spec = readTemplate(template, 'take')
   spec.tx = transaction

@@ -1,12 +1,12 @@
--- Tickets: the outcome of a request is kept in the place of its ticket, which turns from pending into a result.
+-- Tickets: the outcome of a request is kept in its ticket, which turns from pending into a result.
 --
--- A ticket is an entry. The body of a pending one is the id of the request that leads to its outcome, a blank, the presence that waits for
--- it or -, a newline, and the progress that was noted last. The requester of such a request is SHARED.kept.
+-- A ticket is an entry. The body of a pending ticket is the id of the request that leads to its outcome, a blank, the
+-- presence that waits for it or -, a newline, and the last progress. The requester of such a request is SHARED.kept.
 
 -- Returns the ticket that a request settles. The id of the request is the ticket's, a dot, and more.
 local function ticketOf(id) return sub(id, 1, (find(id, '.', 1, true) or 1) - 1) end
 
--- Returns the record of a ticket, what its signature says, and whether it is pending; nil if there is none.
+-- Returns the record of a ticket, the contents of its signature, and whether it is pending; nil if there is none.
 local function readTicket(ticket)
   flushRecords()
   local record = call('HGET', keys.entries, ticket)
@@ -19,7 +19,8 @@ local function readTicket(ticket)
   return record, info, info.kinds[1] == KIND.pending
 end
 
--- Returns the request that settles a pending ticket, who waits for it, its progress, and where its body begins in the record.
+-- Returns the request that settles a pending ticket, the presence that waits for it, its progress, and where its body
+-- begins.
 local function pendingState(record)
   local from = find(record, '\n', RECORD.signature.from, true) + 1
   local blank, stop = find(record, ' ', from, true), find(record, '\n', from, true)
@@ -33,8 +34,8 @@ local function replace(ticket, before, record)
   call('HSET', keys.entries, ticket, record)
 end
 
--- Turns a pending ticket into a result of this kind, and shows it to those who wait for it. `outcome`: as of a request, or '' for one without
--- a body.
+-- Turns a pending ticket into a result of this kind, and makes it available to finds. `outcome`: like that of a
+-- request, or '' for a result without a body.
 local function conclude(ticket, record, info, kind, outcome)
   local score, place, body = scoreOf(record), PLACE.inline, ''
   local keptMs = tonumber(sub(info.tokens.kept, 8))
@@ -81,13 +82,13 @@ function LATER.settleFor(id, outcome)
   if byte(outcome) == OUTCOME_BYTES.completedByReference then dropOutcomeBody(sub(outcome, 2)) end
 end
 
--- Returns whether so many bytes more are too much for all tickets, even after a sweep of what has ended.
+-- Returns whether this many bytes more are too much for all tickets, even after a sweep of expired entries.
 local function exceedsTicketBytes(bytes, most)
   if (counters.tickets or 0) + bytes > most and not facts.swept then sweepNow() end
   return (counters.tickets or 0) + bytes > most
 end
 
--- Joins a ticket that is there already. It must be of the same request, by its fingerprint.
+-- Joins an existing ticket. It must be of the same request, by its fingerprint.
 local function joinTicket(ticket, record, info, isPending, header, request)
   if info.root ~= KIND.ticket or info.tokens.print ~= header.info.tokens.print then return reply(REPLY.differs) end
   if not isPending then return reply(REPLY.joined) end
@@ -99,8 +100,8 @@ local function joinTicket(ticket, record, info, isPending, header, request)
   reply(REPLY.joined)
 end
 
--- Replies `done` if the ticket was opened; `joined` if it was there, and is settled or nobody else waits for it; `busy` if somebody does;
--- `differs` if it is of another request.
+-- Replies `done` if the ticket was opened; `joined` if it existed, and is settled or no other process waits for it;
+-- `busy` if one does; `differs` if it is of another request.
 function OPS.openTicket(maxBytes, from, last)
   local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]
   local record, info, isPending = readTicket(ticket)
@@ -116,7 +117,7 @@ function OPS.openTicket(maxBytes, from, last)
   newRecords[putCount + 1], newRecords[putCount + 2] = ticket, pending
   putCount = putCount + 2
   header.sweepList[#header.sweepList + 1] = ticket
-  -- No find waits for a pending ticket; registrations hear of its progress.
+  -- No find waits for a pending ticket; registrations are told of its progress.
   for j = 1, #header.info.index do
     append(newIndexed, header.info.index[j], score)
     append(newIndexed, header.info.index[j], ticket)
@@ -126,7 +127,7 @@ function OPS.openTicket(maxBytes, from, last)
   reply(REPLY.done)
 end
 
--- `outcome`: as of a request, or '': cancelled, and its request with it.
+-- `outcome`: like that of a request; '' cancels the ticket and withdraws its request.
 function OPS.settleTicket(ticket, outcome)
   local record, info, isPending = readTicket(ticket)
   if isPending then
@@ -140,7 +141,7 @@ function OPS.settleTicket(ticket, outcome)
   end
 end
 
--- `by`: the request that says so, if it must be the one that settles the ticket.
+-- `by`: the reporting request, if it must be the one that settles the ticket.
 local function noteProgress(ticket, progress, by)
   local record, info, isPending = readTicket(ticket)
   if not isPending then return false end
@@ -173,7 +174,8 @@ function OPS.leaveTicket(ticket)
   reply(REPLY.done)
 end
 
--- Replies the state of a ticket with the deaths of its holders, the ms that its lease has left, and its request; and its progress.
+-- Replies the state of a ticket with the deaths of its holders, the remaining ms of its lease, and its request; and
+-- its progress.
 function OPS.lookAtTicket(ticket)
   local record, info, isPending = readTicket(ticket)
   if not record or info.root ~= KIND.ticket then return reply(REPLY.none) end

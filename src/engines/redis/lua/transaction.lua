@@ -4,8 +4,8 @@
 -- Returns the presence of a transaction: `presence.number`.
 local function presenceOf(transaction) return sub(transaction, 1, SHARED.presenceLength) end
 
--- Ends the read lock of a transaction on an entry. After the last reader the entry is free; if one reader is left, it may have become free for
--- that transaction, which is told to look again.
+-- Ends the read lock of a transaction on an entry. After the last reader the entry is free. If one reader is left, the
+-- entry may have become free for that transaction, which is told to search again.
 local function endRead(id, transaction)
   local readers = call('HGET', keys.readers, id)
   local at = readers and find(readers, ',' .. transaction .. ',', 1, true)
@@ -26,7 +26,7 @@ local function endRead(id, transaction)
   if hasExpired(record) then remove(id, record) else makeAvailable(id, record, info, scoreOf(record), TRANSITION.available) end
 end
 
--- Removes records. `large`: those whose bodies have keys of their own.
+-- Removes records. `large`: the ids whose bodies have keys of their own.
 local function removeRecords(ids, large)
   if #ids == 0 then return end
   for j = 1, #ids do if large[ids[j]] then dropBody(ids[j]) end end
@@ -39,8 +39,8 @@ local function release(id, record, transitions)
   makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), transitions)
 end
 
--- Begins to end a transaction. Returns false if it has ended before. Those whose leases are over, this call has ended already, unless there
--- were too many.
+-- Begins to end a transaction. Returns false if the transaction has ended before. This call has ended transactions
+-- whose leases are over already, unless there were too many.
 local function closeTransaction(transaction)
   if transactionEnds[transaction] == nil and (counters.due == 0 or counters.due > now) then
     transactionEnds[transaction] = 0
@@ -51,7 +51,7 @@ local function closeTransaction(transaction)
   return call('ZREM', keys.transactions, transaction) == 1 and open
 end
 
--- Returns what a transaction did, by its marks. `large`: the ids whose bodies have keys of their own.
+-- Returns the effects of a transaction, by its marks. `large`: the ids whose bodies have keys of their own.
 local function readMarks(transaction)
   local marks, did = call('SMEMBERS', marksKey(transaction)), { taken = {}, both = {}, read = {}, registered = {}, large = {}, written = {} }
   for j = 1, #marks do
@@ -67,8 +67,8 @@ local function readMarks(transaction)
   return did
 end
 
--- Ends a transaction. Committed: what it wrote is there and what it took is gone. Else nothing of it ever was. All that becomes free does so
--- in the order of the entries' places, so that who waits gets the best.
+-- Ends a transaction. If committed, its writes take effect and the entries that it took are gone; else it has no
+-- effect. Entries are freed in the order of their places, so that waits get the best.
 local function endTransaction(transaction, committed)
   local did, owner = readMarks(transaction), presenceOf(transaction)
   call('DEL', marksKey(transaction))
@@ -100,7 +100,7 @@ local function endTransaction(transaction, committed)
   end
   removeRecords(did.both, did.large)
   removeRecords(committed and did.taken or did.written, did.large)
-  -- What it has written is in this order already.
+  -- Written entries are in this order already.
   if not committed or #did.read > 0 then table.sort(freed, byPlace) end
   for j = 1, #freed do
     local id, record, transitions = freed[j][1], freed[j][2], freed[j][3]
@@ -115,10 +115,10 @@ local function rollBack(transaction)
   endTransaction(transaction, false)
 end
 
--- In one call; the rest follows in the next.
+-- Most ends in one call; the rest follows in the next.
 local MOST_DUE = 64
 
--- Ends what has a lease and is no entry: transactions, registrations, session entries and their locks.
+-- Ends other things with a lease: transactions, registrations, session entries and their locks.
 local function endDue()
   if counters.due == 0 or counters.due > now then return end
   local ended = call('ZRANGEBYSCORE', keys.transactions, '-inf', now, 'LIMIT', 0, MOST_DUE)
@@ -150,7 +150,7 @@ function OPS.begin(number, leaseMs)
   local transaction, ends = self .. '.' .. number, now + tonumber(leaseMs)
   call('ZADD', keys.transactions, ends, transaction)
   facts[keys.transactions] = true
-  -- It has written nothing so far.
+  -- The transaction has written nothing so far.
   facts[writtenKey(transaction)] = false
   transactionEnds[transaction] = ends
   dueAt(ends)

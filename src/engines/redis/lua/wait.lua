@@ -1,10 +1,10 @@
--- Waits: who waits for which template, found by looking the template up and not by trying all of them.
+-- Waits: finds, offers and registrations in queues, reached by looking a template up instead of trying all of them.
 --
--- A wait is a find, an offer or a registration, in a queue by free credit and order. A shape is the list of fields that a template names. For
--- each mode (take, read, notify) and kind at most four shapes have queues of their own. Templates of further shapes are in the queue of
--- their first field (a shape that ends in *) and are verified one by one.
--- shares: readTemplate, queuesFor, queueOf, specOf, setScore, register, unregister, parsedWaiter, hasOneOf, conforms, holdersOfSuspects
--- shares: pickTaker, MODE_OF
+-- A queue is ordered by free credit and age. A shape is the list of fields that a template names. For each mode (take,
+-- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
+-- of their first field (a shape that ends in *) and are verified one by one.
+-- shares: readTemplate, queuesFor, queueOf, specOf, setScore, register, unregister, parsedWaiter, hasOneOf, conforms
+-- shares: holdersOfSuspects, pickTaker, MODE_OF
 
 local MOST_SHAPES = 4
 local TAKE, READ, NOTIFY = 'take', 'read', 'notify'
@@ -17,8 +17,8 @@ local function split(text)
   return list
 end
 
--- Parses a template: kind, root, then the indexed, the verified and the compound tokens, with a tab between. Returns what is to be known of
--- a wait or a search for it.
+-- Parses a template: kind, root, then the indexed, the verified and the compound tokens, separated by tabs. Returns
+-- the spec of a wait or search for the template.
 local function readTemplate(text, mode)
   local template = parsedTemplates[text]
   if not template then
@@ -46,7 +46,7 @@ local function saveShapes(name, list)
   for _, info in pairs(indexInfos) do info[TAKE], info[READ], info[NOTIFY] = nil, nil, nil end
 end
 
--- Returns the queues of a mode in which waits may be that match an entry: { key, whether each wait must be verified }.
+-- Returns the queues of a mode whose waits may match an entry: { key, whether each wait must be verified }.
 local function queuesFor(info, mode)
   local found = info[mode]
   if found then return found end
@@ -78,7 +78,7 @@ local function queuesFor(info, mode)
   return found
 end
 
--- Returns a queue, read as far as it is needed: its best sixteen waiters, or all.
+-- Returns a queue, read as far as necessary: its best sixteen waiters, or all.
 local function queueOf(key, whole)
   local queue = waitQueues[key]
   if queue then
@@ -92,7 +92,7 @@ local function queueOf(key, whole)
   return queue
 end
 
--- Returns what a wait asks for; false if there is no such wait.
+-- Returns the spec of a wait; false if there is no such wait.
 local function specOf(presence, wait)
   local waiter = presence .. ':' .. wait
   local spec = specs[waiter]
@@ -196,7 +196,7 @@ local function holdersOfSuspects()
   return set
 end
 
--- Returns whether a take waits under a transaction that has ended; it may still be in its queue.
+-- Returns whether a take waits under a transaction that has ended; the take may still be in its queue.
 local function hasEnded(waiter)
   if byte(waiter, SHARED.presenceLength + 2) ~= WAIT_BYTES.takeUnder then return false end
   local who = parsedWaiter(waiter)
@@ -204,7 +204,8 @@ local function hasEnded(waiter)
   return not spec or not isOpen(spec.tx)
 end
 
--- Returns the waiter to hand an entry to: the one with the most free credit, then the one that has waited longest. Its credit falls by one.
+-- Returns the waiter to hand an entry to: the one with most free credit, then the one that has waited longest. Reduces
+-- its credit by one.
 local function pickTaker(info, isSuspected)
   local avoided = isSuspected and holdersOfSuspects()
   local candidates = queuesFor(info, TAKE)

@@ -1,7 +1,7 @@
 -- Writes: entries into the space.
 -- shares: isFull, writeEach
 
--- Returns whether the server takes no more. Asked at most every 100 ms: INFO costs as much as two writes.
+-- Returns whether the server is full. Asked at most every 100 ms: INFO costs as much as two writes.
 local function isFull()
   local since = wall - counters.askedFull
   if since >= 0 and since < 100 then return counters.full end
@@ -13,10 +13,10 @@ local function isFull()
   return counters.full
 end
 
--- All three transitions: what is written is visible and available.
+-- All three transitions: a written entry is visible and available.
 local WRITTEN = TRANSITION.written .. TRANSITION.visible .. TRANSITION.available
 
--- An entry that is written under a transaction is seen by that one only.
+-- An entry that is written under a transaction is visible to that transaction only.
 local function writeUnder(transaction, id, header, record, score)
   local key = writtenKey(transaction)
   if facts[key] ~= true then
@@ -38,13 +38,13 @@ local function write(header, id, body, transaction)
   dirty = true
   local list = header.sweepList
   list[#list + 1] = id
-  -- Until now its body had a time to live of its own, so as not to remain without its entry.
+  -- Until now the body had a time to live of its own, so that it would not remain without its entry.
   if header.large then
     if header.bodyTtl then call('PEXPIRE', bodyKey(id), header.bodyTtl) else call('PERSIST', bodyKey(id)) end
     if counters.large then countBody(id) end
   end
   if transaction then return writeUnder(transaction, id, header, record, score) end
-  -- A worker, or a scheduler, writes a dead letter of a task that has failed for good.
+  -- A worker or scheduler writes a dead letter for a task that has failed for good.
   if header.info.root == KIND.deadLetter then dropOldestDeadLetter() end
   makeAvailable(id, record, header.info, score, WRITTEN)
 end
@@ -76,9 +76,9 @@ function OPS.writeUnder(transaction, from, last)
   reply(REPLY.done)
 end
 
--- Notes what a process is about to index under a root: * (every single value) or :field:field:. What all writers of a root index is kept,
--- because a search can go by nothing else; AnyEntry looks under every root. The first character of what is kept: s if structures, and
--- fields together, are not indexed by all.
+-- Notes the fields that a process is about to index under a root: * (every single value) or :field:field:. Stores the
+-- fields that all writers of the root index, because a search can use no others; AnyEntry looks under every root. The
+-- stored text begins with s if structures, and fields together, are not indexed by all writers.
 function OPS.announceKind(root, index)
   local kept = call('HGET', keys.kinds, root)
   local single, fields = index == '*', index

@@ -1,4 +1,4 @@
-/** One operation as a promise, for whatever is not on the hot path. */
+/** One operation as a promise, for callers off the hot path. */
 import type { Batches } from './batches.js'
 import { type Arguments, type Operation, type OperationName, orderedArguments } from './operation.js'
 

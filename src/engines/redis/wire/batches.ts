@@ -1,18 +1,20 @@
 /**
- * Batches: the operations that a process issues in one turn of its event loop go out as one call, with a reply for each.
+ * Batches: the operations that a process issues in one turn of its event loop go out as one call, with a reply for
+ * each.
  *
- * | a batch is  | until                                                | then                                                       |
- * |-------------|------------------------------------------------------|------------------------------------------------------------|
- * | queued      | the turn of the event loop ends, and a call is free  | sent                                                       |
- * | sent        | the reply comes                                      | settled: each operation has its reply                      |
- * |             | the link is cut                                      | unanswered                                                 |
- * |             | the server refuses it (REFUSAL), or reports an error | settled: operations are queued again, or fail              |
- * | unanswered  | there is a link to the same history                  | sent under the same number: it runs once                   |
- * |             | there is a link to another history                   | asked about; what has no reply is repeated, or fails       |
- * |             | 5 s have passed without a link                       | settled: its operations fail                               |
+ * | a batch is | until                                               | then                                          |
+ * |------------|-----------------------------------------------------|-----------------------------------------------|
+ * | queued     | the turn of the event loop ends, and a call is free | sent                                          |
+ * | sent       | the reply comes                                     | settled: each operation has its reply         |
+ * |            | the link is cut                                     | unanswered                                    |
+ * |            | the server refuses it (REFUSAL), or the call fails  | settled: operations are queued again, or fail |
+ * | unanswered | there is a link to the same history                 | sent under the same number: it runs once      |
+ * |            | there is a link to another history                  | asked about; what has no reply is repeated,   |
+ * |            |                                                     | or fails                                      |
+ * |            | 5 s have passed without a link                      | settled: its operations fail                  |
  *
- * The space keeps the last replies under the number of their batch, so a batch whose reply was lost takes effect once. That holds within one
- * history of the server (see Server.run).
+ * The space keeps the last replies under the numbers of their batches, so a batch whose reply was lost takes effect
+ * once. That holds within one history of the server (see Server.run).
  */
 import { monotonicMs } from '../../../clock.js'
 import type { Bounds } from '../../../engine/bounds.js'
@@ -24,7 +26,10 @@ import { type Batch, Ledger, unansweredError } from './ledger.js'
 import { appendOperations, type Operation } from './operation.js'
 import { Queue, type Queued, queued } from './queue.js'
 
-/** While these are under way, what waits grows into larger batches. The library remembers the last 64. */
+/**
+ * Beyond this number of batches under way, waiting operations gather in larger batches. The library remembers the last
+ * 64.
+ */
 const MOST_UNDER_WAY = 4
 /** A server that does not reply for this long counts as gone. */
 const REPLY_MS = 3_000
@@ -38,17 +43,17 @@ const VALUE_COUNTS: Readonly<Record<string, number>> = Object.fromEntries(
 )
 const NO_VALUES: readonly Buffer[] = []
 
-/** What a server says that cannot serve now; the link is given up and the batch asked about again on the next one. */
+/** Errors of a server that cannot serve now: the link is cut, and the batch is asked about again on the next one. */
 const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
 
 export class Batches {
   readonly clock = new LeaseClock()
   readonly #presence: string
   readonly #nonce: string
-  /** Ahead of the operations of each batch (bound.lua); nothing if there are no bounds. */
+  /** Sent ahead of the operations of each batch (bound.lua); empty if there are no bounds. */
   readonly #bounds: readonly string[]
   readonly #onPresenceLost: () => void
-  /** Returns one more operation for a batch that goes out anyway. */
+  /** Returns one more operation for a batch that goes out anyway, if there is one. */
   readonly #piggyback: () => Operation | undefined
   readonly #queue = new Queue()
   readonly #ledger = new Ledger()
@@ -84,7 +89,10 @@ export class Batches {
     this.#watch ??= setInterval(() => this.#look(), WATCH_MS)
   }
 
-  /** The link is gone. What is unanswered stays so until the next one, except for what is registered anew there. */
+  /**
+   * The link is gone. Unanswered operations stay so until the next link, except for registrations, which are made anew
+   * there.
+   */
   down(): void {
     this.#link = undefined
     this.#flowing = false
@@ -96,14 +104,14 @@ export class Batches {
     )
   }
 
-  /** Sends an operation at once and alone, also while nothing flows. */
+  /** Sends an operation at once and alone, even while nothing flows. */
   first(operation: Operation): void {
     void this.#send(this.#ledger.add([queued(operation)]), MODE.runAndRenew)
   }
 
   /**
-   * Settles what was unanswered on a former link. `known`: the presence was found again in the same history, so numbers still count; otherwise
-   * batches are only asked about.
+   * Settles the batches that were unanswered on a former link. `known`: the presence was found again in the same
+   * history, so numbers still count; otherwise batches are only asked about.
    */
   async settle(link: Link, known: boolean): Promise<void> {
     this.#link = link
@@ -113,19 +121,19 @@ export class Batches {
     }
   }
 
-  /** Lets new batches go out, after what `askAnew` registers. */
+  /** Lets new batches go out, after the registrations that `askAnew` makes. */
   flow(askAnew: () => void): void {
     this.#queue.ahead(askAnew)
     this.#flowing = true
     this.#turn()
   }
 
-  /** Whether registrations are in the space, or on their way: not without a link, not while the presence is found again. */
+  /** Registrations are in the space or on their way. False without a link, and until the presence has synced. */
   get flowing(): boolean {
     return this.#flowing
   }
 
-  /** How many operations have not been answered. */
+  /** The number of operations without a reply. */
   get queued(): number {
     return this.#ledger.operations + this.#queue.length
   }
@@ -153,7 +161,7 @@ export class Batches {
   #schedule(): void {
     if (this.#scheduled || !this.#flowing) return
     this.#scheduled = true
-    // After the poll phase: everything that the sockets brought in this turn is in the queue by then.
+    // After the poll phase: by then everything that the sockets brought in this turn is in the queue.
     setImmediate(() => {
       this.#scheduled = false
       this.#turn()
@@ -241,7 +249,7 @@ export class Batches {
     }
   }
 
-  /** Gives up what has waited for too long. */
+  /** Fails operations that have waited for too long, and cuts a link without replies. */
   #look(): void {
     const now = monotonicMs()
     const { oldest } = this.#ledger
@@ -258,6 +266,6 @@ export class Batches {
   }
 }
 
-/** Returns the error of data that is in the layout of another release. */
+/** Returns the error for data in the layout of another release. */
 export const layoutError = (refusal: string): SpaceError =>
   new SpaceError(refusal === REFUSAL.dataOlder ? 'DATA_OLDER' : 'DATA_NEWER')

@@ -1,4 +1,6 @@
-/** Large bodies: around Lua, by plain commands on a connection of their own, before the call that speaks of them. */
+/**
+ * Large bodies: sent past Lua by plain commands, on a connection of their own, before the call that refers to them.
+ */
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
 import { SHARED } from '../protocol.js'
@@ -24,23 +26,24 @@ export class Bodies {
     return body.length > SHARED.largestInline
   }
 
-  /** @throws SpaceError SPACE_UNREACHABLE (nothing was done that matters), SPACE_FULL */
+  /** Stores a body. @throws SpaceError SPACE_UNREACHABLE (a body that was stored has no effect), SPACE_FULL */
   put(key: string, body: Buffer): Promise<void> {
-    // If the process dies before the write, or the completion, the body must not remain. Long enough for a clock that steps by an hour.
+    // The time to live removes the body if the process dies before the write or completion. A clock step of an hour
+    // does not.
     return this.#overLink((link) => link.putBody(key, body, SHARED.bodyUnwrittenMs))
   }
 
-  /** What it belongs to was refused. Where no link comes in time, its time to live sees to it. */
+  /** Drops the body of a refused operation. If no link comes in time, the time to live removes the body. */
   drop(key: string): void {
     this.#overLink((link) => link.dropBody(key)).catch(() => {})
   }
 
-  /** null: it is not there any longer. */
+  /** Returns a body; null if it is gone. */
   get(key: string): Promise<Buffer | null> {
     return this.#overLink((link) => link.getBody(key))
   }
 
-  /** Both commands may be repeated, so a cut link is waited for and tried again. */
+  /** Retries over a new link if the link was cut: all three commands are idempotent. */
   async #overLink<T>(use: (link: Link) => Promise<T>): Promise<T> {
     const until = monotonicMs() + GIVE_UP_MS
     for (;;) {
@@ -51,7 +54,7 @@ export class Bodies {
         const cause = error as Error
         if (/^OOM/.test(cause.message)) throw new SpaceError('SPACE_FULL', '', { cause })
         if (cause.name === 'ReplyError') throw new SpaceError('REDIS_REFUSED', cause.message, { cause })
-        // Cut, or too slow: the commands' own connection may have ended without the other one.
+        // Cut or too slow: the connection for bodies may have ended without the other one.
         if (link === this.#link) await this.#nextLink(RETRY_MS).catch(() => {})
         if (monotonicMs() >= until) throw new SpaceError('SPACE_UNREACHABLE', '', { cause })
       }

@@ -1,4 +1,4 @@
-/** What the files beside the connection ask of the Redis client, which only the connection imports. */
+/** The Redis commands that files beside the connection use; only the connection imports the client. */
 export interface Commands {
   info(): Promise<string>
   /** Seconds and microseconds. */

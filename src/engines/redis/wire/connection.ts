@@ -1,7 +1,8 @@
 /**
- * The connections of a process to its server: one for commands and pushes, so that liveness watches the very connection that works,
- * and one for large bodies. The only file that imports the Redis client. The client itself never reconnects and never re-sends: each
- * link is a fresh one, and what was under way on the last is ours to settle, under the operation ids that make a repetition harmless.
+ * The connections of a process to its server: one for commands and pushes, so that liveness is checked on the very
+ * connection that works, and one for large bodies. The only file that imports the Redis client. The client never
+ * reconnects and never re-sends: each link is a new connection, and batches that were unanswered on the last link are
+ * settled by their numbers, so a repetition has no effect.
  */
 import { Redis, type RedisOptions } from 'ioredis'
 import { monotonicMs } from '../../../clock.js'
@@ -10,38 +11,38 @@ import type { Logger } from '../../../log.js'
 import { BATCH, BEAT, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
-/** One life of the connection: from a handshake to the moment it is cut. */
+/** Link: one life of the connection, from a handshake to the cut. */
 export interface Link {
   readonly server: Server
-  /** Runs a batch. Rejects when the link is cut before the answer. */
+  /** Runs a batch. Rejects if the link is cut before the reply. */
   batch(args: (string | Buffer)[]): Promise<Buffer[]>
-  /** Answers in how many ms the next one is due, -1: there is no presence; and the time on the lease clock. */
+  /** Returns the ms until the next beat is due (-1: there is no presence), and the lease clock. */
   beat(args: string[]): Promise<[next: number, now: number]>
   /** Saves session entries (session-save.lua). */
   save(keys: readonly string[], args: string[]): Promise<Buffer>
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
   getBody(key: string): Promise<Buffer | null>
   dropBody(key: string): Promise<unknown>
-  /** What stands under each of these keys. */
+  /** Returns the value of each of these keys. */
   getAll(keys: readonly string[]): Promise<(Buffer | null)[]>
-  /** Answers how many have heard it. */
+  /** Returns the number of subscribers that received the message. */
   post(channel: string, message: Buffer): Promise<number>
-  /** From now on messages come. */
+  /** Subscribes to messages from other processes. */
   hear(): Promise<void>
-  /** By which policy the server throws keys away now, if it does. */
+  /** Returns the policy by which a full server evicts keys now; undefined if it evicts none. */
   evicts(): Promise<string | undefined>
-  /** Gives the link up: whatever is unanswered on it rejects, and a new one is sought. */
+  /** Cuts the link: everything unanswered on it rejects, and a new link is opened. */
   cut(reason: string): void
 }
 
 export interface LinkListener {
-  /** Everything is prepared; nothing has been sent yet. */
+  /** The link is ready; nothing has been sent on it yet. */
   onUp(link: Link): void
   onDown(): void
   onPush(message: Buffer): void
-  /** Of another process. */
+  /** A message from another process has arrived. */
   onMessage(message: Buffer): void
-  /** Nothing is heard any longer, though the link is up. */
+  /** The subscription to messages has ended, though the link is up. */
   onDeaf(): void
 }
 
@@ -75,7 +76,9 @@ export class Connection {
     this.#logger = logger
   }
 
-  /** Looks for the server until it is there or the time is up; from then on the link is kept up until close(). */
+  /**
+   * Looks for the server until it is reachable or the time is over. From then on the link is kept up until close().
+   */
   async open(timeoutMs: number): Promise<Server> {
     const until = monotonicMs() + timeoutMs
     for (;;) {
@@ -112,7 +115,7 @@ export class Connection {
     let up = false
     let heard: Error | undefined
     redis.on('error', (error: Error) => {
-      // Every error also ends the link, which is where it is dealt with; but only here is said why a handshake failed.
+      // Every error also ends the link, where it is handled; but only this event says why a handshake failed.
       heard ??= error
     })
     redis.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
@@ -204,7 +207,7 @@ export class Connection {
     }
   }
 
-  /** Opened when the first large body or stream wants to pass. */
+  /** Opens the connection for bodies when the first large body or stream needs it. */
   #bulkClient(): Redis {
     if (!this.#bulk || this.#bulk.status === 'end') {
       const bulk = new Redis({
@@ -215,7 +218,7 @@ export class Connection {
       })
       this.#bulk = bulk
       bulk.on('error', () => {
-        // The command that met it rejects with it.
+        // The command that met the error rejects with it.
       })
       bulk.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
         if (this.#bulk === bulk) this.#listener.onMessage(message)
@@ -226,7 +229,10 @@ export class Connection {
   }
 }
 
-/** One connection for a look at the server: no library is loaded, nothing is subscribed, and it ends with the look or the time. */
+/**
+ * Opens a connection for one look at the server: loads no library, subscribes to nothing, ends with the look or the
+ * time.
+ */
 export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Redis) => Promise<T>): Promise<T> {
   const options = optionsOf(url)
   const redis = new Redis({ ...options, connectTimeout: timeoutMs })
@@ -247,13 +253,16 @@ export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Re
   }
 }
 
-/** A client whose stream has closed already would wait two seconds for that to happen, and keep the process alive. */
+/**
+ * Disconnects, unless the stream has closed: the client would wait two seconds for that to happen, and keep the
+ * process alive.
+ */
 function release(redis: Redis): void {
   const { stream } = redis as unknown as { stream?: { destroyed: boolean } }
   if (redis.status !== 'end' && !stream?.destroyed) redis.disconnect()
 }
 
-/** What an address says, for another client of the same server. */
+/** Returns the parts of an address for another client of the same server. */
 export function addressIn(url: string): Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
   const { host, port, username, password, db, tls } = optionsOf(url)
   return Object.fromEntries(
@@ -280,7 +289,7 @@ function optionsOf(url: string): RedisOptions {
     maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     keepAlive: 10_000,
-    // After a goodbye that nobody answers: a frozen server must not hold up the next link, or the end of the process.
+    // After disconnect(): a frozen server must not hold up the next link, or the end of the process.
     disconnectTimeout: 200,
   }
   if (parsed.username) options.username = decoded(parsed.username)
@@ -290,7 +299,7 @@ function optionsOf(url: string): RedisOptions {
   return options
 }
 
-/** What stands in a URL encoded. What does not decode is not shown: it may be most of a password. */
+/** Returns the decoded part of a URL. A part that cannot be decoded is not shown: it may be most of a password. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text)
@@ -299,7 +308,7 @@ function decoded(text: string): string {
   }
 }
 
-/** A server that answers, but with no, will not change its mind by being asked again. */
+/** Returns the error if the server refuses for good; null if a new attempt may succeed. */
 function refusalOf(error: Error): SpaceError | null {
   if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR DB index)/.test(error.message)) {
     return new SpaceError('REDIS_REFUSED', error.message.split('\n')[0])

@@ -1,8 +1,8 @@
-/** Eviction: whether the server has been told, while this process is connected, that it may throw entries away. */
+/** Eviction: notices if the server is set to evict keys while this process is connected. */
 import { monotonicMs } from '../../../clock.js'
 import type { Link } from './connection.js'
 
-/** Whoever asks more often is told what was seen last. */
+/** Least time between two looks; meanwhile the last result counts. */
 const LOOK_MS = 2_000
 
 export class Eviction {
@@ -10,7 +10,7 @@ export class Eviction {
   #policy: string | undefined
   #lookedAt = 0
 
-  /** A link comes up only where nothing is evicted (server.ts). */
+  /** A link comes up only if the server evicts nothing (server.ts). */
   up(link: Link): void {
     this.#link = link
     this.#policy = undefined
@@ -21,7 +21,7 @@ export class Eviction {
     this.#link = undefined
   }
 
-  /** The policy, if it is any but noeviction. */
+  /** The eviction policy; undefined for noeviction. */
   get policy(): string | undefined {
     return this.#policy
   }

@@ -1,4 +1,7 @@
-/** Messages from process to process, on the connection of large bodies: published, heard by whoever is there, kept by nobody. */
+/**
+ * Messages from process to process, on the connection of large bodies: published to the current subscribers, never
+ * stored.
+ */
 
 import type { Keys } from '../keys.js'
 import type { Link } from './connection.js'
@@ -31,7 +34,7 @@ export class Frames {
     clearTimeout(this.#retry)
   }
 
-  /** The connection has ended without the other one. */
+  /** Subscribes again after a while: the connection for bodies has ended without the other one. */
   deaf(): void {
     const link = this.#link
     if (this.#closed || !link) return
@@ -50,7 +53,7 @@ export class Frames {
     try {
       return ((await this.#link?.post(this.#keys.messages(presence), message)) ?? 0) > 0
     } catch {
-      // Cut before the answer: whether anybody has heard it is asked by whoever needs to know.
+      // Cut before the reply: a caller that must know whether the message arrived asks the receiver.
       return false
     }
   }

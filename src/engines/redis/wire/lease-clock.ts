@@ -1,22 +1,22 @@
-/** The lease clock of the space, as far as this process knows it from replies; and when the space last replied. */
+/** The lease clock of the space, estimated from replies, and the time of the last reply. */
 import { monotonicMs } from '../../../clock.js'
 
-/** A reply tells what time it is for this long. */
+/** A reading of the lease clock is used for this long. */
 const KNOWN_MS = 60_000
 
 export class LeaseClock {
   #heardAt = 0
-  #told: { readonly now: number; readonly at: number } | undefined
+  #reading: { readonly now: number; readonly at: number } | undefined
 
-  /** The space has replied, with the lease clock if the reply told it. */
+  /** Notes a reply, with the lease clock if the reply has it. */
   heard(now?: number): void {
     this.#heardAt = monotonicMs()
-    if (now !== undefined) this.#told = { now, at: this.#heardAt }
+    if (now !== undefined) this.#reading = { now, at: this.#heardAt }
   }
 
-  /** Another history may have another clock. */
+  /** Forgets the reading: another history may have another clock. */
   forget(): void {
-    this.#told = undefined
+    this.#reading = undefined
   }
 
   /** How long ago the space last replied, ms. */
@@ -24,10 +24,10 @@ export class LeaseClock {
     return monotonicMs() - this.#heardAt
   }
 
-  /** About what time it is on the lease clock; undefined if no reply has told so for a minute. */
+  /** The lease clock, estimated; undefined if no reply of the last minute had a reading. */
   get now(): number | undefined {
-    if (!this.#told) return undefined
-    const passed = monotonicMs() - this.#told.at
-    return passed < KNOWN_MS ? this.#told.now + passed : undefined
+    if (!this.#reading) return undefined
+    const passed = monotonicMs() - this.#reading.at
+    return passed < KNOWN_MS ? this.#reading.now + passed : undefined
   }
 }

@@ -5,14 +5,14 @@ import type { Queued } from './queue.js'
 export interface Batch {
   readonly number: number
   readonly operations: readonly Queued[]
-  /** When it was last sent, on the monotonic clock. */
+  /** When the batch was last sent, on the monotonic clock. */
   sentAt: number
-  /** How often it was sent: one that was refused on the first sending has surely not run. */
+  /** How often the batch was sent: if it is refused on the first sending, it has surely not run. */
   sent: number
 }
 
 export class Ledger {
-  /** A few at most. (Not a Map: see src/runtime/in-flight.ts.) */
+  /** At most a few batches, in an array: src/runtime/in-flight.ts says why not in a Map. */
   readonly #batches: Batch[] = []
   #number = 0
 
@@ -35,7 +35,7 @@ export class Ledger {
     return batch
   }
 
-  /** Notes that a batch is answered or given up. Returns false if it was before. */
+  /** Notes that a batch is answered or given up. Returns false if that was noted before. */
   drop(batch: Batch): boolean {
     const at = this.#batches.indexOf(batch)
     if (at >= 0) this.#batches.splice(at, 1)
@@ -46,7 +46,7 @@ export class Ledger {
     return [...this.#batches]
   }
 
-  /** Gives up every batch that is not to be kept, and fails its operations. */
+  /** Drops every batch that `isKept` does not accept, and fails its operations. */
   failUnless(isKept: (batch: Batch) => boolean, errorOf: (operation: Queued) => SpaceError): void {
     for (const batch of this.all()) {
       if (isKept(batch)) continue
@@ -56,6 +56,6 @@ export class Ledger {
   }
 }
 
-/** Of an operation that was sent: whether it ran is known only if it could run again. */
+/** Returns SPACE_UNREACHABLE if a sent operation is repeatable; else OUTCOME_UNKNOWN, since it may have run. */
 export const unansweredError = ({ repeatable }: Queued): SpaceError =>
   new SpaceError(repeatable ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN')

@@ -1,9 +1,9 @@
-/** The function library: its versioned name, and how it gets into a server that lacks it. */
+/** The function library: its versioned name, and loading it into a server that lacks it. */
 
 import { LIBRARY_SOURCE, LIBRARY_VERSION } from '../library.generated.js'
 import type { Commands } from './commands.js'
 
-// Names carry the version of the content: two releases share a server, each calling its own functions.
+// Names carry the version of the content: two releases share a server, and each calls its own functions.
 const NAME = `takespace_${LIBRARY_VERSION}`
 
 export const BATCH = `${NAME}_batch`
@@ -12,7 +12,9 @@ export const SAVE = `${NAME}_save`
 
 const CODE = `#!lua name=${NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${NAME}_`)}`
 
-/** Loads the library unless it is there. Needs the right to FUNCTION LOAD only where nobody with it has been before. */
+/**
+ * Loads the library if the server lacks it. Needs the right to FUNCTION LOAD only if no other process has loaded it.
+ */
 export async function ensureLibrary(redis: Commands): Promise<void> {
   const listed = (await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', NAME)) as unknown[]
   if (listed.length > 0) return
@@ -22,5 +24,5 @@ export async function ensureLibrary(redis: Commands): Promise<void> {
   })
 }
 
-/** What the server answers when somebody flushed its functions. */
+/** Returns whether the server lacks the functions, because they were flushed. */
 export const isLibraryMissing = (error: Error): boolean => /Function not found/i.test(error.message)

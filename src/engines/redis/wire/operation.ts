@@ -1,4 +1,7 @@
-/** Operation: one thing that is asked of the library, by its name and arguments in protocol.ts, and how many of them travel in one call. */
+/**
+ * Operation: one request to the library, with name and arguments as in protocol.ts, and the encoding of many in one
+ * call.
+ */
 import type { SpaceError } from '../../../errors.js'
 import { OPERATIONS } from '../protocol.js'
 
@@ -6,7 +9,7 @@ export type OperationName = keyof typeof OPERATIONS
 
 type Argument = string | Buffer
 
-/** The arguments of an operation by name; `entries` are as `packedEntries` in write.ts makes them. */
+/** The arguments of an operation by name; `entries` as `Writes.effects()` returns them. */
 export type Arguments<N extends OperationName> = {
   readonly [K in (typeof OPERATIONS)[N]['args'][number]]: K extends 'entries' ? readonly Argument[] : Argument
 }
@@ -15,13 +18,13 @@ export interface Operation {
   readonly name: OperationName
   /** In the order of protocol.ts. */
   readonly args: readonly Argument[]
-  /** Whether it may run again when it cannot be known whether it ran. */
+  /** Can run again if it is unknown whether it ran. */
   readonly repeatable: boolean
-  /** How many entries it writes; default one at most. */
+  /** How many entries it writes; default at most one. */
   readonly entries?: number
-  /** Registers something that is registered anew with each link; without a link it fails at once. */
+  /** Registers something that each new link registers anew; without a link the operation fails at once. */
   readonly standing?: boolean
-  /** Since when it is asked for, on the monotonic clock, if that was before. */
+  /** When the caller began to wait, on the monotonic clock, if that was before add(). */
   readonly began?: number
   /** `kind`: one of REPLY. */
   reply(kind: string, values: readonly Buffer[], now: number): void
@@ -39,7 +42,10 @@ export function orderedArguments<N extends OperationName>(name: N, named: Argume
   return args
 }
 
-/** Operations whose first argument is a header that many share. One that has entries may parse their headers in between. */
+/**
+ * Operations whose first argument is a header that many share. Operations with entries are excluded: their entries'
+ * headers may be parsed in between.
+ */
 const SHARES_HEADER: ReadonlySet<string> = new Set(
   Object.entries(OPERATIONS)
     .filter(
@@ -48,7 +54,7 @@ const SHARES_HEADER: ReadonlySet<string> = new Set(
     .map(([name]) => name),
 )
 
-/** Appends operations to a call. Those of one name in a row share the name; a header that is that of the operation before is left out. */
+/** Appends operations to a call. Consecutive operations of one name share the name; a repeated header is left out. */
 export function appendOperations(call: Argument[], operations: readonly Operation[]): void {
   for (let i = 0; i < operations.length; ) {
     const { name } = operations[i]!
@@ -63,7 +69,7 @@ export function appendOperations(call: Argument[], operations: readonly Operatio
         for (let j = 0; j < args.length; j++) call.push(args[j]!)
         continue
       }
-      // Every byte of an argument is hashed by the server's Lua.
+      // The server's Lua hashes every byte of an argument.
       call.push(args[0] === last ? '' : args[0]!)
       for (let j = 1; j < args.length; j++) call.push(args[j]!)
       last = args[0]

@@ -1,4 +1,4 @@
-/** Pushes: what one call of the library hands to this process, all in one message (PUSH in protocol.ts). */
+/** Pushes: everything that one call of the library hands to this process, in one message (PUSH in protocol.ts). */
 
 export interface PushItem {
   /** One of PUSH. */
@@ -10,7 +10,7 @@ export interface PushItem {
 
 const TAB = 9
 const NEWLINE = 10
-/** The lease clock of the call that sent it. */
+/** A message begins with the lease clock of the call that sent it, 13 digits. */
 const CLOCK_LENGTH = 13
 
 /** Calls `onItem` for each item of a message, with the lease clock of the call that sent it. */

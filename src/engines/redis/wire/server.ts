@@ -1,16 +1,21 @@
-/** What a server says of itself: whether takespace can stand on it, and how durable it is. */
+/** Examines a server: whether takespace supports it, and how durable it is. */
 
 import { SpaceError } from '../../../errors.js'
 import type { Commands } from './commands.js'
 
 export interface Server {
-  /** Another one means: restarted, or another server; what ran there is another history. */
+  /**
+   * The run id. Another run id means a restart or another server: batches that ran there belong to another history.
+   */
   readonly run: string
   readonly version: string
   readonly durability: 'memory' | 'local' | 'fsync'
 }
 
-/** @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS; the client's error while it is LOADING or is a replica */
+/**
+ * Returns what takespace needs to know of a server.
+ * @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS; the client's error if the server is LOADING or is a replica
+ */
 export async function examine(redis: Commands): Promise<Server> {
   const info = fieldsOf(await redis.info())
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
@@ -28,19 +33,19 @@ export async function examine(redis: Commands): Promise<Server> {
   }
 }
 
-/** The policy by which it throws keys away when it is full; undefined: it does not. */
+/** Returns the policy by which a full server evicts keys; undefined if it evicts none. */
 export function evictionIn(info: ReadonlyMap<string, string>): string | undefined {
   const policy = info.get('maxmemory_policy')
   return policy === 'noeviction' ? undefined : policy
 }
 
 async function syncsAlways(redis: Commands): Promise<boolean> {
-  // Managed servers forbid CONFIG; what cannot be read is not promised.
+  // Managed servers forbid CONFIG; a level that cannot be read is not promised.
   const answer = (await redis.call('CONFIG', 'GET', 'appendfsync').catch(() => [])) as string[]
   return answer[1] === 'always'
 }
 
-/** The fields that INFO tells. */
+/** Returns the fields of an INFO reply. */
 export function fieldsOf(info: string): Map<string, string> {
   const fields = new Map<string, string>()
   for (const line of info.split('\r\n')) {
