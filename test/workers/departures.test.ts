@@ -55,7 +55,7 @@ async function leave(handler: (req: Request, res: Response) => unknown, clients:
 test.each(Object.entries(HANDLERS))('one that %s is not counted, and not told of', async (_what, handler) => {
   const { worker, warnings, logger } = await leave(handler, 80)
   expect([worker.turns.overrunHandlers, warnings()]).toEqual([0, []])
-  expect(logger.lines.filter(({ message }) => message.startsWith('the client has left')).length).toBe(80)
+  expect(logger.lines.filter(({ message }) => message.startsWith('the client disconnected')).length).toBe(80)
 })
 
 test('one that forgets its timer is counted by its next write, until it ends', async () => {
