@@ -35,8 +35,8 @@ beforeAll(async () => {
   workerClock = steppedClock()
   redis = await startRedis({ appendonly: true, env: redisClock.env })
 })
-afterEach(() => {
-  system?.destroy()
+afterEach(async () => {
+  await system?.destroy()
   for (const clock of [redisClock, gatewayClock, workerClock]) clock?.step(0)
 })
 afterAll(async () => {

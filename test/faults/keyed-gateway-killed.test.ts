@@ -18,9 +18,9 @@ const doomed = new Set<Process>()
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
-afterEach(() => {
+afterEach(async () => {
   for (const process of doomed) process.kill('SIGKILL')
-  system?.destroy()
+  await system?.destroy()
 })
 afterAll(() => redis.stop())
 

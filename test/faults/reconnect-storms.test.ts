@@ -20,7 +20,7 @@ beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
 afterEach(async () => {
-  system?.destroy()
+  await system?.destroy()
   await redis.cli('FLUSHALL')
 })
 afterAll(() => redis.stop())

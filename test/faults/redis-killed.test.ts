@@ -13,9 +13,9 @@ let system: System | undefined
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true, appendfsync: 'always' })
 })
-afterEach(() => {
+afterEach(async () => {
   redis.resume()
-  system?.destroy()
+  await system?.destroy()
 })
 afterAll(() => redis.stop())
 

@@ -21,9 +21,9 @@ let system: System | undefined
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
-afterEach(() => {
+afterEach(async () => {
   redis.resume()
-  system?.destroy()
+  await system?.destroy()
 })
 afterAll(() => redis.stop())
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
 afterEach(async () => {
-  system?.destroy()
+  await system?.destroy()
   await redis.cli('FLUSHALL')
 })
 afterAll(async () => {

@@ -35,7 +35,7 @@ afterEach(async () => {
   await room(true)
   await Promise.all(spaces.map((space) => space.close()))
   spaces = []
-  system?.destroy()
+  await system?.destroy()
 })
 afterAll(() => redis.stop())
 

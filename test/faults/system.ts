@@ -24,7 +24,8 @@ export interface System {
   /** Ends everything as its operator would, and checks that nothing stays in Redis. */
   drain(): Promise<void>
   /** Ends everything at once: for a test that failed half-way. */
-  destroy(): void
+  /** Resolves when they are gone. */
+  destroy(): Promise<void>
 }
 
 /** Eight processes on a busy machine. */
@@ -66,8 +67,9 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
 
   const busy = (): number[] => [...new Set(app.open().map(({ pid }) => pid))].filter(alive)
 
-  const destroy = (): void => {
-    for (const { pid } of [supervisor, ...gateways]) {
+  const destroy = async (): Promise<void> => {
+    const all = [supervisor, ...gateways]
+    for (const { pid } of all) {
       try {
         process.kill(-pid, 'SIGKILL')
       } catch {
@@ -75,13 +77,14 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
       }
     }
     app.remove()
+    await Promise.all(all.map(({ exited }) => exited))
   }
   const urls: string[] = []
   try {
     for (const gateway of gateways) urls.push((await gateway.line(/"url":"([^"]+)"/))[1] as string)
     await until(() => workers().length === processes, 'the worker processes are ready', READY_WITHIN_MS)
   } catch (error) {
-    destroy()
+    await destroy()
     throw error
   }
 

@@ -33,7 +33,7 @@ beforeAll(async () => {
 afterEach(async () => {
   void writer?.stop()
   await space?.close()
-  system?.destroy()
+  await system?.destroy()
 })
 afterAll(() => redis.stop())
 

@@ -38,7 +38,8 @@ export interface Troubled {
   /** Ends it as its operator would. */
   end(): Promise<void>
   /** Ends it at once: for a test that failed half-way. */
-  destroy(): void
+  /** Resolves when they are gone. */
+  destroy(): Promise<void>
 }
 
 export async function startTroubled(
@@ -79,7 +80,7 @@ export async function startTroubled(
       }
       remove()
     },
-    destroy() {
+    async destroy() {
       for (const { pid } of [worker, gateway]) {
         try {
           process.kill(-pid, 'SIGKILL')
@@ -88,6 +89,7 @@ export async function startTroubled(
         }
       }
       remove()
+      await Promise.all([worker.exited, gateway.exited])
     },
   }
 }

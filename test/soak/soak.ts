@@ -288,7 +288,7 @@ export async function soak(settings: Settings): Promise<Soak> {
       wrong: running.wrong,
     }
   } finally {
-    system?.destroy()
+    await system?.destroy()
     program?.kill('SIGKILL')
     await redis.stop()
     rmSync(folder, { recursive: true, force: true })

@@ -19,8 +19,8 @@ let waiter: Process | undefined
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
 })
-afterEach(() => {
-  system?.destroy()
+afterEach(async () => {
+  await system?.destroy()
   waiter?.kill('SIGKILL')
 })
 afterAll(() => redis.stop())
