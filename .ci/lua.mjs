@@ -10,8 +10,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import luaparse from 'luaparse'
-import { constantsOf, parametersOf, protocolLua } from './protocol.mjs'
+import { constantsOf, parametersOf, protocolLua, readProtocol } from './protocol.mjs'
 
 /** The globals of Lua 5.1 that Redis gives to a function library. */
 const GLOBALS = new Set(
@@ -23,6 +24,13 @@ const GLOBALS = new Set(
 const MOST_SHARED = 180
 /** The file that is made from the protocol. */
 const MADE = 'protocol.lua'
+
+const engine = fileURLToPath(new URL('../src/engines/redis', import.meta.url))
+
+/** Returns the function library as one text, with the values of the protocol in place. */
+export async function joinLibrary() {
+  return joinLua(join(engine, 'lua'), await readProtocol(join(engine, 'protocol.ts')))
+}
 
 /** @param folder where the .lua files are @param protocol its exports; none: nothing is replaced @returns the joined text */
 export function joinLua(folder, protocol) {

@@ -4,11 +4,9 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { onPath, quietly } from './debian.mjs'
-import { joinLua } from './lua.mjs'
-import { readProtocol } from './protocol.mjs'
+import { joinLibrary } from './lua.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const redis = join(root, 'src', 'engines', 'redis')
 const joined = join(root, '.cache', 'library.lua')
 /** Unused arguments (a callback takes what it is given), tables that are only written to, and the length of lines. */
 const IGNORED = ['212', '331', '631']
@@ -23,7 +21,7 @@ if (!onPath('luacheck')) {
   }
 }
 mkdirSync(join(root, '.cache'), { recursive: true })
-writeFileSync(joined, joinLua(join(redis, 'lua'), await readProtocol(join(redis, 'protocol.ts'))))
+writeFileSync(joined, await joinLibrary())
 const { status } = spawnSync(
   'luacheck',
   [joined, '--std', 'lua51', '--globals', 'redis', 'cmsgpack', '--ignore', ...IGNORED, '--no-cache', '--quiet'],

@@ -2,7 +2,7 @@
 import { monotonicMs } from '../../clock.js'
 import type { Listening } from './listen.js'
 
-/** What the loader knows about a file before it is loaded: nothing, or whether its last version listened or exported its app. */
+/** Behaviour of a file's last version: it listened, or exported its app. `unknown` at the first load. */
 export type Expectation = 'unknown' | 'listens' | 'exports'
 
 /** At the first load: maximum time for a file with pending work. */

@@ -23,7 +23,7 @@
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
-import { MODE } from './protocol.js'
+import { MODE, SHARED } from './protocol.js'
 import { type Batches, layoutError } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
 import type { Operation } from './wire/operation.js'
@@ -40,7 +40,7 @@ export interface Holdings {
   report(): void
 }
 
-const RENEW_MS = 5_000
+const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
 const NEXT_TRY_MS = 500
 
