@@ -168,6 +168,9 @@ export const WAIT = {
 /** The second character of a registration's id: the change that it is notified of. */
 export const TRANSITION = { written: 'w', visible: 'v', available: 'a', ended: 'e' } as const
 
+/** The changes at once: of an entry that is written, and of one that is free again. */
+export const TRANSITIONS = { ofWrite: 'wva', ofReturn: 'va' } as const
+
 /** Effects of a transaction on an entry. */
 export const MARK = { read: 'r', taken: '-', writtenAndTaken: '*', registered: 'n', written: 'w' } as const
 

@@ -1,7 +1,7 @@
 -- Claims: an entry handed to a holder under a fencing token, until the holder acknowledges, completes or returns it,
 -- or dies.
--- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, makeAvailable, giveBack
--- shares: recover, started, isStarted
+-- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, addToIndexes, makeAvailable
+-- shares: giveBack, recover, started, isStarted
 
 -- Makes a claim on an entry. The token consists of the number of this call, which is greater than that of every call
 -- before, the number of the claim in the call, and the nonce.
@@ -88,6 +88,14 @@ local function announce(info, id, record, transitions, transaction)
   end
 end
 
+local function addToIndexes(info, id, score)
+  for i = 1, #info.index do
+    append(newIndexed, info.index[i], score)
+    append(newIndexed, info.index[i], id)
+  end
+  dirty = true
+end
+
 -- Makes an entry free: all waiting readers are shown the entry, then a waiting taker gets it, or it goes into the
 -- indexes. Readers under transactions come after the takers, because an entry that they have read cannot be taken by
 -- others.
@@ -126,17 +134,13 @@ local function makeAvailable(id, record, info, score, transitions)
     end
     if locked then return end
   end
-  for i = 1, #info.index do
-    append(newIndexed, info.index[i], score)
-    append(newIndexed, info.index[i], id)
-  end
-  dirty = true
+  addToIndexes(info, id, score)
 end
 
 -- Puts an entry back into its place. A request whose requester is gone is removed: its outcome is not awaited.
 local function putBack(id, record)
   if hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then return remove(id, record) end
-  makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), TRANSITION.visible .. TRANSITION.available)
+  makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), TRANSITIONS.ofReturn)
 end
 
 -- Gives back an entry that a holder did not process. The body of its outcome may have been stored already.

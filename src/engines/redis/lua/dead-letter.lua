@@ -36,7 +36,7 @@ local function moveToDeadLetters(id, record, reason)
   flushRecords()
   local signature = signatureOf(record)
   local info = indexInfo(signature)
-  for i = 1, #info.index do call('ZREM', info.index[i], id) end
+  unindex(id, info.index)
   if exists(keys.transactions) then disown(id, record, info) end
   if info.root == KIND.ticket then uncountTicket(id, record) end
   local head = '|' .. SIGN.kind .. KIND.deadLetter .. '|reason=' .. reason
@@ -47,8 +47,7 @@ local function moveToDeadLetters(id, record, reason)
     .. sub(record, RECORD.place.from, RECORD.place.to) .. deadLetter.text .. '\n' .. reason .. signature .. '\n' .. bodyOf(record))
   for i = 1, #deadLetter.index do call('ZADD', deadLetter.index[i], score, id) end
   if isLarge(record) then call('PEXPIRE', bodyKey(id), DEAD_LETTER_LEASE_MS + SHARED.bodyGraceMs) end
-  local list = sweepListFor(expiresAt, now)
-  list[#list + 1] = id
+  sweepLater(id, expiresAt, now)
   dropOldestDeadLetter()
 end
 

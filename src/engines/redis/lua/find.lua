@@ -1,11 +1,5 @@
 -- Finds: reads and takes, immediate or waiting.
--- shares: unindex, endVainWaits
-
--- Takes an entry out of the indexes: the entry is held from now on.
-local function unindex(id, record)
-  local index = indexInfo(signatureOf(record)).index
-  for j = 1, #index do call('ZREM', index[j], id) end
-end
+-- shares: endVainWaits
 
 local function replyFound(hit, spec)
   local id, record = hit[1], hit[2]
@@ -18,7 +12,7 @@ local function replyFound(hit, spec)
     return reply(REPLY.found, id, '', record)
   end
   if spec.mode == 'read' then return reply(REPLY.found, id, '', record) end
-  unindex(id, record)
+  unindex(id, indexInfo(signatureOf(record)).index)
   reply(REPLY.found, id, claimFor(self, id), record)
 end
 

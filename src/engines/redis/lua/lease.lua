@@ -22,8 +22,7 @@ function OPS.renew(id, leaseMs)
   else
     local expiresAt, ends = leaseEndText(lease)
     call('HSET', keys.entries, id, ends .. sub(record, RECORD.writtenAt.from))
-    local list = sweepListFor(expiresAt, now)
-    list[#list + 1] = id
+    sweepLater(id, expiresAt, now)
     if isLarge(record) then
       if lease < 0 then call('PERSIST', bodyKey(id)) else call('PEXPIRE', bodyKey(id), lease + SHARED.bodyGraceMs) end
     end

@@ -60,6 +60,6 @@ local function takeUnder(transaction, id, record)
   if exists(keys.readers) and endReads(id, info) then
     call('SREM', marksKey(transaction), MARK.read .. id)
   end
-  for i = 1, #info.index do call('ZREM', info.index[i], id) end
+  unindex(id, info.index)
   markTaken(transaction, MARK.taken, id, record)
 end

@@ -31,8 +31,7 @@ local function searchAlternatives(spec, most, accept, hits)
     local more = search(one, most, nil, accept)
     for h = 1, #more do if not seen[more[h][1]] then hits[#hits + 1] = more[h] end end
   end
-  table.sort(hits, byPlace)
-  for j = most + 1, #hits do hits[j] = nil end
+  keepBest(hits, most)
 end
 
 -- Hands free entries to offers whose credit has risen; the rest of the credit goes into the queue.
@@ -58,7 +57,7 @@ local function refillOffers()
       if on and spec.anyOf then searchAlternatives(spec, credit, accept, hits) end
       for h = 1, #hits do
         local id, record = hits[h][1], hits[h][2]
-        unindex(id, record)
+        unindex(id, indexInfo(signatureOf(record)).index)
         if isSuspect(record) then noteSuspect(self, id) end
         push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
       end

@@ -1,7 +1,8 @@
 -- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of its indexes.
 -- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf
--- shares: indexInfo, matchesAny, sweepListFor, recordStart, sharedHeader, isPresent, isOpen, readIndexOf, endReads
--- shares: freeFromReads, countBody, uncountBody, dropBody, countTicket, uncountTicket, remove, leaseEndText
+-- shares: indexInfo, sweepLater, recordStart, sharedHeader, isPresent, isOpen, unindex
+-- shares: readIndexOf, endReads, freeFromReads, countBody, uncountBody, dropBody, countTicket, uncountTicket, remove
+-- shares: leaseEndText
 
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
@@ -64,12 +65,6 @@ local function indexInfo(signature)
   return info
 end
 
--- Returns whether AnyEntry matches.
-local function matchesAny(record)
-  local kinds = indexInfo(signatureOf(record)).kinds
-  return kinds[#kinds] == KIND.any
-end
-
 -- Returns the list of the second in which the sweep looks at an entry: after 8 s, then each time its age has doubled,
 -- and when its lease ends. So an entry that was taken leaves its list soon, and a long-lived entry is seldom looked
 -- at.
@@ -83,6 +78,11 @@ local function sweepListFor(expiresAt, writtenAt)
     sweepLists[second] = list
   end
   return list
+end
+
+local function sweepLater(id, expiresAt, writtenAt)
+  local list = sweepListFor(expiresAt, writtenAt)
+  list[#list + 1] = id
 end
 
 -- Returns the beginning of a new record, up to its score.
@@ -133,6 +133,13 @@ local function isOpen(transaction)
   return ends > now
 end
 
+-- Takes an entry out of indexes. Returns whether it was there: it is in all of them, or in none.
+local function unindex(id, index)
+  local found = 0
+  for i = 1, #index do found = call('ZREM', index[i], id) end
+  return found == 1
+end
+
 -- Returns the keys of the indexes of entries that transactions have read: a read finds an entry there, a take does
 -- not.
 local function readIndexOf(info)
@@ -149,8 +156,7 @@ end
 -- Notes that no transaction has read an entry any longer. Returns whether one had.
 local function endReads(id, info)
   if call('HDEL', keys.readers, id) == 0 then return false end
-  local index = readIndexOf(info)
-  for i = 1, #index do call('ZREM', index[i], id) end
+  unindex(id, readIndexOf(info))
   return true
 end
 
@@ -196,14 +202,13 @@ end
 local function remove(id, record)
   flushRecords()
   local info = indexInfo(signatureOf(record))
-  local free = 0
-  for i = 1, #info.index do free = call('ZREM', info.index[i], id) end
-  if free == 0 then
+  local free = unindex(id, info.index)
+  if not free then
     if exists(keys.transactions) then freeFromReads(id, info) end
     if exists(keys.suspects) then call('HDEL', keys.suspects, id) end
   end
   call('HDEL', keys.entries, id)
   if info.root == KIND.ticket then uncountTicket(id, record) end
   if isLarge(record) then dropBody(id) end
-  return free == 1
+  return free
 end

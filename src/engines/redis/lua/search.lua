@@ -1,5 +1,5 @@
 -- Searches: the best matches of a template, by the smallest index that holds all of them, in slices of bounded size.
--- shares: indexFor, searchRoot, search, byPlace, searchVisible, hasConflict
+-- shares: indexFor, searchRoot, search, byPlace, keepBest, searchVisible, hasConflict
 
 -- Most candidates that a search looks at in one call; the client continues from where the search stopped.
 local MOST_CANDIDATES = 200
@@ -178,6 +178,12 @@ local function hiddenBy(transaction)
   local ids, written = takenUnder(transaction), call('ZRANGE', writtenKey(transaction), 0, -1)
   for j = 1, #written do ids[#ids + 1] = written[j] end
   return ids
+end
+
+-- Returns whether AnyEntry matches.
+local function matchesAny(record)
+  local kinds = indexInfo(signatureOf(record)).kinds
+  return kinds[#kinds] == KIND.any
 end
 
 -- Returns whether another transaction holds a match.

@@ -28,8 +28,7 @@ local function sweep(budget)
           if hasExpired(record) then
             remove(ids[i], record)
           elseif ends ~= SHARED.never then
-            local list = sweepListFor(tonumber(ends), tonumber(sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)))
-            list[#list + 1] = ids[i]
+            sweepLater(ids[i], tonumber(ends), tonumber(sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)))
           end
         end
       end

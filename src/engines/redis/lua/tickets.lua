@@ -39,7 +39,7 @@ end
 local function conclude(ticket, record, info, kind, outcome)
   local score, place, body = scoreOf(record), PLACE.inline, ''
   local keptMs = tonumber(sub(info.tokens.kept, 8))
-  for i = 1, #info.index do call('ZREM', info.index[i], ticket) end
+  unindex(ticket, info.index)
   if byte(outcome) == OUTCOME_BYTES.completedByReference then
     local from, to = bodyKey(sub(outcome, 2)), bodyKey(ticket)
     -- Without its body the outcome is lost.
@@ -60,9 +60,8 @@ local function conclude(ticket, record, info, kind, outcome)
   local result = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
     .. signature .. '\n' .. body
   replace(ticket, record, result)
-  local list = sweepListFor(expiresAt, now)
-  list[#list + 1] = ticket
-  makeAvailable(ticket, result, indexInfo(signature), score, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
+  sweepLater(ticket, expiresAt, now)
+  makeAvailable(ticket, result, indexInfo(signature), score, TRANSITIONS.ofWrite)
 end
 
 local RESULT_OF = {
@@ -110,19 +109,10 @@ function OPS.openTicket(maxBytes, from, last)
   if isFull() or exceedsTicketBytes(size, tonumber(maxBytes)) or isOver(from, last) then
     return reply(REPLY.failed, 'SPACE_FULL')
   end
-  counters.seq = counters.seq + 1
-  local score = scoreText(header.zero + counters.seq)
-  local pending = header.before .. score .. header.after .. pendingBody(request, self, '')
+  local pending, score = addRecord(header, ticket, pendingBody(request, self, ''))
   countTicket(#pending)
-  newRecords[putCount + 1], newRecords[putCount + 2] = ticket, pending
-  putCount = putCount + 2
-  header.sweepList[#header.sweepList + 1] = ticket
   -- No find waits for a pending ticket; registrations are told of its progress.
-  for j = 1, #header.info.index do
-    append(newIndexed, header.info.index[j], score)
-    append(newIndexed, header.info.index[j], ticket)
-  end
-  dirty = true
+  addToIndexes(header.info, ticket, score)
   writeEach(last - 2, last)
   reply(REPLY.done)
 end
@@ -150,7 +140,7 @@ local function noteProgress(ticket, progress, by)
   local head = sub(record, 1, from - 1)
   replace(ticket, record, head .. pendingBody(request, waiting, progress))
   if #queuesFor(info, 'notify') > 0 then
-    announce(info, ticket, head .. progress, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
+    announce(info, ticket, head .. progress, TRANSITIONS.ofWrite)
   end
   return true
 end

@@ -90,9 +90,9 @@ local function endTransaction(transaction, committed)
   end
   free(did.read)
   if committed then
-    free(did.written, TRANSITION.written .. TRANSITION.visible .. TRANSITION.available)
+    free(did.written, TRANSITIONS.ofWrite)
   else
-    free(did.taken, TRANSITION.visible .. TRANSITION.available)
+    free(did.taken, TRANSITIONS.ofReturn)
     for j = 1, #did.written do
       local record = call('HGET', keys.entries, did.written[j])
       did.large[did.written[j]] = record and isLarge(record)

@@ -1,5 +1,5 @@
 -- Writes: entries into the space.
--- shares: isFull, writeEach
+-- shares: isFull, addRecord, writeEach
 
 -- Returns whether the server is full. Asked at most every 100 ms: INFO costs as much as two writes.
 local function isFull()
@@ -13,9 +13,6 @@ local function isFull()
   return counters.full
 end
 
--- All three transitions: a written entry is visible and available.
-local WRITTEN = TRANSITION.written .. TRANSITION.visible .. TRANSITION.available
-
 -- An entry that is written under a transaction is visible to that transaction only.
 local function writeUnder(transaction, id, header, record, score)
   local key = writtenKey(transaction)
@@ -25,11 +22,11 @@ local function writeUnder(transaction, id, header, record, score)
   end
   append(newIndexed, key, score)
   append(newIndexed, key, id)
-  if #queuesFor(header.info, 'notify') > 0 then announce(header.info, id, record, WRITTEN, transaction) end
+  if #queuesFor(header.info, 'notify') > 0 then announce(header.info, id, record, TRANSITIONS.ofWrite, transaction) end
 end
 
-local function write(header, id, body, transaction)
-  if header.dead then return end
+-- Notes a new record, in no index so far. Returns the record and its score.
+local function addRecord(header, id, body)
   counters.seq = counters.seq + 1
   local score = scoreText(header.zero + counters.seq)
   local record = header.before .. score .. header.after .. body
@@ -38,6 +35,12 @@ local function write(header, id, body, transaction)
   dirty = true
   local list = header.sweepList
   list[#list + 1] = id
+  return record, score
+end
+
+local function write(header, id, body, transaction)
+  if header.dead then return end
+  local record, score = addRecord(header, id, body)
   -- Until now the body had a time to live of its own, so that it would not remain without its entry.
   if header.large then
     if header.bodyTtl then call('PEXPIRE', bodyKey(id), header.bodyTtl) else call('PERSIST', bodyKey(id)) end
@@ -46,7 +49,7 @@ local function write(header, id, body, transaction)
   if transaction then return writeUnder(transaction, id, header, record, score) end
   -- A worker or scheduler writes a dead letter for a task that has failed for good.
   if header.info.root == KIND.deadLetter then dropOldestDeadLetter() end
-  makeAvailable(id, record, header.info, score, WRITTEN)
+  makeAvailable(id, record, header.info, score, TRANSITIONS.ofWrite)
 end
 
 -- Writes the entries of an operation; under a transaction if one is named.
