@@ -1,6 +1,5 @@
 /** The house rules, measured on the files. */
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, dirname, join, relative, resolve, sep } from 'node:path'
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 
@@ -12,33 +11,21 @@ interface File {
   readonly text: string
 }
 
-const filesIn = (...folders: string[]): File[] =>
-  folders.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((file) => file.isFile() && /\.(ts|lua|mjs|js)$/.test(file.name) && !file.name.includes('.generated.'))
-      .map((file) => join(file.parentPath, file.name))
-      .filter((path) => !path.includes(`${sep}node_modules${sep}`))
-      .map((path) => ({ path: relative(root, path).split(sep).join('/'), text: readFileSync(path, 'utf8') })),
-  )
+const { filesIn, importsOf, ownImportsOf, circlesOf, exportedTwice } = (await import(
+  new URL('../../.ci/modules.mjs', import.meta.url).href
+)) as {
+  filesIn(root: string, folders: readonly string[], ending: RegExp): File[]
+  importsOf(file: File): string[]
+  ownImportsOf(file: File): string[]
+  circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][]
+  exportedTwice(files: readonly File[]): [string, string[]][]
+}
 
-const code = filesIn('src', 'gateway', 'workers')
-const all = [...code, ...filesIn('.ci', 'bench', 'examples', 'test')]
+const ENDING = /\.(ts|lua|mjs|js)$/
+const code = filesIn(root, ['src', 'gateway', 'workers'], ENDING)
+const all = [...code, ...filesIn(root, ['.ci', 'bench', 'examples', 'test'], ENDING)]
 
 const pathsOf = (files: readonly File[]): string[] => files.map(({ path }) => path).sort()
-
-/** What a file imports at run time: its own files from the root, packages by name. Types leave nothing behind. */
-function importsOf({ path, text }: File): string[] {
-  const statements = text.matchAll(
-    /^(?:import|export)\s+(?!type\b)(?:[^'"]*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(['"]([^'"]+)['"]\)/gm,
-  )
-  return [...statements].map(([, fixed, dynamic]) => {
-    const target = (fixed ?? dynamic) as string
-    if (!target.startsWith('.')) return target
-    return relative(root, resolve(root, dirname(path), target))
-      .split(sep)
-      .join('/')
-  })
-}
 
 test('there is something to measure', () => {
   expect(code.length).toBeGreaterThan(50)
@@ -104,16 +91,6 @@ function partOf(path: string): string {
   return part === 'scheduler' ? 'schedulers' : part
 }
 
-/** All own files that a file imports, those included of which it needs types alone. */
-function ownImportsOf({ path, text }: File): string[] {
-  const statements = text.matchAll(
-    /^(?:import|export)\s[^'"]*?from\s+['"](\.[^'"]+)['"]|\bimport\(['"](\.[^'"]+)['"]\)/gm,
-  )
-  return [...statements]
-    .map(([, fixed, dynamic]) => resolve(root, dirname(path), (fixed ?? dynamic) as string))
-    .map((target) => relative(root, target).split(sep).join('/').replace(/\.js$/, '.ts'))
-}
-
 test('each part imports only the parts below it', () => {
   const wrong = code.flatMap((file) =>
     ownImportsOf(file)
@@ -125,17 +102,7 @@ test('each part imports only the parts below it', () => {
 
 test('no file imports itself by way of others, types included', () => {
   const imports = new Map(code.map((file) => [file.path, ownImportsOf(file).filter((target) => target !== file.path)]))
-  const done = new Set<string>()
-  const circles: string[] = []
-  const visit = (path: string, above: readonly string[]): void => {
-    const at = above.indexOf(path)
-    if (at >= 0) circles.push([...above.slice(at), path].join(' → '))
-    if (at >= 0 || done.has(path)) return
-    for (const target of imports.get(path) ?? []) visit(target, [...above, path])
-    done.add(path)
-  }
-  for (const path of imports.keys()) visit(path, [])
-  expect(circles).toEqual([])
+  expect(circlesOf(imports).map((circle) => circle.join(' → '))).toEqual([])
 })
 
 test('only src reaches for the engine of a space', () => {
@@ -145,14 +112,7 @@ test('only src reaches for the engine of a space', () => {
 })
 
 test('no name is exported by two files', () => {
-  const places = new Map<string, string[]>()
-  for (const { path, text } of code.filter(({ path }) => path.endsWith('.ts'))) {
-    const declared = text.matchAll(
-      /^export (?:declare )?(?:abstract )?(?:async )?(?:const|let|function\*?|class|interface|type|enum)\s+([\w$]+)/gm,
-    )
-    for (const [, name] of declared) places.set(name!, [...new Set([...(places.get(name!) ?? []), path])])
-  }
-  expect([...places].filter(([, paths]) => paths.length > 1)).toEqual([])
+  expect(exportedTwice(code.filter(({ path }) => path.endsWith('.ts')))).toEqual([])
 })
 
 test('one door for each: the Redis client, the port, the clock, the signals of users', () => {
