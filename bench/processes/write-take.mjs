@@ -4,7 +4,7 @@ import { closedLoop, payload } from './loop.mjs'
 import { options } from './parent.mjs'
 
 const Task = defineEntry('Task')
-const space = await openSpace(options.url)
+const space = await openSpace(options.url, { name: options.name })
 let count = 0
 
 await closedLoop(async () => {
