@@ -1,0 +1,114 @@
+/** The decoders of bytes that come from Redis, each with valid inputs to begin from. Any input gives a value or an error. */
+import { bodyWithChecksum, checkedBody } from '../../src/engines/redis/checksum.js'
+import { parseRecord } from '../../src/engines/redis/record.js'
+import { sessionIn } from '../../src/engines/redis/session-record.js'
+import { headOf, readItems, readPage } from '../../src/engines/redis/wire/push.js'
+import { decodeFields, encodeFields } from '../../src/entry/codec.js'
+import { deadLetterEntry } from '../../src/entry/dead-letter.js'
+import { readSignature } from '../../src/entry/signature.js'
+import {
+  decodeRequest,
+  decodeResponse,
+  encodePlace,
+  encodeRequest,
+  encodeResponse,
+  placeIn,
+} from '../../src/request/message.js'
+import { readFrames } from '../../src/request/streams/frames.js'
+import { deadLetterOf } from '../../src/tasks/dead-letter.js'
+import { decodeCall, decodeOutcome, encodeCall, encodeOutcome } from '../../src/tasks/message.js'
+import { decodeProgress } from '../../src/tasks/progress.js'
+
+export interface Decoder {
+  readonly name: string
+  /** Valid inputs. */
+  readonly seeds: readonly Buffer[]
+  decode(bytes: Buffer): unknown
+}
+
+const NOW = 1_796_000_000_000
+const nothing = (): void => {}
+
+const request = encodeRequest({
+  method: 'POST',
+  target: '/orders?id=1',
+  httpVersion: '1.1',
+  headers: ['Host', 'example', 'Content-Type', 'application/json'],
+  body: Buffer.from('{"n":1}'),
+  peer: '127.0.0.1',
+  secure: false,
+  peerPort: 1,
+  localAddress: '127.0.0.1',
+  localPort: 80,
+})
+const response = encodeResponse({ status: 200, reason: 'OK', headers: ['A', 'b'], body: Buffer.from('ok') })
+const fields = encodeFields({
+  n: 1,
+  text: 'x',
+  at: new Date(0),
+  big: 12n,
+  bytes: new Uint8Array([1]),
+  list: [{ a: null }],
+})
+const record = (typed: string, behind: string): Buffer =>
+  Buffer.from(`${NOW}${NOW}0${'4503599627370497'}${typed}123${behind}00000000{"n":1}`)
+const signed = { kinds: ['takespace.Request'], indexed: ['service=s:web'], verified: [] }
+const dead = { kinds: ['takespace.DeadLetter'], deaths: 1, writtenAt: NOW, priority: 0, remainingMs: 1, id: 'a' }
+
+export const DECODERS: readonly Decoder[] = [
+  {
+    name: 'pushes',
+    seeds: [Buffer.from(`${NOW}ab12_7\ndo1\tid:1.1\t3\nabcoid\t\t2\nok`)],
+    decode: (bytes) => {
+      const head = headOf(bytes)
+      return head && readItems(bytes, head, nothing)
+    },
+  },
+  { name: 'pages', seeds: [Buffer.from(`${NOW}iid\t\t3\nabc`)], decode: (bytes) => readPage(bytes, nothing) },
+  {
+    name: 'stream messages',
+    seeds: [Buffer.from('presence\ndclaim\t0\t3\nabcgclaim\t10\t0\n')],
+    decode: (bytes) => readFrames(bytes, nothing),
+  },
+  {
+    name: 'records',
+    seeds: [record('e.', '|@Job|n=n:1|;|\n'), record('q@', `${'p'.repeat(22)}3|@takespace.Request|service=s:web|;|\n`)],
+    decode: (bytes) => parseRecord('id', bytes, NOW),
+  },
+  { name: 'large bodies', seeds: [bodyWithChecksum(Buffer.from('x'.repeat(100)))], decode: checkedBody },
+  {
+    name: 'session entries',
+    seeds: [
+      Buffer.from(`${NOW} 00000006 ${'v'.repeat(16)} me\ncart\t${'v'.repeat(16)}\t2\n[]n\t${'v'.repeat(16)}\t1\n1`),
+    ],
+    decode: (bytes) => sessionIn(bytes, NOW, ''),
+  },
+  { name: 'fields', seeds: [fields], decode: decodeFields },
+  { name: 'requests', seeds: [request], decode: decodeRequest },
+  { name: 'responses', seeds: [response], decode: decodeResponse },
+  { name: 'stream places', seeds: [encodePlace({ claim: 'a:b', holder: 'c' }), response], decode: placeIn },
+  {
+    name: 'task calls',
+    seeds: [encodeRequest(encodeCall('resize', { width: 1 }, { attempt: 2, deadLettersOnFailure: true }))],
+    decode: (bytes) => decodeCall(decodeRequest(bytes)),
+  },
+  {
+    name: 'task outcomes',
+    seeds: [
+      encodeResponse(encodeOutcome({ kind: 'done', value: { a: [1] } })),
+      encodeResponse(encodeOutcome({ kind: 'failed', failure: { name: 'E', message: 'm', code: 1 } })),
+    ],
+    decode: (bytes) => decodeOutcome(decodeResponse(bytes)),
+  },
+  { name: 'progress', seeds: [encodeFields({ progress: 1, phase: 'x' })], decode: decodeProgress },
+  {
+    name: 'dead letters',
+    seeds: [deadLetterEntry('a', 'exhausted', signed, request, 0).body],
+    decode: (body) => deadLetterOf({ ...dead, body }),
+  },
+  {
+    name: 'signatures',
+    seeds: [Buffer.from('|@Job|@Task|n=n:1|;|a=s:x|')],
+    decode: (bytes) => readSignature(bytes.toString()),
+  },
+]
