@@ -16,7 +16,7 @@ import { constantsOf, parametersOf, protocolLua, readProtocol } from './protocol
 
 /** The globals of Lua 5.1 that Redis gives to a function library. */
 const GLOBALS = new Set(
-  'redis cjson cmsgpack struct bit math string table collectgarbage error ipairs next pairs select tonumber tostring type unpack'.split(
+  'redis cjson cmsgpack struct bit math string table collectgarbage error ipairs next pairs pcall select tonumber tostring type unpack'.split(
     ' ',
   ),
 )

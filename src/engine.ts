@@ -137,10 +137,21 @@ export interface Health {
   readonly full: boolean
   /** The server's eviction policy, if it may evict entries; undefined if it does not, as is required. */
   readonly evicts?: string | undefined
+  /** Records, bodies and messages that this process has found damaged. */
+  readonly damaged: number
+  /** True if an operation failed within the last 3 s because a key holds what takespace did not write. */
+  readonly unusable: boolean
   /** Operations without a reply so far. */
   readonly queued: number
   /** Connections that replaced a lost one. */
   readonly reconnects: number
+}
+
+/** What a repair found: entries that were compared, put back into their indexes, and set aside as damaged. */
+export interface Repaired {
+  readonly entries: number
+  readonly restored: number
+  readonly damaged: number
 }
 
 export interface Engine {
@@ -260,6 +271,9 @@ export interface Engine {
 
   /** Always resolves, within a second. */
   health(): Promise<Health>
+
+  /** Compares what is stored with its indexes, restores them, and has all processes register their waits anew. */
+  repair(): Promise<Repaired>
 
   close(): Promise<void>
 }

@@ -1,6 +1,6 @@
 /** Space: write, read, take and leases, over an engine. The public API; engines hold the data. */
 import { randomBytes } from 'node:crypto'
-import type { Engine } from './engine.js'
+import type { Engine, Repaired } from './engine.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
@@ -301,6 +301,11 @@ export class Space {
    */
   suspend(presence: string, running?: readonly string[]): Promise<void> {
     return this.engine.suspend(presence, running)
+  }
+
+  /** @internal Restores indexes and queues from the entries. */
+  repair(): Promise<Repaired> {
+    return this.engine.repair()
   }
 
   /**

@@ -64,6 +64,11 @@ export function spaceMeasures(space: Space): Measure[] {
       async () => (await health()).reconnects,
     ),
     counter(
+      'takespace_damaged_total',
+      'Damaged entries, bodies and messages that this process found in the space.',
+      async () => (await health()).damaged,
+    ),
+    counter(
       'takespace_nonconforming_entries_total',
       'Entries that did not match their schema and were moved to the dead letters.',
       () => space.nonconformingEntries,

@@ -37,12 +37,13 @@ export const probesOf = (
   started: () => verdict({ started: phase() === 'starting' ? 'not yet' : 'ok' }),
   async ready() {
     const lateMs = await loopTurned()
-    const { connected, answeredMsAgo, full, evicts } = await health()
+    const { connected, answeredMsAgo, full, unusable, evicts } = await health()
     const silent = answeredMsAgo > ANSWERED_WITHIN_MS
     return verdict({
       phase: phase() === 'up' ? 'ok' : phase(),
       loop: lateMs > TURNED_WITHIN_MS ? `the event loop took ${Math.round(lateMs)} ms to turn` : 'ok',
       space: !connected ? 'not connected' : silent ? `no answer for ${Math.round(answeredMsAgo)} ms` : 'ok',
+      data: unusable ? 'a key holds what takespace did not write: run takespace doctor --repair' : 'ok',
       writes: full ? 'the space is full' : 'ok',
       policy: evicts ? `the server may evict entries: its maxmemory-policy is ${evicts}` : 'ok',
       serving: serving() ? 'ok' : 'not serving',

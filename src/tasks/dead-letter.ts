@@ -11,8 +11,8 @@ export interface DeadLetter {
   /** The id of the request or entry, as in every log. */
   readonly id: string
   /**
-   * `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `nonconforming` and `bodiless`
-   * of entries.
+   * `exhausted`: every worker that was given it died; `failed` and `gave up` of tasks; `nonconforming` of entries;
+   * `damaged`: it is not what was written; `bodiless`: its large body is gone, or is not what was written.
    */
   readonly reason: string
   /** Its original kind. */
@@ -33,6 +33,15 @@ const valueIn = (tokens: readonly string[], field: string): string | undefined =
   return token && kindNamed(token.slice(field.length + 3))
 }
 
+/** Returns the request; undefined if the bytes are damaged. */
+function requestIn(bytes: Buffer): HttpRequest | undefined {
+  try {
+    return decodeRequest(bytes)
+  } catch {
+    return undefined
+  }
+}
+
 /** Returns the dead letter of an entry. @throws TypeError if it is not one */
 export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): DeadLetter {
   if (kinds[0] !== DEAD_LETTER) throw new TypeError('not a dead letter')
@@ -44,7 +53,8 @@ export function deadLetterOf({ id, kinds, body, deaths, writtenAt }: Listed): De
   const deadLetter = { id, reason: kindNamed(head.slice('s:'.length, at)), kind, attempts: deaths, writtenAt }
   if (kind !== REQUEST && kind !== TASK) return deadLetter
   const service = valueIn(was.indexed, 'service')
-  const request = decodeRequest(body.subarray(end + 1))
+  const request = requestIn(body.subarray(end + 1))
+  if (!request) return { ...deadLetter, ...(service ? { service } : {}) }
   const task = kind === TASK ? { task: request.target, ...failedIn(request) } : {}
   return { ...deadLetter, ...(service ? { service } : {}), ...task, request }
 }

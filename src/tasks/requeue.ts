@@ -30,6 +30,9 @@ export async function* deadLetters(
   }
 }
 
+/** The reasons of dead letters whose contents are lost. */
+const UNREADABLE = new Set(['damaged', 'bodiless'])
+
 const ALL: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
 function deadLetterIn(entry: Listed): DeadLetter | undefined {
@@ -55,11 +58,12 @@ export const dropDeadLetter = async (space: Space, id: string): Promise<boolean>
  * no further effect.
  *
  * @returns the ticket of a task or request; '' for an entry
- * @throws SpaceError LEASE_UNKNOWN: there is no such dead letter
+ * @throws SpaceError LEASE_UNKNOWN: there is no such dead letter; DATA_DAMAGED: it is damaged
  */
 export async function requeueDeadLetter(space: Space, id: string): Promise<string> {
   const found = await findDeadLetter(space, id)
   if (!found) throw new SpaceError('LEASE_UNKNOWN', `There is no dead letter ${id}.`)
+  if (UNREADABLE.has(found[0].reason)) throw new SpaceError('DATA_DAMAGED', `Dead letter ${id} cannot be restored.`)
   const [deadLetter, listed] = found
   if (deadLetter.kind !== TASK && deadLetter.kind !== REQUEST) return rewrite(space, listed)
   const ticket = `k${digestOf(['requeue', id])}`

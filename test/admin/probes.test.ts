@@ -82,8 +82,16 @@ test('a start that fails leaves no admin port open, and one that is taken says s
   expect(second.adminUrl).toBeUndefined()
 })
 
-test('a space that is full, or has not answered for two seconds, makes it not ready', async () => {
-  const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
+test('a space that is full, whose keys are foreign, or that has not answered for two seconds, makes it not ready', async () => {
+  const health = {
+    connected: true,
+    answeredMsAgo: 0,
+    full: false,
+    damaged: 0,
+    unusable: false,
+    queued: 0,
+    reconnects: 0,
+  }
   const ready = async (parts: Partial<typeof health>) => {
     const verdict = await probesOf(
       () => 'up',
@@ -94,12 +102,21 @@ test('a space that is full, or has not answered for two seconds, makes it not re
   }
   expect(await ready({})).toBe(true)
   expect(await ready({ full: true })).toBe(false)
+  expect(await ready({ unusable: true })).toBe(false)
   expect(await ready({ answeredMsAgo: 2_100 })).toBe(false)
   expect(await ready({ connected: false })).toBe(false)
 })
 
 test('an event loop that does not turn for more than a second makes it not ready', async () => {
-  const health = { connected: true, answeredMsAgo: 0, full: false, queued: 0, reconnects: 0 }
+  const health = {
+    connected: true,
+    answeredMsAgo: 0,
+    full: false,
+    damaged: 0,
+    unusable: false,
+    queued: 0,
+    reconnects: 0,
+  }
   const probes = probesOf(
     () => 'up',
     async () => health,

@@ -136,6 +136,7 @@ export class Process {
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),
+      repair: () => call(() => own.repair()),
       renew: (id, leaseMs) => call(() => own.renew(id, leaseMs)),
       cancel: (id) => call(() => own.cancel(id)),
       begin: (leaseMs, onEnded) => own.begin(leaseMs, onEnded),

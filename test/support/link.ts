@@ -2,6 +2,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { freePort } from './port.js'
+import { PushFilter } from './push-filter.js'
 
 export interface Link {
   readonly port: number
@@ -19,6 +20,8 @@ export interface Link {
   blackhole(): void
   /** Requests pass, replies are lost. */
   dropReplies(): void
+  /** Replies pass, the messages that the server pushes are lost, and no connection is cut; until it is called with false. */
+  dropPushes(drop: boolean): void
   /** Ends both: what the hole held back arrives late; connections that lost replies are cut, since their stream has a gap. */
   heal(): void
   /** The next reply (that `which` picks) is lost and its connection cut after its request has passed. Resolves when that has happened. */
@@ -72,7 +75,7 @@ interface Pair {
 }
 
 export async function startLink(targetPort: number): Promise<Link> {
-  const weather = { held: false, delayMs: 0, losing: false }
+  const weather = { held: false, delayMs: 0, losing: false, deaf: false }
   const pairs = new Set<Pair>()
   let lost = 0
   let doomed: { which: (bytes: Buffer) => boolean; done: () => void } | undefined
@@ -81,6 +84,7 @@ export async function startLink(targetPort: number): Promise<Link> {
     const redis = connect(targetPort, '127.0.0.1')
     const there = new Lane(redis, weather)
     const back = new Lane(client, weather)
+    const filter = new PushFilter(() => lost++)
     const pair: Pair = {
       lanes: [there, back],
       lostReplies: false,
@@ -103,7 +107,7 @@ export async function startLink(targetPort: number): Promise<Link> {
       } else if (weather.losing) {
         lost++
         pair.lostReplies = true
-      } else back.push(bytes)
+      } else back.push(filter.pass(bytes, weather.deaf))
     })
     // An error is followed by 'close', which says all that the other side can learn.
     for (const socket of [client, redis]) socket.on('error', () => {})
@@ -145,6 +149,9 @@ export async function startLink(targetPort: number): Promise<Link> {
     },
     dropReplies() {
       weather.losing = true
+    },
+    dropPushes(drop) {
+      weather.deaf = drop
     },
     heal() {
       weather.held = false

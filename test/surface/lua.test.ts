@@ -117,13 +117,13 @@ test('an operation has the parameters that the protocol names, and none is missi
 
 test('the fields of a record, and of the first line of a session entry, have no gap and no overlap', () => {
   const { RECORD, SESSION_RECORD } = protocol
-  const { expiresAt, writtenAt, deaths, score, type, place, signature, requester, maxDeliveries, requestSignature } =
-    RECORD
+  const { expiresAt, writtenAt, deaths, score, type, place, headSum, signature } = RECORD
+  const { requester, maxDeliveries, requestSignature } = RECORD
   const adjacent = (...fields: readonly { readonly from: number; readonly to?: number }[]): void => {
     expect(fields.slice(1).map(({ from }) => from)).toEqual(fields.slice(0, -1).map(({ to }) => to! + 1))
   }
-  adjacent({ from: 0, to: 0 }, expiresAt, writtenAt, deaths, score, type, place, signature)
-  adjacent(place, requester, maxDeliveries, requestSignature)
+  adjacent({ from: 0, to: 0 }, expiresAt, writtenAt, deaths, score, type, place, headSum, signature)
+  adjacent(headSum, requester, maxDeliveries, requestSignature)
   expect(requester.to - requester.from + 1).toBe(protocol.SHARED.presenceLength)
   adjacent({ from: 0, to: 0 }, SESSION_RECORD.expiresAt, SESSION_RECORD.locked, SESSION_RECORD.size)
 })

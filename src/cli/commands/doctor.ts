@@ -2,9 +2,16 @@
 import type { Command } from 'commander'
 import type { Inspection } from '../../engines/redis/inspect.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
-import { isRedisUrl } from '../../open.js'
+import { isRedisUrl, openSpace } from '../../open.js'
 import { describe } from '../failure.js'
-import { sharedUrl, urlOption } from '../settings.js'
+import { nameOption, sharedUrl, urlOption } from '../settings.js'
+
+interface Flags {
+  readonly url: string
+  readonly name: string
+  readonly json?: true
+  readonly repair?: true
+}
 
 interface Check {
   readonly check: string
@@ -26,12 +33,15 @@ export function doctor(program: Command): void {
     .command('doctor')
     .description('check the server of the space and print what to change')
     .addOption(urlOption())
+    .addOption(nameOption())
+    .option('--repair', 'restore indexes and queues from the entries; put foreign keys aside')
     .option('--json', 'print JSON')
-    .action(({ url, json }: { url: string; json?: true }, command: Command) => run(sharedUrl(command, url), json))
+    .action((flags: Flags, command: Command) => run(sharedUrl(command, flags.url), flags))
 }
 
-async function run(url: string, json: true | undefined): Promise<void> {
-  const checks = await checkServer(url)
+async function run(url: string, { name, json, repair }: Flags): Promise<void> {
+  const checks = [...(await checkServer(url))]
+  if (repair && checks.every(({ status }) => status !== 'fail')) checks.push(await repaired(url, name))
   process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))
   if (checks.some(({ status }) => status === 'fail')) process.exitCode = 1
 }
@@ -44,6 +54,21 @@ async function checkServer(url: string): Promise<readonly Check[]> {
   } catch (error) {
     const name = isSpaceError(error, 'URL_UNKNOWN') ? 'address' : 'connection'
     return [{ check: name, status: 'fail', found: describe(error), todo: 'Give the right address with --url.' }]
+  }
+}
+
+/** Repairs a space while its processes run. */
+async function repaired(url: string, name: string): Promise<Check> {
+  const { putAside } = await import('../../engines/redis/repair.js')
+  const aside = await putAside(url, name)
+  const space = await openSpace(url, { name })
+  try {
+    const { entries, restored, damaged } = await space.repair()
+    const found = `${entries} entries, ${restored} indexed again, ${damaged} damaged, ${aside.length} foreign keys`
+    const todo = damaged > 0 ? 'Look at the damaged ones: takespace dead ls.' : ''
+    return { check: 'repair', status: damaged > 0 ? 'warn' : 'ok', found, todo }
+  } finally {
+    await space.close()
   }
 }
 

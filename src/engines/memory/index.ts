@@ -21,6 +21,7 @@ import type {
   Outcome,
   Page,
   Registered,
+  Repaired,
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -313,7 +314,12 @@ export class MemoryEngine implements Engine {
   async health(): Promise<Health> {
     const connected = !this.#closed
     const full = monotonicMs() - this.#refusedAt < FULL_MS
-    return { connected, answeredMsAgo: 0, full, queued: 0, reconnects: 0 }
+    return { connected, answeredMsAgo: 0, full, damaged: 0, unusable: false, queued: 0, reconnects: 0 }
+  }
+
+  /** Values in memory are not checked: they have no indexes that could be lost. */
+  async repair(): Promise<Repaired> {
+    return { entries: 0, restored: 0, damaged: 0 }
   }
 
   async close(): Promise<void> {

@@ -31,14 +31,15 @@ export class Acceptance {
 
   /**
    * Returns the entry if it belongs to the find from now on. Returns null, so that the find goes on, if the claim was
-   * lost or the entry was moved to the dead letters: it has no body, or it does not conform to its schema.
+   * lost or the entry was moved to the dead letters: it is damaged, has no body, or does not conform to its schema.
    */
   async accept(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
     if (claim) this.#underWay.add(claim)
     try {
-      const stored = await this.#complete(parsed)
+      const stored = parsed.damaged ? null : await this.#complete(parsed)
       if (!stored || !(await this.#conforms(find, claim, stored))) {
-        const isMoved = await this.#moveToDeadLetters(claim, parsed.id, stored ? 'nonconforming' : 'bodiless')
+        const reason = parsed.damaged ? 'damaged' : stored ? 'nonconforming' : 'bodiless'
+        const isMoved = await this.#moveToDeadLetters(claim, parsed.id, reason)
         if (stored && isMoved) find.onNonconforming?.(stored)
         return null
       }

@@ -1,8 +1,10 @@
 /** Offers, which are standing takes with credit, and the start, completion or return of each delivery under them. */
 
 import type { CompletionEffects, Delivery, EncodedTemplate, Offer } from '../../engine.js'
+import { tokenOf } from '../../entry/token.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { InFlight, type Placed } from '../../runtime/in-flight.js'
+import { bodyWithChecksum } from './checksum.js'
 import { idOf } from './find.js'
 import type { Keys } from './keys.js'
 import { OUTCOME, PLACE, REPLY, SIGN, WAIT } from './protocol.js'
@@ -45,6 +47,8 @@ export class Claims {
   readonly #transactions: Transactions
   readonly #offers = new Map<string, StandingOffer>()
   readonly #held = new InFlight<ClaimedDelivery>()
+  /** Claims of deliveries whose large bodies are being fetched. */
+  readonly #fetching = new Set<string>()
   #waits = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, transactions: Transactions) {
@@ -85,7 +89,8 @@ export class Claims {
     if (!offer) return this.#giveBack(claim)
     offer.held++
     const waitedMs = now - parsed.writtenAt
-    if (parsed.byReference) void this.#fetch(offer, claim, parsed, waitedMs)
+    if (parsed.damaged) this.#setAside(offer, claim, parsed.id, 'damaged')
+    else if (parsed.byReference) void this.#fetch(offer, claim, parsed, waitedMs)
     else this.#hand(offer, claim, parsed, waitedMs)
   }
 
@@ -187,7 +192,14 @@ export class Claims {
   }
 
   claims(): string[] {
-    return Array.from(this.#held, ({ claim, mark }) => claim + mark)
+    return [...Array.from(this.#held, ({ claim, mark }) => claim + mark), ...this.#fetching]
+  }
+
+  /** The number of offers, and the deliveries that they have room for. */
+  get offers(): { readonly count: number; readonly credit: number } {
+    const standing = [...this.#offers.values()].filter(({ ended }) => !ended)
+    const credit = standing.reduce((sum, { capacity, held }) => sum + Math.max(capacity - held, 0), 0)
+    return { count: standing.length, credit }
   }
 
   askAnew(): void {
@@ -203,7 +215,8 @@ export class Claims {
       await this.#bodies.put(this.#keys.outcomeBody(delivery.claim), body).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // A full server refuses plain commands, but an outcome must never be refused: its body then goes through Lua.
-        return ask(this.#batches, 'putOutcomeBody', { claim: delivery.claim, body }, { repeatable: true })
+        const named = { claim: delivery.claim, body: bodyWithChecksum(body) }
+        return ask(this.#batches, 'putOutcomeBody', named, { repeatable: true })
       })
     } catch (error) {
       this.release(delivery).catch(() => {})
@@ -249,14 +262,27 @@ export class Claims {
   }
 
   async #fetch(offer: StandingOffer, claim: string, parsed: Parsed, waitedMs: number): Promise<void> {
+    this.#fetching.add(claim)
     try {
       const body = await this.#bodies.get(this.#keys.body(parsed.id))
-      if (body) return this.#hand(offer, claim, { ...parsed, body }, waitedMs)
+      this.#fetching.delete(claim)
+      if (body) this.#hand(offer, claim, { ...parsed, body }, waitedMs)
+      else this.#setAside(offer, claim, parsed.id, 'bodiless')
     } catch {
       // The link is down; the next sync puts back what this process does not hold.
+      this.#fetching.delete(claim)
+      offer.held--
+      this.#giveBack(claim, offer)
     }
+  }
+
+  /** Moves an entry that cannot be delivered to the dead letters; its slot is free again. */
+  #setAside(offer: StandingOffer, claim: string, id: string, reason: string): void {
     offer.held--
-    this.#giveBack(claim, offer)
+    ask(this.#batches, 'deadLetter', { id, reason: tokenOf(reason), claim }, { repeatable: true }).catch(() => {
+      // Without a link, the next sync gives the claim back, and the next holder sets the entry aside.
+    })
+    if (!offer.ended) ask(this.#batches, 'releaseSlot', { wait: offer.wait }, { repeatable: false }).catch(() => {})
   }
 
   #drop(held: ClaimedDelivery): boolean {

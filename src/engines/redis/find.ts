@@ -57,6 +57,13 @@ export class Finds {
     for (const waiting of this.#waiting.values()) if (waiting.find.tx === tx) waiting.lookAgain()
   }
 
+  /** How many finds outside transactions are in a queue of the space. */
+  get registered(): number {
+    let count = 0
+    for (const { find, isRegistered } of this.#waiting.values()) if (isRegistered && find.tx === undefined) count++
+    return count
+  }
+
   askAnew(): void {
     for (const waiting of this.#waiting.values()) waiting.askAnew()
   }

@@ -17,6 +17,7 @@ import type {
   Outcome,
   Page,
   Registered,
+  Repaired,
   Stored,
 } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
@@ -25,13 +26,16 @@ import type { Logger } from '../../log.js'
 import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
+import { Damage } from './damage.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
 import { Presence } from './presence.js'
-import { PUSH, REPLY, WAIT } from './protocol.js'
+import { REPLY } from './protocol.js'
+import { Pushes } from './pushes.js'
 import { leaseText } from './record.js'
+import { repair } from './repair.js'
 import { Requests } from './requests.js'
 import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
@@ -43,7 +47,6 @@ import { Bodies } from './wire/bodies.js'
 import { Connection } from './wire/connection.js'
 import { Eviction } from './wire/eviction.js'
 import { Frames } from './wire/frames.js'
-import { type PushItem, readPush } from './wire/push.js'
 import { Writes } from './write.js'
 
 export interface RedisOptions {
@@ -81,6 +84,8 @@ export class RedisEngine implements Engine {
   readonly #transactions: Transactions
   readonly #registrations: Registrations
   readonly #ownPresence: Presence
+  readonly #damage: Damage
+  readonly #pushes: Pushes
   #closed = false
 
   static async open(url: string, options: RedisOptions): Promise<RedisEngine> {
@@ -96,6 +101,7 @@ export class RedisEngine implements Engine {
 
   private constructor(url: string, { name, logger, bounds }: RedisOptions) {
     this.server = url
+    this.#damage = new Damage(logger)
     const keys = keysOf(name)
     this.presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
@@ -120,12 +126,24 @@ export class RedisEngine implements Engine {
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)
     this.#ownPresence = new Presence(this.presence, this.#batches, this, logger)
+    this.#pushes = new Pushes({
+      requests: this.#requests,
+      claims: this.#claims,
+      finds: this.#finds,
+      transactions: this.#transactions,
+      registrations: this.#registrations,
+      sessions: this.sessions,
+      presence: this.#ownPresence,
+      damage: this.#damage,
+      onLost: () => this.#lost(),
+    })
     this.#connection = new Connection(
       url,
       keys.counters,
       { pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
       {
         onUp: (link) => {
+          this.#pushes.restart()
           this.#bodies.up(link)
           this.#frames.up(link)
           this.#eviction.up(link)
@@ -139,7 +157,7 @@ export class RedisEngine implements Engine {
           this.sessions.down()
           this.#ownPresence.down()
         },
-        onPush: (message) => this.#pushed(message),
+        onPush: (message) => this.#pushes.arrived(message),
         onMessage: (message) => this.#frames.heard(message),
         onDeaf: () => this.#frames.deaf(),
       },
@@ -296,6 +314,10 @@ export class RedisEngine implements Engine {
     return this.#listings.kinds()
   }
 
+  repair(): Promise<Repaired> {
+    return repair(this.#batches)
+  }
+
   async health(): Promise<Health> {
     const looks = [this.#eviction.look()]
     // There is no lease of this id: the cheapest request possible.
@@ -307,6 +329,8 @@ export class RedisEngine implements Engine {
       answeredMsAgo: this.#batches.clock.silentMs,
       full: this.#writes.isFull,
       evicts: this.#eviction.policy,
+      damaged: this.#damage.count,
+      unusable: this.#batches.isUnusable,
       queued: this.#batches.queued,
       reconnects: this.#ownPresence.reconnects,
     }
@@ -355,28 +379,19 @@ export class RedisEngine implements Engine {
     this.#requests.report()
   }
 
-  #lost(): void {
-    if (!this.#closed) this.#ownPresence.lost()
+  /** @internal for Presence */
+  allArrived(pushed: number): boolean {
+    return this.#pushes.areComplete(pushed)
   }
 
-  #pushed(message: Buffer): void {
-    readPush(message, ({ kind, first, second, bytes }: PushItem, now) => {
-      if (kind === PUSH.outcome) return this.#requests.outcome(first, bytes)
-      if (kind === PUSH.claimLost) return this.#claims.lost(({ claim }) => first.startsWith(claim))
-      if (kind === PUSH.withdrawn) return this.#claims.lost(({ id }) => id === first)
-      if (kind === PUSH.requesterGone) return this.#claims.lost(({ requester }) => requester === first)
-      if (kind === PUSH.presenceLost) return this.#lost()
-      if (kind === PUSH.ended)
-        return (first.startsWith(':') ? this.#registrations : this.#transactions).ended(first.slice(1))
-      if (kind === PUSH.event) return this.#registrations.event(first, second, bytes, now)
-      if (this.#ownPresence.syncing) return
-      const isLock = first.startsWith(WAIT.lock)
-      if (kind === PUSH.missed) return isLock ? this.sessions.missed(first) : this.#finds.missed(first)
-      if (kind === PUSH.lookAgain) return this.#finds.lookAgain(first)
-      if (kind === PUSH.shown) return this.#finds.shown(first, second, bytes, now)
-      if (first.startsWith(WAIT.offer)) this.#claims.delivered(first, second, bytes, now)
-      else if (isLock) this.sessions.granted(first, second, bytes, now)
-      else this.#finds.delivered(first, second, bytes, now)
-    })
+  /** @internal for Presence */
+  known(): string {
+    const claims = [...this.#acceptance.claims(), ...this.#claims.claims(), ...this.sessions.claims()]
+    const { count, credit } = this.#claims.offers
+    return `${claims.length} ${this.#finds.registered + count} ${credit}`
+  }
+
+  #lost(): void {
+    if (!this.#closed) this.#ownPresence.lost()
   }
 }

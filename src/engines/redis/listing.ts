@@ -2,14 +2,14 @@
 import type { Backlog, EncodedTemplate, Listed, Page } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
-import { REPLY } from './protocol.js'
+import { KIND, REPLY } from './protocol.js'
 import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 import type { Arguments, OperationName } from './wire/operation.js'
-import { readPush } from './wire/push.js'
+import { readPage } from './wire/push.js'
 
 export class Listings {
   readonly #batches: Batches
@@ -30,8 +30,8 @@ export class Listings {
     const { values, now } = await this.#ask('list', named)
     const [next, items] = values
     const parsed: Parsed[] = []
-    readPush(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
-    const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
+    readPage(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
+    const entries = await Promise.all(parsed.filter((each) => !each.damaged).map((each) => this.#complete(each)))
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
   }
 
@@ -45,14 +45,14 @@ export class Listings {
     const { values } = await this.#ask('offered', { kind, token: indexed[0] ?? '' })
     if (values[0]!.length > 0) return null
     const tokens: string[] = []
-    readPush(values[1]!, ({ bytes }) => tokens.push(bytes.toString()))
+    readPage(values[1]!, ({ bytes }) => tokens.push(bytes.toString()))
     return tokens
   }
 
   async kinds(): Promise<Map<string, number>> {
     const { values } = await this.#ask('kinds', {})
     const counts = new Map<string, number>()
-    readPush(values[1]!, ({ first, second }) => counts.set(Buffer.from(first, 'latin1').toString(), Number(second)))
+    readPage(values[1]!, ({ first, second }) => counts.set(Buffer.from(first, 'latin1').toString(), Number(second)))
     return counts
   }
 
@@ -69,7 +69,8 @@ export class Listings {
   async #complete(parsed: Parsed): Promise<Listed | null> {
     if (!parsed.byReference) return parsed
     const rest = await this.#bodies.get(this.#keys.body(parsed.id))
-    // The record of a dead letter has the head of its body.
-    return rest && { ...parsed, body: Buffer.concat([parsed.body, rest]) }
+    // The record of a dead letter has the head of its body, and is listed without the rest, too.
+    if (!rest) return parsed.kinds[0] === KIND.deadLetter ? parsed : null
+    return { ...parsed, body: Buffer.concat([parsed.body, rest]) }
   }
 }

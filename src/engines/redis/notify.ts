@@ -91,6 +91,10 @@ export class Registrations {
     registration.last = number
     const parsed = parseRecord(entryId, record, now)
     const { interest } = registration
+    if (parsed.damaged) {
+      registration.delivered = registration.delivered.then(() => interest.onMissed(1, number))
+      return
+    }
     if (!parsed.byReference) {
       registration.delivered = registration.delivered.then(() => interest.onEvent(parsed, number))
       return

@@ -12,9 +12,9 @@
  * |              | asked about                                        |                                              |
  * | syncing      | `sync` is sent with all claims that the process    | reply → flowing; failed → the link is cut    |
  * |              | knows to hold                                      |                                              |
- * | flowing      | waits, offers and registrations are requested      | declared dead → joining; no reply to a beat  |
- * |              | anew, then new batches go out; beats begin;        | → the link is cut                            |
- * |              | `ready` resolves                                   |                                              |
+ * | flowing      | waits, offers and registrations are requested      | declared dead, pushes lost, or the space     |
+ * |              | anew, then new batches go out; beats begin;        | knows other holdings → joining; no reply to  |
+ * |              | `ready` resolves                                   | a beat → the link is cut                     |
  * | leaving      | leave(): beats end, and a declaration of death is  | close() → disconnected, for good             |
  * |              | ignored                                            |                                              |
  *
@@ -23,8 +23,9 @@
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
+import { Agreement } from './agreement.js'
 import { MODE, SHARED } from './protocol.js'
-import { type Batches, layoutError } from './wire/batches.js'
+import { type Batches, foreignKeyError, layoutError } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
 import type { Operation } from './wire/operation.js'
 
@@ -38,17 +39,24 @@ export interface Holdings {
   askAnew(afresh: boolean): void
   /** Reports now what would otherwise wait for the next batch. */
   report(): void
+  /** Notes the number of the last push before a beat. Returns false if not all have arrived. */
+  allArrived(pushed: number): boolean
+  /** Returns what this process holds and waits for, as the library says it. */
+  known(): string
 }
 
 const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
 const NEXT_TRY_MS = 500
+/** Lost pushes are noticed within this. */
+const LONGEST_PAUSE_MS = 900
 
 export class Presence {
   readonly id: string
   readonly #batches: Batches
   readonly #holdings: Holdings
   readonly #logger: Logger
+  readonly #agreement: Agreement
   #link: Link | undefined
   /** Server history and presence to which all unanswered batches belong: no other history knows their numbers. */
   #settled: string | undefined
@@ -66,6 +74,7 @@ export class Presence {
     this.id = id
     this.#batches = batches
     this.#holdings = holdings
+    this.#agreement = new Agreement(() => holdings.known())
     this.#logger = logger
   }
 
@@ -102,9 +111,18 @@ export class Presence {
 
   /** Joins again after the space wrongly took this process for dead; the space has given back all that it held. */
   lost(): void {
+    this.#joinAgain('the space took this process for dead; joining again')
+  }
+
+  /** Joins again, which keeps what the process holds: pushes were lost on a link that is up, or keys were deleted. */
+  outOfStep(): void {
+    this.#joinAgain('this process and the space disagree on what it holds; joining again')
+  }
+
+  #joinAgain(why: string): void {
     const link = this.#link
     if (!link || this.#syncing || this.#leaving) return
-    this.#logger.warn({ presence: this.id }, 'the space took this process for dead; joining again')
+    this.#logger.warn({ presence: this.id }, why)
     this.#syncing = true
     clearTimeout(this.#beatTimer)
     this.#batches.down()
@@ -139,6 +157,7 @@ export class Presence {
     } catch (error) {
       const refused = refusalOf(error as Error)
       if (refused) this.#onRefused?.(refused)
+      if (refused?.code === 'DATA_DAMAGED') await this.#untilNextTry()
       if (this.#link === link) link.cut((error as Error).message)
     }
   }
@@ -167,6 +186,14 @@ export class Presence {
     this.#beatIn(link, 0)
   }
 
+  /** A new link would meet the same data. */
+  #untilNextTry(): Promise<void> {
+    this.#batches.unusable()
+    return new Promise((resolve) => {
+      this.#beatTimer = setTimeout(resolve, NEXT_TRY_MS)
+    })
+  }
+
   #beatIn(link: Link, ms: number): void {
     clearTimeout(this.#beatTimer)
     if (this.#leaving) return
@@ -179,14 +206,20 @@ export class Presence {
     const bound = setTimeout(() => link.cut(`no beat for ${BEAT_ANSWER_MS} ms`), BEAT_ANSWER_MS)
     try {
       this.#holdings.report()
-      const [next, now] = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
+      const sent = this.#batches.sent
+      const isQuiet = this.#batches.queued === 0
+      const { next, now, pushed, known } = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
       this.#batches.clock.heard(now)
       if (renew) this.#batches.renewed()
       if (this.#link !== link) return
+      const wasQuiet = isQuiet && this.#batches.sent === sent
       if (next < 0) this.lost()
-      else this.#beatIn(link, Math.min(next, RENEW_MS))
+      else if (!this.#holdings.allArrived(pushed) || !this.#agreement.holds(known, wasQuiet)) this.outOfStep()
+      else this.#beatIn(link, Math.min(next, LONGEST_PAUSE_MS))
     } catch (error) {
-      if ((error as Error).name === 'ReplyError') link.cut((error as Error).message)
+      const isDamaged = refusalOf(error as Error)?.code === 'DATA_DAMAGED'
+      if (isDamaged) this.#batches.unusable()
+      if ((error as Error).name === 'ReplyError' && !isDamaged) link.cut((error as Error).message)
       else this.#beatIn(link, NEXT_TRY_MS)
     } finally {
       clearTimeout(bound)
@@ -197,6 +230,8 @@ export class Presence {
 /** Returns the error if no further attempt can succeed; null if one may. */
 function refusalOf(error: Error): SpaceError | null {
   if (error instanceof SpaceError) return error.retryable ? null : error
+  const foreign = foreignKeyError(error)
+  if (foreign) return foreign
   const denied = /NOPERM|can't run this command|can't access at least one of the keys/.test(error.message)
   return denied ? new SpaceError('REDIS_REFUSED', error.message, { cause: error }) : null
 }

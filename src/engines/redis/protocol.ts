@@ -59,6 +59,9 @@ export const OPERATIONS = {
   declareDead: { args: ['presence'], does: 'ends a presence whose process is gone' },
   suspend: { args: ['presence', 'running'], does: 'hands nothing more to a process that does not answer; what it is not running goes back' },
 
+  repair: { args: ['cursor'], does: 'compares a page of entries with their indexes, and restores what is missing' },
+  renewWaits: { args: [], does: 'has every process register its waits anew' },
+
   openTicket: { args: ['maxBytes', 'entries'], does: 'opens a ticket, the first entry, and writes its request, the second' },
   settleTicket: { args: ['ticket', 'outcome'], does: 'settles a ticket; without an outcome it is cancelled, and its request withdrawn' },
   setProgress: { args: ['ticket', 'progress'], does: 'notes the progress of a ticket' },
@@ -129,6 +132,8 @@ export const PUSH = {
   withdrawn: 'x',
   requesterGone: 'G',
   presenceLost: 'B',
+  damaged: 'D',
+  outOfStep: 'S',
   event: 'e',
   missed: 'z',
   lookAgain: 'A',
@@ -203,15 +208,26 @@ export const RECORD = {
   score: { from: 28, to: 43 },
   type: { from: 44, to: 44 },
   place: { from: 45, to: 45 },
-  /** An entry that is not a request: `|@Kind|@Parent|field=token|;|field=token|` and a newline, then the body. */
-  signature: { from: 46 },
+  /** A sum over all before it, and over requester and maxDeliveries (check.lua), 3 digits. */
+  headSum: { from: 46, to: 48 },
+  /**
+   * An entry that is not a request: `|@Kind|@Parent|field=token|;|field=token|` and a newline, then the checksum of
+   * signature, newline and body (CHECKSUM), then the body.
+   */
+  signature: { from: 49 },
   /** A request: the presence that waits for its outcome. */
-  requester: { from: 46, to: 67 },
+  requester: { from: 49, to: 70 },
   /** A request: after this many deliveries without completion it is moved to the dead letters, one digit. */
-  maxDeliveries: { from: 68, to: 68 },
+  maxDeliveries: { from: 71, to: 71 },
   /** A request: its signature. */
-  requestSignature: { from: 69 },
+  requestSignature: { from: 72 },
 } as const
+
+/**
+ * A checksum has 8 hexadecimal digits: the CRC-32 if a process has made it, the first of a SHA-1 if the library has. A
+ * large body under a key of its own ends with its CRC-32.
+ */
+export const CHECKSUM = { length: 8 } as const
 
 /** Request types. `streamed`: only its requester may write the request again; `once`: no process may. */
 export const RECORD_TYPE = { entry: 'e', repeatable: 'q', once: 'Q', streamed: 's' } as const
@@ -253,7 +269,7 @@ export const KIND = {
 /** Numbers and texts that both sides need. */
 export const SHARED = {
   /** The layout of the data; a library refuses data of another layout. */
-  layout: 2,
+  layout: 3,
   /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
   /**

@@ -1,7 +1,8 @@
 /** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
 import type { EncodedEntry, EncodedTemplate, Stored } from '../../engine.js'
 import { signatureOf } from '../../entry/signature.js'
-import { PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
+import { crcOfSignature, isChecksum, withChecksum } from './checksum.js'
+import { CHECKSUM, PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
 
 /** Returns the head of a record, from its type to its signature. */
 function headOf(entry: EncodedEntry, presence: string): string {
@@ -15,13 +16,15 @@ function headOf(entry: EncodedEntry, presence: string): string {
 /** Returns a lease as operations have it: whole ms, -1 for ever. */
 export const leaseText = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 
-/**
- * Returns the header that many entries share; the library parses it once per call. `presence`: the requester that
- * waits for the outcome.
- */
-export function sharedHeaderOf(entry: EncodedEntry, presence: string): string {
-  return `${leaseText(entry.leaseMs)} ${entry.priority} ${headOf(entry, presence)}${signatureOf(entry)}`
+/** Returns the arguments of an entry: header, id, and body with its checksum; of a large body the checksum alone. */
+export function entryArguments(entry: EncodedEntry, presence: string): (string | Buffer)[] {
+  const signature = signatureOf(entry)
+  const body = entry.body.length > SHARED.largestInline ? EMPTY : entry.body
+  const header = `${leaseText(entry.leaseMs)} ${entry.priority} ${headOf(entry, presence)}${signature}`
+  return [header, entry.id, withChecksum(contentsOf(signature).crc, body)]
 }
+
+const EMPTY = Buffer.alloc(0)
 
 const packedTemplates = new WeakMap<EncodedTemplate, string>()
 
@@ -43,6 +46,8 @@ export interface Parsed extends Stored {
   readonly requester: string
   /** The body has a key of its own; `body` is then empty, or the head of the body of a dead letter. */
   readonly byReference: boolean
+  /** It is not what was written: `body` must not be used, and the entry is to be set aside. */
+  readonly damaged: boolean
 }
 
 const ENTRY = RECORD_TYPE.entry.charCodeAt(0)
@@ -66,11 +71,13 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   const isRequest = record[TYPE_AT] !== ENTRY
   const signatureAt = isRequest ? REQUEST_SIGNATURE_AT : SIGNATURE_AT
   const end = record.indexOf(NEWLINE, signatureAt)
+  const { kinds, crc, signature } = contentsOf(record.toString('utf8', signatureAt, end))
+  const body = record.subarray(end + 1 + CHECKSUM.length)
   const ends = part(fixed, RECORD.expiresAt)
   return {
     id,
-    kinds: kindsIn(record.toString('utf8', signatureAt, end)),
-    body: record.subarray(end + 1),
+    kinds,
+    body,
     priority: 0 - Math.floor((Number(part(fixed, RECORD.score)) - SHARED.scoreZero) / SHARED.priorityStep),
     writtenAt: Number(part(fixed, RECORD.writtenAt)),
     remainingMs: ends === SHARED.never ? Number.POSITIVE_INFINITY : Number(ends) - now,
@@ -78,21 +85,30 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
     repeatable: !isRequest || record[TYPE_AT] === REPEATABLE,
     requester: isRequest ? record.toString('latin1', RECORD.requester.from - 1, RECORD.requester.to) : '',
     byReference: record[PLACE_AT] === REFERENCE,
+    damaged:
+      end < 0 || !isChecksum(record.toString('latin1', end + 1, end + 1 + CHECKSUM.length), crc, signature, body),
   }
 }
 
-/** Kinds by signature, at most 1,000: all requests of a service have the same signature. */
-const kindsOfSignature = new Map<string, readonly string[]>()
+interface Contents {
+  readonly signature: string
+  readonly kinds: readonly string[]
+  readonly crc: number
+}
 
-function kindsIn(signature: string): readonly string[] {
-  let kinds = kindsOfSignature.get(signature)
-  if (!kinds) {
-    kinds = signature
+/** By signature, at most 1,000: all requests of a service have the same signature. */
+const contents = new Map<string, Contents>()
+
+function contentsOf(signature: string): Contents {
+  let known = contents.get(signature)
+  if (!known) {
+    const kinds = signature
       .split('|')
       .filter((item) => item.startsWith('@'))
       .map((item) => item.slice(1))
-    if (kindsOfSignature.size >= 1_000) kindsOfSignature.clear()
-    kindsOfSignature.set(signature, kinds)
+    known = { signature, kinds, crc: crcOfSignature(signature) }
+    if (contents.size >= 1_000) contents.clear()
+    contents.set(signature, known)
   }
-  return kinds
+  return known
 }

@@ -6,7 +6,7 @@ import { type Parsed, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
-import { readPush } from './wire/push.js'
+import { readPage } from './wire/push.js'
 
 /** Most entries in one call; more would hold the server for too long. */
 const AT_ONCE = 128
@@ -69,7 +69,7 @@ function endWith(taken: readonly Stored[], { tx }: Find, error: unknown): undefi
 
 function handedIn({ values, now }: Reply): Handed[] {
   const handed: Handed[] = []
-  readPush(values[2]!, ({ first, second, bytes }) =>
+  readPage(values[2]!, ({ first, second, bytes }) =>
     handed.push({ claim: second, parsed: parseRecord(first, bytes, now) }),
   )
   return handed

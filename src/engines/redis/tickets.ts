@@ -4,9 +4,10 @@ import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/ti
 import type { Delivery, EncodedEntry } from '../../engine.js'
 import { pendingEntry } from '../../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
+import { bodyWithChecksum } from './checksum.js'
 import type { Keys } from './keys.js'
 import { OUTCOME, REPLY, SHARED, TICKET_STATE } from './protocol.js'
-import { sharedHeaderOf } from './record.js'
+import { entryArguments } from './record.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
@@ -40,7 +41,9 @@ export class RedisTickets implements Tickets {
 
   async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
     const [, ...request] = await this.#writes.effects([entry], SHARED.kept)
-    const ticket = [sharedHeaderOf(pendingEntry(terms), ''), terms.id, '']
+    // The library makes the body of a pending ticket.
+    const [header] = entryArguments(pendingEntry(terms), '')
+    const ticket = [header!, terms.id, '']
     const named = { maxBytes: String(terms.maxBytes), entries: ['2', ...ticket, ...request] }
     let opening: Opening | undefined
     try {
@@ -64,7 +67,7 @@ export class RedisTickets implements Tickets {
       await this.#bodies.put(this.#keys.outcomeBody(claim), outcome).catch((error) => {
         if (!isSpaceError(error, 'SPACE_FULL')) throw error
         // An outcome is never refused; see claim.ts.
-        return ask(this.#batches, 'putOutcomeBody', { claim, body: outcome }, { repeatable: true })
+        return ask(this.#batches, 'putOutcomeBody', { claim, body: bodyWithChecksum(outcome) }, { repeatable: true })
       })
       argument = OUTCOME.completedByReference + claim
     } else if (outcome) {

@@ -113,6 +113,10 @@ export class WaitingFind {
     if (!this.#wait.settled && this.#state.name === 'unregistered') void this.#search()
   }
 
+  get isRegistered(): boolean {
+    return this.#state.name === 'registered'
+  }
+
   close(): void {
     this.#wait.reject(new SpaceError('SPACE_CLOSED'))
   }

@@ -4,13 +4,11 @@ import { type EncodedEntry, type Grant, OWN_KINDS } from '../../engine.js'
 import { type ErrorCode, isSpaceError, SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
 import { REPLY } from './protocol.js'
-import { sharedHeaderOf } from './record.js'
+import { entryArguments } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
-
-const EMPTY = Buffer.alloc(0)
 
 /** The space counts as full for this long after a refused write; then a process without traffic tries again. */
 const FULL_MS = 3_000
@@ -62,7 +60,7 @@ export class Writes {
 
   /** Returns header, id and body. */
   argumentsOf(entry: EncodedEntry, presence = this.#presence): Argument[] {
-    return [sharedHeaderOf(entry, presence), entry.id, Bodies.isLarge(entry.body) ? EMPTY : entry.body]
+    return entryArguments(entry, presence)
   }
 
   /** Stores the large bodies of entries that are about to be written. */

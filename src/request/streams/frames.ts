@@ -3,7 +3,10 @@
  * bytes, bytes.
  */
 
+import { decimalIn } from '../../runtime/decimal.js'
+
 const NEWLINE = 10
+const TAB = 9
 
 export function writeFrame(parts: Buffer[], letter: string, id: string, place: string, bytes: Buffer): void {
   parts.push(Buffer.from(`${letter}${id}\t${place}\t${bytes.length}\n`, 'latin1'))
@@ -18,10 +21,13 @@ export function readFrames(
   let at = message.indexOf(NEWLINE) + 1
   const from = message.toString('latin1', 0, at - 1)
   while (at > 0 && at < message.length) {
-    const end = message.indexOf(NEWLINE, at)
-    const [name = '', place = '', length] = message.toString('latin1', at, Math.max(end, at)).split('\t')
-    const next = end + 1 + Number(length)
-    if (end < 0 || !(next <= message.length)) return
+    const first = message.indexOf(TAB, at)
+    const second = first < 0 ? -1 : message.indexOf(TAB, first + 1)
+    const end = second < 0 ? -1 : message.indexOf(NEWLINE, second + 1)
+    const next = end < 0 ? Number.NaN : end + 1 + decimalIn(message, second + 1, end)
+    if (!(next <= message.length)) return
+    const name = message.toString('latin1', at, first)
+    const place = message.toString('latin1', first + 1, second)
     onFrame(from, name.slice(0, 1), name.slice(1), place, message.subarray(end + 1, next))
     at = next
   }

@@ -10,11 +10,9 @@ function OPS.beginStreaming(claim, answers)
     return reply(REPLY.none)
   end
   local id = idOf(claim)
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   if not record or not isPresent(requesterOf(record)) then return reply(REPLY.none) end
-  local kind = answers == '1' and RECORD_TYPE.once or sub(record, RECORD.type.from, RECORD.type.to)
-  call('HSET', keys.entries, id,
-    SHARED.never .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. kind .. sub(record, RECORD.place.from))
+  call('HSET', keys.entries, id, rehead(record, SHARED.never, nil, answers == '1' and RECORD_TYPE.once or nil))
   if answers == '1' then tellOutcome(requesterOf(record), id, OUTCOME.responseStarted .. claim .. ' ' .. self) end
   reply(REPLY.done)
 end

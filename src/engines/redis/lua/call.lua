@@ -2,7 +2,7 @@
 --
 -- Calls run one at a time, so the state is in these locals; begin() resets all of them. An operation checks and reads
 -- first, then only notes its writes; flush() performs them. So an operation that fails leaves nothing half done.
--- shares: self, ownKeys, serverRun, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
+-- shares: self, ownKeys, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
 -- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, indexInfos, shapes
 -- shares: waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase, parsedTemplates
 -- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
@@ -69,6 +69,8 @@ end
 local function newHistory()
   counters.run = serverRun
   counters.gone = ''
+  -- Whatever was loaded from files is compared once (repair.lua).
+  counters.scan = '0'
   countersChanged = true
   if wall > now then now = wall end
   local all = call('ZRANGE', keys.presences, 0, -1)
@@ -98,6 +100,32 @@ local function forgetLastCall()
   claimsMade, tokenBase = 0, nil
 end
 
+-- Returns new counters. `seq`: the order of writing goes on from there.
+local function newCounters(seq)
+  return { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = seq, wait = 0, look = 0,
+    sweep = floor(wall / 1000), gone = '', askedFull = 0, full = false, from = 0, due = 0 }
+end
+
+-- Returns a sum that shows damage; throws an error if a number is missing. Every step is exact: tok is about 2^51, all
+-- others are far smaller.
+local function sumOfCounters(c, layout)
+  return layout + c.tok + c.clock * 2 + c.wall * 3 + c.seq * 7 + c.wait * 11 + c.look * 13 + c.sweep * 17 + c.askedFull * 19
+    + c.from * 23 + c.due * 29 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + #c.gone
+end
+
+-- Reads the counters. Damaged ones begin anew: the order of writing goes on from a number that no space has reached,
+-- and all presences get a full lease. Counters of another layout are left as they are.
+local function readCounters(packed)
+  counters = unpacked(packed)
+  local isWhole, sum = pcall(sumOfCounters, counters, LAYOUT)
+  if isWhole and counters.sum == sum then
+    counters.layout = LAYOUT
+  elseif not counters or type(counters.layout) ~= 'number' or counters.layout == LAYOUT then
+    counters = newCounters(wall)
+    counters.damaged = true
+  end
+end
+
 local function begin(countersKey, presence, run)
   if not call then bind() end
   useKeys(sub(countersKey, 1, -1 - #KEYS.counters.name))
@@ -109,10 +137,9 @@ local function begin(countersKey, presence, run)
   -- Packed: formatting and parsing a dozen numbers would cost more than most operations.
   local packed = call('GET', countersKey)
   if packed then
-    counters = cmsgpack.unpack(packed)
+    readCounters(packed)
   else
-    counters = { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = 0, wait = 0, look = 0,
-      sweep = floor(wall / 1000), gone = '', askedFull = 0, full = false, from = 0, due = 0 }
+    counters = newCounters(0)
   end
   local known = counters.run == run
   local clock, passed = counters.clock, wall - counters.wall
@@ -130,10 +157,15 @@ local function begin(countersKey, presence, run)
   now = clock + passed
   if not known then newHistory() end
   nowText = format('%013.0f', now)
+  if counters.damaged then
+    counters.damaged, countersChanged = nil, true
+    LATER.noteDamage('counters')
+  end
 end
 
 local function saveCounters()
   counters.clock, counters.wall = now, wall
+  counters.sum = sumOfCounters(counters, LAYOUT)
   call('SET', keys.counters, cmsgpack.pack(counters))
 end
 

@@ -1,7 +1,7 @@
 -- Claims: an entry handed to a holder under a fencing token, until the holder acknowledges, completes or returns it,
 -- or dies.
 -- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, addToIndexes, makeAvailable
--- shares: giveBack, recover, started, isStarted
+-- shares: endClaim, started, isStarted
 
 -- Makes a claim on an entry. The token consists of the number of this call, which is greater than that of every call
 -- before, the number of the claim in the call, and the nonce.
@@ -64,6 +64,8 @@ local function tellOutcome(presence, id, outcome)
   push(presence, PUSH.outcome .. id, '\t', outcome)
   return true
 end
+
+LATER.tellOutcome = tellOutcome
 
 -- Sends an event to each registration for one of these transitions, once however many of its templates match. If a
 -- transaction is given, only to registrations under it.
@@ -148,14 +150,15 @@ local function giveBack(claim)
   if isSessionLock(claim) then return LATER.unlockSession(claim) end
   local id = idOf(claim)
   dropOutcomeBody(claim)
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   clearSuspects({ id })
   if record then putBack(id, record) end
 end
 
-local function withDeaths(record, deaths)
-  return sub(record, 1, RECORD.deaths.from - 1) .. deaths .. sub(record, RECORD.deaths.to + 1)
-end
+local function isStreamed(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.streamed end
+
+-- Returns whether a request must not run again once it has started.
+local function runsOnce(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.once or isStreamed(record) end
 
 -- Recovers an entry whose holder has died. The type of a request says whether it may run again, its maxDeliveries how
 -- often.
@@ -164,7 +167,7 @@ local function recover(claim)
   local hadStarted = isStarted(claim)
   local id = idOf(claim)
   dropOutcomeBody(hadStarted and sub(claim, 1, -2) or claim)
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   clearSuspects({ id })
   if not record then return end
   local deaths = tonumber(sub(record, RECORD.deaths.from, RECORD.deaths.to)) + 1
@@ -173,7 +176,7 @@ local function recover(claim)
     tellOutcome(requesterOf(record), id, OUTCOME.lost)
     remove(id, record)
   else
-    record = withDeaths(record, deaths > 9 and 9 or deaths)
+    record = rehead(record, nil, deaths > 9 and 9 or deaths)
     if isRequest(record) and deaths >= most then
       tellOutcome(requesterOf(record), id, OUTCOME.exhausted)
       return moveToDeadLetters(id, record, 's:exhausted')
@@ -183,12 +186,17 @@ local function recover(claim)
   end
 end
 
+-- Ends a claim of a presence whose process is gone or has lost it. `hasDied`: it counts as a death.
+local function endClaim(claim, hasDied)
+  if hasDied then recover(claim) else giveBack(claim) end
+end
+
 -- Refused if the entry was cancelled, or its lease ended, since it was handed out.
 function OPS.acknowledge(claim, transaction)
   local id = idOf(claim)
   if transaction ~= '' then
     local held = call('SREM', ownKeys.claims, claim) == 1
-    local record = held and call('HGET', keys.entries, id)
+    local record = held and recordOf(id)
     if not isOpen(transaction) then
       if record then putBack(id, record) end
       reply(REPLY.transactionEnded)
@@ -222,7 +230,7 @@ function OPS.giveBack(claim, wait)
   -- If the holder did not learn whether its start was noted, it has not started.
   if call('SREM', ownKeys.claims, claim) == 1 or call('SREM', ownKeys.claims, started(claim)) == 1 then
     local id = idOf(claim)
-    local record = call('HGET', keys.entries, id)
+    local record = recordOf(id)
     clearSuspects({ id })
     if record and runsOnce(record) and isStarted(claim) then
       tellOutcome(requesterOf(record), id, OUTCOME.lost)

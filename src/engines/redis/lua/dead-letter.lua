@@ -25,9 +25,14 @@ local function dropOldestDeadLetter()
   local all = freeKey(KIND.deadLetter)
   if call('ZCARD', all) > MOST_DEAD_LETTERS then
     local oldest = call('ZRANGE', all, 0, 0)[1]
-    local record = call('HGET', keys.entries, oldest)
+    local record = recordOf(oldest)
     if record then remove(oldest, record) else call('ZREM', all, oldest) end
   end
+end
+
+-- Returns the part behind the checksum.
+local function bodyOf(record)
+  return sub(record, find(record, '\n', RECORD.signature.from, true) + 1 + CHECKSUM.length)
 end
 
 -- Replaces a record by that of a dead letter, whose body is the reason, the signature of the entry, a newline, and the
@@ -43,20 +48,48 @@ local function moveToDeadLetters(id, record, reason)
   if info.tokens.service then head = head .. '|' .. info.tokens.service end
   local deadLetter = indexInfo(head .. '|;|id=s:' .. id .. '|')
   local expiresAt, score = now + DEAD_LETTER_LEASE_MS, scoreOf(record)
-  call('HSET', keys.entries, id, format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry
-    .. sub(record, RECORD.place.from, RECORD.place.to) .. deadLetter.text .. '\n' .. reason .. signature .. '\n' .. bodyOf(record))
+  local fixed = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry
+    .. sub(record, RECORD.place.from, RECORD.place.to)
+  call('HSET', keys.entries, id, madeRecord(fixed, deadLetter.text, reason .. signature .. '\n' .. bodyOf(record)))
   for i = 1, #deadLetter.index do call('ZADD', deadLetter.index[i], score, id) end
   if isLarge(record) then call('PEXPIRE', bodyKey(id), DEAD_LETTER_LEASE_MS + SHARED.bodyGraceMs) end
   sweepLater(id, expiresAt, now)
   dropOldestDeadLetter()
 end
 
+-- Tells the process of this call what was damaged.
+function LATER.noteDamage(name) push(self, PUSH.damaged .. name .. '\t', '', '') end
+
+-- Most bytes of a damaged record that are kept.
+local MOST_KEPT = 65536
+
+-- Replaces a damaged record, which cannot be read, by a dead letter that has its bytes. Its indexes are not known: a
+-- search that meets it there removes it from them. The process of this call is told.
+function LATER.setAside(id, record)
+  local name = id:gsub('[^%w_.:-]', '?')
+  local deadLetter = indexInfo('|' .. SIGN.kind .. KIND.deadLetter .. '|reason=s:damaged|;|id=s:' .. name .. '|')
+  local expiresAt = now + DEAD_LETTER_LEASE_MS
+  counters.seq = counters.seq + 1
+  countersChanged = true
+  local score = scoreText(SHARED.scoreZero + counters.seq)
+  local head = format('%013.0f', expiresAt) .. nowText .. '0' .. score .. RECORD_TYPE.entry .. PLACE.inline
+  local body = 's:damaged|' .. SIGN.kind .. '?|;|\n' .. sub(record, 1, MOST_KEPT)
+  call('HSET', keys.entries, id, madeRecord(head, deadLetter.text, body))
+  for i = 1, #deadLetter.index do call('ZADD', deadLetter.index[i], score, id) end
+  sweepLater(id, expiresAt, now)
+  dropOldestDeadLetter()
+  LATER.noteDamage(name)
+end
+
 -- `claim`: the claim under which the entry was taken, or ''.
 function OPS.deadLetter(id, reason, claim)
   flushRecords()
   if claim ~= '' and call('SREM', ownKeys.claims, claim) == 0 then return reply(REPLY.none) end
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   if record and not hasExpired(record) and indexInfo(signatureOf(record)).kinds[1] ~= KIND.deadLetter then
+    local isDamaged = reason == 's:damaged' or reason == 's:bodiless'
+    if isDamaged then LATER.noteDamage(id) end
+    if isDamaged and isRequest(record) then LATER.tellOutcome(requesterOf(record), id, OUTCOME.lost) end
     moveToDeadLetters(id, record, reason)
     reply(REPLY.done)
   else

@@ -1,6 +1,9 @@
 -- Finds: reads and takes, immediate or waiting.
 -- shares: endVainWaits
 
+-- The mode in which a find waits.
+local MODE_OF = { [FIND.take] = 'take', [FIND.takeIfExists] = 'take', [FIND.read] = 'read', [FIND.readIfExists] = 'read' }
+
 local function replyFound(hit, spec)
   local id, record = hit[1], hit[2]
   if spec.tx ~= '' then

@@ -4,7 +4,7 @@
 -- Returns the record; nil if its lease has ended or there is none.
 local function leasedRecord(id)
   flushRecords()
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   if record and hasExpired(record) then
     remove(id, record)
     return nil
@@ -21,7 +21,7 @@ function OPS.renew(id, leaseMs)
     reply(REPLY.done)
   else
     local expiresAt, ends = leaseEndText(lease)
-    call('HSET', keys.entries, id, ends .. sub(record, RECORD.writtenAt.from))
+    call('HSET', keys.entries, id, rehead(record, ends))
     sweepLater(id, expiresAt, now)
     if isLarge(record) then
       if lease < 0 then call('PERSIST', bodyKey(id)) else call('PEXPIRE', bodyKey(id), lease + SHARED.bodyGraceMs) end

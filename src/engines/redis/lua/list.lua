@@ -54,8 +54,8 @@ function OPS.offered(kind, token)
     if call('HLEN', waits) > MOST_WAITS then tooMany = true break end
     local packed = call('HVALS', waits)
     for k = 1, #packed do
-      local spec = cmsgpack.unpack(packed[k])
-      if spec.mode == 'take' and spec.kind == kind then
+      local spec = unpacked(packed[k])
+      if spec and spec.mode == 'take' and spec.kind == kind then
         local has = token == ''
         for t = 1, #spec.indexed do if spec.indexed[t] == token then has = true end end
         for _, tokens in ipairs(has and { spec.indexed, spec.anyOf or {} } or {}) do

@@ -70,7 +70,7 @@ local function batch(names, arguments)
   local known = call('HMGET', ownKeys.presence, 'run', slot)
   if not known[1] then return { REFUSAL.presence } end
   if known[2] then
-    local answered = cmsgpack.unpack(known[2])
+    local answered = unpacked(known[2]) or { '0' }
     if answered[1] == number then return replay(answered) end
     if tonumber(answered[1]) > tonumber(number) then return { REFUSAL.stale } end
   end
@@ -96,22 +96,25 @@ local function batch(names, arguments)
 end
 
 -- KEYS: the counters. ARGV: presence, run id, 1 if the presence is to be renewed.
--- Reply: ms until this process's next turn, or -1 if its presence has ended; the lease clock.
+-- Reply: ms until this process's next turn, or -1 if its presence has ended; the lease clock; the number of the last
+-- push to the process before this call; what the process holds and waits for, as the space has it.
 local function beat(names, arguments)
   argv = arguments
   begin(names[1], argv[1], argv[2])
   nonce = '.b'
+  local pushed = textOf(pushedTo(self))
   if argv[3] == '1' then call('ZADD', keys.presences, 'XX', now + SHARED.presenceLeaseMs, self) end
-  local list = nextPresences()
-  local dead = findDead(list)
-  endPresences(dead)
+  local list, dead = endDeadPresences()
   endDue()
   sweepInBeat()
+  local untilScan = LATER.scan()
   if facts.recheck and exists(keys.ifExists) then endVainWaits() end
   flush()
-  if countersChanged or #dead > 0 then saveCounters() end
+  if countersChanged or dead > 0 then saveCounters() end
   publish()
-  if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText } end
+  local known = knownOf(self)
+  if untilScan then return { untilScan, nowText, pushed, known } end
+  if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText, pushed, known } end
 
   -- Turns follow the order of names: no counter and no timetable, and a process that joins or leaves only shifts them.
   local count, rank, isKnown = #list / 2, 0, false
@@ -119,10 +122,10 @@ local function beat(names, arguments)
     if list[i] < self then rank = rank + 1 end
     if list[i] == self then isKnown = true end
   end
-  if not isKnown and call('EXISTS', ownKeys.presence) == 0 then return { -1, nowText } end
+  if not isKnown and call('EXISTS', ownKeys.presence) == 0 then return { -1, nowText, pushed, known } end
   local round = count * BEAT_MS
   local untilTurn = (rank * BEAT_MS - wall % round) % round
-  return { untilTurn < BEAT_MS / 2 and untilTurn + round or untilTurn, nowText }
+  return { untilTurn < BEAT_MS / 2 and untilTurn + round or untilTurn, nowText, pushed, known }
 end
 
 redis.register_function{ function_name = 'VERSION_batch', callback = batch, flags = { 'allow-oom' } }

@@ -48,7 +48,7 @@ local function refillOffers()
     if spec then
       local waiter, queue = self .. ':' .. wait, queueOf(spec.key)
       local score = queue.score[waiter] or (queue.changed[waiter] and 0) or tonumber(call('ZSCORE', spec.key, waiter) or 0)
-      local credit = more + (score > 0 and ceil(score / SHARED.creditStep) or 0)
+      local credit = more + (score > 0 and math.ceil(score / SHARED.creditStep) or 0)
       local accept = isBearable
       if spec.anyOf then
         accept = function(id, record) return hasOneOf(spec.anyOf, signatureOf(record)) and isBearable(id, record) end

@@ -1,6 +1,6 @@
 -- Presences: one leased registration per process, under which the process holds entries; and how a dead process is
 -- noticed.
--- shares: endPresences, findDead, nextPresences, watchPresences, join
+-- shares: endDeadPresences, watchPresences, join
 
 -- A busy space looks this often, and at this many presences at a time.
 local LOOK_MS = 50
@@ -40,7 +40,7 @@ local function endPresence(presence, leaving)
   for i = 1, #all do push(all[i], PUSH.requesterGone .. presence .. '\t', '', '') end
   for i = 1, #held do
     if isClaim(held[i]) then
-      if leaving and not isStarted(held[i]) then giveBack(held[i]) else recover(held[i]) end
+      endClaim(held[i], not leaving or isStarted(held[i]))
     end
   end
   push(presence, PUSH.presenceLost .. '\t', '', '')
@@ -114,11 +114,20 @@ local function nextPresences()
   return list
 end
 
+-- Looks at the next presences, and ends those that are dead. Returns the list of those looked at, and the number of
+-- dead.
+local function endDeadPresences()
+  local list = nextPresences()
+  local dead = findDead(list)
+  endPresences(dead)
+  return list, #dead
+end
+
 local function watchPresences()
   if wall < counters.look and counters.look - wall < 1000 then return end
   counters.look = wall + LOOK_MS
   countersChanged = true
-  endPresences(findDead(nextPresences()))
+  endDeadPresences()
 end
 
 -- Sent by a process that saw another one die, and by a process itself when it leaves.
@@ -142,7 +151,7 @@ function OPS.suspend(presence, running)
       -- The process may have changed a session entry that it has locked already.
       if isClaim(claim) and not isStarted(claim) and byte(claim) ~= SIGN_BYTES.session and not isRunning[idOf(claim)] then
         call('SREM', keysOf(presence).claims, claim)
-        giveBack(claim)
+        endClaim(claim, false)
       end
     end
     push(presence, PUSH.presenceLost .. '\t', '', '')
@@ -160,13 +169,13 @@ local function syncClaims(known)
     local claim = held[j]
     if known[claim] then
       known[claim] = nil
-      local record = isClaim(claim) and call('HGET', keys.entries, idOf(claim))
+      local record = isClaim(claim) and recordOf(idOf(claim))
       if record and isRequest(record) and not isPresent(requesterOf(record)) then
         push(self, PUSH.claimLost, claim .. '\t', '')
       end
     elseif isClaim(claim) then
       call('SREM', ownKeys.claims, claim)
-      if isStarted(claim) then recover(claim) else giveBack(claim) end
+      endClaim(claim, isStarted(claim))
     end
   end
 end
@@ -202,7 +211,7 @@ end
 -- another one of the same name.
 local function join()
   local isNew = call('EXISTS', ownKeys.presence) == 0
-  call('HSET', ownKeys.presence, 'run', serverRun)
+  call('HSET', ownKeys.presence, 'run', counters.run)
   call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self)
   -- The connection may be cut again before a look at it: then it has been missing since the new cut, not since the one
   -- before.

@@ -1,5 +1,5 @@
 -- Pushes: what a call hands to other processes, one message for each process, published at the end of the call.
--- shares: push, publish, item
+-- shares: push, publish, item, pushedTo
 
 local pushes, full = {}, {}
 local LENGTHS = {}
@@ -7,7 +7,24 @@ local LENGTHS = {}
 -- messages cost less than one.
 local LARGEST_PUSH = 7000
 
+-- How many messages each process was sent since this library was loaded: by their numbers a process notices that it
+-- has lost some. Two libraries on one server number their messages by themselves.
+local numbers, numbered = {}, 0
+local MOST_NUMBERED = 4096
+-- The last digits of the library's name: every byte of a push costs.
+local LIBRARY = ('VERSION_'):sub(-5)
+
+-- Returns the number of the last message to a process.
+local function pushedTo(presence) return numbers[presence] or 0 end
+
 local function send(presence, list)
+  if not numbers[presence] then
+    if numbered >= MOST_NUMBERED then numbers, numbered = {}, 0 end
+    numbers[presence], numbered = 0, numbered + 1
+  end
+  local number = numbers[presence] + 1
+  numbers[presence] = number
+  list[1] = nowText .. LIBRARY .. number .. '\n'
   call('PUBLISH', keysOf(presence).pushes, concat(list))
 end
 
@@ -38,7 +55,7 @@ local function push(presence, kindAndFirst, second, bytes)
   local list = pushes[presence]
   if not list or list.size > LARGEST_PUSH then
     if list then append(full, presence, list) end
-    list = { nowText, size = 0, n = 1 }
+    list = { '', size = 0, n = 1 }
     pushes[presence] = list
   end
   -- Counted by hand, because the length operator searches.

@@ -1,15 +1,10 @@
 -- Records: an entry as it is stored (RECORD in protocol.ts), and the keys of its indexes.
--- shares: isRequest, isStreamed, runsOnce, isSuspect, isLarge, requesterOf, signatureOf, bodyOf, hasExpired, scoreOf
--- shares: indexInfo, sweepLater, recordStart, sharedHeader, isPresent, isOpen, unindex
+-- shares: isRequest, isSuspect, isLarge, requesterOf, signatureOf, hasExpired, scoreOf, recordOf
+-- shares: indexInfo, sweepLater, sharedHeader, isPresent, isOpen, unindex
 -- shares: readIndexOf, endReads, freeFromReads, countBody, uncountBody, dropBody, countTicket, uncountTicket, remove
 -- shares: leaseEndText
 
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
-
-local function isStreamed(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.streamed end
-
--- Returns whether a request must not run again once it has started.
-local function runsOnce(record) return byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.once or isStreamed(record) end
 
 -- Returns whether a holder of this request has died. The request may be the cause, but cannot be told from others that
 -- were held with it. A process is therefore given one suspect at a time: then only a request that kills by itself is
@@ -25,13 +20,18 @@ local function signatureOf(record)
   return sub(record, from, find(record, '\n', from, true) - 1)
 end
 
--- Returns the part behind the signature.
-local function bodyOf(record) return sub(record, find(record, '\n', RECORD.signature.from, true) + 1) end
-
 -- Compares the ends of leases as text: both have 13 digits.
 local function hasExpired(record) return sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to) <= nowText end
 
 local function scoreOf(record) return sub(record, RECORD.score.from, RECORD.score.to) end
+
+-- Returns the record of an entry; nil if there is none. A damaged one is set aside.
+local function recordOf(id)
+  local record = call('HGET', keys.entries, id)
+  if not record then return nil end
+  if isSound(record) then return record end
+  LATER.setAside(id, record)
+end
 
 -- Returns the end of a lease of `leaseMs` that begins now (-1: never), as a number and as 13 digits.
 local function leaseEndText(leaseMs)
@@ -51,7 +51,7 @@ local function indexInfo(signature)
     elseif part == ';' then
       indexed = false
     else
-      tokens[sub(part, 1, find(part, '=', 1, true) - 1)] = part
+      tokens[sub(part, 1, (find(part, '=', 1, true) or 1) - 1)] = part
       if indexed then fields[#fields + 1] = part end
     end
   end
@@ -85,9 +85,6 @@ local function sweepLater(id, expiresAt, writtenAt)
   list[#list + 1] = id
 end
 
--- Returns the beginning of a new record, up to its score.
-local function recordStart(ends) return ends .. nowText .. '0' end
-
 -- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to
 -- its signature. An empty header repeats the one before.
 local function sharedHeader(text)
@@ -102,8 +99,10 @@ local function sharedHeader(text)
       large = byte(head, 2) == PLACE_BYTES.reference,
       zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
       bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
-      before = recordStart(ends),
-      after = head .. signature .. '\n',
+      before = ends .. nowText .. '0',
+      typeAndPlace = sub(head, 1, 2),
+      sum = headSum(expiresAt, now, 0, head, sub(head, 3)),
+      after = sub(head, 3) .. signature .. '\n',
       info = indexInfo(signature),
       sweepList = sweepListFor(expiresAt, now),
     }

@@ -39,7 +39,7 @@ local function replay(answered)
   for kind in gmatch(answered[2], '.') do
     local n = VALUE_COUNTS[kind] or 0
     if kind == REPLY.found then
-      local record = call('HGET', keys.entries, answered[at])
+      local record = recordOf(answered[at])
       -- The entry was read, and has been removed since: the process asks again.
       if record then
         out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], record
@@ -52,7 +52,7 @@ local function replay(answered)
       for name in gmatch(answered[at + 1], '%S+') do
         local isClaim = find(name, ':', 1, true)
         local id = isClaim and sub(name, 1, isClaim - 1) or name
-        local record = call('HGET', keys.entries, id)
+        local record = recordOf(id)
         if record then item(page, id, isClaim and name or '', record) end
       end
       out[#out + 1], out[#out + 2], out[#out + 3] = answered[at], answered[at + 1], concat(page)

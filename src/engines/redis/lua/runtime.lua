@@ -1,8 +1,8 @@
 -- Functions of Lua and Redis under short names, and small ones that every file needs.
--- shares: call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_, bind, many, textOf, scoreText, append
+-- shares: call, find, sub, format, concat, floor, byte, gmatch, unpack_, bind, many, textOf, scoreText, append, DIGITS, unpacked
 
 -- Redis forbids these names while it loads a library; the first call binds them.
-local call, find, sub, format, concat, floor, ceil, byte, gmatch, unpack_
+local call, find, sub, format, concat, floor, byte, gmatch, unpack_
 
 -- '000' to '999': formatting a number costs more than everything else that is done with the number.
 local DIGITS = {}
@@ -14,7 +14,7 @@ local function bind()
   collectgarbage('setpause', 500)
   for i = 0, 999 do DIGITS[i] = ('%03d'):format(i) end
   call, find, sub, format, concat = redis.call, string.find, string.sub, string.format, table.concat
-  floor, ceil, byte, gmatch, unpack_ = math.floor, math.ceil, string.byte, string.gmatch, unpack
+  floor, byte, gmatch, unpack_ = math.floor, string.byte, string.gmatch, unpack
 end
 
 -- Calls a variadic command in pieces: Lua's stack takes some thousands of values.
@@ -40,6 +40,12 @@ local function scoreText(score)
   local high = floor(score / 1000)
   if high ~= lastHigh then lastHigh, lastHighText = high, format('%013.0f', high) end
   return lastHighText .. DIGITS[score - high * 1000]
+end
+
+-- Returns what was packed into a text; nil if it is damaged.
+local function unpacked(text)
+  local isWhole, value = pcall(cmsgpack.unpack, text)
+  return isWhole and type(value) == 'table' and value or nil
 end
 
 local function append(map, key, value)

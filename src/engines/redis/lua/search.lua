@@ -1,5 +1,5 @@
 -- Searches: the best matches of a template, by the smallest index that holds all of them, in slices of bounded size.
--- shares: indexFor, searchRoot, search, byPlace, keepBest, searchVisible, hasConflict
+-- shares: indexFor, searchRoot, search, keepBest, searchVisible, hasConflict
 
 -- Most candidates that a search looks at in one call; the client continues from where the search stopped.
 local MOST_CANDIDATES = 200
@@ -19,8 +19,8 @@ local function isIndexedEverywhere(root, token)
   return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
 end
 
--- Returns the smallest index that holds all matches, and the tokens that remain to be verified. `isRead`: use the
--- indexes of entries that transactions have read, instead of free entries.
+-- Returns the smallest index that holds all matches, the tokens that remain to be verified, and those that every entry
+-- of the index has. `isRead`: use the indexes of entries that transactions have read, instead of free entries.
 local function indexFor(spec, root, isRead)
   local keyOfKind, keyOfToken = freeKey, freeWithKey
   if isRead then keyOfKind, keyOfToken = readKey, readWithKey end
@@ -39,7 +39,9 @@ local function indexFor(spec, root, isRead)
   if at > 0 and spec.kind ~= KIND.any and spec.kind ~= root then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
   for j = 1, #spec.indexed do if j ~= at then needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end end
   for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
-  return best, needles
+  local own = { '|' .. SIGN.kind .. (at == 0 and spec.kind ~= KIND.any and spec.kind or root) .. '|' }
+  if at > 0 then own[2] = '|' .. (at > n and spec.compound[at - n] or spec.indexed[at]) .. '|' end
+  return best, needles, own
 end
 
 -- Returns whether the signature of a record has all of these.
@@ -57,7 +59,7 @@ end
 -- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
 -- candidates was met. `accept` may refuse a match.
 local function searchRoot(spec, root, most, after, isRead, accept)
-  local key, needles = indexFor(spec, root, isRead)
+  local key, needles, own = indexFor(spec, root, isRead)
   local hits, seen, size = {}, 0, most
   while true do
     local ids = call('ZRANGEBYSCORE', key, after and '(' .. after or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, size)
@@ -67,7 +69,11 @@ local function searchRoot(spec, root, most, after, isRead, accept)
     local records = call('HMGET', keys.entries, unpack_(names))
     for j = 1, #names do
       local record = records[j]
-      if not record then
+      if not record or not isSound(record) then
+        call('ZREM', key, names[j])
+        LATER.setAside(names[j], record or '')
+      elseif not hasAll(record, own) then
+        -- Its signature was damaged, and it has been set aside.
         call('ZREM', key, names[j])
       elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
         remove(names[j], record)
@@ -139,7 +145,7 @@ local function searchWritten(spec, most, after, into)
   local needles = needlesOf(spec)
   local ids = call('ZRANGEBYSCORE', writtenKey(spec.tx), after and '(' .. after or '-inf', '+inf')
   for j = 1, #ids do
-    local record = call('HGET', keys.entries, ids[j])
+    local record = recordOf(ids[j])
     if record and not hasExpired(record) and hasAll(record, needles) then
       into[#into + 1] = { ids[j], record }
       if #into >= most then return end
@@ -194,7 +200,7 @@ local function hasConflict(spec)
   for n = 1, #names do
     local ids = names[n] ~= spec.tx and hiddenBy(names[n]) or {}
     for j = 1, #ids do
-      local record = call('HGET', keys.entries, ids[j])
+      local record = recordOf(ids[j])
       if record and not hasExpired(record) and hasAll(record, needles)
         and (spec.kind ~= KIND.any or matchesAny(record)) then
         return true

@@ -98,8 +98,8 @@ local function endSession(id, reason)
   local signature = '|' .. SIGN.kind .. KIND.session .. (owner ~= '' and '|owner=' .. owner or '') .. '|;|'
   local info = indexInfo(signature)
   if #queuesFor(info, 'notify') > 0 then
-    local record = recordStart(SHARED.never) .. scoreText(SHARED.scoreZero) .. RECORD_TYPE.entry .. PLACE.inline .. signature
-    announce(info, id, record .. '\n' .. reason .. ' ' .. owner, TRANSITION.ended)
+    local start = SHARED.never .. nowText .. '0' .. scoreText(SHARED.scoreZero) .. RECORD_TYPE.entry .. PLACE.inline
+    announce(info, id, madeRecord(start, signature, reason .. ' ' .. owner), TRANSITION.ended)
   end
 end
 

@@ -23,7 +23,9 @@ local function sweep(budget)
       local records = call('HMGET', keys.entries, unpack_(ids))
       for i = 1, #ids do
         local record = records[i]
-        if record then
+        if record and not isSound(record) then
+          LATER.setAside(ids[i], record)
+        elseif record then
           local ends = sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)
           if hasExpired(record) then
             remove(ids[i], record)

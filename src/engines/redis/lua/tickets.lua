@@ -9,7 +9,7 @@ local function ticketOf(id) return sub(id, 1, (find(id, '.', 1, true) or 1) - 1)
 -- Returns the record of a ticket, the contents of its signature, and whether it is pending; nil if there is none.
 local function readTicket(ticket)
   flushRecords()
-  local record = call('HGET', keys.entries, ticket)
+  local record = recordOf(ticket)
   if record and hasExpired(record) then
     remove(ticket, record)
     record = nil
@@ -19,12 +19,17 @@ local function readTicket(ticket)
   return record, info, info.kinds[1] == KIND.pending
 end
 
--- Returns the request that settles a pending ticket, the presence that waits for it, its progress, and where its body
--- begins.
+-- Returns the request that settles a pending ticket, the presence that waits for it, and its progress.
 local function pendingState(record)
-  local from = find(record, '\n', RECORD.signature.from, true) + 1
+  local from = find(record, '\n', RECORD.signature.from, true) + 1 + CHECKSUM.length
   local blank, stop = find(record, ' ', from, true), find(record, '\n', from, true)
-  return sub(record, from, blank - 1), sub(record, blank + 1, stop - 1), sub(record, stop + 1), from
+  if not (blank and stop) then return '', '-', '' end
+  return sub(record, from, blank - 1), sub(record, blank + 1, stop - 1), sub(record, stop + 1)
+end
+
+-- Returns the record of a pending ticket with another body.
+local function withBody(record, body)
+  return madeRecord(sub(record, 1, RECORD.place.to), signatureOf(record), body)
 end
 
 local function pendingBody(request, waiting, progress) return request .. ' ' .. waiting .. '\n' .. progress end
@@ -57,8 +62,8 @@ local function conclude(ticket, record, info, kind, outcome)
   end
   local signature = '|@' .. kind .. '|@' .. KIND.result .. '|@' .. KIND.ticket .. '|' .. info.tokens.ticket .. '|;|' .. info.tokens.print .. '|'
   local expiresAt = now + keptMs
-  local result = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
-    .. signature .. '\n' .. body
+  local head = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
+  local result = madeRecord(head, signature, body)
   replace(ticket, record, result)
   sweepLater(ticket, expiresAt, now)
   makeAvailable(ticket, result, indexInfo(signature), score, TRANSITIONS.ofWrite)
@@ -91,11 +96,11 @@ end
 local function joinTicket(ticket, record, info, isPending, header, request)
   if info.root ~= KIND.ticket or info.tokens.print ~= header.info.tokens.print then return reply(REPLY.differs) end
   if not isPending then return reply(REPLY.joined) end
-  local id, waiting, progress, from = pendingState(record)
+  local id, waiting, progress = pendingState(record)
   -- Asked again after a lost reply.
   if id == request then return reply(REPLY.done) end
   if waiting ~= '-' and isPresent(waiting) then return reply(REPLY.busy) end
-  replace(ticket, record, sub(record, 1, from - 1) .. pendingBody(id, self, progress))
+  replace(ticket, record, withBody(record, pendingBody(id, self, progress)))
   reply(REPLY.joined)
 end
 
@@ -105,11 +110,11 @@ function OPS.openTicket(maxBytes, from, last)
   local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]
   local record, info, isPending = readTicket(ticket)
   if record then return joinTicket(ticket, record, info, isPending, header, request) end
-  local size = #header.before + 16 + #header.after + #request + 24
+  local size = #header.before + 21 + #header.after + CHECKSUM.length + #request + 24
   if isFull() or exceedsTicketBytes(size, tonumber(maxBytes)) or isOver(from, last) then
     return reply(REPLY.failed, 'SPACE_FULL')
   end
-  local pending, score = addRecord(header, ticket, pendingBody(request, self, ''))
+  local pending, score = addRecord(header, ticket, sealed(header.info.text, pendingBody(request, self, '')))
   countTicket(#pending)
   -- No find waits for a pending ticket; registrations are told of its progress.
   addToIndexes(header.info, ticket, score)
@@ -135,12 +140,11 @@ end
 local function noteProgress(ticket, progress, by)
   local record, info, isPending = readTicket(ticket)
   if not isPending then return false end
-  local request, waiting, _, from = pendingState(record)
+  local request, waiting = pendingState(record)
   if by and request ~= by then return false end
-  local head = sub(record, 1, from - 1)
-  replace(ticket, record, head .. pendingBody(request, waiting, progress))
+  replace(ticket, record, withBody(record, pendingBody(request, waiting, progress)))
   if #queuesFor(info, 'notify') > 0 then
-    announce(info, ticket, head .. progress, TRANSITIONS.ofWrite)
+    announce(info, ticket, withBody(record, progress), TRANSITIONS.ofWrite)
   end
   return true
 end
@@ -158,8 +162,8 @@ end
 function OPS.leaveTicket(ticket)
   local record, _, isPending = readTicket(ticket)
   if isPending then
-    local request, waiting, progress, from = pendingState(record)
-    if waiting == self then replace(ticket, record, sub(record, 1, from - 1) .. pendingBody(request, '-', progress)) end
+    local request, waiting, progress = pendingState(record)
+    if waiting == self then replace(ticket, record, withBody(record, pendingBody(request, '-', progress))) end
   end
   reply(REPLY.done)
 end
@@ -172,7 +176,7 @@ function OPS.lookAtTicket(ticket)
   local left = format(' %.0f ', tonumber(sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)) - now)
   if not isPending then return reply(REPLY.state, TICKET_STATE.settled .. '0' .. left, '') end
   local id, _, progress = pendingState(record)
-  local request = call('HGET', keys.entries, id)
+  local request = recordOf(id)
   local state = TICKET_STATE.absent .. '0'
   if request and not hasExpired(request) then
     local isFree = call('ZSCORE', indexInfo(signatureOf(request)).index[1], id)

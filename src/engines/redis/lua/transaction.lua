@@ -10,7 +10,7 @@ local function endRead(id, transaction)
   local readers = call('HGET', keys.readers, id)
   local at = readers and find(readers, ',' .. transaction .. ',', 1, true)
   if not at then return end
-  local record = call('HGET', keys.entries, id)
+  local record = recordOf(id)
   local info = indexInfo(signatureOf(record))
   local rest = sub(readers, 1, at) .. sub(readers, at + #transaction + 2)
   if rest ~= ',' then
@@ -84,7 +84,7 @@ local function endTransaction(transaction, committed)
   local freed = {}
   local function free(ids, transitions)
     for j = 1, #ids do
-      local record = call('HGET', keys.entries, ids[j])
+      local record = recordOf(ids[j])
       if record then freed[#freed + 1] = { ids[j], record, transitions } end
     end
   end
@@ -94,14 +94,14 @@ local function endTransaction(transaction, committed)
   else
     free(did.taken, TRANSITIONS.ofReturn)
     for j = 1, #did.written do
-      local record = call('HGET', keys.entries, did.written[j])
+      local record = recordOf(did.written[j])
       did.large[did.written[j]] = record and isLarge(record)
     end
   end
   removeRecords(did.both, did.large)
   removeRecords(committed and did.taken or did.written, did.large)
   -- Written entries are in this order already.
-  if not committed or #did.read > 0 then table.sort(freed, byPlace) end
+  if not committed or #did.read > 0 then keepBest(freed, #freed) end
   for j = 1, #freed do
     local id, record, transitions = freed[j][1], freed[j][2], freed[j][3]
     if transitions then release(id, record, transitions) else endRead(id, transaction) end

@@ -4,12 +4,10 @@
 -- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
 -- of their first field (a shape that ends in *) and are verified one by one.
 -- shares: readTemplate, queuesFor, queueOf, specOf, setScore, register, unregister, parsedWaiter, hasOneOf, conforms
--- shares: holdersOfSuspects, pickTaker, MODE_OF
+-- shares: holdersOfSuspects, pickTaker, knownOf
 
 local MOST_SHAPES = 4
 local TAKE, READ, NOTIFY = 'take', 'read', 'notify'
--- The mode in which a find waits.
-local MODE_OF = { [FIND.take] = TAKE, [FIND.takeIfExists] = TAKE, [FIND.read] = READ, [FIND.readIfExists] = READ }
 
 local function split(text)
   local list = {}
@@ -98,10 +96,17 @@ local function specOf(presence, wait)
   local spec = specs[waiter]
   if spec == nil then
     local packed = call('HGET', keysOf(presence).waits, wait)
-    spec = packed and cmsgpack.unpack(packed) or false
+    spec = packed and unpacked(packed) or false
     specs[waiter] = spec
   end
   return spec
+end
+
+-- Returns whether the shape of a wait is known; entries of other shapes are not looked up.
+local function isDeclared(spec)
+  local list = shapesOf(spec.name)
+  for i = 1, #list do if list[i] == spec.shape then return true end end
+  return false
 end
 
 local function setScore(queue, waiter, score)
@@ -231,4 +236,25 @@ local function pickTaker(info, isSuspected)
     bestQueue.changed[best] = true
   end
   return best
+end
+
+-- Most waits that are looked at; a process with more compares nothing.
+local MOST_COMPARED = 64
+
+-- Returns the number of claims, the number of finds and offers that are in their queues, and the free credit of the
+-- offers, separated by blanks; '' if there are too many waits.
+local function knownOf(presence)
+  local own = keysOf(presence)
+  if call('HLEN', own.waits) > MOST_COMPARED then return '' end
+  local waits, count, credit = call('HKEYS', own.waits), 0, 0
+  for i = 1, #waits do
+    local kind, spec = byte(waits[i]), specOf(presence, waits[i])
+    local isOffer = kind == WAIT_BYTES.offer
+    if spec and (isOffer or kind == WAIT_BYTES.take or kind == WAIT_BYTES.read) and isDeclared(spec) then
+      local score = tonumber(call('ZSCORE', spec.key, presence .. ':' .. waits[i]) or 0)
+      if isOffer or score > 0 then count = count + 1 end
+      if isOffer then credit = credit + math.ceil(score / SHARED.creditStep) end
+    end
+  end
+  return call('SCARD', own.claims) - 1 .. ' ' .. count .. ' ' .. credit
 end

@@ -25,11 +25,12 @@ local function writeUnder(transaction, id, header, record, score)
   if #queuesFor(header.info, 'notify') > 0 then announce(header.info, id, record, TRANSITIONS.ofWrite, transaction) end
 end
 
--- Notes a new record, in no index so far. Returns the record and its score.
+-- Notes a new record, in no index so far. `body` begins with its checksum. Returns the record and its score.
 local function addRecord(header, id, body)
   counters.seq = counters.seq + 1
-  local score = scoreText(header.zero + counters.seq)
-  local record = header.before .. score .. header.after .. body
+  local number = header.zero + counters.seq
+  local score = scoreText(number)
+  local record = header.before .. score .. header.typeAndPlace .. sumWith(header.sum, number) .. header.after .. body
   newRecords[putCount + 1], newRecords[putCount + 2] = id, record
   putCount = putCount + 2
   dirty = true

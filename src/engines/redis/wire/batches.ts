@@ -37,6 +37,8 @@ const REPLY_MS = 3_000
 const GIVE_UP_MS = 5_000
 const WATCH_MS = 250
 const RENEW_MS = 4_000
+/** Longer than the time between two attempts that may fail for the same reason. */
+const UNUSABLE_MS = 3_000
 
 const VALUE_COUNTS: Readonly<Record<string, number>> = Object.fromEntries(
   Object.entries(REPLY_VALUES).map(([name, values]) => [REPLY[name as keyof typeof REPLY_VALUES], values.length]),
@@ -62,6 +64,7 @@ export class Batches {
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
   #renewedAt = 0
+  #unusableAt = Number.NEGATIVE_INFINITY
   #closed = false
 
   constructor(
@@ -138,6 +141,11 @@ export class Batches {
     return this.#ledger.operations + this.#queue.length
   }
 
+  /** How many batches were sent so far. */
+  get sent(): number {
+    return this.#ledger.added
+  }
+
   /** Returns whether a call in the last `ms` has renewed the presence. */
   renewedWithin(ms: number): boolean {
     return monotonicMs() - this.#renewedAt < ms
@@ -208,10 +216,19 @@ export class Batches {
     if (error.name !== 'ReplyError') return // The link was cut; settle() asks about the batch on the next one.
     if (NOT_NOW.test(error.message)) return link.cut(error.message)
     this.#ledger.drop(batch)
-    const failure = /^NOPERM/.test(error.message)
-      ? new SpaceError('REDIS_REFUSED', error.message)
-      : new SpaceError('INTERNAL', error.message, { cause: error })
+    const failure = refusalOf(error)
+    if (failure.code === 'DATA_DAMAGED') this.unusable()
     for (const operation of batch.operations) operation.fail(failure)
+  }
+
+  /** Notes that a key of the space holds what takespace did not write. */
+  unusable(): void {
+    this.#unusableAt = monotonicMs()
+  }
+
+  /** That was noted in the last UNUSABLE_MS. */
+  get isUnusable(): boolean {
+    return monotonicMs() - this.#unusableAt < UNUSABLE_MS
   }
 
   #answered(batch: Batch, reply: readonly Buffer[]): void {
@@ -265,6 +282,19 @@ export class Batches {
     this.#ledger.failUnless(({ operations }) => now - operations[0]!.since < GIVE_UP_MS, unansweredError)
   }
 }
+
+/** Returns the error of a call that the server refused, and always will. */
+function refusalOf(error: Error): SpaceError {
+  const { message } = error
+  if (/^NOPERM/.test(message)) return new SpaceError('REDIS_REFUSED', message)
+  return foreignKeyError(error) ?? new SpaceError('INTERNAL', message, { cause: error })
+}
+
+/** Returns the error for a key of another type than takespace has written; undefined for another error. */
+export const foreignKeyError = (cause: Error): SpaceError | undefined =>
+  /^WRONGTYPE/.test(cause.message)
+    ? new SpaceError('DATA_DAMAGED', 'A key has another type. Run takespace doctor --repair.', { cause })
+    : undefined
 
 /** Returns the error for data in the layout of another release. */
 export const layoutError = (refusal: string): SpaceError =>

@@ -3,6 +3,7 @@
  */
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
+import { bodyWithChecksum, checkedBody } from '../checksum.js'
 import { SHARED } from '../protocol.js'
 import type { Link } from './connection.js'
 
@@ -30,7 +31,8 @@ export class Bodies {
   put(key: string, body: Buffer): Promise<void> {
     // The time to live removes the body if the process dies before the write or completion. A clock step of an hour
     // does not.
-    return this.#overLink((link) => link.putBody(key, body, SHARED.bodyUnwrittenMs))
+    const stored = bodyWithChecksum(body)
+    return this.#overLink((link) => link.putBody(key, stored, SHARED.bodyUnwrittenMs))
   }
 
   /** Drops the body of a refused operation. If no link comes in time, the time to live removes the body. */
@@ -38,9 +40,10 @@ export class Bodies {
     this.#overLink((link) => link.dropBody(key)).catch(() => {})
   }
 
-  /** Returns a body; null if it is gone. */
-  get(key: string): Promise<Buffer | null> {
-    return this.#overLink((link) => link.getBody(key))
+  /** Returns a body; null if it is gone or damaged. */
+  async get(key: string): Promise<Buffer | null> {
+    const stored = await this.#overLink((link) => link.getBody(key))
+    return stored && checkedBody(stored)
   }
 
   /** Retries over a new link if the link was cut: all three commands are idempotent. */

@@ -16,8 +16,7 @@ export interface Link {
   readonly server: Server
   /** Runs a batch. Rejects if the link is cut before the reply. */
   batch(args: (string | Buffer)[]): Promise<Buffer[]>
-  /** Returns the ms until the next beat is due (-1: there is no presence), and the lease clock. */
-  beat(args: string[]): Promise<[next: number, now: number]>
+  beat(args: string[]): Promise<BeatReply>
   /** Saves session entries (session-save.lua). */
   save(keys: readonly string[], args: string[]): Promise<Buffer>
   putBody(key: string, body: Buffer, ttlMs: number): Promise<void>
@@ -33,6 +32,17 @@ export interface Link {
   evicts(): Promise<string | undefined>
   /** Cuts the link: everything unanswered on it rejects, and a new link is opened. */
   cut(reason: string): void
+}
+
+/** The reply to a beat; main.lua says what it has. */
+export interface BeatReply {
+  /** ms until the next beat is due; -1: there is no presence. */
+  readonly next: number
+  readonly now: number
+  /** The number of the last push before the beat. */
+  readonly pushed: number
+  /** What the space knows that this process holds and waits for; '' if that is too much to compare. */
+  readonly known: string
 }
 
 export interface LinkListener {
@@ -179,8 +189,9 @@ export class Connection {
       server,
       batch: (args) => fcall(BATCH, args) as Promise<Buffer[]>,
       beat: async (args) => {
-        const [next, now] = (await fcall(BEAT, args)) as [number, Buffer]
-        return [next, Number(now.toString('latin1'))]
+        const [next, ...rest] = (await fcall(BEAT, args)) as [number, Buffer, Buffer, Buffer]
+        const [now, pushed, known] = rest.map((each) => each.toString('latin1')) as [string, string, string]
+        return { next, now: Number(now), pushed: Number(pushed), known }
       },
       save: (keys, args) => fcall(SAVE, args, keys) as Promise<Buffer>,
       putBody: async (key, body, ttlMs) => {

@@ -20,6 +20,11 @@ export class Ledger {
     return this.#batches.length
   }
 
+  /** How many batches were ever added. */
+  get added(): number {
+    return this.#number
+  }
+
   get oldest(): Batch | undefined {
     return this.#batches[0]
   }

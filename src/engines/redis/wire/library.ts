@@ -6,6 +6,9 @@ import type { Commands } from './commands.js'
 // Names carry the version of the content: two releases share a server, and each calls its own functions.
 const NAME = `takespace_${LIBRARY_VERSION}`
 
+/** The name of the library in its pushes. */
+export const LIBRARY = `${NAME}_`.slice(-5)
+
 export const BATCH = `${NAME}_batch`
 export const BEAT = `${NAME}_beat`
 export const SAVE = `${NAME}_save`

@@ -1,4 +1,5 @@
 /** Pushes: everything that one call of the library hands to this process, in one message (PUSH in protocol.ts). */
+import { decimalIn } from '../../../runtime/decimal.js'
 
 export interface PushItem {
   /** One of PUSH. */
@@ -8,29 +9,61 @@ export interface PushItem {
   readonly bytes: Buffer
 }
 
+export interface PushHead {
+  /** The lease clock of the call that sent the message. */
+  readonly now: number
+  /** The function library that sent it; each numbers its messages to a process. */
+  readonly library: string
+  readonly number: number
+  /** Where the items begin. */
+  readonly at: number
+}
+
+type OnItem = (item: PushItem, now: number) => void
+
 const TAB = 9
 const NEWLINE = 10
-/** A message begins with the lease clock of the call that sent it, 13 digits. */
+/** A page and a message begin with the lease clock, 13 digits. */
 const CLOCK_LENGTH = 13
+/** A head has the name of a library and a number. */
+const LONGEST_HEAD = 100
 
-/** Calls `onItem` for each item of a message, with the lease clock of the call that sent it. */
-export function readPush(message: Buffer, onItem: (item: PushItem, now: number) => void): void {
-  const now = Number(message.toString('latin1', 0, CLOCK_LENGTH))
-  let at = CLOCK_LENGTH
-  while (at < message.length) {
-    const first = message.indexOf(TAB, at)
-    const second = message.indexOf(TAB, first + 1)
-    const end = message.indexOf(NEWLINE, second + 1)
-    const length = Number(message.toString('latin1', second + 1, end))
+/** Returns the head of a message: lease clock, library, number, newline; null if it has none. */
+export function headOf(message: Buffer): PushHead | null {
+  const end = message.indexOf(NEWLINE)
+  if (end <= CLOCK_LENGTH || end > LONGEST_HEAD) return null
+  const [, library, number] = HEAD.exec(message.toString('latin1', CLOCK_LENGTH, end)) ?? []
+  const now = decimalIn(message, 0, CLOCK_LENGTH)
+  if (library === undefined || Number.isNaN(now)) return null
+  return { now, library, number: Number(number), at: end + 1 }
+}
+
+const HEAD = /^(.*_)(\d{1,15})$/
+
+/** Calls `onItem` for each item of a message. Returns false if the message is malformed; it ends there. */
+export function readItems(message: Buffer, { now, at }: Pick<PushHead, 'now' | 'at'>, onItem: OnItem): boolean {
+  let from = at
+  while (from < message.length) {
+    const first = message.indexOf(TAB, from)
+    const second = first < 0 ? -1 : message.indexOf(TAB, first + 1)
+    const end = second < 0 ? -1 : message.indexOf(NEWLINE, second + 1)
+    const next = end < 0 ? Number.NaN : end + 1 + decimalIn(message, second + 1, end)
+    if (!(next <= message.length)) return false
     onItem(
       {
-        kind: message.toString('latin1', at, at + 1),
-        first: message.toString('latin1', at + 1, first),
+        kind: message.toString('latin1', from, from + 1),
+        first: message.toString('latin1', from + 1, first),
         second: message.toString('latin1', first + 1, second),
-        bytes: message.subarray(end + 1, end + 1 + length),
+        bytes: message.subarray(end + 1, next),
       },
       now,
     )
-    at = end + 1 + length
+    from = next
   }
+  return true
+}
+
+/** Calls `onItem` for each item of a page of a reply, which begins with the lease clock. */
+export function readPage(page: Buffer, onItem: OnItem): void {
+  readItems(page, { now: decimalIn(page, 0, CLOCK_LENGTH), at: CLOCK_LENGTH }, onItem)
 }

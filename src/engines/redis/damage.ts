@@ -1,0 +1,35 @@
+/** What this process has found damaged in the space: counted, and logged once a minute at most. */
+import { monotonicMs } from '../../clock.js'
+import type { Logger } from '../../log.js'
+
+const LOGGED_EVERY_MS = 60_000
+
+export class Damage {
+  readonly #logger: Logger
+  #loggedAt = Number.NEGATIVE_INFINITY
+  /** Records, bodies and messages. */
+  count = 0
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  /** `name`: the id of the entry, or what it is. */
+  found(name: string): void {
+    this.count++
+    if (monotonicMs() - this.#loggedAt < LOGGED_EVERY_MS) return
+    this.#loggedAt = monotonicMs()
+    const fields = { id: name.slice(0, LONGEST_NAME), found: this.count }
+    this.#logger.warn(fields, 'damaged data in the space was set aside; see takespace dead')
+  }
+
+  /** A message that is no push, or ends in its middle. */
+  malformed(): void {
+    this.count++
+    if (monotonicMs() - this.#loggedAt < LOGGED_EVERY_MS) return
+    this.#loggedAt = monotonicMs()
+    this.#logger.warn({ found: this.count }, 'a malformed message on the channel of this process was dropped')
+  }
+}
+
+const LONGEST_NAME = 100

@@ -1,0 +1,75 @@
+-- Checks of records: a sum over the head, and a checksum of signature and body, show whether a stored record is one that
+-- takespace has written.
+-- shares: headSum, sumWith, isSound, rehead, sealed, madeRecord
+
+-- A prime: the change of a single digit or letter always changes the sum.
+local PRIME = 997
+local MOST_REQUESTERS = 256
+local requesterSums, requesters = {}, 0
+
+-- `text`: requester and maxDeliveries of a request, '' of another entry.
+local function requesterSum(text)
+  if text == '' then return 0 end
+  local sum = requesterSums[text]
+  if not sum then
+    sum = 0
+    for i = 1, #text do sum = (sum * 31 + byte(text, i)) % PRIME end
+    if requesters >= MOST_REQUESTERS then requesterSums, requesters = {}, 0 end
+    requesterSums[text], requesters = sum, requesters + 1
+  end
+  return sum
+end
+
+-- Returns the sum of a head without its score.
+local function headSum(ends, writtenAt, deaths, typeAndPlace, requester)
+  local kind, place = byte(typeAndPlace, 1, 2)
+  return (ends % PRIME * 2 + writtenAt % PRIME * 3 + deaths * 5 + kind * 11 + place * 13 + requesterSum(requester)) % PRIME
+end
+
+-- Returns the sum of a head with its score, as a record has it.
+local function sumWith(sum, score) return DIGITS[(sum + score % PRIME * 7) % PRIME] end
+
+-- Returns the sum of a head, which reaches to the place; nil if there are no numbers in it.
+local function sumOf(head, requester)
+  local ends = tonumber(sub(head, RECORD.expiresAt.from, RECORD.expiresAt.to))
+  local writtenAt = tonumber(sub(head, RECORD.writtenAt.from, RECORD.writtenAt.to))
+  local deaths = tonumber(sub(head, RECORD.deaths.from, RECORD.deaths.to))
+  local score = tonumber(sub(head, RECORD.score.from, RECORD.score.to))
+  if not (ends and writtenAt and deaths and score) then return nil end
+  return sumWith(headSum(ends, writtenAt, deaths, sub(head, RECORD.type.from, RECORD.place.to), requester), score)
+end
+
+local function requesterIn(record)
+  if byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.entry then return '' end
+  return sub(record, RECORD.requester.from, RECORD.maxDeliveries.to)
+end
+
+-- Returns whether the head is sound and the parts behind it are in their places. The checksum of signature and body is
+-- left to the process that finds the record.
+local function isSound(record)
+  local isEntry = byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.entry
+  local from = isEntry and RECORD.signature.from or RECORD.requestSignature.from
+  if sub(record, from, from + 1) ~= '|@' then return false end
+  local stop = find(record, '\n', from, true)
+  return stop ~= nil and #record >= stop + CHECKSUM.length
+    and sumOf(record, requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
+end
+
+-- Returns a record with another end of its lease (13 digits), another number of deaths, or another type; nil leaves
+-- each as it is.
+local function rehead(record, ends, deaths, kind)
+  local head = (ends or sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)) .. sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)
+    .. (deaths or sub(record, RECORD.deaths.from, RECORD.deaths.to)) .. sub(record, RECORD.score.from, RECORD.score.to)
+    .. (kind or sub(record, RECORD.type.from, RECORD.type.to)) .. sub(record, RECORD.place.from, RECORD.place.to)
+  return head .. sumOf(head, requesterIn(record)) .. sub(record, RECORD.signature.from)
+end
+
+-- Returns a body with its checksum before it.
+local function sealed(signature, body)
+  return sub(redis.sha1hex(signature .. '\n' .. body), 1, CHECKSUM.length) .. body
+end
+
+-- Returns a record of an entry that the library makes; `head` reaches to the place.
+local function madeRecord(head, signature, body)
+  return head .. sumOf(head, '') .. signature .. '\n' .. sealed(signature, body)
+end

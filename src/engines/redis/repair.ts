@@ -1,0 +1,63 @@
+/** The repair of a space: foreign keys are put aside, indexes and queues made anew from entries and processes. */
+import type { Repaired } from '../../engine.js'
+import { KEYS } from './protocol.js'
+import { ask } from './wire/ask.js'
+import type { Batches } from './wire/batches.js'
+import type { Commands } from './wire/commands.js'
+import { lookAt } from './wire/connection.js'
+
+/** How long a key that was put aside is kept. */
+const ASIDE_MS = 7 * 24 * 60 * 60 * 1000
+const ASIDE = 'aside:'
+const TIMEOUT_MS = 5_000
+const SCANNED = 500
+
+/** Compares all entries with their indexes, and has all processes register their waits anew. */
+export async function repair(batches: Batches): Promise<Repaired> {
+  const sum = { entries: 0, restored: 0, damaged: 0 }
+  let cursor = '0'
+  do {
+    const { values } = await ask(batches, 'repair', { cursor }, { repeatable: true })
+    const [entries = 0, restored = 0, damaged = 0] = values[1]!.toString('latin1').split(' ').map(Number)
+    sum.entries += entries
+    sum.restored += restored
+    sum.damaged += damaged
+    cursor = values[0]!.toString('latin1')
+  } while (cursor !== '0')
+  await ask(batches, 'renewWaits', {}, { repeatable: true })
+  return sum
+}
+
+/**
+ * Renames the keys of a space whose type is not that of their name. Works on any data, so it comes before a process
+ * joins. Returns their names; they are kept for a week.
+ */
+export function putAside(url: string, space: string): Promise<string[]> {
+  const prefix = `{ts:${space}}:`
+  return lookAt(url, TIMEOUT_MS, async (redis) => {
+    const found: string[] = []
+    let cursor = '0'
+    do {
+      const [next, keys] = (await redis.call('SCAN', cursor, 'MATCH', `${prefix}*`, 'COUNT', String(SCANNED))) as [
+        string,
+        string[],
+      ]
+      for (const key of keys) if (await isForeign(redis, key.slice(prefix.length), key)) found.push(key)
+      cursor = next
+    } while (cursor !== '0')
+    for (const key of found) {
+      const aside = `${prefix}${ASIDE}${key.slice(prefix.length)}`
+      await redis.call('RENAME', key, aside)
+      await redis.call('PEXPIRE', aside, String(ASIDE_MS))
+    }
+    return found
+  })
+}
+
+async function isForeign(redis: Commands, name: string, key: string): Promise<boolean> {
+  if (name.startsWith(ASIDE)) return false
+  const known = Object.values(KEYS).find((each) => ('of' in each ? name.startsWith(each.name) : name === each.name))
+  if (!known) return false
+  const type = await redis.call('TYPE', key)
+  return type !== known.type && type !== 'none'
+}

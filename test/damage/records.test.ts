@@ -1,0 +1,111 @@
+/** A damaged record is set aside: it is never delivered, and stops none of those behind it. */
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { createClient } from '../../src/client.js'
+import { RECORD } from '../../src/engines/redis/protocol.js'
+import { defineEntry } from '../../src/entry.js'
+import { openSpace } from '../../src/open.js'
+import type { Space } from '../../src/space.js'
+import { createWorker } from '../../workers/index.js'
+import { form } from '../faults/form.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { until } from '../support/until.js'
+import { type Bytes, bytesOf, flip, randomOf, reasons } from './damage.js'
+
+/** Every how many bytes of a record a bit is flipped. */
+const STEP = form(7, 1)
+
+const SIGNATURE_AT = RECORD.signature.from - 1
+
+const Job = defineEntry<{ n: number; text: string }>('Job')
+
+let redis: Redis
+let bytes: Bytes
+let space: Space
+let names = 0
+beforeAll(async () => {
+  redis = await startRedis()
+})
+beforeEach(async () => {
+  const name = `records-${++names}`
+  space = await openSpace(redis.url, { name })
+  bytes = bytesOf(redis, name)
+})
+afterEach(async () => {
+  bytes.close()
+  await space.close()
+})
+afterAll(() => redis.stop())
+
+async function takeAll(): Promise<{ n: number; text: string }[]> {
+  const taken = []
+  for (;;) {
+    const entry = await space.takeIfExists(Job)
+    if (!entry) return taken
+    taken.push({ n: entry.n, text: entry.text })
+  }
+}
+
+test('with any bit flipped, the others are taken, and it is taken as it was or is a dead letter', async () => {
+  const random = randomOf(1)
+  await space.write(Job({ n: 0, text: 'x' }))
+  const length = [...(await bytes.records()).values()][0]!.length
+  await takeAll()
+  let aside = 0
+  for (let at = 0; at < length; at += STEP) {
+    const bit = Math.floor(random() * 8)
+    for (const n of [1, 2, 3]) await space.write(Job({ n, text: 'x' }))
+    const records = [...(await bytes.records())].filter(([, record]) => record.indexOf('|@Job|') === SIGNATURE_AT)
+    const [id, record] = records[1]!
+    await bytes.put(id, flip(record, at, bit))
+    const taken = await takeAll()
+    const letters = await reasons(space)
+    const place = `bit ${bit} of byte ${at} of ${JSON.stringify(record.toString('latin1'))}`
+    expect([place, taken.filter(({ text }) => text !== 'x')]).toEqual([place, []])
+    expect([place, taken.length + letters.length - aside]).toEqual([place, 3])
+    expect([place, letters.filter((reason) => reason !== 'damaged' && reason !== 'bodiless')]).toEqual([place, []])
+    aside = letters.length
+  }
+  expect(aside).toBeGreaterThan(length / STEP / 2)
+})
+
+test('a large body with a flipped bit is not delivered', async () => {
+  await space.write(Job({ n: 1, text: 'y'.repeat(10_000) }))
+  const [id] = [...(await bytes.records()).keys()]
+  const key = `{ts:${space.name}}:body:${id}`
+  await bytes.call('SETRANGE', key, '5000', 'z')
+  expect(await takeAll()).toEqual([])
+  expect(await reasons(space)).toEqual(['bodiless'])
+})
+
+test('what is found by one index is removed from the others, too', async () => {
+  await space.write(Job({ n: 1, text: 'x' }))
+  const [[id, record]] = [...(await bytes.records())] as [[string, Buffer]]
+  await bytes.put(id, flip(record, 10, 3))
+  expect(await space.takeIfExists(Job.template({ n: 1 }))).toBeNull()
+  expect(await space.takeIfExists(Job.template({ text: 'x' }))).toBeNull()
+  expect(await space.takeIfExists(Job)).toBeNull()
+  expect(await bytes.call('ZCARD', `{ts:${space.name}}:free@Job`)).toBe(0)
+})
+
+test('a waiting request that is damaged is answered as lost, and its slot is free for the next', async () => {
+  const client = createClient({ space, service: 'math' })
+  const answered = client.call('double', 1, { timeoutMs: 20_000 }).catch((error) => error.code)
+  await until(async () => (await bytes.records()).size === 1, 'the request waits')
+  const [[id, record]] = [...(await bytes.records())] as [[string, Buffer]]
+  await bytes.put(id, flip(record, record.length - 2, 1))
+  const other = await openSpace(redis.url, { name: space.name })
+  const worker = createWorker({
+    space: other,
+    service: 'math',
+    tasks: { double: (n: number) => n * 2 },
+    concurrency: 1,
+  })
+  await worker.start()
+  expect(await answered).toBe('WORKER_LOST')
+  expect(await client.call('double', 2)).toBe(4)
+  await worker.stop()
+  await other.close()
+})
+
+failOnLeaks()
