@@ -17,6 +17,7 @@
  *      lost.
  */
 
+import type { Access } from './engine/access.js'
 import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
 import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
@@ -159,6 +160,8 @@ export interface Engine {
   readonly durability: string
   /** The address of the server; undefined in memory. */
   readonly server?: string | undefined
+  /** What the server's address is used with: TLS, and where user and password come from. */
+  readonly access?: Access | undefined
   /** The name of this process in the space; what it holds, it holds under this name. */
   readonly presence: string
 

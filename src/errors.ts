@@ -42,7 +42,11 @@ export const ERRORS = {
   TICKET_CANCELLED: kind(409, false, 'The ticket was cancelled before it had an outcome.'),
   KEY_REUSED: kind(422, false, 'This idempotency key was used for something else. Use another one.'),
   BAD_RESPONSE: kind(502, false, 'The worker answered with something that is not an HTTP response.'),
-  URL_UNKNOWN: kind(500, false, "The space's address is not understood. Use redis://host:6379, rediss://… or memory:"),
+  URL_UNKNOWN: kind(
+    500,
+    false,
+    "The space's address is not understood. Use redis://host:6379, rediss://…, unix:///path or memory:",
+  ),
   REDIS_TOO_OLD: kind(500, false, 'takespace needs Redis 7.0 or Valkey, for its functions. Upgrade the server.'),
   REDIS_EVICTS: kind(500, false, 'The server may evict entries. Set maxmemory-policy to noeviction.'),
   REDIS_REFUSED: kind(
@@ -50,6 +54,8 @@ export const ERRORS = {
     false,
     'The server refused the connection or a command. Check user, password and permissions.',
   ),
+  REDIS_UNSUITABLE: kind(500, false, 'The server at this address cannot hold a space.'),
+  TLS_FAILED: kind(500, false, 'The TLS connection to Redis was not established.'),
   DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
   DATA_OLDER: kind(500, false, 'The space was written by an older takespace, whose data this one does not read.'),
   DATA_DAMAGED: kind(500, false, 'Something in the space is not what takespace has written.'),

@@ -2,6 +2,7 @@
 
 export type { Client, ClientOptions } from './client.js'
 export { createClient } from './client.js'
+export type { Credentials, TlsOptions } from './engine/access.js'
 export type { SchemaIssue, StandardSchema } from './entry/schema.js'
 export type { Snapshot } from './entry/snapshot.js'
 export type { Template } from './entry/template.js'

@@ -1,5 +1,6 @@
 /** openSpace: opens a space by its address. The only file that names the engines. */
 
+import type { Access } from './engine/access.js'
 import { type Bounds, checkedBounds } from './engine/bounds.js'
 import { MemoryEngine } from './engines/memory/index.js'
 import { sharedWorld } from './engines/memory/shared.js'
@@ -10,7 +11,7 @@ import { type Logger, silent } from './log.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
 import { Space } from './space.js'
 
-export interface OpenOptions extends Bounds {
+export interface OpenOptions extends Bounds, Access {
   /** The name of the space. Spaces of different names on one server are independent. Default `default`. */
   readonly name?: string | undefined
   /**
@@ -38,19 +39,22 @@ const OPTIONS: ReadonlySet<string> = new Set([
     'maxStreamBytes',
     'maxStreamingBytes',
     'logger',
+    'tls',
+    'credentials',
   ],
 ])
 
 /** Returns whether a URL is that of a Redis server, by its form. */
-export const isRedisUrl = (url: string): boolean => /^rediss?:\/\//.test(url)
+export const isRedisUrl = (url: string): boolean => /^(rediss?|unix):\/\//.test(url)
 
 /**
  * Opens a space.
  *
- * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `memory:` (a new space of this process), or
- *   `memory:LABEL` (a space of this process that is shared by label; it ends when the last user closes it)
+ * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `unix:///path[?db=2]`, `memory:` (a new
+ *   space of this process), or `memory:LABEL` (a space of this process that is shared by label; it ends when the last
+ *   user closes it). Parameters of a URL are files and names: `?passwordFile=…&ca=…&cert=…&key=…&servername=…`
  * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS,
- *   REDIS_REFUSED, DATA_NEWER, DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
+ *   REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, DATA_NEWER, DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
  * @example
  * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
  */
@@ -77,10 +81,13 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   if (isRedisUrl(url)) {
     // Loaded when needed: tests and `takespace dev` need no Redis client.
     const { RedisEngine } = await import('./engines/redis/index.js')
-    const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds })
+    const { tls, credentials } = options
+    const access = { tls, credentials }
+    const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds, access })
     return new Space(engine, name, logger, streamBounds)
   }
-  throw new SpaceError('URL_UNKNOWN')
+  const { adviceFor } = await import('./engines/redis/wire/address.js')
+  throw new SpaceError('URL_UNKNOWN', adviceFor(url))
 }
 
 const LEAST_STREAM_BYTES = 16_384

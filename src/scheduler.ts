@@ -118,13 +118,18 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 }
 
 /** Loaded when needed: BullMQ is large, and most processes do not need it. */
-async function startOn(url: string | undefined, terms: Omit<SchedulerTerms, 'url'>): Promise<RunningScheduler> {
+async function startOn(
+  url: string | undefined,
+  terms: Omit<SchedulerTerms, 'url' | 'access'>,
+): Promise<RunningScheduler> {
   if (url === undefined) {
     const { runInMemory: run } = await import('./schedulers/memory.js')
     return run(terms)
   }
   const { runOnBullmq: run } = await import('./schedulers/bullmq.js')
-  return run({ ...terms, url })
+  const { server, access } = terms.space.engine
+  // User and password are for the server of the space only.
+  return run({ ...terms, url, access: url === server ? access : undefined })
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

@@ -13,6 +13,7 @@ import { list } from './commands/list.js'
 import { scheduler } from './commands/scheduler.js'
 import { worker } from './commands/worker.js'
 import { describeWhere } from './failure.js'
+import { addAccess } from './settings/access.js'
 import { prepare } from './settings/precedence.js'
 import { workerProcess } from './supervisor/worker-process.js'
 
@@ -46,6 +47,7 @@ for (const add of [
   entries,
   dead,
   doctor,
+  addAccess,
   config,
 ]) {
   add(program)

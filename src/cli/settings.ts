@@ -1,5 +1,6 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
+import { withAccess } from './settings/access.js'
 import { integer, name, oneOf } from './settings/schema.js'
 
 export { integer } from './settings/schema.js'
@@ -191,7 +192,10 @@ export function argumentsOf(options: readonly Option[], flags: object): string[]
   })
 }
 
-/** Refuses a space in memory: a gateway and its workers are several processes. */
+/**
+ * Returns the address with the settings of the connection. Refuses a space in memory: a gateway and its workers are
+ * several processes.
+ */
 export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
   if (url.startsWith('memory:')) {
     command.error(
@@ -199,5 +203,5 @@ export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
         'Give a Redis with --url, or run both in one process: takespace dev ./app.js',
     )
   }
-  return url
+  return withAccess(command, url)
 }

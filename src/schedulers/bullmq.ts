@@ -4,7 +4,8 @@
  */
 import { type Job as BullJob, type MinimalJob, Queue, type RepeatOptions, UnrecoverableError, Worker } from 'bullmq'
 import { wallMs } from '../clock.js'
-import { addressIn } from '../engines/redis/wire/connection.js'
+import type { Access } from '../engine/access.js'
+import { clientAddress } from '../engines/redis/wire/connection.js'
 import { decodeFields, packFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
@@ -22,6 +23,7 @@ import { Underway } from './underway.js'
 export interface SchedulerTerms {
   readonly space: Space
   readonly url: string
+  readonly access: Access | undefined
   readonly queueName: string
   readonly fromQueues: readonly string[]
   readonly service: string
@@ -60,17 +62,17 @@ class Later extends Error {
 const ASKED_BACKOFF = 'asked by the task'
 
 export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningScheduler> {
-  const { space, url, queueName, fromQueues, stopTimeoutMs, logger } = terms
-  const connection = addressIn(url)
+  const { space, url, access, queueName, fromQueues, stopTimeoutMs, logger } = terms
+  const connection = await clientAddress(url, access)
   const over = new AbortController()
   const queue = new Queue<Data>(queueName, {
     connection: { ...connection, maxRetriesPerRequest: null },
     settings: { repeatStrategy },
   })
   queue.on('error', (err) => logger.warn({ err, queue: queueName }, 'BullMQ'))
-  const own = new Jobs(terms, queueName, over.signal, (job) => ownJob(queueName, job), queue)
+  const own = new Jobs(terms, queueName, connection, over.signal, (job) => ownJob(queueName, job), queue)
   const others = fromQueues.map(
-    (name) => new Jobs(terms, name, over.signal, (job) => theirJob(terms, name, job), undefined),
+    (name) => new Jobs(terms, name, connection, over.signal, (job) => theirJob(terms, name, job), undefined),
   )
   const all = [own, ...others]
   const close = async (): Promise<void> => {
@@ -110,6 +112,7 @@ class Jobs {
   constructor(
     terms: SchedulerTerms,
     name: string,
+    connection: object,
     over: AbortSignal,
     jobOf: (job: BullJob) => Job,
     queue: Queue<Data> | undefined,
@@ -118,10 +121,10 @@ class Jobs {
     this.#name = name
     this.#jobOf = jobOf
     this.#queue = queue
-    const { space, url, concurrency, logger } = terms
+    const { space, concurrency, logger } = terms
     this.#underway = new Underway(space, groupOf(name), over, logger)
     this.#worker = new Worker(name, (job) => this.#process(job), {
-      connection: { ...addressIn(url), maxRetriesPerRequest: null },
+      connection: { ...connection, maxRetriesPerRequest: null },
       autorun: false,
       concurrency,
       lockDuration: LOCK_MS,

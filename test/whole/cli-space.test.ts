@@ -113,12 +113,13 @@ describe('doctor', () => {
       'AOF',
       'maxmemory',
       'functions',
+      'rights',
       'clock',
       'latency',
       'connections',
     ])
     const { latency: _depends, ...others } = checks
-    expect(Object.values(others).map(({ status }) => status)).toEqual(Array(8).fill('ok'))
+    expect(Object.values(others).map(({ status }) => status)).toEqual(Array(9).fill('ok'))
     expect(checks.functions?.found).toMatch(/^takespace_[0-9a-f]{12} is loaded$/)
   })
 

@@ -1,7 +1,7 @@
 /** `takespace doctor`: checks the server of a space and says what to do. */
 import type { Command } from 'commander'
 import type { Inspection } from '../../engines/redis/inspect.js'
-import { isSpaceError, SpaceError } from '../../errors.js'
+import { type ErrorCode, SpaceError } from '../../errors.js'
 import { isRedisUrl, openSpace } from '../../open.js'
 import { describe } from '../failure.js'
 import { nameOption, sharedUrl, urlOption } from '../settings.js'
@@ -40,20 +40,22 @@ export function doctor(program: Command): void {
 }
 
 async function run(url: string, { name, json, repair }: Flags): Promise<void> {
-  const checks = [...(await checkServer(url))]
+  const checks = [...(await checkServer(url, name))]
   if (repair && checks.every(({ status }) => status !== 'fail')) checks.push(await repaired(url, name))
   process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))
   if (checks.some(({ status }) => status === 'fail')) process.exitCode = 1
 }
 
-async function checkServer(url: string): Promise<readonly Check[]> {
+async function checkServer(url: string, name: string): Promise<readonly Check[]> {
   try {
-    if (!isRedisUrl(url)) throw new SpaceError('URL_UNKNOWN')
+    const { adviceFor } = await import('../../engines/redis/wire/address.js')
+    if (!isRedisUrl(url)) throw new SpaceError('URL_UNKNOWN', adviceFor(url))
     const { inspect } = await import('../../engines/redis/inspect.js')
-    return checksOf(await inspect(url, TIMEOUT_MS))
+    return checksOf(await inspect(url, name, TIMEOUT_MS))
   } catch (error) {
-    const name = isSpaceError(error, 'URL_UNKNOWN') ? 'address' : 'connection'
-    return [{ check: name, status: 'fail', found: describe(error), todo: 'Give the right address with --url.' }]
+    const code = error instanceof SpaceError ? error.code : 'INTERNAL'
+    const check = code === 'URL_UNKNOWN' ? 'address' : 'connection'
+    return [{ check, status: 'fail', found: describe(error), todo: REMEDIES[code] ?? REMEDIES.URL_UNKNOWN! }]
   }
 }
 
@@ -72,6 +74,14 @@ async function repaired(url: string, name: string): Promise<Check> {
   }
 }
 
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  URL_UNKNOWN: 'Give the right address with --url.',
+  REDIS_REFUSED: 'Correct the user, the password or the rights of the user.',
+  REDIS_UNSUITABLE: 'Give the address of another server with --url.',
+  TLS_FAILED: 'Correct the address, --tls-ca, --tls-cert, --tls-key or --tls-servername.',
+  INVALID_ARGUMENT: 'Correct the setting.',
+}
+
 const lineOf = ({ check, status, found, todo }: Check): string =>
   `${status.padEnd(4)}  ${check.padEnd(12)}  ${found}${todo && `  → ${todo}`}\n`
 
@@ -84,15 +94,15 @@ const check = (name: string, found: string, wrong: false | ['warn' | 'fail', str
 })
 
 function checksOf(server: Inspection): readonly Check[] {
-  const { version, role, policy, aof, appendfsync, latencyMs, clockOffsetMs } = server
+  const { version, role, unsuitable, slotError, policy, aof, appendfsync, latencyMs, clockOffsetMs } = server
   const full = server.maxmemory > 0 && server.usedMemory > server.maxmemory * NEARLY_FULL
   const crowded = server.maxConnections !== null && server.connections > server.maxConnections * NEARLY_FULL
   return [
     check('version', version, !(Number.parseInt(version, 10) >= 7) && ['fail', 'Upgrade to Redis 7.0 or Valkey.']),
     check(
       'role',
-      role ?? 'unknown',
-      role === 'slave' && ['fail', 'This is a replica: give the address of its master.'],
+      unsuitable ?? slotError ?? role ?? 'unknown',
+      (unsuitable ?? slotError) !== null && ['fail', 'Give the address of a server that serves the whole space.'],
     ),
     check('policy', policy ?? 'unknown', policyOf(policy)),
     check(
@@ -101,7 +111,8 @@ function checksOf(server: Inspection): readonly Check[] {
       !aof && ['warn', 'Set appendonly yes, or a restart of the server loses all requests and entries.'],
     ),
     check('maxmemory', memoryOf(server), memoryAdvice(server.maxmemory, full)),
-    check('functions', librariesOf(server), server.libraries === null && ['fail', 'Allow this user +function|list.']),
+    check('functions', librariesOf(server), libraryAdvice(server)),
+    check('rights', rightsOf(server), rightsAdvice(server)),
     check(
       'clock',
       `${clockOffsetMs} ms from ours`,
@@ -138,9 +149,34 @@ function memoryAdvice(maxmemory: number, full: boolean): false | ['warn', string
   return maxmemory === 0 && ['warn', 'Set maxmemory below what the machine has, or the system may kill the server.']
 }
 
-function librariesOf({ libraries, ownLibrary }: Inspection): string {
+function libraryAdvice({ libraries, ownLibraryState }: Inspection): false | ['fail', string] {
+  if (libraries === null) return ['fail', 'Allow this user +function|list.']
+  return ownLibraryState === 'differs' && ['fail', 'Find out who loaded it; `takespace load` replaces it.']
+}
+
+function rightsOf({ missing }: Inspection): string {
+  if (missing === null) return 'are checked once the functions are loaded'
+  const { denied, lacking } = missing
+  if (denied.length + lacking.length === 0) return 'this user may run all commands of the functions'
+  return [
+    ...(denied.length > 0 ? [`this user may not run ${denied.join(', ')}`] : []),
+    ...(lacking.length > 0 ? [`this server lacks ${lacking.join(', ')}`] : []),
+  ].join('; ')
+}
+
+function rightsAdvice({ missing }: Inspection): false | ['fail', string] {
+  if (missing?.lacking.length) return ['fail', 'Undo rename-command, or give another server.']
+  return Boolean(missing?.denied.length) && ['fail', 'Give the user the rights that `takespace acl` prints.']
+}
+
+function librariesOf({ libraries, ownLibrary, ownLibraryState }: Inspection): string {
   if (libraries === null) return 'unknown'
   const others = libraries.filter((name) => name !== ownLibrary).length
-  const own = libraries.includes(ownLibrary) ? 'is loaded' : 'is loaded by the first process that needs it'
+  const own =
+    ownLibraryState === 'differs'
+      ? 'is the name of another library'
+      : ownLibraryState === 'loaded'
+        ? 'is loaded'
+        : 'is loaded by the first process that needs it'
   return `${ownLibrary} ${own}${others > 0 ? `; ${others} of other releases` : ''}`
 }

@@ -1,6 +1,7 @@
 /** The Redis engine: combines the operations of the files beside it into an Engine over one presence. */
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
+import type { Access } from '../../engine/access.js'
 import type { Bounds } from '../../engine/bounds.js'
 import type {
   Backlog,
@@ -27,6 +28,7 @@ import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
 import { Damage } from './damage.js'
+import { checkDurability } from './durability.js'
 import { Finds } from './find.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
@@ -55,9 +57,9 @@ export interface RedisOptions {
   readonly connectTimeoutMs: number
   readonly logger: Logger
   readonly bounds: Bounds
+  readonly access: Access
 }
 
-const LEVELS = ['memory', 'local', 'fsync']
 const FAREWELL_MS = 1_000
 /** If the space has been silent for this long, health() sends a request and waits ASK_MS for the reply. */
 const QUIET_MS = 1_000
@@ -66,6 +68,7 @@ const ASK_MS = 900
 export class RedisEngine implements Engine {
   readonly presence: string
   readonly server: string
+  readonly access: Access
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
   #durability = 'memory'
@@ -99,9 +102,10 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private constructor(url: string, { name, logger, bounds }: RedisOptions) {
+  private constructor(url: string, { name, logger, bounds, access }: RedisOptions) {
     this.server = url
     this.#damage = new Damage(logger)
+    this.access = access
     const keys = keysOf(name)
     this.presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
@@ -139,6 +143,7 @@ export class RedisEngine implements Engine {
     })
     this.#connection = new Connection(
       url,
+      access,
       keys.counters,
       { pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
       {
@@ -172,15 +177,7 @@ export class RedisEngine implements Engine {
   async #open({ durability, connectTimeoutMs, logger }: RedisOptions): Promise<void> {
     const server = await this.#connection.open(connectTimeoutMs)
     this.#durability = server.durability
-    if (durability && LEVELS.indexOf(server.durability) < LEVELS.indexOf(durability)) {
-      throw new SpaceError(
-        'DURABILITY_UNAVAILABLE',
-        `Asked for ${durability}, it gives ${server.durability}: set appendonly yes${durability === 'fsync' ? ' and appendfsync always' : ''}.`,
-      )
-    }
-    if (!durability && server.durability === 'memory') {
-      logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
-    }
+    checkDurability(server, durability, logger)
     if (!(await within(connectTimeoutMs, this.#ownPresence.ready))) {
       throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
     }

@@ -1,15 +1,21 @@
 /** Inspects a server for `takespace doctor`: its version and settings. Changes nothing and refuses no server. */
 
 import { monotonicMs, wallMs } from '../../clock.js'
-import { LIBRARY_VERSION } from './library.generated.js'
+import { SpaceError } from '../../errors.js'
+import { keysOf } from './keys.js'
 import type { Commands } from './wire/commands.js'
 import { lookAt } from './wire/connection.js'
-import { fieldsOf } from './wire/server.js'
+import { LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
+import { fieldsOf, isCluster, unsuitableRole } from './wire/server.js'
 
 /** A field is null if the server does not report it or this user may not read it. */
 export interface Inspection {
   readonly version: string
   readonly role: string | null
+  /** Why a server of this role cannot hold a space; null if it can. */
+  readonly unsuitable: string | null
+  /** The error of a cluster that does not serve the keys of the space; null without one. */
+  readonly slotError: string | null
   readonly policy: string | null
   readonly aof: boolean
   readonly appendfsync: string | null
@@ -18,6 +24,9 @@ export interface Inspection {
   /** The libraries of takespace that are loaded, and the library that this release needs. */
   readonly libraries: readonly string[] | null
   readonly ownLibrary: string
+  readonly ownLibraryState: LibraryState | null
+  /** The commands of the library that this user may not run, and that the server lacks; null if it is not loaded. */
+  readonly missing: Awaited<ReturnType<typeof missingRights>> | null
   /** The server's clock minus this process's clock. */
   readonly clockOffsetMs: number
   /** The median of ROUND_TRIPS round trips. */
@@ -28,23 +37,35 @@ export interface Inspection {
 
 const ROUND_TRIPS = 9
 
-/** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, URL_UNKNOWN */
-export const inspect = (url: string, timeoutMs: number): Promise<Inspection> =>
+/** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
+export const inspect = (url: string, name: string, timeoutMs: number): Promise<Inspection> =>
   lookAt(url, timeoutMs, async (redis) => {
+    const { counters } = keysOf(name)
     const info = fieldsOf(await redis.info())
+    const unsuitable = unsuitableRole(info) ?? null
+    // A Sentinel has none of the commands below.
+    if (info.get('redis_mode') === 'sentinel') throw new SpaceError('REDIS_UNSUITABLE', unsuitable ?? '')
+    const slotError = isCluster(info) ? await errorOf(redis.call('EXISTS', counters)) : null
     const setting = (name: string) => ask<string[]>(redis, 'CONFIG', 'GET', name).then((pair) => pair?.[1] ?? null)
     const listed = await ask<[string, string][]>(redis, 'FUNCTION', 'LIST', 'LIBRARYNAME', 'takespace_*')
+    const ownLibraryState = await libraryState(redis).catch(() => null)
+    const isLoaded = ownLibraryState === 'loaded' && slotError === null
+    const missing = isLoaded ? await missingRights(redis, counters).catch(deniedCall) : null
     const maxConnections = info.get('maxclients') ?? (await setting('maxclients'))
     return {
       version: info.get('valkey_version') ?? info.get('redis_version') ?? '0',
       role: info.get('role') ?? null,
+      unsuitable,
+      slotError,
       policy: info.get('maxmemory_policy') ?? null,
       aof: info.get('aof_enabled') === '1',
       appendfsync: await setting('appendfsync'),
       maxmemory: Number(info.get('maxmemory') ?? 0),
       usedMemory: Number(info.get('used_memory') ?? 0),
       libraries: listed?.map(([, name]) => name) ?? null,
-      ownLibrary: `takespace_${LIBRARY_VERSION}`,
+      ownLibrary: LIBRARY_NAME,
+      ownLibraryState,
+      missing,
       ...(await clockOf(redis)),
       connections: Number(info.get('connected_clients') ?? 0),
       maxConnections: maxConnections === null ? null : Number(maxConnections),
@@ -56,6 +77,18 @@ const ask = <T>(redis: Commands, command: string, ...args: string[]): Promise<T 
     (answer) => answer as T,
     () => null,
   )
+
+const errorOf = (asked: Promise<unknown>): Promise<string | null> =>
+  asked.then(
+    () => null,
+    (error: Error) => error.message,
+  )
+
+/** The rights of a user who may not call functions, or has no keys of the space. */
+const deniedCall = ({ message }: Error): Inspection['missing'] => ({
+  denied: [/no permissions to run/.test(message) ? 'FCALL' : 'FCALL on the keys of the space'],
+  lacking: [],
+})
 
 async function clockOf(redis: Commands): Promise<Pick<Inspection, 'clockOffsetMs' | 'latencyMs'>> {
   const trips: { ms: number; offset: number }[] = []

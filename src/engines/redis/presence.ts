@@ -28,6 +28,7 @@ import { MODE, SHARED } from './protocol.js'
 import { type Batches, foreignKeyError, layoutError } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
 import type { Operation } from './wire/operation.js'
+import { isBusy } from './wire/refusal.js'
 
 export interface Holdings {
   /** Returns every claim that this process knows to hold. */
@@ -219,7 +220,9 @@ export class Presence {
     } catch (error) {
       const isDamaged = refusalOf(error as Error)?.code === 'DATA_DAMAGED'
       if (isDamaged) this.#batches.unusable()
-      if ((error as Error).name === 'ReplyError' && !isDamaged) link.cut((error as Error).message)
+      // A server that a script blocks has answered: the link lives.
+      const isAnswered = isDamaged || isBusy(error as Error)
+      if ((error as Error).name === 'ReplyError' && !isAnswered) link.cut((error as Error).message)
       else this.#beatIn(link, NEXT_TRY_MS)
     } finally {
       clearTimeout(bound)

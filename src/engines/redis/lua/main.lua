@@ -1,5 +1,5 @@
--- The functions that clients call: a batch of operations, and the beat of a quiet process. session-save.lua has the
--- third.
+-- The functions that clients call: a batch of operations, and the beat of a quiet process. session-save.lua and
+-- rights.lua have two more.
 
 -- Time between two beats in a quiet space, whose processes take turns.
 local BEAT_MS = 330

@@ -6,6 +6,7 @@
  * |------------|-----------------------------------------------------|-----------------------------------------------|
  * | queued     | the turn of the event loop ends, and a call is free | sent                                          |
  * | sent       | the reply comes                                     | settled: each operation has its reply         |
+ * |            | a script of another client blocks the server (BUSY) | sent again after a pause: it has not run      |
  * |            | the link is cut                                     | unanswered                                    |
  * |            | the server refuses it (REFUSAL), or the call fails  | settled: operations are queued again, or fail |
  * | unanswered | there is a link to the same history                 | sent under the same number: it runs once      |
@@ -25,6 +26,7 @@ import { LeaseClock } from './lease-clock.js'
 import { type Batch, Ledger, unansweredError } from './ledger.js'
 import { appendOperations, type Operation } from './operation.js'
 import { Queue, type Queued, queued } from './queue.js'
+import { isBusy } from './refusal.js'
 
 /**
  * Beyond this number of batches under way, waiting operations gather in larger batches. The library remembers the last
@@ -36,6 +38,11 @@ const REPLY_MS = 3_000
 /** How long an operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
 const WATCH_MS = 250
+/** Batch.sentAt of a batch that waits to be sent again. */
+const WAITS = Number.POSITIVE_INFINITY
+/** The pause before a batch is sent again to a server that a script blocks. */
+const BUSY_PAUSE_MS = 50
+const BUSY_DETAIL = 'A script of another client blocks the server.'
 const RENEW_MS = 4_000
 /** Longer than the time between two attempts that may fail for the same reason. */
 const UNUSABLE_MS = 3_000
@@ -47,6 +54,8 @@ const NO_VALUES: readonly Buffer[] = []
 
 /** Errors of a server that cannot serve now: the link is cut, and the batch is asked about again on the next one. */
 const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
+/** Those that a server answers before it runs anything of a call. */
+const NOT_RUN = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN)/
 
 export class Batches {
   readonly clock = new LeaseClock()
@@ -63,6 +72,9 @@ export class Batches {
   #flowing = false
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
+  /** A script of another client blocks the server: the batches that it refused wait, and nothing overtakes them. */
+  #busy = false
+  #pause: NodeJS.Timeout | undefined
   #renewedAt = 0
   #unusableAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -99,6 +111,7 @@ export class Batches {
   down(): void {
     this.#link = undefined
     this.#flowing = false
+    this.#calm()
     this.clock.forget()
     this.#queue.failUnless(({ standing }) => !standing, 'SPACE_UNREACHABLE')
     this.#ledger.failUnless(
@@ -158,6 +171,7 @@ export class Batches {
   close(): void {
     this.#closed = true
     this.#flowing = false
+    this.#calm()
     clearInterval(this.#watch)
     this.#queue.failUnless(() => false, 'SPACE_CLOSED')
     this.#ledger.failUnless(
@@ -178,7 +192,7 @@ export class Batches {
 
   #turn(): void {
     const share = this.#queue.share(MOST_UNDER_WAY)
-    while (this.#flowing && this.#queue.length > 0 && this.#ledger.length < MOST_UNDER_WAY) {
+    while (this.#flowing && !this.#busy && this.#queue.length > 0 && this.#ledger.length < MOST_UNDER_WAY) {
       const operations = this.#queue.next(share)
       const piggyback = this.#piggyback()
       if (piggyback) operations.push(queued(piggyback))
@@ -193,6 +207,7 @@ export class Batches {
     if (!link) return
     batch.sentAt = monotonicMs()
     batch.sent++
+    batch.mode = mode
     const call: (string | Buffer)[] = [
       this.#presence,
       String(batch.number),
@@ -214,6 +229,8 @@ export class Batches {
 
   #failed(batch: Batch, link: Link, error: Error): void {
     if (error.name !== 'ReplyError') return // The link was cut; settle() asks about the batch on the next one.
+    if (NOT_RUN.test(error.message)) batch.sent--
+    if (isBusy(error) && this.#flowing) return this.#sendAgain(batch)
     if (NOT_NOW.test(error.message)) return link.cut(error.message)
     this.#ledger.drop(batch)
     const failure = refusalOf(error)
@@ -231,7 +248,40 @@ export class Batches {
     return monotonicMs() - this.#unusableAt < UNUSABLE_MS
   }
 
+  /** Keeps a batch that a blocked server has refused. After a pause, all of them are sent again in their order. */
+  #sendAgain(batch: Batch): void {
+    batch.sentAt = WAITS
+    this.#busy = true
+    this.#pause ??= setTimeout(() => {
+      this.#pause = undefined
+      for (const each of this.#ledger.all()) if (each.sentAt === WAITS) void this.#send(each, each.mode)
+    }, BUSY_PAUSE_MS)
+  }
+
+  #calm(): void {
+    this.#busy = false
+    clearTimeout(this.#pause)
+    this.#pause = undefined
+  }
+
+  /** Fails what has waited too long for a server that a script blocks. Registrations wait on: no new link renews them. */
+  #giveUpWaiting(now: number): void {
+    const isKept = ({ standing, since }: Queued): boolean => standing === true || now - since < GIVE_UP_MS
+    this.#queue.failUnless(isKept, 'SPACE_UNREACHABLE', BUSY_DETAIL)
+    for (const batch of this.#ledger.all()) {
+      if (batch.sentAt !== WAITS) continue
+      const gone = batch.operations.filter((operation) => !isKept(operation))
+      batch.operations = batch.operations.filter(isKept)
+      if (batch.operations.length === 0) this.#ledger.drop(batch)
+      for (const operation of gone) operation.fail(new SpaceError('SPACE_UNREACHABLE', BUSY_DETAIL))
+    }
+    if (this.#ledger.length > 0) return
+    this.#calm()
+    this.#turn()
+  }
+
   #answered(batch: Batch, reply: readonly Buffer[]): void {
+    this.#busy = false
     this.clock.heard()
     if (!this.#ledger.drop(batch)) return
     const kinds = reply[0]!.toString('latin1')
@@ -276,6 +326,7 @@ export class Batches {
       return
     }
     if (this.#link && oldest && now - oldest.sentAt > REPLY_MS) this.#link.cut(`no reply for ${REPLY_MS} ms`)
+    if (this.#busy) this.#giveUpWaiting(now)
     if (this.#flowing) return
     this.#queue.failUnless(({ since }) => now - since < GIVE_UP_MS, 'SPACE_UNREACHABLE')
     if (this.#link) return

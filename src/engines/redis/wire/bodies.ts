@@ -6,6 +6,7 @@ import { SpaceError } from '../../../errors.js'
 import { bodyWithChecksum, checkedBody } from '../checksum.js'
 import { SHARED } from '../protocol.js'
 import type { Link } from './connection.js'
+import { isBusy, isLoginRefused } from './refusal.js'
 
 /** As long as any other operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
@@ -56,8 +57,10 @@ export class Bodies {
       } catch (error) {
         const cause = error as Error
         if (/^OOM/.test(cause.message)) throw new SpaceError('SPACE_FULL', '', { cause })
-        if (cause.name === 'ReplyError') throw new SpaceError('REDIS_REFUSED', cause.message, { cause })
-        // Cut or too slow: the connection for bodies may have ended without the other one.
+        const isTransient = isBusy(cause) || isLoginRefused(cause)
+        if (cause.name === 'ReplyError' && !isTransient) throw new SpaceError('REDIS_REFUSED', cause.message, { cause })
+        // Cut, too slow, blocked by a script, or refused under a password that is read again: the connection for bodies
+        // may have ended without the other one.
         if (link === this.#link) await this.#nextLink(RETRY_MS).catch(() => {})
         if (monotonicMs() >= until) throw new SpaceError('SPACE_UNREACHABLE', '', { cause })
       }

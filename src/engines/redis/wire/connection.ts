@@ -6,9 +6,13 @@
  */
 import { Redis, type RedisOptions } from 'ioredis'
 import { monotonicMs } from '../../../clock.js'
+import type { Access } from '../../../engine/access.js'
 import { SpaceError } from '../../../errors.js'
 import type { Logger } from '../../../log.js'
-import { BATCH, BEAT, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
+import { withDeadline } from '../../../runtime/deadline.js'
+import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
+import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
+import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** Link: one life of the connection, from a handshake to the cut. */
@@ -61,25 +65,28 @@ const LONGEST_RETRY_MS = 1_000
 const HANDSHAKE_MS = 2_000
 
 export class Connection {
-  readonly #options: RedisOptions
+  readonly #address: Address
   readonly #counters: string
   readonly #channels: { readonly pushes: string; readonly messages: string }
   readonly #listener: LinkListener
   readonly #logger: Logger
   #commands: Redis | undefined
   #bulk: Redis | undefined
+  /** The options of the last attempt: user, password and certificates are read again for each. */
+  #options: RedisOptions = {}
   #retry: NodeJS.Timeout | undefined
   #retryMs = FIRST_RETRY_MS
   #closed = false
 
   constructor(
     url: string,
+    access: Access,
     counters: string,
     channels: { readonly pushes: string; readonly messages: string },
     listener: LinkListener,
     logger: Logger,
   ) {
-    this.#options = optionsOf(url)
+    this.#address = addressOf(url, access)
     this.#counters = counters
     this.#channels = channels
     this.#listener = listener
@@ -95,10 +102,9 @@ export class Connection {
       try {
         return await this.#connect(Math.max(until - monotonicMs(), 1))
       } catch (error) {
-        if (error instanceof SpaceError) throw error
-        const refusal = refusalOf(error as Error)
-        if (refusal) throw refusal
-        if (monotonicMs() + this.#retryMs >= until) throw unreachable(error as Error, this.#options)
+        const refusal = serverRefusal(error as Error, this.#address)
+        if (refusal && !(isLoginRefused(error as Error) && (await this.#hasNewLogin()))) throw refusal
+        if (monotonicMs() + this.#retryMs >= until) throw refusal ?? unreachable(error as Error, this.#address)
         await new Promise<void>((resolve) => {
           this.#retry = setTimeout(resolve, this.#retryMs)
         })
@@ -120,6 +126,7 @@ export class Connection {
   }
 
   async #connect(timeoutMs: number): Promise<Server> {
+    await this.#readOptions()
     const redis = new Redis({ ...this.#options, connectTimeout: Math.min(timeoutMs, HANDSHAKE_MS) })
     this.#commands = redis
     let up = false
@@ -134,8 +141,11 @@ export class Connection {
     const bound = setTimeout(() => release(redis), Math.min(timeoutMs, HANDSHAKE_MS))
     try {
       await redis.connect()
-      const server = await examine(redis)
-      await ensureLibrary(redis)
+      // The client goes on after a SELECT that was refused: in database 0.
+      if (heard) throw heard
+      const server = await examine(redis, this.#counters)
+      await this.#ensureLibrary(redis)
+      await checkRights(redis, this.#counters)
       await redis.subscribe(this.#channels.pushes)
       if (this.#closed) throw new SpaceError('SPACE_CLOSED')
       redis.on('end', () => {
@@ -147,10 +157,28 @@ export class Connection {
       return server
     } catch (error) {
       release(redis)
-      throw (heard && refusalOf(heard)) ?? error
+      // The client's own error is often no more than that the connection is closed.
+      throw error instanceof SpaceError ? error : (heard ?? error)
     } finally {
       clearTimeout(bound)
     }
+  }
+
+  async #readOptions(): Promise<void> {
+    this.#options = await optionsFor(this.#address)
+  }
+
+  /** Returns whether the user or password has changed since the last attempt. */
+  async #hasNewLogin(): Promise<boolean> {
+    const { username, password } = this.#options
+    await this.#readOptions()
+    return this.#options.username !== username || this.#options.password !== password
+  }
+
+  #ensureLibrary(redis: Redis): Promise<void> {
+    return ensureLibrary(redis, () =>
+      this.#logger.warn({}, 'another function library stood under the name of ours in Redis and was replaced'),
+    )
   }
 
   #lost(): void {
@@ -163,7 +191,8 @@ export class Connection {
     if (this.#closed) return
     this.#retry = setTimeout(() => {
       this.#connect(HANDSHAKE_MS).catch((error: Error) => {
-        this.#logger.warn({ reason: error.message }, 'the space is not reachable')
+        const { message: reason } = serverRefusal(error, this.#address) ?? error
+        this.#logger.warn({ reason }, 'the space is not reachable')
         this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
         this.#reconnect()
       })
@@ -181,7 +210,7 @@ export class Connection {
         return await redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
       } catch (error) {
         if (!isLibraryMissing(error as Error)) throw error
-        await ensureLibrary(redis)
+        await this.#ensureLibrary(redis)
         return redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
       }
     }
@@ -228,8 +257,10 @@ export class Connection {
         commandTimeout: 5_000,
       })
       this.#bulk = bulk
-      bulk.on('error', () => {
-        // The command that met the error rejects with it.
+      bulk.on('error', (error: Error) => {
+        // The command that met the error rejects with it. A SELECT that was refused must not be followed by commands.
+        if (error.name === 'ReplyError') release(bulk)
+        if (isLoginRefused(error)) this.#readOptions().catch(() => {})
       })
       bulk.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
         if (this.#bulk === bulk) this.#listener.onMessage(message)
@@ -245,8 +276,8 @@ export class Connection {
  * time.
  */
 export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Redis) => Promise<T>): Promise<T> {
-  const options = optionsOf(url)
-  const redis = new Redis({ ...options, connectTimeout: timeoutMs })
+  const address = addressOf(url)
+  const redis = new Redis({ ...(await optionsFor(address)), connectTimeout: timeoutMs })
   let heard: Error | undefined
   redis.on('error', (error: Error) => {
     heard ??= error
@@ -254,10 +285,11 @@ export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Re
   const bound = setTimeout(() => release(redis), timeoutMs)
   try {
     await redis.connect()
+    if (heard) throw heard
     return await look(redis)
   } catch (error) {
     const cause = heard ?? (error as Error)
-    throw refusalOf(cause) ?? unreachable(cause, options)
+    throw serverRefusal(cause, address) ?? unreachable(cause, address)
   } finally {
     clearTimeout(bound)
     release(redis)
@@ -273,66 +305,37 @@ function release(redis: Redis): void {
   if (redis.status !== 'end' && !stream?.destroyed) redis.disconnect()
 }
 
-/** Returns the parts of an address for another client of the same server. */
-export function addressIn(url: string): Pick<RedisOptions, 'host' | 'port' | 'username' | 'password' | 'db' | 'tls'> {
-  const { host, port, username, password, db, tls } = optionsOf(url)
-  return Object.fromEntries(
-    Object.entries({ host, port, username, password, db, tls }).filter(([, value]) => value !== undefined),
-  )
+type ClientAddress = Pick<RedisOptions, 'host' | 'port' | 'path' | 'username' | 'password' | 'db' | 'tls'>
+
+/**
+ * Returns the parts of an address for another client of the same server, with the user and password of now.
+ * @throws SpaceError URL_UNKNOWN, INVALID_ARGUMENT
+ */
+export const clientAddress = async (url: string, access?: Access): Promise<ClientAddress> =>
+  clientAddressOf(addressOf(url, access))
+
+async function clientAddressOf(address: Address): Promise<ClientAddress> {
+  const { at, database, tls } = address
+  const login = await withDeadline(loginOf(address), {
+    timeoutMs: HANDSHAKE_MS,
+    late: () => new Error(`credentials() has not returned within ${HANDSHAKE_MS} ms`),
+  })
+  const material = tls && (await tlsMaterial(tls))
+  return { ...at, ...login, ...(database > 0 && { db: database }), ...(material && { tls: material as object }) }
 }
 
-function optionsOf(url: string): RedisOptions {
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-  } catch {
-    // Without the cause, which holds the whole address, password included.
-    throw new SpaceError('URL_UNKNOWN')
-  }
-  const options: RedisOptions = {
-    host: parsed.hostname.replace(/^\[|\]$/g, '') || '127.0.0.1',
-    port: Number(parsed.port) || 6379,
-    lazyConnect: true,
-    enableReadyCheck: false,
-    enableOfflineQueue: false,
-    autoResubscribe: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: () => null,
-    keepAlive: 10_000,
-    // After disconnect(): a frozen server must not hold up the next link, or the end of the process.
-    disconnectTimeout: 200,
-  }
-  if (parsed.username) options.username = decoded(parsed.username)
-  if (parsed.password) options.password = decoded(parsed.password)
-  if (parsed.pathname.length > 1) options.db = Number(parsed.pathname.slice(1))
-  if (parsed.protocol === 'rediss:') options.tls = { servername: parsed.hostname }
-  return options
-}
-
-/** Returns the decoded part of a URL. A part that cannot be decoded is not shown: it may be most of a password. */
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    throw new SpaceError('URL_UNKNOWN', 'Its user or password has a % that encodes nothing: write a % as %25.')
-  }
-}
-
-/** Returns the error if the server refuses for good; null if a new attempt may succeed. */
-function refusalOf(error: Error): SpaceError | null {
-  if (/^(WRONGPASS|NOAUTH|NOPERM|ERR AUTH|ERR DB index)/.test(error.message)) {
-    return new SpaceError('REDIS_REFUSED', error.message.split('\n')[0])
-  }
-  return null
-}
-
-function unreachable(cause: Error, { host, port }: RedisOptions): SpaceError {
-  return new SpaceError(
-    'SPACE_UNREACHABLE',
-    `No answer from Redis at ${host}:${port}. Without a Redis, try: takespace dev`,
-    {
-      cause,
-    },
-  )
-}
+const optionsFor = async (address: Address): Promise<RedisOptions> => ({
+  ...(await clientAddressOf(address)),
+  lazyConnect: true,
+  enableReadyCheck: false,
+  enableOfflineQueue: false,
+  autoResubscribe: false,
+  autoResendUnfulfilledCommands: false,
+  maxRetriesPerRequest: 0,
+  retryStrategy: () => null,
+  keepAlive: 10_000,
+  // A user needs no right to CLIENT.
+  disableClientInfo: true,
+  // After disconnect(): a frozen server must not hold up the next link, or the end of the process.
+  disconnectTimeout: 200,
+})

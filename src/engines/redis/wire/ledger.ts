@@ -4,11 +4,13 @@ import type { Queued } from './queue.js'
 
 export interface Batch {
   readonly number: number
-  readonly operations: readonly Queued[]
+  operations: readonly Queued[]
   /** When the batch was last sent, on the monotonic clock. */
   sentAt: number
-  /** How often the batch was sent: if it is refused on the first sending, it has surely not run. */
+  /** How often the batch was sent without a reply: if it is refused on the first sending, it has surely not run. */
   sent: number
+  /** One of MODE: how the batch was last sent. */
+  mode: string
 }
 
 export class Ledger {
@@ -35,7 +37,7 @@ export class Ledger {
   }
 
   add(operations: readonly Queued[]): Batch {
-    const batch = { number: ++this.#number, operations, sentAt: 0, sent: 0 }
+    const batch = { number: ++this.#number, operations, sentAt: 0, sent: 0, mode: '' }
     this.#batches.push(batch)
     return batch
   }
@@ -52,15 +54,17 @@ export class Ledger {
   }
 
   /** Drops every batch that `isKept` does not accept, and fails its operations. */
-  failUnless(isKept: (batch: Batch) => boolean, errorOf: (operation: Queued) => SpaceError): void {
+  failUnless(isKept: (batch: Batch) => boolean, errorOf: (operation: Queued, batch: Batch) => SpaceError): void {
     for (const batch of this.all()) {
       if (isKept(batch)) continue
       this.drop(batch)
-      for (const operation of batch.operations) operation.fail(errorOf(operation))
+      for (const operation of batch.operations) operation.fail(errorOf(operation, batch))
     }
   }
 }
 
-/** Returns SPACE_UNREACHABLE if a sent operation is repeatable; else OUTCOME_UNKNOWN, since it may have run. */
-export const unansweredError = ({ repeatable }: Queued): SpaceError =>
-  new SpaceError(repeatable ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN')
+/**
+ * Returns SPACE_UNREACHABLE if an operation is repeatable, or its batch has surely not run; else OUTCOME_UNKNOWN.
+ */
+export const unansweredError = ({ repeatable }: Queued, { sent }: Batch): SpaceError =>
+  new SpaceError(repeatable || sent === 0 ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN')

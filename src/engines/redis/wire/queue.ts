@@ -74,10 +74,10 @@ export class Queue {
   }
 
   /** Fails the operations that `isKept` does not accept. */
-  failUnless(isKept: (operation: Queued) => boolean, code: 'SPACE_UNREACHABLE' | 'SPACE_CLOSED'): void {
+  failUnless(isKept: (operation: Queued) => boolean, code: 'SPACE_UNREACHABLE' | 'SPACE_CLOSED', detail = ''): void {
     for (const operation of this.#operations.splice(0)) {
       if (isKept(operation)) this.#operations.push(operation)
-      else operation.fail(new SpaceError(code))
+      else operation.fail(new SpaceError(code, detail))
     }
   }
 }

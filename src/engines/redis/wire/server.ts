@@ -13,16 +13,20 @@ export interface Server {
 }
 
 /**
- * Returns what takespace needs to know of a server.
- * @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS; the client's error if the server is LOADING or is a replica
+ * Returns what takespace needs to know of a server. `key` is a key of the space.
+ * @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS, REDIS_UNSUITABLE; the client's error if the server is LOADING, or a
+ *   cluster does not serve the key
  */
-export async function examine(redis: Commands): Promise<Server> {
+export async function examine(redis: Commands, key: string): Promise<Server> {
   const info = fieldsOf(await redis.info())
+  const role = unsuitableRole(info)
+  if (role) throw new SpaceError('REDIS_UNSUITABLE', role)
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
   const major = Number.parseInt(version, 10)
   if (!(major >= 7)) throw new SpaceError('REDIS_TOO_OLD', `This one is ${version}.`)
   if (info.get('loading') === '1') throw new Error('LOADING the server is reading its data')
-  if (info.get('role') === 'slave') throw new Error('READONLY the server is a replica')
+  // A node of a cluster refuses a key of another node.
+  if (isCluster(info)) await redis.call('EXISTS', key)
   const policy = evictionIn(info)
   if (policy) throw new SpaceError('REDIS_EVICTS', `It is ${policy} now.`)
   const aof = info.get('aof_enabled') === '1'
@@ -32,6 +36,19 @@ export async function examine(redis: Commands): Promise<Server> {
     durability: !aof ? 'memory' : (await syncsAlways(redis)) ? 'fsync' : 'local',
   }
 }
+
+/** Returns why a server of this role cannot hold a space, and what to do; undefined if it can. */
+export function unsuitableRole(info: ReadonlyMap<string, string>): string | undefined {
+  if (info.get('redis_mode') === 'sentinel') {
+    return 'It is a Sentinel: give the address of the master (SENTINEL GET-MASTER-ADDR-BY-NAME).'
+  }
+  if (info.get('role') !== 'slave') return undefined
+  const master = [info.get('master_host'), info.get('master_port')].join(':')
+  return `It is a replica of ${master}: give the address of its master.`
+}
+
+export const isCluster = (info: ReadonlyMap<string, string>): boolean =>
+  info.get('cluster_enabled') === '1' || info.get('redis_mode') === 'cluster'
 
 /** Returns the policy by which a full server evicts keys; undefined if it evicts none. */
 export function evictionIn(info: ReadonlyMap<string, string>): string | undefined {
