@@ -2,6 +2,7 @@
 /** The `takespace` command: its subcommands and exit codes. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
+import { acl } from './commands/acl.js'
 import { config } from './commands/config.js'
 import { dead } from './commands/dead.js'
 import { dev } from './commands/dev.js'
@@ -47,6 +48,7 @@ for (const add of [
   entries,
   dead,
   doctor,
+  acl,
   addAccess,
   config,
 ]) {

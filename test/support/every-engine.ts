@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/glob
 import type { Bounds } from '../../src/engine/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
+import { rightsOf } from '../../src/engines/redis/roles.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
 import { violations } from './invariants.js'
@@ -46,6 +47,7 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     promises(() => views, 'memory')
   })
 
+  // As a user with the least rights of a program: a right that is missing fails the suite that needs it.
   describeOnRedis(`${what}, on Redis`, () => {
     let redis: Redis
     let views: Opened
@@ -55,7 +57,10 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     })
     beforeEach(async () => {
       const name = `space ${++names} {:}`
-      const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(redis.url, { name, ...bounds }))
+      const rights = rightsOf('program', { space: name, database: 0, loads: true })
+      await redis.cli('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
+      const url = redis.url.replace('://', '://program:secret@')
+      const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(url, { name, ...bounds }))
       views = { space: await open(), other: await open(), bounded: open, violations: () => violations(redis, name) }
     })
     afterEach(closeAll)

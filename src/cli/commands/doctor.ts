@@ -164,7 +164,8 @@ function rightsOf({ missing }: Inspection): string {
   ].join('; ')
 }
 
-function rightsAdvice({ missing }: Inspection): false | ['fail', string] {
+function rightsAdvice({ missing }: Inspection): false | ['warn' | 'fail', string] {
+  if (missing?.denied[0] === 'FCALL') return ['warn', 'An observer needs no more; others: see `takespace acl`.']
   if (missing?.lacking.length) return ['fail', 'Undo rename-command, or give another server.']
   return Boolean(missing?.denied.length) && ['fail', 'Give the user the rights that `takespace acl` prints.']
 }

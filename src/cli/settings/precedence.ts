@@ -17,6 +17,8 @@ const NO_SETTINGS = [
   'delay',
   'attempts',
   'backoff',
+  'user',
+  'load',
   'key',
 ]
 

@@ -5,7 +5,7 @@ import { SpaceError } from '../../errors.js'
 import { keysOf } from './keys.js'
 import type { Commands } from './wire/commands.js'
 import { lookAt } from './wire/connection.js'
-import { LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
+import { ensureLibrary, LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
 import { fieldsOf, isCluster, unsuitableRole } from './wire/server.js'
 
 /** A field is null if the server does not report it or this user may not read it. */
@@ -72,6 +72,13 @@ export const inspect = (url: string, name: string, timeoutMs: number): Promise<I
     }
   })
 
+/** Loads the function library if the server lacks it, and returns its name. @throws as inspect() */
+export const loadLibrary = (url: string, timeoutMs: number): Promise<string> =>
+  lookAt(url, timeoutMs, async (redis) => {
+    await ensureLibrary(redis, () => {})
+    return LIBRARY_NAME
+  })
+
 const ask = <T>(redis: Commands, command: string, ...args: string[]): Promise<T | null> =>
   redis.call(command, ...args).then(
     (answer) => answer as T,
@@ -84,7 +91,7 @@ const errorOf = (asked: Promise<unknown>): Promise<string | null> =>
     (error: Error) => error.message,
   )
 
-/** The rights of a user who may not call functions, or has no keys of the space. */
+/** The rights of a user who may not call functions, as an observer, or has no keys of the space. */
 const deniedCall = ({ message }: Error): Inspection['missing'] => ({
   denied: [/no permissions to run/.test(message) ? 'FCALL' : 'FCALL on the keys of the space'],
   lacking: [],

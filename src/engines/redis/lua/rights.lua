@@ -8,6 +8,8 @@ local function rights(names, arguments)
   for i = 1, #arguments do
     local words = {}
     for word in string.gmatch(arguments[i], '%S+') do words[#words + 1] = word end
+    -- Twice: of a command with two keys, one alone is not checked.
+    words[#words + 1] = names[1]
     words[#words + 1] = names[1]
     local isKnown, isAllowed = pcall(redis.acl_check_cmd, unpack(words))
     if not isKnown then missing[#missing + 1] = '?' .. arguments[i]

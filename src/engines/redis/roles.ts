@@ -1,0 +1,84 @@
+/** Roles: the rights in Redis of each kind of process, made from the commands that it really sends. */
+import { keysOf } from './keys.js'
+import { LIBRARY_COMMANDS } from './library.generated.js'
+import { KEYS } from './protocol.js'
+
+/**
+ * What the connection sends besides the calls of functions: its handshake (HELLO needs no right), the check of the
+ * server and of the library, and the subscription to pushes.
+ */
+const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SUBSCRIBE']
+
+/**
+ * Redis checks the rights of the caller for every command inside a function. Every process keeps house: its calls
+ * end leases, presences and sessions of others. So all of them need all commands of the functions; large bodies (SET,
+ * GET, UNLINK) and messages (PUBLISH) are among these.
+ */
+const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
+
+interface Role {
+  readonly is: string
+  readonly commands: readonly string[]
+  /** Commands on the keys of BullMQ, as a selector: the rights to either keys do not extend to the other ones. */
+  readonly onBullmq?: readonly string[]
+  /** Sees no keys and no channels of the space. */
+  readonly isKeyless?: true
+}
+
+/** BullMQ's commands on the keys of its queues: those of its scripts, and its waits. */
+const BULLMQ = (
+  'BZPOPMIN DEL EVAL EVALSHA EXISTS GET HDEL HEXISTS HGET HGETALL HINCRBY HLEN HMGET HMSET HSET INCR INCRBY LINDEX ' +
+  'LLEN LPOP LPOS LPUSH LRANGE LREM LSET LTRIM PERSIST PEXPIRE PEXPIREAT PTTL RENAME RPOP RPOPLPUSH RPUSH SADD SCARD ' +
+  'SET SISMEMBER SMEMBERS SREM TYPE UNLINK XADD XDEL XLEN XRANGE XREAD XTRIM ZADD ZCARD ZCOUNT ZLEXCOUNT ZPOPMIN ' +
+  'ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE'
+).split(' ')
+
+export const ROLES = {
+  gateway: { is: 'takespace gateway', commands: TAKING_PART },
+  worker: { is: 'takespace worker: an app or tasks, with sessions', commands: [...TAKING_PART, 'MGET'] },
+  program: {
+    is: 'a program that opens the space; also takespace write, take, read, ls, dead, enqueue',
+    commands: [...TAKING_PART, 'MGET'],
+  },
+  scheduler: { is: 'takespace scheduler, with BullMQ', commands: [...TAKING_PART, 'CLIENT SETNAME'], onBullmq: BULLMQ },
+  observer: {
+    is: 'takespace doctor; sees nothing of the space',
+    commands: ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'TIME'],
+    isKeyless: true,
+  },
+  loader: { is: 'takespace load', commands: ['FUNCTION LIST', 'FUNCTION LOAD'], isKeyless: true },
+} as const satisfies Record<string, Role>
+
+export type RoleName = keyof typeof ROLES
+
+export interface RuleTerms {
+  readonly user: string
+  /** The name of the space. */
+  readonly space: string
+  readonly database: number
+  /** Whether the role may load the function library; the loader always may. */
+  readonly loads: boolean
+}
+
+/** Returns the rights of a role as ACL SETUSER takes them, without a password. */
+export function rightsOf(name: RoleName, { space, database, loads }: Omit<RuleTerms, 'user'>): string[] {
+  const { commands, onBullmq, isKeyless }: Role = ROLES[name]
+  const { counters } = keysOf(space)
+  const prefix = patternOf(counters.slice(0, -KEYS.counters.name.length))
+  const own = isKeyless ? [] : [`~${prefix}*`, `&${prefix}*`]
+  const more = [...(loads && !isKeyless ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
+  const selector = onBullmq ? [`(~bull:* ${additions(onBullmq).join(' ')})`] : []
+  return [...own, ...additions([...commands, ...more]), ...selector]
+}
+
+const additions = (commands: readonly string[]): string[] =>
+  [...new Set(commands.map((each) => `+${each.toLowerCase().replace(' ', '|')}`))].sort()
+
+/** Returns the command for redis-cli that makes a user with the rights of a role. */
+export const setUserCommand = (role: RoleName, { user, ...terms }: RuleTerms): string =>
+  ['ACL', 'SETUSER', user, 'reset', 'on', '>PASSWORD', ...rightsOf(role, terms)]
+    .map((word) => (word.includes(' ') ? `"${word}"` : word))
+    .join(' ')
+
+/** A name of a space may have the wildcard of key patterns. */
+const patternOf = (key: string): string => key.replace(/[*\\]/g, '\\$&')
