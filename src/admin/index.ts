@@ -8,13 +8,10 @@ import type { Space } from '../space.js'
 import { type Measure, spaceMeasures } from './measures.js'
 import type { Family } from './metrics.js'
 import { type Checks, type Phase, type Probes, probesOf } from './probes.js'
-import type { AdminServer } from './server.js'
+import type { AdminAddress, AdminServer } from './server.js'
 
-export interface AdminTerms {
+export interface AdminTerms extends AdminAddress {
   readonly space: Space
-  readonly host: string
-  /** 0 = any free port. */
-  readonly port: number
   readonly logger: Logger
   /** Returns whether the gateway or worker takes requests. */
   serving(): boolean
@@ -61,7 +58,7 @@ export class Admin {
   }
 
   async #open(): Promise<void> {
-    const { space, host, port, logger, measures, gather } = this.#terms
+    const { space, host, port, allowedHosts, logger, measures, gather } = this.#terms
     // Loaded when a port is configured.
     const [{ serveAdmin }, prometheus] = await Promise.all([import('./server.js'), import('./metrics.js')])
     const health = () => space.engine.health()
@@ -71,7 +68,7 @@ export class Admin {
       return prometheus.textOf(gather ? await gather(own) : own)
     }
     const metrics = { contentType: prometheus.CONTENT_TYPE, text }
-    this.#listening = await serveAdmin(host, port, this.#probes(health), metrics)
+    this.#listening = await serveAdmin({ host, port, allowedHosts }, this.#probes(health), metrics)
     logger.info({ adminUrl: this.url }, 'the admin port is open')
   }
 

@@ -3,12 +3,20 @@ import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
+import { isKnownHost } from './known-hosts.js'
 import type { ProbeResult, Probes } from './probes.js'
 
 /** The content of /metrics. */
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
+}
+
+/** Where an admin port listens, and the names beside its own under which it is asked. */
+export interface AdminAddress {
+  readonly host: string
+  readonly port: number
+  readonly allowedHosts: readonly string[]
 }
 
 export interface AdminServer {
@@ -20,8 +28,13 @@ export interface AdminServer {
  * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
  * machine.
  */
-export function serveAdmin(host: string, port: number, probes: Probes, metrics: Metrics): Promise<AdminServer> {
+export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics): Promise<AdminServer> {
+  const { host, port, allowedHosts } = at
   const app = new Hono()
+  app.use(async (c, next) => {
+    if (isKnownHost(c.req.header('host'), host, allowedHosts)) return next()
+    return c.text('This admin port does not answer that host: add its name to --admin-allowed-hosts.\n', 421)
+  })
   app.get('/livez', (c) => probeResponse(c, probes.live()))
   app.get('/startupz', (c) => probeResponse(c, probes.started()))
   app.get('/readyz', async (c) => probeResponse(c, await probes.ready()))

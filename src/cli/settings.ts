@@ -1,7 +1,7 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { withAccess } from './settings/access.js'
-import { integer, name, oneOf } from './settings/schema.js'
+import { hostNames, integer, name, oneOf } from './settings/schema.js'
 
 export { integer } from './settings/schema.js'
 
@@ -65,6 +65,10 @@ const streamOptions = (): Option[] => [
 export const adminOptions = (): Option[] => [
   number('--admin-port <port>', 'port for probes and metrics, 0 = any free port', 0, 65_535),
   new Option('--admin-host <address>', 'address of the admin port').default('127.0.0.1'),
+  new Option(
+    '--admin-allowed-hosts <names>',
+    'names under which the admin port is asked, with commas between them; IP addresses and localhost always may',
+  ).argParser(hostNames),
 ]
 
 /** The flags of a gateway. */
@@ -84,6 +88,7 @@ export interface GatewayFlags {
   readonly maxBytes?: number
   readonly adminPort?: number
   readonly adminHost: string
+  readonly adminAllowedHosts?: string
 }
 
 /** The settings of a gateway and of `dev`. */
@@ -116,8 +121,12 @@ export const gatewayTerms = (flags: GatewayFlags) => {
 }
 
 /** The option `admin` among the flags. */
-export const adminTerms = ({ adminPort: port, adminHost: host }: Pick<GatewayFlags, 'adminPort' | 'adminHost'>) =>
-  port === undefined ? undefined : { port, host }
+export const adminTerms = ({
+  adminPort: port,
+  adminHost: host,
+  adminAllowedHosts: names = '',
+}: Pick<GatewayFlags, 'adminPort' | 'adminHost' | 'adminAllowedHosts'>) =>
+  port === undefined ? undefined : { port, host, allowedHosts: names.split(',').filter(Boolean) }
 
 /** The options of `openSpace` among the flags of a gateway. */
 export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingBytes }: GatewayFlags) => ({

@@ -1,6 +1,7 @@
 /** --admin-port of `takespace gateway` and `takespace worker`, as real processes. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { get } from 'node:http'
+import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { readExposition } from '../support/exposition.js'
@@ -69,5 +70,45 @@ test('several worker processes have one, of their supervisor: it names each of t
   process.kill('SIGTERM')
   expect(await process.exited).toEqual({ code: 0, signal: null })
 })
+
+/** A request with any Host header, which fetch would not send. */
+const asked = (url: string, host: string | undefined): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(url)
+    const request = get({
+      hostname,
+      port,
+      path: '/readyz',
+      setHost: false,
+      headers: host === undefined ? {} : { host },
+    })
+    request.on('response', (response) => {
+      response.resume()
+      resolve(response.statusCode!)
+    })
+    request.on('error', reject)
+  })
+
+test.each([
+  ['gateway', ['gateway', '--port', '0'], /"msg":"listening"/],
+  ['worker', ['worker', app], /worker process is ready/],
+])(
+  '%s: the admin port answers no host that it does not know, as a page that is rebound to it would name',
+  async (_what, args, started) => {
+    const env = { TAKESPACE_URL: redis.url, TAKESPACE_ADMIN_ALLOWED_HOSTS: 'metrics.internal,other' }
+    const process = startProcess(['takespace', ...args, '--admin-port', '0', '--name', 'hosts'], { env })
+    await process.line(started)
+    const [, url] = await process.line(/"adminUrl":"([^"]+)"/)
+    const { port } = new URL(url!)
+    for (const host of ['127.0.0.1', 'localhost', '[::1]', '10.1.2.3', 'Metrics.Internal', 'other', hostname()]) {
+      expect([host, await asked(url!, `${host}:${port}`), await asked(url!, host)]).toEqual([host, 200, 200])
+    }
+    for (const host of ['evil.example', `evil.example:${port}`, 'localhost.evil.example', '127.0.0.1.evil.example']) {
+      expect([host, await asked(url!, host)]).toEqual([host, 421])
+    }
+    process.kill('SIGTERM')
+    expect((await process.exited).code).toBe(0)
+  },
+)
 
 failOnLeaks()

@@ -50,7 +50,7 @@ test.each([
   ['takespace.config.json', '{ "port": "7" }'],
   ['other.cts', 'exports.__esModule = true; exports.default = { port: 7 as number }'],
 ])('%s', async (name, text) => {
-  const args = name.startsWith('takespace') ? [] : ['--config', name]
+  const args = name === 'takespace.config.json' ? [] : ['--config', name]
   expect((await effective(folderWith(name, text), {}, args)).port).toEqual({ value: 7, from: name })
 })
 
@@ -91,6 +91,25 @@ test('a command goes by the file', async () => {
   expect(dev.output()).not.toContain('"msg"')
   dev.kill()
   expect((await dev.exited).code).toBe(0)
+})
+
+test.each([
+  ['config', ['config', '--json']],
+  ['ls', ['ls', '--url', 'redis://127.0.0.1:1']],
+  ['doctor', ['doctor', '--url', 'redis://127.0.0.1:1']],
+  ['show', ['dead', 'show', 'x', '--url', 'redis://127.0.0.1:1']],
+  ['acl', ['acl', 'worker']],
+])('%s does not execute a config file that it finds, only one that is named', async (command, args) => {
+  const cwd = folderWith('takespace.config.mjs', "console.log('EXECUTED')\nexport default { logLevel: 'silent' }")
+  const found = startProcess(['takespace', ...args], { cwd })
+  await found.exited
+  expect(found.output()).toMatch(
+    new RegExp(`takespace.config.mjs is code, and not executed by ${command}: .* --config takespace.config.mjs`),
+  )
+  expect(found.output()).not.toMatch(/EXECUTED/)
+  const named = startProcess(['takespace', ...args, '--config', 'takespace.config.mjs'], { cwd })
+  await named.exited
+  expect(named.output()).toMatch(/EXECUTED/)
 })
 
 failOnLeaks()

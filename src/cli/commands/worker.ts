@@ -32,6 +32,7 @@ interface Flags extends WorkerFlags {
   readonly maxMemory?: number
   readonly adminPort?: number
   readonly adminHost: string
+  readonly adminAllowedHosts?: string
 }
 
 export function worker(program: Command): void {

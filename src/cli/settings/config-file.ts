@@ -12,13 +12,20 @@ export interface Config {
   readonly settings: ReadonlyMap<string, string>
 }
 
+/** The name of a config file in the current folder that was not executed. */
+export interface NotExecuted {
+  readonly notExecuted: string
+}
+
 /**
- * Returns the settings of the config file; null without one. `named` is the value of --config. Throws an error of one
- * line that names the file.
+ * Returns the settings of the config file; null without one. `named` is the value of --config. A file that is not named
+ * is found by its name in the current folder, which may be anybody's: one of code is executed only if `executes`.
+ * Throws an error of one line that names the file.
  */
-export async function findConfig(named: string | undefined): Promise<Config | null> {
+export async function findConfig(named: string | undefined, executes: boolean): Promise<Config | NotExecuted | null> {
   const file = named ?? NAMES.find((name) => existsSync(name))
   if (file === undefined) return null
+  if (named === undefined && !executes && !file.endsWith('.json')) return { notExecuted: file }
   const path = resolve(file)
   if (!existsSync(path)) throw new Error(`There is no config file ${path}.`)
   try {

@@ -32,6 +32,9 @@ const isForeign = (variable: string, value = ''): boolean =>
   // Used by the tests of takespace.
   variable === 'TAKESPACE_REDIS_DIRS' || OF_KUBERNETES.test(variable) || ADDRESS_OF_KUBERNETES.test(value)
 
+/** Commands that run the code of the current folder in any case, or serve what does. */
+const RUNS_CODE: ReadonlySet<string> = new Set(['dev', 'gateway', 'worker', 'scheduler'])
+
 export const settingsOf = (command: Command): readonly Option[] =>
   command.options.filter((option) => !NO_SETTINGS.includes(option.attributeName()))
 
@@ -90,10 +93,19 @@ function applyEnvironment(command: Command): void {
 }
 
 async function applyConfig(program: Command, command: Command): Promise<void> {
-  const config = await findConfig(command.opts().config ?? process.env.TAKESPACE_CONFIG).catch((error: Error) =>
+  // A command with subcommands takes the option from them.
+  const named: string | undefined = command.optsWithGlobals().config ?? process.env.TAKESPACE_CONFIG
+  const config = await findConfig(named, RUNS_CODE.has(command.name())).catch((error: Error) =>
     command.error(`error: ${error.message}`),
   )
   if (!config) return
+  if ('notExecuted' in config) {
+    const { notExecuted: file } = config
+    const { outputError } = command.configureOutput()
+    const note = `${file} is code, and not executed by ${command.name()}: to use its settings, add --config ${file}.`
+    outputError?.(note, (text) => void process.stderr.write(text))
+    return
+  }
   const { file, settings } = config
   // One file serves all commands; each takes its own settings.
   const known = new Set(commandsOf(program).flatMap((each) => settingsOf(each).map((option) => option.attributeName())))

@@ -26,6 +26,11 @@ export const integer = (min: number, max: number): ((text: string) => number) =>
 
 export const name = reader(z.string().min(1).max(100), 'It must have 1 to 100 characters.')
 
+export const hostNames = reader(
+  z.string().regex(/^[^\s:/,]+(,[^\s:/,]+)*$/),
+  'It must be host names without ports, with commas between them.',
+)
+
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader(z.string().toLowerCase().pipe(z.enum(values)), `It must be one of ${values.join(', ')}.`)
 

@@ -2,27 +2,25 @@
 import { backlogMeasures } from '../../admin/backlog.js'
 import { Admin } from '../../admin/index.js'
 import type { Family } from '../../admin/metrics.js'
+import type { AdminAddress } from '../../admin/server.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
 import type { Supervisor } from '../supervisor.js'
 import type { WorkerSlot } from './worker-slot.js'
 
-export interface AdminAt {
+export interface AdminAt extends AdminAddress {
   /** The service of the processes. */
   readonly service: string
-  readonly host: string
-  readonly port: number
 }
 
 /** A slower process is left out. While its space does not answer, it takes 900 ms. */
 const ANSWERED_WITHIN_MS = 1_500
 
 export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminAt, logger: Logger): Admin {
-  const { service, host, port } = at
+  const { service, ...address } = at
   const serving = (): number => supervisor.count('ready')
   return new Admin({
-    host,
-    port,
+    ...address,
     space,
     logger,
     measures: backlogMeasures(space, [service]),
