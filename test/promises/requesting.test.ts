@@ -279,6 +279,33 @@ everyEngine('requesting', (opened) => {
     next.withdraw()
   })
 
+  test('what a dead worker held goes on together; only what two have died with is handed out alone', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other, 3)
+    const sent = ['1', '2', '3'].map((n) => sendRequest(space, request(n), terms()))
+    const died = async (): Promise<void> => {
+      await space.declareDead(other.presence)
+      // The process is alive and joins again.
+      await worker.serving.stop()
+      worker.held.length = 0
+      Object.assign(worker, await hold(other, 3))
+    }
+    await until(() => worker.held.length === 3, 'all are handed out')
+    await died()
+    await until(() => worker.held.length === 3, 'all are handed out again')
+    expect(worker.held.map(({ attempt }) => attempt)).toEqual([2, 2, 2])
+    await died()
+    for (const { id, response } of sent) {
+      const taken = await worker.next()
+      expect(taken).toMatchObject({ id, attempt: 3 })
+      // Answered behind everything that was handed out: nothing more is on its way.
+      await other.engine.renew('unknown', 1)
+      expect(worker.held).toHaveLength(0)
+      await taken.complete(answer('done'))
+      await response
+    }
+  })
+
   test.each([
     [undefined, 3, 0],
     [1, 1, 5_000],

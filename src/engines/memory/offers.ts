@@ -11,7 +11,11 @@ export interface HeldDelivery {
   slotReleased: boolean
 }
 
-const isSuspect = (item: Item | undefined): boolean => item?.entry.request !== undefined && item.deaths > 0
+/** The number of deaths from which on a request is handed out alone. */
+const SUSPECT_DEATHS = 2
+
+const isSuspect = (item: Item | undefined): boolean =>
+  item?.entry.request !== undefined && item.deaths >= SUSPECT_DEATHS
 
 export class Offers {
   readonly #bag: Bag
@@ -68,8 +72,8 @@ export class Offers {
   }
 
   /**
-   * A request whose holder died may be the cause, as may any other that was held with it. So a process is given one
-   * such request at a time, and the next death counts only for the one.
+   * A request with which two holders have died may be the cause, as may any other that was held with it. So a process
+   * is given one such request at a time, and the next death counts only for the one.
    */
   bears(presence: string, item: Item): boolean {
     return !isSuspect(item) || !this.of(presence).some(({ delivery }) => isSuspect(this.heldBy(delivery)))

@@ -327,7 +327,7 @@ export const KEYS = {
   outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
   waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },
   events: { name: 'events:', of: 'presence', type: 'hash', holds: 'its registrations: the number of the last event, how many templates', until: 'the presence ends' },
-  suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which a holder has died', until: 'presences end' },
+  suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which two holders have died', until: 'presences end' },
   transactions: { name: 'transactions', type: 'zset', holds: 'transactions, by the end of their leases', until: 'leases end' },
   marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
   written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },

@@ -6,10 +6,11 @@
 
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
--- Returns whether a holder of this request has died. The request may be the cause, but cannot be told from others that
--- were held with it. A process is therefore given one suspect at a time: then only a request that kills by itself is
--- counted again.
-local function isSuspect(record) return byte(record, RECORD.deaths.from) ~= 48 and isRequest(record) end
+-- Returns whether two holders of this request have died (the digit is above '1'). The request may be the cause, but
+-- cannot be told from others that were held with it. A process is therefore given one suspect at a time: then only a
+-- request that kills by itself is counted again. One death is no suspicion: what a killed process held would be worked
+-- off one by one.
+local function isSuspect(record) return byte(record, RECORD.deaths.from) > 49 and isRequest(record) end
 
 local function isLarge(record) return byte(record, RECORD.place.from) == PLACE_BYTES.reference end
 
