@@ -4,11 +4,23 @@ import { SpaceError } from '../src/errors.js'
 import type { HttpRequest, HttpResponse } from '../src/request.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
-const current = new AsyncLocalStorage<CurrentRequest>()
+/** The context of listeners that a cut calls: those of the signal, and those of the closed connection. */
+class CutListeners {
+  readonly turn: TurnContext
+
+  constructor(turn: TurnContext) {
+    this.turn = turn
+  }
+}
+
+const current = new AsyncLocalStorage<TurnContext | CutListeners>()
 
 /** Runs the handler so that everything that it calls or awaits can read its request. */
 export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequest): Promise<HttpResponse> =>
   current.run(turn, handle, request, turn)
+
+/** Calls the listeners of a cut, so that they and everything that they start can read the request of their turn. */
+export const runCutListeners = (turn: TurnContext, call: () => void): void => current.run(new CutListeners(turn), call)
 
 export function clientOf({ peer: address, secure, headers }: HttpRequest): CurrentRequest['client'] {
   const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')
@@ -16,7 +28,8 @@ export function clientOf({ peer: address, secure, headers }: HttpRequest): Curre
 }
 
 /**
- * Returns the request that is being handled, from anywhere below its handler: after awaits, in timers, in callbacks.
+ * Returns the request that is being handled, from anywhere below its handler: after awaits, in timers, in callbacks, in
+ * the listeners of its signal.
  *
  * @returns its `id`, `service`, `priority`, `attempt` (1 on the first delivery), `deadline` (ms since 1970), `signal`,
  *   `transaction` and `client` (`address`, `protocol`, `host`)
@@ -28,7 +41,7 @@ export function clientOf({ peer: address, secure, headers }: HttpRequest): Curre
  * })
  */
 export function currentRequest(): CurrentRequest {
-  const turn = current.getStore()
-  if (!turn) throw new SpaceError('INVALID_ARGUMENT', 'currentRequest() has an answer only while a handler runs.')
-  return turn
+  const context = current.getStore()
+  if (!context) throw new SpaceError('INVALID_ARGUMENT', 'currentRequest() has an answer only while a handler runs.')
+  return context instanceof CutListeners ? context.turn : context
 }

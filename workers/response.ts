@@ -30,6 +30,9 @@ export const STOPPED = plain(
   'The worker was stopped before it had answered. The request may have taken effect; it was not run again.',
 )
 
+/** The result of a turn that has no outcome: never sent, its status is logged (499 as in the gateway and in nginx). */
+export const NO_OUTCOME: HttpResponse = { status: 499, reason: '', headers: [], body: Buffer.alloc(0) }
+
 /** The response of a turn whose body was streamed. */
 export const STREAMED: HttpResponse = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
 

@@ -10,12 +10,12 @@
  * | answered | the handler returned a response                     | has ended                   | complete               |
  * | failed   | the handler threw, or its response is invalid       | has ended                   | complete with 500, 502 |
  * | late     | the deadline has passed                             | cut, waited for GRACE_MS    | complete with 504      |
- * | lost     | the space has ended the claim                       | cut, waited for GRACE_MS    | complete, for credit   |
+ * | lost     | the space has ended the claim, or may have          | cut, waited for GRACE_MS    | release                |
  * | stopped  | the worker stops and waits no longer                | cut, not waited for         | release, else 502      |
  *
  * To cut a turn is to fire its signal; the result of its handler is dropped. A handler that runs on after GRACE_MS is
  * an overrun handler (overrun.ts). Whatever the ending, the turn settles with the space once, because that returns the
- * credit for the next request.
+ * credit for the next request. A lost turn has no outcome: if the claim is still valid, another holder may follow.
  */
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs, wallMs } from '../src/clock.js'
@@ -26,11 +26,11 @@ import type { HeldRequest, HttpResponse, ResponseHead } from '../src/request.js'
 import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
-import { clientOf, runCurrent } from './current.js'
+import { clientOf, runCurrent, runCutListeners } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
-import { BAD, FAILED, LATE, STOPPED, sealed } from './response.js'
+import { BAD, FAILED, LATE, NO_OUTCOME, STOPPED, sealed } from './response.js'
 import { StreamedAnswer } from './streamed-answer.js'
 
 /** How long a cut turn keeps its slot for a handler that still runs. A handler that heeds its signal needs less. */
@@ -117,7 +117,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
 
   /** Runs the turn, from taken to settled. Never rejects. */
   async run(): Promise<void> {
-    this.#held.onLost = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    this.#held.onLost = () => this.#lose()
     this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
     if (this.#held.remainingMs <= 0) this.overdue()
     const mayRun = this.#held.repeatable && !this.#held.request.more && !this.isDoubtful
@@ -133,7 +133,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
         this.#followBody()
         return this.#ending === undefined
       }
-      this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+      this.#lose()
     } catch (error) {
       // Nothing has run, so a worker that still reaches the space can have the request.
       this.#monitor.logger.warn(
@@ -193,7 +193,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     const sink = this.#streams.start(head)
     // The deadline ends with the first byte, except for stored responses, which count as answered only when complete.
     if (this.#streams.isStarted && !this.#held.isKept) this.dueAt = Number.POSITIVE_INFINITY
-    sink.onUnwanted = () => this.#cut('lost', new SpaceError('CLAIM_LOST'), LATE)
+    sink.onUnwanted = () => this.#lose()
     return sink
   }
 
@@ -230,14 +230,22 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#finish()
   }
 
+  #lose(): void {
+    this.#cut('lost', new SpaceError('CLAIM_LOST'), NO_OUTCOME)
+  }
+
   #cut(ending: Ending, reason: Error, response: HttpResponse): void {
     if (this.#ending !== undefined) return
     this.#ending = ending
     this.#reason = reason
     this.#response = response
     if (this.#held.responseStarted) this.#held.breakOff()
-    this.#controller?.abort(reason)
-    this.onCut?.(reason)
+    if (this.#controller || this.onCut) {
+      runCutListeners(this, () => {
+        this.#controller?.abort(reason)
+        this.onCut?.(reason)
+      })
+    }
     if (!this.#running) return this.#finish()
     const now = monotonicMs()
     this.#departed = ending === 'lost' && now < this.dueAt - DEADLINE_SPREAD_MS
@@ -278,10 +286,11 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#streams?.stop()
     if (this.#ending === 'failed' && held.responseStarted) held.breakOff()
     try {
+      if (this.#ending === 'lost') return await held.release()
       // A request that has not run, or may run twice, goes to another worker. Any other is answered: 502 now is better
       // than 504 later.
       if (this.#ending === 'stopped' && (held.repeatable || !this.#started)) return await held.release()
-      // After `late` and `lost` the response is of no use; completing returns the credit.
+      // After `late` the response is of no use; completing returns the credit.
       const accepted = await this.#complete()
       if (!accepted && this.#ending === 'answered') {
         this.#monitor.counters.refused++

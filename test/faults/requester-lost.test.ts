@@ -39,6 +39,45 @@ test('what was answered while it was away is done again, or is unknown to its cl
   await worker.stop()
 })
 
+/** Longer than a worker waits for a requester to join again before its handlers are told. */
+const TOLD_BY_MS = 1_200
+
+test('if it is back within a second, the holders of its requests hear nothing of it; else they do', async () => {
+  const worker = await hold(at.near, 2)
+  const once = outcomeOf(send(at.far, '/once', { repeatable: false }))
+  await until(() => worker.held.length === 1, 'the worker holds it')
+  const [held] = worker.held
+  let lost = false
+  held!.onLost = () => {
+    lost = true
+  }
+  expect(await held!.start()).toBe(true)
+  await at.away()
+  await givenUp()
+  const told = performance.now() + TOLD_BY_MS
+  await at.back()
+  await until(() => performance.now() > told, 'the holder would have been told')
+  expect(lost).toBe(false)
+  expect(await held!.complete(OK)).toBe(true)
+  expect(await once).toBe('200')
+
+  const left = outcomeOf(send(at.far, '/left', { repeatable: true }))
+  await until(() => worker.held.length === 2, 'the worker holds another')
+  const heard = new Promise<void>((resolve) => {
+    worker.held[1]!.onLost = resolve
+  })
+  await at.away()
+  await givenUp()
+  await heard
+  await worker.held[1]!.release()
+  await at.back()
+  // It was given back while nobody waited for it, so it is gone; it may run again.
+  await until(() => worker.held.length === 3, 'it is there again')
+  await worker.held[2]!.complete(OK)
+  expect(await left).toBe('200')
+  await worker.stop()
+})
+
 test('also when its link is cut once more before it has heard what became of them', async () => {
   const worker = await hold(at.near, 1)
   const once = outcomeOf(send(at.far, '/once', { repeatable: false }))

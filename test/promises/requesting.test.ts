@@ -222,6 +222,31 @@ everyEngine('requesting', (opened) => {
     expect((await sent.response).body.toString()).toBe('fresh')
   })
 
+  test('the slot of a lost request is free again when its holder gives it back, once', async () => {
+    const { space, other } = opened()
+    const worker = await hold(other)
+    const sent = sendRequest(space, request('/lost'), terms())
+    const given = await worker.next()
+    const lost = new Promise<void>((resolve) => {
+      given.onLost = resolve
+    })
+    await space.declareDead(other.presence)
+    await lost
+    const behind = sendRequest(space, request('/behind'), terms())
+    await given.release()
+    const again = await worker.next()
+    expect(again).toMatchObject({ id: sent.id, attempt: 2 })
+    // Answered behind everything that was handed out: nothing more is on its way.
+    await other.engine.renew('unknown', 1)
+    expect(worker.held).toHaveLength(0)
+    await again.complete(answer('again'))
+    await (await worker.next()).complete(answer('behind'))
+    expect([(await sent.response).body.toString(), (await behind.response).body.toString()]).toEqual([
+      'again',
+      'behind',
+    ])
+  })
+
   test('an unrepeatable request that its dead worker had started is not run again: its requester is told', async () => {
     const { space, other } = opened()
     const dying = await hold(other)

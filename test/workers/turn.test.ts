@@ -75,7 +75,7 @@ describe('a request that may not run twice', () => {
     }
     const { turn, taken } = turnOf(handle, { repeatable: false, start: async () => false })
     await turn.run()
-    expect([ran, taken.calls]).toEqual([false, ['complete']])
+    expect([ran, taken.calls]).toEqual([false, ['release']])
   })
 
   test('does not run when the space cannot be told, and goes back', async () => {
@@ -200,23 +200,18 @@ describe('a turn that is cut', () => {
 
   test('because its claim was lost: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
-    const calls: string[] = []
-    const complete = async () => {
-      calls.push('refused')
-      return false
-    }
-    const { turn, taken, logger, overrun, watched } = turnOf(handle, { complete })
+    const { turn, taken, logger, overrun, watched } = turnOf(handle)
     const run = turn.run()
     const { signal } = await begun
     taken.onLost?.()
     expect(signal.reason).toMatchObject({ code: 'CLAIM_LOST' })
     // Its grace ends long before its deadline would have come.
-    expect([watched, calls]).toEqual([[turn], []])
+    expect([watched, taken.calls]).toEqual([[turn], []])
     expect(turn.dueAt - turn.takenAt).toBeLessThan(taken.remainingMs)
     fail(signal.reason)
     await run
-    expect(calls).toEqual(['refused'])
-    expect([loud(logger), overrun.size]).toEqual([[], 0])
+    // No outcome: the space may have ended the claim by mistake, and somebody may still wait.
+    expect([taken.calls, loud(logger), overrun.size]).toEqual([['release'], [], 0])
   })
 
   const described = {
@@ -263,7 +258,7 @@ describe('a turn that is cut', () => {
     context.runsOn()
     turn.overdue()
     await run
-    expect([taken.calls, overrun.size, counters.overrunHandlers, loud(logger)]).toEqual([['complete'], 0, 0, []])
+    expect([taken.calls, overrun.size, counters.overrunHandlers, loud(logger)]).toEqual([['release'], 0, 0, []])
     context.runsOn()
     context.runsOn()
     expect([overrun.size, counters.overrunHandlers, loud(logger)]).toEqual([1, 1, [described]])

@@ -72,8 +72,9 @@ export class World {
     return this.bag.get(item.entry.id) === item
   }
 
-  /** Undoes a take. */
+  /** Undoes a take. A request whose requester is gone is removed. */
   putBack(item: Item): void {
+    if (item.entry.request && !item.requester) return this.bag.remove(item.entry.id)
     this.bag.restore(item)
     item.claim = ''
     item.started = false

@@ -17,6 +17,12 @@ import type { Writes } from './write.js'
 
 const COMPLETED = Buffer.from(OUTCOME.completed)
 
+/**
+ * Time for a requester that was declared dead to join again. Its requests are in the space until then, and their
+ * outcomes reach it.
+ */
+const REJOIN_MS = 1_000
+
 interface StandingOffer {
   readonly wait: string
   readonly template: EncodedTemplate
@@ -35,6 +41,8 @@ interface ClaimedDelivery extends Delivery, Placed {
   readonly byReference: boolean
   /** Its slot was given to another delivery. */
   slotReleased: boolean
+  /** It is being given back: its holder can do nothing more with it. */
+  returning: boolean
   /** Appended to the claim once the space knows that the holder has started. */
   mark: '' | typeof SIGN.started
 }
@@ -49,6 +57,8 @@ export class Claims {
   readonly #held = new InFlight<ClaimedDelivery>()
   /** Claims of deliveries whose large bodies are being fetched. */
   readonly #fetching = new Set<string>()
+  /** Requesters that were declared dead within REJOIN_MS. */
+  readonly #gone = new Set<string>()
   #waits = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, transactions: Transactions) {
@@ -86,7 +96,7 @@ export class Claims {
   delivered(wait: string, claim: string, record: Buffer, now: number): void {
     const offer = this.#offers.get(wait)
     const parsed = parseRecord(idOf(claim), record, now)
-    if (!offer) return this.#giveBack(claim)
+    if (!offer) return void ask(this.#batches, 'giveBack', { claim, wait: '' }, { repeatable: true }).catch(() => {})
     offer.held++
     const waitedMs = now - parsed.writtenAt
     if (parsed.damaged) this.#setAside(offer, claim, parsed.id, 'damaged')
@@ -96,7 +106,7 @@ export class Claims {
 
   async start(delivery: Delivery): Promise<boolean> {
     const held = delivery as ClaimedDelivery
-    if (!this.#held.has(held)) return false
+    if (!this.#isHeld(held)) return false
     const { kind } = await ask(this.#batches, 'start', { claim: held.claim }, { repeatable: true })
     if (kind !== REPLY.done) return false
     held.mark = SIGN.started
@@ -105,7 +115,7 @@ export class Claims {
 
   async beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
     const held = delivery as ClaimedDelivery
-    if (!this.#held.has(held)) return false
+    if (!this.#isHeld(held)) return false
     const named = { claim: held.claim, answers: answers ? '1' : '0' }
     const { kind } = await ask(this.#batches, 'beginStreaming', named, { repeatable: true })
     if (kind !== REPLY.done) return false
@@ -115,7 +125,7 @@ export class Claims {
 
   async releaseSlot(delivery: Delivery): Promise<void> {
     const held = delivery as ClaimedDelivery
-    if (!this.#held.has(held) || held.slotReleased) return
+    if (!this.#isHeld(held) || held.slotReleased) return
     held.slotReleased = true
     held.offer.held--
     // Without a link, the slot is requested with the offer, whose credit excludes only what it holds.
@@ -125,7 +135,7 @@ export class Claims {
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     const held = delivery as ClaimedDelivery
-    if (!this.#held.has(held)) return false
+    if (!this.#isHeld(held)) return false
     const large = Bodies.isLarge(body)
     if (large) await this.#putOutcome(held, body)
     const outcome = large ? Buffer.from(OUTCOME.completedByReference + held.claim) : Buffer.concat([COMPLETED, body])
@@ -180,15 +190,27 @@ export class Claims {
 
   async release(delivery: Delivery): Promise<void> {
     const held = delivery as ClaimedDelivery
-    if (!this.#drop(held)) return
+    if (!this.#isHeld(held)) return
+    held.returning = true
     const { claim, mark, offer } = held
     const wait = offer.ended || held.slotReleased ? '' : offer.wait
-    await ask(this.#batches, 'giveBack', { claim: claim + mark, wait }, { repeatable: true })
+    try {
+      await ask(this.#batches, 'giveBack', { claim: claim + mark, wait }, { repeatable: true })
+    } finally {
+      // Not before: the credit that a reconnect asks for excludes this slot, which the operation returns.
+      this.#drop(held)
+    }
   }
 
   /** Tells the holders of matching deliveries that their work no longer counts: the claim has ended in the space. */
   lost(is: (delivery: Delivery) => boolean): void {
     for (const held of [...this.#held]) if (is(held)) held.holder?.lost()
+  }
+
+  /** A requester was declared dead. Unless it joins again, the holders of its requests are told. */
+  requesterGone(presence: string): void {
+    if (this.#gone.size === 0) setTimeout(() => this.#checkRequesters(), REJOIN_MS).unref()
+    this.#gone.add(presence)
   }
 
   claims(): string[] {
@@ -224,6 +246,14 @@ export class Claims {
     }
   }
 
+  #checkRequesters(): void {
+    const claims = [...this.#held].flatMap(({ requester, claim }) => (this.#gone.has(requester) ? [claim] : []))
+    this.#gone.clear()
+    // Without a link, the next sync tells.
+    if (claims.length > 0)
+      ask(this.#batches, 'checkRequesters', { claims: claims.join(' ') }, { repeatable: true }).catch(() => {})
+  }
+
   async #ask(offer: StandingOffer): Promise<void> {
     offer.answered = false
     const { anyOf = [] } = offer.template
@@ -244,6 +274,7 @@ export class Claims {
       requester: parsed.requester,
       byReference: parsed.byReference,
       slotReleased: false,
+      returning: false,
       mark: '',
       id: parsed.id,
       kinds: parsed.kinds,
@@ -271,8 +302,8 @@ export class Claims {
     } catch {
       // The link is down; the next sync puts back what this process does not hold.
       this.#fetching.delete(claim)
+      await ask(this.#batches, 'giveBack', { claim, wait: offer.wait }, { repeatable: true }).catch(() => {})
       offer.held--
-      this.#giveBack(claim, offer)
     }
   }
 
@@ -285,14 +316,14 @@ export class Claims {
     if (!offer.ended) ask(this.#batches, 'releaseSlot', { wait: offer.wait }, { repeatable: false }).catch(() => {})
   }
 
+  #isHeld(held: ClaimedDelivery): boolean {
+    return this.#held.has(held) && !held.returning
+  }
+
   #drop(held: ClaimedDelivery): boolean {
     if (!this.#held.remove(held)) return false
     if (!held.slotReleased) held.offer.held--
     return true
-  }
-
-  #giveBack(claim: string, offer?: StandingOffer): void {
-    ask(this.#batches, 'giveBack', { claim, wait: offer?.wait ?? '' }, { repeatable: true }).catch(() => {})
   }
 }
 

@@ -41,6 +41,7 @@ export const OPERATIONS = {
   complete: { args: ['header', 'claim', 'outcome'], does: 'ends a claim with an outcome' },
   completeWith: { args: ['header', 'claim', 'outcome', 'transaction', 'entries'], does: 'ends a claim, commits its transaction and writes entries: all or nothing' },
   giveBack: { args: ['claim', 'wait'], does: 'gives back an entry that was not processed' },
+  checkRequesters: { args: ['claims'], does: 'tells the holder which of these claims no process awaits any longer' },
   putOutcomeBody: { args: ['claim', 'body'], does: 'stores the large body of an outcome on a full server' },
   outcomesArrived: { args: ['ids'], does: 'forgets outcomes that have arrived' },
   deadLetter: { args: ['id', 'reason', 'claim'], does: 'moves an entry to the dead letters' },

@@ -60,7 +60,7 @@ export class Pushes {
     if (kind === PUSH.outcome) return requests.outcome(first, bytes)
     if (kind === PUSH.claimLost) return claims.lost(({ claim }) => first.startsWith(claim))
     if (kind === PUSH.withdrawn) return claims.lost(({ id }) => id === first)
-    if (kind === PUSH.requesterGone) return claims.lost(({ requester }) => requester === first)
+    if (kind === PUSH.requesterGone) return claims.requesterGone(first)
     if (kind === PUSH.presenceLost) return onLost()
     if (kind === PUSH.outOfStep) return presence.outOfStep()
     if (kind === PUSH.damaged) return damage.found(first)

@@ -225,7 +225,8 @@ function OPS.start(claim)
   end
 end
 
--- A request that has started and must not run twice is lost. `wait`: the offer that has a free slot again, or ''.
+-- A request that has started and must not run twice is lost. `wait`: the offer that has a free slot again, or ''; the
+-- slot is free even if the claim has ended here before.
 function OPS.giveBack(claim, wait)
   -- If the holder did not learn whether its start was noted, it has not started.
   if call('SREM', ownKeys.claims, claim) == 1 or call('SREM', ownKeys.claims, started(claim)) == 1 then
@@ -238,8 +239,8 @@ function OPS.giveBack(claim, wait)
     elseif record then
       putBack(id, record)
     end
-    if wait ~= '' then credits[wait] = (credits[wait] or 0) + 1 end
   end
+  if wait ~= '' then credits[wait] = (credits[wait] or 0) + 1 end
   reply(REPLY.done)
 end
 

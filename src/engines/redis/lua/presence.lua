@@ -180,6 +180,15 @@ local function syncClaims(known)
   end
 end
 
+-- `claims`: separated by spaces. Sent a while after a requester was declared dead: it may have joined again since.
+function OPS.checkRequesters(claims)
+  for claim in gmatch(claims, '%S+') do
+    local record = call('HGET', keys.entries, idOf(claim))
+    if not record or not isPresent(requesterOf(record)) then push(self, PUSH.claimLost, claim .. '\t', '') end
+  end
+  reply(REPLY.done)
+end
+
 -- Runs after a reconnect. `known`: claims and transactions, separated by spaces. The waits of the presence end, and
 -- the process requests them anew. Outcomes are pushed again.
 function OPS.sync(known)
