@@ -1,7 +1,7 @@
 /** currentRequest(): the request that the running code belongs to, anywhere below a handler. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { SpaceError } from '../src/errors.js'
-import type { HttpRequest, HttpResponse } from '../src/request.js'
+import type { HttpRequest, HttpResponse, Rest } from '../src/request.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
 /** The context of listeners that a cut calls: those of the signal, and those of the closed connection. */
@@ -21,6 +21,42 @@ export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequ
 
 /** Calls the listeners of a cut, so that they and everything that they start can read the request of their turn. */
 export const runCutListeners = (turn: TurnContext, call: () => void): void => current.run(new CutListeners(turn), call)
+
+/** Returns the turn that the running code belongs to; undefined outside. `isCutListener`: a cut has set the code off. */
+export function currentTurn(): { readonly turn: TurnContext; readonly isCutListener: boolean } | undefined {
+  const context = current.getStore()
+  if (!context) return undefined
+  return context instanceof CutListeners
+    ? { turn: context.turn, isCutListener: true }
+    : { turn: context, isCutListener: false }
+}
+
+/**
+ * Returns `rest` whose reader runs in the context of the turn. What the reader throws, for example a listener for
+ * `data`, is thrown again as an error that the handler did not catch: the caller is the connection of all requests.
+ */
+export function restIn(turn: TurnContext, rest: Rest): Rest {
+  const guarded = <T>(call: () => T, otherwise: T): T =>
+    current.run(turn, () => {
+      try {
+        return call()
+      } catch (error) {
+        process.nextTick(() => {
+          throw error
+        })
+        return otherwise
+      }
+    })
+  return {
+    ...rest,
+    read: (reader) =>
+      rest.read({
+        onChunk: (chunk) => guarded(() => reader.onChunk(chunk), true),
+        onEnd: (trailers) => guarded(() => reader.onEnd(trailers), undefined),
+        onBroken: (reason) => guarded(() => reader.onBroken(reason), undefined),
+      }),
+  }
+}
 
 export function clientOf({ peer: address, secure, headers }: HttpRequest): CurrentRequest['client'] {
   const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')

@@ -54,7 +54,13 @@ export interface TurnContext extends CurrentRequest {
   runsOn(): void
   /** Logs an error that came too late to become the response. */
   tooLate(error: unknown): void
+  /** Fails the request because of an error that its handler did not catch. Returns false if it was over before. */
+  fail(error: unknown): boolean
 }
 
-/** Rejects if the app fails; never throws synchronously. After a cut it settles when the app has ended, either way. */
-export type Handler = (request: HttpRequest, turn: TurnContext) => Promise<HttpResponse>
+export interface Handler {
+  /** Rejects if the app fails; never throws synchronously. After a cut it settles when the app has ended, either way. */
+  (request: HttpRequest, turn: TurnContext): Promise<HttpResponse>
+  /** Returns the response if the handler did not catch an error. Default: a plain 500. */
+  failed?(request: HttpRequest, error: unknown): HttpResponse
+}

@@ -60,6 +60,8 @@ export interface WorkerSettings {
   readonly concurrency?: number | undefined
   /** How long `stop()` waits for requests in flight before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number | undefined
+  /** How long `uncaught()` waits for the other requests in flight, in ms. Default 5 000. */
+  readonly crashGraceMs?: number | undefined
   /** Probes and metrics. Default: no admin port. */
   readonly admin?: AdminOptions | undefined
   /** A pino instance or anything like it. Default: nothing is logged. */
@@ -80,6 +82,19 @@ export interface Worker extends Service, AsyncDisposable {
    * `stopTimeoutMs` + 1 s.
    */
   stop(): Promise<void>
+  /**
+   * For a program's own `uncaughtException` listener; `takespace worker` has one. Fails the request under whose handler
+   * the error was thrown: its client gets 500 at once, and it is not delivered again. Takes nothing new, and finishes
+   * the other requests within `crashGraceMs`.
+   *
+   * @returns `exit` when the process should end by `process.exit()`, without closing the space: what is left dies with
+   *   it. `continue` if an abort listener of a request has thrown, which concerns no other request
+   * @example
+   * process.on('uncaughtException', async (error) => {
+   *   if ((await worker.uncaught(error)) === 'exit') process.exit(1)
+   * })
+   */
+  uncaught(error: unknown): Promise<'continue' | 'exit'>
   /** The URL of the admin port (probes, metrics); undefined while it is closed. */
   readonly adminUrl: string | undefined
   /** @internal For a supervisor of the process. */
@@ -87,6 +102,10 @@ export interface Worker extends Service, AsyncDisposable {
     /** Requests taken since the start. */
     readonly taken: number
     readonly inFlight: number
+    /** Requests that the app has answered. */
+    readonly answered: number
+    /** True once the worker takes nothing new. */
+    readonly isLeaving: boolean
     /** Handlers that run although their turn has ended. */
     readonly overrunHandlers: number
     /** The number of overrun handlers from which on the worker is not ready. */
@@ -102,7 +121,17 @@ export interface Worker extends Service, AsyncDisposable {
   readonly measures: readonly Measure[]
 }
 
-const OPTIONS = new Set(['space', 'app', 'tasks', 'service', 'concurrency', 'stopTimeoutMs', 'admin', 'logger'])
+const OPTIONS = new Set([
+  'space',
+  'app',
+  'tasks',
+  'service',
+  'concurrency',
+  'stopTimeoutMs',
+  'crashGraceMs',
+  'admin',
+  'logger',
+])
 
 /**
  * Creates a worker. It takes nothing until it is started.
@@ -116,11 +145,13 @@ const OPTIONS = new Set(['space', 'app', 'tasks', 'service', 'concurrency', 'sto
  */
 export function createWorker(options: WorkerOptions): Worker {
   onlyKnown('createWorker', options, OPTIONS, MOVED_TO_ADMIN)
-  const { space, app, tasks, service = 'web', concurrency = 16, stopTimeoutMs = 10_000, logger = silent } = options
+  const { space, app, tasks, service = 'web', concurrency = 16, logger = silent } = options
+  const { stopTimeoutMs = 10_000, crashGraceMs = 5_000 } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
   if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
+  if (typeof crashGraceMs !== 'number' || !(crashGraceMs >= 0)) throw wrong('crashGraceMs is milliseconds ≥ 0.')
   if (typeof logger?.error !== 'function')
     throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
   const adminAt = checkedAdmin(options.admin)
@@ -133,7 +164,7 @@ export function createWorker(options: WorkerOptions): Worker {
     app: app === undefined ? undefined : handlerOf(app),
     tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
   }
-  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, logger, counters: counters })
+  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, crashGraceMs, logger, counters })
   const capacity = app !== undefined && tasks !== undefined ? 2 * concurrency : concurrency
   const measures = workerMeasures(counters, { service, capacity, turns: loop })
   const serving = (): boolean => loop.standing
@@ -181,6 +212,11 @@ export function createWorker(options: WorkerOptions): Worker {
   const worker: Worker = {
     start: running.start,
     stop: leave,
+    uncaught(error) {
+      const left = loop.uncaught(error)
+      if (admin && loop.isLeaving) admin.phase = 'draining'
+      return left
+    },
     get adminUrl() {
       return admin?.url
     },

@@ -8,6 +8,7 @@ import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
 import { taskOffer } from '../src/tasks/task-offer.js'
+import { attribute } from './crash.js'
 import { Deadlines } from './deadlines.js'
 import type { Handler } from './handler.js'
 import { mostOverrunHandlers, OverrunHandlers } from './overrun.js'
@@ -20,6 +21,7 @@ export interface LoopTerms {
   readonly service: string
   readonly concurrency: number
   readonly stopTimeoutMs: number
+  readonly crashGraceMs: number
   readonly logger: Logger
   readonly counters: WorkerCounters
 }
@@ -56,6 +58,11 @@ export class Loop {
   #watch: TurnMonitor
   #serving: Serving[] = []
   #cutting = false
+  /** An error was not caught: what has not begun is given back. */
+  #crashed = false
+  /** It was no request's error: what remains after the grace dies with the process, which counts as a death. */
+  #unattributed = false
+  #leaving: Promise<void> | undefined
   /**
    * Until when new turns are in doubt, on the monotonic clock; Infinity: since the process was found blocked, no turn
    * has begun.
@@ -80,6 +87,11 @@ export class Loop {
   /** Requests taken since the start. */
   get taken(): number {
     return this.#terms.counters.taken
+  }
+
+  /** Requests that the app has answered. */
+  get answered(): number {
+    return this.#terms.counters.endings.answered
   }
 
   get inFlight(): number {
@@ -134,14 +146,40 @@ export class Loop {
     if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))
   }
 
+  /** True once it takes nothing new. */
+  get isLeaving(): boolean {
+    return this.#leaving !== undefined
+  }
+
   /** Takes nothing new, waits for the turns in flight, cuts the rest in time. Always returns. */
-  async stop(): Promise<void> {
-    const { stopTimeoutMs, logger } = this.#terms
+  stop(): Promise<void> {
+    this.#leaving ??= this.#leave(
+      this.#terms.stopTimeoutMs,
+      'the stop timeout is over: requests that still run are cut',
+    )
+    return this.#leaving
+  }
+
+  /** Handles an error that was not caught: fails its request, finishes the others within the grace. */
+  async uncaught(error: unknown): Promise<'continue' | 'exit'> {
+    const { crashGraceMs, logger } = this.#terms
+    const cause = attribute(error, logger)
+    if (cause === 'listener') return 'continue'
+    this.#crashed = true
+    if (cause !== 'request') this.#unattributed = true
+    this.#leaving ??= this.#leave(crashGraceMs, 'the grace after a crash is over: requests that still run are cut')
+    await this.#leaving
+    return 'exit'
+  }
+
+  async #leave(withinMs: number, over: string): Promise<void> {
+    const { logger } = this.#terms
     // Upgraded connections do not end by themselves; their clients are told to reconnect.
     for (const turn of [...this.#turns]) if (turn.isUpgraded) turn.stop()
-    if (!(await within(stopTimeoutMs, this.#drained()))) {
+    if (!(await within(withinMs, this.#drained()))) {
+      logger.warn({ turns: this.#turns.size }, over)
+      if (this.#unattributed) return
       this.#cutting = true
-      logger.warn({ turns: this.#turns.size }, 'the stop timeout is over: requests that still run are cut')
       for (const turn of [...this.#turns]) turn.stop()
       await within(LAST_WORDS_MS, this.#idle())
     }
@@ -150,7 +188,7 @@ export class Loop {
     const handlers = this.#overrun.collected()
     if (handlers > 0) logger.warn({ handlers }, 'handlers still run after the end of their requests')
     // Streamed responses may still be on their way.
-    await within(stopTimeoutMs, this.#space.streams.drained())
+    await within(withinMs, this.#space.streams.drained())
   }
 
   #begin(taken: HeldRequest, handle: Handler): void {
@@ -162,7 +200,7 @@ export class Loop {
     this.#turns.add(turn)
     this.#deadlines.watch(turn)
     // Handed out before the space knew of the stop: given back unopened.
-    if (this.#cutting) turn.stop()
+    if (this.#cutting || this.#crashed) turn.stop()
     void turn.run().then(() => {
       this.#turns.remove(turn)
       if (this.#turns.size === 0) this.#onIdle?.()

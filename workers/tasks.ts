@@ -51,7 +51,7 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
 }
 
 export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): Handler {
-  return async (request, turn) => {
+  const handle: Handler = async (request, turn) => {
     const called = decodeCall(request)
     const outcome = await outcomeOf(called, tasks.get(called.task), turn, logger)
     try {
@@ -60,6 +60,9 @@ export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): H
       return failed(error, called, turn, logger)
     }
   }
+  handle.failed = (request, error) =>
+    encodeOutcome({ kind: 'failed', failure: failureOf(error, decodeCall(request).stack) })
+  return handle
 }
 
 async function outcomeOf(

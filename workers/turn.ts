@@ -9,6 +9,7 @@
  * |----------|-----------------------------------------------------|-----------------------------|------------------------|
  * | answered | the handler returned a response                     | has ended                   | complete               |
  * | failed   | the handler threw, or its response is invalid       | has ended                   | complete with 500, 502 |
+ * | failed   | the handler did not catch an error (crash.ts)       | cut, not waited for         | complete with 500      |
  * | late     | the deadline has passed                             | cut, waited for GRACE_MS    | complete with 504      |
  * | lost     | the space has ended the claim, or may have          | cut, waited for GRACE_MS    | release                |
  * | stopped  | the worker stops and waits no longer                | cut, not waited for         | release, else 502      |
@@ -26,7 +27,7 @@ import type { HeldRequest, HttpResponse, ResponseHead } from '../src/request.js'
 import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
-import { clientOf, runCurrent, runCutListeners } from './current.js'
+import { clientOf, restIn, runCurrent, runCutListeners } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
@@ -74,6 +75,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #started = false
   /** True while the handler runs. */
   #running = false
+  #crashed = false
   #overrun: Overrun | undefined
   /** Cut well before its deadline, in most cases because the client has left. */
   #departed = false
@@ -213,7 +215,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
       this.#monitor.deadlines.watch(this)
     }
     this.#streams ??= new StreamedAnswer(this.#held)
-    request.rest = this.#streams.counted(request.rest, onEnd)
+    request.rest = restIn(this, this.#streams.counted(request.rest, onEnd))
   }
 
   /** Called when `dueAt` has passed. If that was the deadline, the gateway has answered 504 by itself. */
@@ -228,6 +230,26 @@ export class Turn implements TurnContext, Placed, Overrunning {
       this.#cut('stopped', new DOMException('The worker was stopped.', 'AbortError'), STOPPED)
     }
     this.#finish()
+  }
+
+  fail(error: unknown): boolean {
+    // A handler may throw again, from a timer for example. Once is enough to say.
+    if (this.#crashed) return true
+    if (this.#ending !== undefined) return false
+    this.#crashed = true
+    this.#monitor.logger.error({ id: this.id, service: this.service, err: error }, 'the handler did not catch an error')
+    const reason = error instanceof Error ? error : new Error('The handler did not catch an error.', { cause: error })
+    this.#cut('failed', reason, this.#failure(error))
+    this.#finish()
+    return true
+  }
+
+  #failure(error: unknown): HttpResponse {
+    try {
+      return this.#handle.failed?.(this.#held.request, error) ?? FAILED
+    } catch {
+      return FAILED
+    }
   }
 
   #lose(): void {

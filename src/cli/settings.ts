@@ -144,6 +144,8 @@ export interface WorkerFlags {
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
   readonly stopTimeoutMs: number
+  readonly onCrash: 'finish' | 'exit'
+  readonly crashGraceMs: number
   readonly listen: 'app' | 'keep'
 }
 
@@ -155,6 +157,13 @@ export const workerOptions = (): Option[] => [
   ...streamOptions(),
   number('--stop-timeout-ms <ms>', 'how long a stop waits for running requests', 0, 86_400_000, 10_000),
   new Option(
+    '--on-crash <how>',
+    'an error that nothing caught: finish (its request gets 500, the others are finished) or exit (at once, as in Node)',
+  )
+    .default('finish')
+    .argParser(oneOf(['finish', 'exit'])),
+  number('--crash-grace-ms <ms>', 'how long a crashed process finishes its other requests', 0, 86_400_000, 5_000),
+  new Option(
     '--listen <how>',
     'listen() in the app file: app (its server is the app, no port is opened) or keep (the port is opened)',
   )
@@ -163,10 +172,11 @@ export const workerOptions = (): Option[] => [
 ]
 
 /** The options of `createWorker` among the flags. */
-export const workerTerms = ({ service, concurrency, stopTimeoutMs }: WorkerFlags) => ({
+export const workerTerms = ({ service, concurrency, stopTimeoutMs, crashGraceMs }: WorkerFlags) => ({
   service,
   concurrency,
   stopTimeoutMs,
+  crashGraceMs,
 })
 
 /** The settings of a supervisor of worker processes. */

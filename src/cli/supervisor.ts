@@ -24,7 +24,7 @@ export class Supervisor {
 
   constructor(terms: SupervisorTerms) {
     const supervisor = this
-    const replaced = { exit: 0, blocked: 0, requests: 0, memory: 0, overrun: 0 }
+    const replaced = { exit: 0, crash: 0, blocked: 0, requests: 0, memory: 0, overrun: 0 }
     const owner = {
       get started() {
         return supervisor.#started

@@ -145,6 +145,7 @@ export function contextOf(): Context {
     progress: async () => {},
     runsOn() {},
     tooLate: (error) => void afterthoughts.push(error),
+    fail: () => false,
     cut() {
       const reason = new Error('cut')
       controller.abort(reason)

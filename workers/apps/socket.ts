@@ -2,6 +2,7 @@
  * The object at `req.socket` and `res.socket`. The client's own connection ends in the gateway; this object keeps what
  * the response writes. It implements the part of net.Socket that IncomingMessage, ServerResponse and frameworks use.
  */
+import { AsyncResource } from 'node:async_hooks'
 import { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import type { Sink } from '../../src/request/streams/collector.js'
@@ -172,7 +173,8 @@ export class AppSocket extends EventEmitter {
     try {
       const sink = this.#begin()
       this.#sink = sink
-      sink.onDrain = () => this.#drain(message)
+      // In the context of the handler, and not in a call of the connection of all requests: listeners may throw.
+      sink.onDrain = AsyncResource.bind(() => process.nextTick(() => this.#drain(message)))
       let room = true
       for (const chunk of this.#chunks.splice(0)) room = sink.write(chunk)
       // A writer that was told to wait may go on.

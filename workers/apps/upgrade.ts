@@ -3,6 +3,7 @@
  * request and a socket, and write the head of the response themselves. An app without such listeners gets an ordinary
  * request, as from Node's server.
  */
+import { AsyncResource } from 'node:async_hooks'
 import type { EventEmitter } from 'node:events'
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../../src/errors.js'
@@ -82,7 +83,8 @@ class RawAnswer {
         if (waiting) done()
         waiting = false
       }
-      sink.onDrain = goOn
+      // In the context of the handler, and not in a call of the connection of all requests: listeners may throw.
+      sink.onDrain = AsyncResource.bind(() => process.nextTick(goOn))
       void sink.over.then(goOn)
       return
     }

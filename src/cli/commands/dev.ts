@@ -1,6 +1,7 @@
 /** `takespace dev`: gateway and worker in one process, with a space in memory and reload. */
 import { type Command, Option } from 'commander'
 import { createGateway } from '../../../gateway/index.js'
+import { attribute } from '../../../workers/crash.js'
 import { monotonicMs } from '../../clock.js'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
@@ -17,6 +18,7 @@ import {
   workerTerms,
 } from '../settings.js'
 import { holdSignals, onParentExit } from '../signals.js'
+import { onUncaught } from '../uncaught.js'
 import { welcome } from './welcome.js'
 
 interface Flags extends GatewayFlags, WorkerFlags {
@@ -85,6 +87,9 @@ async function run(file: string, flags: Flags): Promise<void> {
     await space.close()
     throw error
   }
+  // Nothing replaces this process: it goes on if the error belongs to a request, and ends as in Node.js otherwise.
+  if (flags.onCrash === 'finish')
+    onUncaught((error) => void (attribute(error, logger) === 'none' && process.exit(EXIT_CUT_SHORT)))
   process.stdout.write(welcome(file, gateway.url, reloading.served))
   stop = async () => {
     const until = monotonicMs() + flags.stopTimeoutMs

@@ -25,6 +25,8 @@ export interface Overseer {
   /** `silentMs` is the time since the last heartbeat. */
   beat(child: Child, beat: Beat, silentMs: number): void
   loopBlocked(child: Child, report: BlockedLoop): void
+  /** The child finishes its requests, then ends. */
+  crashed(child: Child): void
   failed(child: Child, error: Error): void
   exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void
 }
@@ -39,6 +41,10 @@ export class Child {
   failure: string | undefined
   /** It is to be replaced. */
   dueForRecycling = false
+  /** It has answered a request. */
+  answered = false
+  /** An error was not caught; it ends by itself. */
+  crashed = false
   /** It was told to drain. */
   leaving = false
   /** It does not answer; the space has been told; it was killed for it. */
@@ -133,7 +139,10 @@ export class Child {
     else if ('failed' in report) this.failure = report.failed
     else if ('families' in report) this.#onFamilies?.(report.families)
     else if ('beat' in report) this.#beat(report.beat, overseer)
-    else if ('ready' in report) {
+    else if ('crashed' in report) {
+      this.answered ||= report.crashed.answered > 0
+      overseer.crashed(this)
+    } else if ('ready' in report) {
       this.readyAt = monotonicMs()
       overseer.ready(this)
     }
@@ -144,6 +153,7 @@ export class Child {
     const silentMs = Math.round(now - (this.#beatAt ?? now))
     this.#beatAt = now
     this.inspected = beat.inspected
+    this.answered ||= beat.answered > 0
     overseer.beat(this, beat, silentMs)
   }
 

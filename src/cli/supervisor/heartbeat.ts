@@ -22,8 +22,8 @@ export async function startBeat(worker: Worker, logger: Logger, onBeat: (beat: B
     const inspected = inspector?.url() !== undefined
     seen[0]!++
     seen[1] = Number(inspected)
-    const { taken, overrunHandlers } = worker.turns
-    onBeat({ megabytes: Math.round(process.memoryUsage.rss() / MEGABYTE), taken, overrunHandlers, inspected })
+    const { taken, answered, overrunHandlers } = worker.turns
+    onBeat({ megabytes: Math.round(process.memoryUsage.rss() / MEGABYTE), taken, answered, overrunHandlers, inspected })
   }
   beat()
   setInterval(beat, BEAT_MS).unref()

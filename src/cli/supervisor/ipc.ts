@@ -10,6 +10,8 @@ export interface Beat {
   readonly taken: number
   /** Handlers that run although their turn has ended. */
   readonly overrunHandlers: number
+  /** Requests that the app has answered since the start. */
+  readonly answered: number
   /** A debugger is attached: a blocked process is not stuck then. */
   readonly inspected: boolean
 }
@@ -19,6 +21,8 @@ export type Report =
   | { readonly ready: true }
   | { readonly failed: string }
   | { readonly beat: Beat }
+  /** An error was not caught: the process finishes its requests and ends. */
+  | { readonly crashed: { readonly answered: number } }
   | { readonly families: readonly Family[] }
 
 /** Orders of a supervisor: report metrics; drain and exit. */

@@ -14,6 +14,7 @@ import { closeApp } from '../load/close.js'
 import { openLog } from '../log.js'
 import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from '../settings.js'
 import { holdSignals } from '../signals.js'
+import { onUncaught } from '../uncaught.js'
 import { startBeat } from './heartbeat.js'
 import { type IpcMessage, messageOf, type Question, type Report } from './ipc.js'
 
@@ -31,15 +32,20 @@ export function workerProcess(program: Command): void {
 /** Minimum time for an app to close, and for its signal listeners, after a drain that took all its time. */
 const LEAST_CLOSING_MS = 1_000
 
+/** As of Node.js after an error that was not caught. */
+const EXIT_CRASHED = 1
+
 async function run(file: string, flags: Flags, url: string): Promise<void> {
   const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, listen } = flags
   let worker: Worker | undefined
   let space: Space | undefined
   let close: (() => unknown) | undefined
   let stopping = false
+  let crashing = false
 
   const stop = async (): Promise<void> => {
-    if (stopping) return
+    // A crashed process ends by itself; the space must not be closed then (Worker.uncaught).
+    if (stopping || crashing) return
     stopping = true
     const since = monotonicMs()
     const remainingMs = (): number => Math.max(stopTimeoutMs - (monotonicMs() - since), LEAST_CLOSING_MS)
@@ -48,6 +54,14 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     await space?.close()
     if (process.connected) process.disconnect()
     signals.release(remainingMs())
+  }
+  const crash = async (running: Worker, error: unknown): Promise<void> => {
+    const left = running.uncaught(error)
+    if (running.turns.isLeaving && !stopping && !crashing) {
+      crashing = true
+      report({ crashed: { answered: running.turns.answered } })
+    }
+    if ((await left) === 'exit' && crashing) process.exit(EXIT_CRASHED)
   }
   // A terminal sends Ctrl-C to the whole group: the supervisor gets it too, and has this process drain.
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
@@ -73,6 +87,8 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
     answer = answersOf(worker, space, logger)
+    const running = worker
+    if (flags.onCrash === 'finish') onUncaught((error) => void crash(running, error))
     // Before the start: the first request may block the process before it can report that it is ready.
     await startBeat(worker, logger, (beat) => report({ beat }))
     await worker.start()

@@ -10,7 +10,7 @@ import { BEAT_MS, type Beat, type BlockedLoop } from './ipc.js'
 import { type RecycleCause, type RecyclePolicy, recycleCause } from './recycle-policy.js'
 
 /** The cause of a replacement. */
-export type Reason = 'exit' | 'blocked' | RecycleCause['by']
+export type Reason = 'exit' | 'crash' | 'blocked' | RecycleCause['by']
 
 export interface SlotTerms {
   /** The command line of each child. */
@@ -37,7 +37,7 @@ export interface SlotOwner {
   onReplaced(reason: Reason): void
 }
 
-/** A process that lives this long after it was ready has not died of its start. */
+/** A process that lives this long after it was ready has not died of its start, even if it has answered nothing. */
 const SETTLED_MS = 1_000
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 10_000
@@ -57,7 +57,7 @@ export class WorkerSlot implements Overseer {
   #next: Child | undefined
   /** Replaced children that drain, each with the timer that kills it. */
   readonly #leaving = new Map<Child, NodeJS.Timeout>()
-  /** Consecutive deaths soon after the start. */
+  /** Consecutive deaths soon after the start, of processes that had answered nothing. */
   #quickDeaths = 0
   #again: NodeJS.Timeout | undefined
 
@@ -146,6 +146,21 @@ export class WorkerSlot implements Overseer {
     if (child.presence !== undefined) void failureReports.unresponsive(child.presence, running)
   }
 
+  crashed(child: Child): void {
+    if (child !== this.#child || child.readyAt === undefined || child.crashed || this.#owner.stopping) return
+    child.crashed = true
+    const pauseMs = this.#pauseAfter(child)
+    this.#terms.logger.warn(
+      { ...this.#fieldsOf(child), pauseMs },
+      'a worker process crashed: it finishes its requests and is replaced',
+    )
+    // The replacement of a process that is due for recycling was counted before.
+    if (!child.dueForRecycling) this.#owner.onReplaced('crash')
+    child.dueForRecycling = true
+    clearTimeout(this.#again)
+    this.#again = setTimeout(() => this.fill(), pauseMs)
+  }
+
   failed(child: Child, error: Error): void {
     this.#terms.logger.error({ err: error, ...this.#fieldsOf(child) }, 'a worker process could not be started')
   }
@@ -171,15 +186,22 @@ export class WorkerSlot implements Overseer {
       this.#owner.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
       return
     }
-    const settled = readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS
-    this.#quickDeaths = settled ? 0 : this.#quickDeaths + 1
-    const pauseMs = settled ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#quickDeaths - 1), LONGEST_PAUSE_MS)
+    // After a crash the pause has begun, or is over.
+    const pauseMs = child.crashed ? 0 : this.#pauseAfter(child)
     const fields = { ...this.#fieldsOf(child), code, signal, reason, pauseMs }
     this.#terms.logger.warn(fields, 'a worker process ended and is replaced')
     // The replacement of a recycled child was counted before.
     if (!child.dueForRecycling) this.#owner.onReplaced(killed ? 'blocked' : 'exit')
+    if (child.crashed && this.#again !== undefined) return
     clearTimeout(this.#again)
     this.#again = setTimeout(() => this.fill(), pauseMs)
+  }
+
+  /** Returns the pause before a child is replaced. It grows while the children end before they have answered anything. */
+  #pauseAfter({ readyAt, answered }: Child): number {
+    const settled = answered || (readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS)
+    this.#quickDeaths = settled ? 0 : this.#quickDeaths + 1
+    return settled ? 0 : Math.min(FIRST_PAUSE_MS * 2 ** (this.#quickDeaths - 1), LONGEST_PAUSE_MS)
   }
 
   /** If the app exceeds maxMemory right after start, replacing it cannot help: disable the limit. */
