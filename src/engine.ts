@@ -165,6 +165,12 @@ export interface Engine {
   /** The name of this process in the space; what it holds, it holds under this name. */
   readonly presence: string
 
+  /**
+   * True while the process can rely on what it holds: the lease of its presence cannot have ended in the store. False
+   * after a freeze or an interruption that was longer than the lease, until the store has confirmed a renewal.
+   */
+  readonly isCertain: boolean
+
   /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries
 

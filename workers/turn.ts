@@ -122,7 +122,8 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#held.onLost = () => this.#lose()
     this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
     if (this.#held.remainingMs <= 0) this.overdue()
-    const mayRun = this.#held.repeatable && !this.#held.request.more && !this.isDoubtful
+    const { repeatable, request, isDoubtful } = this.#held
+    const mayRun = repeatable && !request.more && !this.isDoubtful && !isDoubtful
     if (this.#ending === undefined && (mayRun || (await this.#start()))) await this.#handled()
     await this.#settle()
     this.#recordOutcome()
@@ -131,7 +132,12 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** Asks the space whether the handler may start. */
   async #start(): Promise<boolean> {
     try {
-      if (await this.#held.start()) {
+      let isHeld = await this.#held.start()
+      // The reply is as old as a freeze of this process, in which another worker may have been given the request.
+      while (isHeld && this.#held.isDoubtful && this.#ending === undefined && !this.#held.request.more) {
+        isHeld = await this.#held.start()
+      }
+      if (isHeld && !this.#held.isDoubtful) {
         this.#followBody()
         return this.#ending === undefined
       }

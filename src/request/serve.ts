@@ -31,6 +31,8 @@ export interface HeldRequest {
   /** From written to taken, on the space's clock. */
   readonly waitedMs: number
   readonly repeatable: boolean
+  /** The space may have given the request to another worker: ask it by `start()` before the handler runs. */
+  readonly isDoubtful: boolean
   readonly request: HttpRequest
   /**
    * Tells the space that the handler is about to run. To be awaited if the request is not repeatable, or if its body is
@@ -173,6 +175,10 @@ class ServedRequest implements HeldRequest {
 
   get repeatable(): boolean {
     return this.#delivery.repeatable
+  }
+
+  get isDoubtful(): boolean {
+    return !this.#terms.engine.isCertain
   }
 
   start(): Promise<boolean> {

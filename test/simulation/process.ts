@@ -131,6 +131,7 @@ export class Process {
     }
     return {
       durability: 'memory',
+      isCertain: true,
       presence: own.presence,
       sessions: own.sessions,
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),

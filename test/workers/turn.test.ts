@@ -89,6 +89,23 @@ describe('a request that may not run twice', () => {
     expect([ran, taken.calls]).toEqual([false, ['release']])
   })
 
+  test('is asked about again if the reply is older than what the process can rely on', async () => {
+    const calls: string[] = []
+    const start = async () => {
+      calls.push('start')
+      return true
+    }
+    const handle: Handler = async () => {
+      calls.push('handle')
+      return OK
+    }
+    const { turn, taken } = turnOf(handle, { repeatable: true, start })
+    // Until the second reply, as after a freeze.
+    Object.defineProperty(taken, 'isDoubtful', { get: () => calls.length < 2 })
+    await turn.run()
+    expect(calls).toEqual(['start', 'start', 'handle'])
+  })
+
   test('does not run when it was cut while the space was told', async () => {
     const { turn, taken } = turnOf(() => Promise.reject(new Error('it ran')), {
       repeatable: false,

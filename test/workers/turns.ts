@@ -40,6 +40,7 @@ export function takenOf(request: HttpRequest, parts: Partial<HeldRequest> = {}):
     remainingMs: 30_000,
     waitedMs: 0,
     repeatable: true,
+    isDoubtful: false,
     request,
     async start() {
       calls.push('start')

@@ -30,6 +30,7 @@ import { Claims } from './claim.js'
 import { Damage } from './damage.js'
 import { checkDurability } from './durability.js'
 import { Finds } from './find.js'
+import { Holdings } from './holdings.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { Registrations } from './notify.js'
@@ -129,7 +130,18 @@ export class RedisEngine implements Engine {
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)
-    this.#ownPresence = new Presence(this.presence, this.#batches, this, logger)
+    const holdings = new Holdings({
+      acceptance: this.#acceptance,
+      claims: this.#claims,
+      finds: this.#finds,
+      registrations: this.#registrations,
+      requests: this.#requests,
+      sessions: this.sessions,
+      transactions: this.#transactions,
+      writes: this.#writes,
+    })
+    const allArrived = (pushed: number): boolean => this.#pushes.areComplete(pushed)
+    this.#ownPresence = new Presence(this.presence, this.#batches, holdings, allArrived, logger)
     this.#pushes = new Pushes({
       requests: this.#requests,
       claims: this.#claims,
@@ -168,6 +180,10 @@ export class RedisEngine implements Engine {
       },
       logger,
     )
+  }
+
+  get isCertain(): boolean {
+    return this.#batches.lease.remainingMs > 0
   }
 
   get durability(): string {
@@ -349,43 +365,6 @@ export class RedisEngine implements Engine {
   /** Gives back at once what this process holds, instead of when another process notices that it is gone. */
   async #farewell(): Promise<void> {
     await within(FAREWELL_MS, this.declareDead(this.presence)).catch(() => {})
-  }
-
-  /** @internal for Presence */
-  claims(): string[] {
-    return [
-      ...this.#acceptance.claims(),
-      ...this.#claims.claims(),
-      ...this.#transactions.names(),
-      ...this.sessions.claims(),
-    ]
-  }
-
-  /** @internal for Presence */
-  askAnew(afresh: boolean): void {
-    this.#writes.askAnew()
-    this.#requests.askAnew(afresh)
-    this.#finds.askAnew()
-    this.#claims.askAnew()
-    this.sessions.askAnew()
-    this.#registrations.askAnew()
-  }
-
-  /** @internal for Presence */
-  report(): void {
-    this.#requests.report()
-  }
-
-  /** @internal for Presence */
-  allArrived(pushed: number): boolean {
-    return this.#pushes.areComplete(pushed)
-  }
-
-  /** @internal for Presence */
-  known(): string {
-    const claims = [...this.#acceptance.claims(), ...this.#claims.claims(), ...this.sessions.claims()]
-    const { count, credit } = this.#claims.offers
-    return `${claims.length} ${this.#finds.registered + count} ${credit}`
   }
 
   #lost(): void {

@@ -18,33 +18,22 @@
  * | leaving      | leave(): beats end, and a declaration of death is  | close() → disconnected, for good             |
  * |              | ignored                                            |                                              |
  *
+ * In every state, the process counts the lease on its own clock (wire/presence-lease.ts). Before it can have ended in
+ * the space, the holders of its claims are told; from then on each new delivery is asked about, until a renewal has its
+ * reply.
+ *
  * A cut link leads from every state to disconnected. Deliveries that arrive in any state before flowing are ignored:
  * the sync puts them back. The beats of a quiet space go round its processes, so that some process notices a death.
  */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import { Agreement } from './agreement.js'
+import type { Holdings } from './holdings.js'
 import { MODE, SHARED } from './protocol.js'
 import { type Batches, foreignKeyError, layoutError } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
 import type { Operation } from './wire/operation.js'
 import { isBusy } from './wire/refusal.js'
-
-export interface Holdings {
-  /** Returns every claim that this process knows to hold. */
-  claims(): string[]
-  /**
-   * Requests waits, offers and registrations anew. `afresh`: the presence is new, so outcomes that were due in the
-   * meantime may not have been pushed.
-   */
-  askAnew(afresh: boolean): void
-  /** Reports now what would otherwise wait for the next batch. */
-  report(): void
-  /** Notes the number of the last push before a beat. Returns false if not all have arrived. */
-  allArrived(pushed: number): boolean
-  /** Returns what this process holds and waits for, as the library says it. */
-  known(): string
-}
 
 const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
@@ -56,12 +45,15 @@ export class Presence {
   readonly id: string
   readonly #batches: Batches
   readonly #holdings: Holdings
+  /** Notes the number of the last push before a beat. Returns false if not all have arrived. */
+  readonly #allArrived: (pushed: number) => boolean
   readonly #logger: Logger
   readonly #agreement: Agreement
   #link: Link | undefined
   /** Server history and presence to which all unanswered batches belong: no other history knows their numbers. */
   #settled: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
+  #leaseTimer: NodeJS.Timeout | undefined
   /** No sync has been answered since the last join: it puts back deliveries, so they must not be acted on. */
   #syncing = true
   #leaving = false
@@ -71,10 +63,17 @@ export class Presence {
   #onReady: (() => void) | undefined
   #onRefused: ((error: Error) => void) | undefined
 
-  constructor(id: string, batches: Batches, holdings: Holdings, logger: Logger) {
+  constructor(
+    id: string,
+    batches: Batches,
+    holdings: Holdings,
+    allArrived: (pushed: number) => boolean,
+    logger: Logger,
+  ) {
     this.id = id
     this.#batches = batches
     this.#holdings = holdings
+    this.#allArrived = allArrived
     this.#agreement = new Agreement(() => holdings.known())
     this.#logger = logger
   }
@@ -138,16 +137,18 @@ export class Presence {
 
   close(): void {
     this.leave()
+    clearTimeout(this.#leaseTimer)
     this.#link = undefined
   }
 
   async #join(link: Link): Promise<void> {
     try {
       const { run } = link.server
+      const askedAt = this.#batches.lease.asked()
       const [answer, , born] = await link.batch([this.id, '0', run, MODE.join, MODE.join])
       const refusal = answer!.toString('latin1')
       if (refusal.startsWith('!')) throw layoutError(refusal)
-      this.#batches.renewed()
+      this.#batches.lease.renewed(askedAt)
       const found = `${run} ${born}`
       const known = found === this.#settled
       await this.#batches.settle(link, known)
@@ -184,6 +185,7 @@ export class Presence {
     this.#afresh = false
     this.#batches.flow(() => this.#holdings.askAnew(afresh))
     this.#onReady?.()
+    this.#watchLease()
     this.#beatIn(link, 0)
   }
 
@@ -195,6 +197,21 @@ export class Presence {
     })
   }
 
+  /** One timer for many renewals: it is set again when it fires too early. */
+  #watchLease(): void {
+    if (this.#leaving || this.#leaseTimer) return
+    const { remainingMs } = this.#batches.lease
+    if (remainingMs > 0) {
+      this.#leaseTimer = setTimeout(() => {
+        this.#leaseTimer = undefined
+        this.#watchLease()
+      }, remainingMs + 1).unref()
+      return
+    }
+    this.#logger.warn({ presence: this.id }, 'the lease of this process was not renewed in time: its handlers are told')
+    this.#holdings.leaseEnded()
+  }
+
   #beatIn(link: Link, ms: number): void {
     clearTimeout(this.#beatTimer)
     if (this.#leaving) return
@@ -203,19 +220,25 @@ export class Presence {
 
   async #beat(link: Link): Promise<void> {
     if (this.#link !== link) return
-    const renew = !this.#batches.renewedWithin(RENEW_MS)
+    const { lease } = this.#batches
+    const askedAt = lease.askedWithin(RENEW_MS) ? undefined : lease.asked()
     const bound = setTimeout(() => link.cut(`no beat for ${BEAT_ANSWER_MS} ms`), BEAT_ANSWER_MS)
     try {
       this.#holdings.report()
       const sent = this.#batches.sent
       const isQuiet = this.#batches.queued === 0
-      const { next, now, pushed, known } = await link.beat([this.id, link.server.run, renew ? '1' : '0'])
+      const { next, now, pushed, known } = await link.beat([
+        this.id,
+        link.server.run,
+        askedAt === undefined ? '0' : '1',
+      ])
       this.#batches.clock.heard(now)
-      if (renew) this.#batches.renewed()
       if (this.#link !== link) return
+      if (next < 0) return this.lost()
+      if (askedAt !== undefined) lease.renewed(askedAt)
+      this.#watchLease()
       const wasQuiet = isQuiet && this.#batches.sent === sent
-      if (next < 0) this.lost()
-      else if (!this.#holdings.allArrived(pushed) || !this.#agreement.holds(known, wasQuiet)) this.outOfStep()
+      if (!this.#allArrived(pushed) || !this.#agreement.holds(known, wasQuiet)) this.outOfStep()
       else this.#beatIn(link, Math.min(next, LONGEST_PAUSE_MS))
     } catch (error) {
       const isDamaged = refusalOf(error as Error)?.code === 'DATA_DAMAGED'

@@ -25,6 +25,7 @@ import type { Link } from './connection.js'
 import { LeaseClock } from './lease-clock.js'
 import { type Batch, Ledger, unansweredError } from './ledger.js'
 import { appendOperations, type Operation } from './operation.js'
+import { PresenceLease } from './presence-lease.js'
 import { Queue, type Queued, queued } from './queue.js'
 import { isBusy } from './refusal.js'
 
@@ -59,6 +60,7 @@ const NOT_RUN = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN)/
 
 export class Batches {
   readonly clock = new LeaseClock()
+  readonly lease = new PresenceLease()
   readonly #presence: string
   readonly #nonce: string
   /** Sent ahead of the operations of each batch (bound.lua); empty if there are no bounds. */
@@ -75,7 +77,6 @@ export class Batches {
   /** A script of another client blocks the server: the batches that it refused wait, and nothing overtakes them. */
   #busy = false
   #pause: NodeJS.Timeout | undefined
-  #renewedAt = 0
   #unusableAt = Number.NEGATIVE_INFINITY
   #closed = false
 
@@ -159,15 +160,6 @@ export class Batches {
     return this.#ledger.added
   }
 
-  /** Returns whether a call in the last `ms` has renewed the presence. */
-  renewedWithin(ms: number): boolean {
-    return monotonicMs() - this.#renewedAt < ms
-  }
-
-  renewed(): void {
-    this.#renewedAt = monotonicMs()
-  }
-
   close(): void {
     this.#closed = true
     this.#flowing = false
@@ -196,8 +188,7 @@ export class Batches {
       const operations = this.#queue.next(share)
       const piggyback = this.#piggyback()
       if (piggyback) operations.push(queued(piggyback))
-      const renew = !this.renewedWithin(RENEW_MS)
-      if (renew) this.renewed()
+      const renew = !this.lease.askedWithin(RENEW_MS)
       void this.#send(this.#ledger.add(operations), renew ? MODE.runAndRenew : MODE.run)
     }
   }
@@ -205,6 +196,7 @@ export class Batches {
   async #send(batch: Batch, mode: string): Promise<void> {
     const link = this.#link
     if (!link) return
+    const renewalAskedAt = mode === MODE.runAndRenew ? this.lease.asked() : undefined
     batch.sentAt = monotonicMs()
     batch.sent++
     batch.mode = mode
@@ -223,7 +215,7 @@ export class Batches {
     } catch (error) {
       return this.#failed(batch, link, error as Error)
     }
-    this.#answered(batch, reply)
+    this.#answered(batch, reply, renewalAskedAt)
     this.#turn()
   }
 
@@ -280,12 +272,14 @@ export class Batches {
     this.#turn()
   }
 
-  #answered(batch: Batch, reply: readonly Buffer[]): void {
+  #answered(batch: Batch, reply: readonly Buffer[], renewalAskedAt: number | undefined): void {
     this.#busy = false
     this.clock.heard()
     if (!this.#ledger.drop(batch)) return
     const kinds = reply[0]!.toString('latin1')
     if (kinds.startsWith('!')) return this.#refused(batch, kinds)
+    // Before the replies: what is confirmed now can be relied on.
+    if (renewalAskedAt !== undefined) this.lease.renewed(renewalAskedAt)
     const now = Number(reply[1]!.toString('latin1'))
     this.clock.heard(now)
     let at = 2
