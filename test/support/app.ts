@@ -1,6 +1,6 @@
 /**
  * An app for fault tests: it takes 50 ms (`ms`) for a request, answers with its pid and so many
- * `bytes`, and writes each begin and end of one into a ledger that outlives its process.
+ * `bytes`, or throws where nothing catches it (`crash`), and writes each begin and end of one into a ledger that outlives its process.
  */
 import { closeSync, mkdtempSync, openSync, readSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,6 +18,7 @@ export default (req, res) => {
   note('begin', url)
   req.resume()
   setTimeout(() => {
+    if (query.has('crash')) throw new Error('a bug')
     note('end', url)
     res.end(String(process.pid).padEnd(Number(query.get('bytes') ?? 0)))
   }, ms)
