@@ -1,4 +1,4 @@
-/** An Idempotency-Key: a POST that is sent twice runs once, and both get the same answer. Run it: node examples/idempotent-post.js */
+/** An Idempotency-Key: a POST that is sent twice runs for the first one, and both get the same answer. Run it: node examples/idempotent-post.js */
 import { openSpace } from 'takespace'
 import { createGateway } from 'takespace/gateway'
 import { createWorker } from 'takespace/workers'

@@ -1,6 +1,6 @@
 /**
- * A request with an Idempotency-Key: run once, by any gateway and however often it is sent; its answer is stored and
- * given again.
+ * A request with an Idempotency-Key: answered once, by any gateway and however often it is sent; its answer is stored
+ * and given again. It runs again only if its worker died.
  */
 import type { IncomingMessage } from 'node:http'
 import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'

@@ -1,5 +1,6 @@
 /**
- * A request whose outcome is stored: run once, however often and wherever it is sent, with the same answer each time.
+ * A request whose outcome is stored: answered once, however often and wherever it is sent. It runs again only if its
+ * worker died.
  */
 
 import type { TicketTerms } from '../engine/tickets.js'
