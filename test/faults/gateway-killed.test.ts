@@ -4,6 +4,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
+import { nothingIsLeft } from './drained.js'
 import { form } from './form.js'
 import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
@@ -51,5 +52,19 @@ test(
   },
   form(60_000, 180_000),
 )
+
+test('what waits when its gateway is killed, and no worker comes, is gone with the last process', async () => {
+  const gateway = startProcess(['takespace', 'gateway', '--port', '0'], { env: { TAKESPACE_URL: redis.url } })
+  const [, url] = await gateway.line(/"url":"([^"]+)"/)
+  const asked = Array.from({ length: 8 }, (_, n) => fetch(`${url}/${n}`, { method: n % 2 ? 'GET' : 'POST' }))
+  const cut = Promise.allSettled(asked)
+  const waiting = async (): Promise<string> => redis.cli('HLEN', '{ts:default}:entries')
+  await until(async () => (await waiting()) === '8', 'they wait in the space')
+  gateway.kill('SIGKILL')
+  await cut
+  // The fault hit: they outlive their gateway.
+  expect(await waiting()).toBe('8')
+  await nothingIsLeft(redis)
+})
 
 failOnLeaks()

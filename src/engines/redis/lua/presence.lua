@@ -19,6 +19,20 @@ end
 -- Returns whether a member of the set of claims is a claim: one long member is not (join()).
 local function isClaim(text) return find(text, ':', 1, true) end
 
+-- Removes the waiting requests of processes that are gone, at most MOST_ORPHANS of each kind: a few ms. As long as there
+-- are processes, a take or the sweep meets them, and a gateway that was wrongly declared dead finds them again.
+local MOST_ORPHANS = 2000
+local function removeOrphans()
+  for _, kind in ipairs({ KIND.request, KIND.task }) do
+    local ids = call('ZRANGE', freeKey(kind), 0, MOST_ORPHANS - 1)
+    local records = #ids > 0 and call('HMGET', keys.entries, unpack_(ids)) or {}
+    for i = 1, #ids do
+      local record = records[i]
+      if record and isRequest(record) and not isPresent(requesterOf(record)) then remove(ids[i], record) end
+    end
+  end
+end
+
 -- Ends a presence whose process is gone: its claims are freed, and nothing of the presence remains. `leaving`: the
 -- process itself asks, so claims that it has not started do not count as deaths.
 local function endPresence(presence, leaving)
@@ -45,6 +59,7 @@ local function endPresence(presence, leaving)
   end
   push(presence, PUSH.presenceLost .. '\t', '', '')
   flush()
+  if leaving and call('EXISTS', keys.presences) == 0 then removeOrphans() end
 end
 
 -- Ends several presences at once: none of them is handed entries that another one held.

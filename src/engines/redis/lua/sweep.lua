@@ -1,5 +1,5 @@
--- The sweep: removes expired entries, a bounded number in each call. Finds check leases exactly, so they never return
--- an expired entry that the sweep has not reached.
+-- The sweep: removes expired entries, and waiting requests of processes that are gone, a bounded number in each call.
+-- Finds check both exactly, so they never return an entry that the sweep has not reached.
 -- shares: sweepAfter, sweepInBeat, sweepNow
 
 -- An entry is looked at about twice. A surplus, after many writes at once, is spread over the calls that follow.
@@ -8,6 +8,12 @@ local SWEPT_PER_CALL, SWEPT_PER_WRITE, SWEPT_PER_BEAT = 8, 3, 256
 local SWEPT_AT_ONCE = 1000
 -- Most ids in one call: a few ms.
 local MOST_SWEPT = 2000
+
+-- Returns whether an entry is a waiting request of a process that is gone.
+local function isOrphan(id, record)
+  return isRequest(record) and not isPresent(requesterOf(record))
+    and call('ZSCORE', indexInfo(signatureOf(record)).index[1], id)
+end
 
 local function sweep(budget)
   local second = floor(now / 1000)
@@ -27,7 +33,7 @@ local function sweep(budget)
           LATER.setAside(ids[i], record)
         elseif record then
           local ends = sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)
-          if hasExpired(record) then
+          if hasExpired(record) or isOrphan(ids[i], record) then
             remove(ids[i], record)
           elseif ends ~= SHARED.never then
             sweepLater(ids[i], tonumber(ends), tonumber(sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)))
