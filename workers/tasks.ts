@@ -2,14 +2,8 @@
 import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse } from '../src/request.js'
-import {
-  decodeCall,
-  encodeOutcome,
-  failureOf,
-  LONGEST_TASK_NAME,
-  type TaskCall,
-  type TaskOutcome,
-} from '../src/tasks/message.js'
+import { failureOf, gaveUpFor } from '../src/tasks/failure.js'
+import { decodeCall, encodeOutcome, LONGEST_TASK_NAME, type TaskCall, type TaskOutcome } from '../src/tasks/message.js'
 import { encodeProgress } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
@@ -75,7 +69,7 @@ async function outcomeOf(
     if (!task) throw new SpaceError('INVALID_ARGUMENT', `This worker has no task ${called.task}.`)
     const value = await task(called.input, new Run(called, turn))
     if (value instanceof RetryIn) return { kind: 'retry', inMs: value.ms }
-    if (value instanceof GiveUp) return { kind: 'gaveUp', failure: { name: 'GaveUp', message: value.reason } }
+    if (value instanceof GiveUp) return { kind: 'gaveUp', failure: gaveUpFor(value.reason) }
     return { kind: 'done', value }
   } catch (error) {
     report(error, called, turn, logger)
@@ -90,9 +84,17 @@ function failed(error: unknown, called: TaskCall, turn: TurnContext, logger: Log
 }
 
 function report(error: unknown, { task }: TaskCall, turn: TurnContext, logger: Logger): void {
-  // A task that heeds its signal ends by throwing, as intended.
-  if (turn.wasCut) turn.tooLate(error)
-  else logger.error({ id: turn.id, service: turn.service, task, err: error }, 'the task failed')
+  const log = (err: unknown): void => {
+    // A task that heeds its signal ends by throwing, as intended.
+    if (turn.wasCut) turn.tooLate(err)
+    else logger.error({ id: turn.id, service: turn.service, task, err }, 'the task failed')
+  }
+  try {
+    log(error)
+  } catch {
+    // A logger reads more of an error than can be read of every error.
+    log(failureOf(error))
+  }
 }
 
 /** Getters rather than a copy: most tasks read little of it, and a signal costs something when it is made. */

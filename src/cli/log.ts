@@ -1,5 +1,6 @@
 /** The logger of the command line: text on a terminal, JSON elsewhere, without secrets. */
 import { type DestinationStream, type Logger as Pino, pino } from 'pino'
+import { failureOf } from '../tasks/failure.js'
 
 /** Fields with credentials. */
 const SECRET_FIELDS = ['cookie', 'set-cookie', 'authorization', 'proxy-authorization', 'password', 'secret']
@@ -17,7 +18,17 @@ export async function openLog(role: string): Promise<Pino> {
   if (level !== 'silent' && !(level in pino.levels.values)) {
     throw new Error(`LOG_LEVEL is one of ${Object.keys(pino.levels.values).join(', ')} or silent, not ${level}.`)
   }
-  return pino({ level, base: { role, pid: process.pid }, redact: { paths, censor: '***' } }, await destination())
+  const redact = { paths, censor: '***' }
+  return pino({ level, base: { role, pid: process.pid }, redact, serializers: { err: legible } }, await destination())
+}
+
+/** An error may have getters that throw; its log line is written all the same. */
+function legible(error: Error): object {
+  try {
+    return pino.stdSerializers.err(error)
+  } catch {
+    return failureOf(error)
+  }
 }
 
 async function destination(): Promise<DestinationStream> {

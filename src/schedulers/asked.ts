@@ -4,8 +4,9 @@ import type { Logger } from '../log.js'
 import { type HeldRequest, type Serving, serveRequests } from '../request.js'
 import type { Space } from '../space.js'
 import type { LaterTask } from '../tasks/enqueue.js'
+import { failureOf } from '../tasks/failure.js'
 import { SCHEDULER } from '../tasks/later.js'
-import { decodeCall, encodeOutcome, failureOf } from '../tasks/message.js'
+import { decodeCall, encodeOutcome } from '../tasks/message.js'
 import type { Scheduled } from '../tasks/schedule.js'
 
 export interface Queueing {

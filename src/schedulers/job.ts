@@ -11,14 +11,8 @@ import type { Space } from '../space.js'
 import { type Attempt, attemptId, persist, runAttempt } from '../tasks/attempt.js'
 import { DAY_MS } from '../tasks/enqueue.js'
 import { deadLetterFor, OPTIONS_FIELD } from '../tasks/failed-task.js'
-import {
-  decodeOutcome,
-  encodeCall,
-  encodeOutcome,
-  type Failure,
-  failureOf,
-  type TaskOutcome,
-} from '../tasks/message.js'
+import { cutText, type Failure, failureOf } from '../tasks/failure.js'
+import { decodeOutcome, encodeCall, encodeOutcome, type TaskOutcome } from '../tasks/message.js'
 import { encodeProgress, type Progress } from '../tasks/progress.js'
 
 export interface Job extends Attempt {
@@ -38,8 +32,13 @@ export type JobResult =
   | { readonly kind: 'again'; readonly failure: Failure; readonly inMs: number | undefined }
   | { readonly kind: 'over'; readonly failure: Failure }
 
-/** Maximum characters of an error on a ticket. */
+/**
+ * Maximum UTF-16 units of an error on a ticket: each takes at most three bytes of a progress report. Control characters,
+ * which take six in JSON, are replaced.
+ */
 const NOTED = 500
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const CONTROL = /[\u0000-\u001f]/g
 
 /**
  * Returns the result of an attempt. Throws only the signal's reason: then the next scheduler of the job finds the same
@@ -117,7 +116,7 @@ async function judged(
     const progress: Progress = {
       phase: 'scheduled',
       attempt: number,
-      error: `${failure.name}: ${failure.message}`.slice(0, NOTED),
+      error: cutText(`${failure.name}: ${failure.message}`.replace(CONTROL, ' '), NOTED),
       dueAt: wallMs() + nextInMs,
     }
     if (ticket !== undefined) await recordProgress(space, ticket, job, progress, nextInMs, signal)

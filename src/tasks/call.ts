@@ -7,6 +7,7 @@ import { withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './message.js'
 import { whyNotDone } from './offered.js'
+import { wholeResponse } from './whole-response.js'
 
 export interface CallOptions {
   /** Time until the call rejects with REQUEST_TIMEOUT, in ms. Default 30 000. */
@@ -51,7 +52,12 @@ export async function call(
   try {
     return resultOf(
       decodeOutcome(
-        await withDeadline(sent.response, { timeoutMs, signal, late: () => DEADLINE, onGivenUp: sent.withdraw }),
+        await withDeadline(sent.response.then(wholeResponse), {
+          timeoutMs,
+          signal,
+          late: () => DEADLINE,
+          onGivenUp: sent.withdraw,
+        }),
       ),
     )
   } catch (error) {

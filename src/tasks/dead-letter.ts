@@ -5,7 +5,7 @@ import { kindNamed } from '../entry/token.js'
 import { decodeRequest, type HttpRequest } from '../request/message.js'
 import { REQUEST, TASK } from '../request.js'
 import { failedIn } from './failed-task.js'
-import type { Failure } from './message.js'
+import type { Failure } from './failure.js'
 
 export interface DeadLetter {
   /** The id of the request or entry, as in every log. */

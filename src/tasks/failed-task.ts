@@ -5,7 +5,8 @@ import type { EncodedEntry } from '../engine.js'
 import { deadLetterEntry } from '../entry/dead-letter.js'
 import { requestEntry } from '../request/kinds.js'
 import { encodeRequest, type HttpRequest, type HttpResponse } from '../request/message.js'
-import { decodeOutcome, type Failure, failureOf, TASK_METHOD } from './message.js'
+import { type Failure, failureFrom, failureOf } from './failure.js'
+import { decodeOutcome, TASK_METHOD } from './message.js'
 
 /** Fields that the request of a dead letter has. */
 const ATTEMPTS = 'Failed-Attempts'
@@ -42,8 +43,8 @@ export function deadLetterFor(
   priority: number,
 ): EncodedEntry {
   const { attempts, error, reason } = failed
-  const { name, message, code } = error
-  const headers = [...request.headers, ATTEMPTS, String(attempts), ERROR, JSON.stringify({ name, message, code })]
+  const { stack: _, ...kept } = error
+  const headers = [...request.headers, ATTEMPTS, String(attempts), ERROR, JSON.stringify(kept)]
   const terms = { service, task: request.target, timeoutMs: 0, priority, repeatable: true }
   return deadLetterEntry(id, reason, requestEntry(id, request, terms), encodeRequest({ ...request, headers }), priority)
 }
@@ -55,10 +56,8 @@ export function failedIn({ method, headers }: HttpRequest): { attempts?: number;
     headers.includes(name) ? headers[headers.indexOf(name) + 1] : undefined
   const attempts = Number(field(ATTEMPTS))
   try {
-    const { name, message, code } = JSON.parse(field(ERROR) ?? '') as Record<string, unknown>
-    const error = { name: String(name), message: String(message) }
-    const coded = typeof code === 'string' || typeof code === 'number' ? { ...error, code } : error
-    return { ...(Number.isSafeInteger(attempts) ? { attempts } : {}), error: coded }
+    const error = failureFrom(JSON.parse(field(ERROR) ?? '') as Record<string, unknown>)
+    return { ...(Number.isSafeInteger(attempts) ? { attempts } : {}), error }
   } catch {
     // Its workers died, or the entry is foreign.
     return {}

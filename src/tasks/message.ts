@@ -2,6 +2,7 @@
 import { decodeFields, encodeFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { HttpRequest, HttpResponse } from '../request/message.js'
+import { errorOf, type Failure, failureFrom } from './failure.js'
 
 /** The method of a task's RequestEntry; its target is the task's name. HTTP has no such method. */
 export const TASK_METHOD = 'TASK'
@@ -12,17 +13,6 @@ export const LONGEST_TASK_NAME = 100
 /** Distinguishes the outcome of a task from a worker's own responses, which are plain text. */
 const MEDIA_TYPE = 'application/vnd.takespace.task'
 const HEADERS: readonly string[] = ['Content-Type', MEDIA_TYPE]
-
-const LONGEST_MESSAGE = 10_000
-const LONGEST_NAME = 200
-
-/** An encoded error; the stack only if the caller asked for it. */
-export interface Failure {
-  readonly name: string
-  readonly message: string
-  readonly code?: string | number
-  readonly stack?: string
-}
 
 /** The outcome of one run of a task. */
 export type TaskOutcome =
@@ -89,19 +79,6 @@ export function decodeCall({ method, target, headers, body }: HttpRequest): Task
   }
 }
 
-/** Returns the encoding of a thrown value. */
-export function failureOf(error: unknown, stack = false): Failure {
-  if (!(error instanceof Error)) return { name: 'Error', message: String(error).slice(0, LONGEST_MESSAGE) }
-  const { name, message } = error
-  const { code } = error as { code?: unknown }
-  return {
-    name: String(name).slice(0, LONGEST_NAME),
-    message: String(message).slice(0, LONGEST_MESSAGE),
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    ...(stack && typeof error.stack === 'string' ? { stack: error.stack.slice(0, LONGEST_MESSAGE) } : {}),
-  }
-}
-
 /**
  * Returns the response of a task. Throws INVALID_ENTRY if the result cannot be stored, which is a failure of the task.
  */
@@ -134,23 +111,7 @@ export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutc
   }
   if (status === 200) return { kind: 'done', value: fields.value }
   if (typeof fields.retryInMs === 'number') return { kind: 'retry', inMs: fields.retryInMs }
-  const { name, message, code, stack, gaveUp } = fields
-  const failure: Failure = {
-    name: String(name ?? 'Error'),
-    message: String(message ?? ''),
-    ...(typeof code === 'string' || typeof code === 'number' ? { code } : {}),
-    ...(typeof stack === 'string' ? { stack } : {}),
-  }
-  return { kind: gaveUp === true ? 'gaveUp' : 'failed', failure }
-}
-
-/** Returns the error for the caller. */
-export function errorOf({ name, message, code, stack }: Failure): Error {
-  const error = new Error(message)
-  error.name = name
-  // A stack made here would be that of the client.
-  error.stack = stack ?? `${name}: ${message}`
-  return code === undefined ? error : Object.assign(error, { code })
+  return { kind: fields.gaveUp === true ? 'gaveUp' : 'failed', failure: failureFrom(fields) }
 }
 
 /** Returns the number of the attempt that has this outcome. */
