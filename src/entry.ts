@@ -3,6 +3,7 @@
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { isPlain } from './entry/codec.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
+import { MOST_FIELDS } from './entry/limits.js'
 import {
   checkedSchema,
   type InputOf,
@@ -194,14 +195,18 @@ function checkedIndex(
   return index.map((item) => (typeof item === 'string' ? item : [...item].sort()))
 }
 
-/** Copies the caller's fields once: getters run only here. */
+/** Copies the caller's fields once: getters run only here. Too many are refused before they are read. */
 function copied(kind: string, fields: unknown): object {
+  let count: number
   try {
-    if (isPlain(fields)) return { ...fields }
+    if (!isPlain(fields)) throw new SpaceError('INVALID_ENTRY', `${kind} takes a plain object of fields.`)
+    count = Object.keys(fields).length
+    if (count <= MOST_FIELDS) return { ...fields }
   } catch (cause) {
+    if (cause instanceof SpaceError) throw cause
     throw new SpaceError('INVALID_ENTRY', `A field of ${kind} cannot be read.`, { cause })
   }
-  throw new SpaceError('INVALID_ENTRY', `${kind} takes a plain object of fields.`)
+  throw new SpaceError('INVALID_ENTRY', `${kind} has ${count} fields, more than ${MOST_FIELDS}.`)
 }
 
 function define(what: string, kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {

@@ -6,15 +6,15 @@
  */
 import { types } from 'node:util'
 import { SpaceError } from '../errors.js'
-
-/** Deeper nesting is refused: a foreign entry must not exhaust the stack. */
-const DEEPEST = 64
-
-/** A larger entry is refused: store the content elsewhere, and its name in the entry. */
-export const LARGEST_ENTRY = 8 * 1024 * 1024
-
-/** Each field is an index entry to maintain, in one atomic call. */
-export const MOST_FIELDS = 1_000
+import {
+  checkedBeforeParse,
+  DEEPEST,
+  LARGEST_ENTRY,
+  MOST_FIELDS,
+  MOST_NAMES,
+  MOST_PARTS,
+  MOST_VALUES,
+} from './limits.js'
 
 /** 1 233 decimal digits. Longer ones take seconds to parse, and may be foreign. */
 const LONGEST_BIGINT_BITS = 4_096
@@ -60,11 +60,7 @@ function generations(value: object): number {
 export function packFields(fields: object): PackedFields {
   const packer = new Packer()
   try {
-    const packed = packer.object(fields, 1) as PackedFields
-    if (Object.keys(packed).length > MOST_FIELDS) {
-      throw new SpaceError('INVALID_ENTRY', `It has more than ${MOST_FIELDS} fields.`)
-    }
-    return packed
+    return packer.object(fields, 1) as PackedFields
   } catch (cause) {
     if (cause instanceof SpaceError) throw cause
     // A getter or a proxy of the caller threw.
@@ -86,30 +82,41 @@ const tooLarge = (): never => {
   throw new SpaceError('INVALID_ENTRY', `It is larger than ${LARGEST_ENTRY} bytes.`)
 }
 
+/**
+ * Counts before it packs: a small object with many references to another is refused before it grows, and an object of
+ * too many names before they are read.
+ */
 class Packer {
-  /**
-   * A lower bound of the length of the text: a small object with many references to another is refused before it grows.
-   */
+  /** A lower bound of the length of the text. */
   #size = 0
+  #parts = 0
+  #values = 0
   /** The current path: names and indexes. */
   readonly #path: (string | number)[] = []
 
   object(value: object, depth: number): Packed {
     if (depth > DEEPEST) return this.refuse(`it is nested deeper than ${DEEPEST} (or in a circle)`)
+    this.#count(1, 0)
+    if (Array.isArray(value)) return this.#array(value, depth)
     if (types.isDate(value)) {
+      this.#count(1, 1)
       const time = value.getTime()
       return Number.isNaN(time) ? this.refuse('an invalid Date cannot be stored') : { [DATE]: time }
     }
     if (types.isUint8Array(value)) {
+      this.#count(1, 1)
       this.#grow(value.length)
       return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
     }
-    this.#grow(2)
-    if (Array.isArray(value)) return this.#array(value, depth)
     if (generations(value) > 1) return this.refuse('an instance of a class cannot be stored')
     if (Object.getOwnPropertySymbols(value).length > 0) return this.refuse('a symbol cannot name a field')
+    const names = Object.keys(value)
+    const most = depth === 1 ? MOST_FIELDS : MOST_NAMES
+    if (names.length > most) return this.refuse(`it has ${names.length} names, more than ${most}`)
+    this.#count(names.length, names.length)
+    this.#grow(2)
     const packed: [string, Packed][] = []
-    for (const name of Object.keys(value)) {
+    for (const name of names) {
       this.#path.push(name)
       const field: unknown = (value as Record<string, unknown>)[name]
       if (field !== undefined) {
@@ -141,6 +148,7 @@ class Packer {
         if (BigInt.asIntN(LONGEST_BIGINT_BITS, value) !== value) {
           return this.refuse(`a bigint of more than ${LONGEST_BIGINT_BITS} bits cannot be stored`)
         }
+        this.#count(2, 1)
         return { [BIGINT]: value.toString() }
       case 'object':
         return value === null ? null : this.object(value, depth + 1)
@@ -150,6 +158,8 @@ class Packer {
   }
 
   #array(value: readonly unknown[], depth: number): Packed {
+    this.#count(0, value.length)
+    this.#grow(2)
     if (generations(value) > 2) return this.refuse('an instance of a class cannot be stored')
     // The length of an array says nothing: a hole has no key.
     if (Object.keys(value).length !== value.length) return this.refuse('an array with holes or names cannot be stored')
@@ -162,6 +172,13 @@ class Packer {
     return packed
   }
 
+  #count(parts: number, values: number): void {
+    this.#parts += parts
+    this.#values += values
+    if (this.#parts > MOST_PARTS) this.refuse(`there are more than ${MOST_PARTS} names, objects and lists up to here`)
+    if (this.#values > MOST_VALUES) this.refuse(`there are more than ${MOST_VALUES} values up to here`)
+  }
+
   #grow(by: number): void {
     this.#size += by
     if (this.#size > LARGEST_ENTRY) tooLarge()
@@ -170,8 +187,10 @@ class Packer {
 
 /** Returns the fields. Throws any error if the bytes are malformed: they may be foreign. */
 export function decodeFields(body: Buffer): object {
+  checkedBeforeParse(body)
   const parsed: unknown = JSON.parse(body.toString('utf8'))
   if (!isPlain(parsed)) throw new TypeError('not the fields of an entry')
+  if (Object.keys(parsed).length > MOST_FIELDS) throw new TypeError(`more than ${MOST_FIELDS} fields`)
   return objectOf(parsed, 1)
 }
 

@@ -1,5 +1,5 @@
 /** The whole response to a call: that of a large result is streamed, and collected here. */
-import { LARGEST_ENTRY } from '../entry/codec.js'
+import { LARGEST_ENTRY } from '../entry/limits.js'
 import { isErrorCode, SpaceError } from '../errors.js'
 import type { HttpResponse } from '../request/message.js'
 
