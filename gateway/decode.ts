@@ -4,12 +4,10 @@ import { HOP_BY_HOP, isBodiless } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
 import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
+import { endUnlessRead } from './unread.js'
 
-/**
- * A client that reads nothing for this long is disconnected. Node.js counts the first interval as progress, so the real
- * time is twice this.
- */
-const SLOW_READER_MS = 14_000
+/** A client that reads nothing of a complete response for this long is disconnected. */
+const UNREAD_MS = 28_000
 
 /** A body up to this size is written in one string with its head: one system call instead of a gathered write. */
 const JOINED_BYTES = 4_096
@@ -103,7 +101,5 @@ function endResponse(res: ServerResponse, body: Buffer | undefined): void {
   if (body === undefined || body.length === 0) res.end()
   else if (body.length <= JOINED_BYTES) res.end(body.toString('latin1'), 'latin1')
   else res.end(body)
-  const { socket } = res
-  // Node.js destroys a socket without progress within its timeout, and restores its own timeout after the response.
-  if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
+  endUnlessRead(res.req.socket, UNREAD_MS, res)
 }

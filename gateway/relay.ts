@@ -8,12 +8,10 @@ import { isBodiless } from '../src/request/http.js'
 import type { Rest } from '../src/request/message.js'
 import { pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
+import { endUnlessRead } from './unread.js'
 
-/**
- * A client that reads nothing for this long is disconnected. Node.js counts the first interval as progress, so the real
- * time is twice this.
- */
-const SLOW_READER_MS = 30_000
+/** A client that reads nothing of a streamed response for this long is disconnected. */
+export const UNREAD_STREAM_MS = 60_000
 
 /**
  * Resolves at the end of the body; with an error code if the body was incomplete. The caller watches for the client's
@@ -27,23 +25,20 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
       res.off('drain', onDrain)
       resolve(code)
     }
-    const onDrain = (): void => {
-      socket?.setTimeout(0)
-      rest.resume()
-    }
+    const onDrain = (): void => rest.resume()
     res.on('drain', onDrain)
     rest.read({
       onChunk(chunk) {
         if (bodiless) return true
         const room = res.write(chunk)
-        if (!room) socket?.setTimeout(SLOW_READER_MS)
+        if (!room && socket) endUnlessRead(socket, UNREAD_STREAM_MS)
         return room
       },
       onEnd(trailers) {
         const behind = bodiless || req.httpVersionMinor === 0 ? [] : passedOn(trailers)
         if (behind.length > 0 && res.chunkedEncoding) res.addTrailers(pairsOf(behind))
         res.end()
-        if (socket && socket.writableLength > 0) socket.setTimeout(SLOW_READER_MS)
+        if (socket) endUnlessRead(socket, UNREAD_STREAM_MS)
         finish()
       },
       onBroken(reason) {

@@ -20,7 +20,8 @@ import {
   startExchange,
 } from './exchange.js'
 import { UPGRADE_INVALID } from './refusals.js'
-import { relay } from './relay.js'
+import { relay, UNREAD_STREAM_MS } from './relay.js'
+import { endUnlessRead } from './unread.js'
 import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
 
 const KEY = /^[A-Za-z0-9+/]{22}==$/
@@ -118,7 +119,9 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     rest.read({
       onChunk(bytes) {
         frames.count(bytes)
-        return socket.write(bytes)
+        const room = socket.write(bytes)
+        if (!room) endUnlessRead(socket, UNREAD_STREAM_MS)
+        return room
       },
       onEnd() {
         socket.end()

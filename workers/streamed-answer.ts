@@ -8,10 +8,13 @@ import type { Sink } from '../src/request/streams/collector.js'
 import type { HeldRequest, HttpResponse, ResponseHead, Rest } from '../src/request.js'
 import { STREAMED, sealedHead, sealedTrailers } from './response.js'
 
-/** A streaming turn keeps its slot for this long, and only while BUSY_BYTES move in each LOOK_MS. */
-const RELEASE_SLOT_AFTER_MS = 250
-const LOOK_MS = 50
-const BUSY_BYTES = 32_768
+/**
+ * A streaming turn keeps its slot for this long, and only while BUSY_BYTES move in each LOOK_MS: a burst of clients that
+ * read nothing must not hold up the requests behind them.
+ */
+const RELEASE_SLOT_AFTER_MS = 100
+const LOOK_MS = 20
+const BUSY_BYTES = 16_384
 
 export class StreamedAnswer {
   readonly #held: HeldRequest
@@ -91,7 +94,8 @@ export class StreamedAnswer {
     let before = 0
     this.#slotTimer = setInterval(() => {
       const moved = this.#bytesRead + (this.#sink?.written ?? 0)
-      const isBusy = moved - before >= BUSY_BYTES
+      // A handler that waits for its client does nothing that others would have to wait for.
+      const isBusy = moved - before >= BUSY_BYTES && this.#sink?.hasRoom !== false
       before = moved
       if (isBusy && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return
       clearInterval(this.#slotTimer)

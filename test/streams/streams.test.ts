@@ -1,68 +1,11 @@
 /** What a stream promises whatever is lost beneath it: its bytes, all of them, in order, and a bound on what is under way. */
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
-import type { Engine } from '../../src/engine.js'
 import { Streams, type StreamWriter } from '../../src/request/streams/index.js'
 import { Chance } from '../simulation/chance.js'
+import { Wire } from './wire.js'
 
 const MOST = 65_536
-
-/** Two processes whose messages may be lost whenever a link is, each way for itself; both hear of it when it is back. */
-class Wire {
-  readonly #ends = new Map<string, { onMessage(message: Buffer): void; onGap(): void; cut: boolean }>()
-  readonly #queue: (() => void)[] = []
-  lost = 0
-  bytes = 0
-
-  engine(presence: string): Engine {
-    const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
-    this.#ends.set(presence, end)
-    return {
-      presence,
-      post: async (to: string, message: Buffer) => {
-        const other = this.#ends.get(to)!
-        this.bytes += message.length
-        if (end.cut || other.cut) {
-          this.lost++
-          return false
-        }
-        this.#queue.push(() => {
-          // It may be cut while the message is under way.
-          if (other.cut) this.lost++
-          else other.onMessage(message)
-        })
-        return true
-      },
-      hear: async (onMessage: (message: Buffer) => void, onGap: () => void) => {
-        end.onMessage = onMessage
-        end.onGap = onGap
-      },
-    } as unknown as Engine
-  }
-
-  cut(presence: string): void {
-    this.#ends.get(presence)!.cut = true
-  }
-
-  heal(presence: string): void {
-    const end = this.#ends.get(presence)!
-    if (!end.cut) return
-    end.cut = false
-    end.onGap()
-  }
-
-  async step(): Promise<boolean> {
-    const next = this.#queue.shift()
-    next?.()
-    await new Promise(setImmediate)
-    return next !== undefined
-  }
-
-  /** Until nothing is under way, also not what a turn of the event loop would send. */
-  async settle(): Promise<void> {
-    for (let quiet = 0; quiet < 4; ) quiet = (await this.step()) ? 0 : quiet + 1
-  }
-}
 
 interface Read {
   readonly chunks: Buffer[]

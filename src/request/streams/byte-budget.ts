@@ -1,8 +1,18 @@
-/** A number of bytes that all streams of a process share. */
+/** A number of bytes that all streams of a process share, and the line of those that wait for some. */
+
+export interface InLine {
+  /** The least goes first. */
+  readonly rank: number
+  /** The bytes for which it waits. */
+  readonly wanted: number
+  /** Called when it may take bytes; it is in the line no longer. */
+  turn(): void
+}
 
 export class ByteBudget {
   readonly most: number
   taken = 0
+  readonly #line = new Set<InLine>()
 
   constructor(most: number) {
     this.most = most
@@ -18,5 +28,32 @@ export class ByteBudget {
 
   give(bytes: number): void {
     this.taken -= bytes
+    this.#serve()
+  }
+
+  /** Puts a stream into the line. Its turn comes at once if there are enough bytes for all before it, and for it. */
+  waitForTurn(stream: InLine): void {
+    this.#line.add(stream)
+    this.#serve()
+  }
+
+  leave(stream: InLine): void {
+    this.#line.delete(stream)
+  }
+
+  /** What is left is saved up for the first in line, however much that wants. */
+  #serve(): void {
+    while (this.#line.size > 0) {
+      const first = this.#first()
+      if (first.wanted > this.left) return
+      this.#line.delete(first)
+      first.turn()
+    }
+  }
+
+  #first(): InLine {
+    let first: InLine | undefined
+    for (const each of this.#line) if (first === undefined || each.rank < first.rank) first = each
+    return first as InLine
   }
 }

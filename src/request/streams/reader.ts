@@ -1,18 +1,34 @@
 /**
  * StreamReader: the reading end of a stream. It grants its writer a window: small at first, doubled each time that all
- * of it was used, while the budget allows. So a stream of rare small messages costs little, and a large one flows.
+ * of it was used. So a stream of rare small messages costs little, and a large one flows.
+ *
+ * The first window is every stream's own. What is granted beyond comes from a budget of all streams until it arrives: so
+ * much is on its way to this process at a time. If nothing is left, streams wait in line, those that have moved little
+ * before all others: whoever reads little is answered soon, however many large streams there are. A stream whose reader takes nothing
+ * has nothing on its way. What has arrived for one that pauses counts in another budget, of which a window is at most a
+ * part of the rest.
  */
 
-import type { ByteBudget } from './byte-budget.js'
+import type { ByteBudget, InLine } from './byte-budget.js'
 import { FIRST_GRANT } from './writer.js'
 
-/** The window without budget: the stream goes on slowly. */
-const SMALLEST_WINDOW = 2_048
+/** The window if no memory is left. */
+const LEAST_HELD = 65_536
+/** While others wait, a turn is of at most so many bytes. */
+const LARGEST_TURN = 131_072
+/** The most that a window may have of what is left of the two budgets. */
+const PART_OF_ROOM = 1 / 2
+const PART_OF_MEMORY = 1 / 16
+/** Most streams end before they have moved so much. */
+const LITTLE = 1 << 20
 const NOTHING = Buffer.alloc(0)
 
 export interface StreamReaderTerms {
   readonly most: number
+  /** Bytes that are on their way, beyond the first window of each stream. */
   readonly room: ByteBudget
+  /** Bytes that have arrived and were not delivered. */
+  readonly held: ByteBudget
   send(letter: string, place: string, bytes: Buffer): void
   onOver(): void
 }
@@ -26,7 +42,9 @@ export interface StreamCallbacks {
   onBroken(reason: string): void
 }
 
-export class StreamReader {
+let numbers = 0
+
+export class StreamReader implements InLine {
   /** The writing process. */
   readonly from: string
   readonly #terms: StreamReaderTerms
@@ -38,29 +56,40 @@ export class StreamReader {
   #given = 0
   #granted = FIRST_GRANT
   #window: number
+  /** The bytes that were taken from the budgets. */
+  #chargedRoom = 0
+  #chargedHeld = 0
   #end: { place: number; last: Buffer } | undefined
   #paused = false
   #asking = false
+  #isInLine = false
+  /** Nothing has arrived between the last two looks. */
+  #isIdle = false
+  #arrivedBefore = -1
   #isOver = false
   #broken: string | undefined
+
+  /** How many were there before it in this process. */
+  readonly #number = ++numbers
 
   constructor(from: string, terms: StreamReaderTerms) {
     this.from = from
     this.#terms = terms
     this.#window = Math.min(FIRST_GRANT, terms.most)
-    terms.room.take(this.#window)
   }
 
   /** Starts delivery. */
   read(reader: StreamCallbacks): void {
     this.#reader = reader
     this.#flow()
+    this.#charge()
   }
 
   resume(): void {
     if (!this.#paused) return
     this.#paused = false
     this.#flow()
+    this.#charge()
   }
 
   /** Asks for the stream from the current position. */
@@ -105,8 +134,10 @@ export class StreamReader {
     const fresh = before === 0 ? bytes : bytes.subarray(before)
     this.#asking = false
     this.#arrived += fresh.length
+    this.#isIdle = false
     this.#held.push(fresh)
     this.#flow()
+    this.#charge()
   }
 
   #ended(place: number, last: Buffer): void {
@@ -146,22 +177,70 @@ export class StreamReader {
   }
 
   #grant(): void {
-    if (this.#given + this.#window - this.#granted < this.#window / 2) return
-    if (this.#arrived === this.#granted) this.#widen()
-    this.#say('g')
+    const used = this.#arrived === this.#granted
+    if (used) this.#window = Math.min(this.#window * 2, this.#terms.most)
+    const window = this.#allowedWindow()
+    if (!used && this.#given + window - this.#granted < window / 2) return
+    if (this.#window <= FIRST_GRANT) return this.#say('g')
+    if (this.#isInLine) return
+    this.#isInLine = true
+    this.#terms.room.waitForTurn(this)
+    // The writer can have its next bytes ready when the turn comes.
+    if (this.#isInLine) this.#acknowledge('g')
   }
 
-  /** All that was granted was used. */
-  #widen(): void {
-    const { most, room } = this.#terms
-    const wider = Math.min(this.#window * 2, most, this.#window + Math.max(room.left, 0))
-    room.take(wider - this.#window)
-    this.#window = wider
+  /** Streams of little come before all that have moved much, the latest first; the others by what they have moved. */
+  get rank(): number {
+    return this.#given < LITTLE ? -this.#number : this.#given
+  }
+
+  get wanted(): number {
+    return Math.max(Math.min(this.#window, LARGEST_TURN) - FIRST_GRANT - this.#chargedRoom, 0)
+  }
+
+  turn(): void {
+    this.#isInLine = false
+    if (!this.#paused && !this.#isOver) this.#say('g')
+  }
+
+  /** From time to time: a writer that does not use its grant shall not keep others from theirs. */
+  look(): void {
+    this.#isIdle = this.#arrived === this.#arrivedBefore
+    this.#arrivedBefore = this.#arrived
+    this.#charge()
+  }
+
+  /** Returns the window, as far as the budgets allow it. */
+  #allowedWindow(): number {
+    const { room, held } = this.#terms
+    const left = Math.max(room.left + this.#chargedRoom, 0)
+    const ours = Math.max(left * PART_OF_ROOM, Math.min(left, LARGEST_TURN - FIRST_GRANT))
+    const memory = Math.max(held.left * PART_OF_MEMORY, LEAST_HELD)
+    return Math.floor(Math.min(this.#window, FIRST_GRANT + ours, memory))
+  }
+
+  /** Takes from the budgets what is on its way and what is held. */
+  #charge(): void {
+    const { room, held } = this.#terms
+    const onItsWay = this.#isOver || this.#isIdle ? 0 : Math.max(this.#granted - this.#arrived - FIRST_GRANT, 0)
+    const undelivered = this.#isOver ? 0 : this.#arrived - this.#given
+    const [more, moreHeld] = [onItsWay - this.#chargedRoom, undelivered - this.#chargedHeld]
+    this.#chargedRoom = onItsWay
+    this.#chargedHeld = undelivered
+    held.take(moreHeld)
+    // What is given may be another stream's turn at once.
+    if (more < 0) room.give(-more)
+    else room.take(more)
   }
 
   #say(letter: string): void {
     // A grant is not taken back: the writer may have used it.
-    if (!this.#paused) this.#granted = Math.max(this.#granted, this.#given + Math.max(this.#window, SMALLEST_WINDOW))
+    if (!this.#paused) this.#granted = Math.max(this.#granted, this.#given + this.#allowedWindow())
+    this.#charge()
+    this.#acknowledge(letter)
+  }
+
+  #acknowledge(letter: string): void {
     const ended = this.#end && this.#end.place === this.#arrived ? ' e' : ''
     this.#terms.send(letter, `${this.#arrived} ${this.#granted}${ended}`, NOTHING)
   }
@@ -170,7 +249,8 @@ export class StreamReader {
     if (this.#isOver) return
     this.#isOver = true
     this.#held.length = 0
-    this.#terms.room.give(this.#window)
+    this.#terms.room.leave(this)
+    this.#charge()
     this.#terms.onOver()
   }
 }

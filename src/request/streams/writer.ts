@@ -12,6 +12,8 @@ import type { ByteBudget } from './byte-budget.js'
 export const FIRST_GRANT = 4_096
 /** Unsent bytes at which the writer is told to pause. */
 const HIGH_WATER = 65_536
+/** Bytes that each stream may keep though the budget of all is used up, by readers who take nothing for example. */
+const LEAST_KEPT = HIGH_WATER
 const LARGEST_FRAME = 65_536
 /** Silence of the reader, in ms, after which it is probed. */
 const SILENT_MS = 1_000
@@ -154,7 +156,8 @@ export class StreamWriter {
   get hasRoom(): boolean {
     if (!this.isOpen) return false
     const { most, room } = this.#terms
-    return this.#written - this.#sent < HIGH_WATER && this.#written - this.#arrived < most && room.left > 0
+    const kept = this.#written - this.#arrived
+    return this.#written - this.#sent < HIGH_WATER && kept < most && (room.left > 0 || kept < LEAST_KEPT)
   }
 
   #unwanted(): void {
