@@ -62,6 +62,7 @@ const UNTAKEN = 'It was not run; try again shortly.'
 /** The errors that a client may see. Their texts are for clients; those of the error table are for operators. */
 const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
   SPACE_UNREACHABLE: new Refusal(503, 'SPACE_UNREACHABLE', `The request could not be passed on. ${UNTAKEN}`),
+  OVERLOADED,
   SPACE_FULL: new Refusal(503, 'SPACE_FULL', `Too many requests are waiting. ${UNTAKEN}`),
   SPACE_CLOSED: new Refusal(503, 'SPACE_CLOSED', `This gateway is stopping. ${UNTAKEN}`),
   OUTCOME_UNKNOWN: new Refusal(

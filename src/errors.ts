@@ -17,6 +17,11 @@ export const ERRORS = {
   INVALID_ENTRY: kind(400, false, 'The entry or template holds a value that cannot be stored.'),
   SPACE_CLOSED: kind(503, false, 'The space has been closed; open another one.'),
   SPACE_UNREACHABLE: kind(503, true, 'The space cannot be reached. Nothing was done; try again when it is back.'),
+  OVERLOADED: kind(
+    503,
+    true,
+    'Too many operations of this process wait to be sent. Nothing was done; try again shortly.',
+  ),
   SPACE_FULL: kind(503, true, 'The space is full and takes no new entries until some have been taken.'),
   OUTCOME_UNKNOWN: kind(
     502,

@@ -76,7 +76,7 @@ export class Space {
    * @param entry made by a kind, or a snapshot of an entry
    * @returns its lease; granted ≤ asked
    * @throws SpaceError INVALID_ENTRY, INVALID_ARGUMENT (nothing is stored), SPACE_FULL, SPACE_UNREACHABLE,
-   *   OUTCOME_UNKNOWN, SPACE_CLOSED
+   *   OVERLOADED, OUTCOME_UNKNOWN, SPACE_CLOSED
    * @example const lease = await space.write(Task({ id: 't1' }), { leaseMs: 30_000, priority: 5 })
    */
   async write(entry: Entry<object> | Snapshot<object>, options: WriteOptions = {}): Promise<Lease> {
@@ -84,9 +84,11 @@ export class Space {
   }
 
   /**
-   * Writes all entries or none; the n-th lease belongs to the n-th entry (JavaSpace05).
+   * Writes all entries or none, at most 100,000; the n-th lease belongs to the n-th entry (JavaSpace05). More than 1,000
+   * become visible one after the other, once it is certain that all will.
    *
-   * @throws SpaceError as `write`; INVALID_ARGUMENT also without entries, or if the list of leases has another length
+   * @throws SpaceError as `write`; INVALID_ARGUMENT also without entries or for too many, or if the list of leases has
+   *   another length
    */
   async writeAll<const E extends readonly (Entry<object> | Snapshot<object>)[]>(
     entries: NonEmpty<E>,
@@ -192,7 +194,7 @@ export class Space {
   }
 
   /**
-   * Renews leases in one call, each as `lease.renew` does (JavaSpaces: LeaseMap). A failure of one does not affect the
+   * Renews any number of leases in few calls, each as `lease.renew` does (JavaSpaces: LeaseMap). A failure of one does not affect the
    * others.
    *
    * @param leaseMs one for all, or one per lease
@@ -206,7 +208,7 @@ export class Space {
     return forAll(leases, (lease, i) => lease.renew(durations[i]!))
   }
 
-  /** Cancels leases in one call, each as `lease.cancel` does; returns failures as `renewAll` does. */
+  /** Cancels leases in few calls, each as `lease.cancel` does; returns failures as `renewAll` does. */
   async cancelAll(leases: readonly Lease[]): Promise<LeaseFailure[]> {
     checkedLeases(leases)
     this.#open()

@@ -111,15 +111,23 @@ export function checkedDurations(leases: readonly Lease[], leaseMs: number | rea
   throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
 }
 
-/** Calls `act` for all leases in one turn of the event loop, so that they are one batch, and returns the failures. */
+/** So many leases are dealt with at a time: far fewer than the operations that may wait to be sent. */
+const AT_A_TIME = 2_000
+
+/** Calls `act` for all leases, many in one turn of the event loop, so that they are few calls. Returns the failures. */
 export async function forAll(
   leases: readonly Lease[],
   act: (lease: Lease, i: number) => Promise<void>,
 ): Promise<LeaseFailure[]> {
-  const results = await Promise.allSettled(leases.map(act))
-  return results.flatMap((result, i) =>
-    result.status === 'rejected' ? [{ lease: leases[i]!, error: result.reason as SpaceError }] : [],
-  )
+  const failures: LeaseFailure[] = []
+  for (let from = 0; from < leases.length; from += AT_A_TIME) {
+    const some = leases.slice(from, from + AT_A_TIME)
+    const results = await Promise.allSettled(some.map((lease, i) => act(lease, from + i)))
+    for (const [i, result] of results.entries()) {
+      if (result.status === 'rejected') failures.push({ lease: some[i]!, error: result.reason as SpaceError })
+    }
+  }
+  return failures
 }
 
 /** @throws SpaceError INVALID_ARGUMENT unless it is a number of milliseconds ≥ 0, or Infinity */

@@ -106,11 +106,11 @@ async function drainEach(
   templates: readonly Template<object>[],
   max: number,
 ): Promise<Entry<object>[]> {
-  const taken: Entry<object>[] = []
+  let taken: Entry<object>[] = []
   for (const template of templates) {
     if (taken.length === max) break
     try {
-      taken.push(...(await drain(finds, template, max - taken.length, 0)))
+      taken = taken.concat(await drain(finds, template, max - taken.length, 0))
     } catch (error) {
       // Entries that were taken are returned, even if a later take fails.
       if (taken.length === 0) throw error

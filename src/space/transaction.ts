@@ -18,6 +18,9 @@ const LONGEST_TRANSACTION_LEASE_MS = 3_600_000
 
 const DEFAULT_TRANSACTION_LEASE_MS = 10_000
 
+/** More writes are sent before the end: together with it they would hold the server for too long. */
+const MOST_WITH_END = 1_000
+
 export interface TransactionOptions {
   /**
    * How long the transaction may take unless renewed, in ms; then it is aborted. At most an hour is granted. Default 10
@@ -112,8 +115,8 @@ export class Transaction implements AsyncDisposable {
    * Commits. When the promise resolves, all effects are visible. Writes that were not awaited are sent with it. Of
    * finds that were not awaited, those that have a match return it, the others reject with TRANSACTION_ENDED.
    * @throws SpaceError TRANSACTION_ENDED: nothing was done; OUTCOME_UNKNOWN: all or nothing, unknown which; the error
-   *   of a write under it: it is aborted; SPACE_FULL: no room for the writes that are sent with it, nothing was done,
-   *   the transaction is still open and may be committed again
+   *   of a write under it: it is aborted; SPACE_FULL: no room for the writes that are sent with it (at most 1,000;
+   *   more are sent ahead), nothing was done, the transaction is still open and may be committed again
    */
   async commit(): Promise<void> {
     this.check()
@@ -121,7 +124,7 @@ export class Transaction implements AsyncDisposable {
     await this.#allChecked()
     this.check()
     this.#state = 'ending'
-    const kept = this.#kept()
+    const kept = this.#keptIfFew()
     await this.#settled()
     if (this.#failure === undefined) {
       try {
@@ -190,11 +193,12 @@ export class Transaction implements AsyncDisposable {
     await this.#allChecked()
     this.check()
     this.#state = 'ending'
+    const kept = this.#keptIfFew()
     await this.#settled()
     let done = false
     try {
       if (this.#failure !== undefined) throw this.#failure
-      done = await complete({ entries: this.#kept().flatMap(remainingEntries), tx: this.id })
+      done = await complete({ entries: kept.flatMap(remainingEntries), tx: this.id })
       return done
     } finally {
       if (done) this.#over(undefined)
@@ -240,6 +244,15 @@ export class Transaction implements AsyncDisposable {
     const deferred = this.#deferred.splice(0)
     for (const { kept } of deferred) kept?.()
     return deferred
+  }
+
+  /** The same, but sends them ahead of the end, and returns none, if they are too many for one operation. */
+  #keptIfFew(): DeferredWrite[] {
+    const deferred = this.#kept()
+    if (deferred.reduce((sum, { entries }) => sum + entries.length, 0) <= MOST_WITH_END) return deferred
+    // A failure is noted, and the transaction is aborted then.
+    for (const each of deferred) this.#write(remainingEntries(each)).catch(() => {})
+    return []
   }
 
   #write(entries: readonly EncodedEntry[]): Promise<Grant[]> {

@@ -11,6 +11,9 @@ import type { Transaction } from './transaction.js'
 /** A day: longer than any request, and forgotten entries do not stay for ever. */
 export const DEFAULT_LEASE_MS = 24 * 60 * 60 * 1000
 
+/** All of them are in memory at a time, and written or not together. */
+const MOST_ENTRIES = 100_000
+
 /** Priority and order of writing share one exact number. */
 const HIGHEST_PRIORITY = 127
 const LOWEST_PRIORITY = -128
@@ -45,6 +48,12 @@ export async function writeEntries(
   const { leaseMs = DEFAULT_LEASE_MS, priority = 0, tx } = options
   if (!Array.isArray(entries) || entries.length === 0) {
     throw new SpaceError('INVALID_ARGUMENT', 'writeAll wants at least one entry.')
+  }
+  if (entries.length > MOST_ENTRIES) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `writeAll takes at most ${MOST_ENTRIES} entries, not ${entries.length}: all or none are written. Use several calls.`,
+    )
   }
   if (Array.isArray(leaseMs) && leaseMs.length !== entries.length) {
     throw new SpaceError('INVALID_ARGUMENT', `There are ${entries.length} entries and ${leaseMs.length} leases.`)

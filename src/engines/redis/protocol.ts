@@ -50,6 +50,7 @@ export const OPERATIONS = {
   renewTransaction: { args: ['transaction', 'leaseMs'], does: 'renews the lease of a transaction' },
   commit: { args: ['transaction', 'entries'], does: 'commits a transaction and writes entries with it' },
   abort: { args: ['transaction'], does: 'aborts a transaction' },
+  awaitEnd: { args: ['transaction'], does: 'tells whether a transaction whose end is decided has effects left' },
 
   notify: { args: ['registration', 'sequence', 'leaseMs', 'transaction', 'templates'], does: 'registers for events' },
   renewRegistration: { args: ['registration', 'leaseMs'], does: 'renews the lease of a registration' },

@@ -87,12 +87,26 @@ export class Transactions {
       this.#open.set(numberOf(tx), open)
       throw noted(values[0]!)
     }
+    if (kind === REPLY.askAgain) await this.#visible(tx)
   }
 
   async abort(tx: string): Promise<void> {
     if (this.#end(tx)?.announced === false) return
     // Also sent after a commit whose outcome is unknown; does nothing if the commit took effect.
-    await ask(this.#batches, 'abort', { transaction: tx }, { repeatable: true })
+    const { kind } = await ask(this.#batches, 'abort', { transaction: tx }, { repeatable: true })
+    if (kind === REPLY.askAgain) await this.#visible(tx)
+  }
+
+  /** Resolves when all effects of a large transaction are visible: its end is decided, and takes effect in slices. */
+  async #visible(tx: string): Promise<void> {
+    try {
+      for (let hasMore = true; hasMore; ) {
+        const { kind } = await ask(this.#batches, 'awaitEnd', { transaction: tx }, { repeatable: true })
+        hasMore = kind === REPLY.askAgain
+      }
+    } catch {
+      // The space is away; other processes go on with the end.
+    }
   }
 
   /** Returns whether `begin` has been sent, because an operation was requested under the transaction. */

@@ -3,6 +3,8 @@
 
 -- Time between two beats in a quiet space, whose processes take turns.
 local BEAT_MS = 330
+-- Time until the next beat if more is due than one call may end.
+local DUE_AGAIN_MS = 20
 
 -- Runs each operation in order. Operations come in runs of one name: name, count, then the arguments of each.
 local function runOperations(first)
@@ -115,6 +117,8 @@ local function beat(names, arguments)
   local known = knownOf(self)
   if untilScan then return { untilScan, nowText, pushed, known } end
   if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText, pushed, known } end
+  -- The end of a large transaction, or of many, goes on in the next call.
+  if counters.due ~= 0 and counters.due <= now then return { DUE_AGAIN_MS, nowText, pushed, known } end
 
   -- Turns follow the order of names: no counter and no timetable, and a process that joins or leaves only shifts them.
   local count, rank, isKnown = #list / 2, 0, false

@@ -198,7 +198,7 @@ end
 -- `claims`: separated by spaces. Sent a while after a requester was declared dead: it may have joined again since.
 function OPS.checkRequesters(claims)
   for claim in gmatch(claims, '%S+') do
-    local record = call('HGET', keys.entries, idOf(claim))
+    local record = recordOf(idOf(claim))
     if not record or not isPresent(requesterOf(record)) then push(self, PUSH.claimLost, claim .. '\t', '') end
   end
   reply(REPLY.done)

@@ -11,6 +11,7 @@ local function endRead(id, transaction)
   local at = readers and find(readers, ',' .. transaction .. ',', 1, true)
   if not at then return end
   local record = recordOf(id)
+  if not record then return call('HDEL', keys.readers, id) end
   local info = indexInfo(signatureOf(record))
   local rest = sub(readers, 1, at) .. sub(readers, at + #transaction + 2)
   if rest ~= ',' then
@@ -39,21 +40,26 @@ local function release(id, record, transitions)
   makeAvailable(id, record, indexInfo(signatureOf(record)), scoreOf(record), transitions)
 end
 
+-- Most effects of transactions that one call makes visible or undoes: 250 take about 5 ms. The end of a larger
+-- transaction is decided at once and takes effect in slices, one in each call that follows, of any process.
+local MOST_EFFECTS = 250
+-- A transaction whose end is decided and has effects left is still in the set of transactions, with one of these scores.
+local DECIDED = { committed = -1, aborted = -2 }
+
+local function isDecided(transaction) return tonumber(call('ZSCORE', keys.transactions, transaction) or 0) < 0 end
+
 -- Begins to end a transaction. Returns false if the transaction has ended before. This call has ended transactions
 -- whose leases are over already, unless there were too many.
 local function closeTransaction(transaction)
-  if transactionEnds[transaction] == nil and (counters.due == 0 or counters.due > now) then
-    transactionEnds[transaction] = 0
-    return call('ZREM', keys.transactions, transaction) == 1
-  end
-  local open = isOpen(transaction)
+  local isAnyDue = counters.due ~= 0 and counters.due <= now
+  if (transactionEnds[transaction] ~= nil or isAnyDue) and not isOpen(transaction) then return false end
   transactionEnds[transaction] = 0
-  return call('ZREM', keys.transactions, transaction) == 1 and open
+  return call('ZREM', keys.transactions, transaction) == 1
 end
 
--- Returns the effects of a transaction, by its marks. `large`: the ids whose bodies have keys of their own.
-local function readMarks(transaction)
-  local marks, did = call('SMEMBERS', marksKey(transaction)), { taken = {}, both = {}, read = {}, registered = {}, large = {}, written = {} }
+-- Returns the effects that the marks of a transaction tell. `large`: the ids whose bodies have keys of their own.
+local function readMarks(marks)
+  local did = { taken = {}, both = {}, read = {}, registered = {}, large = {}, written = {} }
   for j = 1, #marks do
     local kind, id = byte(marks[j]), unmarked(marks[j])
     if byte(marks[j], 2) == SIGN_BYTES.reference then did.large[id] = true end
@@ -67,19 +73,44 @@ local function readMarks(transaction)
   return did
 end
 
--- Ends a transaction. If committed, its writes take effect and the entries that it took are gone; else it has no
--- effect. Entries are freed in the order of their places, so that waits get the best.
-local function endTransaction(transaction, committed)
-  local did, owner = readMarks(transaction), presenceOf(transaction)
-  call('DEL', marksKey(transaction))
+-- Takes the next marks of a transaction. Returns them, and whether there are more.
+local function nextMarks(transaction)
+  local key = marksKey(transaction)
+  if call('SCARD', key) > MOST_EFFECTS then return call('SPOP', key, MOST_EFFECTS), true end
+  local marks = call('SMEMBERS', key)
+  call('DEL', key)
+  return marks, false
+end
+
+-- Takes the next entries that a transaction has written, in order. Returns them, and whether there may be more.
+local function nextWritten(transaction)
+  flushRecords()
+  local key = writtenKey(transaction)
+  local ids = call('ZRANGE', key, 0, MOST_EFFECTS - 1)
+  if #ids < MOST_EFFECTS then
+    call('DEL', key)
+    return ids, false
+  end
+  call('ZREMRANGEBYRANK', key, 0, MOST_EFFECTS - 1)
+  return ids, true
+end
+
+-- Ends a transaction, or goes on with its end. If committed, its writes take effect and the entries that it took are
+-- gone; else it has no effect. Entries are freed in the order of their places, so that waits get the best. Returns
+-- whether effects are left.
+local function endTransaction(transaction, committed, goesOn)
+  local marks, hasMore = nextMarks(transaction)
+  local did, owner = readMarks(marks), presenceOf(transaction)
   for j = 1, #did.registered do
     local registration = did.registered[j]
     if dropRegistration(owner, registration) then push(owner, PUSH.ended, ':' .. registration .. '\t', '') end
   end
-  if did.hasWritten then
-    flushRecords()
-    did.written = call('ZRANGE', writtenKey(transaction), 0, -1)
-    call('DEL', writtenKey(transaction))
+  if not hasMore and (did.hasWritten or goesOn) then did.written, hasMore = nextWritten(transaction) end
+  facts.effects = (facts.effects or 0) + #marks + #did.written
+  if hasMore or goesOn then
+    local score = committed and DECIDED.committed or DECIDED.aborted
+    if hasMore then call('ZADD', keys.transactions, score, transaction) else call('ZREM', keys.transactions, transaction) end
+    if hasMore then dueAt(1) end
   end
   local freed = {}
   local function free(ids, transitions)
@@ -107,22 +138,40 @@ local function endTransaction(transaction, committed)
     if transitions then release(id, record, transitions) else endRead(id, transaction) end
   end
   facts.recheck = true
+  return hasMore
 end
 
+-- Returns whether effects are left.
 local function rollBack(transaction)
+  if isDecided(transaction) then return true end
   call('ZREM', keys.transactions, transaction)
   transactionEnds[transaction] = 0
-  endTransaction(transaction, false)
+  return endTransaction(transaction, false)
 end
 
 -- Most ends in one call; the rest follows in the next.
 local MOST_DUE = 64
 
+-- Goes on with transactions whose end is decided, and ends those whose lease is over. Returns the names of the latter.
+local function endTransactionsDue()
+  local due, ended = call('ZRANGEBYSCORE', keys.transactions, '-inf', now, 'WITHSCORES', 'LIMIT', 0, MOST_DUE), {}
+  for j = 1, #due, 2 do
+    if (facts.effects or 0) >= MOST_EFFECTS then break end
+    local score = tonumber(due[j + 1])
+    if score < 0 then
+      endTransaction(due[j], score == DECIDED.committed, true)
+    else
+      rollBack(due[j])
+      ended[#ended + 1] = due[j]
+    end
+  end
+  return ended
+end
+
 -- Ends other things with a lease: transactions, registrations, session entries and their locks.
 local function endDue()
   if counters.due == 0 or counters.due > now then return end
-  local ended = call('ZRANGEBYSCORE', keys.transactions, '-inf', now, 'LIMIT', 0, MOST_DUE)
-  for j = 1, #ended do rollBack(ended[j]) end
+  local ended = endTransactionsDue()
   local over = call('ZRANGEBYSCORE', keys.registrations, '-inf', now, 'LIMIT', 0, MOST_DUE)
   for j = 1, #over do dropRegistration(presenceOf(over[j]), sub(over[j], SHARED.presenceLength + 2)) end
   endSessionsDue()
@@ -133,7 +182,7 @@ local function endDue()
   end
   for _, key in ipairs({ keys.transactions, keys.registrations, keys.sessions, keys.locks }) do
     local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
-    if first then dueAt(tonumber(first)) end
+    if first then dueAt(tonumber(first) > 0 and tonumber(first) or 1) end
   end
   countersChanged = true
 end
@@ -171,12 +220,17 @@ function OPS.commit(transaction, from, last)
     return reply(REPLY.failed, 'SPACE_FULL')
   end
   if not closeTransaction(transaction) then return reply(REPLY.transactionEnded) end
-  endTransaction(transaction, true)
+  local hasMore = endTransaction(transaction, true)
   writeEach(from, last)
-  reply(REPLY.done)
+  reply(hasMore and REPLY.askAgain or REPLY.done)
 end
 
 function OPS.abort(transaction)
-  if isOpen(transaction) then rollBack(transaction) end
-  reply(REPLY.done)
+  local hasMore = isOpen(transaction) and rollBack(transaction)
+  reply(hasMore and REPLY.askAgain or REPLY.done)
+end
+
+-- Each call goes on with the end of a large transaction, so that it is enough to ask.
+function OPS.awaitEnd(transaction)
+  reply(isDecided(transaction) and REPLY.askAgain or REPLY.done)
 end

@@ -96,8 +96,7 @@ export class Batches {
 
   add(operation: Operation): void {
     if (this.#closed) return operation.fail(new SpaceError('SPACE_CLOSED'))
-    if (this.#queue.isFull)
-      return operation.fail(new SpaceError('SPACE_UNREACHABLE', 'Too much is waiting to be sent.'))
+    if (this.#queue.isFull) return operation.fail(new SpaceError('OVERLOADED'))
     const waiting = queued(operation)
     if (!waiting.standing || this.#flowing) this.#queue.add(waiting)
     else if (!this.#queue.addAhead(waiting)) return waiting.fail(new SpaceError('SPACE_UNREACHABLE'))

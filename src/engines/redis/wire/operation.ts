@@ -37,7 +37,7 @@ export function orderedArguments<N extends OperationName>(name: N, named: Argume
   for (const each of OPERATIONS[name].args as readonly (keyof Arguments<N>)[]) {
     const value = named[each] as Argument | readonly Argument[]
     if (typeof value === 'string' || Buffer.isBuffer(value)) args.push(value)
-    else args.push(...(value as readonly Argument[]))
+    else for (const argument of value as readonly Argument[]) args.push(argument)
   }
   return args
 }
