@@ -6,28 +6,30 @@
 export class Agreement {
   /** Returns what this process knows, as the library says it (knownOf in wait.lua). */
   readonly #own: () => string
-  #differed: string | undefined
+  #before: string | undefined
   /** A difference that a sync has not removed: it is no reason for another one. */
-  #cured: string | undefined
+  #synced: string | undefined
 
   constructor(own: () => string) {
     this.#own = own
   }
 
-  /** Returns false if a sync is needed. `quiet`: nothing was under way since the beat was sent. */
-  holds(known: string, quiet: boolean): boolean {
+  /**
+   * Returns the difference if a sync is needed. `known`: what the space knows; '' if that is too much to compare.
+   * `quiet`: nothing was under way since the beat was sent.
+   */
+  difference(known: string, quiet: boolean): string | undefined {
     const own = this.#own()
+    const difference = `the space knows ${known}, this process ${own} (claims, waits, credit)`
     if (!quiet || known === '' || known === own) {
-      this.#differed = undefined
-      if (known === own) this.#cured = undefined
-      return true
+      this.#before = undefined
+      if (known === own) this.#synced = undefined
+      return undefined
     }
-    const difference = `${known}, not ${own}`
-    const isRepeated = this.#differed === difference
-    this.#differed = difference
-    if (!isRepeated || this.#cured === difference) return true
-    this.#differed = undefined
-    this.#cured = difference
-    return false
+    const isRepeated = this.#before === difference
+    this.#before = isRepeated ? undefined : difference
+    if (!isRepeated || this.#synced === difference) return undefined
+    this.#synced = difference
+    return difference
   }
 }

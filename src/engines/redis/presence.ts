@@ -115,14 +115,14 @@ export class Presence {
   }
 
   /** Joins again, which keeps what the process holds: pushes were lost on a link that is up, or keys were deleted. */
-  outOfStep(): void {
-    this.#joinAgain('this process and the space disagree on what it holds; joining again')
+  outOfStep(reason: string): void {
+    this.#joinAgain('this process and the space disagree on what it holds; joining again', { reason })
   }
 
-  #joinAgain(why: string): void {
+  #joinAgain(why: string, fields: object = {}): void {
     const link = this.#link
     if (!link || this.#syncing || this.#leaving) return
-    this.#logger.warn({ presence: this.id }, why)
+    this.#logger.warn({ presence: this.id, ...fields }, why)
     this.#syncing = true
     clearTimeout(this.#beatTimer)
     this.#batches.down()
@@ -238,7 +238,9 @@ export class Presence {
       if (askedAt !== undefined) lease.renewed(askedAt)
       this.#watchLease()
       const wasQuiet = isQuiet && this.#batches.sent === sent
-      if (!this.#allArrived(pushed) || !this.#agreement.holds(known, wasQuiet)) this.outOfStep()
+      const difference = this.#agreement.difference(known, wasQuiet)
+      if (!this.#allArrived(pushed)) this.outOfStep('pushes were lost')
+      else if (difference) this.outOfStep(difference)
       else this.#beatIn(link, Math.min(next, LONGEST_PAUSE_MS))
     } catch (error) {
       const isDamaged = refusalOf(error as Error)?.code === 'DATA_DAMAGED'

@@ -52,7 +52,7 @@ export class Pushes {
     const isNext = this.#order.follows(head)
     const isWhole = readItems(message, head, (item, now) => this.#hand(item, now))
     if (!isWhole) damage.malformed()
-    if (!isNext || !isWhole) presence.outOfStep()
+    if (!isNext || !isWhole) presence.outOfStep('pushes were lost')
   }
 
   #hand({ kind, first, second, bytes }: PushItem, now: number): void {
@@ -62,7 +62,7 @@ export class Pushes {
     if (kind === PUSH.withdrawn) return claims.lost(({ id }) => id === first)
     if (kind === PUSH.requesterGone) return claims.requesterGone(first)
     if (kind === PUSH.presenceLost) return onLost()
-    if (kind === PUSH.outOfStep) return presence.outOfStep()
+    if (kind === PUSH.outOfStep) return presence.outOfStep('a repair')
     if (kind === PUSH.damaged) return damage.found(first)
     if (kind === PUSH.ended) return (first.startsWith(':') ? registrations : transactions).ended(first.slice(1))
     if (kind === PUSH.event) return registrations.event(first, second, bytes, now)

@@ -22,11 +22,15 @@ export class PushOrder {
     return last === undefined || number <= last + 1
   }
 
-  /** Returns false if the library has sent more messages than have arrived. */
+  /**
+   * Returns false if the library has sent more messages than have arrived. `sent`: how many before a call whose reply
+   * is here; later ones may be here, too.
+   */
   isComplete(library: string, sent: number): boolean {
     const last = this.#last.get(library)
-    if (last === undefined || sent < last) this.#last.set(library, sent)
-    return last === undefined || sent <= last
+    if (last !== undefined && sent <= last) return true
+    this.#last.set(library, sent)
+    return last === undefined
   }
 }
 
