@@ -9,6 +9,7 @@ import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
+import type { Listable } from './space/listing.js'
 import { Space } from './space.js'
 
 export interface OpenOptions extends Bounds, Access {
@@ -88,6 +89,17 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')
   throw new SpaceError('URL_UNKNOWN', adviceFor(url))
+}
+
+const VIEW_TIMEOUT_MS = 5_000
+
+/**
+ * Opens the listings of a space on Redis. Joins no presence and writes nothing, so a user may who may only read.
+ * @throws SpaceError as openSpace
+ */
+export async function openListings(url: string, name: string): Promise<Listable & { close(): void }> {
+  const { openView } = await import('./engines/redis/view.js')
+  return openView(url, name, VIEW_TIMEOUT_MS)
 }
 
 const LEAST_STREAM_BYTES = 16_384

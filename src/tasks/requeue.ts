@@ -5,6 +5,7 @@ import { deadLetterTemplate } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
 import { REQUEST, requestEntry, TASK } from '../request.js'
+import type { Listable } from '../space/listing.js'
 import type { Space } from '../space.js'
 import { type DeadLetter, deadLetterOf } from './dead-letter.js'
 import { DAY_MS, digestOf, type LaterTask, openTicket } from './enqueue.js'
@@ -16,7 +17,7 @@ const MOST_TICKET_BYTES = 1 << 30
 
 /** Yields all dead letters, oldest first; malformed ones are left out. */
 export async function* deadLetters(
-  space: Space,
+  space: Listable,
   template: EncodedTemplate = ALL,
 ): AsyncGenerator<[DeadLetter, Listed]> {
   for (let after: string | null = null; ; ) {
@@ -44,7 +45,7 @@ function deadLetterIn(entry: Listed): DeadLetter | undefined {
 }
 
 /** Returns undefined if there is no dead letter of this id. */
-export async function findDeadLetter(space: Space, id: string): Promise<[DeadLetter, Listed] | undefined> {
+export async function findDeadLetter(space: Listable, id: string): Promise<[DeadLetter, Listed] | undefined> {
   for await (const found of deadLetters(space, deadLetterTemplate(id))) return found
   return undefined
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
-import { createClient, createScheduler, defineEntry, openSpace, type Space } from '../../src/index.js'
+import { createClient, createScheduler, defineEntry, entryInfo, openSpace, type Space } from '../../src/index.js'
 import { SpaceSessionStore } from '../../src/session/index.js'
 import { createWorker } from '../../workers/index.js'
 import { describeOnRedis } from '../support/every-engine.js'
@@ -174,18 +174,64 @@ describeOnRedis('the rights of a role', () => {
     expect(granted).toEqual(['~bull:*', ...[...new Set([...inScripts, '+bzpopmin', '+eval', '+evalsha'])].sort()])
   })
 
-  test('of an observer see the state of the server, and nothing of the space', async () => {
+  test('of an observer list the space and the state of the server, and write nothing', async () => {
     await grant('program')
     await using space = await openSpace(as('program'))
-    await space.write(Job({ id: 1 }))
+    await using other = await openSpace(as('program'))
+    for (const id of [1, 2, 3, 4]) await space.write(Job({ id, ...(id === 3 && { text: LARGE }) }))
+    await using tx = await other.begin()
+    expect(await other.read(Job.template({ id: 2 }), { tx, waitMs: 0 })).not.toBeNull()
+    const dying = await space.readIfExists(Job.template({ id: 4 }))
+    await space.engine.deadLetter(entryInfo(dying!).id, 'failed')
+    const before = await redis.cli('HLEN', '{ts:default}:entries')
+
     const rights = await grant('observer')
     await redis.cli('CONFIG', 'RESETSTAT')
-    const doctor = run('observer', 'doctor')
-    expect((await doctor.exited).code).toBe(0)
-    expect(doctor.output()).toMatch(/^warn +rights .*takespace acl/m)
+    const observed = async (...args: string[]): Promise<string> => {
+      const process = run('observer', ...args)
+      expect([args, await process.exited, process.output()]).toEqual([
+        args,
+        { code: 0, signal: null },
+        expect.anything(),
+      ])
+      return process.output()
+    }
+    expect(await observed('ls')).toMatch(/ Job\n/)
+    const listed = await observed('ls', 'Job', '--json')
+    const ids = listed
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).fields.id)
+    expect(ids).toEqual([1, 2, 3])
+    expect(await observed('ls', 'Job', 'id=3')).toContain(LARGE)
+    const dead = JSON.parse(await observed('dead', 'ls', '--json'))
+    expect(dead).toMatchObject({ reason: 'failed', kind: 'Job' })
+    expect(JSON.parse(await observed('dead', 'show', dead.id, '--json'))).toMatchObject({ id: dead.id })
+    expect(await observed('doctor')).toMatch(/^warn +rights .*takespace acl/m)
     const commands = await used()
     expect(rights.filter((right) => !commands.has(right))).toEqual([])
+    expect(await redis.cli('HLEN', '{ts:default}:entries')).toBe(before)
+    expect(await redis.cli('ACL', 'LOG')).not.toMatch(/zrem|hdel|sadd/)
     await expect(openSpace(as('observer'))).rejects.toMatchObject({ code: 'REDIS_REFUSED' })
+  })
+
+  test('of an observer do not extend to what has ended: it is left out of a list, and left to others to remove', async () => {
+    await grant('program')
+    await grant('observer')
+    const space = await openSpace(as('program'))
+    await space.write(Job({ id: 1, text: LARGE }), { leaseMs: 300 })
+    await space.write(Job({ id: 2 }))
+    // From here on nobody is there who would remove what ends.
+    await space.close()
+    const listed = async (): Promise<string> => {
+      const list = run('observer', 'ls', 'Job')
+      const { code } = await list.exited
+      expect([list.output(), code]).toEqual([expect.not.stringMatching(/^takespace:/), 0])
+      return list.output()
+    }
+    await until(async () => !(await listed()).includes('"id":1'), 'an entry has ended')
+    expect(await listed()).toContain('"id":2')
+    expect(await redis.cli('HLEN', '{ts:default}:entries')).toBe('2')
   })
 
   test('of a loader load the functions, for roles without that right', async () => {

@@ -1,6 +1,7 @@
 /** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
-import { openSpace } from '../../open.js'
+import { openListings, openSpace } from '../../open.js'
+import type { Listable } from '../../space/listing.js'
 import type { Space } from '../../space.js'
 import type { DeadLetter } from '../../tasks/dead-letter.js'
 import { decodeCall } from '../../tasks/message.js'
@@ -19,24 +20,34 @@ const EXIT_NOTHING = 1
 
 export function dead(program: Command): void {
   const group = program.command('dead').description('list, show, requeue or drop dead letters')
-  add(group, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
+  add(group, openListings, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
     listDeadLetters(space, flags),
   ).option('--max <n>', 'maximum number of dead letters', integer(1, 1_000_000), 100)
-  add(group, 'show', 'show dead letters with their input', (space, ids, flags) =>
+  add(group, openListings, 'show', 'show dead letters with their input', (space, ids, flags) =>
     each(ids, (id) => show(space, id, flags)),
   ).argument('<id...>', 'id of a dead letter, from `dead ls`')
-  add(group, 'requeue', 'enqueue the tasks or requests again', (space, ids, flags) =>
+  add(group, openNamed, 'requeue', 'enqueue the tasks or requests again', (space, ids, flags) =>
     each(ids, (id) => requeue(space, id, flags)),
   ).argument('<id...>', 'id of a dead letter, from `dead ls`')
-  add(group, 'drop', 'remove dead letters', (space, ids) => each(ids, (id) => drop(space, id))).argument(
+  add(group, openNamed, 'drop', 'remove dead letters', (space, ids) => each(ids, (id) => drop(space, id))).argument(
     '<id...>',
     'id of a dead letter, from `dead ls`',
   )
 }
 
-type Act = (space: Space, ids: readonly string[], flags: Flags) => Promise<void>
+/** Listings need a user who may only read; `dead requeue` and `dead drop` write. */
+type Open<S> = (url: string, name: string) => Promise<S>
+type Act<S> = (space: S, ids: readonly string[], flags: Flags) => Promise<void>
 
-const add = (group: Command, verb: string, what: string, act: Act): Command =>
+const openNamed = (url: string, name: string): Promise<Space> => openSpace(url, { name })
+
+const add = <S extends { close(): unknown }>(
+  group: Command,
+  open: Open<S>,
+  verb: string,
+  what: string,
+  act: Act<S>,
+): Command =>
   group
     .command(verb)
     .description(what)
@@ -46,7 +57,7 @@ const add = (group: Command, verb: string, what: string, act: Act): Command =>
     .action(async (...args: unknown[]) => {
       const command = args.at(-1) as Command
       const flags = command.opts<Flags>()
-      const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+      const space = await open(sharedUrl(command, flags.url), flags.name)
       try {
         await act(space, Array.isArray(args[0]) ? (args[0] as string[]) : [], flags)
       } finally {
@@ -58,7 +69,7 @@ async function each(ids: readonly string[], act: (id: string) => Promise<void>):
   for (const id of ids) await act(id)
 }
 
-async function listDeadLetters(space: Space, { max, json }: Flags): Promise<void> {
+async function listDeadLetters(space: Listable, { max, json }: Flags): Promise<void> {
   let left = max
   for await (const [deadLetter] of deadLetters(space)) {
     process.stdout.write(json ? `${JSON.stringify(plainDeadLetter(deadLetter))}\n` : lineOf(deadLetter))
@@ -91,7 +102,7 @@ function lineOf(deadLetter: DeadLetter): string {
   return `${line.replace(/\s*\n\s*/g, ' ')}\n`
 }
 
-async function show(space: Space, id: string, { json }: Flags): Promise<void> {
+async function show(space: Listable, id: string, { json }: Flags): Promise<void> {
   const found = await findDeadLetter(space, id)
   if (!found) return nothing(id)
   const [deadLetter] = found

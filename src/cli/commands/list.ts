@@ -4,11 +4,10 @@ import { DEAD_LETTER, type Listed, OWN_KINDS } from '../../engine.js'
 import { decodeFields } from '../../entry/codec.js'
 import { Template } from '../../entry/template.js'
 import { kindNamed } from '../../entry/token.js'
-import { openSpace } from '../../open.js'
+import { openListings } from '../../open.js'
 import { decodeRequest } from '../../request/message.js'
 import { REQUEST, TASK } from '../../request.js'
-import { freeEntries, listEntries } from '../../space/listing.js'
-import type { Space } from '../../space.js'
+import { freeEntries, type Listable, listEntries } from '../../space/listing.js'
 import { deadLetterOf } from '../../tasks/dead-letter.js'
 import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
 import { type Fields, readFields } from './fields.js'
@@ -31,22 +30,22 @@ export function list(program: Command): void {
     .option('--max <n>', 'maximum number of lines', integer(1, 1_000_000), 100)
     .option('--json', 'print JSON, a line each')
     .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
-      const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+      const space = await openListings(sharedUrl(command, flags.url), flags.name)
       try {
         await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
       } finally {
-        await space.close()
+        space.close()
       }
     })
 }
 
-async function listKinds(space: Space, { json }: Flags): Promise<void> {
+async function listKinds(space: Listable, { json }: Flags): Promise<void> {
   for (const [kind, free] of await freeEntries(space)) {
     process.stdout.write(json ? `${JSON.stringify({ kind, free })}\n` : `${String(free).padStart(8)}  ${kind}\n`)
   }
 }
 
-async function listKind(space: Space, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
+async function listKind(space: Listable, kind: string, fields: Fields, { max, json }: Flags): Promise<void> {
   // No field counts as indexed: the shell does not know the root kind, under which fields are indexed.
   const { encoded } = new Template({ kind, parent: undefined, index: [] }, fields)
   for await (const entry of listEntries(space, encoded, max)) {

@@ -12,12 +12,17 @@ import type { Arguments, OperationName } from './wire/operation.js'
 import { readPage } from './wire/push.js'
 
 export class Listings {
-  readonly #batches: Batches
-  readonly #bodies: Bodies
+  readonly #batches: Pick<Batches, 'add'>
+  readonly #bodies: Pick<Bodies, 'get'>
   readonly #keys: Keys
-  readonly #transactions: Transactions
+  readonly #transactions: Pick<Transactions, 'announce'>
 
-  constructor(batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
+  constructor(
+    batches: Pick<Batches, 'add'>,
+    bodies: Pick<Bodies, 'get'>,
+    keys: Keys,
+    transactions: Pick<Transactions, 'announce'>,
+  ) {
     this.#transactions = transactions
     this.#batches = batches
     this.#bodies = bodies

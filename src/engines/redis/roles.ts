@@ -16,13 +16,17 @@ const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SUBSCRIBE']
  */
 const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
 
+/** What a look sends, and the commands by which the function reads (LOOKS and READS in lua/main.lua). */
+const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
+const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGEBYSCORE']
+
 interface Role {
   readonly is: string
   readonly commands: readonly string[]
   /** Commands on the keys of BullMQ, as a selector: the rights to either keys do not extend to the other ones. */
   readonly onBullmq?: readonly string[]
-  /** Sees no keys and no channels of the space. */
-  readonly isKeyless?: true
+  /** The keys of the space: written and read by default. */
+  readonly keys?: 'read' | 'none'
 }
 
 /** BullMQ's commands on the keys of its queues: those of its scripts, and its waits. */
@@ -37,16 +41,16 @@ export const ROLES = {
   gateway: { is: 'takespace gateway', commands: TAKING_PART },
   worker: { is: 'takespace worker: an app or tasks, with sessions', commands: [...TAKING_PART, 'MGET'] },
   program: {
-    is: 'a program that opens the space; also takespace write, take, read, ls, dead, enqueue',
+    is: 'a program that opens the space; also takespace write, take, read, enqueue, dead requeue',
     commands: [...TAKING_PART, 'MGET'],
   },
   scheduler: { is: 'takespace scheduler, with BullMQ', commands: [...TAKING_PART, 'CLIENT SETNAME'], onBullmq: BULLMQ },
   observer: {
-    is: 'takespace doctor; sees nothing of the space',
-    commands: ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'TIME'],
-    isKeyless: true,
+    is: 'takespace ls, dead ls, dead show, doctor',
+    commands: [...LOOKING, ...READING],
+    keys: 'read',
   },
-  loader: { is: 'takespace load', commands: ['FUNCTION LIST', 'FUNCTION LOAD'], isKeyless: true },
+  loader: { is: 'takespace load', commands: ['FUNCTION LIST', 'FUNCTION LOAD'], keys: 'none' },
 } as const satisfies Record<string, Role>
 
 export type RoleName = keyof typeof ROLES
@@ -62,11 +66,11 @@ export interface RuleTerms {
 
 /** Returns the rights of a role as ACL SETUSER takes them, without a password. */
 export function rightsOf(name: RoleName, { space, database, loads }: Omit<RuleTerms, 'user'>): string[] {
-  const { commands, onBullmq, isKeyless }: Role = ROLES[name]
+  const { commands, onBullmq, keys }: Role = ROLES[name]
   const { counters } = keysOf(space)
   const prefix = patternOf(counters.slice(0, -KEYS.counters.name.length))
-  const own = isKeyless ? [] : [`~${prefix}*`, `&${prefix}*`]
-  const more = [...(loads && !isKeyless ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
+  const own = keys === 'none' ? [] : keys === 'read' ? [`%R~${prefix}*`] : [`~${prefix}*`, `&${prefix}*`]
+  const more = [...(loads && !keys ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
   const selector = onBullmq ? [`(~bull:* ${additions(onBullmq).join(' ')})`] : []
   return [...own, ...additions([...commands, ...more]), ...selector]
 }

@@ -14,7 +14,7 @@ export type AskOptions = Pick<Operation, 'repeatable' | 'standing' | 'entries' |
 
 /** @example const { kind } = await ask(batches, 'cancel', { id }, { repeatable: true }) */
 export function ask<N extends OperationName>(
-  batches: Batches,
+  batches: Pick<Batches, 'add'>,
   name: N,
   named: Arguments<N>,
   options: AskOptions,

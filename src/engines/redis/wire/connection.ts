@@ -11,6 +11,7 @@ import { SpaceError } from '../../../errors.js'
 import type { Logger } from '../../../log.js'
 import { withDeadline } from '../../../runtime/deadline.js'
 import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
+import type { Commands } from './commands.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
@@ -271,28 +272,59 @@ export class Connection {
   }
 }
 
-/**
- * Opens a connection for one look at the server: loads no library, subscribes to nothing, ends with the look or the
- * time.
- */
-export async function lookAt<T>(url: string, timeoutMs: number, look: (redis: Redis) => Promise<T>): Promise<T> {
+/** The commands of a connection for looks at a server. */
+export interface LookingClient extends Commands {
+  callBuffer(command: string, ...args: (string | Buffer)[]): Promise<unknown>
+  getBuffer(key: string): Promise<Buffer | null>
+}
+
+export interface Look {
+  readonly client: LookingClient
+  close(): void
+  /** Returns what a failed command, or the end of the connection, means. */
+  errorOf(error: Error): SpaceError
+}
+
+/** Opens a connection for looks at the server: loads no library, subscribes to nothing. */
+export async function openLook(url: string, timeoutMs: number): Promise<Look> {
   const address = addressOf(url)
   const redis = new Redis({ ...(await optionsFor(address)), connectTimeout: timeoutMs })
   let heard: Error | undefined
   redis.on('error', (error: Error) => {
     heard ??= error
   })
+  const errorOf = (error: Error): SpaceError => {
+    const cause = error instanceof SpaceError ? error : (heard ?? error)
+    return serverRefusal(cause, address) ?? unreachable(cause, address)
+  }
   const bound = setTimeout(() => release(redis), timeoutMs)
   try {
     await redis.connect()
     if (heard) throw heard
-    return await look(redis)
+    return { client: redis, close: () => release(redis), errorOf }
   } catch (error) {
-    const cause = heard ?? (error as Error)
-    throw serverRefusal(cause, address) ?? unreachable(cause, address)
+    release(redis)
+    throw errorOf(error as Error)
   } finally {
     clearTimeout(bound)
-    release(redis)
+  }
+}
+
+/** Looks at a server over a connection that ends with the look, or when the time is over. */
+export async function lookAt<T>(
+  url: string,
+  timeoutMs: number,
+  look: (client: LookingClient) => Promise<T>,
+): Promise<T> {
+  const { client, close, errorOf } = await openLook(url, timeoutMs)
+  const bound = setTimeout(close, timeoutMs)
+  try {
+    return await look(client)
+  } catch (error) {
+    throw errorOf(error as Error)
+  } finally {
+    clearTimeout(bound)
+    close()
   }
 }
 

@@ -13,6 +13,8 @@ export const LIBRARY = `${LIBRARY_NAME}_`.slice(-5)
 export const BATCH = `${LIBRARY_NAME}_batch`
 export const BEAT = `${LIBRARY_NAME}_beat`
 export const SAVE = `${LIBRARY_NAME}_save`
+/** Reads without a presence, as a user who may only read. */
+export const LOOK = `${LIBRARY_NAME}_look`
 const RIGHTS = `${LIBRARY_NAME}_rights`
 
 const CODE = `#!lua name=${LIBRARY_NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${LIBRARY_NAME}_`)}`

@@ -1,0 +1,80 @@
+/** A view of a space: its listings, read without a presence in it, as a user who may only read. */
+import type { Engine } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import { keysOf } from './keys.js'
+import { Listings } from './listing.js'
+import { REFUSAL } from './protocol.js'
+import { layoutError } from './wire/batches.js'
+import { type LookingClient, openLook } from './wire/connection.js'
+import { ensureLibrary, LOOK } from './wire/library.js'
+import { appendOperations, type Operation } from './wire/operation.js'
+import { fieldsOf, unsuitableRole } from './wire/server.js'
+
+export interface View {
+  readonly engine: Pick<Engine, 'kinds' | 'list'>
+  close(): void
+}
+
+/** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
+export async function openView(url: string, name: string, timeoutMs: number): Promise<View> {
+  const { client, close, errorOf } = await openLook(url, timeoutMs)
+  try {
+    const info = fieldsOf(await client.info())
+    const role = unsuitableRole(info)
+    if (role) throw new SpaceError('REDIS_UNSUITABLE', role)
+    await ensureLibrary(client, () => {})
+    const keys = keysOf(name)
+    const calls = new Calls(client, keys.counters, info.get('run_id') ?? '', errorOf)
+    const bodies = { get: (key: string) => client.getBuffer(key) }
+    return { engine: listingsOf(new Listings(calls, bodies, keys, { announce() {} })), close }
+  } catch (error) {
+    close()
+    throw errorOf(error as Error)
+  }
+}
+
+const listingsOf = (listings: Listings): View['engine'] => ({
+  kinds: () => listings.kinds(),
+  list: (template, after, most) => listings.page(template, after, most),
+})
+
+/** Calls of the function that reads, one for each operation. */
+class Calls {
+  readonly #client: LookingClient
+  readonly #counters: string
+  readonly #run: string
+  readonly #errorOf: (error: Error) => SpaceError
+  #command: 'FCALL_RO' | 'FCALL' = 'FCALL_RO'
+
+  constructor(client: LookingClient, counters: string, run: string, errorOf: (error: Error) => SpaceError) {
+    this.#client = client
+    this.#counters = counters
+    this.#run = run
+    this.#errorOf = errorOf
+  }
+
+  add(operation: Operation): void {
+    this.#call(operation).catch((error) => operation.fail(this.#errorOf(error)))
+  }
+
+  async #call(operation: Operation): Promise<void> {
+    const args: (string | Buffer)[] = [LOOK, '1', this.#counters, this.#run]
+    appendOperations(args, [operation])
+    const reply = await this.#send(args)
+    const [kind, now] = reply.slice(0, 2).map((value) => value.toString('latin1'))
+    if (kind === REFUSAL.dataNewer || kind === REFUSAL.dataOlder) throw layoutError(kind)
+    operation.reply(kind!, reply.slice(2), Number(now))
+  }
+
+  /** Users with the right to all functions need none to FCALL_RO, and observers have no other. */
+  async #send(args: (string | Buffer)[]): Promise<Buffer[]> {
+    try {
+      return (await this.#client.callBuffer(this.#command, ...args)) as Buffer[]
+    } catch (error) {
+      const isDenied = /^NOPERM.*fcall_ro/i.test((error as Error).message)
+      if (!isDenied || this.#command === 'FCALL') throw error
+      this.#command = 'FCALL'
+      return this.#send(args)
+    }
+  }
+}
