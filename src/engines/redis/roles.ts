@@ -21,7 +21,6 @@ const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
 const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGEBYSCORE']
 
 interface Role {
-  readonly is: string
   readonly commands: readonly string[]
   /** Commands on the keys of BullMQ, as a selector: the rights to either keys do not extend to the other ones. */
   readonly onBullmq?: readonly string[]
@@ -38,19 +37,13 @@ const BULLMQ = (
 ).split(' ')
 
 export const ROLES = {
-  gateway: { is: 'takespace gateway', commands: TAKING_PART },
-  worker: { is: 'takespace worker: an app or tasks, with sessions', commands: [...TAKING_PART, 'MGET'] },
-  program: {
-    is: 'a program that opens the space; also takespace write, take, read, enqueue, dead requeue',
-    commands: [...TAKING_PART, 'MGET'],
-  },
-  scheduler: { is: 'takespace scheduler, with BullMQ', commands: [...TAKING_PART, 'CLIENT SETNAME'], onBullmq: BULLMQ },
-  observer: {
-    is: 'takespace ls, dead ls, dead show, doctor',
-    commands: [...LOOKING, ...READING],
-    keys: 'read',
-  },
-  loader: { is: 'takespace load', commands: ['FUNCTION LIST', 'FUNCTION LOAD'], keys: 'none' },
+  gateway: { commands: TAKING_PART },
+  // Loads of sessions bypass the functions by MGET.
+  worker: { commands: [...TAKING_PART, 'MGET'] },
+  program: { commands: [...TAKING_PART, 'MGET'] },
+  scheduler: { commands: [...TAKING_PART, 'CLIENT SETNAME'], onBullmq: BULLMQ },
+  observer: { commands: [...LOOKING, ...READING], keys: 'read' },
+  loader: { commands: ['FUNCTION LIST', 'FUNCTION LOAD'], keys: 'none' },
 } as const satisfies Record<string, Role>
 
 export type RoleName = keyof typeof ROLES
