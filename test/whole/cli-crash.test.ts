@@ -197,6 +197,20 @@ test('with --on-crash exit the process ends at once, as in Node; an app that lis
   expect(decides.times('the app heard: nothing catches this: rejection')).toBe(1)
 })
 
+test('the pause before a replacement grows only while processes answer nothing', async () => {
+  const { url, workers } = await start('pauses', ['--concurrency', '1'])
+  const pauses = (): number[] =>
+    [...workers.output().matchAll(/"pauseMs":(\d+),"msg":"a worker process crashed/g)].map(([, ms]) => Number(ms))
+  const crash = async (): Promise<number> => (await fetch(`${url}/timer`)).status
+  expect(await Promise.all([crash(), crash(), crash()])).toEqual([500, 500, 500])
+  const [, second, third] = pauses()
+  expect(second).toBeGreaterThan(0)
+  expect(third).toBeGreaterThan(second!)
+  expect((await fetch(url)).status).toBe(200)
+  expect(await crash()).toBe(500)
+  expect(pauses()[3]).toBe(0)
+})
+
 test('takespace dev answers 500 and goes on', async () => {
   const [dev, url] = await startDev(APP)
   running.add(dev)

@@ -55,8 +55,8 @@ export class WorkerSlot implements Overseer {
   #child: Child | undefined
   /** The successor, which replaces the child when it is ready. */
   #next: Child | undefined
-  /** Replaced children that drain, each with the timer that kills it. */
-  readonly #leaving = new Map<Child, NodeJS.Timeout>()
+  /** Replaced children that drain, each with the timer that kills it; none for a crashed one. */
+  readonly #leaving = new Map<Child, NodeJS.Timeout | undefined>()
   /** Consecutive deaths soon after the start, of processes that had answered nothing. */
   #quickDeaths = 0
   #again: NodeJS.Timeout | undefined
@@ -221,6 +221,12 @@ export class WorkerSlot implements Overseer {
 
   /** Drains a child, and kills it if it takes too long. */
   #release(child: Child): void {
+    if (child.crashed) {
+      // It ends by itself, after its grace.
+      child.leaving = true
+      this.#leaving.set(child, undefined)
+      return
+    }
     const bound = setTimeout(() => child.kill('SIGKILL'), this.#terms.stopTimeoutMs + CLOSING_MS)
     this.#leaving.set(child, bound)
     child.leave()
