@@ -70,17 +70,22 @@ test('a killed worker with 16 GETs, 4 others: all are answered, within twice the
   // With most room, it is handed all of them.
   const victim = await start({ processes: 1, concurrency: 64 })
   await start({ processes: 4 })
+  const pid = victim.workers()[0]!
   const ask = async (round: string): Promise<number> => {
     const since = performance.now()
     const asked = Array.from({ length: GETS }, (_, n) => fetch(`${victim.url}/${round}/${n}?ms=${WORK_MS}`))
     if (round === 'killed') {
       const running = (): number => victim.runs().filter(({ ended }) => ended === undefined).length
       await until(() => running() === GETS, 'it holds them all')
-      process.kill(victim.workers()[0]!, 'SIGKILL')
+      process.kill(pid, 'SIGKILL')
     }
-    const statuses = (await Promise.all(asked)).map(({ status }) => status)
-    expect(statuses).toEqual(statuses.map(() => 200))
-    return performance.now() - since
+    const answers = await Promise.all(asked)
+    const ms = performance.now() - since
+    expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200))
+    // Each answer has the process that gave it.
+    const by = new Set(await Promise.all(answers.map((answer) => answer.text())))
+    expect(by.has(String(pid))).toBe(round !== 'killed')
+    return ms
   }
   const [undisturbed, killed] = [await ask('undisturbed'), await ask('killed')]
   report('a killed worker with 16 GETs, 4 others', {
