@@ -3,6 +3,8 @@
  * and given again. It runs again only if its worker died.
  */
 import type { IncomingMessage } from 'node:http'
+import type { TicketsFull } from '../src/engine/tickets.js'
+import { isSpaceError } from '../src/errors.js'
 import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import { answerOnce } from '../src/tasks/kept-request.js'
@@ -10,7 +12,7 @@ import { CLIENT_GONE, type Received, readRest } from './body.js'
 import { digestOfParts, joinedFields } from './idempotency-key.js'
 import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
-import { KEY_IN_USE, KEY_REUSED } from './refusals.js'
+import { KEY_IN_USE, KEY_REUSED, KEY_SHARE_FULL, KEYS_FULL } from './refusals.js'
 
 /** The part of an exchange that is needed here. */
 interface Asking {
@@ -30,8 +32,8 @@ export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits
 /**
  * Returns the answer, the same for each request with this key.
  *
- * @throws Refusal KEY_IN_USE if another gateway waits for the answer, KEY_REUSED if the key belongs to another request;
- *   CLIENT_GONE (the request goes on); SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
+ * @throws Refusal KEY_IN_USE if another gateway waits for the answer, KEY_REUSED if the key belongs to another request,
+ *   KEY_SHARE_FULL or KEYS_FULL if no more answers can be stored; CLIENT_GONE (the request goes on); SpaceError REQUEST_TIMEOUT, SPACE_FULL, DELIVERIES_EXHAUSTED, …
  */
 export async function askOnce(
   exchange: Asking,
@@ -44,7 +46,8 @@ export async function askOnce(
   const { leaseMs, maxBytes, principalOf } = idempotency
   const { method, target, headers, body } = request
   const fields = joinedFields(headers)
-  const id = `k${digestOfParts('http', terms.service, principalOf(fields), key)}`
+  const principal = principalOf(fields)
+  const id = `k${digestOfParts('http', terms.service, principal, key)}`
   const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
   exchange.id = id
   const gone = new AbortController()
@@ -52,11 +55,15 @@ export async function askOnce(
   if (req.socket.destroyed) onGone()
   else req.socket.once('close', onGone)
   try {
-    const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes }
+    const ticket = { id, fingerprint, keptMs: leaseMs, maxBytes, owner: digestOfParts('principal', principal) }
     const answer = await answerOnce(space, ticket, request, terms, gone.signal)
     if (answer === 'differs') throw KEY_REUSED
     if (answer === 'busy') throw KEY_IN_USE
     return withDate(answer.response, answer.writtenAt)
+  } catch (error) {
+    const full = isSpaceError(error, 'SPACE_FULL') ? (error.cause as Partial<TicketsFull> | undefined)?.full : undefined
+    if (full === undefined) throw error
+    throw full === 'share' ? KEY_SHARE_FULL : KEYS_FULL
   } finally {
     req.socket.off('close', onGone)
   }

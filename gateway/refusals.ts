@@ -51,6 +51,16 @@ export const KEY_REUSED = new Refusal(
   'KEY_REUSED',
   'This Idempotency-Key was used for a request with another method, target or body. Use a new one.',
 )
+export const KEYS_FULL = new Refusal(
+  503,
+  'KEYS_FULL',
+  'No more answers can be stored for Idempotency-Keys. The request was not run; try again later, or without a key.',
+)
+export const KEY_SHARE_FULL = new Refusal(
+  503,
+  'KEY_SHARE_FULL',
+  'This client has stored as many answers under its Idempotency-Keys as one may. The request was not run; try again when some have expired, or without a key.',
+)
 export const NO_SERVICE = new Refusal(404, 'NO_SERVICE', 'No service answers for this path.')
 export const OVERLOADED = new Refusal(503, 'OVERLOADED', 'Too many requests are under way. Try again shortly.')
 export const STOPPING = new Refusal(503, 'GATEWAY_STOPPING', 'This gateway is stopping. Try again shortly.', true)

@@ -23,14 +23,15 @@ export const progressTemplate = (by: { readonly id?: string; readonly group?: st
 })
 
 /** The entry that a ticket is until it is settled. */
-export function pendingEntry({ id, fingerprint, leaseMs, keptMs, group }: TicketTerms): EncodedEntry {
+export function pendingEntry({ id, fingerprint, leaseMs, keptMs, group, owner }: TicketTerms): EncodedEntry {
   const verified = [`print=${tokenOf(fingerprint)}`, `kept=${tokenOf(keptMs)}`]
   if (group !== undefined) verified.push(`group=${tokenOf(group)}`)
+  if (owner !== undefined) verified.push(`owner=${tokenOf(owner)}`)
   return { id, kinds: [PENDING, TICKET], indexed: [token(id)], verified, body: Buffer.alloc(0), leaseMs, priority: 0 }
 }
 
 /** The same once it is settled. */
 export function resultEntry(pending: EncodedEntry, kind: string, keptMs: number, body: Buffer): EncodedEntry {
-  const verified = pending.verified.filter((each) => each.startsWith('print='))
+  const verified = pending.verified.filter((each) => /^(?:print|owner)=/.test(each))
   return { ...pending, kinds: [kind, RESULT, TICKET], verified, body, leaseMs: keptMs }
 }

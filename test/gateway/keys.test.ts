@@ -212,7 +212,7 @@ everyEngine('an Idempotency-Key', (opened) => {
     expect([refused.status, refused.headers['retry-after'], JSON.parse(refused.text).code]).toEqual([
       503,
       '1',
-      'SPACE_FULL',
+      'KEYS_FULL',
     ])
     // What is there is still given, and what has no key is still served.
     expect((await full.post({ key: 'kept' })).status).toBe(200)

@@ -47,7 +47,7 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     promises(() => views, 'memory')
   })
 
-  // As a user with the least rights of a program: a right that is missing fails the suite that needs it.
+  // As a user with the least rights of a program and a scheduler: a right that is missing fails the suite that needs it.
   describeOnRedis(`${what}, on Redis`, () => {
     let redis: Redis
     let views: Opened
@@ -57,7 +57,8 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     })
     beforeEach(async () => {
       const name = `space ${++names} {:}`
-      const rights = rightsOf('program', { space: name, database: 0, loads: true })
+      const terms = { space: name, database: 0, loads: true }
+      const rights = [...rightsOf('program', terms), ...rightsOf('scheduler', terms)]
       await redis.cli('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
       const url = redis.url.replace('://', '://program:secret@')
       const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(url, { name, ...bounds }))

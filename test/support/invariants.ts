@@ -218,6 +218,12 @@ for id, bytes in pairs(hash('bodyBytes')) do
 end
 local counters = redis.call('GET', key_('counters'))
 if tonumber(redis.call('GET', key_('sessionBytes')) or 0) ~= all or all == 0 and keys[NAMES.sessionBytes[1]] then say('session entries are of', all, 'bytes and not as many as were counted') end
+local owned = {}
+for id, record in pairs(records) do
+  local owner = record:match('^[^\\n]-|(owner=[^|\\n]+)|')
+  if owner and record:find('|@takespace.Ticket|', 1, true) then owned[owner] = true end
+end
+for owner in pairs(hash('ticketBytes')) do if not owned[owner] then say('ticketBytes', owner, 'has no ticket') end end
 if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('bodyBytes is of', large, 'bytes and not as many as were counted') end
 for id, sid in pairs(hash('suspects')) do if claimed[id] ~= sid then say('suspects', id, 'is not held by', sid) end end
 

@@ -1,6 +1,7 @@
 /** Tickets of a memory space: entries that change their kind when they are settled. */
 
 import {
+  BESIDE_OUTCOME,
   CANCELLED,
   COMPLETED,
   EXHAUSTED,
@@ -11,10 +12,11 @@ import {
   type Tickets,
   type TicketTerms,
   ticketOf,
+  ticketsFull,
 } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry, Outcome } from '../../engine.js'
 import { pendingEntry, resultEntry } from '../../entry/ticket.js'
-import { SpaceError } from '../../errors.js'
+import { tokenOf } from '../../entry/token.js'
 import { type Item, storedOf } from './bag.js'
 import type { World } from './world.js'
 
@@ -45,16 +47,23 @@ export class MemoryTickets implements Tickets {
     if (there) return this.#join(there, terms)
     const ticket = pendingEntry(terms)
     this.#check([ticket, entry])
-    const bytes = this.#world.bag
-      .entries()
-      .filter(isTicket)
-      .reduce((sum, item) => sum + sizeOf(item), 0)
-    if (bytes + sizeOf({ entry: ticket }) > terms.maxBytes) throw new SpaceError('SPACE_FULL')
+    this.#checkRoom(terms, sizeOf({ entry: ticket }))
     const [item] = this.#world.put([ticket], undefined)
     states.set(item!, { terms, requestId: entry.id, owner: this.#presence, progress: Buffer.alloc(0) })
     const onOutcome = (outcome: Outcome): void => this.#recordOutcome(entry.id, outcome)
     this.#world.put([entry], undefined, entry.request && { presence: '', onOutcome })
     return 'opened'
+  }
+
+  /** An owner may have as much as is left for the others. */
+  #checkRoom({ maxBytes, owner }: TicketTerms, size: number): void {
+    const tickets = this.#world.bag.entries().filter(isTicket)
+    const all = bytesOf(tickets)
+    if (all + size > maxBytes) throw ticketsFull('tickets', maxBytes)
+    if (owner === undefined) return
+    const token = `owner=${tokenOf(owner)}`
+    const own = bytesOf(tickets.filter(({ entry }) => entry.verified.includes(token)))
+    if (own + size > maxBytes - all) throw ticketsFull('share', maxBytes)
   }
 
   #join(item: Item, { fingerprint }: TicketTerms): Opening {
@@ -141,6 +150,8 @@ const states = new WeakMap<Item, Pending>()
 const isTicket = ({ entry }: Pick<Item, 'entry'>): boolean => entry.kinds.includes(TICKET)
 
 /** Approximate size of a record's head on Redis. */
-const BESIDE = 100
+const HEAD = 190
 
-const sizeOf = ({ entry }: Pick<Item, 'entry'>): number => entry.body.length + BESIDE
+const sizeOf = ({ entry }: Pick<Item, 'entry'>): number => entry.body.length + HEAD + BESIDE_OUTCOME
+
+const bytesOf = (tickets: readonly Item[]): number => tickets.reduce((sum, item) => sum + sizeOf(item), 0)

@@ -99,6 +99,8 @@ export const REPLY = {
   joined: 'j',
   busy: 'b',
   differs: 'd',
+  full: 'F',
+  shareFull: 'S',
 } as const
 
 /** The values that follow a reply, in order; replies that are not listed have none. */
@@ -272,6 +274,8 @@ export const KIND = {
 export const SHARED = {
   /** The layout of the data; a library refuses data of another layout. */
   layout: 3,
+  /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
+  besideOutcome: 800,
   /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
   /**
@@ -313,6 +317,7 @@ export const KEYS = {
   entries: { name: 'entries', type: 'hash', holds: 'id → record', until: 'leases end' },
   body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
   bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
+  ticketBytes: { name: 'ticket-bytes', type: 'hash', holds: 'owner → bytes of their tickets', until: 'leases end' },
   free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
   freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score', until: 'leases end' },
   read: { name: 'read@', of: 'kind', type: 'zset', holds: 'what transactions have read, as `free@`', until: 'transactions end' },

@@ -1,6 +1,6 @@
 /** Tickets: requests whose outcomes are kept in the space, where any process can read them. */
 
-import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
+import { type Opening, type TicketState, type Tickets, type TicketTerms, ticketsFull } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry } from '../../engine.js'
 import { pendingEntry } from '../../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
@@ -48,6 +48,8 @@ export class RedisTickets implements Tickets {
     let opening: Opening | undefined
     try {
       const { kind, values } = await ask(this.#batches, 'openTicket', named, { repeatable: true, entries: 2 })
+      if (kind === REPLY.full) throw ticketsFull('tickets', terms.maxBytes)
+      if (kind === REPLY.shareFull) throw ticketsFull('share', terms.maxBytes)
       if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
       opening = OPENINGS[kind]
       if (opening === undefined) throw new SpaceError('INTERNAL', `The space replied ${kind} to a ticket.`)

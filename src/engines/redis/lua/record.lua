@@ -187,15 +187,17 @@ local function dropBody(id)
   if counters.large then uncountBody(id) end
 end
 
--- Adds to the bytes of all tickets, which are bounded.
-local function countTicket(bytes)
+-- Adds to the bytes of all tickets, and of those of an owner, which are bounded.
+local function countTicket(bytes, owner)
   local all = (counters.tickets or 0) + bytes
   counters.tickets = all > 0 and all or 0
   countersChanged = true
+  if owner and call('HINCRBY', keys.ticketBytes, owner, bytes) <= 0 then call('HDEL', keys.ticketBytes, owner) end
 end
 
 local function uncountTicket(id, record)
-  countTicket(-#record - (isLarge(record) and call('STRLEN', bodyKey(id)) or 0))
+  local body = isLarge(record) and call('STRLEN', bodyKey(id)) or 0
+  countTicket(-#record - SHARED.besideOutcome - body, indexInfo(signatureOf(record)).tokens.owner)
 end
 
 -- Removes an entry from the space. Returns whether the entry was free, that is, in the indexes.

@@ -35,7 +35,7 @@ end
 local function pendingBody(request, waiting, progress) return request .. ' ' .. waiting .. '\n' .. progress end
 
 local function replace(ticket, before, record)
-  countTicket(#record - #before)
+  countTicket(#record - #before, indexInfo(signatureOf(record)).tokens.owner)
   call('HSET', keys.entries, ticket, record)
 end
 
@@ -51,7 +51,7 @@ local function conclude(ticket, record, info, kind, outcome)
     if call('EXISTS', from) == 1 then
       call('RENAME', from, to)
       call('PEXPIRE', to, keptMs + SHARED.bodyGraceMs)
-      countTicket(call('STRLEN', to))
+      countTicket(call('STRLEN', to), info.tokens.owner)
       if counters.large then countBody(ticket) end
       place = PLACE.reference
     else
@@ -61,6 +61,7 @@ local function conclude(ticket, record, info, kind, outcome)
     body = sub(outcome, 2)
   end
   local signature = '|@' .. kind .. '|@' .. KIND.result .. '|@' .. KIND.ticket .. '|' .. info.tokens.ticket .. '|;|' .. info.tokens.print .. '|'
+    .. (info.tokens.owner and info.tokens.owner .. '|' or '')
   local expiresAt = now + keptMs
   local head = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
   local result = madeRecord(head, signature, body)
@@ -92,6 +93,13 @@ local function exceedsTicketBytes(bytes, most)
   return (counters.tickets or 0) + bytes > most
 end
 
+-- Returns whether this many bytes more are too much for the owner of tickets: they may take as much as is left for the
+-- others. So whoever comes first leaves half, and there is always something left for the next.
+local function exceedsShare(bytes, most, owner)
+  local own = owner and tonumber(call('HGET', keys.ticketBytes, owner) or 0)
+  return own and own + bytes > most - (counters.tickets or 0)
+end
+
 -- Joins an existing ticket. It must be of the same request, by its fingerprint.
 local function joinTicket(ticket, record, info, isPending, header, request)
   if info.root ~= KIND.ticket or info.tokens.print ~= header.info.tokens.print then return reply(REPLY.differs) end
@@ -104,18 +112,19 @@ local function joinTicket(ticket, record, info, isPending, header, request)
   reply(REPLY.joined)
 end
 
--- Replies `done` if the ticket was opened; `joined` if it existed, and is settled or no other process waits for it;
+-- Replies `full` or `shareFull` if tickets have no room, `done` if the ticket was opened; `joined` if it existed, and is settled or no other process waits for it;
 -- `busy` if one does; `differs` if it is of another request.
 function OPS.openTicket(maxBytes, from, last)
   local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]
   local record, info, isPending = readTicket(ticket)
   if record then return joinTicket(ticket, record, info, isPending, header, request) end
-  local size = #header.before + 21 + #header.after + CHECKSUM.length + #request + 24
-  if isFull() or exceedsTicketBytes(size, tonumber(maxBytes)) or isOver(from, last) then
-    return reply(REPLY.failed, 'SPACE_FULL')
-  end
+  local most, owner = tonumber(maxBytes), header.info.tokens.owner
+  local size = #header.before + 21 + #header.after + CHECKSUM.length + #request + 24 + SHARED.besideOutcome
+  if exceedsTicketBytes(size, most) then return reply(REPLY.full) end
+  if exceedsShare(size, most, owner) then return reply(REPLY.shareFull) end
+  if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
   local pending, score = addRecord(header, ticket, sealed(header.info.text, pendingBody(request, self, '')))
-  countTicket(#pending)
+  countTicket(#pending + SHARED.besideOutcome, owner)
   -- No find waits for a pending ticket; registrations are told of its progress.
   addToIndexes(header.info, ticket, score)
   writeEach(last - 2, last)
