@@ -27,6 +27,8 @@ export class StreamedAnswer {
   /** Bytes of the request's body that have arrived as a stream. */
   #bytesRead = 0
   #slotTimer: NodeJS.Timeout | undefined
+  #isReleased = false
+  #isStopped = false
 
   constructor(held: HeldRequest) {
     this.#held = held
@@ -85,6 +87,7 @@ export class StreamedAnswer {
   }
 
   stop(): void {
+    this.#isStopped = true
     clearInterval(this.#slotTimer)
   }
 
@@ -92,14 +95,22 @@ export class StreamedAnswer {
     if (this.#slotTimer) return
     const since = monotonicMs()
     let before = 0
+    const release = (): void => {
+      clearInterval(this.#slotTimer)
+      if (!this.#isReleased) this.#held.releaseSlot()
+      this.#isReleased = true
+    }
+    // A handler that waits for its client does nothing that others would have to wait for.
+    const isWaiting = (): boolean => this.#sink?.hasRoom === false
     this.#slotTimer = setInterval(() => {
       const moved = this.#bytesRead + (this.#sink?.written ?? 0)
-      // A handler that waits for its client does nothing that others would have to wait for.
-      const isBusy = moved - before >= BUSY_BYTES && this.#sink?.hasRoom !== false
+      const isBusy = moved - before >= BUSY_BYTES && !isWaiting()
       before = moved
-      if (isBusy && monotonicMs() - since < RELEASE_SLOT_AFTER_MS) return
-      clearInterval(this.#slotTimer)
-      this.#held.releaseSlot()
+      if (!isBusy || monotonicMs() - since >= RELEASE_SLOT_AFTER_MS) release()
     }, LOOK_MS).unref()
+    // With the operation that begins the stream, if the first write has filled it.
+    setImmediate(() => {
+      if (!this.#isStopped && isWaiting()) release()
+    })
   }
 }

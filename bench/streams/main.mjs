@@ -6,8 +6,9 @@ import { large } from './large.mjs'
 import { resets } from './resets.mjs'
 import { slow } from './slow.mjs'
 import { sockets } from './sockets.mjs'
+import { unread } from './unread.mjs'
 
-const PARTS = { large, events, resets, slow, sockets, departures }
+const PARTS = { large, events, resets, slow, unread, sockets, departures }
 
 const { values } = parseArgs({
   options: {
@@ -15,9 +16,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: Object.keys(PARTS).join(',') },
     /** Of part large. */
     mib: { type: 'string', default: '1024' },
-    /** For the parts events, slow and departures. */
+    /** For the parts events, slow, unread and departures. */
     seconds: { type: 'string', default: '10' },
-    /** For the part departures. */
+    /** For the parts unread and departures. */
     clients: { type: 'string', default: '1000' },
     'per-second': { type: 'string', default: '20' },
     aof: { type: 'boolean', default: false },

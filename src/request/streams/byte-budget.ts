@@ -13,6 +13,8 @@ export class ByteBudget {
   readonly most: number
   taken = 0
   readonly #line = new Set<InLine>()
+  /** The first in line, once it was looked for: ranks do not change in the line. */
+  #head: InLine | undefined
 
   constructor(most: number) {
     this.most = most
@@ -34,19 +36,22 @@ export class ByteBudget {
   /** Puts a stream into the line. Its turn comes at once if there are enough bytes for all before it, and for it. */
   waitForTurn(stream: InLine): void {
     this.#line.add(stream)
+    if (this.#head && stream.rank < this.#head.rank) this.#head = stream
     this.#serve()
   }
 
   leave(stream: InLine): void {
     this.#line.delete(stream)
+    if (this.#head === stream) this.#head = undefined
   }
 
   /** What is left is saved up for the first in line, however much that wants. */
   #serve(): void {
     while (this.#line.size > 0) {
-      const first = this.#first()
+      const first = this.#head ?? this.#first()
+      this.#head = first
       if (first.wanted > this.left) return
-      this.#line.delete(first)
+      this.leave(first)
       first.turn()
     }
   }
