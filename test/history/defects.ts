@@ -43,7 +43,7 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       [
-        'if hasExpired(record) then\n            remove(ids[i], record)\n          elseif',
+        'if hasExpired(record) or isOrphan(ids[i], record) then\n            remove(ids[i], record)\n          elseif',
         'if true then\n            remove(ids[i], record)\n          elseif',
       ],
     ],
