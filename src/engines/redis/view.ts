@@ -1,6 +1,7 @@
 /** A view of a space: its listings, read without a presence in it, as a user who may only read. */
 import type { Engine } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { checkedBody } from './checksum.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { REFUSAL } from './protocol.js'
@@ -25,7 +26,12 @@ export async function openView(url: string, name: string, timeoutMs: number): Pr
     await ensureLibrary(client, () => {})
     const keys = keysOf(name)
     const calls = new Calls(client, keys.counters, info.get('run_id') ?? '', errorOf)
-    const bodies = { get: (key: string) => client.getBuffer(key) }
+    const bodies = {
+      get: async (key: string) => {
+        const stored = await client.getBuffer(key)
+        return stored && checkedBody(stored)
+      },
+    }
     return { engine: listingsOf(new Listings(calls, bodies, keys, { announce() {} })), close }
   } catch (error) {
     close()

@@ -155,7 +155,8 @@ local function begin(countersKey, presence, run)
     end
   end
   now = clock + passed
-  if not known then newHistory() end
+  -- A look has no presence, and writes nothing.
+  if not known and presence ~= '' then newHistory() end
   nowText = format('%013.0f', now)
   if counters.damaged then
     counters.damaged, countersChanged = nil, true
