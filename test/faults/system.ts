@@ -3,6 +3,7 @@ import { ledgerApp, type Run } from '../support/app.js'
 import { type Process, startProcess } from '../support/process.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
+import { groupAlive } from '../support/watchdog.js'
 import { nothingIsLeft } from './drained.js'
 
 export interface System {
@@ -78,6 +79,8 @@ export async function startSystem(redis: Redis, options: SystemOptions): Promise
     }
     app.remove()
     await Promise.all(all.map(({ exited }) => exited))
+    // The worker processes are of the group of their supervisor, and may outlive it by a moment.
+    await until(() => all.every(({ pid }) => !groupAlive(pid)), 'all killed processes are gone')
   }
   const urls: string[] = []
   try {
