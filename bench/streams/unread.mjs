@@ -18,7 +18,14 @@ function unreading(port, i) {
   const timer = setInterval(() => {
     if (i % 2 === 1) socket.write('\r\n', () => {})
   }, 1_000)
+  let local = 0
+  socket.once('connect', () => {
+    local = socket.localPort
+  })
   return {
+    get port() {
+      return local
+    },
     destroy() {
       clearInterval(timer)
       socket.destroy()
@@ -26,11 +33,16 @@ function unreading(port, i) {
   }
 }
 
-/** How many of the connections the gateway has not closed, from /proc/net/tcp. */
-async function openIn(port) {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0')
+
+/** How many of the clients' connections the gateway has not closed, from /proc/net/tcp. */
+async function openOf(port, all) {
+  const local = `:${hex(port)}`
+  const remote = new Set(all.map((each) => hex(each.port)))
   const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/))
-  return lines.filter((fields) => fields[1]?.endsWith(local) && fields[3] === '01').length
+  return lines.filter(
+    (fields) => fields[1]?.endsWith(local) && fields[3] === '01' && remote.has(fields[2].split(':')[1]),
+  ).length
 }
 
 /** Times of a megabyte, one after the other. */
@@ -68,7 +80,6 @@ export async function unread({ seconds, clients, aof }) {
     await felt(system.url, 1)
     const before = await felt(system.url, seconds)
     const memory = watchMemory(system.pids)
-    const idle = await openIn(port)
     const all = Array.from({ length: clients }, (_, i) => unreading(port, i))
     const since = performance.now()
     const onset = await felt(system.url, seconds)
@@ -76,13 +87,13 @@ export async function unread({ seconds, clients, aof }) {
     const took = memory()
     let gone = 0
     while (performance.now() - since < GONE_WITHIN_MS * 3) {
-      if ((await openIn(port)) <= idle) {
+      if ((await openOf(port, all)) === 0) {
         gone = Math.round((performance.now() - since) / 1_000)
         break
       }
       await pause(1_000)
     }
-    const left = (await openIn(port)) - idle
+    const left = await openOf(port, all)
     for (const { destroy } of all) destroy()
     return [
       `others before: ${told(before)}`,
