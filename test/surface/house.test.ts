@@ -120,7 +120,6 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(importing('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(importing('cron-parser')).toEqual(['src/tasks/cron.ts'])
-  expect(importing('zod')).toEqual(['src/cli/settings/schema.ts'])
   expect(importing('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
   // Its types, too, are a library's.

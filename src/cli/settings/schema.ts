@@ -1,57 +1,57 @@
-/**
- * The types of settings, for texts of a command line or environment and values of a file. The only file that imports
- * zod.
- */
+/** The types of settings, for texts of a command line or environment and values of a file. */
 import { InvalidArgumentError } from 'commander'
-import { z } from 'zod'
 
-/** Returns the parser of an option; `wants` is the message for an invalid value. */
-function reader<T>(schema: z.ZodType<T, string>, wants: string): (text: string) => T {
+/** Returns the parser of an option; `read` returns undefined for an invalid text, `wants` is the message for it. */
+function reader<T>(read: (text: string) => T | undefined, wants: string): (text: string) => T {
   return (text) => {
-    const result = schema.safeParse(text)
-    if (!result.success) throw new InvalidArgumentError(wants)
-    return result.data
+    const value = read(text)
+    if (value === undefined) throw new InvalidArgumentError(wants)
+    return value
   }
 }
 
 export const integer = (min: number, max: number): ((text: string) => number) =>
-  reader(
-    z
-      .string()
-      .regex(/^-?\d+$/)
-      .transform(Number)
-      .pipe(z.int().min(min).max(max)),
-    `It must be an integer from ${min} to ${max}.`,
-  )
+  reader((text) => {
+    const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN
+    return value >= min && value <= max && Number.isSafeInteger(value) ? value : undefined
+  }, `It must be an integer from ${min} to ${max}.`)
 
-export const name = reader(z.string().min(1).max(100), 'It must have 1 to 100 characters.')
+export const name = reader(
+  (text) => (text.length >= 1 && text.length <= 100 ? text : undefined),
+  'It must have 1 to 100 characters.',
+)
 
 export const hostNames = reader(
-  z.string().regex(/^[^\s:/,]+(,[^\s:/,]+)*$/),
+  (text) => (/^[^\s:/,]+(,[^\s:/,]+)*$/.test(text) ? text : undefined),
   'It must be host names without ports, with commas between them.',
 )
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
-  reader(z.string().toLowerCase().pipe(z.enum(values)), `It must be one of ${values.join(', ')}.`)
+  reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)
 
-/** Parses a boolean flag of the environment or a file. */
-export const boolean = (text: string): boolean => {
-  const result = z.stringbool().safeParse(text)
-  if (!result.success) throw new InvalidArgumentError('It must be true or false.')
-  return result.data
+const BOOLEANS: Readonly<Record<string, boolean>> = {
+  ...Object.fromEntries(['true', '1', 'yes', 'on', 'y', 'enabled'].map((text) => [text, true])),
+  ...Object.fromEntries(['false', '0', 'no', 'off', 'n', 'disabled'].map((text) => [text, false])),
 }
 
-const Plain = z.union([z.string(), z.number(), z.boolean()])
-const ConfigFile = z.record(z.string(), z.union([Plain, z.array(z.string())]))
+/** Parses a boolean flag of the environment or a file. */
+export const boolean = reader(
+  (text) => (Object.hasOwn(BOOLEANS, text.toLowerCase()) ? BOOLEANS[text.toLowerCase()] : undefined),
+  'It must be true or false.',
+)
+
+const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
 
 /** Returns the settings of a config file by name, as texts of a command line. */
 export function readConfig(value: unknown): ReadonlyMap<string, string> {
-  const result = ConfigFile.safeParse(value)
-  if (result.success) return new Map(Object.entries(result.data).map(([key, found]) => [key, String(found)]))
-  const path = result.error.issues[0]?.path.join('.')
-  throw new InvalidArgumentError(
-    path
-      ? `${path} is a text, a number, true, false or a list of texts.`
-      : "It exports an object of settings: { port: 8080, name: 'orders' }.",
-  )
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new InvalidArgumentError("It exports an object of settings: { port: 8080, name: 'orders' }.")
+  const settings = new Map<string, string>()
+  for (const [key, found] of Object.entries(value)) {
+    const isList = Array.isArray(found) && found.every((each) => typeof each === 'string')
+    if (!isPlain(found) && !isList)
+      throw new InvalidArgumentError(`${key} is a text, a number, true, false or a list of texts.`)
+    settings.set(key, String(found))
+  }
+  return settings
 }
