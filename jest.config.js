@@ -12,5 +12,6 @@ export default {
   // Longer than any one wait of a test, so that the wait says what it waited for.
   testTimeout: 120_000,
   testSequencer: '<rootDir>/test/heavy-first.js',
-  maxWorkers: 2,
+  // Many tests wait for other processes: three keep two cores busy.
+  maxWorkers: 3,
 }
