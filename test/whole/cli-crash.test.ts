@@ -203,11 +203,14 @@ test('the pause before a replacement grows only while processes answer nothing',
     [...workers.output().matchAll(/"pauseMs":(\d+),"msg":"a worker process crashed/g)].map(([, ms]) => Number(ms))
   const crash = async (): Promise<number> => (await fetch(`${url}/timer`)).status
   expect(await Promise.all([crash(), crash(), crash()])).toEqual([500, 500, 500])
+  // The answer comes before the supervisor knows.
+  await until(() => pauses().length === 3, 'three crashes are logged')
   const [, second, third] = pauses()
   expect(second).toBeGreaterThan(0)
   expect(third).toBeGreaterThan(second!)
   expect((await fetch(url)).status).toBe(200)
   expect(await crash()).toBe(500)
+  await until(() => pauses().length === 4, 'the fourth is logged')
   expect(pauses()[3]).toBe(0)
 })
 
