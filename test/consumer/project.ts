@@ -55,6 +55,7 @@ export const TYPED = [
   ...readdirSync(join(ROOT, 'node_modules', '@types')).map((name) => `@types/${name}`),
   'express-session',
   'undici-types',
+  'zod',
 ]
 
 /** How a project sets up its compiler. */
