@@ -4,8 +4,18 @@ import { crc32 } from 'node:zlib'
 import { CHECKSUM } from './protocol.js'
 
 const { length } = CHECKSUM
+const DIGITS = Buffer.from('0123456789abcdef')
 
-const textOf = (crc: number): string => crc.toString(16).padStart(length, '0')
+/** Writes a CRC-32 as 8 digits. By hand, because this runs for each entry. */
+function write(crc: number, into: Buffer, at: number): void {
+  for (let i = 0; i < length; i++) into[at + i] = DIGITS[(crc >>> (28 - 4 * i)) & 15]!
+}
+
+/** Returns whether 8 digits are those of a CRC-32. */
+function stands(crc: number, bytes: Buffer, at: number): boolean {
+  for (let i = 0; i < length; i++) if (bytes[at + i] !== DIGITS[(crc >>> (28 - 4 * i)) & 15]) return false
+  return true
+}
 
 /** Returns the CRC-32 of what stands before a body: its signature, and a newline. */
 export const crcOfSignature = (signature: string): number => crc32(`${signature}\n`)
@@ -13,25 +23,34 @@ export const crcOfSignature = (signature: string): number => crc32(`${signature}
 /** Returns a body with the checksum of itself and of its signature before it. */
 export function withChecksum(signature: number, body: Buffer): Buffer {
   const sealed = Buffer.allocUnsafe(length + body.length)
-  sealed.write(textOf(crc32(body, signature)), 'latin1')
+  write(crc32(body, signature), sealed, 0)
   body.copy(sealed, length)
   return sealed
 }
 
-/** Returns whether a checksum is that of a body and its signature, made by a process or by the library. */
-export function isChecksum(checksum: string, crc: number, signature: string, body: Buffer): boolean {
-  if (checksum === textOf(crc32(body, crc))) return true
+/**
+ * Returns whether the checksum at `at` in a record is that of the body behind it and of the signature; a process or the
+ * library may have made it. `crc`: of the signature.
+ */
+export function isChecked(record: Buffer, at: number, crc: number, signature: string): boolean {
+  const body = record.subarray(at + length)
+  if (stands(crc32(body, crc), record, at)) return true
   const sha1 = createHash('sha1').update(`${signature}\n`).update(body).digest('hex')
-  return sha1.startsWith(checksum) && checksum.length === length
+  return sha1.slice(0, length) === record.toString('latin1', at, at + length)
 }
 
 /** Returns a large body with its checksum behind it. */
-export const bodyWithChecksum = (body: Buffer): Buffer => Buffer.concat([body, Buffer.from(textOf(crc32(body)))])
+export function bodyWithChecksum(body: Buffer): Buffer {
+  const stored = Buffer.allocUnsafe(body.length + length)
+  body.copy(stored)
+  write(crc32(body), stored, body.length)
+  return stored
+}
 
 /** Returns a large body without its checksum; null if they differ. */
 export function checkedBody(stored: Buffer): Buffer | null {
   const end = stored.length - length
   if (end < 0) return null
   const body = stored.subarray(0, end)
-  return stored.toString('latin1', end) === textOf(crc32(body)) ? body : null
+  return stands(crc32(body), stored, end) ? body : null
 }

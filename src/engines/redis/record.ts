@@ -1,7 +1,7 @@
 /** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
 import type { EncodedEntry, EncodedTemplate, Stored } from '../../engine.js'
 import { signatureOf } from '../../entry/signature.js'
-import { crcOfSignature, isChecksum, withChecksum } from './checksum.js'
+import { crcOfSignature, isChecked, withChecksum } from './checksum.js'
 import { CHECKSUM, PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
 
 /** Returns the head of a record, from its type to its signature. */
@@ -85,8 +85,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
     repeatable: !isRequest || record[TYPE_AT] === REPEATABLE,
     requester: isRequest ? record.toString('latin1', RECORD.requester.from - 1, RECORD.requester.to) : '',
     byReference: record[PLACE_AT] === REFERENCE,
-    damaged:
-      end < 0 || !isChecksum(record.toString('latin1', end + 1, end + 1 + CHECKSUM.length), crc, signature, body),
+    damaged: end < 0 || !isChecked(record, end + 1, crc, signature),
   }
 }
 

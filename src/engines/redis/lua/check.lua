@@ -4,6 +4,8 @@
 
 -- A prime: the change of a single digit or letter always changes the sum.
 local PRIME = 997
+-- Before each item of a signature.
+local SEPARATOR = ('|'):byte()
 local MOST_REQUESTERS = 256
 local requesterSums, requesters = {}, 0
 
@@ -20,10 +22,9 @@ local function requesterSum(text)
   return sum
 end
 
--- Returns the sum of a head without its score.
-local function headSum(ends, writtenAt, deaths, typeAndPlace, requester)
-  local kind, place = byte(typeAndPlace, 1, 2)
-  return (ends % PRIME * 2 + writtenAt % PRIME * 3 + deaths * 5 + kind * 11 + place * 13 + requesterSum(requester)) % PRIME
+-- Returns the sum of a head without its score. `written`: the time of the write and behind it the deaths, as one number.
+local function headSum(ends, written, kind, place, requester)
+  return (ends % PRIME * 2 + written % PRIME * 3 + kind * 11 + place * 13 + requesterSum(requester)) % PRIME
 end
 
 -- Returns the sum of a head with its score, as a record has it.
@@ -32,11 +33,11 @@ local function sumWith(sum, score) return DIGITS[(sum + score % PRIME * 7) % PRI
 -- Returns the sum of a head, which reaches to the place; nil if there are no numbers in it.
 local function sumOf(head, requester)
   local ends = tonumber(sub(head, RECORD.expiresAt.from, RECORD.expiresAt.to))
-  local writtenAt = tonumber(sub(head, RECORD.writtenAt.from, RECORD.writtenAt.to))
-  local deaths = tonumber(sub(head, RECORD.deaths.from, RECORD.deaths.to))
+  local written = tonumber(sub(head, RECORD.writtenAt.from, RECORD.deaths.to))
   local score = tonumber(sub(head, RECORD.score.from, RECORD.score.to))
-  if not (ends and writtenAt and deaths and score) then return nil end
-  return sumWith(headSum(ends, writtenAt, deaths, sub(head, RECORD.type.from, RECORD.place.to), requester), score)
+  if not (ends and written and score) then return nil end
+  local kind, place = byte(head, RECORD.type.from, RECORD.place.to)
+  return sumWith(headSum(ends, written, kind, place, requester), score)
 end
 
 local function requesterIn(record)
@@ -49,10 +50,11 @@ end
 local function isSound(record)
   local isEntry = byte(record, RECORD.type.from) == RECORD_TYPE_BYTES.entry
   local from = isEntry and RECORD.signature.from or RECORD.requestSignature.from
-  if sub(record, from, from + 1) ~= '|@' then return false end
+  local first, second = byte(record, from, from + 1)
+  if first ~= SEPARATOR or second ~= SIGN_BYTES.kind then return false end
   local stop = find(record, '\n', from, true)
   return stop ~= nil and #record >= stop + CHECKSUM.length
-    and sumOf(record, requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
+    and sumOf(record, isEntry and '' or requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
 end
 
 -- Returns a record with another end of its lease (13 digits), another number of deaths, or another type; nil leaves

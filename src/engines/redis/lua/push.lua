@@ -17,6 +17,14 @@ local LIBRARY = ('VERSION_'):sub(-5)
 -- Returns the number of the last message to a process.
 local function pushedTo(presence) return numbers[presence] or 0 end
 
+-- Returns a number as text, with zeros before it. Most numbers share all digits but the last three.
+local lastThousand, lastThousandText
+local function numberText(number)
+  local high = floor(number / 1000)
+  if high ~= lastThousand then lastThousand, lastThousandText = high, textOf(high) end
+  return lastThousandText .. DIGITS[number - high * 1000]
+end
+
 local function send(presence, list)
   if not numbers[presence] then
     if numbered >= MOST_NUMBERED then numbers, numbered = {}, 0 end
@@ -24,7 +32,7 @@ local function send(presence, list)
   end
   local number = numbers[presence] + 1
   numbers[presence] = number
-  list[1] = nowText .. LIBRARY .. number .. '\n'
+  list[1], list[2], list[3], list[4] = nowText, LIBRARY, numberText(number), '\n'
   call('PUBLISH', keysOf(presence).pushes, concat(list))
 end
 
@@ -55,7 +63,7 @@ local function push(presence, kindAndFirst, second, bytes)
   local list = pushes[presence]
   if not list or list.size > LARGEST_PUSH then
     if list then append(full, presence, list) end
-    list = { '', size = 0, n = 1 }
+    list = { '', '', '', '', size = 0, n = 4 }
     pushes[presence] = list
   end
   -- Counted by hand, because the length operator searches.

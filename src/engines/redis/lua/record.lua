@@ -102,7 +102,7 @@ local function sharedHeader(text)
       bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
       before = ends .. nowText .. '0',
       typeAndPlace = sub(head, 1, 2),
-      sum = headSum(expiresAt, now, 0, head, sub(head, 3)),
+      sum = headSum(expiresAt, now * 10, byte(head), byte(head, 2), sub(head, 3)),
       after = sub(head, 3) .. signature .. '\n',
       info = indexInfo(signature),
       sweepList = sweepListFor(expiresAt, now),

@@ -19,8 +19,8 @@ local function isIndexedEverywhere(root, token)
   return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
 end
 
--- Returns the smallest index that holds all matches, the tokens that remain to be verified, and those that every entry
--- of the index has. `isRead`: use the indexes of entries that transactions have read, instead of free entries.
+-- Returns the smallest index that holds all matches, and the tokens that remain to be verified. `isRead`: use the
+-- indexes of entries that transactions have read, instead of free entries.
 local function indexFor(spec, root, isRead)
   local keyOfKind, keyOfToken = freeKey, freeWithKey
   if isRead then keyOfKind, keyOfToken = readKey, readWithKey end
@@ -39,9 +39,14 @@ local function indexFor(spec, root, isRead)
   if at > 0 and spec.kind ~= KIND.any and spec.kind ~= root then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
   for j = 1, #spec.indexed do if j ~= at then needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end end
   for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
-  local own = { '|' .. SIGN.kind .. (at == 0 and spec.kind ~= KIND.any and spec.kind or root) .. '|' }
-  if at > 0 then own[2] = '|' .. (at > n and spec.compound[at - n] or spec.indexed[at]) .. '|' end
-  return best, needles, own
+  return best, needles
+end
+
+local DEAD_LETTER = '|' .. SIGN.kind .. KIND.deadLetter .. '|'
+
+-- Returns whether an entry was set aside because its signature was damaged: its indexes were not known then.
+local function isAside(record, root)
+  return sub(record, RECORD.signature.from, RECORD.signature.from + #DEAD_LETTER - 1) == DEAD_LETTER and root ~= KIND.deadLetter
 end
 
 -- Returns whether the signature of a record has all of these.
@@ -59,7 +64,7 @@ end
 -- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
 -- candidates was met. `accept` may refuse a match.
 local function searchRoot(spec, root, most, after, isRead, accept)
-  local key, needles, own = indexFor(spec, root, isRead)
+  local key, needles = indexFor(spec, root, isRead)
   local hits, seen, size = {}, 0, most
   while true do
     local ids = call('ZRANGEBYSCORE', key, after and '(' .. after or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, size)
@@ -72,8 +77,7 @@ local function searchRoot(spec, root, most, after, isRead, accept)
       if not record or not isSound(record) then
         call('ZREM', key, names[j])
         LATER.setAside(names[j], record or '')
-      elseif not hasAll(record, own) then
-        -- Its signature was damaged, and it has been set aside.
+      elseif isAside(record, root) then
         call('ZREM', key, names[j])
       elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
         remove(names[j], record)

@@ -25,20 +25,20 @@ const TAB = 9
 const NEWLINE = 10
 /** A page and a message begin with the lease clock, 13 digits. */
 const CLOCK_LENGTH = 13
-/** A head has the name of a library and a number. */
-const LONGEST_HEAD = 100
+/** The end of the name of a library. */
+const LIBRARY_LENGTH = 5
+const NUMBER_AT = CLOCK_LENGTH + LIBRARY_LENGTH
+const LONGEST_HEAD = 40
 
 /** Returns the head of a message: lease clock, library, number, newline; null if it has none. */
 export function headOf(message: Buffer): PushHead | null {
   const end = message.indexOf(NEWLINE)
-  if (end <= CLOCK_LENGTH || end > LONGEST_HEAD) return null
-  const [, library, number] = HEAD.exec(message.toString('latin1', CLOCK_LENGTH, end)) ?? []
+  if (end > LONGEST_HEAD) return null
   const now = decimalIn(message, 0, CLOCK_LENGTH)
-  if (library === undefined || Number.isNaN(now)) return null
-  return { now, library, number: Number(number), at: end + 1 }
+  const number = decimalIn(message, NUMBER_AT, end)
+  if (Number.isNaN(now) || Number.isNaN(number)) return null
+  return { now, library: message.toString('latin1', CLOCK_LENGTH, NUMBER_AT), number, at: end + 1 }
 }
-
-const HEAD = /^(.*_)(\d{1,15})$/
 
 /** Calls `onItem` for each item of a message. Returns false if the message is malformed; it ends there. */
 export function readItems(message: Buffer, { now, at }: Pick<PushHead, 'now' | 'at'>, onItem: OnItem): boolean {
