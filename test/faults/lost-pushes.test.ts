@@ -32,7 +32,7 @@ afterAll(() => redis.stop())
 
 /** Gateway and workers are behind the link. */
 async function loaded(): Promise<Load> {
-  system = await startSystem({ ...redis, url: link.url }, { processes: 3 })
+  system = await startSystem({ ...redis, url: link.url }, { processes: 3, concurrency: 16 })
   const load = startLoad(system.url, { perSecond: PER_SECOND, method: 'GET', path: (n) => `/${n}?ms=10` })
   await until(() => load.answers.length >= 50, 'requests are answered')
   return load
@@ -48,6 +48,9 @@ test(
     link.dropPushes(false)
     const since = performance.now()
     const { sent } = load
+    const answered = load.answers.length
+    await until(() => load.answers.length > answered, 'one of them is answered')
+    const firstMs = performance.now() - since
     await until(() => load.answers.length >= sent, 'what was sent meanwhile is answered')
     const servedMs = performance.now() - since
     const answers = await load.stop()
@@ -56,11 +59,14 @@ test(
       lost: link.lost - before,
       requests: answers.length,
       'not 200': answers.filter(({ status }) => status !== 200).length,
-      'served after, ms': Math.round(servedMs),
+      'waiting then': sent - answered,
+      'first answered after, ms': Math.round(firstMs),
+      'all answered after, ms': Math.round(servedMs),
     })
     expect(answers.filter(({ status }) => status !== 200)).toEqual([])
     expect(link.lost - before).toBeGreaterThan(0)
-    expect(servedMs).toBeLessThan(form(15_000, 1_500))
+    // Then they are worked off as fast as the machine can.
+    expect(firstMs).toBeLessThan(form(15_000, 1_000))
   },
   form(60_000, 120_000),
 )

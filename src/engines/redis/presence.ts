@@ -39,7 +39,7 @@ const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
 const NEXT_TRY_MS = 500
 /** Lost pushes are noticed within this. */
-const LONGEST_PAUSE_MS = 900
+const LONGEST_PAUSE_MS = 700
 
 export class Presence {
   readonly id: string
