@@ -1,6 +1,6 @@
 /**
- * Unread responses: a connection whose client reads nothing of what was written to it is ended. Only progress of writing
- * keeps it, as far as this process can see that: a client may send bytes for ever without reading one.
+ * Unread responses: a connection whose client reads nothing of what was written to it is ended. Only progress of
+ * writing keeps it, as far as this process can see that: a client may send bytes for ever without reading one.
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'

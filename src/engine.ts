@@ -148,7 +148,7 @@ export interface Health {
   readonly reconnects: number
 }
 
-/** What a repair found: entries that were compared, put back into their indexes, and set aside as damaged. */
+/** The result of a repair: entries that were compared, put back into their indexes, and set aside as damaged. */
 export interface Repaired {
   readonly entries: number
   readonly restored: number
@@ -160,7 +160,7 @@ export interface Engine {
   readonly durability: string
   /** The address of the server; undefined in memory. */
   readonly server?: string | undefined
-  /** What the server's address is used with: TLS, and where user and password come from. */
+  /** Settings beside the server's address: TLS, and the source of user and password. */
   readonly access?: Access | undefined
   /** The name of this process in the space; what it holds, it holds under this name. */
   readonly presence: string

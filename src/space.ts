@@ -84,8 +84,8 @@ export class Space {
   }
 
   /**
-   * Writes all entries or none, at most 100,000; the n-th lease belongs to the n-th entry (JavaSpace05). More than 1,000
-   * become visible one after the other, once it is certain that all will.
+   * Writes all entries or none, at most 100,000; the n-th lease belongs to the n-th entry (JavaSpace05). More than
+   * 1,000 become visible one after the other, once it is certain that all will.
    *
    * @throws SpaceError as `write`; INVALID_ARGUMENT also without entries or for too many, or if the list of leases has
    *   another length
@@ -194,8 +194,8 @@ export class Space {
   }
 
   /**
-   * Renews any number of leases in few calls, each as `lease.renew` does (JavaSpaces: LeaseMap). A failure of one does not affect the
-   * others.
+   * Renews any number of leases in few calls, each as `lease.renew` does (JavaSpaces: LeaseMap). A failure of one
+   * does not affect the others.
    *
    * @param leaseMs one for all, or one per lease
    * @returns the failures, each with its error, in order; [] without failures

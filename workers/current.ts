@@ -22,7 +22,9 @@ export const runCurrent = (turn: TurnContext, handle: Handler, request: HttpRequ
 /** Calls the listeners of a cut, so that they and everything that they start can read the request of their turn. */
 export const runCutListeners = (turn: TurnContext, call: () => void): void => current.run(new CutListeners(turn), call)
 
-/** Returns the turn that the running code belongs to; undefined outside. `isCutListener`: a cut has set the code off. */
+/**
+ * Returns the turn that the running code belongs to; undefined outside. `isCutListener`: a cut has set the code off.
+ */
 export function currentTurn(): { readonly turn: TurnContext; readonly isCutListener: boolean } | undefined {
   const context = current.getStore()
   if (!context) return undefined

@@ -59,7 +59,9 @@ export interface TurnContext extends CurrentRequest {
 }
 
 export interface Handler {
-  /** Rejects if the app fails; never throws synchronously. After a cut it settles when the app has ended, either way. */
+  /**
+   * Rejects if the app fails; never throws synchronously. After a cut it settles when the app has ended, either way.
+   */
   (request: HttpRequest, turn: TurnContext): Promise<HttpResponse>
   /** Returns the response if the handler did not catch an error. Default: a plain 500. */
   failed?(request: HttpRequest, error: unknown): HttpResponse

@@ -9,8 +9,8 @@ import type { HeldRequest, HttpResponse, ResponseHead, Rest } from '../src/reque
 import { STREAMED, sealedHead, sealedTrailers } from './response.js'
 
 /**
- * A streaming turn keeps its slot for this long, and only while BUSY_BYTES move in each LOOK_MS: a burst of clients that
- * read nothing must not hold up the requests behind them.
+ * A streaming turn keeps its slot for this long, and only while BUSY_BYTES move in each LOOK_MS: a burst of clients
+ * that read nothing must not hold up the requests behind them.
  */
 const RELEASE_SLOT_AFTER_MS = 100
 const LOOK_MS = 20

@@ -25,7 +25,9 @@ export const ticketOf = (requestId: string): string => requestId.slice(0, Math.m
  */
 export const BESIDE_OUTCOME = 800
 
-/** The cause of SPACE_FULL if tickets have no room: all of them, or those of one owner, who may take half of the rest. */
+/**
+ * The cause of SPACE_FULL if tickets have no room: all of them, or those of one owner, who may take half of the rest.
+ */
 export interface TicketsFull {
   readonly full: 'tickets' | 'share'
 }

@@ -33,8 +33,8 @@ export type JobResult =
   | { readonly kind: 'over'; readonly failure: Failure }
 
 /**
- * Maximum UTF-16 units of an error on a ticket: each takes at most three bytes of a progress report. Control characters,
- * which take six in JSON, are replaced.
+ * Maximum UTF-16 units of an error on a ticket: each takes at most three bytes of a progress report. Control
+ * characters, which take six in JSON, are replaced.
  */
 const NOTED = 500
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for

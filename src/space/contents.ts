@@ -29,8 +29,8 @@ const OPTIONS: ReadonlySet<string> = new Set(['max', 'leaseMs', 'tx'])
 const PAGE = 100
 
 /**
- * @internal Yields the matches in the order in which they would be taken, page by page. An entry keeps its position while it
- * exists, so none comes twice; one that is written before the current position does not come.
+ * @internal Yields the matches in the order in which they would be taken, page by page. An entry keeps its position
+ * while it exists, so none comes twice; one that is written before the current position does not come.
  */
 export async function* contentsOf(
   engine: Engine,

@@ -111,7 +111,7 @@ export function checkedDurations(leases: readonly Lease[], leaseMs: number | rea
   throw new SpaceError('INVALID_ARGUMENT', `There are ${leases.length} leases and ${leaseMs.length} durations.`)
 }
 
-/** So many leases are dealt with at a time: far fewer than the operations that may wait to be sent. */
+/** Number of leases that are dealt with at a time: far fewer than the operations that may wait to be sent. */
 const AT_A_TIME = 2_000
 
 /** Calls `act` for all leases, many in one turn of the event loop, so that they are few calls. Returns the failures. */

@@ -1,4 +1,6 @@
-/** Failure: what is kept of a value that a task threw. Encoding one succeeds for every value, whatever its getters do. */
+/**
+ * Failure: what is kept of a value that a task threw. Encoding one succeeds for every value, whatever its getters do.
+ */
 
 /** Longer texts are cut, so that a failure is far smaller than an entry may be. In UTF-16 units. */
 const LONGEST_MESSAGE = 10_000

@@ -47,7 +47,7 @@ describeOnRedis('credentials', () => {
 
   test('that a function returns are asked for again if they are refused', async () => {
     await setPassword('second')
-    // What a cache of short-lived tokens does: the first one has expired.
+    // A cache of short-lived tokens does this: the first one has expired.
     const returned = ['first', 'second']
     const asked: string[] = []
     const credentials = (): { username: string; password: string } => {

@@ -1,4 +1,4 @@
-/** What the tests of damaged data share: Redis commands on bytes, and a seeded choice of bits. */
+/** Shared by the tests of damaged data: Redis commands on bytes, and a seeded choice of bits. */
 import { Redis as Client } from 'ioredis'
 import type { Space } from '../../src/space.js'
 import { deadLetters } from '../../src/tasks/requeue.js'

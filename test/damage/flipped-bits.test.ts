@@ -67,7 +67,7 @@ test('all entries are taken as they were, or set aside', async () => {
       const right = new Set<number>()
       let wrong = 0
       let aside = 0
-      // What is in no index is found by the comparison that begins with the server.
+      // An entry in no index is found by the comparison that begins with the server.
       await until(
         async () => {
           wrong += await takeAll(space, right)

@@ -1,6 +1,6 @@
 /** Changes of valid bytes, chosen by a generator of numbers. */
 
-/** What formats of takespace are made of. */
+/** Pieces that the formats of takespace are made of. */
 const PIECES = [
   '\n',
   '\t',

@@ -33,7 +33,7 @@ everyEngine('stored answers', (opened) => {
       const theirs = await post('0', { Authorization: `Bearer ${who}` })
       expect([theirs.status, theirs.body.length]).toEqual([200, 3_000])
     }
-    // What it has stored is given again.
+    // The stored answer is given again.
     expect((await post('0')).status).toBe(200)
     await worker.stop()
     expect(await violations()).toEqual([])

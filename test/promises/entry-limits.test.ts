@@ -1,4 +1,4 @@
-/** What the limits of entries promise: too much of anything is refused before work is done on it, in writing and in reading. */
+/** Limits of entries: too much of anything is refused before work is done on it, in writing and in reading. */
 import { expect, test } from '@jest/globals'
 import { decodeFields, encodeFields } from '../../src/entry/codec.js'
 import { LARGEST_ENTRY, MOST_FIELDS, MOST_NAMES, MOST_PARTS } from '../../src/entry/limits.js'

@@ -1,4 +1,4 @@
-/** What many entries at once are promised: any number up to the documented most, all or none, and never one long call of the server. */
+/** Many entries at once: any number up to the documented most, all or none, and never one long call of the server. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/index.js'

@@ -1,4 +1,4 @@
-/** What a process is promised that asks for more than can wait to be sent: an error that says so, and that nothing was done. */
+/** A process that asks for more than can wait to be sent gets an error that says so, and that nothing was done. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry, openSpace, type SpaceError } from '../../src/index.js'
 import { describeOnRedis } from '../support/every-engine.js'

@@ -1,4 +1,4 @@
-/** What results and failures of tasks are promised: they come back whatever their size and shape, and a failure is told as such. */
+/** Results and failures of tasks: they come back whatever their size and shape, and a failure is told as such. */
 import { expect, test } from '@jest/globals'
 import { createClient, createScheduler, type SpaceError } from '../../src/index.js'
 import type { Space } from '../../src/space.js'

@@ -197,7 +197,9 @@ export class WorkerSlot implements Overseer {
     this.#again = setTimeout(() => this.fill(), pauseMs)
   }
 
-  /** Returns the pause before a child is replaced. It grows while the children end before they have answered anything. */
+  /**
+   * Returns the pause before a child is replaced. It grows while the children end before they have answered anything.
+   */
   #pauseAfter({ readyAt, answered }: Child): number {
     const settled = answered || (readyAt !== undefined && monotonicMs() - readyAt >= SETTLED_MS)
     this.#quickDeaths = settled ? 0 : this.#quickDeaths + 1

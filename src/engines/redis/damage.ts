@@ -1,4 +1,4 @@
-/** What this process has found damaged in the space: counted, and logged once a minute at most. */
+/** Damage that this process has found in the space: counted, and logged once a minute at most. */
 import { monotonicMs } from '../../clock.js'
 import type { Logger } from '../../log.js'
 

@@ -1,4 +1,4 @@
-/** Whether a server keeps what it has acknowledged as long as was asked for. */
+/** The check that a server keeps acknowledged data as long as was asked for. */
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { Server } from './wire/server.js'

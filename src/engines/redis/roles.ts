@@ -4,8 +4,8 @@ import { LIBRARY_COMMANDS } from './library.generated.js'
 import { KEYS } from './protocol.js'
 
 /**
- * What the connection sends besides the calls of functions: its handshake (HELLO needs no right), the check of the
- * server and of the library, and the subscription to pushes.
+ * Commands that the connection sends besides the calls of functions: its handshake (HELLO needs no right), the check
+ * of the server and of the library, and the subscription to pushes.
  */
 const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SUBSCRIBE']
 
@@ -16,7 +16,7 @@ const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SUBSCRIBE']
  */
 const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
 
-/** What a look sends, and the commands by which the function reads (LOOKS and READS in lua/main.lua). */
+/** Commands that a look sends, and those by which the function reads (LOOKS and READS in lua/main.lua). */
 const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
 const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGEBYSCORE']
 
@@ -53,7 +53,7 @@ export interface RuleTerms {
   /** The name of the space. */
   readonly space: string
   readonly database: number
-  /** Whether the role may load the function library; the loader always may. */
+  /** True if the role may load the function library; the loader always may. */
   readonly loads: boolean
 }
 

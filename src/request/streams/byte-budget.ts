@@ -45,7 +45,7 @@ export class ByteBudget {
     if (this.#head === stream) this.#head = undefined
   }
 
-  /** What is left is saved up for the first in line, however much that wants. */
+  /** The rest is saved up for the first in line, however much that wants. */
   #serve(): void {
     while (this.#line.size > 0) {
       const first = this.#head ?? this.#first()

@@ -41,8 +41,8 @@ export const DEFAULT_STREAM_BOUNDS: StreamBounds = { maxStreamBytes: 1 << 20, ma
 
 /**
  * Bytes on their way to this process, beyond the first window of each stream. Enough for a fast link, and so few that
- * other requests do not wait behind them: 2 MB are handled in about 10 ms. The server cuts a connection with 8 MB unread
- * for a minute.
+ * other requests do not wait behind them: 2 MB are handled in about 10 ms. The server cuts a connection with 8 MB
+ * unread for a minute.
  */
 const MOST_GRANTED = 2_000_000
 /** Approximate maximum size of a message. */

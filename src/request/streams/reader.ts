@@ -2,11 +2,11 @@
  * StreamReader: the reading end of a stream. It grants its writer a window: small at first, doubled each time that all
  * of it was used. So a stream of rare small messages costs little, and a large one flows.
  *
- * The first window is every stream's own. What is granted beyond comes from a budget of all streams until it arrives: so
- * much is on its way to this process at a time. If nothing is left, streams wait in line, those that have moved little
- * before all others: whoever reads little is answered soon, however many large streams there are. A stream whose reader takes nothing
- * has nothing on its way. What has arrived for one that pauses counts in another budget, of which a window is at most a
- * part of the rest.
+ * The first window is every stream's own. What is granted beyond comes from a budget of all streams until it arrives:
+ * so much is on its way to this process at a time. If nothing is left, streams wait in line, those that have moved
+ * little before all others: whoever reads little is answered soon, however many large streams there are. A stream
+ * whose reader takes nothing has nothing on its way. What has arrived for one that pauses counts in another budget,
+ * of which a window is at most a part of the rest.
  */
 
 import type { ByteBudget, InLine } from './byte-budget.js'
@@ -228,7 +228,7 @@ export class StreamReader implements InLine {
     this.#chargedRoom = onItsWay
     this.#chargedHeld = undelivered
     held.take(moreHeld)
-    // What is given may be another stream's turn at once.
+    // The bytes given back may be another stream's turn at once.
     if (more < 0) room.give(-more)
     else room.take(more)
   }

@@ -1,5 +1,5 @@
--- Checks of records: a sum over the head, and a checksum of signature and body, show whether a stored record is one that
--- takespace has written.
+-- Checks of records: a sum over the head, and a checksum of signature and body, show whether a stored record is one
+-- that takespace has written.
 -- shares: headSum, sumWith, isSound, rehead, sealed, madeRecord
 
 -- A prime: the change of a single digit or letter always changes the sum.
@@ -22,7 +22,8 @@ local function requesterSum(text)
   return sum
 end
 
--- Returns the sum of a head without its score. `written`: the time of the write and behind it the deaths, as one number.
+-- Returns the sum of a head without its score. `written`: the time of the write and behind it the deaths, as one
+-- number.
 local function headSum(ends, written, kind, place, requester)
   return (ends % PRIME * 2 + written % PRIME * 3 + kind * 11 + place * 13 + requesterSum(requester)) % PRIME
 end

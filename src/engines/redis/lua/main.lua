@@ -154,8 +154,8 @@ local function lookUp(names, arguments)
   return (endReplies())
 end
 
--- KEYS: the counters. ARGV: run id, then the operations. Reply: as of a batch. Writes nothing, so a user may call it who
--- may only read.
+-- KEYS: the counters. ARGV: run id, then the operations. Reply: as of a batch. Writes nothing, so a user may call it
+-- who may only read.
 local function look(names, arguments)
   if not call then bind() end
   local calls = call

@@ -19,8 +19,8 @@ end
 -- Returns whether a member of the set of claims is a claim: one long member is not (join()).
 local function isClaim(text) return find(text, ':', 1, true) end
 
--- Removes the waiting requests of processes that are gone, at most MOST_ORPHANS of each kind: a few ms. As long as there
--- are processes, a take or the sweep meets them, and a gateway that was wrongly declared dead finds them again.
+-- Removes the waiting requests of processes that are gone, at most MOST_ORPHANS of each kind: a few ms. As long as
+-- there are processes, a take or the sweep meets them, and a gateway that was wrongly declared dead finds them again.
 local MOST_ORPHANS = 2000
 local function removeOrphans()
   for _, kind in ipairs({ KIND.request, KIND.task }) do

@@ -112,7 +112,8 @@ local function joinTicket(ticket, record, info, isPending, header, request)
   reply(REPLY.joined)
 end
 
--- Replies `full` or `shareFull` if tickets have no room, `done` if the ticket was opened; `joined` if it existed, and is settled or no other process waits for it;
+-- Replies `full` or `shareFull` if tickets have no room, `done` if the ticket was opened; `joined` if it existed, and
+-- is settled or no other process waits for it;
 -- `busy` if one does; `differs` if it is of another request.
 function OPS.openTicket(maxBytes, from, last)
   local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]

@@ -43,7 +43,8 @@ end
 -- Most effects of transactions that one call makes visible or undoes: 250 take about 5 ms. The end of a larger
 -- transaction is decided at once and takes effect in slices, one in each call that follows, of any process.
 local MOST_EFFECTS = 250
--- A transaction whose end is decided and has effects left is still in the set of transactions, with one of these scores.
+-- A transaction whose end is decided and has effects left is still in the set of transactions, with one of these
+-- scores.
 local DECIDED = { committed = -1, aborted = -2 }
 
 local function isDecided(transaction) return tonumber(call('ZSCORE', keys.transactions, transaction) or 0) < 0 end

@@ -255,7 +255,9 @@ export class Batches {
     this.#pause = undefined
   }
 
-  /** Fails what has waited too long for a server that a script blocks. Registrations wait on: no new link renews them. */
+  /**
+   * Fails what has waited too long for a server that a script blocks. Registrations wait on: no new link renews them.
+   */
   #giveUpWaiting(now: number): void {
     const isKept = ({ standing, since }: Queued): boolean => standing === true || now - since < GIVE_UP_MS
     this.#queue.failUnless(isKept, 'SPACE_UNREACHABLE', BUSY_DETAIL)

@@ -46,7 +46,7 @@ export interface BeatReply {
   readonly now: number
   /** The number of the last push before the beat. */
   readonly pushed: number
-  /** What the space knows that this process holds and waits for; '' if that is too much to compare. */
+  /** The holdings and waits of this process as the space knows them; '' if they are too many to compare. */
   readonly known: string
 }
 
