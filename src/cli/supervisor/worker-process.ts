@@ -42,6 +42,8 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
   let close: (() => unknown) | undefined
   let stopping = false
   let crashing = false
+  /** Resolves when the supervisor has been told of the crash; an exit drops messages that are not written. */
+  let told: Promise<void> | undefined
 
   const stop = async (): Promise<void> => {
     // A crashed process ends by itself; the space must not be closed then (Worker.uncaught).
@@ -59,9 +61,12 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     const left = running.uncaught(error)
     if (running.turns.isLeaving && !stopping && !crashing) {
       crashing = true
-      report({ crashed: { answered: running.turns.answered } })
+      const crashed = { answered: running.turns.answered }
+      told = new Promise((resolve) => report({ crashed }, resolve))
     }
-    if ((await left) === 'exit' && crashing) process.exit(EXIT_CRASHED)
+    if ((await left) !== 'exit' || !crashing) return
+    await told
+    process.exit(EXIT_CRASHED)
   }
   // A terminal sends Ctrl-C to the whole group: the supervisor gets it too, and has this process drain.
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
@@ -122,5 +127,6 @@ function answersOf(worker: Worker, space: Space, logger: Logger): (question: Que
 function report(content: Report, told?: () => void): void {
   const message: IpcMessage<Report> = { takespace: content }
   // If the supervisor is gone the channel is closed.
-  if (process.connected) process.send?.(message, undefined, undefined, () => told?.())
+  if (!process.connected) return told?.()
+  process.send?.(message, undefined, undefined, () => told?.())
 }
