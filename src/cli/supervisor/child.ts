@@ -33,6 +33,9 @@ export interface Overseer {
 
 const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
 
+/** The channel of a process ends with it; a bound for the case that it does not. */
+const CHANNEL_ENDS_MS = 1_000
+
 export class Child {
   /** Its name in the space, once it is known. */
   presence: string | undefined
@@ -74,7 +77,17 @@ export class Child {
       overseer.failed(this, error)
       if (child.pid === undefined) overseer.exited(this, null, null)
     })
-    child.once('exit', (code, signal) => overseer.exited(this, code, signal))
+    child.once('exit', (code, signal) => {
+      // Its last messages may come after its exit: the channel ends behind them.
+      const ended = (): void => {
+        clearTimeout(bound)
+        child.off('disconnect', ended)
+        overseer.exited(this, code, signal)
+      }
+      const bound = setTimeout(ended, CHANNEL_ENDS_MS)
+      if (child.connected) child.once('disconnect', ended)
+      else ended()
+    })
     this.#readBlockedLoops(overseer)
   }
 
