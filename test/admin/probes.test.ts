@@ -82,16 +82,18 @@ test('a start that fails leaves no admin port open, and one that is taken says s
   expect(second.adminUrl).toBeUndefined()
 })
 
+/** Of a space that is well. */
+const health = {
+  connected: true,
+  answeredMsAgo: 0,
+  full: false,
+  damaged: 0,
+  unusable: false,
+  queued: 0,
+  reconnects: 0,
+}
+
 test('a space that is full, whose keys are foreign, or that has not answered for two seconds, makes it not ready', async () => {
-  const health = {
-    connected: true,
-    answeredMsAgo: 0,
-    full: false,
-    damaged: 0,
-    unusable: false,
-    queued: 0,
-    reconnects: 0,
-  }
   const ready = async (parts: Partial<typeof health>) => {
     const verdict = await probesOf(
       () => 'up',
@@ -108,15 +110,6 @@ test('a space that is full, whose keys are foreign, or that has not answered for
 })
 
 test('an event loop that does not turn for more than a second makes it not ready', async () => {
-  const health = {
-    connected: true,
-    answeredMsAgo: 0,
-    full: false,
-    damaged: 0,
-    unusable: false,
-    queued: 0,
-    reconnects: 0,
-  }
   const probes = probesOf(
     () => 'up',
     async () => health,

@@ -16,19 +16,19 @@ export class Damage {
 
   /** `name`: the id of the entry, or what it is. */
   found(name: string): void {
-    this.count++
-    if (monotonicMs() - this.#loggedAt < LOGGED_EVERY_MS) return
-    this.#loggedAt = monotonicMs()
-    const fields = { id: name.slice(0, LONGEST_NAME), found: this.count }
-    this.#logger.warn(fields, 'damaged data in the space was set aside; see takespace dead')
+    this.#note('damaged data in the space was set aside; see takespace dead', { id: name.slice(0, LONGEST_NAME) })
   }
 
   /** A message that is no push, or ends in its middle. */
   malformed(): void {
+    this.#note('a malformed message on the channel of this process was dropped')
+  }
+
+  #note(message: string, fields: object = {}): void {
     this.count++
     if (monotonicMs() - this.#loggedAt < LOGGED_EVERY_MS) return
     this.#loggedAt = monotonicMs()
-    this.#logger.warn({ found: this.count }, 'a malformed message on the channel of this process was dropped')
+    this.#logger.warn({ ...fields, found: this.count }, message)
   }
 }
 

@@ -47,7 +47,7 @@ local function sizeOf(from, last)
     local header, id = sharedHeader(argv[at]), argv[at + 1]
     if not header.dead then
       count = count + 1
-      bytes = bytes + #header.before + 21 + #header.after + #argv[at + 2] + #id + OVERHEAD
+      bytes = bytes + header.size + #argv[at + 2] + #id + OVERHEAD
       if header.large and mostBytes then bytes = bytes + call('STRLEN', bodyKey(id)) end
     end
   end

@@ -55,7 +55,7 @@ local function isSound(record)
   if first ~= SEPARATOR or second ~= SIGN_BYTES.kind then return false end
   local stop = find(record, '\n', from, true)
   return stop ~= nil and #record >= stop + CHECKSUM.length
-    and sumOf(record, isEntry and '' or requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
+    and sumOf(record, requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
 end
 
 -- Returns a record with another end of its lease (13 digits), another number of deaths, or another type; nil leaves

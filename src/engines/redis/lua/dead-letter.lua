@@ -35,6 +35,17 @@ local function bodyOf(record)
   return sub(record, find(record, '\n', RECORD.signature.from, true) + 1 + CHECKSUM.length)
 end
 
+-- Stores a dead letter. `fixed`: its head from the time of the write to the score; `info`: the contents of its
+-- signature.
+local function storeDeadLetter(id, fixed, place, info, body)
+  local expiresAt = now + DEAD_LETTER_LEASE_MS
+  local record = madeRecord(format('%013.0f', expiresAt) .. fixed .. RECORD_TYPE.entry .. place, info.text, body)
+  call('HSET', keys.entries, id, record)
+  for i = 1, #info.index do call('ZADD', info.index[i], scoreOf(record), id) end
+  sweepLater(id, expiresAt, now)
+  dropOldestDeadLetter()
+end
+
 -- Replaces a record by that of a dead letter, whose body is the reason, the signature of the entry, a newline, and the
 -- body of the entry. `reason` is a token.
 local function moveToDeadLetters(id, record, reason)
@@ -47,14 +58,9 @@ local function moveToDeadLetters(id, record, reason)
   local head = '|' .. SIGN.kind .. KIND.deadLetter .. '|reason=' .. reason
   if info.tokens.service then head = head .. '|' .. info.tokens.service end
   local deadLetter = indexInfo(head .. '|;|id=s:' .. id .. '|')
-  local expiresAt, score = now + DEAD_LETTER_LEASE_MS, scoreOf(record)
-  local fixed = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry
-    .. sub(record, RECORD.place.from, RECORD.place.to)
-  call('HSET', keys.entries, id, madeRecord(fixed, deadLetter.text, reason .. signature .. '\n' .. bodyOf(record)))
-  for i = 1, #deadLetter.index do call('ZADD', deadLetter.index[i], score, id) end
+  local fixed, place = sub(record, RECORD.writtenAt.from, RECORD.score.to), sub(record, RECORD.place.from, RECORD.place.to)
   if isLarge(record) then call('PEXPIRE', bodyKey(id), DEAD_LETTER_LEASE_MS + SHARED.bodyGraceMs) end
-  sweepLater(id, expiresAt, now)
-  dropOldestDeadLetter()
+  storeDeadLetter(id, fixed, place, deadLetter, reason .. signature .. '\n' .. bodyOf(record))
 end
 
 -- Tells the process of this call what was damaged.
@@ -68,16 +74,10 @@ local MOST_KEPT = 65536
 function LATER.setAside(id, record)
   local name = id:gsub('[^%w_.:-]', '?')
   local deadLetter = indexInfo('|' .. SIGN.kind .. KIND.deadLetter .. '|reason=s:damaged|;|id=s:' .. name .. '|')
-  local expiresAt = now + DEAD_LETTER_LEASE_MS
   counters.seq = counters.seq + 1
   countersChanged = true
-  local score = scoreText(SHARED.scoreZero + counters.seq)
-  local head = format('%013.0f', expiresAt) .. nowText .. '0' .. score .. RECORD_TYPE.entry .. PLACE.inline
-  local body = 's:damaged|' .. SIGN.kind .. '?|;|\n' .. sub(record, 1, MOST_KEPT)
-  call('HSET', keys.entries, id, madeRecord(head, deadLetter.text, body))
-  for i = 1, #deadLetter.index do call('ZADD', deadLetter.index[i], score, id) end
-  sweepLater(id, expiresAt, now)
-  dropOldestDeadLetter()
+  local fixed = nowText .. '0' .. scoreText(SHARED.scoreZero + counters.seq)
+  storeDeadLetter(id, fixed, PLACE.inline, deadLetter, 's:damaged|' .. SIGN.kind .. '?|;|\n' .. sub(record, 1, MOST_KEPT))
   LATER.noteDamage(name)
 end
 

@@ -28,7 +28,7 @@ local function removeOrphans()
     local records = #ids > 0 and call('HMGET', keys.entries, unpack_(ids)) or {}
     for i = 1, #ids do
       local record = records[i]
-      if record and isRequest(record) and not isPresent(requesterOf(record)) then remove(ids[i], record) end
+      if record and isSound(record) and isRequest(record) and not isPresent(requesterOf(record)) then remove(ids[i], record) end
     end
   end
 end

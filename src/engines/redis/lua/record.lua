@@ -95,15 +95,18 @@ local function sharedHeader(text)
     local leaseMs, priority, head, signature = text:match('^(%S+) (%S+) ([^|]+)(.*)$')
     leaseMs = tonumber(leaseMs)
     local expiresAt, ends = leaseEndText(leaseMs)
+    local before, after = ends .. nowText .. '0', sub(head, 3) .. signature .. '\n'
     header = {
       dead = leaseMs == 0,
       large = byte(head, 2) == PLACE_BYTES.reference,
       zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
       bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
-      before = ends .. nowText .. '0',
+      before = before,
       typeAndPlace = sub(head, 1, 2),
       sum = headSum(expiresAt, now * 10, byte(head), byte(head, 2), sub(head, 3)),
-      after = sub(head, 3) .. signature .. '\n',
+      after = after,
+      -- Bytes of a record beside its body; between the two are the score, type and place, and the sum.
+      size = #before + 16 + 2 + 3 + #after,
       info = indexInfo(signature),
       sweepList = sweepListFor(expiresAt, now),
     }

@@ -120,7 +120,7 @@ function OPS.openTicket(maxBytes, from, last)
   local record, info, isPending = readTicket(ticket)
   if record then return joinTicket(ticket, record, info, isPending, header, request) end
   local most, owner = tonumber(maxBytes), header.info.tokens.owner
-  local size = #header.before + 21 + #header.after + CHECKSUM.length + #request + 24 + SHARED.besideOutcome
+  local size = header.size + CHECKSUM.length + #request + 24 + SHARED.besideOutcome
   if exceedsTicketBytes(size, most) then return reply(REPLY.full) end
   if exceedsShare(size, most, owner) then return reply(REPLY.shareFull) end
   if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
