@@ -1,6 +1,7 @@
 /** Keys of a space that are deleted, foreign or damaged: it heals, or refuses with one error until it is repaired. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
+import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS } from '../../src/engines/redis/protocol.js'
 import { putAside } from '../../src/engines/redis/repair.js'
 import { defineEntry } from '../../src/entry.js'
@@ -56,7 +57,7 @@ async function scene(): Promise<Scene> {
   await createClient({ space: near, service: 'none' }).enqueue('later', 1)
   const cookie = { originalMaxAge: 600_000, expires: new Date(Date.now() + 600_000) }
   await new SpaceSessionStore({ space: near }).set('sid', { cookie, n: 1 })
-  await until(async () => (await keysOf(name)).some((key) => key.includes('waits-if-exists')), 'all wait')
+  await until(async () => (await standing(name)).some((key) => key.includes('waits-if-exists')), 'all wait')
   return {
     name,
     near,
@@ -71,9 +72,9 @@ async function scene(): Promise<Scene> {
   }
 }
 
-const prefixOf = (name: string): string => `{ts:${name}}:`
+const prefixOf = (name: string): string => keysOf(name).prefix
 
-async function keysOf(name: string): Promise<string[]> {
+async function standing(name: string): Promise<string[]> {
   const keys = (await bytes.call('KEYS', `${prefixOf(name)}*`)) as string[]
   return keys.map((key) => key.slice(prefixOf(name).length)).sort()
 }
@@ -142,7 +143,7 @@ for (const damage of damages) {
     const kinds = Object.entries(KEYS).filter(([, { type }]) => type !== 'channel')
     await together(kinds, async ([kind, key]) => {
       const it = await scene()
-      const there = ofKind(await keysOf(it.name), key)
+      const there = ofKind(await standing(it.name), key)
       if (there !== undefined) {
         await DAMAGES[damage]!(prefixOf(it.name) + there, key.type)
         let result: string = await outcome(it, kind)
@@ -162,5 +163,13 @@ for (const damage of damages) {
     expect(Object.keys(results).length).toBeGreaterThan(20)
   }, 600_000)
 }
+
+test('keys of a wrong type are put aside in a space of any name, and in no other', async () => {
+  const name = 'a *b'
+  const [own, other] = [`${keysOf(name).prefix}entries`, `${keysOf('a b').prefix}entries`]
+  for (const key of [own, other]) await bytes.call('SET', key, 'x')
+  expect(await putAside(redis.url, name)).toEqual([own])
+  expect(await bytes.call('EXISTS', other)).toBe(1)
+})
 
 failOnLeaks()

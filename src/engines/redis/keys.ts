@@ -2,6 +2,8 @@
 import { KEYS } from './protocol.js'
 
 export interface Keys {
+  /** The beginning of every key, and of no key of another space. */
+  readonly prefix: string
   /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
   /** Channel of the pushes to a process. */
@@ -24,6 +26,7 @@ export function keysOf(space: string): Keys {
     (of: string): string =>
       `${prefix}${name}${of}`
   return {
+    prefix,
     counters: `${prefix}${KEYS.counters.name}`,
     pushes: named(KEYS.pushes),
     messages: named(KEYS.messages),
@@ -32,3 +35,6 @@ export function keysOf(space: string): Keys {
     session: named(KEYS.session),
   }
 }
+
+/** Returns the pattern of all keys with a prefix: a name may have the wildcard of patterns. */
+export const patternOf = (prefix: string): string => `${prefix.replace(/[*\\]/g, '\\$&')}*`

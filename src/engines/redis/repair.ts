@@ -1,5 +1,6 @@
 /** The repair of a space: foreign keys are put aside, indexes and queues made anew from entries and processes. */
 import type { Repaired } from '../../engine.js'
+import { keysOf, patternOf } from './keys.js'
 import { KEYS } from './protocol.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
@@ -33,12 +34,12 @@ export async function repair(batches: Batches): Promise<Repaired> {
  * joins. Returns their names; they are kept for a week.
  */
 export function putAside(url: string, space: string): Promise<string[]> {
-  const prefix = `{ts:${space}}:`
+  const { prefix } = keysOf(space)
   return lookAt(url, TIMEOUT_MS, async (redis) => {
     const found: string[] = []
     let cursor = '0'
     do {
-      const [next, keys] = (await redis.call('SCAN', cursor, 'MATCH', `${prefix}*`, 'COUNT', String(SCANNED))) as [
+      const [next, keys] = (await redis.call('SCAN', cursor, 'MATCH', patternOf(prefix), 'COUNT', String(SCANNED))) as [
         string,
         string[],
       ]

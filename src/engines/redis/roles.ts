@@ -1,5 +1,5 @@
 /** Roles: the rights in Redis of each kind of process, made from the commands that it really sends. */
-import { keysOf } from './keys.js'
+import { keysOf, patternOf } from './keys.js'
 import { LIBRARY_COMMANDS } from './library.generated.js'
 import { KEYS } from './protocol.js'
 
@@ -60,9 +60,8 @@ export interface RuleTerms {
 /** Returns the rights of a role as ACL SETUSER takes them, without a password. */
 export function rightsOf(name: RoleName, { space, database, loads }: Omit<RuleTerms, 'user'>): string[] {
   const { commands, onBullmq, keys }: Role = ROLES[name]
-  const { counters } = keysOf(space)
-  const prefix = patternOf(counters.slice(0, -KEYS.counters.name.length))
-  const own = keys === 'none' ? [] : keys === 'read' ? [`%R~${prefix}*`] : [`~${prefix}*`, `&${prefix}*`]
+  const pattern = patternOf(keysOf(space).prefix)
+  const own = keys === 'none' ? [] : keys === 'read' ? [`%R~${pattern}`] : [`~${pattern}`, `&${pattern}`]
   const more = [...(loads && !keys ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
   const selector = onBullmq ? [`(~bull:* ${additions(onBullmq).join(' ')})`] : []
   return [...own, ...additions([...commands, ...more]), ...selector]
@@ -76,6 +75,3 @@ export const setUserCommand = (role: RoleName, { user, ...terms }: RuleTerms): s
   ['ACL', 'SETUSER', user, 'reset', 'on', '>PASSWORD', ...rightsOf(role, terms)]
     .map((word) => (word.includes(' ') ? `"${word}"` : word))
     .join(' ')
-
-/** A name of a space may have the wildcard of key patterns. */
-const patternOf = (key: string): string => key.replace(/[*\\]/g, '\\$&')
