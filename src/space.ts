@@ -34,7 +34,8 @@ export class Space {
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
   readonly #over = new AbortController()
-  readonly #idTag = randomBytes(6).toString('base64url')
+  // A command line would take an id that begins with a dash for an option.
+  readonly #idTag = randomBytes(6).toString('base64url').replace(/^-/, '_')
   readonly #logger: Logger
   readonly #finder: Finder
   #ids = 0
