@@ -66,11 +66,12 @@ local function anyoneConnected()
 end
 
 -- After a restart of the server, or a failover to a replica, every presence gets a full lease to come back.
-local function newHistory()
+-- `isLoaded`: the data come from files.
+local function newHistory(isLoaded)
   counters.run = serverRun
   counters.gone = ''
-  -- Whatever was loaded from files is compared once (repair.lua).
-  counters.scan = '0'
+  -- Loaded data are compared once (repair.lua), and may lack records.
+  if isLoaded then counters.scan, counters.loaded = '0', true end
   countersChanged = true
   if wall > now then now = wall end
   local all = call('ZRANGE', keys.presences, 0, -1)
@@ -156,7 +157,7 @@ local function begin(countersKey, presence, run)
   end
   now = clock + passed
   -- A look has no presence, and writes nothing.
-  if not known and presence ~= '' then newHistory() end
+  if not known and presence ~= '' then newHistory(packed) end
   nowText = format('%013.0f', now)
   if counters.damaged then
     counters.damaged, countersChanged = nil, true

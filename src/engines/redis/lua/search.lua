@@ -76,7 +76,7 @@ local function searchRoot(spec, root, most, after, isRead, accept)
       local record = records[j]
       if not record or not isSound(record) then
         call('ZREM', key, names[j])
-        LATER.setAside(names[j], record or '')
+        if record or counters.loaded then LATER.setAside(names[j], record or '') end
       elseif isAside(record, root) then
         call('ZREM', key, names[j])
       elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
