@@ -1,5 +1,6 @@
 /** Promise 4: a gateway that was taken for dead, and is not, has an answer for each of its clients at once, and not at their deadlines. */
 import { expect, test } from '@jest/globals'
+import { violations } from '../support/invariants.js'
 import { Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'
@@ -39,41 +40,51 @@ test('what was answered while it was away is done again, or is unknown to its cl
   await worker.stop()
 })
 
-/** Longer than a worker waits for a requester to join again before its handlers are told. */
+/** How long a worker waits for a requester to join again before its handlers are told, and longer. */
+const JOINS_WITHIN_MS = 1_000
 const TOLD_BY_MS = 1_200
 
 test('if it is back within a second, the holders of its requests hear nothing of it; else they do', async () => {
   const worker = await hold(at.near, 2)
-  const once = outcomeOf(send(at.far, '/once', { repeatable: false }))
-  await until(() => worker.held.length === 1, 'the worker holds it')
-  const [held] = worker.held
-  let lost = false
-  held!.onLost = () => {
-    lost = true
-  }
-  expect(await held!.start()).toBe(true)
-  await at.away()
-  await givenUp()
-  const told = performance.now() + TOLD_BY_MS
-  await at.back()
-  await until(() => performance.now() > told, 'the holder would have been told')
+  let lost: boolean
+  let wasInTime: boolean
+  // On a busy machine it may come back later; that says nothing.
+  do {
+    const once = outcomeOf(send(at.far, '/once', { repeatable: false }))
+    await until(() => worker.held.length === 1, 'the worker holds it')
+    const held = worker.held.pop()!
+    lost = false
+    held.onLost = () => {
+      lost = true
+    }
+    expect(await held.start()).toBe(true)
+    const began = performance.now()
+    await at.away()
+    await givenUp()
+    const told = performance.now() + TOLD_BY_MS
+    await at.back()
+    wasInTime = performance.now() - began < JOINS_WITHIN_MS
+    await until(() => performance.now() > told, 'the holder would have been told')
+    if (wasInTime) expect(await held.complete(OK)).toBe(true)
+    else await held.complete(OK)
+    if (wasInTime) expect(await once).toBe('200')
+    else await once
+  } while (!wasInTime)
   expect(lost).toBe(false)
-  expect(await held!.complete(OK)).toBe(true)
-  expect(await once).toBe('200')
 
   const left = outcomeOf(send(at.far, '/left', { repeatable: true }))
-  await until(() => worker.held.length === 2, 'the worker holds another')
+  await until(() => worker.held.length === 1, 'the worker holds another')
   const heard = new Promise<void>((resolve) => {
-    worker.held[1]!.onLost = resolve
+    worker.held[0]!.onLost = resolve
   })
   await at.away()
   await givenUp()
   await heard
-  await worker.held[1]!.release()
+  await worker.held[0]!.release()
   await at.back()
   // It was given back while nobody waited for it, so it is gone; it may run again.
-  await until(() => worker.held.length === 3, 'it is there again')
-  await worker.held[2]!.complete(OK)
+  await until(() => worker.held.length === 2, 'it is there again')
+  await worker.held[1]!.complete(OK)
   expect(await left).toBe('200')
   await worker.stop()
 })
@@ -112,6 +123,24 @@ test('a large answer that is told a second time while it is fetched is not throw
   await at.far.readIfExists(Task)
   losing = false
   expect(await answer).toBe('200')
+  await worker.stop()
+})
+
+test('a request whose write was answered in vain, and which is held meanwhile, is not in the space twice', async () => {
+  const worker = await hold(at.near, 1)
+  at.link.dropReplies()
+  const answer = outcomeOf(send(at.far, '/written', { repeatable: true }))
+  await until(() => worker.held.length === 1, 'the worker holds it')
+  await at.away()
+  await givenUp()
+  at.link.heal()
+  await at.back()
+  // What was unanswered is settled before this.
+  await at.far.readIfExists(Task)
+  expect(await violations(at.redis, 'default')).toEqual([])
+  expect(await worker.held[0]!.complete(OK)).toBe(true)
+  expect(await answer).toBe('200')
+  expect(await violations(at.redis, 'default')).toEqual([])
   await worker.stop()
 })
 

@@ -59,6 +59,7 @@ export class Requests {
         name: 'write',
         args: this.#writes.argumentsOf(entry),
         repeatable: entry.request!.repeatable,
+        again: 'writeAgain',
         reply: (kind, values) => {
           if (kind === REPLY.done) resolve()
           else fail(this.#writes.noted(values[0]!))

@@ -67,6 +67,14 @@ function OPS.write(header, id, body)
   reply(REPLY.done)
 end
 
+-- Two records of one id would be one record in the indexes and under a claim.
+function OPS.writeAgain(header, id, body)
+  flushRecords()
+  if call('HEXISTS', keys.entries, id) == 0 then return OPS.write(header, id, body) end
+  sharedHeader(header)
+  reply(REPLY.done)
+end
+
 function OPS.writeAll(from, last)
   if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
   writeEach(from, last)

@@ -301,7 +301,8 @@ export class Batches {
     const again: Queued[] = []
     for (const operation of batch.operations) {
       if (operation.standing) operation.fail(new SpaceError('SPACE_UNREACHABLE'))
-      else if (surelyNotRun || operation.repeatable) again.push(operation)
+      else if (surelyNotRun) again.push(operation)
+      else if (operation.repeatable) again.push({ ...operation, name: operation.again ?? operation.name })
       else operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
     }
     this.#queue.addFirst(again)

@@ -20,6 +20,8 @@ export interface Operation {
   readonly args: readonly Argument[]
   /** Can run again if it is unknown whether it ran. */
   readonly repeatable: boolean
+  /** Takes its place when it runs again, with the same arguments. */
+  readonly again?: OperationName
   /** How many entries it writes; default at most one. */
   readonly entries?: number
   /** Registers something that each new link registers anew; without a link the operation fails at once. */
