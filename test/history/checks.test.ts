@@ -57,6 +57,14 @@ const SECOND = 'id:65.1.n'
 
 describe('what is right raises no alarm', () => {
   const right: Record<string, string[][]> = {
+    'cut off in its commit, and what it wrote was taken under another transaction': [
+      write('a', [1, 2]),
+      take('a', [3, 4], { tx: 't' }),
+      write('b', [4, 5], { tx: 't' }),
+      op('commit', { at: [6], tx: 't' }),
+      take('b', [7, 8], { tx: 'u' }),
+      op('commit', { at: [8, 9], tx: 'u' }),
+    ],
     'written, read, taken': [write('a', [1, 2]), read('a', [3, 4]), take('a', [5, 6]), take(undefined, [7, 8])],
     'taken while the write is under way': [write('a', [1, 5]), take('a', [2, 4])],
     'cancelled while it is taken, and refused': [

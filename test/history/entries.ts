@@ -46,23 +46,27 @@ export interface Entries {
 const isFound = ({ what, out }: Operation): boolean => (what === 'take' || what === 'read') && out === 'ok'
 
 /** A transaction whose commit was cut off has committed if anybody but its owner has met what it wrote. */
-function transactionOf(id: string, operations: readonly Operation[], metOutside: ReadonlySet<string>): Transaction {
+function transactionOf(
+  id: string,
+  operations: readonly Operation[],
+  found: ReadonlyMap<string | undefined, readonly Operation[]>,
+): Transaction {
   const end = operations.find(({ what }) => what === 'commit' || what === 'abort')
   const writes = operations.filter(({ what }) => what === 'write')
   const takes = operations.filter((operation) => operation.what === 'take' && isFound(operation))
   let committed: Transaction['committed'] = 'no'
   if (end?.what === 'commit' && end.out === 'ok') committed = 'yes'
   if (end?.what === 'commit' && end.out === 'unknown') {
-    const seen = writes.flatMap(({ values = [] }) => values).some((value) => metOutside.has(value))
+    const seen = writes.some(({ values = [] }) => values.some((value) => found.get(value)?.some(({ tx }) => tx !== id)))
     committed = seen ? 'yes' : 'maybe'
   }
   return { id, p: operations[0]!.p, committed, end, takes, writes }
 }
 
 export function entriesOf({ operations }: History): Entries {
-  const metOutside = new Set(operations.filter((op) => isFound(op) && op.tx === undefined).map(({ value }) => value!))
+  const found = groupBy(operations.filter(isFound), ({ value }) => value)
   const transactions = new Map(
-    [...groupBy(operations, ({ tx }) => tx)].map(([id, own]) => [id, transactionOf(id, own, metOutside)]),
+    [...groupBy(operations, ({ tx }) => tx)].map(([id, own]) => [id, transactionOf(id, own, found)]),
   )
   const about = groupBy(
     operations.filter((operation) => isFound(operation) || ['renew', 'cancel'].includes(operation.what)),
