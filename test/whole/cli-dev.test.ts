@@ -206,6 +206,12 @@ const CLOSING: [string, string, string][] = [
     'asked answered closed SIGTERM15 ',
   ],
   [
+    'an http.Server that does not listen',
+    `import { createServer } from 'node:http'
+    export default createServer((_req, res) => { note('asked'); setTimeout(() => { note('answered'); res.end('ok') }, 300) })`,
+    'asked answered ',
+  ],
+  [
     'an http.Server that listens, and closes on SIGTERM',
     `import { createServer } from 'node:http'
     const probe = createServer().listen(1)
@@ -227,6 +233,7 @@ test.each(CLOSING)('what the app has open is closed after its last answer, once:
   await end(dev)
   expect(await answer).toBe('ok')
   expect(readFileSync(noted, 'utf8')).toBe(notes)
+  expect(dev.output()).not.toContain('close failed')
 })
 
 test('a reload under Vite as a middleware: its sockets are served before and after', async () => {

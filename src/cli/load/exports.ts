@@ -35,7 +35,8 @@ export async function servedBy<App>(file: string, module: Exports): Promise<Load
   const createApp = named('createApp')
   if (app === undefined && typeof createApp === 'function') app = await createApp()
   const tasks = named('tasks')
-  const close = named('close')
+  // The `close` of an app is called on it.
+  const close = outer === app ? module.close : named('close')
   return {
     app: app as App | undefined,
     tasks: isTasks(tasks) ? tasks : undefined,
