@@ -8,6 +8,7 @@ import { type Link, startLink } from '../support/link.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
+import { form, report } from './form.js'
 import { hold, OK, outcomeOf, send } from './requests.js'
 
 const WORKER = fileURLToPath(new URL('children/worker.js', import.meta.url))
@@ -38,20 +39,57 @@ const worker = async (url: string, service: string): Promise<Process> => {
   return child
 }
 
-/** Its connections stay open, and no byte passes. */
+/** How long it stays cut off after another worker has its requests, the requests beside them, and how long each runs. */
+const STAYS_MS = form(0, 15_000)
+const PER_SECOND = form(20, 200)
+const RUNS_MS = 100
+const HELD = 4
+
+/** Returns when a handler of each request did `what`, ms. */
+function times(child: Process, what: string): Map<string, number> {
+  const lines = child.output().matchAll(new RegExp(`${what} (\\S+) at (\\d+)`, 'g'))
+  return new Map([...lines].map(([, path, at]) => [path!, Number(at)]))
+}
+
+/** Its connections stay open, and no byte passes. What it was handed before and meanwhile, another worker runs. */
 async function cutOff(): Promise<void> {
   const service = 'cut'
   const child = await worker(link.url, service)
-  const answer = outcomeOf(send(space, '/running', { repeatable: true, service }))
-  await child.line(/began \/running/)
-  const heir = await hold(space, 1, service)
+  const ask = (path: string) => outcomeOf(send(space, path, { repeatable: true, service }))
+  const paths = Array.from({ length: HELD }, (_, i) => `/held/${i}`)
+  for (const path of paths) void ask(path)
+  for (const path of paths) await child.line(new RegExp(`began ${path} `))
+  const heir = await worker(redis.url, service)
   link.blackhole()
-  await until(() => heir.held.length === 1, 'another worker has its request')
-  // By then its handler had been told.
-  expect(child.output()).toContain('signal /running')
-  await heir.held[0]!.complete(OK)
-  expect(await answer).toBe('200')
-  await heir.stop()
+  const cutAt = performance.now()
+  const others: Promise<string>[] = []
+  const load = setInterval(() => others.push(ask(`/other/${others.length}?ms=${RUNS_MS}`)), 1_000 / PER_SECOND)
+  for (const path of paths) await heir.line(new RegExp(`began ${path} `))
+  const heldAt = performance.now()
+  await until(() => performance.now() - heldAt >= STAYS_MS, 'it was cut off for long enough')
+  clearInterval(load)
+  const cutMs = performance.now() - cutAt
+  link.heal()
+  // What was held back has arrived when it takes requests again.
+  const asked = Array.from({ length: 100 }, (_, i) => ask(`/after/${i}?ms=${RUNS_MS}`))
+  await child.line(/began \/after/)
+  expect((await Promise.all([...others, ...asked])).filter((outcome) => outcome !== '200')).toEqual([])
+
+  const [began, again] = [times(child, 'began'), times(heir, 'began')]
+  const [signals, ended] = [times(child, 'signal'), times(child, 'ended')]
+  const twice = [...began.keys()].filter((path) => again.has(path))
+  const beside = twice.filter(
+    (path) => Math.min(signals.get(path) ?? Infinity, ended.get(path) ?? Infinity) > again.get(path)!,
+  )
+  expect(twice).toEqual(expect.arrayContaining(paths))
+  expect(beside).toEqual([])
+  report('a worker that no byte reaches', {
+    'cut off, s': Math.round(cutMs / 1_000),
+    requests: others.length + HELD,
+    'run by both': twice.length,
+    'running beside their second run': beside.length,
+    'told before it, ms at least': Math.min(...paths.map((path) => again.get(path)! - signals.get(path)!)),
+  })
 }
 
 /** It is handed a request while it is frozen, and wakes up when its lease has ended. */
@@ -77,6 +115,6 @@ async function frozen(): Promise<void> {
 
 test('its handlers are told before another worker has their requests, and nothing begins that it did not ask for', async () => {
   await Promise.all([cutOff(), frozen()])
-}, 60_000)
+}, 120_000)
 
 failOnLeaks()
