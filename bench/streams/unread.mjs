@@ -35,14 +35,27 @@ function unreading(port, i) {
 
 const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0')
 
-/** How many of the clients' connections the gateway has not closed, from /proc/net/tcp. */
+/** The clients' connections that the gateway has not closed, and the bytes that the system keeps for them, from /proc/net/tcp. */
 async function openOf(port, all) {
   const local = `:${hex(port)}`
   const remote = new Set(all.map((each) => hex(each.port)))
   const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/))
-  return lines.filter(
+  const open = lines.filter(
     (fields) => fields[1]?.endsWith(local) && fields[3] === '01' && remote.has(fields[2].split(':')[1]),
-  ).length
+  )
+  const kept = open.reduce((sum, fields) => sum + Number.parseInt(fields[4].split(':')[0], 16), 0)
+  return { count: open.length, kept }
+}
+
+/** Resolves when the system takes no more bytes for them: until then they are like clients that read. */
+async function filled(port, all) {
+  let before = -1
+  for (;;) {
+    const { kept } = await openOf(port, all)
+    if (kept > 0 && kept === before) return kept
+    before = kept
+    await pause(2_000)
+  }
 }
 
 /** Times of a megabyte, one after the other. */
@@ -64,9 +77,9 @@ async function megabytes(url, during) {
   return times
 }
 
-async function felt(url, seconds) {
+async function felt(url, during) {
   const stop = pace(`${url}/`, OTHERS_PER_SECOND)
-  const times = await megabytes(url, pause(seconds * 1_000))
+  const times = await megabytes(url, during)
   return { ...(await stop()), megabyte: percentile(times, 50), worst: percentile(times, 100) }
 }
 
@@ -77,28 +90,30 @@ export async function unread({ seconds, clients, aof }) {
   const system = await startSystem({ aof, processes: 2, concurrency: 16 })
   const port = Number(new URL(system.url).port)
   try {
-    await felt(system.url, 1)
-    const before = await felt(system.url, seconds)
+    await felt(system.url, pause(1_000))
+    const before = await felt(system.url, pause(seconds * 1_000))
     const memory = watchMemory(system.pids)
     const all = Array.from({ length: clients }, (_, i) => unreading(port, i))
     const since = performance.now()
-    const onset = await felt(system.url, seconds)
-    const during = await felt(system.url, seconds)
+    const filling = filled(port, all)
+    const onset = await felt(system.url, filling)
+    const fullAfter = Math.round((performance.now() - since) / 1_000)
+    const during = await felt(system.url, pause(seconds * 1_000))
     const took = memory()
     let gone = 0
     while (performance.now() - since < GONE_WITHIN_MS * 3) {
-      if ((await openOf(port, all)) === 0) {
+      if ((await openOf(port, all)).count === 0) {
         gone = Math.round((performance.now() - since) / 1_000)
         break
       }
       await pause(1_000)
     }
-    const left = await openOf(port, all)
+    const { count: left } = await openOf(port, all)
     for (const { destroy } of all) destroy()
     return [
       `others before: ${told(before)}`,
-      `while ${clients} clients that read nothing begin: ${told(onset)}`,
-      `then: ${told(during)} (p99 ${(during.p99 / before.p99).toFixed(2)} ×)`,
+      `while the system takes ${Math.round((await filling) / 2 ** 20)} MiB for ${clients} clients that read nothing, ${fullAfter} s: ${told(onset)}`,
+      `then, while they read nothing: ${told(during)} (p99 ${(during.p99 / before.p99).toFixed(2)} ×)`,
       gone ? `all gone ${gone} s after they began` : `${left} not gone`,
       `more than before, MiB: ${listed(took)}`,
     ]
