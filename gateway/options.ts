@@ -50,7 +50,7 @@ export interface IdempotencyOptions {
   /** How long an answer is stored and given again, in ms. Default a day. */
   readonly leaseMs?: number | undefined
   /**
-   * Maximum total bytes of stored answers and tickets in the space, as Redis stores them, about 1 KB for an empty one;
+   * Maximum total bytes of stored answers and tickets in the space, as Redis stores them, about 420 bytes for a small one;
    * beyond it, requests with a key get 503. One principal may take as much as is left for the others, so at most half.
    * Default 256 MiB.
    */

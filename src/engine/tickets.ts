@@ -19,11 +19,8 @@ export const CANCELLED = `${OWN_KINDS}Cancelled`
 /** Returns the ticket id in the id of a request that settles a ticket: `<ticket>.<suffix>`; '' for other requests. */
 export const ticketOf = (requestId: string): string => requestId.slice(0, Math.max(requestId.indexOf('.'), 0))
 
-/**
- * Bytes that Redis takes for a stored outcome beside its record: indexes, keys, rounding. Measured: 960 to 1,060 bytes
- * for a record of 190; with a body over 2 KiB up to 1,300.
- */
-export const BESIDE_OUTCOME = 800
+/** Bytes that Redis takes for a stored outcome beside its record: its id, the lists of the sweep, rounding. */
+export const BESIDE_OUTCOME = 120
 
 /**
  * The cause of SPACE_FULL if tickets have no room: all of them, or those of one owner, who may take half of the rest.

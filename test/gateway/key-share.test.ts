@@ -46,7 +46,7 @@ everyEngine('stored answers', (opened) => {
     const terms = { service: 'web', timeoutMs: 60_000, priority: 0, repeatable: true }
     const open = (id: string) =>
       tickets.open(
-        { id, fingerprint: 'f', leaseMs: 60_000, keptMs: 100, maxBytes: 2_600, owner: 'ada' },
+        { id, fingerprint: 'f', leaseMs: 60_000, keptMs: 100, maxBytes: 700, owner: 'ada' },
         requestEntry(`${id}.1`, { ...request, secure: false }, terms),
       )
     await open('a')
@@ -69,6 +69,48 @@ describeOnRedis('the size of stored answers', () => {
   })
   afterAll(() => redis.stop())
 
+  /** Bytes of all keys of a space, as Redis counts them. */
+  const keysTake = async (name: string): Promise<number> => {
+    let sum = 0
+    for (const key of (await redis.cli('KEYS', `{ts:${name}}:*`)).split('\n')) {
+      sum += Number(await redis.cli('MEMORY', 'USAGE', key, 'SAMPLES', '0'))
+    }
+    return sum
+  }
+
+  const REFUSED: Readonly<Record<string, () => Response>> = {
+    refusal: () => Response.json({ error: 'not found' }, { status: 404 }),
+    failure: () => new Response('try again', { status: 503 }),
+    exception: () => {
+      throw new Error('no')
+    },
+  }
+
+  test.each(Object.keys(REFUSED))('is below 520 bytes each: %s', async (name) => {
+    const [space, other] = await Promise.all([1, 2].map(() => openSpace(redis.url, { name })))
+    const worker = createWorker({ space: other!, app: { fetch: REFUSED[name]! }, concurrency: 32 })
+    await worker.start()
+    const gateway = createGateway({ space: space!, port: 0 })
+    await gateway.start()
+    const port = Number(new URL(gateway.url).port)
+    const post = async (key: string): Promise<number> => {
+      const headers = { 'Content-Length': 0, 'Idempotency-Key': key }
+      return (await ask(port, { method: 'POST', path: '/', headers })).status
+    }
+    expect(await post('first')).toBeGreaterThanOrEqual(400)
+    const before = await keysTake(name)
+    const answers = 300
+    for (let n = 0; n < answers; n += 30) {
+      await Promise.all(Array.from({ length: 30 }, (_, i) => post(String(n + i))))
+    }
+    const each = ((await keysTake(name)) - before) / answers
+    expect(await redis.cli('HLEN', `{ts:${name}}:entries`)).toBe(String(answers + 1))
+    expect(each).toBeLessThan(520)
+    await gateway.stop()
+    await worker.stop()
+    await Promise.all([space!.close(), other!.close()])
+  })
+
   const used = async (): Promise<number> => Number(/used_memory:(\d+)/.exec(await redis.cli('INFO', 'memory'))?.[1])
 
   test.each([0, 500, 5_000])('is what Redis takes for them, with bodies of %d bytes', async (size) => {
@@ -76,7 +118,7 @@ describeOnRedis('the size of stored answers', () => {
     const { tickets } = space.engine
     const terms = { service: 'web', timeoutMs: 60_000, priority: 0, repeatable: true }
     const request = { method: 'POST', target: '/', httpVersion: '1.1', headers: [], body: Buffer.alloc(0), peer: '' }
-    const most = 2_000_000
+    const most = 1_000_000
     const store = async (n: number): Promise<void> => {
       const id = `k${String(n).padStart(22, '0')}`
       const entry = requestEntry(`${id}.1`, { ...request, secure: false }, terms)
@@ -87,7 +129,10 @@ describeOnRedis('the size of stored answers', () => {
     await store(0)
     const before = await used()
     let full: unknown
-    for (let n = 1; !full; n++) await store(n).catch((error) => (full = error))
+    for (let n = 1; !full; n += 20) {
+      const together = Array.from({ length: 20 }, (_, i) => store(n + i))
+      await Promise.all(together.map((stored) => stored.catch((error) => (full = error))))
+    }
     expect(full).toMatchObject({ code: 'SPACE_FULL', message: expect.stringContaining(String(most)) })
     const took = (await used()) - before
     expect(took / most).toBeGreaterThan(0.7)

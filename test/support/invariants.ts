@@ -3,7 +3,7 @@
  * kept of what has ended (docs/redis.md, Keys).
  */
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS, PLACE, RECORD, RECORD_TYPE } from '../../src/engines/redis/protocol.js'
+import { KEYS, KIND, PLACE, RECORD, RECORD_TYPE } from '../../src/engines/redis/protocol.js'
 import type { Redis } from './redis.js'
 
 /** The names of keys as a Lua table: by its name in protocol.ts, the text of the key and whether more follows. */
@@ -59,8 +59,11 @@ for id, rec in pairs(records) do
     if item:byte() == 64 then kinds[#kinds + 1] = item:sub(2) elseif item == ';' then indexed = false elseif indexed then fields[#fields + 1] = item end
   end
   local path = { root = kinds[#kinds], score = rec:sub(${RECORD.score.from}, ${RECORD.score.to}), large = rec:byte(${RECORD.place.from}) == ${PLACE.reference.charCodeAt(0)} }
-  for _, kind in ipairs(kinds) do path[#path + 1] = '@' .. kind end
-  for _, field in ipairs(fields) do path[#path + 1] = '=' .. kinds[#kinds] .. '|' .. field end
+  -- Tickets are in no index.
+  if path.root ~= '${KIND.ticket}' then
+    for _, kind in ipairs(kinds) do path[#path + 1] = '@' .. kind end
+    for _, field in ipairs(fields) do path[#path + 1] = '=' .. kinds[#kinds] .. '|' .. field end
+  end
   paths[id] = path
 end
 
@@ -150,7 +153,7 @@ for id, path in pairs(paths) do
   end
   if hidden > 1 then say(id, 'is hidden by', hidden, 'transactions') end
   local state = {}
-  if free > 0 then state[#state + 1] = 'free' end
+  if free > 0 or path.root == '${KIND.ticket}' then state[#state + 1] = 'free' end
   if locked > 0 then state[#state + 1] = 'read' end
   if hidden > 0 then state[#state + 1] = 'hidden' end
   if claimed[id] then state[#state + 1] = 'claimed' end
@@ -224,6 +227,10 @@ for id, record in pairs(records) do
   if owner and record:find('|@takespace.Ticket|', 1, true) then owned[owner] = true end
 end
 for owner in pairs(hash('ticketBytes')) do if not owned[owner] then say('ticketBytes', owner, 'has no ticket') end end
+local tickets = 0
+for _, path in pairs(paths) do if path.root == '${KIND.ticket}' then tickets = tickets + 1 end end
+local counted = counters and cmsgpack.unpack(counters).ticketCount or 0
+if counted ~= tickets then say('there are', tickets, 'tickets and not', counted, 'as counted') end
 if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('bodyBytes is of', large, 'bytes and not as many as were counted') end
 for id, sid in pairs(hash('suspects')) do if claimed[id] ~= sid then say('suspects', id, 'is not held by', sid) end end
 

@@ -276,7 +276,9 @@ export const SHARED = {
   /** The layout of the data; a library refuses data of another layout. */
   layout: 3,
   /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
-  besideOutcome: 800,
+  besideOutcome: 120,
+  /** The token by which templates name a ticket, without the id of the ticket. */
+  ticketToken: 'ticket=s:',
   /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
   /**

@@ -41,8 +41,8 @@ export class RedisTickets implements Tickets {
 
   async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
     const [, ...request] = await this.#writes.effects([entry], SHARED.kept)
-    // The library makes the body of a pending ticket.
-    const [header] = entryArguments(pendingEntry(terms), '')
+    // The library makes the body of a pending ticket, and finds it by its id, without a token.
+    const [header] = entryArguments({ ...pendingEntry(terms), indexed: [] }, '')
     const ticket = [header!, terms.id, '']
     const named = { maxBytes: String(terms.maxBytes), entries: ['2', ...ticket, ...request] }
     let opening: Opening | undefined

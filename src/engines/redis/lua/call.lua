@@ -111,7 +111,7 @@ end
 -- others are far smaller.
 local function sumOfCounters(c, layout)
   return layout + c.tok + c.clock * 2 + c.wall * 3 + c.seq * 7 + c.wait * 11 + c.look * 13 + c.sweep * 17 + c.askedFull * 19
-    + c.from * 23 + c.due * 29 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + #c.gone
+    + c.from * 23 + c.due * 29 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + #c.gone
 end
 
 -- Reads the counters. Damaged ones begin anew: the order of writing goes on from a number that no space has reached,

@@ -1,6 +1,6 @@
 -- Claims: an entry handed to a holder under a fencing token, until the holder acknowledges, completes or returns it,
 -- or dies.
--- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, addToIndexes, makeAvailable
+-- shares: claimFor, idOf, noteSuspect, clearSuspects, dropOutcomeBody, tellOutcome, announce, makeAvailable
 -- shares: endClaim, started, isStarted
 
 -- Makes a claim on an entry. The token consists of the number of this call, which is greater than that of every call

@@ -76,8 +76,9 @@ end
 function OPS.kinds()
   flushRecords()
   local page, roots = { nowText }, call('HKEYS', keys.kinds)
-  for _, own in ipairs({ KIND.request, KIND.task, KIND.ticket, KIND.deadLetter }) do roots[#roots + 1] = own end
+  for _, own in ipairs({ KIND.request, KIND.task, KIND.deadLetter }) do roots[#roots + 1] = own end
   for j = 1, #roots do item(page, roots[j], textOf(call('ZCARD', freeKey(roots[j]))), '') end
+  item(page, KIND.ticket, textOf(counters.ticketCount or 0), '')
   local sessions = call('ZCARD', keys.sessions)
   if sessions > 0 then item(page, KIND.session, textOf(sessions), '') end
   reply(REPLY.page, '', concat(page))

@@ -57,8 +57,11 @@ local function indexInfo(signature)
     end
   end
   local root = kinds[#kinds]
-  for i = 1, #kinds do index[i] = freeKey(kinds[i]) end
-  for i = 1, #fields do index[#index + 1] = freeWithKey(root .. '|' .. fields[i]) end
+  -- A ticket is in no index: it is found by its id, and indexes would take more memory than its outcome.
+  if root ~= KIND.ticket then
+    for i = 1, #kinds do index[i] = freeKey(kinds[i]) end
+    for i = 1, #fields do index[#index + 1] = freeWithKey(root .. '|' .. fields[i]) end
+  end
   info = { kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
   -- AnyEntry matches every kind except the framework's own.
   if find(root, KIND.own, 1, true) ~= 1 then kinds[#kinds + 1] = KIND.any end
@@ -136,9 +139,10 @@ local function isOpen(transaction)
   return ends > now
 end
 
--- Takes an entry out of indexes. Returns whether it was there: it is in all of them, or in none.
+-- Takes an entry out of indexes. Returns whether it was there: it is in all of them, or in none. A ticket has none, and
+-- is always free.
 local function unindex(id, index)
-  local found = 0
+  local found = 1
   for i = 1, #index do found = call('ZREM', index[i], id) end
   return found == 1
 end
@@ -199,6 +203,7 @@ local function countTicket(bytes, owner)
 end
 
 local function uncountTicket(id, record)
+  counters.ticketCount = (counters.ticketCount or 1) - 1
   local body = isLarge(record) and call('STRLEN', bodyKey(id)) or 0
   countTicket(-#record - SHARED.besideOutcome - body, indexInfo(signatureOf(record)).tokens.owner)
 end

@@ -61,9 +61,21 @@ local function hasAll(record, needles)
   return true
 end
 
+-- Returns the ticket that a template names, as a search returns its matches.
+local function searchTicket(spec)
+  local id = spec.indexed[1] and sub(spec.indexed[1], #SHARED.ticketToken + 1)
+  local record = id and recordOf(id)
+  if record and hasExpired(record) then
+    remove(id, record)
+    record = nil
+  end
+  return record and hasAll(record, { '|' .. SIGN.kind .. spec.kind .. '|' }) and { { id, record } } or {}
+end
+
 -- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
 -- candidates was met. `accept` may refuse a match.
 local function searchRoot(spec, root, most, after, isRead, accept)
+  if root == KIND.ticket then return isRead and {} or searchTicket(spec) end
   local key, needles = indexFor(spec, root, isRead)
   local hits, seen, size = {}, 0, most
   while true do

@@ -2,9 +2,16 @@
 --
 -- A ticket is an entry. The body of a pending ticket is the id of the request that leads to its outcome, a blank, the
 -- presence that waits for it or -, a newline, and the last progress. The requester of such a request is SHARED.kept.
+-- The signature of a ticket does not have the id again; waits for a ticket name it by a token.
 
 -- Returns the ticket that a request settles. The id of the request is the ticket's, a dot, and more.
 local function ticketOf(id) return sub(id, 1, (find(id, '.', 1, true) or 1) - 1) end
+
+-- Returns the contents of a signature with the token that waits for the ticket name.
+local function ticketInfo(ticket, signature)
+  local at = find(signature, '|;|', 1, true)
+  return indexInfo(sub(signature, 1, at) .. SHARED.ticketToken .. ticket .. sub(signature, at))
+end
 
 -- Returns the record of a ticket, the contents of its signature, and whether it is pending; nil if there is none.
 local function readTicket(ticket)
@@ -15,7 +22,7 @@ local function readTicket(ticket)
     record = nil
   end
   if not record then return nil end
-  local info = indexInfo(signatureOf(record))
+  local info = ticketInfo(ticket, signatureOf(record))
   return record, info, info.kinds[1] == KIND.pending
 end
 
@@ -44,7 +51,6 @@ end
 local function conclude(ticket, record, info, kind, outcome)
   local score, place, body = scoreOf(record), PLACE.inline, ''
   local keptMs = tonumber(sub(info.tokens.kept, 8))
-  unindex(ticket, info.index)
   if byte(outcome) == OUTCOME_BYTES.completedByReference then
     local from, to = bodyKey(sub(outcome, 2)), bodyKey(ticket)
     -- Without its body the outcome is lost.
@@ -60,14 +66,16 @@ local function conclude(ticket, record, info, kind, outcome)
   else
     body = sub(outcome, 2)
   end
-  local signature = '|@' .. kind .. '|@' .. KIND.result .. '|@' .. KIND.ticket .. '|' .. info.tokens.ticket .. '|;|' .. info.tokens.print .. '|'
+  local signature = '|@' .. kind .. '|@' .. KIND.result .. '|@' .. KIND.ticket .. '|;|' .. info.tokens.print .. '|'
     .. (info.tokens.owner and info.tokens.owner .. '|' or '')
   local expiresAt = now + keptMs
   local head = format('%013.0f', expiresAt) .. sub(record, RECORD.writtenAt.from, RECORD.score.to) .. RECORD_TYPE.entry .. place
   local result = madeRecord(head, signature, body)
   replace(ticket, record, result)
-  sweepLater(ticket, expiresAt, now)
-  makeAvailable(ticket, result, indexInfo(signature), score, TRANSITIONS.ofWrite)
+  -- The sweep has the ticket in one of its lists since it was opened, and looks at it when its age has doubled.
+  local age = now - tonumber(sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to))
+  if keptMs < age or keptMs < 8000 then sweepLater(ticket, expiresAt, now) end
+  makeAvailable(ticket, result, ticketInfo(ticket, signature), score, TRANSITIONS.ofWrite)
 end
 
 local RESULT_OF = {
@@ -124,10 +132,10 @@ function OPS.openTicket(maxBytes, from, last)
   if exceedsTicketBytes(size, most) then return reply(REPLY.full) end
   if exceedsShare(size, most, owner) then return reply(REPLY.shareFull) end
   if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
-  local pending, score = addRecord(header, ticket, sealed(header.info.text, pendingBody(request, self, '')))
-  countTicket(#pending + SHARED.besideOutcome, owner)
   -- No find waits for a pending ticket; registrations are told of its progress.
-  addToIndexes(header.info, ticket, score)
+  local pending = addRecord(header, ticket, sealed(header.info.text, pendingBody(request, self, '')))
+  counters.ticketCount = (counters.ticketCount or 0) + 1
+  countTicket(#pending + SHARED.besideOutcome, owner)
   writeEach(last - 2, last)
   reply(REPLY.done)
 end
