@@ -9,6 +9,7 @@
  *      save, touch or release, with the session, at its timeout, and when its process is gone; then the next load in
  *      the queue has it.
  *   5. The lease ends exactly, and a registration for `ended` is told within a second.
+ *   6. A damaged session is never returned: it is removed, reported, and counts as missing from then on.
  */
 
 /** The kind of session entries, and the field of their owner. */

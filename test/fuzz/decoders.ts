@@ -1,7 +1,7 @@
 /** The decoders of bytes that come from Redis, each with valid inputs to begin from. Any input gives a value or an error. */
 import { bodyWithChecksum, checkedBody } from '../../src/engines/redis/checksum.js'
 import { parseRecord } from '../../src/engines/redis/record.js'
-import { sessionIn } from '../../src/engines/redis/session-record.js'
+import { encodedChange, leaseHead, sessionIn } from '../../src/engines/redis/session-record.js'
 import { headOf, readItems, readPage } from '../../src/engines/redis/wire/push.js'
 import { decodeFields, encodeFields } from '../../src/entry/codec.js'
 import { deadLetterEntry } from '../../src/entry/dead-letter.js'
@@ -53,6 +53,14 @@ const fields = encodeFields({
 const record = (typed: string, behind: string): Buffer =>
   Buffer.from(`${NOW}${NOW}0${'4503599627370497'}${typed}123${behind}00000000{"n":1}`)
 const signed = { kinds: ['takespace.Request'], indexed: ['service=s:web'], verified: [] }
+const change = {
+  leaseMs: 1,
+  isNew: true,
+  set: [['cart', '[]'] as const, ['n', '1'] as const],
+  removed: [],
+  owner: 'me',
+}
+const changed = encodedChange({ ...change, lock: '', maxBytes: 100 }, 'v'.repeat(16)).change.contents as string
 const dead = { kinds: ['takespace.DeadLetter'], deaths: 1, writtenAt: NOW, priority: 0, remainingMs: 1, id: 'a' }
 
 export const DECODERS: readonly Decoder[] = [
@@ -78,9 +86,7 @@ export const DECODERS: readonly Decoder[] = [
   { name: 'large bodies', seeds: [bodyWithChecksum(Buffer.from('x'.repeat(100)))], decode: checkedBody },
   {
     name: 'session entries',
-    seeds: [
-      Buffer.from(`${NOW} 00000006 ${'v'.repeat(16)} me\ncart\t${'v'.repeat(16)}\t2\n[]n\t${'v'.repeat(16)}\t1\n1`),
-    ],
+    seeds: [Buffer.from(leaseHead(String(NOW)) + changed.slice(leaseHead(String(NOW)).length))],
     decode: (bytes) => sessionIn(bytes, NOW, ''),
   },
   { name: 'fields', seeds: [fields], decode: decodeFields },

@@ -173,11 +173,11 @@ end
 local all, owners = 0, 0
 for id in pairs(entries) do
   local text, sum = redis.call('GET', key_('session', id)) or '', 0
-  local ends, bytes, owner = text:match('^(%d+)[ !](%d+) %S+ ([^\\n]*)\\n')
+  local ends, bytes, owner = text:match('^(%d+)[ !]%d%d%d(%d%d%d%d%d%d%d%d) %S+ %d%d%d ([^\\n]*)\\n')
   local from, names = (text:find('\\n', 1, true) or 0) + 1, {}
   while from <= #text do
     local line = text:find('\\n', from, true)
-    local name, version, length = text:sub(from, line - 1):match('^(.*)\\t(.+)\\t(%d+)$')
+    local name, version, length = text:sub(from, line - 1):match('^%x+\\t(.*)\\t(.+)\\t(%d+)$')
     if not name then
       say(id, text:sub(from, line), 'is no attribute')
       break

@@ -125,7 +125,8 @@ test('the fields of a record, and of the first line of a session entry, have no 
   adjacent({ from: 0, to: 0 }, expiresAt, writtenAt, deaths, score, type, place, headSum, signature)
   adjacent(headSum, requester, maxDeliveries, requestSignature)
   expect(requester.to - requester.from + 1).toBe(protocol.SHARED.presenceLength)
-  adjacent({ from: 0, to: 0 }, SESSION_RECORD.expiresAt, SESSION_RECORD.locked, SESSION_RECORD.size)
+  const { expiresAt: ends, locked, leaseSum, size } = SESSION_RECORD
+  adjacent({ from: 0, to: 0 }, ends, locked, leaseSum, size)
 })
 
 test('in a table of single characters each has one meaning', () => {

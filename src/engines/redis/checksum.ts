@@ -6,6 +6,9 @@ import { CHECKSUM } from './protocol.js'
 const { length } = CHECKSUM
 const DIGITS = Buffer.from('0123456789abcdef')
 
+/** Returns the CRC-32 of a text as 8 digits. */
+export const checksumOf = (text: string): string => crc32(text).toString(16).padStart(length, '0')
+
 /** Writes a CRC-32 as 8 digits. By hand, because this runs for each entry. */
 function write(crc: number, into: Buffer, at: number): void {
   for (let i = 0; i < length; i++) into[at + i] = DIGITS[(crc >>> (28 - 4 * i)) & 15]!
@@ -15,6 +18,19 @@ function write(crc: number, into: Buffer, at: number): void {
 function stands(crc: number, bytes: Buffer, at: number): boolean {
   for (let i = 0; i < length; i++) if (bytes[at + i] !== DIGITS[(crc >>> (28 - 4 * i)) & 15]) return false
   return true
+}
+
+/** The state of a CRC-32 after each byte, from 0. */
+const STATES = Int32Array.from({ length: 256 }, (_, byte) => ~crc32(Buffer.of(byte), 0xffffffff))
+/** Up to this many bytes a loop is faster than a view of the bytes and a call of zlib. */
+const SHORT = 128
+
+/** Returns whether the 8 digits at `at` are the CRC-32 of the bytes in `from` to `to`. */
+export function isChecksumOf(bytes: Buffer, from: number, to: number, at: number): boolean {
+  if (to - from > SHORT) return stands(crc32(bytes.subarray(from, to)), bytes, at)
+  let state = -1
+  for (let i = from; i < to; i++) state = (state >>> 8) ^ STATES[(state ^ bytes[i]!) & 255]!
+  return stands(~state, bytes, at)
 }
 
 /** Returns the CRC-32 of what stands before a body: its signature, and a newline. */

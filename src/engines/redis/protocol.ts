@@ -76,6 +76,7 @@ export const OPERATIONS = {
   saveSession: { args: ['id', 'leaseMs', 'lock', 'maxBytes', 'base', 'headLength', 'changedLength', 'removed', 'expected', 'owner', 'contents'], does: 'saves a session entry' },
   touchSession: { args: ['id', 'leaseMs', 'lock'], does: 'renews the lease of a session entry' },
   destroySession: { args: ['id'], does: 'removes a session entry' },
+  setSessionAside: { args: ['id', 'digest'], does: 'removes a damaged session entry, unless it has changed since' },
   unlockSession: { args: ['lock'], does: 'gives a lock back' },
   countSessions: { args: ['owner'], does: 'counts session entries, of one owner or all' },
   listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
@@ -244,10 +245,14 @@ export const PLACE = { inline: '.', reference: '@' } as const
 export const SESSION_RECORD = {
   expiresAt: { from: 1, to: 13 },
   locked: { from: 14, to: 14 },
+  /** A sum over the two before it, 3 digits (session-entry.lua). */
+  leaseSum: { from: 15, to: 17 },
   /** Bytes of all names and texts, 8 digits. */
-  size: { from: 15, to: 22 },
-  version: { from: 24, to: 39 },
-  owner: { from: 41 },
+  size: { from: 18, to: 25 },
+  version: { from: 27, to: 42 },
+  /** A sum over size, version and owner, 3 digits. */
+  sum: { from: 44, to: 46 },
+  owner: { from: 48 },
 } as const
 
 /** The state of a ticket. */
@@ -279,6 +284,8 @@ export const SHARED = {
   besideOutcome: 120,
   /** The token by which templates name a ticket, without the id of the ticket. */
   ticketToken: 'ticket=s:',
+  /** The modulus of sums over heads; a prime, so the change of a single digit or letter always changes the sum. */
+  prime: 997,
   /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
   /**

@@ -14,8 +14,9 @@ export type SaveResult = 'saved' | 'notSaved' | 'unknown'
 
 export interface KnownSave extends KnownChange {
   readonly id: string
-  /** The earliest acceptable end of its present lease, and the end of the new lease; on the lease clock, 13 digits. */
+  /** The earliest acceptable end of its present lease, on the lease clock, 13 digits. */
   readonly lasts: string
+  /** The beginning of the new first line, with the end of the new lease. */
   readonly ends: string
 }
 

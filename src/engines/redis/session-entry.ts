@@ -2,7 +2,7 @@
  * Session entries on Redis. Each call is one operation in the batch of its turn, except loads and saves with a known
  * base, which are sent beside it. Waits for a lock are queued.
  */
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { monotonicMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
 import type {
@@ -16,10 +16,10 @@ import type {
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
 import type { Keys } from './keys.js'
-import { REPLY, WAIT } from './protocol.js'
+import { REPLY, SESSION_RECORD, WAIT } from './protocol.js'
 import { leaseText } from './record.js'
 import { SessionsBeside } from './session-beside.js'
-import { type EncodedChange, encoded, encodedChange, sessionIn, timeText } from './session-record.js'
+import { type EncodedChange, encoded, encodedChange, leaseHead, sessionIn, timeText } from './session-record.js'
 import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
@@ -82,7 +82,19 @@ export class SessionEntriesOnRedis implements SessionEntries {
       { id, wait: '', lockMs: '' },
       { repeatable: true, began },
     )
-    return kind === REPLY.session ? sessionIn(values[1]!, now, lock) : null
+    return kind === REPLY.session ? this.#soundIn(id, values[1]!, now, lock) : null
+  }
+
+  /** Returns the session; null if the entry is damaged, which is then removed and reported. */
+  async #soundIn(id: string, bytes: Buffer, now: number, lock: string): Promise<LoadedSession | null> {
+    const session = sessionIn(bytes, now, lock)
+    if (session) return session
+    const digest = createHash('sha1')
+      .update(bytes.subarray(SESSION_RECORD.size.from - 1))
+      .digest('hex')
+    const { kind } = await this.#ask('setSessionAside', { id, digest })
+    // Otherwise another process has saved it meanwhile.
+    return kind === REPLY.done ? null : this.reload(id, lock)
   }
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
@@ -92,7 +104,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
     const now = this.#batches.clock.now
     if (known && this.#savesKnown && now !== undefined) {
       const lasts = timeText(now + SURELY_MS)
-      const result = await this.#beside.save({ ...known, id, lasts, ends: timeText(now + change.leaseMs) })
+      const result = await this.#beside.save({ ...known, id, lasts, ends: leaseHead(timeText(now + change.leaseMs)) })
       if (result === 'saved') return { version, isKnown: true }
       if (result === 'unknown') return this.#saveOnce(id, change, version, began)
     }
@@ -164,7 +176,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
     this.#locks.add(lock)
     waiting.granted = true
     const read = async (): Promise<LoadedSession | null> =>
-      bytes.length > 0 ? sessionIn(bytes, now, lock) : this.reload(waiting.id, lock)
+      bytes.length > 0 ? this.#soundIn(waiting.id, bytes, now, lock) : this.reload(waiting.id, lock)
     read().then(
       (loaded) => this.#settle(waiting, loaded, lock),
       (error) => {
@@ -223,7 +235,12 @@ export class SessionEntriesOnRedis implements SessionEntries {
       const lock = answer.kind === REPLY.session ? answer.values[0]!.toString('latin1') : ''
       if (lock) this.#locks.add(lock)
       const bytes = lock ? answer.values[1]! : NOTHING
-      const loaded = bytes.length > 0 ? sessionIn(bytes, answer.now, lock) : lock ? await this.reload(id, lock) : null
+      const isHere = bytes.length > 0
+      const loaded = isHere
+        ? await this.#soundIn(id, bytes, answer.now, lock)
+        : lock
+          ? await this.reload(id, lock)
+          : null
       this.#settle(waiting, loaded, lock)
     } catch (error) {
       // Without a link, the wait is queued again on the next one, unless its time ends before that.

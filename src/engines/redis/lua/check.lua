@@ -2,8 +2,6 @@
 -- that takespace has written.
 -- shares: headSum, sumWith, isSound, rehead, sealed, madeRecord
 
--- A prime: the change of a single digit or letter always changes the sum.
-local PRIME = 997
 -- Before each item of a signature.
 local SEPARATOR = ('|'):byte()
 local MOST_REQUESTERS = 256
@@ -15,7 +13,7 @@ local function requesterSum(text)
   local sum = requesterSums[text]
   if not sum then
     sum = 0
-    for i = 1, #text do sum = (sum * 31 + byte(text, i)) % PRIME end
+    for i = 1, #text do sum = (sum * 31 + byte(text, i)) % SHARED.prime end
     if requesters >= MOST_REQUESTERS then requesterSums, requesters = {}, 0 end
     requesterSums[text], requesters = sum, requesters + 1
   end
@@ -25,11 +23,11 @@ end
 -- Returns the sum of a head without its score. `written`: the time of the write and behind it the deaths, as one
 -- number.
 local function headSum(ends, written, kind, place, requester)
-  return (ends % PRIME * 2 + written % PRIME * 3 + kind * 11 + place * 13 + requesterSum(requester)) % PRIME
+  return (ends % SHARED.prime * 2 + written % SHARED.prime * 3 + kind * 11 + place * 13 + requesterSum(requester)) % SHARED.prime
 end
 
 -- Returns the sum of a head with its score, as a record has it.
-local function sumWith(sum, score) return DIGITS[(sum + score % PRIME * 7) % PRIME] end
+local function sumWith(sum, score) return DIGITS[(sum + score % SHARED.prime * 7) % SHARED.prime] end
 
 -- Returns the sum of a head, which reaches to the place; nil if there are no numbers in it.
 local function sumOf(head, requester)

@@ -8,19 +8,22 @@
 
 -- Overwritten attributes stay in the entry up to this many bytes, beside half of the entry's size.
 local LEFT_BEHIND = 4096
--- Positions of the parts in the first value of a save.
-local LASTS, FOUND, WHOLE, GROWTH = 13, 39, 40, 41
+-- Positions of the parts in the first value of a save: the end of the lease, the text that must be stored behind its sum,
+-- and what follows.
+local LASTS, FOUND, WHOLE, GROWTH = 13, 38, 39, 40
 
 -- `i`: where the values of this save begin. The first value has: the earliest acceptable end of the lease (13); the
--- text that must follow the end of the lease in the first line, which says that the entry is not locked, its size and
--- its version (26); . if the second value is the whole entry, + if it is the new first line without the owner and the
+-- size and version that the first line must have (25); . if the second value is the whole entry, + if it is the new first line without the owner and the
 -- third value has the changed attributes; the growth in bytes. Returns the reply, and where the values of the next
 -- save begin.
 local function saveKnown(key, values, i)
   local asked, contents = values[i], values[i + 1]
   local isWhole, head = byte(asked, WHOLE) == 46, call('GETRANGE', key, 0, SESSION_RECORD.version.to - 1)
   local after, lasts, ends = isWhole and i + 2 or i + 3, sub(head, 1, LASTS), sub(contents, 1, LASTS)
-  if sub(head, LASTS + 1) ~= sub(asked, LASTS + 1, FOUND) or lasts < sub(asked, 1, LASTS) then return REPLY.none, after end
+  if sub(head, SESSION_RECORD.size.from) ~= sub(asked, LASTS + 1, FOUND) or byte(head, SESSION_RECORD.locked.from) ~= 32
+    or lasts < sub(asked, 1, LASTS) then
+    return REPLY.none, after
+  end
   local at = find(key, KEYS.session.name .. SIGN.session, 1, true)
   useKeys(sub(key, 1, at - 1))
   local id = sub(key, at + #KEYS.session.name)
