@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { Limits } from './limits.js'
-import { BODY_TOO_SLOW, bodyTooLarge, type Refusal } from './refusals.js'
+import { BODY_TOO_SLOW, bodyTooLarge, Refusal } from './refusals.js'
 
 /** A small body that takes longer is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
@@ -15,6 +15,10 @@ const SOON_MS = 20
 
 /** The client has closed its connection; there is no response. */
 export const CLIENT_GONE = Symbol('client gone')
+
+/** Returns what ends a request whose body ends early: the refusal of malformed bytes (unparsed.ts), else CLIENT_GONE. */
+export const endOf = (reason: unknown): Refusal | typeof CLIENT_GONE =>
+  reason instanceof Refusal ? reason : CLIENT_GONE
 
 export interface Received {
   /** The complete body, or its beginning. */
@@ -61,7 +65,7 @@ export function readBody(
       req.pause()
       give(false)
     }
-    const onGone = (): void => fail(CLIENT_GONE)
+    const onGone = (reason?: unknown): void => fail(endOf(reason))
     const fail = (reason: unknown): void => {
       settle()
       reject(reason)
@@ -119,7 +123,7 @@ export function readRest(
       settle()
       resolve({ body: Buffer.concat(chunks), ended: true, trailers: trailersOf(req) })
     }
-    const onGone = (): void => fail(CLIENT_GONE)
+    const onGone = (reason?: unknown): void => fail(endOf(reason))
     const timer = setTimeout(() => fail(BODY_TOO_SLOW), BODY_MS)
     req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone).resume()
   })

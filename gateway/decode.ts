@@ -1,6 +1,6 @@
 /** Writes a worker's response as an HTTP response: framed anew, without the fields of the worker's connection. */
 import type { ServerResponse } from 'node:http'
-import { HOP_BY_HOP, isBodiless } from '../src/request/http.js'
+import { HOP_BY_HOP, isBodiless, isUncoded } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
 import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
@@ -88,6 +88,7 @@ function headersFor({ headers, status, rest, trailers }: HttpResponse, length: n
     // Gateway, space and worker use one id: that of the entry.
     else if (lower === 'x-request-id') continue
     else if (!HOP_BY_HOP.has(lower) || (lower === 'trailer' && (rest || trailers))) kept.push(name, value)
+    else if (lower === 'transfer-encoding' && !isUncoded(value)) throw BAD_RESPONSE
   }
   if (length !== undefined) kept.push('Content-Length', String(length))
   // HEAD and 304 carry the length that GET would send (RFC 9110 §8.6); 204 has none. A streamed body that misses its

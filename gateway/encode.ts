@@ -7,7 +7,7 @@ import type { TLSSocket } from 'node:tls'
 import { HOP_BY_HOP, HOST } from '../src/request/http.js'
 import type { HttpRequest } from '../src/request.js'
 import type { Received } from './body.js'
-import { listedIn, withoutFields } from './fields.js'
+import { claimsOrigin, hyphenated, listedIn, withoutFields } from './fields.js'
 import {
   CODING_INVALID,
   CODING_UNKNOWN,
@@ -17,6 +17,7 @@ import {
   LENGTH_INVALID,
   METHOD_UNKNOWN,
   TARGET_INVALID,
+  VERSION_UNKNOWN,
 } from './refusals.js'
 
 /** More header lines than any browser or proxy sends. */
@@ -33,10 +34,6 @@ export interface Head {
   readonly hasKey: boolean
 }
 
-/** Fields in which a client could claim another origin; the gateway passes on the address that it sees. */
-const CLAIMED_ORIGIN: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip'])
-const CLAIMED_PREFIXES = ['x-forwarded-', 'x-takespace-']
-
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
 
 /**
@@ -44,6 +41,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
  * not allow.
  */
 export function readHead(req: IncomingMessage): Head {
+  if (req.httpVersionMajor !== 1) throw VERSION_UNKNOWN
   const raw = req.rawHeaders
   if (raw.length > 2 * MAX_HEADER_LINES) throw HEADERS_TOO_MANY
   const method = req.method as string
@@ -68,6 +66,8 @@ export function readHead(req: IncomingMessage): Head {
         length = lengthOf(value)
         break
       case 'transfer-encoding':
+        // Faulty framing in HTTP/1.0 (RFC 9112 §6.1).
+        if (req.httpVersionMinor === 0) throw CODING_INVALID
         checkCoding(value)
         length = -1
         continue
@@ -135,11 +135,9 @@ function checkCoding(value: string): void {
 }
 
 function isDropped(lower: string): boolean {
-  // Some software treats `Transfer_Encoding` as Transfer-Encoding.
-  const name = lower.includes('_') ? lower.replaceAll('_', '-') : lower
-  if (HOP_BY_HOP.has(name) || CLAIMED_ORIGIN.has(name)) return true
-  if (name !== lower && (name === 'content-length' || name === 'host')) return true
-  return name.startsWith('x-') && CLAIMED_PREFIXES.some((prefix) => name.startsWith(prefix))
+  const name = hyphenated(lower)
+  if (HOP_BY_HOP.has(name) || claimsOrigin(name)) return true
+  return name !== lower && (name === 'content-length' || name === 'host')
 }
 
 /** Returns the target in origin-form; the host of an absolute target replaces the Host field (RFC 9112 §3.2.2). */

@@ -18,6 +18,7 @@ import type { GatewayCounters } from '../src/runtime/counters.js'
 import type { InFlight, Placed } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
 import { CLIENT_GONE, NO_BODY, type Received, readBody } from './body.js'
+import { finishConnection, isFollowed, LINGER_MS } from './connection.js'
 import { decode, decodeHead } from './decode.js'
 import { encode, type Head, readHead } from './encode.js'
 import { keyOf } from './idempotency-key.js'
@@ -26,8 +27,9 @@ import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
 import {
-  finished,
+  BODY_TOO_SLOW,
   isAccident,
+  isUnparsable,
   NO_SERVICE,
   problemBody,
   problemHeaders,
@@ -238,7 +240,10 @@ function awaitOutcome(
     const onBroken = (): void => sent.upload?.destroy('OUTCOME_UNKNOWN')
     // The event of the socket, not of the response: one that is queued behind another (pipelining) emits no close.
     const onGone = (): void => giveUp(CLIENT_GONE)
-    const timer = setTimeout(() => giveUp(new SpaceError('REQUEST_TIMEOUT')), timeoutMs)
+    const timer = setTimeout(
+      () => giveUp(upload?.isStalled ? BODY_TOO_SLOW : new SpaceError('REQUEST_TIMEOUT')),
+      timeoutMs,
+    )
     socket.on('close', onGone)
     if (upload) {
       upload.onProgress = () => timer.refresh()
@@ -274,7 +279,7 @@ async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): 
   const { res, req, sent } = exchange
   const { socket } = req
   try {
-    decodeHead(res, response, exchange.id, exchange.edge.phase !== 'open' || !req.complete)
+    decodeHead(res, response, exchange.id, isLast(exchange, !req.complete))
   } catch (error) {
     sent?.withdraw()
     throw error
@@ -296,18 +301,20 @@ async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): 
 }
 
 function writeAnswer(exchange: Exchange, response: HttpResponse): void {
-  const { req, res, edge } = exchange
+  const { req, res } = exchange
   // The response precedes the end of the request body.
   const early = exchange.upload !== undefined && !req.complete
   exchange.upload?.stop()
-  decode(
-    res,
-    response,
-    exchange.id,
-    edge.phase !== 'open' || early,
-    early ? () => endAfterReading(req, res) : undefined,
-  )
+  decode(res, response, exchange.id, isLast(exchange, early), early ? () => endAfterReading(req, res) : undefined)
   exchange.status = response.status
+}
+
+/** Returns whether the answer ends its connection. Then nothing behind it is admitted. */
+function isLast({ req, res, edge }: Exchange, mustClose: boolean): boolean {
+  if (!mustClose && (edge.phase === 'open' || isFollowed(res))) return false
+  // A connection of HTTP/2 has further streams.
+  if (req.httpVersionMajor === 1) finishConnection(req.socket)
+  return true
 }
 
 /** Answers with one clear error (promise 4 of DESIGN §3). */
@@ -327,20 +334,16 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
     return
   }
   const unread = (head === undefined || head.length !== 0) && !req.complete
-  const close = refusal.close || unread || edge.phase !== 'open'
+  const close = isLast(exchange, refusal.close || unread)
   const body = problemBody(refusal)
   res.writeHead(refusal.status, reasonPhrase(refusal), problemHeaders(refusal, body, exchange.id, close))
-  if (!unread) return void res.end(body)
+  if (!unread || isUnparsable(reason)) return void res.end(body)
   res.write(body)
   endAfterReading(req, res)
 }
 
-/** How long the rest of a refused request is read and dropped. */
-const LINGER_MS = 1_000
-
 /** A close while the client still sends resets the connection and loses the response (RFC 9112 §9.6). */
 function endAfterReading(req: IncomingMessage, res: ServerResponse): void {
-  finished.add(req.socket)
   const end = (): void => {
     clearTimeout(timer)
     res.end()

@@ -21,8 +21,26 @@ export function listedIn(connection: string): Set<string> | undefined {
   return names
 }
 
-/** Returns the trailers (name, value, name, value …) that are passed on. */
-export const passedOn = (trailers: readonly string[]): string[] => withoutFields(trailers, NEVER_IN_TRAILERS)
+/** Fields in which a client could claim another origin; the gateway passes on the address that it sees. */
+const CLAIMED_ORIGIN: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip'])
+const CLAIMED_PREFIXES = ['x-forwarded-', 'x-takespace-']
+
+/** Returns whether a field, by its lower-case name, claims an origin or is internal. */
+export const claimsOrigin = (name: string): boolean =>
+  CLAIMED_ORIGIN.has(name) || (name.startsWith('x-') && CLAIMED_PREFIXES.some((prefix) => name.startsWith(prefix)))
+
+/** Returns the name that some software takes for this one: it treats `Transfer_Encoding` as Transfer-Encoding. */
+export const hyphenated = (name: string): string => (name.includes('_') ? name.replaceAll('_', '-') : name)
+
+/** Returns the trailers (name, value, name, value …) that are passed on, in both directions. */
+export function passedOn(trailers: readonly string[]): string[] {
+  const kept: string[] = []
+  for (let i = 0; i < trailers.length; i += 2) {
+    const name = hyphenated((trailers[i] as string).toLowerCase())
+    if (!NEVER_IN_TRAILERS.has(name) && !claimsOrigin(name)) kept.push(trailers[i] as string, trailers[i + 1] as string)
+  }
+  return kept
+}
 
 /** Returns the list name, value, name, value … without these names. */
 export function withoutFields(headers: readonly string[], names: ReadonlySet<string>): string[] {

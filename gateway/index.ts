@@ -11,6 +11,7 @@ import { GatewayCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
+import { isAdmissible } from './connection.js'
 import { type Edge, type GatewayMonitor, handleExchange, type StartedExchange } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
@@ -101,6 +102,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   let listening: GatewayServer | undefined
 
   const onRequest: OnRequest = (req, res, expects100) => {
+    if (!isAdmissible(req, res)) return
     // An exchange does not reject; if it ever does, only its own connection is cut.
     handleExchange(edge, req, res, expects100).catch(() => req.socket.destroy())
   }

@@ -1,6 +1,5 @@
 /** Refusals: the error responses of a gateway, each with a status, a code and a sentence that says what to do. */
 import { STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
 import type { ErrorCode } from '../src/errors.js'
 import { isSpaceError } from '../src/errors.js'
 
@@ -25,6 +24,9 @@ export const CODING_INVALID = bad('CODING_INVALID', 'Send Transfer-Encoding: chu
 export const CODING_UNKNOWN = new Refusal(501, 'CODING_UNKNOWN', 'The only transfer coding known is chunked.', true)
 export const METHOD_UNKNOWN = new Refusal(501, 'METHOD_UNKNOWN', 'This method is not served.', true)
 export const EXPECTATION_UNKNOWN = new Refusal(417, 'EXPECTATION_UNKNOWN', 'Only Expect: 100-continue is met.', true)
+export const MALFORMED = bad('MALFORMED', 'The request is not valid HTTP.')
+export const VERSION_UNKNOWN = new Refusal(505, 'VERSION_UNKNOWN', 'Only HTTP/1.1 and HTTP/1.0 are served here.', true)
+export const HEADERS_TOO_LARGE = new Refusal(431, 'HEADERS_TOO_LARGE', 'Send at most 16 KiB of header lines.', true)
 export const HEADERS_TOO_MANY = new Refusal(431, 'HEADERS_TOO_MANY', 'Send at most 100 header lines.', true)
 export const UPGRADE_INVALID = new Refusal(
   426,
@@ -35,7 +37,12 @@ export const UPGRADE_INVALID = new Refusal(
 /** `setting` names the option of the limit, or its purpose. */
 export const bodyTooLarge = (maxBytes: number, setting: string): Refusal =>
   new Refusal(413, 'BODY_TOO_LARGE', `The body is larger than ${maxBytes} bytes (${setting}).`, true)
-export const BODY_TOO_SLOW = new Refusal(408, 'BODY_TOO_SLOW', 'The body did not arrive in time. Send it again.', true)
+export const BODY_TOO_SLOW = new Refusal(
+  408,
+  'BODY_TOO_SLOW',
+  'The request did not arrive in time. Send it again.',
+  true,
+)
 export const KEY_INVALID = new Refusal(
   400,
   'KEY_INVALID',
@@ -108,8 +115,8 @@ export const isAccident = (reason: unknown): boolean => refusalOf(reason) === IN
 /** One second: a worker's restart or a failover takes about that long. */
 const RETRY_AFTER_S = '1'
 
-/** Connections that have had their last response: nothing that arrives on them is answered. */
-export const finished = new WeakSet<Duplex>()
+/** Returns whether the parser has given up on the request: nothing more of it can be read. */
+export const isUnparsable = (reason: unknown): boolean => reason === MALFORMED || reason === HEADERS_TOO_LARGE
 
 /** Returns the reason phrase of the status. */
 export const reasonPhrase = (refusal: Refusal): string => STATUS_CODES[refusal.status] ?? ''

@@ -1,10 +1,12 @@
 /** The HTTP server: node:http with a bound on everything that a client can delay. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
 import { SpaceError } from '../src/errors.js'
+import { endWith, finishConnection, inTurn, isFinished } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
-import { BODY_TOO_SLOW, finished, METHOD_UNKNOWN, Refusal, rawAnswer } from './refusals.js'
+import { answerHalfClosed } from './half-closed.js'
+import { METHOD_UNKNOWN } from './refusals.js'
+import { refuseUnparsed } from './unparsed.js'
 import { isWebSocket } from './websocket.js'
 
 /** How long an idle connection stays open. */
@@ -19,7 +21,8 @@ const OPTIONS = {
   /** Longer than the 60 s of common load balancers: the client must be the first to close an idle connection. */
   keepAliveTimeout: KEEP_ALIVE_MS,
   maxHeaderSize: 16_384,
-  requireHostHeader: true,
+  // encode.ts checks Host, and says what was wrong.
+  requireHostHeader: false,
   noDelay: true,
 }
 
@@ -32,6 +35,11 @@ const TOLD_KEEP_ALIVE_MS = 60_000
 /** A field of Node.js that its types leave out. */
 interface ResponseWithKeepAlive extends ServerResponse {
   _keepAliveTimeout: number
+}
+
+interface HttpServer extends Server {
+  /** True keeps the connection of a client that has closed its side until its last answer. */
+  httpAllowHalfOpen?: boolean
 }
 
 /** `expects100` is true if the client waits for 100 Continue. */
@@ -51,7 +59,8 @@ export interface GatewayServer {
  * machine.
  */
 export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<GatewayServer> {
-  const server = createServer(OPTIONS)
+  const server: HttpServer = createServer(OPTIONS)
+  server.httpAllowHalfOpen = true
   // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
@@ -61,11 +70,18 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
   server.on('request', (req, res) => given(req, res, false))
   server.on('checkContinue', (req, res) => given(req, res, true))
   server.on('checkExpectation', (req, res) => given(req, res, false))
-  server.on('upgrade', (req, socket, first) => {
-    if (isWebSocket(req)) onUpgrade(req, socket as Socket, first)
-    else asIfUnasked(server, req, socket as Socket, first)
-  })
-  server.on('connect', (_req, socket) => endWith(socket, METHOD_UNKNOWN))
+  server.on('upgrade', (req, socket, first) =>
+    detached(socket as Socket, () => {
+      if (isWebSocket(req)) onUpgrade(req, socket as Socket, first)
+      else asIfUnasked(server, req, socket as Socket, first)
+    }),
+  )
+  server.on('connect', (_req, socket) =>
+    detached(socket as Socket, () => {
+      finishConnection(socket as Socket)
+      endWith(socket as Socket, METHOD_UNKNOWN)
+    }),
+  )
   server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket))
   const open = new Set<Socket>()
   server.on('connection', (socket: Socket) => {
@@ -73,6 +89,7 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
     socket.setMaxListeners(0)
     open.add(socket)
     socket.once('close', () => open.delete(socket))
+    socket.on('end', () => answerHalfClosed(socket))
   })
 
   return new Promise((resolve, reject) => {
@@ -83,6 +100,12 @@ export function listen(host: string, port: number, onRequest: OnRequest, onUpgra
       resolve({ port: address.port, close: (boundMs) => closeServer(server, open, boundMs) })
     })
   })
+}
+
+/** Handles a request for which Node.js has detached the connection, after the answers of the requests before it. */
+function detached(socket: Socket, handle: () => void): void {
+  socket.on('error', () => {})
+  if (!isFinished(socket)) inTurn(socket, handle)
 }
 
 /**
@@ -140,24 +163,4 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
     )
   }
   return new SpaceError('INVALID_ARGUMENT', `host ${host} is not an address of this machine (${error.code}).`, cause)
-}
-
-const MALFORMED = new Refusal(400, 'MALFORMED', 'The request is not valid HTTP.', true)
-const HEADER_TOO_LARGE = new Refusal(431, 'HEADERS_TOO_LARGE', 'Send at most 16 KiB of header lines.', true)
-
-const UNPARSED: Record<string, Refusal> = {
-  HPE_INVALID_METHOD: METHOD_UNKNOWN,
-  HPE_HEADER_OVERFLOW: HEADER_TOO_LARGE,
-  ERR_HTTP_REQUEST_TIMEOUT: BODY_TOO_SLOW,
-}
-
-/** Answers bytes that are not an HTTP request. Responses are written whole, so this one follows a complete one. */
-function refuseUnparsed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable || finished.has(socket)) socket.destroySoon()
-  else endWith(socket, UNPARSED[error.code ?? ''] ?? MALFORMED)
-}
-
-function endWith(socket: Duplex, refusal: Refusal): void {
-  socket.on('error', () => {})
-  socket.end(rawAnswer(refusal), () => socket.destroy())
 }

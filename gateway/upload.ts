@@ -5,14 +5,15 @@ import type { IncomingMessage } from 'node:http'
 import { encodeTrailers } from '../src/request/message.js'
 import type { StreamWriter } from '../src/request/streams/index.js'
 import { roomIn } from '../src/request/streams/web.js'
-import { CLIENT_GONE, trailersOf } from './body.js'
+import { endOf, trailersOf } from './body.js'
 import type { Limits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
 import type { ReplayBuffer } from './replay-buffer.js'
 
-/** A client that sends less than FLOOR_BYTES in FLOOR_MS while it is being read is disconnected: 80 bytes a second. */
-const FLOOR_MS = 25_000
+/** A client that sends less than FLOOR_BYTES in FLOOR_LOOKS looks while it is being read gets 408: 80 bytes a second. */
 const FLOOR_BYTES = 2_048
+const FLOOR_LOOKS = 5
+const LOOK_MS = 5_000
 
 export class Upload {
   /** Called on progress. */
@@ -29,7 +30,8 @@ export class Upload {
   /** True while the buffered beginning is sent again. */
   #repeating = false
   #floor: NodeJS.Timeout
-  #bytesAtFloor: number
+  /** The number of bytes at each of the last looks while the client was read. */
+  #looks: number[]
 
   /** `prefixBytes` of the body were read before. */
   constructor(req: IncomingMessage, prefixBytes: number, limits: Limits, kept: ReplayBuffer) {
@@ -37,10 +39,15 @@ export class Upload {
     this.#limits = limits
     this.#kept = kept
     this.#bytes = prefixBytes
-    this.#bytesAtFloor = prefixBytes
-    this.#floor = setInterval(() => this.#checkFloor(), FLOOR_MS).unref()
+    this.#looks = [prefixBytes]
+    this.#floor = setInterval(() => this.#checkFloor(), LOOK_MS).unref()
     req.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onGone).on('close', this.#onGone)
     req.pause()
+  }
+
+  /** True while the client, not the worker, is waited for. */
+  get isStalled(): boolean {
+    return !this.#ended && !this.#req.isPaused()
   }
 
   /** True if another worker can be given the complete body. */
@@ -104,8 +111,8 @@ export class Upload {
     if (!this.#repeating) this.#finish()
   }
 
-  readonly #onGone = (): void => {
-    if (!this.#ended) this.onFailed?.(CLIENT_GONE)
+  readonly #onGone = (reason?: unknown): void => {
+    if (!this.#ended) this.onFailed?.(endOf(reason))
   }
 
   #finish(): void {
@@ -120,8 +127,9 @@ export class Upload {
 
   /** A paused client is not slow. */
   #checkFloor(): void {
-    const came = this.#bytes - this.#bytesAtFloor
-    this.#bytesAtFloor = this.#bytes
-    if (came < FLOOR_BYTES && !this.#req.isPaused()) this.onFailed?.(BODY_TOO_SLOW)
+    if (this.#req.isPaused()) this.#looks.length = 0
+    const first = this.#looks.length === FLOOR_LOOKS ? this.#looks.shift() : undefined
+    this.#looks.push(this.#bytes)
+    if (first !== undefined && this.#bytes - first < FLOOR_BYTES) this.onFailed?.(BODY_TOO_SLOW)
   }
 }

@@ -1,7 +1,7 @@
 /** Checks the response of an app and drops the fields that concern one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
-import { CONNECTION_FIELDS, isBodiless, NEVER_IN_TRAILERS } from '../src/request/http.js'
+import { CONNECTION_FIELDS, isBodiless, isUncoded, NEVER_IN_TRAILERS } from '../src/request/http.js'
 import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
@@ -93,6 +93,7 @@ function sealedHeaders({ reason, headers }: ResponseHead, length: number | undef
     const lower = name.toLowerCase()
     // The usual values list no fields.
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
+    if (lower === 'transfer-encoding' && !isUncoded(value)) throw bad(`Its transfer coding is ${value}: use chunked.`)
     if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
     if (lower === 'content-length' && length !== undefined) {
       if (Number(value) !== length) throw bad(`Its content-length is ${value} bytes, its body has ${length}.`)

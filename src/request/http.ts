@@ -44,6 +44,12 @@ export const NEVER_IN_TRAILERS: ReadonlySet<string> = new Set([
 /** Host (RFC 9112 §3.2): a name or an address, and a port. User information or a path would become part of a URL. */
 export const HOST = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
 
+/**
+ * Returns whether a worker's response with this Transfer-Encoding can be framed anew: its body is not encoded. With any
+ * other coding, the body would arrive encoded and without the field that says so.
+ */
+export const isUncoded = (transferEncoding: string): boolean => /^(?:chunked|identity)?$/i.test(transferEncoding.trim())
+
 /** Returns whether a response to this method has no body by rule (RFC 9110 §6.4.1). */
 export const isBodiless = (status: number, method: string | undefined): boolean =>
   status === 204 || status === 304 || method === 'HEAD'

@@ -38,6 +38,16 @@ const REFUSED: [what: string, status: number, bytes: string][] = [
   ['Transfer-Encoding: xchunked', 400, post('Transfer-Encoding: xchunked\r\n', '0\r\n\r\n')],
   ['Transfer-Encoding: identity', 400, post('Transfer-Encoding: identity\r\n')],
   ['Transfer-Encoding: gzip, chunked', 501, post('Transfer-Encoding: gzip, chunked\r\n', '0\r\n\r\n')],
+  ['Transfer-Encoding in HTTP/1.0', 400, 'POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+  ['a coding with a parameter', 400, post('Transfer-Encoding: chunked;q=1\r\n', '0\r\n\r\n')],
+  ['a bare LF in a head', 400, 'GET / HTTP/1.1\nHost: a\n\n'],
+  ['a bare LF behind a chunk size', 400, post('Transfer-Encoding: chunked\r\n', '1\nx\r\n0\r\n\r\n')],
+  ['a bare LF behind a chunk extension', 400, post('Transfer-Encoding: chunked\r\n', '1;a\nx\r\n0\r\n\r\n')],
+  ['HTTP/2.0 in the request line', 505, get('Host: a\r\n', 'GET / HTTP/2.0')],
+  ['HTTP/0.9 in the request line', 505, get('Host: a\r\n', 'GET / HTTP/0.9')],
+  ['HTTP/3.0 in the request line', 505, get('Host: a\r\n', 'GET / HTTP/3.0')],
+  ['the preface of HTTP/2', 505, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['a malformed version', 400, get('Host: a\r\n', 'GET / HTTP/x.1')],
   ['a space before a colon', 400, get('Host: a\r\nX-Y : 1\r\n')],
   ['a chunk size that overflows', 400, post('Transfer-Encoding: chunked\r\n', 'fffffffffffffffff\r\n')],
   [
@@ -58,8 +68,13 @@ describe('the edge', () => {
     await using s = await serving(() => ({}))
     const text = await exchangeBytes(s.port, bytes)
     expect(statusOf(text)).toBe(status)
-    expect(text.match(/HTTP\/1\.1/g)).toHaveLength(1)
+    expect(text.match(/HTTP\/1\.1 \d/g)).toHaveLength(1)
     expect(text).toMatch(/connection: close/i)
+    expect(text).toMatch(/content-type: application\/problem\+json\r\n/i)
+    expect(JSON.parse(text.split('\r\n\r\n')[1] ?? '')).toMatchObject({
+      status,
+      code: expect.stringMatching(/^[A-Z_]+$/),
+    })
     expect(text).not.toMatch(/s3cret/)
     expect(s.seen).toEqual([])
     expect((await ask(s.port)).status).toBe(200)
@@ -103,6 +118,25 @@ describe('the edge', () => {
     )
     expect(s.seen[0]?.body.toString()).toBe('x')
     expect(s.seen[0]?.headers.join()).not.toMatch(/evil/)
+  })
+
+  test('passes on no trailer that claims an origin, is internal, or stands for the framing', async () => {
+    const dropped = [
+      'X-Forwarded-For',
+      'X_Forwarded_Proto',
+      'Forwarded',
+      'X-Real-IP',
+      'X-Takespace-Id',
+      'Transfer_Encoding',
+    ]
+    const trailers = [...dropped, 'X-Sum'].map((name) => `${name}: 1\r\n`).join('')
+    await using s = await serving(() => ({ body: Buffer.from('x'), trailers: ['X-Forwarded-For', '1', 'X-Sum', '2'] }))
+    const text = await exchangeBytes(
+      s.port,
+      post('Connection: close\r\nTransfer-Encoding: chunked\r\n', `0\r\n${trailers}\r\n`),
+    )
+    expect(s.seen[0]?.trailers).toEqual(['X-Sum', '1'])
+    expect(text).toMatch(/0\r\nX-Sum: 2\r\n\r\n$/)
   })
 
   test('answers the requests before a malformed one in step', async () => {

@@ -76,6 +76,28 @@ describe('a body that does not come as it should', () => {
     expect([...seen].sort()).toEqual(['aborted', 'broken', 'first'])
   })
 
+  test('is refused with 408 if its client stalls, also when a handler reads it', async () => {
+    let broken = 0
+    const gateway = await serving((req) => void req.on('error', () => broken++).resume(), {
+      limits: { timeoutMs: 300 },
+    })
+    const stalled = begin(gateway, '/', { headers: { 'Content-Length': '100000' } })
+    stalled.req.write('a part')
+    const res = await stalled.response
+    expect([res.statusCode, res.headers.connection]).toEqual([408, 'close'])
+    expect(JSON.parse(await all(res))).toMatchObject({ code: 'BODY_TOO_SLOW' })
+    await until(() => broken === 1, 'the handler sees it break off')
+    stalled.req.destroy()
+  })
+
+  test('that nobody reads is not the client its fault: it gets 504', async () => {
+    const gateway = await serving(() => {}, { limits: { timeoutMs: 300, bodyBytes: 1 << 30 } })
+    const { req, response } = begin(gateway, '/')
+    req.write(Buffer.alloc(8 << 20))
+    expect((await response).statusCode).toBe(504)
+    req.destroy()
+  })
+
   test('is waited for as long as it moves, and the deadline counts from its end', async () => {
     const gateway = await serving((req, res) => void req.resume().on('end', () => req.url === '/' && res.end('ok')), {
       limits: { timeoutMs: 400 },

@@ -167,6 +167,8 @@ describe('a handler that fails', () => {
     'a status of no class': { status: 99 },
     'a status that is no number': { status: Number.NaN },
     'a length that is not its length': { headers: ['Content-Length', '3'] },
+    'a transfer coding beneath chunked': { headers: ['Transfer-Encoding', 'gzip, chunked'] },
+    'another transfer coding': { headers: ['transfer-encoding', 'gzip'] },
   }
   for (const [name, parts] of Object.entries(impossible)) {
     test(`by answering with ${name} is answered 502`, async () => {

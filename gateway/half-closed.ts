@@ -1,0 +1,40 @@
+/**
+ * Half-closed connections: a client that has closed its side still gets its answers, unless it has left. Both look the
+ * same, but the system of a client that has left answers the next bytes with a reset. So the first letters of the
+ * answer, which are the same for all answers, are sent ahead, one at a time.
+ */
+import type { Socket } from 'node:net'
+import { oldestAnswer } from './connection.js'
+
+/** The first letter is sent at once; a write behind the reset fails. The wait doubles with each letter. */
+const FIRST_WAIT_MS = 50
+const LETTERS = 'HTTP/1.1'
+
+/** Handles the event 'end'. */
+export function answerHalfClosed(socket: Socket): void {
+  const res = oldestAnswer(socket)
+  // Without an answer to wait for, Node.js has ended the connection.
+  if (!res || !socket.writable) return
+  if (res.writableEnded) res.once('finish', () => answerHalfClosed(socket))
+  // A stream can wait for its next bytes for long: its client counts as gone.
+  else if (res.headersSent) socket.end()
+  else probe(socket)
+}
+
+function probe(socket: Socket): void {
+  let sent = 0
+  let timer: NodeJS.Timeout | undefined
+  const { write } = socket
+  const sendLetter = (): void => {
+    if (socket.destroyed || sent === LETTERS.length) return
+    write.call(socket, LETTERS.charAt(sent), 'latin1')
+    timer = setTimeout(sendLetter, FIRST_WAIT_MS * 2 ** sent++).unref()
+  }
+  // The answer itself: its head, without these letters.
+  socket.write = (chunk: Uint8Array | string, ...rest: unknown[]): boolean => {
+    clearTimeout(timer)
+    socket.write = write
+    return Reflect.apply(write, socket, [chunk.slice(sent), ...rest])
+  }
+  sendLetter()
+}
