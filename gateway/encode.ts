@@ -3,11 +3,11 @@
  * the order is kept.
  */
 import type { IncomingMessage } from 'node:http'
-import type { TLSSocket } from 'node:tls'
 import { HOP_BY_HOP, HOST } from '../src/request/http.js'
-import type { HttpRequest } from '../src/request.js'
+import type { HttpRequest, RequestClient } from '../src/request.js'
 import type { Received } from './body.js'
-import { claimsOrigin, hyphenated, listedIn, withoutFields } from './fields.js'
+import { claimsOrigin, hyphenated, isForwarded, listedIn, withoutFields } from './fields.js'
+import { protocolOf, type TrustedProxies, unmapped } from './proxies.js'
 import {
   CODING_INVALID,
   CODING_UNKNOWN,
@@ -32,6 +32,8 @@ export interface Head {
   readonly length: number
   /** True if the request has an Idempotency-Key. */
   readonly hasKey: boolean
+  /** The client behind trusted proxies; undefined: it is the peer of the connection. */
+  readonly client: RequestClient | undefined
 }
 
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
@@ -40,7 +42,7 @@ const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
  * Returns the checked head, read in one pass over the raw header lines. Throws a Refusal for what RFC 9110 and 9112 do
  * not allow.
  */
-export function readHead(req: IncomingMessage): Head {
+export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   if (req.httpVersionMajor !== 1) throw VERSION_UNKNOWN
   const raw = req.rawHeaders
   if (raw.length > 2 * MAX_HEADER_LINES) throw HEADERS_TOO_MANY
@@ -53,6 +55,8 @@ export function readHead(req: IncomingMessage): Head {
   let length = 0
   let connection = ''
   let hasKey = false
+  let forwarded: string[] | undefined
+  let isTrusted: boolean | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -82,7 +86,12 @@ export function readHead(req: IncomingMessage): Head {
         hasKey = true
         break
       default:
-        if (isDropped(lower)) continue
+        if (isForwarded(lower)) {
+          isTrusted ??= proxies.believes(req.socket)
+          if (!isTrusted) continue
+          forwarded ??= []
+          forwarded.push(lower, value)
+        } else if (isDropped(lower)) continue
     }
     headers.push(name, value)
   }
@@ -92,7 +101,9 @@ export function readHead(req: IncomingMessage): Head {
   const target = targetOf(method, req.url as string, headers, hostAt)
   const listed = listedIn(connection)
   const kept = listed ? withoutFields(headers, listed) : headers
-  return { method, target, headers: kept, length, hasKey }
+  const host = hostAt < 0 ? undefined : headers[hostAt + 1]
+  const client = forwarded && proxies.clientOf(req.socket, forwarded, host)
+  return { method, target, headers: kept, length, hasKey, client }
 }
 
 /** Returns the request with its body and with the addresses of the connection. */
@@ -111,10 +122,11 @@ export function encode(req: IncomingMessage, head: Head, { body, ended, trailers
     more: ended ? undefined : ('body' as const),
     trailers: trailers.length > 0 ? trailers : undefined,
     peer: unmapped(remoteAddress),
-    secure: (req.socket as TLSSocket).encrypted === true,
+    secure: protocolOf(req.socket) === 'https',
     peerPort: remotePort,
     localAddress: unmapped(localAddress),
     localPort,
+    client: head.client,
   }
 }
 
@@ -150,9 +162,3 @@ function targetOf(method: string, target: string, headers: string[], hostAt: num
   else headers[hostAt + 1] = host
   return path.charCodeAt(0) === 47 ? path : `/${path}`
 }
-
-const MAPPED_IPV4 = '::ffff:'
-
-/** Returns an IPv4 address in its own form, also for a socket of both families. */
-const unmapped = (address = ''): string =>
-  address.startsWith(MAPPED_IPV4) ? address.slice(MAPPED_IPV4.length) : address

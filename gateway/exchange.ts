@@ -26,6 +26,7 @@ import { askOnce, receiveAll } from './idempotent-request.js'
 import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
+import { type TrustedProxies, unmapped } from './proxies.js'
 import {
   BODY_TOO_SLOW,
   isAccident,
@@ -60,6 +61,7 @@ export interface Edge {
   /** Maximum bytes of a streamed body that are buffered for a retry. */
   readonly replayBytes: number
   readonly idempotency: Required<IdempotencyOptions>
+  readonly proxies: TrustedProxies
   /** The upgraded connections: each function closes one, for a restart. */
   readonly upgraded: Set<() => void>
   /** Set if there is an admin port: counters, and the exchanges under way. */
@@ -106,7 +108,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
   const exchange = startExchange(edge, req, res)
   edge.watch?.open.add(exchange)
   try {
-    const head = readHead(req)
+    const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
     exchange.span = edge.tracing?.exchange(exchange.service, head.method, head.headers)
@@ -371,6 +373,7 @@ function recordOutcome(exchange: Exchange, ms: number): void {
   const path = query < 0 ? target : target.slice(0, query)
   const fields = {
     id: exchange.id,
+    client: exchange.head?.client?.address ?? unmapped(exchange.req.socket.remoteAddress),
     method: exchange.req.method,
     path,
     status: exchange.status,

@@ -1,14 +1,12 @@
-/** Drops header fields that must not pass the gateway. */
+/** Header fields that must not pass the gateway, or pass from trusted peers only. */
 import { NEVER_IN_TRAILERS } from '../src/request/http.js'
 
 /** Fields that Connection must not list (RFC 9110 §7.6.1): dropping them would change the meaning of a message. */
-const NEVER_LISTED: ReadonlySet<string> = new Set([
-  'host',
-  'content-length',
-  'cache-control',
-  'x-forwarded-for',
-  'x-forwarded-proto',
-])
+const NEVER_LISTED: ReadonlySet<string> = new Set(['host', 'content-length', 'cache-control'])
+
+/** Returns whether a field tells the origin of a request: the gateway passes such fields on from trusted proxies only. */
+export const isForwarded = (lower: string): boolean =>
+  lower === 'forwarded' || lower === 'x-real-ip' || lower.startsWith('x-forwarded-')
 
 /** Returns the names that a Connection value lists; undefined for the usual values, which list none. */
 export function listedIn(connection: string): Set<string> | undefined {
@@ -16,18 +14,13 @@ export function listedIn(connection: string): Set<string> | undefined {
   const names = new Set<string>()
   for (const item of connection.toLowerCase().split(',')) {
     const name = item.trim()
-    if (name && !NEVER_LISTED.has(name)) names.add(name)
+    if (name && !NEVER_LISTED.has(name) && !isForwarded(name)) names.add(name)
   }
   return names
 }
 
-/** Fields in which a client could claim another origin; the gateway passes on the address that it sees. */
-const CLAIMED_ORIGIN: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip'])
-const CLAIMED_PREFIXES = ['x-forwarded-', 'x-takespace-']
-
 /** Returns whether a field, by its lower-case name, claims an origin or is internal. */
-export const claimsOrigin = (name: string): boolean =>
-  CLAIMED_ORIGIN.has(name) || (name.startsWith('x-') && CLAIMED_PREFIXES.some((prefix) => name.startsWith(prefix)))
+export const claimsOrigin = (name: string): boolean => isForwarded(name) || name.startsWith('x-takespace-')
 
 /** Returns the name that some software takes for this one: it treats `Transfer_Encoding` as Transfer-Encoding. */
 export const hyphenated = (name: string): string => (name.includes('_') ? name.replaceAll('_', '-') : name)

@@ -2,6 +2,7 @@
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header): the key of a request, its principal, and the digest of a
  * request.
  */
+import type { RequestClient } from '../src/request.js'
 import { digest } from '../src/runtime/digest.js'
 import { KEY_INVALID } from './refusals.js'
 
@@ -38,8 +39,8 @@ export function keyOf(method: string, headers: readonly string[]): string | unde
   return key
 }
 
-/** Returns the principal of a request, given its header fields by lower-case name. */
-export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>) => string
+/** Returns the principal of a request, given its header fields by lower-case name, and its client. */
+export type PrincipalOf = (headers: Readonly<Record<string, string | undefined>>, client: RequestClient) => string
 
 export const principalIn: PrincipalOf = ({ authorization, cookie }) => authorization ?? cookie ?? ''
 

@@ -46,7 +46,12 @@ export async function askOnce(
   const { leaseMs, maxBytes, principalOf } = idempotency
   const { method, target, headers, body } = request
   const fields = joinedFields(headers)
-  const principal = principalOf(fields)
+  const {
+    peer: address,
+    secure,
+    client = { address, protocol: secure ? 'https' : 'http', host: fields.host },
+  } = request
+  const principal = principalOf(fields, client)
   const id = `k${digestOfParts('http', terms.service, principal, key)}`
   const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
   exchange.id = id

@@ -16,12 +16,15 @@ import { type Edge, type GatewayMonitor, handleExchange, type StartedExchange } 
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
+import { TrustedProxies } from './proxies.js'
 import { routesOf } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
 
 export type { AdminOptions } from '../src/admin/options.js'
+export type { RequestClient } from '../src/request.js'
 export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
+export type { TrustProxy } from './proxies.js'
 export type { ServiceOptions } from './routes.js'
 
 export interface Gateway extends Service, AsyncDisposable {
@@ -77,6 +80,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     outages,
     replayBytes,
     idempotency,
+    proxies: new TrustedProxies(terms.trustProxy, logger),
     upgraded: new Set(),
     log: logger,
     phase: 'open',

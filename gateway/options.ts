@@ -6,6 +6,7 @@ import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { Space } from '../src/space.js'
 import { type PrincipalOf, principalIn } from './idempotency-key.js'
+import { type TrustProxy, trustOf } from './proxies.js'
 import type { ServiceOptions } from './routes.js'
 
 export interface GatewayOptions {
@@ -17,6 +18,14 @@ export interface GatewayOptions {
   readonly port?: number | undefined
   /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
   readonly services?: readonly ServiceOptions[] | undefined
+  /**
+   * The proxies in front, as in the setting `trust proxy` of Express: their number, a list of addresses, CIDR ranges
+   * and names (`loopback`, `linklocal`, `uniquelocal`, `private` = all three), true = any peer, or a function of an
+   * address and its distance. `X-Forwarded-*`, `X-Real-IP` and `Forwarded` of a trusted peer reach the app unchanged and
+   * tell the gateway who the client is; those of others are dropped. Default: no peer is trusted. With `false` the
+   * gateway does not warn if it drops the fields of a private peer.
+   */
+  readonly trustProxy?: TrustProxy | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined
   /** Probes and metrics. Default: no admin port. */
@@ -56,9 +65,9 @@ export interface IdempotencyOptions {
    */
   readonly maxBytes?: number | undefined
   /**
-   * Returns who sent a request, given its header fields by lower-case name. The keys of different principals are
-   * independent. Default: `authorization`, else `cookie`. If these change between two tries of one client, return what
-   * does not, such as the subject of its token.
+   * Returns who sent a request, given its header fields by lower-case name and its client (`address`, `protocol`,
+   * `host`; see `trustProxy`). The keys of different principals are independent. Default: `authorization`, else
+   * `cookie`. If these change between two tries of one client, return what does not, such as the subject of its token.
    */
   readonly principalOf?: PrincipalOf | undefined
 }
@@ -68,6 +77,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'host',
   'port',
   'services',
+  'trustProxy',
   'limits',
   'idempotency',
   'admin',
@@ -92,7 +102,9 @@ const MOVED: Moved = {
 
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
-export interface CheckedGatewayOptions extends Omit<Complete<GatewayOptions>, 'limits' | 'idempotency' | 'admin'> {
+export interface CheckedGatewayOptions
+  extends Omit<Complete<GatewayOptions>, 'trustProxy' | 'limits' | 'idempotency' | 'admin'> {
+  readonly trustProxy: TrustProxy | undefined
   readonly limits: Complete<GatewayLimits>
   readonly idempotency: Complete<IdempotencyOptions>
   readonly admin: Complete<AdminOptions> | undefined
@@ -109,9 +121,12 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
+  const { trustProxy } = options
+  if (trustProxy !== undefined) trustOf(trustProxy)
   const limits = checkedLimits(options.limits)
   const idempotency = checkedIdempotency(options.idempotency)
-  return { space, host, port, services, limits, idempotency, admin: checkedAdmin(options.admin), logger }
+  const admin = checkedAdmin(options.admin)
+  return { space, host, port, services, trustProxy, limits, idempotency, admin, logger }
 }
 
 function checkedLimits(options: GatewayLimits = {}): Complete<GatewayLimits> {

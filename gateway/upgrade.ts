@@ -38,7 +38,7 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
   edge.watch?.open.add(exchange)
   try {
     check(req)
-    const head = readHead(req)
+    const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
     const request = encode(req, head, NO_BODY)

@@ -1,7 +1,7 @@
 /** Handler: the form in which a turn runs every kind of app. */
 
 import type { Sink } from '../src/request/streams/collector.js'
-import type { HttpRequest, HttpResponse, ResponseHead } from '../src/request.js'
+import type { HttpRequest, HttpResponse, RequestClient, ResponseHead } from '../src/request.js'
 import type { Transaction } from '../src/space/transaction.js'
 
 /** The result of `currentRequest()`. */
@@ -25,14 +25,8 @@ export interface CurrentRequest {
    * deadline or a lost claim aborts it. Its writes are sent with the response, so nothing is visible before.
    */
   readonly transaction: Transaction
-  /** The client, as the gateway sees it. */
-  readonly client: {
-    /** IP address; 127.0.0.1 for `client.fetch()`, empty for a task. */
-    readonly address: string
-    readonly protocol: 'http' | 'https'
-    /** The Host field; undefined without one (HTTP/1.0, a task). */
-    readonly host: string | undefined
-  }
+  /** The client: the peer of the gateway or, behind its trusted proxies, the one that they tell. */
+  readonly client: RequestClient
 }
 
 /** The turn as its handler sees it. */

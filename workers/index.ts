@@ -17,6 +17,7 @@ import { Loop, type TurnInFlight } from './loop.js'
 import { checkedTasks, type Task, taskHandler } from './tasks.js'
 
 export type { AdminOptions } from '../src/admin/options.js'
+export type { RequestClient } from '../src/request.js'
 export { GiveUp, giveUp, RetryIn, retryIn } from '../src/tasks.js'
 export type { App, FetchApp, KoaApp, NodeApp } from './apps/index.js'
 export { currentRequest } from './current.js'

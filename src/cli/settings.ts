@@ -1,7 +1,7 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { withAccess } from './settings/access.js'
-import { hostNames, integer, name, oneOf } from './settings/schema.js'
+import { hostNames, integer, name, oneOf, trustedProxies } from './settings/schema.js'
 
 export { integer } from './settings/schema.js'
 
@@ -75,6 +75,7 @@ export const adminOptions = (): Option[] => [
 export interface GatewayFlags {
   readonly host: string
   readonly port: number
+  readonly trustProxy?: boolean | number | string
   readonly durability?: 'memory' | 'local' | 'fsync'
   readonly timeoutMs: number
   readonly maxBodyBytes: number
@@ -95,6 +96,10 @@ export interface GatewayFlags {
 export const gatewayOptions = (): Option[] => [
   portOption(),
   new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
+  new Option(
+    '--trust-proxy <proxies>',
+    'proxies whose X-Forwarded-* are trusted: their number, addresses, CIDR ranges, loopback, private, true or false',
+  ).argParser(trustedProxies),
   durabilityOption(),
   number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
   number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
@@ -110,10 +115,12 @@ export const gatewayOptions = (): Option[] => [
 
 /** The options of `createGateway` among the flags. */
 export const gatewayTerms = (flags: GatewayFlags) => {
-  const { host, port, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, keyLeaseMs, maxKeyBytes } = flags
+  const { host, port, trustProxy, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, keyLeaseMs, maxKeyBytes } =
+    flags
   return {
     host,
     port,
+    trustProxy,
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
     admin: adminTerms(flags),

@@ -15,6 +15,15 @@ export interface RestReader extends Omit<StreamCallbacks, 'onEnd'> {
   onEnd(trailers: readonly string[]): void
 }
 
+/** The client of a request. */
+export interface RequestClient {
+  /** IP address; 127.0.0.1 for `client.fetch()`, empty for a task. */
+  readonly address: string
+  readonly protocol: 'http' | 'https'
+  /** The host that the client asked for; undefined without one (HTTP/1.0, a task). */
+  readonly host: string | undefined
+}
+
 /** An HTTP request as bytes and strings, undecoded. */
 export interface HttpRequest {
   readonly method: string
@@ -32,13 +41,15 @@ export interface HttpRequest {
   rest?: Rest | undefined
   /** Trailers of a complete body: name, value, name, value … */
   readonly trailers?: readonly string[] | undefined
-  /** The client's IP address, and whether it uses TLS. */
+  /** The IP address of the gateway's peer, and whether it uses TLS. */
   readonly peer: string
   readonly secure: boolean
-  /** The client's port, and the address and port that it has connected to; undefined without a connection. */
+  /** The peer's port, and the address and port that it has connected to; undefined without a connection. */
   readonly peerPort?: number | undefined
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined
+  /** The client behind trusted proxies; undefined: the peer is the client. */
+  readonly client?: RequestClient | undefined
 }
 
 /** An HTTP response as bytes and strings. */
@@ -79,14 +90,29 @@ function decodeMessage(bytes: Buffer): { head: unknown[]; body: Buffer } {
 
 export function encodeRequest(r: HttpRequest): Buffer {
   const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
-  if (r.more || r.trailers || r.peerPort !== undefined) head.push(r.more ?? '', r.trailers ?? [])
-  if (r.peerPort !== undefined) head.push(r.peerPort, r.localAddress, r.localPort)
+  const { client } = r
+  if (r.more || r.trailers || r.peerPort !== undefined || client) head.push(r.more ?? '', r.trailers ?? [])
+  if (r.peerPort !== undefined || client) head.push(r.peerPort, r.localAddress, r.localPort)
+  if (client) head.push([client.address, client.protocol, client.host ?? ''])
   return encodeMessage(head, r.body)
 }
 
 export function decodeRequest(bytes: Buffer): HttpRequest {
   const { head, body } = decodeMessage(bytes)
-  const [method, target, httpVersion, peer, secure, headers, more, trailers, peerPort, localAddress, localPort] = head
+  const [
+    method,
+    target,
+    httpVersion,
+    peer,
+    secure,
+    headers,
+    more,
+    trailers,
+    peerPort,
+    localAddress,
+    localPort,
+    client,
+  ] = head
   if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
   if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
   return {
@@ -103,8 +129,15 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
     peerPort: typeof peerPort === 'number' ? peerPort : undefined,
     localAddress: typeof localAddress === 'string' ? localAddress : undefined,
     localPort: typeof localPort === 'number' ? localPort : undefined,
+    client: strings(client) ? clientIn(client) : undefined,
   }
 }
+
+const clientIn = ([address = '', protocol, host]: readonly string[]): RequestClient => ({
+  address,
+  protocol: protocol === 'https' ? 'https' : 'http',
+  host: host || undefined,
+})
 
 export function encodeResponse(r: HttpResponse): Buffer {
   const head: unknown[] = [r.status, r.reason, r.headers]

@@ -132,6 +132,8 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(naming('express-session')).toEqual(['src/session/express.ts'])
   expect(naming('@swc/core')).toEqual(['src/cli/load/transpile.ts'])
   expect(importing('get-tsconfig')).toEqual(['src/cli/load/project.ts'])
+  expect(importing('proxy-addr')).toEqual(['gateway/proxies.ts'])
+  expect(importing('forwarded-parse')).toEqual(['gateway/proxies.ts'])
   expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
   expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const listening = /addEventListener\('abort'|AbortSignal\.any/

@@ -43,6 +43,25 @@ test('a flag wins over the environment, that over the file, the file over the de
   })
 })
 
+test.each<[string, unknown]>([
+  ['loopback, 10.0.0.0/8', 'loopback, 10.0.0.0/8'],
+  ['2', 2],
+])('trusted proxies by flag, environment and file: %s', async (text, value) => {
+  const list = typeof value === 'string' ? value.split(', ') : value
+  const cwd = folderWith('takespace.config.json', JSON.stringify({ trustProxy: list }))
+  expect((await effective(cwd, {}, ['--trust-proxy', text])).trustProxy).toEqual({ value, from: '--trust-proxy' })
+  expect((await effective(cwd, { TAKESPACE_TRUST_PROXY: text })).trustProxy?.value).toEqual(value)
+  expect((await effective(cwd)).trustProxy?.value).toEqual(typeof list === 'object' ? String(list) : value)
+})
+
+test('proxies that are none are refused by name', async () => {
+  const started = startProcess(['takespace', 'gateway', '--trust-proxy', 'nginx'], { cwd: folderWith('none', '') })
+  expect(await started.exited).toEqual({ code: 2, signal: null })
+  expect(started.output()).toMatch(
+    /--trust-proxy <proxies>' argument 'nginx' is invalid. It must be a number of proxies/,
+  )
+})
+
 test.each([
   ['takespace.config.js', 'module.exports = { port: 7 }'],
   ['takespace.config.mjs', 'export default { port: 7 }'],

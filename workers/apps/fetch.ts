@@ -5,6 +5,7 @@ import { HOST, isBodiless } from '../../src/request/http.js'
 import type { Sink } from '../../src/request/streams/collector.js'
 import { bufferOf, readableOf, roomIn } from '../../src/request/streams/web.js'
 import type { HttpRequest, ResponseHead } from '../../src/request.js'
+import { clientOf } from '../current.js'
 import type { Handler, TurnContext } from '../handler.js'
 import { plain } from '../response.js'
 import { Peer } from './ends.js'
@@ -38,15 +39,13 @@ export function fetchHandler(app: FetchApp): Handler {
   }
 }
 
-function urlOf({ target, headers, secure }: HttpRequest): string | undefined {
+function urlOf(request: HttpRequest): string | undefined {
+  const { target } = request
   if (/^https?:\/\//i.test(target)) return URL.canParse(target) ? target : undefined
-  let host = 'localhost'
-  for (let i = 0; i < headers.length; i += 2) {
-    if ((headers[i] as string).toLowerCase() === 'host') host = headers[i + 1] as string
-  }
+  const { protocol, host = 'localhost' } = clientOf(request)
   if (!HOST.test(host)) return undefined
   // Joined, not resolved: `//other.example/` is a path here. `*` (OPTIONS) has none.
-  const url = `${secure ? 'https' : 'http'}://${host}${target.startsWith('/') ? target : '/'}`
+  const url = `${protocol}://${host}${target.startsWith('/') ? target : '/'}`
   return URL.canParse(url) ? url : undefined
 }
 

@@ -1,5 +1,6 @@
 /** The types of settings, for texts of a command line or environment and values of a file. */
 import { InvalidArgumentError } from 'commander'
+import { trustOf } from '../../../gateway/proxies.js'
 
 /** Returns the parser of an option; `read` returns undefined for an invalid text, `wants` is the message for it. */
 function reader<T>(read: (text: string) => T | undefined, wants: string): (text: string) => T {
@@ -25,6 +26,16 @@ export const hostNames = reader(
   (text) => (/^[^\s:/,]+(,[^\s:/,]+)*$/.test(text) ? text : undefined),
   'It must be host names without ports, with commas between them.',
 )
+
+export const trustedProxies = reader((text): boolean | number | string | undefined => {
+  const value = text === 'true' ? true : text === 'false' ? false : /^\d+$/.test(text) ? Number(text) : text
+  try {
+    trustOf(value)
+    return value
+  } catch {
+    return undefined
+  }
+}, 'It must be a number of proxies, true, false, or addresses, CIDR ranges and names (loopback, linklocal, uniquelocal, private) with commas between them.')
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)

@@ -1,0 +1,183 @@
+/** Proxies in front of the gateway: which peers may tell who the client is, and who it is by their fields. */
+import { isIP, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import parseForwarded from 'forwarded-parse'
+import proxyAddr from 'proxy-addr'
+import { SpaceError } from '../src/errors.js'
+import type { Logger } from '../src/log.js'
+import { HOST } from '../src/request/http.js'
+import type { RequestClient } from '../src/request.js'
+
+/**
+ * The proxies whose fields are trusted, as in the setting `trust proxy` of Express: the number of proxies in front;
+ * addresses, CIDR ranges and the names `loopback`, `linklocal`, `uniquelocal` and `private` (all three), as a list or
+ * with commas between them; a function of an address and its distance (0 = the peer of the gateway); true = any peer.
+ */
+export type TrustProxy = boolean | number | string | readonly string[] | ((address: string, hop: number) => boolean)
+
+/** Returns whether an address is a trusted proxy; `hop` is 0 for the peer of the gateway. */
+export type Trust = (address: string, hop: number) => boolean
+
+const PRIVATE = ['loopback', 'linklocal', 'uniquelocal']
+const NAMES: ReadonlySet<string> = new Set(PRIVATE)
+
+/** The library would read `10` as an address. */
+const ADDRESS = /^[\da-f.:]*[.:][\da-f.:]*(?:\/[\d.]+)?$/i
+
+/** Returns the test of a setting. Throws INVALID_ARGUMENT if the setting is malformed. */
+export function trustOf(setting: TrustProxy): Trust {
+  if (typeof setting === 'function') return setting
+  if (typeof setting === 'boolean') return () => setting
+  if (typeof setting === 'number') {
+    if (!Number.isInteger(setting) || setting < 0) throw invalid(setting)
+    return (_address, hop) => hop < setting
+  }
+  const list = typeof setting === 'string' ? setting.split(',') : setting
+  if (!Array.isArray(list)) throw invalid(setting)
+  const names = list.flatMap((item: unknown) => {
+    const name = typeof item === 'string' ? item.trim() : ''
+    if (name === 'private') return PRIVATE
+    if (!NAMES.has(name) && !ADDRESS.test(name)) throw invalid(item)
+    return [name]
+  })
+  if (names.length === 0) throw invalid(setting)
+  try {
+    return proxyAddr.compile(names)
+  } catch (error) {
+    throw invalid(setting, error)
+  }
+}
+
+const invalid = (value: unknown, cause?: unknown): SpaceError =>
+  new SpaceError(
+    'INVALID_ARGUMENT',
+    `trustProxy is a number of proxies, a list of addresses, CIDR ranges and names (loopback, linklocal, uniquelocal, private), true, false or a function, not ${String(value)}.`,
+    { cause },
+  )
+
+/** More proxies than any request passes. */
+const MOST_HOPS = 32
+
+const isPrivate = proxyAddr.compile(PRIVATE)
+
+/** The field lines of a trusted peer: lower-case name, value, name, value … */
+export type ForwardedFields = readonly string[]
+
+export class TrustedProxies {
+  readonly #trust: Trust | undefined
+  readonly #log: Logger
+  #warns: boolean
+
+  /** @param setting undefined: no peer is trusted, and a private one whose fields are dropped is reported once */
+  constructor(setting: TrustProxy | undefined, log: Logger) {
+    this.#trust = setting === undefined || setting === false ? undefined : trustOf(setting)
+    this.#log = log
+    this.#warns = setting !== false
+  }
+
+  /** Returns whether the fields of this peer are trusted. */
+  trusts({ remoteAddress = '' }: Socket): boolean {
+    return this.#trust?.(unmapped(remoteAddress), 0) === true
+  }
+
+  /** Returns `trusts`, for a peer that has sent forwarded fields; warns once if they are dropped by mistake. */
+  believes(socket: Socket): boolean {
+    const isTrusted = this.trusts(socket)
+    if (!isTrusted && this.#warns) this.#warn(unmapped(socket.remoteAddress))
+    return isTrusted
+  }
+
+  #warn(peer: string): void {
+    if (!isPrivate(peer, 0)) return
+    this.#warns = false
+    this.#log.warn(
+      { peer },
+      'forwarded fields of a private peer are dropped; if the peer is your proxy, set --trust-proxy (trustProxy) to its address or to loopback or private, else to false',
+    )
+  }
+
+  /** Returns the client behind a trusted peer. `host` is the Host field. */
+  clientOf(socket: Socket, fields: ForwardedFields, host: string | undefined): RequestClient {
+    const told = read(fields)
+    let address = unmapped(socket.remoteAddress)
+    let element: Record<string, string> | undefined
+    for (let hop = 0; hop < Math.min(told.hops.length, MOST_HOPS); hop++) {
+      if (hop > 0 && !this.#trust?.(address, hop)) break
+      const at = told.hops.length - 1 - hop
+      element = told.elements[at]
+      const next = addressIn(told.hops[at] as string)
+      if (next === undefined) break
+      address = next
+    }
+    const protocol = protocolIn(told.protocol ?? element?.proto) ?? protocolOf(socket)
+    const name = told.host ?? element?.host ?? ''
+    return { address, protocol, host: HOST.test(name) ? name : host }
+  }
+}
+
+/** Returns the protocol of a connection. */
+export const protocolOf = (socket: Socket): 'http' | 'https' =>
+  (socket as TLSSocket).encrypted === true ? 'https' : 'http'
+
+interface Told {
+  /** The addresses, the nearest one last. */
+  readonly hops: readonly string[]
+  readonly protocol: string | undefined
+  readonly host: string | undefined
+  /** The elements of Forwarded, in the order of `hops`. */
+  readonly elements: readonly Record<string, string>[]
+}
+
+/**
+ * X-Forwarded-* precede Forwarded, and Forwarded precedes X-Real-IP: Express reads the first alone, so that app and
+ * gateway agree. As in Express, the first protocol and the first host of a list count.
+ */
+function read(fields: ForwardedFields): Told {
+  const values: Record<string, string> = {}
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i] as string
+    const before = values[name]
+    values[name] = before === undefined ? (fields[i + 1] as string) : `${before},${fields[i + 1]}`
+  }
+  const { forwarded, 'x-real-ip': real } = values
+  const addresses = values['x-forwarded-for']
+  const protocol = first(values['x-forwarded-proto'])
+  const host = first(values['x-forwarded-host'])
+  const isOlder = addresses !== undefined || protocol !== undefined || host !== undefined
+  const elements = isOlder || forwarded === undefined ? [] : elementsIn(forwarded)
+  const hops = addresses?.split(',') ?? elements.map((element) => element.for ?? '')
+  return { hops: hops.length > 0 || real === undefined ? hops : [real], protocol, host, elements }
+}
+
+const first = (list: string | undefined): string | undefined => list?.split(',', 1)[0]?.trim()
+
+/** Returns the elements of a Forwarded field (RFC 7239); [] if it is malformed. */
+function elementsIn(field: string): Record<string, string>[] {
+  try {
+    return parseForwarded(field)
+  } catch {
+    return []
+  }
+}
+
+const WITH_PORT = /^(?:\[([^\]]*)\]|([^:]*))(?::[\w.-]+)?$/
+
+/** Returns the IP address in an entry, which may have a port; undefined for other names (RFC 7239 §6). */
+function addressIn(entry: string): string | undefined {
+  const text = entry.trim()
+  const [, bracketed, bare] = isIP(text) ? [] : (WITH_PORT.exec(text) ?? [])
+  const address = unmapped(bracketed ?? bare ?? text)
+  return isIP(address) ? address : undefined
+}
+
+/** Some proxies write the protocol of a WebSocket. */
+function protocolIn(text = ''): 'http' | 'https' | undefined {
+  const protocol = text.toLowerCase().replace(/^ws/, 'http')
+  return protocol === 'http' || protocol === 'https' ? protocol : undefined
+}
+
+const MAPPED_IPV4 = '::ffff:'
+
+/** Returns an IPv4 address in its own form, also for a socket of both families. */
+export const unmapped = (address = ''): string =>
+  address.startsWith(MAPPED_IPV4) && address.includes('.') ? address.slice(MAPPED_IPV4.length) : address
