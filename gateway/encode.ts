@@ -34,7 +34,12 @@ export interface Head {
   readonly hasKey: boolean
   /** The client behind trusted proxies; undefined: it is the peer of the connection. */
   readonly client: RequestClient | undefined
+  /** The X-Request-Id of a trusted proxy. */
+  readonly id: string | undefined
 }
+
+/** Ids as proxies make them: UUIDs, hexadecimal and base64 numbers, addresses with times. */
+const REQUEST_ID = /^[\w.:+/=@~-]{1,128}$/
 
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
 
@@ -57,6 +62,7 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   let hasKey = false
   let forwarded: string[] | undefined
   let isTrusted: boolean | undefined
+  let id: string | undefined
   for (let i = 0; i < raw.length; i += 2) {
     const name = raw[i] as string
     const value = raw[i + 1] as string
@@ -85,6 +91,10 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
       case 'idempotency-key':
         hasKey = true
         break
+      case 'x-request-id':
+        // Two lines are a list, and a list is not an id.
+        id = id === undefined ? value : ''
+        break
       default:
         if (isForwarded(lower)) {
           isTrusted ??= proxies.believes(req.socket)
@@ -103,7 +113,8 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   const kept = listed ? withoutFields(headers, listed) : headers
   const host = hostAt < 0 ? undefined : headers[hostAt + 1]
   const client = forwarded && proxies.clientOf(req.socket, forwarded, host)
-  return { method, target, headers: kept, length, hasKey, client }
+  if (id !== undefined && !(REQUEST_ID.test(id) && proxies.trusts(req.socket))) id = undefined
+  return { method, target, headers: kept, length, hasKey, client, id }
 }
 
 /** Returns the request with its body and with the addresses of the connection. */
@@ -127,6 +138,7 @@ export function encode(req: IncomingMessage, head: Head, { body, ended, trailers
     localAddress: unmapped(localAddress),
     localPort,
     client: head.client,
+    id: head.id,
   }
 }
 

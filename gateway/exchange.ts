@@ -41,6 +41,7 @@ import {
 import { relay } from './relay.js'
 import { ReplayBuffer } from './replay-buffer.js'
 import { type Route, routeFor, termsFor } from './routes.js'
+import { spanOf } from './span.js'
 import { Upload } from './upload.js'
 
 /** The engine's maximum: for a request that may run once, deliveries are not what ends it. */
@@ -93,8 +94,8 @@ export interface Exchange extends StartedExchange {
   /** The counters in which the request waits, until its response. */
   load: Load | undefined
   span: OpenSpan | undefined
-  /** The entry's id; '' before there is an entry. */
-  id: string
+  /** The id of its entry, or of the ticket of its answer; '' before there is one. */
+  entryId: string
   /** The rest of a streamed request body. */
   upload: Upload | undefined
   sent: Sent | undefined
@@ -111,7 +112,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
     const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
-    exchange.span = edge.tracing?.exchange(exchange.service, head.method, head.headers)
+    exchange.span = edge.tracing && spanOf(edge.tracing, exchange, head, route)
     const key = head.hasKey ? keyOf(head.method, head.headers) : undefined
     const first = head.length === 0 ? NO_BODY : await receive(exchange, head, expects100)
     const body = key === undefined ? first : await receiveAll(req, first, edge.limits, exchange)
@@ -147,12 +148,15 @@ export const startExchange = (edge: Edge, req: IncomingMessage, res: ServerRespo
   service: '',
   load: undefined,
   span: undefined,
-  id: '',
+  entryId: '',
   upload: undefined,
   sent: undefined,
   status: 0,
   code: undefined,
 })
+
+/** Returns the id of a request: that of a trusted proxy, else that of its entry; '' before there is one. */
+export const requestIdOf = ({ head, entryId }: Exchange): string => head?.id ?? entryId
 
 /** Returns the route of a request, before its body is read. Throws a Refusal if the request is not admitted. */
 export function admit(exchange: Exchange, head: Head): Route {
@@ -191,7 +195,7 @@ export function sendAndAwait(exchange: Exchange, request: HttpRequest, terms: Se
 function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOptions): Sent {
   if (exchange.req.socket.destroyed) throw CLIENT_GONE
   const sent = sendRequest(exchange.edge.space, request, terms, (head) => writeInterim(exchange, head))
-  exchange.id = sent.id
+  exchange.entryId = sent.id
   exchange.sent = sent
   return sent
 }
@@ -281,7 +285,7 @@ async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): 
   const { res, req, sent } = exchange
   const { socket } = req
   try {
-    decodeHead(res, response, exchange.id, isLast(exchange, !req.complete))
+    decodeHead(res, response, requestIdOf(exchange), isLast(exchange, !req.complete))
   } catch (error) {
     sent?.withdraw()
     throw error
@@ -307,7 +311,13 @@ function writeAnswer(exchange: Exchange, response: HttpResponse): void {
   // The response precedes the end of the request body.
   const early = exchange.upload !== undefined && !req.complete
   exchange.upload?.stop()
-  decode(res, response, exchange.id, isLast(exchange, early), early ? () => endAfterReading(req, res) : undefined)
+  decode(
+    res,
+    response,
+    requestIdOf(exchange),
+    isLast(exchange, early),
+    early ? () => endAfterReading(req, res) : undefined,
+  )
   exchange.status = response.status
 }
 
@@ -329,7 +339,8 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
   const refusal = refusalOf(reason)
   exchange.status = refusal.status
   exchange.code = refusal.code
-  if (isAccident(reason)) edge.log.error({ id: exchange.id, err: reason }, 'a request failed for a reason that is ours')
+  if (isAccident(reason))
+    edge.log.error({ id: requestIdOf(exchange), err: reason }, 'a request failed for a reason that is ours')
   if (res.headersSent) {
     // In a mounted handler the owner of the server has started a response; it can only be cut off.
     res.destroy()
@@ -338,7 +349,7 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
   const unread = (head === undefined || head.length !== 0) && !req.complete
   const close = isLast(exchange, refusal.close || unread)
   const body = problemBody(refusal)
-  res.writeHead(refusal.status, reasonPhrase(refusal), problemHeaders(refusal, body, exchange.id, close))
+  res.writeHead(refusal.status, reasonPhrase(refusal), problemHeaders(refusal, body, requestIdOf(exchange), close))
   if (!unread || isUnparsable(reason)) return void res.end(body)
   res.write(body)
   endAfterReading(req, res)
@@ -360,7 +371,7 @@ export function finish(exchange: Exchange): void {
   if (exchange.entered) limits.leave(exchange.bytes)
   if (exchange.load) exchange.load.waiting--
   watch?.open.remove(exchange)
-  exchange.span?.end(exchange.status)
+  exchange.span?.end(exchange.status, { id: requestIdOf(exchange) })
   if (log === silent && !watch) return
   const ms = monotonicMs() - exchange.since
   watch?.counters.of(exchange.service).ended(exchange.status, ms)
@@ -371,8 +382,10 @@ function recordOutcome(exchange: Exchange, ms: number): void {
   const target = exchange.head?.target ?? exchange.req.url ?? ''
   const query = target.indexOf('?')
   const path = query < 0 ? target : target.slice(0, query)
+  const id = requestIdOf(exchange)
   const fields = {
-    id: exchange.id,
+    id,
+    entry: exchange.entryId === id ? undefined : exchange.entryId,
     client: exchange.head?.client?.address ?? unmapped(exchange.req.socket.remoteAddress),
     method: exchange.req.method,
     path,

@@ -5,7 +5,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { TicketsFull } from '../src/engine/tickets.js'
 import { isSpaceError } from '../src/errors.js'
-import type { HttpRequest, HttpResponse, SendOptions } from '../src/request.js'
+import { clientOf, type HttpRequest, type HttpResponse, type SendOptions } from '../src/request.js'
 import type { Space } from '../src/space.js'
 import { answerOnce } from '../src/tasks/kept-request.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
@@ -19,7 +19,7 @@ interface Asking {
   readonly req: IncomingMessage
   readonly edge: { readonly space: Space; readonly idempotency: Required<IdempotencyOptions> }
   /** The ticket of the answer. */
-  id: string
+  entryId: string
 }
 
 /** A keyed request is compared as a whole, so its body is read as a whole. */
@@ -46,15 +46,10 @@ export async function askOnce(
   const { leaseMs, maxBytes, principalOf } = idempotency
   const { method, target, headers, body } = request
   const fields = joinedFields(headers)
-  const {
-    peer: address,
-    secure,
-    client = { address, protocol: secure ? 'https' : 'http', host: fields.host },
-  } = request
-  const principal = principalOf(fields, client)
+  const principal = principalOf(fields, clientOf(request))
   const id = `k${digestOfParts('http', terms.service, principal, key)}`
   const fingerprint = digestOfParts(method, target, fields['content-type'] ?? '', body)
-  exchange.id = id
+  exchange.entryId = id
   const gone = new AbortController()
   const onGone = (): void => gone.abort(CLIENT_GONE)
   if (req.socket.destroyed) onGone()

@@ -16,6 +16,7 @@ import {
   type Exchange,
   finish,
   refuseExchange,
+  requestIdOf,
   sendAndAwait,
   startExchange,
 } from './exchange.js'
@@ -66,7 +67,7 @@ function check(req: IncomingMessage): void {
 /** The app has answered with an ordinary response. */
 async function declined(exchange: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
   exchange.sent?.upload?.destroy('')
-  decode(exchange.res, response.rest ? { ...response, rest: undefined } : response, exchange.id, true)
+  decode(exchange.res, response.rest ? { ...response, rest: undefined } : response, requestIdOf(exchange), true)
   exchange.status = response.status
   if (response.rest) await relay(exchange.res, response.rest)
   socket.destroySoon()
@@ -85,7 +86,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
   socket.setTimeout(0)
   socket.setNoDelay(true)
   socket.setKeepAlive(true, 30_000)
-  socket.write(headOf(response, exchange.id), 'latin1')
+  socket.write(headOf(response, requestIdOf(exchange)), 'latin1')
   return new Promise((resolve) => {
     const ended = (code?: string): void => {
       edge.upgraded.delete(closeUpgraded)

@@ -9,7 +9,15 @@ import type { StreamWriter } from './request/streams/index.js'
 import type { Space } from './space.js'
 
 export { REQUEST, requestEntry, type SendOptions, TASK } from './request/kinds.js'
-export type { HttpRequest, HttpResponse, RequestClient, ResponseHead, Rest, RestReader } from './request/message.js'
+export {
+  clientOf,
+  type HttpRequest,
+  type HttpResponse,
+  type RequestClient,
+  type ResponseHead,
+  type Rest,
+  type RestReader,
+} from './request/message.js'
 export { type HeldRequest, type Serving, serveRequests, type TaskOffer } from './request/serve.js'
 
 /** A request that was sent. */

@@ -1,7 +1,7 @@
 /** currentRequest(): the request that the running code belongs to, anywhere below a handler. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { SpaceError } from '../src/errors.js'
-import type { HttpRequest, HttpResponse, RequestClient, Rest } from '../src/request.js'
+import type { HttpRequest, HttpResponse, Rest } from '../src/request.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 
 /** The context of listeners that a cut calls: those of the signal, and those of the closed connection. */
@@ -58,12 +58,6 @@ export function restIn(turn: TurnContext, rest: Rest): Rest {
         onBroken: (reason) => guarded(() => reader.onBroken(reason), undefined),
       }),
   }
-}
-
-export function clientOf({ peer: address, secure, headers, client }: HttpRequest): RequestClient {
-  if (client) return client
-  const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')
-  return { address, protocol: secure ? 'https' : 'http', host: host < 0 ? undefined : headers[host + 1] }
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Transaction } from '../src/space/transaction.js'
 
 /** The result of `currentRequest()`. */
 export interface CurrentRequest {
-  /** The request id, the same in gateway, space and worker. */
+  /** The request id: the X-Request-Id of the response. */
   readonly id: string
   readonly service: string
   readonly priority: number
@@ -40,6 +40,10 @@ export interface TurnContext extends CurrentRequest {
    * @throws SpaceError BAD_RESPONSE if HTTP cannot carry the head
    */
   startResponse(head: ResponseHead): Sink
+  /** True if the turn has a span. */
+  readonly isTraced: boolean
+  /** The route of the app that answered, if the framework tells it; read at the end of a turn that is traced. */
+  route: string | undefined
   /** Called when the turn is cut. Cheaper than `signal`, which needs an AbortController. */
   onCut: ((reason: Error) => void) | undefined
   /** Reports progress to the request's ticket; does nothing if there is none. */

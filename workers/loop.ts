@@ -115,8 +115,9 @@ export class Loop {
     return oldest.map(({ id, method, path, takenAt }) => ({ id, method, path, ms: now - takenAt }))
   }
 
+  /** Returns the ids of the entries of all turns in flight. */
   ids(): string[] {
-    return Array.from(this.#turns, ({ id }) => id)
+    return Array.from(this.#turns, ({ entryId }) => entryId)
   }
 
   /**

@@ -23,11 +23,11 @@ import { monotonicMs, wallMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { Sink } from '../src/request/streams/collector.js'
-import type { HeldRequest, HttpResponse, ResponseHead } from '../src/request.js'
+import { clientOf, type HeldRequest, type HttpResponse, type ResponseHead } from '../src/request.js'
 import type { Ending, WorkerCounters } from '../src/runtime/counters.js'
 import type { Placed } from '../src/runtime/in-flight.js'
 import type { Transaction } from '../src/space/transaction.js'
-import { clientOf, restIn, runCurrent, runCutListeners } from './current.js'
+import { restIn, runCurrent, runCutListeners } from './current.js'
 import type { Deadlines } from './deadlines.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
 import type { Overrun, OverrunHandlers, Overrunning } from './overrun.js'
@@ -57,6 +57,7 @@ export interface TurnMonitor {
 export class Turn implements TurnContext, Placed, Overrunning {
   place = -1
   readonly id: string
+  readonly entryId: string
   readonly service: string
   readonly priority: number
   readonly attempt: number
@@ -65,6 +66,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** The deadline, then the end of the grace, on the monotonic clock; Infinity once nothing is waited for. */
   dueAt: number
   onCut: ((reason: Error) => void) | undefined
+  route: string | undefined
   /** The request may have been given to another process: the space is asked first, although it may run twice. */
   isDoubtful = false
 
@@ -89,7 +91,8 @@ export class Turn implements TurnContext, Placed, Overrunning {
   #streams: StreamedAnswer | undefined
 
   constructor(held: HeldRequest, handle: Handler, monitor: TurnMonitor) {
-    this.id = held.id
+    this.id = held.request.id ?? held.id
+    this.entryId = held.id
     this.service = held.service
     this.priority = held.priority
     this.attempt = held.attempt
@@ -99,6 +102,10 @@ export class Turn implements TurnContext, Placed, Overrunning {
     this.#handle = handle
     this.#monitor = monitor
     if (held.request.more) this.#awaitBody()
+  }
+
+  get isTraced(): boolean {
+    return this.#span !== undefined
   }
 
   get method(): string {
@@ -120,7 +127,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
   /** Runs the turn, from taken to settled. Never rejects. */
   async run(): Promise<void> {
     this.#held.onLost = () => this.#lose()
-    this.#span = this.#monitor.tracing?.turn(this.id, this.service, this.attempt, this.#held.request)
+    this.#span = this.#monitor.tracing?.turn(this, this.#held.request)
     if (this.#held.remainingMs <= 0) this.overdue()
     const { repeatable, request, isDoubtful } = this.#held
     const mayRun = repeatable && !request.more && !this.isDoubtful && !isDoubtful
@@ -352,7 +359,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     counters.endings[ending]++
     counters.time.observe(ms)
     if (attempt > 1) counters.redelivered++
-    this.#span?.end(status, ending)
+    this.#span?.end(status, { ending, route: this.route })
     logger.debug({ id, service, attempt, status, ms }, ending)
   }
 

@@ -4,6 +4,7 @@
 import {
   type Context,
   context,
+  createContextKey,
   ProxyTracerProvider,
   propagation,
   ROOT_CONTEXT,
@@ -14,6 +15,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api'
+import type { RequestClient } from '../request/message.js'
 import { TASK_METHOD } from '../tasks/message.js'
 
 const NAME = 'takespace'
@@ -59,8 +61,8 @@ export class Tracing {
   }
 
   /** Starts the span of an exchange, as a child of the client's; its context is added to the request's headers. */
-  exchange(service: string, method: string, headers: string[]): OpenSpan | undefined {
-    return unlessBroken(() => this.#exchange(service, method, headers))
+  exchange(request: TracedExchange): OpenSpan | undefined {
+    return unlessBroken(() => this.#exchange(request))
   }
 
   /** Runs a client call in a span, as a child of the caller's; `ask` is given the headers for the worker. */
@@ -76,21 +78,27 @@ export class Tracing {
   }
 
   /** Starts the span of a turn, in the trace of the request's headers. */
-  turn(id: string, service: string, attempt: number, request: Traced): OpenSpan | undefined {
-    return unlessBroken(() => this.#turn(id, service, attempt, request))
+  turn(turn: TracedTurn, request: Traced): OpenSpan | undefined {
+    return unlessBroken(() => this.#turn(turn, request))
   }
 
-  #exchange(service: string, method: string, headers: string[]): OpenSpan {
+  #exchange(request: TracedExchange): OpenSpan {
+    const { method, service, headers, route } = request
     const here = context.active()
     // An instrumented server has a span of its own, which has the client's context.
     const nested = trace.getSpan(here) !== undefined
     const parent = nested ? here : propagation.extract(here, headers, getter)
     const kind = nested ? SpanKind.INTERNAL : SpanKind.SERVER
-    const attributes = { 'http.request.method': method, 'takespace.service': service }
+    const attributes = {
+      ...httpServer(request, request.client),
+      'network.peer.address': request.peer,
+      'takespace.service': service,
+      ...(route ? { 'http.route': route } : {}),
+    }
     const span = this.#tracer.startSpan(`${method} ${service}`, { kind, attributes }, parent)
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
-    return new OpenSpan(span, within)
+    return new OpenSpan(span, within, { method })
   }
 
   #ask(asked: ClientOperation, what: string, service: string, headers: string[]): OpenSpan {
@@ -109,14 +117,15 @@ export class Tracing {
   /**
    * As in the conventions for messaging: the parent of a run is its sender, to which an enqueued task is linked too.
    */
-  #turn(id: string, service: string, attempt: number, { method, target, headers }: Traced): OpenSpan {
+  #turn({ id, service, attempt, client }: TracedTurn, request: Traced): OpenSpan {
+    const { method, target, headers } = request
     const sender = propagation.extract(ROOT_CONTEXT, headers, getter)
     const isTask = method === TASK_METHOD
     const attributes = {
       'takespace.service': service,
       'takespace.request.id': id,
       'takespace.attempt': attempt,
-      ...(isTask ? { ...messaging('process', service), 'takespace.task': target } : { 'http.request.method': method }),
+      ...(isTask ? { ...messaging('process', service), 'takespace.task': target } : httpServer(request, client)),
     }
     const options: SpanOptions = { kind: SpanKind.CONSUMER, attributes }
     const from = isTask ? trace.getSpanContext(sender) : undefined
@@ -124,15 +133,58 @@ export class Tracing {
     const parent = isLinked ? trace.deleteSpan(sender) : sender
     const name = isTask ? `process ${target}` : `${method} ${service}`
     const span = this.#tracer.startSpan(name, from ? { ...options, links: [{ context: from }] } : options, parent)
-    return new OpenSpan(span, trace.setSpan(parent, span), !isTask)
+    const within = trace.setSpan(parent, span)
+    if (isTask) return new OpenSpan(span, within)
+    // Instrumentations of frameworks tell the matched route there, as under an instrumented http server.
+    const rpc: RpcMetadata = { type: 'http', span }
+    return new OpenSpan(span, within.setValue(RPC_METADATA, rpc), { method, rpc })
   }
 }
 
-/** The parts of a request that the span of its turn shows. */
+/** The parts of a request that spans show. */
 interface Traced {
   readonly method: string
   readonly target: string
   readonly headers: readonly string[]
+}
+
+interface TracedExchange extends Traced {
+  readonly headers: string[]
+  readonly service: string
+  /** The path prefix of the service. */
+  readonly route: string | undefined
+  /** The address of the gateway's peer. */
+  readonly peer: string
+  readonly client: RequestClient
+}
+
+interface TracedTurn {
+  readonly id: string
+  readonly service: string
+  readonly attempt: number
+  readonly client: RequestClient
+}
+
+/** The key and the value by which @opentelemetry/core passes an HTTP span to instrumentations. */
+const RPC_METADATA = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA')
+
+interface RpcMetadata {
+  readonly type: 'http'
+  readonly span: Span
+  route?: string
+}
+
+/**
+ * Attributes of the conventions for HTTP servers. The query is left out, as in logs: it may be private.
+ */
+function httpServer({ method, target }: Traced, { address, protocol, host }: RequestClient): Record<string, string> {
+  return {
+    'http.request.method': method,
+    'url.path': target.split('?', 1)[0] as string,
+    'url.scheme': protocol,
+    'client.address': address,
+    ...(host ? { 'server.address': host.replace(/:\d*$/, '') } : {}),
+  }
 }
 
 const messaging = (operation: 'send' | 'process', service: string): Record<string, string> => ({
@@ -150,15 +202,30 @@ function unlessBroken<T>(fn: () => T): T | undefined {
   }
 }
 
+interface HttpSpan {
+  readonly method: string
+  readonly rpc?: RpcMetadata
+}
+
+interface SpanEnd {
+  /** How a turn has ended. */
+  readonly ending?: string | undefined
+  /** The request id, if it was not known before. */
+  readonly id?: string | undefined
+  /** The route that the app has matched. */
+  readonly route?: string | undefined
+}
+
 export class OpenSpan {
   readonly #span: Span
   readonly #context: Context
-  readonly #isHttp: boolean
+  readonly #http: HttpSpan | undefined
 
-  constructor(span: Span, within: Context, isHttp = true) {
+  /** @param http undefined for the span of a task */
+  constructor(span: Span, within: Context, http?: HttpSpan) {
     this.#span = span
     this.#context = within
-    this.#isHttp = isHttp
+    this.#http = http
   }
 
   /** Runs a function in the context of the span. */
@@ -166,13 +233,24 @@ export class OpenSpan {
     return context.with(this.#context, fn)
   }
 
-  end(status: number, ending = ''): void {
+  end(status: number, { ending, id, route }: SpanEnd): void {
     unlessBroken(() => {
-      if (this.#isHttp) this.#span.setAttribute('http.response.status_code', status)
+      if (this.#http) this.#span.setAttribute('http.response.status_code', status)
       if (ending) this.#span.setAttribute('takespace.ending', ending)
-      if (status >= 500) this.#span.setStatus({ code: SpanStatusCode.ERROR })
+      if (id) this.#span.setAttribute('takespace.request.id', id)
+      this.#route(this.#http?.rpc?.route ?? route)
+      if (status >= 500) {
+        if (this.#http) this.#span.setAttribute('error.type', String(status))
+        this.#span.setStatus({ code: SpanStatusCode.ERROR })
+      }
       this.#span.end()
     })
+  }
+
+  #route(route: string | undefined): void {
+    if (!this.#http || !route) return
+    this.#span.setAttribute('http.route', route)
+    this.#span.updateName(`${this.#http.method} ${route}`)
   }
 
   /** Runs a function in the span, which ends with it. */

@@ -50,6 +50,8 @@ export interface HttpRequest {
   readonly localPort?: number | undefined
   /** The client behind trusted proxies; undefined: the peer is the client. */
   readonly client?: RequestClient | undefined
+  /** The id that a trusted proxy gave to the request; undefined: that of its entry. */
+  readonly id?: string | undefined
 }
 
 /** An HTTP response as bytes and strings. */
@@ -90,10 +92,12 @@ function decodeMessage(bytes: Buffer): { head: unknown[]; body: Buffer } {
 
 export function encodeRequest(r: HttpRequest): Buffer {
   const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
-  const { client } = r
-  if (r.more || r.trailers || r.peerPort !== undefined || client) head.push(r.more ?? '', r.trailers ?? [])
-  if (r.peerPort !== undefined || client) head.push(r.peerPort, r.localAddress, r.localPort)
-  if (client) head.push([client.address, client.protocol, client.host ?? ''])
+  const { client, id } = r
+  const isProxied = client !== undefined || id !== undefined
+  if (r.more || r.trailers || r.peerPort !== undefined || isProxied) head.push(r.more ?? '', r.trailers ?? [])
+  if (r.peerPort !== undefined || isProxied) head.push(r.peerPort, r.localAddress, r.localPort)
+  if (isProxied) head.push(client ? [client.address, client.protocol, client.host ?? ''] : null)
+  if (id !== undefined) head.push(id)
   return encodeMessage(head, r.body)
 }
 
@@ -112,6 +116,7 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
     localAddress,
     localPort,
     client,
+    id,
   ] = head
   if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
   if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
@@ -130,7 +135,20 @@ export function decodeRequest(bytes: Buffer): HttpRequest {
     localAddress: typeof localAddress === 'string' ? localAddress : undefined,
     localPort: typeof localPort === 'number' ? localPort : undefined,
     client: strings(client) ? clientIn(client) : undefined,
+    id: typeof id === 'string' ? id : undefined,
   }
+}
+
+/** Returns the client of a request: the one behind trusted proxies, else the peer. */
+export function clientOf({
+  peer: address,
+  secure,
+  headers,
+  client,
+}: Pick<HttpRequest, 'peer' | 'secure' | 'headers' | 'client'>): RequestClient {
+  if (client) return client
+  const host = headers.findIndex((field, i) => i % 2 === 0 && field.toLowerCase() === 'host')
+  return { address, protocol: secure ? 'https' : 'http', host: host < 0 ? undefined : headers[host + 1] }
 }
 
 const clientIn = ([address = '', protocol, host]: readonly string[]): RequestClient => ({

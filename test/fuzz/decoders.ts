@@ -41,6 +41,7 @@ const request = encodeRequest({
   localAddress: '127.0.0.1',
   localPort: 80,
   client: { address: '203.0.113.7', protocol: 'https', host: 'shop.example' },
+  id: 'of-the-proxy',
 })
 const response = encodeResponse({ status: 200, reason: 'OK', headers: ['A', 'b'], body: Buffer.from('ok') })
 const fields = encodeFields({

@@ -36,13 +36,17 @@ export function bringSdk(): Ended[] {
     const links = (options.links ?? []).map((link) => link.context.spanId)
     const { kind } = options
     const attributes = { ...options.attributes }
+    let current = name
     const span = {
       spanContext: () => own,
+      updateName(to: string) {
+        current = to
+      },
       setAttribute(key: string, value: string | number) {
         attributes[key] = value
       },
       setStatus: () => {},
-      end: () => void ended.push({ name, ...own, parentId: from?.spanId, kind, links, attributes }),
+      end: () => void ended.push({ name: current, ...own, parentId: from?.spanId, kind, links, attributes }),
     }
     return span as unknown as Span
   }

@@ -140,6 +140,8 @@ export function contextOf(): Context {
       return { ...response, ...last, body: Buffer.concat(chunks) }
     },
     heads,
+    isTraced: false,
+    route: undefined,
     onCut: undefined,
     client: { address: '127.0.0.1', protocol: 'http', host: 'example.org' },
     afterthoughts,

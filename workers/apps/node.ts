@@ -54,6 +54,7 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
       let answered = false
       res.on('finish', () => {
         answered = true
+        if (turn.isTraced) turn.route = routeOf(req)
         resolve(responseOf(res, connection))
         end(request, req, res, connection)
       })
@@ -96,6 +97,12 @@ export function nodeHandler(app: NodeApp, server?: Server): Handler {
         fail(error)
       }
     })
+}
+
+/** Returns the route that Express has matched, with the paths of its routers; undefined for other frameworks. */
+function routeOf(req: IncomingMessage): string | undefined {
+  const { route, baseUrl = '' } = req as { readonly route?: { readonly path?: unknown }; readonly baseUrl?: string }
+  return typeof route?.path === 'string' ? `${baseUrl}${route.path}` : undefined
 }
 
 const closedEarly = (): SpaceError =>
