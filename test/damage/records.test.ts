@@ -7,6 +7,7 @@ import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
 import { createWorker } from '../../workers/index.js'
 import { form } from '../faults/form.js'
+import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
@@ -76,6 +77,33 @@ test('a large body with a flipped bit is not delivered', async () => {
   await bytes.call('SETRANGE', key, '5000', 'z')
   expect(await takeAll()).toEqual([])
   expect(await reasons(space)).toEqual(['bodiless'])
+})
+
+test('a listing leaves damaged entries out and sets them aside', async () => {
+  for (const n of [1, 2, 3]) await space.write(Job({ n, text: 'x' }))
+  await space.write(Job({ n: 4, text: 'y'.repeat(10_000) }))
+  const records = [...(await bytes.records())].sort(([a], [b]) => (a < b ? -1 : 1))
+  const [id, record] = records[1]!
+  const large = records[3]![0]
+  await bytes.put(id, flip(record, record.length - 2, 0))
+  await bytes.call('SETRANGE', `{ts:${space.name}}:body:${large}`, '5000', 'z')
+  const listed: number[] = []
+  for await (const { n } of space.contents(Job)) listed.push(n)
+  expect(listed.length).toBe(2)
+  expect((await reasons(space)).sort()).toEqual(['bodiless', 'damaged'])
+  await until(async () => (await space.engine.health()).damaged === 2, 'both are counted')
+  expect(await violations(redis, space.name)).toEqual([])
+})
+
+test('a dead letter that is damaged is replaced by one that says so', async () => {
+  await space.write(Job({ n: 1, text: 'x' }))
+  const [[id]] = [...(await bytes.records())] as [[string, Buffer]]
+  await space.engine.deadLetter(id, 'nonconforming')
+  const record = (await bytes.records()).get(id) as Buffer
+  await bytes.put(id, flip(record, record.length - 2, 0))
+  expect(await reasons(space)).toEqual([])
+  expect(await reasons(space)).toEqual(['damaged'])
+  expect(await violations(redis, space.name)).toEqual([])
 })
 
 test('what is found by one index is removed from the others, too', async () => {

@@ -32,7 +32,7 @@ import { checkDurability } from './durability.js'
 import { Finds } from './find.js'
 import { Holdings } from './holdings.js'
 import { keysOf } from './keys.js'
-import { Listings } from './listing.js'
+import { Listings, type SetAside } from './listing.js'
 import { Registrations } from './notify.js'
 import { Presence } from './presence.js'
 import { REPLY } from './protocol.js'
@@ -126,7 +126,8 @@ export class RedisEngine implements Engine {
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
-    this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions)
+    const setAside: SetAside = (id, reason) => this.deadLetter(id, reason)
+    this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions, setAside)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.#frames = new Frames(keys)

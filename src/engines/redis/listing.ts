@@ -11,18 +11,24 @@ import type { Bodies } from './wire/bodies.js'
 import type { Arguments, OperationName } from './wire/operation.js'
 import { readPage } from './wire/push.js'
 
+/** Moves an entry that cannot be read to the dead letters. */
+export type SetAside = (id: string, reason: 'damaged' | 'bodiless') => Promise<unknown>
+
 export class Listings {
   readonly #batches: Pick<Batches, 'add'>
   readonly #bodies: Pick<Bodies, 'get'>
   readonly #keys: Keys
   readonly #transactions: Pick<Transactions, 'announce'>
+  readonly #setAside: SetAside
 
   constructor(
     batches: Pick<Batches, 'add'>,
     bodies: Pick<Bodies, 'get'>,
     keys: Keys,
     transactions: Pick<Transactions, 'announce'>,
+    setAside: SetAside,
   ) {
+    this.#setAside = setAside
     this.#transactions = transactions
     this.#batches = batches
     this.#bodies = bodies
@@ -36,7 +42,7 @@ export class Listings {
     const [next, items] = values
     const parsed: Parsed[] = []
     readPage(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
-    const entries = await Promise.all(parsed.filter((each) => !each.damaged).map((each) => this.#complete(each)))
+    const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
   }
 
@@ -70,12 +76,21 @@ export class Listings {
     }
   }
 
-  /** Returns the entry with its body; null if the entry was removed meanwhile, and its body with it. */
+  /** Returns the entry with its body; null if the entry was removed meanwhile, or is damaged and was set aside. */
   async #complete(parsed: Parsed): Promise<Listed | null> {
+    if (parsed.damaged) {
+      await this.#setAside(parsed.id, 'damaged')
+      return null
+    }
     if (!parsed.byReference) return parsed
     const rest = await this.#bodies.get(this.#keys.body(parsed.id))
     // The record of a dead letter has the head of its body, and is listed without the rest, too.
-    if (!rest) return parsed.kinds[0] === KIND.deadLetter ? parsed : null
+    if (!rest && parsed.kinds[0] === KIND.deadLetter) return parsed
+    if (!rest) {
+      // Has no effect if the entry is gone, too.
+      await this.#setAside(parsed.id, 'bodiless')
+      return null
+    }
     return { ...parsed, body: Buffer.concat([parsed.body, rest]) }
   }
 }

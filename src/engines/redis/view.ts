@@ -32,7 +32,9 @@ export async function openView(url: string, name: string, timeoutMs: number): Pr
         return stored && checkedBody(stored)
       },
     }
-    return { engine: listingsOf(new Listings(calls, bodies, keys, { announce() {} })), close }
+    // Who may only read leaves damaged entries where they are.
+    const listings = new Listings(calls, bodies, keys, { announce() {} }, async () => {})
+    return { engine: listingsOf(listings), close }
   } catch (error) {
     close()
     throw errorOf(error as Error)

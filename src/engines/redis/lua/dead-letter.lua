@@ -86,7 +86,14 @@ function OPS.deadLetter(id, reason, claim)
   flushRecords()
   if claim ~= '' and call('SREM', ownKeys.claims, claim) == 0 then return reply(REPLY.none) end
   local record = recordOf(id)
-  if record and not hasExpired(record) and indexInfo(signatureOf(record)).kinds[1] ~= KIND.deadLetter then
+  local info = record and not hasExpired(record) and indexInfo(signatureOf(record))
+  local isDeadLetter = info and info.kinds[1] == KIND.deadLetter
+  if isDeadLetter and reason == 's:damaged' then
+    -- A dead letter that is itself damaged.
+    unindex(id, info.index)
+    LATER.setAside(id, record)
+    reply(REPLY.done)
+  elseif info and not isDeadLetter then
     local isDamaged = reason == 's:damaged' or reason == 's:bodiless'
     if isDamaged then LATER.noteDamage(id) end
     if isDamaged and isRequest(record) then LATER.tellOutcome(requesterOf(record), id, OUTCOME.lost) end
