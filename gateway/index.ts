@@ -1,5 +1,5 @@
 /** createGateway: HTTP in, entry out. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { backlogMeasures } from '../src/admin/backlog.js'
@@ -17,6 +17,7 @@ import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
 import { TrustedProxies } from './proxies.js'
+import { expectProxyHeaders } from './proxy-protocol.js'
 import { routesOf } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { upgrade } from './upgrade.js'
@@ -73,6 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const limits = new Limits(bodyBytes, inFlight)
   const watch =
     terms.admin === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
+  const proxies = new TrustedProxies(terms.trustProxy, logger)
   const edge: Edge = {
     space,
     routes,
@@ -80,7 +82,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     outages,
     replayBytes,
     idempotency,
-    proxies: new TrustedProxies(terms.trustProxy, logger),
+    proxies,
     upgraded: new Set(),
     log: logger,
     phase: 'open',
@@ -113,11 +115,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const onUpgrade: OnUpgrade = (req, socket, first) => {
     upgrade(edge, req, socket, first).catch(() => socket.destroy())
   }
+  const onServer = (server: Server): void => {
+    if (terms.proxyProtocol) expectProxyHeaders(server, (socket) => proxies.trusts(socket), logger)
+  }
   const server = service(
     async () => {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
-        listening = await listen(host, port, onRequest, onUpgrade)
+        listening = await listen(host, port, onRequest, onUpgrade, onServer)
       }
       await (admin ? admin.during(open) : open())
     },

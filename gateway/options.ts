@@ -26,6 +26,12 @@ export interface GatewayOptions {
    * gateway does not warn if it drops the fields of a private peer.
    */
   readonly trustProxy?: TrustProxy | undefined
+  /**
+   * Connections of trusted proxies begin with a header of the PROXY protocol, version 1 or 2: the address of the peer is
+   * then the one in the header, for the app too. Such a connection without a header is closed; other peers send none.
+   * Needs `trustProxy`. Default false.
+   */
+  readonly proxyProtocol?: boolean | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined
   /** Probes and metrics. Default: no admin port. */
@@ -78,6 +84,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'port',
   'services',
   'trustProxy',
+  'proxyProtocol',
   'limits',
   'idempotency',
   'admin',
@@ -121,12 +128,16 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   services.forEach(checkService)
   if (typeof logger?.info !== 'function')
     throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
-  const { trustProxy } = options
+  const { trustProxy, proxyProtocol = false } = options
   if (trustProxy !== undefined) trustOf(trustProxy)
+  if (typeof proxyProtocol !== 'boolean') throw invalid('proxyProtocol is true or false.')
+  if (proxyProtocol && !trustProxy) {
+    throw invalid('proxyProtocol needs trustProxy (--trust-proxy), the addresses of the proxies that send the header.')
+  }
   const limits = checkedLimits(options.limits)
   const idempotency = checkedIdempotency(options.idempotency)
   const admin = checkedAdmin(options.admin)
-  return { space, host, port, services, trustProxy, limits, idempotency, admin, logger }
+  return { space, host, port, services, trustProxy, proxyProtocol, limits, idempotency, admin, logger }
 }
 
 function checkedLimits(options: GatewayLimits = {}): Complete<GatewayLimits> {

@@ -7,6 +7,7 @@ import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import { HOST } from '../src/request/http.js'
 import type { RequestClient } from '../src/request.js'
+import { isAnnounced } from './proxy-protocol.js'
 
 /**
  * The proxies whose fields are trusted, as in the setting `trust proxy` of Express: the number of proxies in front;
@@ -76,8 +77,8 @@ export class TrustedProxies {
   }
 
   /** Returns whether the fields of this peer are trusted. */
-  trusts({ remoteAddress = '' }: Socket): boolean {
-    return this.#trust?.(unmapped(remoteAddress), 0) === true
+  trusts(socket: Socket): boolean {
+    return this.#trust?.(unmapped(socket.remoteAddress), isAnnounced(socket) ? 1 : 0) === true
   }
 
   /** Returns `trusts`, for a peer that has sent forwarded fields; warns once if they are dropped by mistake. */
@@ -101,8 +102,9 @@ export class TrustedProxies {
     const told = read(fields)
     let address = unmapped(socket.remoteAddress)
     let element: Record<string, string> | undefined
+    const nearest = isAnnounced(socket) ? 1 : 0
     for (let hop = 0; hop < Math.min(told.hops.length, MOST_HOPS); hop++) {
-      if (hop > 0 && !this.#trust?.(address, hop)) break
+      if (hop > 0 && !this.#trust?.(address, nearest + hop)) break
       const at = told.hops.length - 1 - hop
       element = told.elements[at]
       const next = addressIn(told.hops[at] as string)

@@ -5,6 +5,7 @@ import { SpaceError } from '../src/errors.js'
 import { endWith, finishConnection, inTurn, isFinished } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
 import { answerHalfClosed } from './half-closed.js'
+import { isSilent } from './proxy-protocol.js'
 import { METHOD_UNKNOWN } from './refusals.js'
 import { refuseUnparsed } from './unparsed.js'
 import { isWebSocket } from './websocket.js'
@@ -55,12 +56,19 @@ export interface GatewayServer {
 }
 
 /**
- * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
+ * Resolves when the port is open; `onServer` is called before. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
  * machine.
  */
-export function listen(host: string, port: number, onRequest: OnRequest, onUpgrade: OnUpgrade): Promise<GatewayServer> {
+export function listen(
+  host: string,
+  port: number,
+  onRequest: OnRequest,
+  onUpgrade: OnUpgrade,
+  onServer: (server: Server) => void = () => {},
+): Promise<GatewayServer> {
   const server: HttpServer = createServer(OPTIONS)
   server.httpAllowHalfOpen = true
+  onServer(server)
   // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
@@ -140,7 +148,7 @@ const SILENT_MS = 250
 function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
   return new Promise((resolve) => {
     const cutSilent = (): void => {
-      for (const socket of open) if (socket.bytesRead === 0) socket.destroy()
+      for (const socket of open) if (isSilent(socket)) socket.destroy()
     }
     const silent = setTimeout(cutSilent, SILENT_MS)
     const all = setTimeout(() => server.closeAllConnections(), boundMs)

@@ -76,6 +76,7 @@ export interface GatewayFlags {
   readonly host: string
   readonly port: number
   readonly trustProxy?: boolean | number | string
+  readonly proxyProtocol?: boolean
   readonly durability?: 'memory' | 'local' | 'fsync'
   readonly timeoutMs: number
   readonly maxBodyBytes: number
@@ -100,6 +101,7 @@ export const gatewayOptions = (): Option[] => [
     '--trust-proxy <proxies>',
     'proxies whose X-Forwarded-* are trusted: their number, addresses, CIDR ranges, loopback, private, true or false',
   ).argParser(trustedProxies),
+  new Option('--proxy-protocol', 'connections of trusted proxies begin with a PROXY header, version 1 or 2'),
   durabilityOption(),
   number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
   number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
@@ -115,12 +117,23 @@ export const gatewayOptions = (): Option[] => [
 
 /** The options of `createGateway` among the flags. */
 export const gatewayTerms = (flags: GatewayFlags) => {
-  const { host, port, trustProxy, timeoutMs, maxBodyBytes, maxReplayBytes, maxDeliveries, keyLeaseMs, maxKeyBytes } =
-    flags
+  const {
+    host,
+    port,
+    trustProxy,
+    proxyProtocol,
+    timeoutMs,
+    maxBodyBytes,
+    maxReplayBytes,
+    maxDeliveries,
+    keyLeaseMs,
+    maxKeyBytes,
+  } = flags
   return {
     host,
     port,
     trustProxy,
+    proxyProtocol,
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
     admin: adminTerms(flags),

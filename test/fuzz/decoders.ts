@@ -1,4 +1,5 @@
-/** The decoders of bytes that come from Redis, each with valid inputs to begin from. Any input gives a value or an error. */
+/** The decoders of bytes that come from Redis and from proxies, each with valid inputs to begin from. Any input gives a value or an error. */
+import { readProxyHeader } from '../../gateway/proxy-header.js'
 import { bodyWithChecksum, checkedBody } from '../../src/engines/redis/checksum.js'
 import { parseRecord } from '../../src/engines/redis/record.js'
 import { encodedChange, leaseHead, sessionIn } from '../../src/engines/redis/session-record.js'
@@ -118,5 +119,14 @@ export const DECODERS: readonly Decoder[] = [
     name: 'signatures',
     seeds: [Buffer.from('|@Job|@Task|n=n:1|;|a=s:x|')],
     decode: (bytes) => readSignature(bytes.toString()),
+  },
+  {
+    name: 'PROXY headers',
+    seeds: [
+      Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.1 12345 443\r\nGET / HTTP/1.1\r\n'),
+      Buffer.from('PROXY TCP6 2001:db8::7 ::1 12345 443\r\n'),
+      Buffer.from('0d0a0d0a000d0a515549540a21110014cb007107c0000201303901bb2000050100000000', 'hex'),
+    ],
+    decode: readProxyHeader,
   },
 ]

@@ -1,4 +1,4 @@
-/** Every decoder of bytes from Redis gives a value or an error for any input; `npm run fuzz` is the long form. */
+/** Every decoder of bytes from Redis and from proxies gives a value or an error for any input; `npm run fuzz` is the long form. */
 import { expect, test } from '@jest/globals'
 import { DECODERS } from './decoders.js'
 import { fuzz, isTotal, keptFor } from './fuzz.js'

@@ -50,6 +50,8 @@ describe('starting', () => {
     ['trustProxy', { trustProxy: ['loopback', 'my-proxy'] }],
     ['trustProxy', { trustProxy: [] }],
     ['trustProxy', { trustProxy: {} }],
+    ['proxyProtocol', { proxyProtocol: 1 }],
+    ['proxyProtocol needs trustProxy', { proxyProtocol: true }],
     ['limits.timeoutMs', { limits: { timeoutMs: 0 } }],
     ['limits.timeoutMs', { limits: { timeoutMs: Number.POSITIVE_INFINITY } }],
     ['limits.bodyBytes', { limits: { bodyBytes: -1 } }],
