@@ -59,6 +59,12 @@ export function inTurn(socket: Socket, run: () => void, own?: IncomingMessage): 
   else if (socket.writable) run()
 }
 
+/** Handles a request for which Node.js has detached the connection, as `inTurn` does; not behind a last answer. */
+export function whenDetached(socket: Socket, handle: () => void): void {
+  socket.on('error', () => {})
+  if (!finished.has(socket)) inTurn(socket, handle)
+}
+
 /** Ends a connection with an answer to bytes that are no request. */
 export function endWith(socket: Socket, refusal: Refusal): void {
   socket.write(rawAnswer(refusal))

@@ -63,6 +63,8 @@ export interface Edge {
   readonly replayBytes: number
   readonly idempotency: Required<IdempotencyOptions>
   readonly proxies: TrustedProxies
+  /** Protocols beside WebSocket that an app may switch to, in lower case. */
+  readonly upgradeProtocols: readonly string[]
   /** The upgraded connections: each function closes one, for a restart. */
   readonly upgraded: Set<() => void>
   /** Set if there is an admin port: counters, and the exchanges under way. */
@@ -281,11 +283,16 @@ function writeInterim({ req, res }: Exchange, { status, headers }: ResponseHead)
 }
 
 /** Writes a streamed response; its client or its worker may go meanwhile. */
-async function relayed(exchange: Exchange, response: HttpResponse, rest: Rest): Promise<void> {
+export async function relayed(
+  exchange: Exchange,
+  response: HttpResponse,
+  rest: Rest,
+  mustClose = !exchange.req.complete,
+): Promise<void> {
   const { res, req, sent } = exchange
   const { socket } = req
   try {
-    decodeHead(res, response, requestIdOf(exchange), isLast(exchange, !req.complete))
+    decodeHead(res, response, requestIdOf(exchange), isLast(exchange, mustClose))
   } catch (error) {
     sent?.withdraw()
     throw error

@@ -10,6 +10,9 @@ import { oldestAnswer } from './connection.js'
 const FIRST_WAIT_MS = 50
 const LETTERS = 'HTTP/1.1'
 
+/** Connections on which the next write is a letter, or the answer behind some. */
+const probed = new WeakSet<Socket>()
+
 /** Handles the event 'end'. */
 export function answerHalfClosed(socket: Socket): void {
   const res = oldestAnswer(socket)
@@ -22,6 +25,8 @@ export function answerHalfClosed(socket: Socket): void {
 }
 
 function probe(socket: Socket): void {
+  if (probed.has(socket)) return
+  probed.add(socket)
   let sent = 0
   let timer: NodeJS.Timeout | undefined
   const { write } = socket
@@ -34,6 +39,7 @@ function probe(socket: Socket): void {
   socket.write = (chunk: Uint8Array | string, ...rest: unknown[]): boolean => {
     clearTimeout(timer)
     socket.write = write
+    probed.delete(socket)
     return Reflect.apply(write, socket, [chunk.slice(sent), ...rest])
   }
   sendLetter()

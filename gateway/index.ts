@@ -11,11 +11,12 @@ import { GatewayCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import { type Service, service } from '../src/runtime/lifecycle.js'
-import { isAdmissible } from './connection.js'
+import { isAdmissible, whenDetached } from './connection.js'
 import { type Edge, type GatewayMonitor, handleExchange, type StartedExchange } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
+import { askedProtocol } from './protocols.js'
 import { TrustedProxies } from './proxies.js'
 import { expectProxyHeaders } from './proxy-protocol.js'
 import { routesOf } from './routes.js'
@@ -46,7 +47,7 @@ export interface Gateway extends Service, AsyncDisposable {
   readonly adminUrl: string | undefined
   /** Serves one request, for a server of your own instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
-  /** Serves an 'upgrade' event: a WebSocket. */
+  /** Serves an 'upgrade' event: a WebSocket, or a protocol of `upgradeProtocols`. */
   readonly upgradeHandler: (req: IncomingMessage, socket: Duplex, head: Buffer) => void
 }
 
@@ -67,7 +68,7 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, services, idempotency, logger } = terms
+  const { space, host, port, services, upgradeProtocols, idempotency, logger } = terms
   const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
@@ -83,6 +84,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     replayBytes,
     idempotency,
     proxies,
+    upgradeProtocols,
     upgraded: new Set(),
     log: logger,
     phase: 'open',
@@ -118,11 +120,12 @@ export function createGateway(options: GatewayOptions): Gateway {
   const onServer = (server: Server): void => {
     if (terms.proxyProtocol) expectProxyHeaders(server, (socket) => proxies.trusts(socket), logger)
   }
+  const isUpgrade = (req: IncomingMessage): boolean => askedProtocol(req, upgradeProtocols) !== undefined
   const server = service(
     async () => {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
-        listening = await listen(host, port, onRequest, onUpgrade, onServer)
+        listening = await listen(host, port, { onServer, onRequest, onUpgrade, isUpgrade })
       }
       await (admin ? admin.during(open) : open())
     },
@@ -150,7 +153,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       return admin?.url
     },
     handler: (req, res) => onRequest(req, res, false),
-    upgradeHandler: (req, socket, head) => onUpgrade(req, socket as Socket, head),
+    upgradeHandler: (req, socket, head) => whenDetached(socket as Socket, () => onUpgrade(req, socket as Socket, head)),
     [Symbol.asyncDispose]: () => gateway.stop(),
   }
   space.adopt(gateway)

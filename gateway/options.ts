@@ -6,6 +6,7 @@ import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { Space } from '../src/space.js'
 import { type PrincipalOf, principalIn } from './idempotency-key.js'
+import { isForbidden, isProtocolName } from './protocols.js'
 import { type TrustProxy, trustOf } from './proxies.js'
 import type { ServiceOptions } from './routes.js'
 
@@ -32,6 +33,11 @@ export interface GatewayOptions {
    * Needs `trustProxy`. Default false.
    */
   readonly proxyProtocol?: boolean | undefined
+  /**
+   * Protocols beside WebSocket to which an app may switch a connection (RFC 9110 §7.8), as Upgrade names them: `['tcp']`.
+   * A name without a version covers all versions. Default: none; a request for another protocol is served by HTTP/1.1.
+   */
+  readonly upgradeProtocols?: readonly string[] | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined
   /** Probes and metrics. Default: no admin port. */
@@ -85,6 +91,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'services',
   'trustProxy',
   'proxyProtocol',
+  'upgradeProtocols',
   'limits',
   'idempotency',
   'admin',
@@ -121,11 +128,13 @@ export interface CheckedGatewayOptions
 export function checked(options: GatewayOptions): CheckedGatewayOptions {
   onlyKnown('createGateway', options, OPTIONS, MOVED)
   const { space, host = '127.0.0.1', port = 8080, services = [{ service: 'web' }], logger = silent } = options
+  const { upgradeProtocols: protocols = [] } = options
   if (!(space instanceof Space)) throw invalid('space is what openSpace returned.')
   if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
   checkInteger('port', port, 0, 65_535)
   if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
   services.forEach(checkService)
+  const upgradeProtocols = checkedProtocols(protocols)
   if (typeof logger?.info !== 'function')
     throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
   const { trustProxy, proxyProtocol = false } = options
@@ -137,7 +146,28 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   const limits = checkedLimits(options.limits)
   const idempotency = checkedIdempotency(options.idempotency)
   const admin = checkedAdmin(options.admin)
-  return { space, host, port, services, trustProxy, proxyProtocol, limits, idempotency, admin, logger }
+  return {
+    space,
+    host,
+    port,
+    services,
+    trustProxy,
+    proxyProtocol,
+    upgradeProtocols,
+    limits,
+    idempotency,
+    admin,
+    logger,
+  }
+}
+
+function checkedProtocols(names: readonly string[]): string[] {
+  if (!Array.isArray(names) || !names.every(isProtocolName)) {
+    throw invalid('upgradeProtocols is a list of protocol names, such as tcp or foo/2.')
+  }
+  const forbidden = names.find(isForbidden)
+  if (forbidden) throw invalid(`upgradeProtocols cannot have ${forbidden}: HTTP/2 ends at the gateway.`)
+  return names.map((name) => name.toLowerCase())
 }
 
 function checkedLimits(options: GatewayLimits = {}): Complete<GatewayLimits> {

@@ -28,10 +28,15 @@ export const MALFORMED = bad('MALFORMED', 'The request is not valid HTTP.')
 export const VERSION_UNKNOWN = new Refusal(505, 'VERSION_UNKNOWN', 'Only HTTP/1.1 and HTTP/1.0 are served here.', true)
 export const HEADERS_TOO_LARGE = new Refusal(431, 'HEADERS_TOO_LARGE', 'Send at most 16 KiB of header lines.', true)
 export const HEADERS_TOO_MANY = new Refusal(431, 'HEADERS_TOO_MANY', 'Send at most 100 header lines.', true)
-export const UPGRADE_INVALID = new Refusal(
-  426,
+export const UPGRADE_METHOD = new Refusal(405, 'UPGRADE_METHOD', 'A WebSocket begins with GET.', true)
+export const UPGRADE_INVALID = bad(
   'UPGRADE_INVALID',
-  'Only a WebSocket of version 13 is served here: GET by HTTP/1.1, with a Sec-WebSocket-Key.',
+  'Send a Sec-WebSocket-Key of 16 bytes in base64, and Sec-WebSocket-Version: 13.',
+)
+export const UPGRADE_REQUIRED = new Refusal(
+  426,
+  'UPGRADE_REQUIRED',
+  'Only a WebSocket is served here, by HTTP/1.1 and Upgrade: websocket.',
   true,
 )
 /** `setting` names the option of the limit, or its purpose. */
@@ -131,8 +136,10 @@ export function problemHeaders(refusal: Refusal, body: string, id: string, close
   headers.push('Cache-Control', 'no-store')
   if (id) headers.push('X-Request-Id', id)
   if (refusal.status === 503 || refusal === KEY_IN_USE) headers.push('Retry-After', RETRY_AFTER_S)
-  // RFC 9110 §15.5.22, RFC 6455 §4.4.
-  if (refusal.status === 426) headers.push('Upgrade', 'websocket', 'Sec-WebSocket-Version', '13')
+  // RFC 9110 §15.5.6, RFC 6455 §4.4, RFC 9110 §15.5.22.
+  if (refusal === UPGRADE_METHOD) headers.push('Allow', 'GET')
+  if (refusal === UPGRADE_INVALID || refusal === UPGRADE_REQUIRED) headers.push('Sec-WebSocket-Version', '13, 8')
+  if (refusal === UPGRADE_REQUIRED) headers.push('Upgrade', 'websocket')
   if (close) headers.push('Connection', 'close')
   return headers
 }

@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { isBodiless } from '../src/request/http.js'
+import { CUT_SHORT, isBodiless } from '../src/request/http.js'
 import type { Rest } from '../src/request/message.js'
 import { pairsOf } from './decode.js'
 import { passedOn } from './fields.js'
@@ -35,6 +35,11 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
         return room
       },
       onEnd(trailers) {
+        if (trailers.includes(CUT_SHORT)) {
+          // What was written arrives before the end of the connection.
+          socket?.destroySoon()
+          return finish('BAD_RESPONSE')
+        }
         const behind = bodiless || req.httpVersionMinor === 0 ? [] : passedOn(trailers)
         if (behind.length > 0 && res.chunkedEncoding) res.addTrailers(pairsOf(behind))
         res.end()

@@ -2,13 +2,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { SpaceError } from '../src/errors.js'
-import { endWith, finishConnection, inTurn, isFinished } from './connection.js'
+import { endWith, finishConnection, whenDetached } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
 import { answerHalfClosed } from './half-closed.js'
 import { isSilent } from './proxy-protocol.js'
 import { METHOD_UNKNOWN } from './refusals.js'
 import { refuseUnparsed } from './unparsed.js'
-import { isWebSocket } from './websocket.js'
 
 /** How long an idle connection stays open. */
 export const KEEP_ALIVE_MS = 65_000
@@ -49,6 +48,15 @@ export type OnRequest = (req: IncomingMessage, res: ServerResponse, expects100: 
 /** `first` holds bytes that arrived behind the request. */
 export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) => void
 
+export interface ServerEvents {
+  /** Called before the port is open. */
+  onServer(server: Server): void
+  readonly onRequest: OnRequest
+  readonly onUpgrade: OnUpgrade
+  /** Returns whether the protocol that a request asks for is served. */
+  isUpgrade(req: IncomingMessage): boolean
+}
+
 export interface GatewayServer {
   readonly port: number
   /** Takes no new connection, closes idle ones, waits up to `boundMs` for the others, then cuts them. */
@@ -56,15 +64,13 @@ export interface GatewayServer {
 }
 
 /**
- * Resolves when the port is open; `onServer` is called before. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
+ * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
  * machine.
  */
 export function listen(
   host: string,
   port: number,
-  onRequest: OnRequest,
-  onUpgrade: OnUpgrade,
-  onServer: (server: Server) => void = () => {},
+  { onServer, onRequest, onUpgrade, isUpgrade }: ServerEvents,
 ): Promise<GatewayServer> {
   const server: HttpServer = createServer(OPTIONS)
   server.httpAllowHalfOpen = true
@@ -79,13 +85,13 @@ export function listen(
   server.on('checkContinue', (req, res) => given(req, res, true))
   server.on('checkExpectation', (req, res) => given(req, res, false))
   server.on('upgrade', (req, socket, first) =>
-    detached(socket as Socket, () => {
-      if (isWebSocket(req)) onUpgrade(req, socket as Socket, first)
+    whenDetached(socket as Socket, () => {
+      if (isUpgrade(req)) onUpgrade(req, socket as Socket, first)
       else asIfUnasked(server, req, socket as Socket, first)
     }),
   )
   server.on('connect', (_req, socket) =>
-    detached(socket as Socket, () => {
+    whenDetached(socket as Socket, () => {
       finishConnection(socket as Socket)
       endWith(socket as Socket, METHOD_UNKNOWN)
     }),
@@ -108,12 +114,6 @@ export function listen(
       resolve({ port: address.port, close: (boundMs) => closeServer(server, open, boundMs) })
     })
   })
-}
-
-/** Handles a request for which Node.js has detached the connection, after the answers of the requests before it. */
-function detached(socket: Socket, handle: () => void): void {
-  socket.on('error', () => {})
-  if (!isFinished(socket)) inTurn(socket, handle)
 }
 
 /**

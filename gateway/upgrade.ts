@@ -7,6 +7,7 @@ import type { Socket } from 'node:net'
 import type { StreamWriter } from '../src/request/streams/index.js'
 import type { HttpResponse, Rest } from '../src/request.js'
 import { NO_BODY } from './body.js'
+import { finishConnection } from './connection.js'
 import { decode } from './decode.js'
 import { encode, readHead } from './encode.js'
 import {
@@ -16,16 +17,17 @@ import {
   type Exchange,
   finish,
   refuseExchange,
+  relayed,
   requestIdOf,
   sendAndAwait,
   startExchange,
 } from './exchange.js'
-import { UPGRADE_INVALID } from './refusals.js'
-import { relay, UNREAD_STREAM_MS } from './relay.js'
+import { answerHalfClosed } from './half-closed.js'
+import { checkedProtocol, WEBSOCKET } from './protocols.js'
+import { UNREAD_STREAM_MS } from './relay.js'
 import { endUnlessRead } from './unread.js'
 import { CLOSED_FOR_RESTART, FrameCounter } from './websocket.js'
 
-const KEY = /^[A-Za-z0-9+/]{22}==$/
 const NOTHING = Buffer.alloc(0)
 
 /** `first` holds bytes that arrived behind the request. */
@@ -38,49 +40,79 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
   const exchange = startExchange(edge, req, res)
   edge.watch?.open.add(exchange)
   try {
-    check(req)
+    const protocol = checkedProtocol(req, edge.upgradeProtocols)
     const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
     const request = encode(req, head, NO_BODY)
-    const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', 'websocket']
+    const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', protocol]
     const terms = { ...route.once, repeatable: false, maxDeliveries: 9 }
-    const response = await sendAndAwait(exchange, { ...request, headers, body: first, more: 'upgrade' }, terms)
+    const answered = sendAndAwait(exchange, { ...request, headers, body: first, more: 'upgrade' }, terms)
+    passOn(socket, exchange.sent!.upload as StreamWriter)
+    const response = await answered
     countResponse(exchange)
-    if (response.status === 101 && response.rest) await switched(exchange, socket, response, response.rest)
+    const { status, rest } = response
+    if (status === 101 && rest) await switched(exchange, socket, response, rest, protocol === WEBSOCKET)
     else await declined(exchange, socket, response)
   } catch (reason) {
     refuseExchange(exchange, reason)
-    socket.destroySoon()
+    endHttp(socket)
   } finally {
     finish(exchange)
   }
 }
 
-/** Throws unless the handshake is valid (RFC 6455 §4.2.1). */
-function check(req: IncomingMessage): void {
-  const { method, httpVersion, headers } = req
-  const isAsked = method === 'GET' && httpVersion === '1.1' && headers['sec-websocket-version'] === '13'
-  if (!isAsked || !KEY.test(headers['sec-websocket-key'] ?? '')) throw UPGRADE_INVALID
+/**
+ * Passes on what the client sends, from the beginning: its end has to be noticed before an app has answered, and the app
+ * is told of it.
+ */
+function passOn(socket: Socket, upload: StreamWriter): void {
+  socket.on('data', (bytes: Buffer) => {
+    if (!upload.write(bytes)) socket.pause()
+  })
+  upload.onDrain = () => void socket.resume()
+  socket.on('end', () => {
+    upload.end(NOTHING)
+    answerHalfClosed(socket)
+  })
 }
 
-/** The app has answered with an ordinary response. */
-async function declined(exchange: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
-  exchange.sent?.upload?.destroy('')
-  decode(exchange.res, response.rest ? { ...response, rest: undefined } : response, requestIdOf(exchange), true)
-  exchange.status = response.status
-  if (response.rest) await relay(exchange.res, response.rest)
+/** Ends a connection that was not switched; what its client still sends is dropped. */
+function endHttp(socket: Socket): void {
+  finishConnection(socket)
+  socket.removeAllListeners('data').resume()
   socket.destroySoon()
 }
 
+/** The app has answered with an ordinary response; until that is complete, it may still read what the client sends. */
+async function declined(exchange: Exchange, socket: Socket, response: HttpResponse): Promise<void> {
+  const { res, sent } = exchange
+  if (response.rest) {
+    // Node.js has left the connection, and tells the response no more.
+    socket.on('drain', () => res.emit('drain'))
+    await relayed(exchange, response, response.rest, true)
+  } else {
+    decode(res, response, requestIdOf(exchange), true)
+    exchange.status = response.status
+  }
+  sent?.upload?.destroy('')
+  endHttp(socket)
+}
+
 /**
- * Passes bytes until one side ends. If the worker is gone, the client is told to reconnect (close code 1012) at a frame
- * boundary.
+ * Passes bytes until one side ends. If the worker is gone, the client of a WebSocket is told to reconnect (close code
+ * 1012) at a frame boundary; that of another protocol sees the end of its connection.
  */
-function switched(exchange: Exchange, socket: Socket, response: HttpResponse, rest: Rest): Promise<void> {
+function switched(
+  exchange: Exchange,
+  socket: Socket,
+  response: HttpResponse,
+  rest: Rest,
+  isWebSocket: boolean,
+): Promise<void> {
   const { res, sent, edge } = exchange
   const upload = sent!.upload as StreamWriter
-  const frames = new FrameCounter()
+  const frames = isWebSocket ? new FrameCounter() : undefined
   exchange.status = 101
   res.detachSocket(socket)
   socket.setTimeout(0)
@@ -98,7 +130,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
       broken('GATEWAY_STOPPING')
     }
     const broken = (code: string): void => {
-      if (frames.isBetween && !frames.isClosed) socket.end(CLOSED_FOR_RESTART)
+      if (frames?.isBetween && !frames.isClosed) socket.end(CLOSED_FOR_RESTART)
       // Inside a frame the client can only be shown the end of the connection.
       else socket.destroy()
       setTimeout(() => socket.destroy(), LINGER_MS).unref()
@@ -106,11 +138,6 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     }
     edge.upgraded.add(closeUpgraded)
     if (edge.phase !== 'open') return closeUpgraded()
-    socket.on('data', (bytes: Buffer) => {
-      if (!upload.write(bytes)) socket.pause()
-    })
-    upload.onDrain = () => void socket.resume()
-    socket.on('end', () => upload.end(NOTHING))
     socket.on('drain', () => rest.resume())
     socket.on('close', () => {
       // The worker then sees a closed connection.
@@ -119,7 +146,7 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
     })
     rest.read({
       onChunk(bytes) {
-        frames.count(bytes)
+        frames?.count(bytes)
         const room = socket.write(bytes)
         if (!room) endUnlessRead(socket, UNREAD_STREAM_MS)
         return room
@@ -132,7 +159,6 @@ function switched(exchange: Exchange, socket: Socket, response: HttpResponse, re
       },
       onBroken: broken,
     })
-    socket.resume()
   })
 }
 

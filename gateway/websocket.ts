@@ -1,10 +1,5 @@
 /** WebSocket frames (RFC 6455 §5.2), as far as a gateway has to know them: frame boundaries and the close frame. */
 
-import type { IncomingMessage } from 'node:http'
-
-/** Returns whether the request asks for a WebSocket. */
-export const isWebSocket = (req: IncomingMessage): boolean => req.headers.upgrade?.toLowerCase() === 'websocket'
-
 /** A close frame with code 1012 (service restart). */
 export const CLOSED_FOR_RESTART: Buffer = Buffer.of(0x88, 0x02, 0x03, 0xf4)
 

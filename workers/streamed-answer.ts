@@ -4,6 +4,7 @@
  */
 import { monotonicMs } from '../src/clock.js'
 import { SpaceError } from '../src/errors.js'
+import { CUT_SHORT } from '../src/request/http.js'
 import type { Sink } from '../src/request/streams/collector.js'
 import type { HeldRequest, HttpResponse, ResponseHead, Rest } from '../src/request.js'
 import { STREAMED, sealedHead, sealedTrailers } from './response.js'
@@ -58,7 +59,8 @@ export class StreamedAnswer {
    * Returns the response that completes the request. Throws BAD_RESPONSE if the body is not as long as its head
    * announced.
    */
-  complete({ trailers }: HttpResponse): HttpResponse {
+  complete({ trailers, isCutShort }: HttpResponse): HttpResponse {
+    if (isCutShort) return { ...STREAMED, status: this.#status, trailers: [CUT_SHORT, ''] }
     const length = this.#sink!.written - this.#headBytes
     if (this.#announced !== undefined && this.#announced !== length) {
       throw new SpaceError('BAD_RESPONSE', `Its content-length is ${this.#announced} bytes, its body has ${length}.`)

@@ -1,7 +1,7 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { withAccess } from './settings/access.js'
-import { hostNames, integer, name, oneOf, trustedProxies } from './settings/schema.js'
+import { hostNames, integer, name, oneOf, protocolNames, trustedProxies } from './settings/schema.js'
 
 export { integer } from './settings/schema.js'
 
@@ -83,6 +83,7 @@ export interface GatewayFlags {
   readonly maxReplayBytes: number
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
+  readonly upgradeProtocols?: string
   readonly maxDeliveries: number
   readonly keyLeaseMs: number
   readonly maxKeyBytes: number
@@ -107,6 +108,10 @@ export const gatewayOptions = (): Option[] => [
   number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
   number('--max-replay-bytes <n>', 'maximum bytes of a streamed body kept for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
   ...streamOptions(),
+  new Option(
+    '--upgrade-protocols <names>',
+    'protocols besides WebSocket to which an app may switch a connection, with commas between them',
+  ).argParser(protocolNames),
   number('--max-deliveries <n>', 'give up after this many workers have died while handling a request', 1, 9, 3),
   number('--key-lease-ms <ms>', 'how long responses to Idempotency-Keys are kept', 1, 2 ** 31 - 1, 86_400_000),
   number('--max-key-bytes <n>', 'maximum bytes of kept responses in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
@@ -134,6 +139,7 @@ export const gatewayTerms = (flags: GatewayFlags) => {
     port,
     trustProxy,
     proxyProtocol,
+    upgradeProtocols: flags.upgradeProtocols?.split(','),
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
     admin: adminTerms(flags),

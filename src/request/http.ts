@@ -41,6 +41,9 @@ export const NEVER_IN_TRAILERS: ReadonlySet<string> = new Set([
   'x-request-id',
 ])
 
+/** The trailer by which a worker tells the gateway that a streamed body is incomplete: its connection is to be cut. */
+export const CUT_SHORT = 'x-takespace-cut-short'
+
 /** Host (RFC 9112 §3.2): a name or an address, and a port. User information or a path would become part of a URL. */
 export const HOST = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
 

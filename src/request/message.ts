@@ -65,6 +65,8 @@ export interface HttpResponse {
   readonly rest?: Rest | undefined
   /** Trailers of a complete body. */
   readonly trailers?: readonly string[] | undefined
+  /** True if the app has ended its connection within a streamed body, as its client shall see. */
+  readonly isCutShort?: boolean | undefined
 }
 
 /** The head of a response. */

@@ -38,7 +38,7 @@ const REFUSED: Record<string, [status: number, bytes: string]> = {
   'chunks in HTTP/1.0': [400, post(`Connection: keep-alive\r\n${CHUNKED}`, '0\r\n\r\n', '1.0')],
   'a body that is too large': [413, post('Content-Length: 200\r\n', 'x'.repeat(200))],
   'a chunked body that is too large': [413, post(CHUNKED, `c8\r\n${'x'.repeat(200)}\r\n0\r\n\r\n`)],
-  'an invalid WebSocket handshake': [426, UPGRADE.replace('dGhlIHNhbXBsZSBub25jZQ==', 'short')],
+  'an invalid WebSocket handshake': [400, UPGRADE.replace('dGhlIHNhbXBsZSBub25jZQ==', 'short')],
 }
 
 describe('behind a refusal that closes', () => {

@@ -19,7 +19,8 @@ export class UpgradedSocket extends Duplex {
   readonly #rest: Rest | undefined
 
   constructor(request: HttpRequest, server: unknown, answer: Writing) {
-    super({ allowHalfOpen: false })
+    // As the sockets of Node's http.Server: an app that is told of the client's end may still answer.
+    super({ allowHalfOpen: true })
     const { body, rest } = request
     this[REQUEST_OF_SOCKET] = request
     this.server = server

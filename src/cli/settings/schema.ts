@@ -37,6 +37,11 @@ export const trustedProxies = reader((text): boolean | number | string | undefin
   }
 }, 'It must be a number of proxies, true, false, or addresses, CIDR ranges and names (loopback, linklocal, uniquelocal, private) with commas between them.')
 
+export const protocolNames = reader(
+  (text) => (/^[\w!#$%&'*+./^`|~-]+(?:,[\w!#$%&'*+./^`|~-]+)*$/.test(text) ? text : undefined),
+  'It must be names of protocols, with commas between them.',
+)
+
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)
 
