@@ -55,10 +55,10 @@ export interface Edge {
   readonly outages: Outages
   readonly log: Logger
   /**
-   * open: takes requests. draining: takes requests of open connections and closes each after its response. stopped:
-   * takes none.
+   * open: takes requests. leaving: also on new connections, and closes each connection after its response. draining: the
+   * same, without new connections. stopped: takes none.
    */
-  phase: 'open' | 'draining' | 'stopped'
+  phase: 'open' | 'leaving' | 'draining' | 'stopped'
   /** Maximum bytes of a streamed body that are buffered for a retry. */
   readonly replayBytes: number
   readonly idempotency: Required<IdempotencyOptions>

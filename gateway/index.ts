@@ -37,8 +37,8 @@ export interface Gateway extends Service, AsyncDisposable {
    */
   start(): Promise<void>
   /**
-   * Takes no new connection, answers the requests in flight, then closes. Returns within the longest timeout of a
-   * service + 1 s.
+   * Reports not ready, and after `drainDelayMs` takes no new connection, answers the requests in flight, then closes.
+   * Returns within the longest timeout of a service + 1 s after the delay.
    */
   stop(): Promise<void>
   /** The URL on which it listens, such as `http://127.0.0.1:8080`; with port 0 the real port once it has started. */
@@ -68,7 +68,7 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, services, upgradeProtocols, idempotency, logger } = terms
+  const { space, host, port, services, upgradeProtocols, drainDelayMs, idempotency, logger } = terms
   const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
@@ -132,11 +132,25 @@ export function createGateway(options: GatewayOptions): Gateway {
     async () => listening?.close(drainMs),
   )
 
+  let leaving: Promise<void> | undefined
+  /** Waits until load balancers have noticed. */
+  const leave = (): Promise<void> | undefined => {
+    if (edge.phase !== 'open') return leaving
+    edge.phase = 'draining'
+    if (!listening || drainDelayMs === 0) return undefined
+    edge.phase = 'leaving'
+    logger.info({ drainDelayMs }, 'not ready any more; the port stays open for the drain delay')
+    leaving = new Promise((resolve) => setTimeout(resolve, drainDelayMs)).then(() => {
+      edge.phase = 'draining'
+    })
+    return leaving
+  }
+
   const gateway: Gateway = {
     start: server.start,
     async stop() {
-      if (edge.phase === 'open') edge.phase = 'draining'
       if (admin) admin.phase = 'draining'
+      await leave()
       // Upgraded connections do not end by themselves.
       for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
       await server.stop()

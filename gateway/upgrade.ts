@@ -137,7 +137,7 @@ function switched(
       ended(code)
     }
     edge.upgraded.add(closeUpgraded)
-    if (edge.phase !== 'open') return closeUpgraded()
+    if (edge.phase === 'draining' || edge.phase === 'stopped') return closeUpgraded()
     socket.on('drain', () => rest.resume())
     socket.on('close', () => {
       // The worker then sees a closed connection.

@@ -78,6 +78,7 @@ export interface GatewayFlags {
   readonly trustProxy?: boolean | number | string
   readonly proxyProtocol?: boolean
   readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly drainDelayMs: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
   readonly maxReplayBytes: number
@@ -104,6 +105,7 @@ export const gatewayOptions = (): Option[] => [
   ).argParser(trustedProxies),
   new Option('--proxy-protocol', 'connections of trusted proxies begin with a PROXY header, version 1 or 2'),
   durabilityOption(),
+  number('--drain-delay-ms <ms>', 'how long a stop keeps the port open while /readyz is 503', 0, 86_400_000, 0),
   number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
   number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
   number('--max-replay-bytes <n>', 'maximum bytes of a streamed body kept for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
@@ -139,6 +141,7 @@ export const gatewayTerms = (flags: GatewayFlags) => {
     port,
     trustProxy,
     proxyProtocol,
+    drainDelayMs: flags.drainDelayMs,
     upgradeProtocols: flags.upgradeProtocols?.split(','),
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
