@@ -9,19 +9,9 @@ import type { HttpResponse, Rest } from '../src/request.js'
 import { NO_BODY } from './body.js'
 import { finishConnection } from './connection.js'
 import { decode } from './decode.js'
+import { type Edge, type Exchange, requestIdOf, startExchange } from './edge.js'
 import { encode, readHead } from './encode.js'
-import {
-  admit,
-  countResponse,
-  type Edge,
-  type Exchange,
-  finish,
-  refuseExchange,
-  relayed,
-  requestIdOf,
-  sendAndAwait,
-  startExchange,
-} from './exchange.js'
+import { admit, countResponse, finish, refuseExchange, relayed, sendAndAwait } from './exchange.js'
 import { answerHalfClosed } from './half-closed.js'
 import { checkedProtocol, WEBSOCKET } from './protocols.js'
 import { UNREAD_STREAM_MS } from './relay.js'
