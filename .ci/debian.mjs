@@ -1,6 +1,6 @@
 /** Packages of Debian and Ubuntu, unpacked into a folder of ours: signed, root or not, and nothing of them is installed. */
 import { spawnSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const quietly = (command, args, options) =>
@@ -44,5 +44,35 @@ export function unpackInto(root, fill) {
     return fill(get, unpack)
   } finally {
     for (const folder of [packages, lists]) rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** Folders under `root` with libraries that were unpacked rather than installed, as LD_LIBRARY_PATH has them. */
+export function libraryPathIn(root) {
+  if (!existsSync(root)) return ''
+  const all = readdirSync(root, { recursive: true, withFileTypes: true })
+  const folders = all.filter((file) => /\.so(\.|$)/.test(file.name)).map((file) => file.parentPath ?? file.path)
+  return [...new Set(folders)].join(':')
+}
+
+export const withLibraries = (path) => ({ env: path ? { ...process.env, LD_LIBRARY_PATH: path } : process.env })
+
+/** Adds the libraries that a binary under `root` lacks. Asks the loader, round by round: a library may need others. */
+export function addLibraries(root, binary, get, unpack) {
+  const tried = new Set()
+  for (;;) {
+    const { stdout } = quietly('ldd', [join(root, binary)], withLibraries(libraryPathIn(root)))
+    const missing = [...(stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)]
+      .map((match) => match[1])
+      .filter((name) => !tried.has(name))
+    if (missing.length === 0) return true
+    for (const soname of missing) {
+      tried.add(soname)
+      // Debian's naming rule: libssl.so.3 is in libssl3, liblua5.1.so.0 in liblua5.1-0; t64 since the change of time_t.
+      const [, name, version] = /^(.+)\.so\.?(.*)$/.exec(soname) ?? []
+      const guess = name && `${name}${/\d$/.test(name) ? '-' : ''}${version}`.toLowerCase()
+      if (!guess || !(get(guess) || get(`${guess}t64`))) return false
+    }
+    if (!unpack()) return false
   }
 }

@@ -1,9 +1,17 @@
 /** Makes sure that tests can start a real Redis of their own: finds one, or gets one without touching any that runs here. */
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { hasDebianPackages, onPath, quietly, unpackInto } from './debian.mjs'
+import {
+  addLibraries,
+  hasDebianPackages,
+  libraryPathIn,
+  onPath,
+  quietly,
+  unpackInto,
+  withLibraries,
+} from './debian.mjs'
 
 const OLDEST = 7
 const cache = fileURLToPath(new URL('../.cache/redis', import.meta.url))
@@ -12,16 +20,6 @@ const record = join(cache, 'server.json')
 const isRoot = process.getuid?.() === 0
 
 const say = (line) => process.stderr.write(`takespace: ${line}\n`)
-
-/** Folders with libraries that were unpacked rather than installed. */
-function libraryPath() {
-  if (!existsSync(unpacked)) return ''
-  const all = readdirSync(unpacked, { recursive: true, withFileTypes: true })
-  const folders = all.filter((file) => /\.so(\.|$)/.test(file.name)).map((file) => file.parentPath ?? file.path)
-  return [...new Set(folders)].join(':')
-}
-
-const withLibraries = (path) => ({ env: path ? { ...process.env, LD_LIBRARY_PATH: path } : process.env })
 
 /** The first server that is new enough, and the too old ones that were passed over. */
 function find() {
@@ -42,7 +40,7 @@ function find() {
     for (const name of ['redis-server', 'valkey-server']) {
       const command = join(dir, name)
       if (!existsSync(command)) continue
-      const libraries = dir === own ? libraryPath() : ''
+      const libraries = dir === own ? libraryPathIn(unpacked) : ''
       const version = / v=(\d+\.\d+\.\d+)/.exec(
         quietly(command, ['--version'], withLibraries(libraries)).stdout ?? '',
       )?.[1]
@@ -60,29 +58,12 @@ function unpackDebian() {
   say("no Redis 7 here: unpacking the system's packages into .cache/redis")
   return unpackInto(
     unpacked,
-    (get, unpack) => get('redis-server') && get('redis-tools') && unpack() && addLibraries(get, unpack),
+    (get, unpack) =>
+      get('redis-server') &&
+      get('redis-tools') &&
+      unpack() &&
+      addLibraries(unpacked, 'usr/bin/redis-server', get, unpack),
   )
-}
-
-/** Asks the loader what is missing, round by round, since a library may need others. */
-function addLibraries(get, unpack) {
-  const binary = join(unpacked, 'usr', 'bin', 'redis-server')
-  const tried = new Set()
-  for (;;) {
-    const { stdout } = quietly('ldd', [binary], withLibraries(libraryPath()))
-    const missing = [...(stdout ?? '').matchAll(/^\s*(\S+) => not found/gm)]
-      .map((match) => match[1])
-      .filter((name) => !tried.has(name))
-    if (missing.length === 0) return true
-    for (const soname of missing) {
-      tried.add(soname)
-      // Debian's naming rule: libssl.so.3 is in libssl3, liblua5.1.so.0 in liblua5.1-0; t64 since the change of time_t.
-      const [, name, version] = /^(.+)\.so\.?(.*)$/.exec(soname) ?? []
-      const guess = name && `${name}${/\d$/.test(name) ? '-' : ''}${version}`.toLowerCase()
-      if (!guess || !(get(guess) || get(`${guess}t64`))) return false
-    }
-    if (!unpack()) return false
-  }
 }
 
 /** Debian keeps the server's binary in redis-tools, which brings no service; it becomes the server by its name. */

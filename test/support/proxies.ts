@@ -1,0 +1,98 @@
+/** nginx and HAProxy as processes in front of gateways, with the configurations of docs/proxies.md. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe } from '@jest/globals'
+import { freePort } from './port.js'
+import { type Process, startProcess } from './process.js'
+import { MEMORY_ONLY } from './redis.js'
+import { until } from './until.js'
+
+interface Program {
+  readonly command: string
+  readonly libraryPath: string
+}
+
+const pathOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+const RECORD = pathOf('.cache/proxies/programs.json')
+
+/** A group of tests that start a proxy. Left out where `.ci/proxies.mjs` has found none; in CI that is an error. */
+export const describeBehindProxies: (what: string, tests: () => void) => void =
+  MEMORY_ONLY || !existsSync(RECORD) ? describe.skip : describe
+
+/** The examples of docs/proxies.md, in their order. */
+const examples = (language: string): string[] =>
+  Array.from(
+    readFileSync(pathOf('docs/proxies.md'), 'utf8').matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, 'gms')),
+    ([, text]) => text as string,
+  )
+
+const EXAMPLES = {
+  nginx: examples('nginx')[0]!,
+  haproxy: examples('haproxy')[0]!,
+  haproxyTcp: examples('haproxy')[1]!,
+}
+
+export interface Front {
+  /** The port on which the proxy speaks TLS. */
+  readonly port: number
+  readonly process: Process
+}
+
+/**
+ * Starts a proxy in `folder` with an example, in which ports and paths are replaced.
+ *
+ * @param pem the certificate followed by its key
+ * @param gateways the ports of two gateways
+ */
+export async function startFront(
+  example: keyof typeof EXAMPLES,
+  folder: string,
+  pem: string,
+  gateways: readonly number[],
+): Promise<Front> {
+  const port = await freePort()
+  const text = EXAMPLES[example]
+    .replace(/\b(listen |bind :)443\b/, (_, word: string) =>
+      word === 'bind :' ? `bind 127.0.0.1:${port}` : `${word}${port}`,
+    )
+    .replace(/\/etc\/ssl\/shop\.(pem|key)/g, pem)
+    .replace('127.0.0.1:8080', `127.0.0.1:${gateways[0]}`)
+    .replace('127.0.0.1:8081', `127.0.0.1:${gateways[1]}`)
+  const name = example === 'nginx' ? 'nginx' : 'haproxy'
+  const file = join(folder, `${example}.conf`)
+  writeFileSync(file, name === 'nginx' ? inNginx(text, folder) : text)
+  const { command, libraryPath } = (JSON.parse(readFileSync(RECORD, 'utf8')) as Record<string, Program>)[name]!
+  const args = name === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-db', '-f', file]
+  const process = startProcess([command, ...args], { env: libraryPath ? { LD_LIBRARY_PATH: libraryPath } : {} })
+  let hasEnded = false
+  void process.exited.then(() => {
+    hasEnded = true
+  })
+  await until(async () => hasEnded || (await accepts(port)), `${name} accepts connections`)
+  if (hasEnded) throw new Error(`${name} has ended. Its output:\n${process.output()}`)
+  return { port, process }
+}
+
+/** The parts of a configuration that an installation of nginx has, for one process that writes into `folder`. */
+const inNginx = (text: string, folder: string): string => `
+daemon off;
+master_process off;
+pid ${folder}/nginx.pid;
+events {}
+http {
+  access_log off;
+  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((kind) => `${kind}_temp_path ${folder}/${kind};`).join(' ')}
+  ${text}
+}
+`
+
+const accepts = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
