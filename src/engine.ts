@@ -153,6 +153,8 @@ export interface Repaired {
   readonly entries: number
   readonly restored: number
   readonly damaged: number
+  /** In no index, and perhaps held: there are too many claims or transactions to tell. They were left as they are. */
+  readonly unsure: number
 }
 
 export interface Engine {

@@ -116,6 +116,42 @@ test('what is found by one index is removed from the others, too', async () => {
   expect(await bytes.call('ZCARD', `{ts:${space.name}}:free@Job`)).toBe(0)
 })
 
+/** Takes an entry out of all indexes, as damage would. */
+async function lose(id: string): Promise<void> {
+  for (const key of (await bytes.call('KEYS', `{ts:${space.name}}:free*`)) as string[])
+    await bytes.call('ZREM', key, id)
+}
+
+test('a repair restores what is in no index, but nothing that a transaction hides', async () => {
+  for (const n of [1, 2]) await space.write(Job({ n, text: 'x' }))
+  await using tx = await space.begin()
+  expect(await space.take(Job.template({ n: 1 }), { tx, waitMs: 0 })).not.toBeNull()
+  const lost = [...(await bytes.records())].find(([, record]) => record.includes('n=n:2')) as [string, Buffer]
+  await lose(lost[0])
+  expect(await space.repair()).toEqual({ entries: 2, restored: 1, damaged: 0, unsure: 0 })
+  expect(await takeAll()).toEqual([{ n: 2, text: 'x' }])
+})
+
+test('a repair does not look through any number of claims: it leaves what may be held, and counts it', async () => {
+  await space.write(Job({ n: 1, text: 'x' }))
+  const [id] = [...(await bytes.records()).keys()] as [string]
+  const claims = Array.from({ length: 30_000 }, (_, n) => `held-${n}:1`)
+  const presence = 'p'.repeat(22)
+  const keyOf = (name: string): string => `{ts:${space.name}}:${name}`
+  // A living process has the connection on which it listens.
+  const other = bytesOf(redis, space.name)
+  await other.call('SUBSCRIBE', keyOf(`pushes:${presence}`))
+  await bytes.call('HSET', keyOf(`presence:${presence}`), 'run', '1')
+  await bytes.call('SADD', keyOf(`claims:${presence}`), ...claims)
+  await bytes.call('ZADD', keyOf('presences'), String(Date.now() + 600_000), presence)
+  await lose(id)
+  expect(await space.repair()).toEqual({ entries: 1, restored: 0, damaged: 0, unsure: 1 })
+  await bytes.call('DEL', keyOf(`claims:${presence}`))
+  expect(await space.repair()).toEqual({ entries: 1, restored: 1, damaged: 0, unsure: 0 })
+  expect(await takeAll()).toEqual([{ n: 1, text: 'x' }])
+  other.close()
+})
+
 test('a waiting request that is damaged is answered as lost, and its slot is free for the next', async () => {
   const client = createClient({ space, service: 'math' })
   const answered = client.call('double', 1, { timeoutMs: 20_000 }).catch((error) => error.code)

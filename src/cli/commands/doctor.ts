@@ -65,10 +65,14 @@ async function repaired(url: string, name: string): Promise<Check> {
   const aside = await putAside(url, name)
   const space = await openSpace(url, { name })
   try {
-    const { entries, restored, damaged } = await space.repair()
-    const found = `${entries} entries, ${restored} indexed again, ${damaged} damaged, ${aside.length} foreign keys`
-    const todo = damaged > 0 ? 'Look at the damaged ones: takespace dead ls.' : ''
-    return { check: 'repair', status: damaged > 0 ? 'warn' : 'ok', found, todo }
+    const { entries, restored, damaged, unsure } = await space.repair()
+    const counts = `${entries} entries, ${restored} indexed again, ${damaged} damaged, ${aside.length} foreign keys`
+    const found = unsure > 0 ? `${counts}, ${unsure} held or lost` : counts
+    const todo = [
+      ...(damaged > 0 ? ['Look at the damaged ones: takespace dead ls.'] : []),
+      ...(unsure > 0 ? ['Too many entries are held to tell which are lost. Repair again when fewer are.'] : []),
+    ].join(' ')
+    return { check: 'repair', status: todo === '' ? 'ok' : 'warn', found, todo }
   } finally {
     await space.close()
   }

@@ -320,7 +320,7 @@ export class MemoryEngine implements Engine {
 
   /** Values in memory are not checked: they have no indexes that could be lost. */
   async repair(): Promise<Repaired> {
-    return { entries: 0, restored: 0, damaged: 0 }
+    return { entries: 0, restored: 0, damaged: 0, unsure: 0 }
   }
 
   async close(): Promise<void> {

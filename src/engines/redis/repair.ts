@@ -15,14 +15,16 @@ const SCANNED = 500
 
 /** Compares all entries with their indexes, and has all processes register their waits anew. */
 export async function repair(batches: Batches): Promise<Repaired> {
-  const sum = { entries: 0, restored: 0, damaged: 0 }
+  const sum = { entries: 0, restored: 0, damaged: 0, unsure: 0 }
   let cursor = '0'
   do {
     const { values } = await ask(batches, 'repair', { cursor }, { repeatable: true })
-    const [entries = 0, restored = 0, damaged = 0] = values[1]!.toString('latin1').split(' ').map(Number)
+    const counts = values[1]!.toString('latin1').split(' ').map(Number)
+    const [entries = 0, restored = 0, damaged = 0, unsure = 0] = counts
     sum.entries += entries
     sum.restored += restored
     sum.damaged += damaged
+    sum.unsure += unsure
     cursor = values[0]!.toString('latin1')
   } while (cursor !== '0')
   await ask(batches, 'renewWaits', {}, { repeatable: true })
