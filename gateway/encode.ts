@@ -19,6 +19,7 @@ import {
   TARGET_INVALID,
   VERSION_UNKNOWN,
 } from './refusals.js'
+import { clientCertOf } from './tls/client-certificate.js'
 
 /** More header lines than any browser or proxy sends. */
 export const MAX_HEADER_LINES = 100
@@ -108,6 +109,8 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   // HTTP/1.0 knows no Host header.
   if (hostAt < 0 && req.httpVersionMinor !== 0) throw HOST_INVALID
 
+  const certificate = clientCertOf(req.socket)
+  if (certificate !== undefined) headers.push('Client-Cert', certificate)
   const target = targetOf(method, req.url as string, headers, hostAt)
   const listed = listedIn(connection)
   const kept = listed ? withoutFields(headers, listed) : headers

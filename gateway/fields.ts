@@ -4,9 +4,11 @@ import { NEVER_IN_TRAILERS } from '../src/request/http.js'
 /** Fields that Connection must not list (RFC 9110 §7.6.1): dropping them would change the meaning of a message. */
 const NEVER_LISTED: ReadonlySet<string> = new Set(['host', 'content-length', 'cache-control'])
 
+/** What a proxy tells of the connection of its client (RFC 7239, RFC 9440). */
+const OF_PROXIES: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip', 'client-cert', 'client-cert-chain'])
+
 /** Returns whether a field tells the origin of a request: the gateway passes such fields on from trusted proxies only. */
-export const isForwarded = (lower: string): boolean =>
-  lower === 'forwarded' || lower === 'x-real-ip' || lower.startsWith('x-forwarded-')
+export const isForwarded = (lower: string): boolean => OF_PROXIES.has(lower) || lower.startsWith('x-forwarded-')
 
 /** Returns the names that a Connection value lists; undefined for the usual values, which list none. */
 export function listedIn(connection: string): Set<string> | undefined {

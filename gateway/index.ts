@@ -22,6 +22,7 @@ import { TrustedProxies } from './proxies.js'
 import { expectProxyHeaders } from './proxy-protocol.js'
 import { routesOf } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
+import { Certificates } from './tls/certificates.js'
 import { upgrade } from './upgrade.js'
 
 export type { AdminOptions } from '../src/admin/options.js'
@@ -29,6 +30,7 @@ export type { RequestClient } from '../src/request.js'
 export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
 export type { TrustProxy } from './proxies.js'
 export type { ServiceOptions } from './routes.js'
+export type { CertificateFiles, TlsOptions } from './tls/options.js'
 
 export interface Gateway extends Service, AsyncDisposable {
   /**
@@ -46,6 +48,10 @@ export interface Gateway extends Service, AsyncDisposable {
   readonly url: string
   /** The URL of the admin port (probes, metrics); undefined while it is closed. */
   readonly adminUrl: string | undefined
+  /**
+   * Reads the certificates of `tls` again. If one cannot be used, the former ones stay in use, and the reason is logged.
+   */
+  reloadCertificates(): Promise<void>
   /** Serves one request, for a server of your own instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   /** Serves an 'upgrade' event: a WebSocket, or a protocol of `upgradeProtocols`. */
@@ -69,7 +75,7 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, services, upgradeProtocols, drainDelayMs, idempotency, logger } = terms
+  const { space, host, port, tls, h2c, services, upgradeProtocols, drainDelayMs, idempotency, logger } = terms
   const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
@@ -108,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       ],
     })
   const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
+  const certificates = tls && new Certificates(tls, logger)
   let listening: GatewayServer | undefined
 
   const onRequest: OnRequest = (req, res, expects100) => {
@@ -126,11 +133,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     async () => {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
-        listening = await listen(host, port, { onServer, onRequest, onUpgrade, isUpgrade })
+        await certificates?.load()
+        const secure = tls && certificates && { options: tls, certificates }
+        listening = await listen({ host, port, tls: secure, h2c }, { onServer, onRequest, onUpgrade, isUpgrade })
+        certificates?.watch()
       }
       await (admin ? admin.during(open) : open())
     },
-    async () => listening?.close(drainMs),
+    async () => {
+      certificates?.unwatch()
+      await listening?.close(drainMs)
+    },
   )
 
   let leaving: Promise<void> | undefined
@@ -162,11 +175,12 @@ export function createGateway(options: GatewayOptions): Gateway {
       space.disown(gateway)
     },
     get url() {
-      return `http://${isIPv6(host) ? `[${host}]` : host}:${listening?.port ?? port}`
+      return `${tls ? 'https' : 'http'}://${isIPv6(host) ? `[${host}]` : host}:${listening?.port ?? port}`
     },
     get adminUrl() {
       return admin?.url
     },
+    reloadCertificates: async () => certificates?.reload(),
     handler: (req, res) => onRequest(req, res, false),
     upgradeHandler: (req, socket, head) => whenDetached(socket as Socket, () => onUpgrade(req, socket as Socket, head)),
     [Symbol.asyncDispose]: () => gateway.stop(),

@@ -9,6 +9,7 @@ import { type PrincipalOf, principalIn } from './idempotency-key.js'
 import { isForbidden, isProtocolName } from './protocols.js'
 import { type TrustProxy, trustOf } from './proxies.js'
 import type { ServiceOptions } from './routes.js'
+import { checkTls, type TlsOptions } from './tls/options.js'
 
 export interface GatewayOptions {
   /** The space that requests are written into. */
@@ -17,6 +18,10 @@ export interface GatewayOptions {
   readonly host?: string | undefined
   /** The port to listen on; 0 = any free port, see `gateway.url`. Default 8080. */
   readonly port?: number | undefined
+  /** HTTPS, with HTTP/1.1 and HTTP/2 on the same port. Default: plain HTTP. */
+  readonly tls?: TlsOptions | undefined
+  /** Also HTTP/2 without TLS, by prior knowledge, as some proxies use it. Default false. */
+  readonly h2c?: boolean | undefined
   /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
   readonly services?: readonly ServiceOptions[] | undefined
   /**
@@ -93,6 +98,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'space',
   'host',
   'port',
+  'tls',
+  'h2c',
   'services',
   'trustProxy',
   'proxyProtocol',
@@ -123,7 +130,8 @@ const MOVED: Moved = {
 type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
 export interface CheckedGatewayOptions
-  extends Omit<Complete<GatewayOptions>, 'trustProxy' | 'limits' | 'idempotency' | 'admin'> {
+  extends Omit<Complete<GatewayOptions>, 'tls' | 'trustProxy' | 'limits' | 'idempotency' | 'admin'> {
+  readonly tls: TlsOptions | undefined
   readonly trustProxy: TrustProxy | undefined
   readonly limits: Complete<GatewayLimits>
   readonly idempotency: Complete<IdempotencyOptions>
@@ -144,7 +152,9 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   checkInteger('drainDelayMs', drainDelayMs, 0, LONGEST_TIMER_MS)
   if (typeof logger?.info !== 'function')
     throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
-  const { trustProxy, proxyProtocol = false } = options
+  const { tls, h2c = false, trustProxy, proxyProtocol = false } = options
+  if (tls !== undefined) checkTls(tls)
+  if (typeof h2c !== 'boolean') throw invalid('h2c is true or false.')
   if (trustProxy !== undefined) trustOf(trustProxy)
   if (typeof proxyProtocol !== 'boolean') throw invalid('proxyProtocol is true or false.')
   if (proxyProtocol && !trustProxy) {
@@ -157,6 +167,8 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
     space,
     host,
     port,
+    tls,
+    h2c,
     services,
     trustProxy,
     proxyProtocol,

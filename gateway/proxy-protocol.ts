@@ -68,6 +68,14 @@ function readFirst(socket: Socket, done: (header: ProxyHeader | undefined) => vo
   socket.on('readable', onReadable).on('end', onGone).on('close', onGone).on('error', onGone)
 }
 
+/** What a header has told of a connection holds for the TLS connection on it. */
+export function inheritHeader(from: Socket, to: Socket): void {
+  const header = headers.get(from)
+  if (!header) return
+  headers.set(to, header)
+  if (header.ends) announce(to, header)
+}
+
 const familyOf = (address: string): string => (address.includes(':') ? 'IPv6' : 'IPv4')
 
 /** Everything that reads the ends of a socket then sees those of the header. */

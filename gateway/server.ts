@@ -1,12 +1,18 @@
 /** The HTTP server: node:http with a bound on everything that a client can delay. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
 import { SpaceError } from '../src/errors.js'
 import { endWith, finishConnection, whenDetached } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
 import { answerHalfClosed } from './half-closed.js'
+import { takePrefaces } from './http2/cleartext.js'
+import { createHttp2, type Http2Front } from './http2/server.js'
 import { isSilent } from './proxy-protocol.js'
 import { METHOD_UNKNOWN } from './refusals.js'
+import type { Certificates } from './tls/certificates.js'
+import type { TlsOptions } from './tls/options.js'
+import { createSecureServer } from './tls/server.js'
 import { refuseUnparsed } from './unparsed.js'
 
 /** How long an idle connection stays open. */
@@ -48,6 +54,15 @@ export type OnRequest = (req: IncomingMessage, res: ServerResponse, expects100: 
 /** `first` holds bytes that arrived behind the request. */
 export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) => void
 
+export interface ServerTerms {
+  readonly host: string
+  readonly port: number
+  /** Set for HTTPS. */
+  readonly tls: { readonly options: TlsOptions; readonly certificates: Certificates } | undefined
+  /** HTTP/2 without TLS is served, too. */
+  readonly h2c: boolean
+}
+
 export interface ServerEvents {
   /** Called before the port is open. */
   onServer(server: Server): void
@@ -68,13 +83,18 @@ export interface GatewayServer {
  * machine.
  */
 export function listen(
-  host: string,
-  port: number,
+  { host, port, tls, h2c }: ServerTerms,
   { onServer, onRequest, onUpgrade, isUpgrade }: ServerEvents,
 ): Promise<GatewayServer> {
-  const server: HttpServer = createServer(OPTIONS)
+  const http2 = tls || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest) : undefined
+  const server: HttpServer = tls
+    ? createSecureServer(OPTIONS, tls.options, tls.certificates, (socket) => http2!.serve(socket))
+    : createServer(OPTIONS)
   server.httpAllowHalfOpen = true
+  if (h2c && !tls) takePrefaces(server, (socket) => http2!.serve(socket))
   onServer(server)
+  /** Emitted for each connection on which HTTP/1.1 begins. */
+  const begins = tls ? 'secureConnection' : 'connection'
   // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
@@ -87,7 +107,7 @@ export function listen(
   server.on('upgrade', (req, socket, first) =>
     whenDetached(socket as Socket, () => {
       if (isUpgrade(req)) onUpgrade(req, socket as Socket, first)
-      else asIfUnasked(server, req, socket as Socket, first)
+      else server.emit(begins, asIfUnasked(req, socket as Socket, first))
     }),
   )
   server.on('connect', (_req, socket) =>
@@ -98,7 +118,8 @@ export function listen(
   )
   server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket))
   const open = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
+  server.prependListener(begins, (socket: Socket) => {
+    if ((socket as TLSSocket).alpnProtocol === 'h2') return
     // Each pipelined request adds a close listener; `limits.inFlight` bounds their number.
     socket.setMaxListeners(0)
     open.add(socket)
@@ -111,7 +132,7 @@ export function listen(
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
     server.listen({ host, port }, () => {
       const address = server.address() as AddressInfo
-      resolve({ port: address.port, close: (boundMs) => closeServer(server, open, boundMs) })
+      resolve({ port: address.port, close: (boundMs) => closeServer(server, http2, open, boundMs) })
     })
   })
 }
@@ -120,7 +141,7 @@ export function listen(
  * A server may ignore Upgrade (RFC 9110 §7.8), such as that of curl for h2c. Node.js has detached the connection, so
  * the request is emitted again without the field.
  */
-function asIfUnasked(server: Server, req: IncomingMessage, socket: Socket, first: Buffer): void {
+function asIfUnasked(req: IncomingMessage, socket: Socket, first: Buffer): Socket {
   const { method, url, httpVersion, rawHeaders } = req
   let head = `${method} ${url} HTTP/${httpVersion}\r\n`
   for (let i = 0; i < rawHeaders.length; i += 2) {
@@ -129,7 +150,7 @@ function asIfUnasked(server: Server, req: IncomingMessage, socket: Socket, first
     if (name !== 'upgrade' && value !== '') head += `${rawHeaders[i]}: ${value}\r\n`
   }
   socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), first]))
-  server.emit('connection', socket)
+  return socket
 }
 
 const withoutUpgrade = (connection: string): string =>
@@ -145,13 +166,23 @@ const withoutUpgrade = (connection: string): string =>
  */
 const SILENT_MS = 250
 
-function closeServer(server: Server, open: ReadonlySet<Socket>, boundMs: number): Promise<void> {
+function closeServer(
+  server: Server,
+  http2: Http2Front | undefined,
+  open: ReadonlySet<Socket>,
+  boundMs: number,
+): Promise<void> {
   return new Promise((resolve) => {
     const cutSilent = (): void => {
       for (const socket of open) if (isSilent(socket)) socket.destroy()
     }
     const silent = setTimeout(cutSilent, SILENT_MS)
-    const all = setTimeout(() => server.closeAllConnections(), boundMs)
+    const all = setTimeout(() => {
+      server.closeAllConnections()
+      http2?.destroy()
+    }, boundMs)
+    // Sessions of HTTP/2 hold their connections, for which the server waits.
+    void http2?.close()
     server.close(() => {
       clearTimeout(silent)
       clearTimeout(all)

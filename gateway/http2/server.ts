@@ -1,0 +1,113 @@
+/** HTTP/2: node:http2 with a bound on everything that a client can delay, repeat or leave open. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import {
+  createServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { MAX_HEADER_LINES } from '../encode.js'
+import { StreamConnection } from './connection.js'
+import { StreamRequest } from './request.js'
+import { StreamResponse } from './response.js'
+
+/** Time from the connection to the end of the first request's head, as for HTTP/1.1. */
+const FIRST_WITHIN_MS = 9_000
+/** Time that a session which has been told to end has for that. */
+const GOODBYE_MS = 1_000
+/** Pseudo-fields of a request, which count as header lines. */
+const PSEUDO_FIELDS = 4
+
+const OPTIONS = {
+  maxHeaderListPairs: MAX_HEADER_LINES + 1 + PSEUDO_FIELDS,
+  maxSessionInvalidFrames: 100,
+  maxSessionRejectedStreams: 100,
+  maxOutstandingPings: 10,
+  maxSettings: 32,
+  /** MB of one session, for heads and what waits to be sent. */
+  maxSessionMemory: 10,
+  settings: { maxConcurrentStreams: 250, maxHeaderListSize: 16_384, initialWindowSize: 262_144 },
+}
+
+export interface Http2Front {
+  /** Serves a connection that begins with the preface of HTTP/2. */
+  serve(socket: Duplex): void
+  /** Begins no stream any more; sessions end with their last stream. Resolves when all have ended. */
+  close(): Promise<void>
+  /** Ends all sessions at once. */
+  destroy(): void
+}
+
+/** `idleMs`: how long a session without a stream stays open. */
+export function createHttp2(
+  idleMs: number,
+  onRequest: (req: IncomingMessage, res: ServerResponse, expects100: boolean) => void,
+): Http2Front {
+  const server: Http2Server = createServer(OPTIONS)
+  const sessions = new Set<ServerHttp2Session>()
+  let onEmpty: (() => void) | undefined
+  let isClosing = false
+  server.on('session', (session) => {
+    sessions.add(session)
+    endIfIdle(session, idleMs)
+    session.once('close', () => {
+      sessions.delete(session)
+      if (sessions.size === 0) onEmpty?.()
+    })
+    if (isClosing) session.close()
+  })
+  // Errors of single sessions; each has ended.
+  server.on('sessionError', () => {})
+  server.on(
+    'stream',
+    (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
+      stream.on('error', () => {})
+      const req = new StreamRequest(stream, raw, new StreamConnection(stream))
+      const res = new StreamResponse(stream, req)
+      const expects100 = req.headers.expect?.toLowerCase() === '100-continue'
+      onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, expects100)
+    },
+  )
+  return {
+    serve: (socket) => void server.emit('connection', socket),
+    close() {
+      isClosing = true
+      for (const session of sessions) session.close()
+      return new Promise((resolve) => {
+        if (sessions.size === 0) resolve()
+        else onEmpty = resolve
+      })
+    },
+    destroy() {
+      for (const session of sessions) session.destroy()
+    },
+  }
+}
+
+/** Frames that begin no stream do not keep a session open. */
+function endIfIdle(session: ServerHttp2Session, idleMs: number): void {
+  let open = 0
+  let goodbye: NodeJS.Timeout | undefined
+  const end = (): void => {
+    if (open > 0) return
+    session.close()
+    goodbye = setTimeout(() => session.destroy(), GOODBYE_MS)
+  }
+  let timer = setTimeout(end, FIRST_WITHIN_MS)
+  session.on('stream', (stream: ServerHttp2Stream) => {
+    open++
+    clearTimeout(timer)
+    stream.once('close', () => {
+      if (--open > 0 || session.destroyed) return
+      clearTimeout(timer)
+      timer = setTimeout(end, idleMs)
+    })
+  })
+  session.once('close', () => {
+    clearTimeout(timer)
+    clearTimeout(goodbye)
+  })
+}
