@@ -30,7 +30,7 @@ export type { RequestClient } from '../src/request.js'
 export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
 export type { TrustProxy } from './proxies.js'
 export type { ServiceOptions } from './routes.js'
-export type { CertificateFiles, TlsOptions } from './tls/options.js'
+export type { CertificateFiles, HttpsOptions } from './tls/options.js'
 
 export interface Gateway extends Service, AsyncDisposable {
   /**

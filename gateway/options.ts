@@ -9,7 +9,7 @@ import { type PrincipalOf, principalIn } from './idempotency-key.js'
 import { isForbidden, isProtocolName } from './protocols.js'
 import { type TrustProxy, trustOf } from './proxies.js'
 import type { ServiceOptions } from './routes.js'
-import { checkTls, type TlsOptions } from './tls/options.js'
+import { checkTls, type HttpsOptions } from './tls/options.js'
 
 export interface GatewayOptions {
   /** The space that requests are written into. */
@@ -19,7 +19,7 @@ export interface GatewayOptions {
   /** The port to listen on; 0 = any free port, see `gateway.url`. Default 8080. */
   readonly port?: number | undefined
   /** HTTPS, with HTTP/1.1 and HTTP/2 on the same port. Default: plain HTTP. */
-  readonly tls?: TlsOptions | undefined
+  readonly tls?: HttpsOptions | undefined
   /** Also HTTP/2 without TLS, by prior knowledge, as some proxies use it. Default false. */
   readonly h2c?: boolean | undefined
   /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
@@ -131,7 +131,7 @@ type Complete<T> = { readonly [K in keyof T]-?: NonNullable<T[K]> }
 
 export interface CheckedGatewayOptions
   extends Omit<Complete<GatewayOptions>, 'tls' | 'trustProxy' | 'limits' | 'idempotency' | 'admin'> {
-  readonly tls: TlsOptions | undefined
+  readonly tls: HttpsOptions | undefined
   readonly trustProxy: TrustProxy | undefined
   readonly limits: Complete<GatewayLimits>
   readonly idempotency: Complete<IdempotencyOptions>

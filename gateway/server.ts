@@ -11,7 +11,7 @@ import { createHttp2, type Http2Front } from './http2/server.js'
 import { isSilent } from './proxy-protocol.js'
 import { METHOD_UNKNOWN } from './refusals.js'
 import type { Certificates } from './tls/certificates.js'
-import type { TlsOptions } from './tls/options.js'
+import type { HttpsOptions } from './tls/options.js'
 import { createSecureServer } from './tls/server.js'
 import { refuseUnparsed } from './unparsed.js'
 
@@ -58,7 +58,7 @@ export interface ServerTerms {
   readonly host: string
   readonly port: number
   /** Set for HTTPS. */
-  readonly tls: { readonly options: TlsOptions; readonly certificates: Certificates } | undefined
+  readonly tls: { readonly options: HttpsOptions; readonly certificates: Certificates } | undefined
   /** HTTP/2 without TLS is served, too. */
   readonly h2c: boolean
 }

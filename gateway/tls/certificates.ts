@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { createSecureContext, type SecureContext, type SecureContextOptions } from 'node:tls'
 import { SpaceError } from '../../src/errors.js'
 import type { Logger } from '../../src/log.js'
-import type { CertificateFiles, TlsOptions } from './options.js'
+import type { CertificateFiles, HttpsOptions } from './options.js'
 
 interface Loaded {
   readonly certificate: X509Certificate
@@ -21,13 +21,13 @@ const MOST_NAMES = 1_000
 export class Certificates {
   /** Called with the terms of the first certificate, for clients that ask for no name, when they were read again. */
   onReload: ((first: SecureContextOptions) => void) | undefined
-  readonly #options: TlsOptions
+  readonly #options: HttpsOptions
   readonly #log: Logger
   #loaded: readonly Loaded[] = []
   readonly #byName = new Map<string, SecureContext>()
   readonly #changed = (): void => void this.reload()
 
-  constructor(options: TlsOptions, log: Logger) {
+  constructor(options: HttpsOptions, log: Logger) {
     this.#options = options
     this.#log = log
   }
@@ -87,7 +87,7 @@ export class Certificates {
 
 async function loadedFrom(
   { certFile, keyFile, passphrase }: CertificateFiles,
-  more: { readonly ca: string | undefined; readonly minVersion: TlsOptions['minVersion'] },
+  more: { readonly ca: string | undefined; readonly minVersion: HttpsOptions['minVersion'] },
 ): Promise<Loaded> {
   const terms: SecureContextOptions = {
     ...more,

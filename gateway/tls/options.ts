@@ -11,7 +11,7 @@ export interface CertificateFiles {
   readonly passphrase?: string | undefined
 }
 
-export interface TlsOptions {
+export interface HttpsOptions {
   /**
    * A client gets the first certificate that is valid for the name it asks for (SNI), or the first of all. The files
    * are read again when they change, and by `reloadCertificates()`.
@@ -32,7 +32,7 @@ const OPTIONS: ReadonlySet<string> = new Set(['certificates', 'clientCaFile', 'c
 const FILES: ReadonlySet<string> = new Set(['certFile', 'keyFile', 'passphrase'])
 
 /** Throws INVALID_ARGUMENT that names the option. */
-export function checkTls(tls: TlsOptions): TlsOptions {
+export function checkTls(tls: HttpsOptions): HttpsOptions {
   onlyKnown('createGateway tls', tls, OPTIONS)
   const { certificates, clientCaFile, clientCertificates, minVersion = 'TLSv1.2' } = tls
   if (!Array.isArray(certificates) || certificates.length === 0)

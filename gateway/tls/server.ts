@@ -6,7 +6,7 @@ import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { inheritHeader } from '../proxy-protocol.js'
 import type { Certificates } from './certificates.js'
-import type { TlsOptions } from './options.js'
+import type { HttpsOptions } from './options.js'
 
 /** A client that has not ended the handshake by then is cut off, as one with a slow head. */
 const HANDSHAKE_MS = 9_000
@@ -19,7 +19,7 @@ interface WithParent {
 /** Connections of HTTP/2 are given to `serveHttp2`. */
 export function createSecureServer(
   options: ServerOptions,
-  { clientCertificates }: TlsOptions,
+  { clientCertificates }: HttpsOptions,
   certificates: Certificates,
   serveHttp2: (socket: TLSSocket) => void,
 ): Server {

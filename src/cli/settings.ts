@@ -1,6 +1,7 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import { withAccess } from './settings/access.js'
+import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import { hostNames, integer, name, oneOf, protocolNames, trustedProxies } from './settings/schema.js'
 
 export { integer } from './settings/schema.js'
@@ -72,7 +73,7 @@ export const adminOptions = (): Option[] => [
 ]
 
 /** The flags of a gateway. */
-export interface GatewayFlags {
+export interface GatewayFlags extends HttpsFlags {
   readonly host: string
   readonly port: number
   readonly trustProxy?: boolean | number | string
@@ -104,6 +105,7 @@ export const gatewayOptions = (): Option[] => [
     'proxies whose X-Forwarded-* are trusted: their number, addresses, CIDR ranges, loopback, private, true or false',
   ).argParser(trustedProxies),
   new Option('--proxy-protocol', 'connections of trusted proxies begin with a PROXY header, version 1 or 2'),
+  ...httpsOptions(),
   durabilityOption(),
   number('--drain-delay-ms <ms>', 'how long a stop keeps the port open while /readyz is 503', 0, 86_400_000, 0),
   number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
@@ -141,6 +143,8 @@ export const gatewayTerms = (flags: GatewayFlags) => {
     port,
     trustProxy,
     proxyProtocol,
+    tls: tlsTerms(flags),
+    h2c: flags.h2c,
     drainDelayMs: flags.drainDelayMs,
     upgradeProtocols: flags.upgradeProtocols?.split(','),
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
 import { afterAll, describe, expect, test } from '@jest/globals'
-import type { GatewayOptions, TlsOptions } from '../../gateway/index.js'
+import type { GatewayOptions, HttpsOptions } from '../../gateway/index.js'
 import { isSpaceError } from '../../src/errors.js'
 import { type Certificate, createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -20,7 +20,7 @@ const client = authority.sign('client', 'DNS:client')
 const stranger = createAuthority(folder, 'other').sign('stranger', 'DNS:client')
 
 const files = ({ cert, key }: Certificate) => ({ certFile: cert, keyFile: key })
-const secure = (tls: Partial<TlsOptions> = {}, options: Partial<GatewayOptions> = {}): Promise<Served> =>
+const secure = (tls: Partial<HttpsOptions> = {}, options: Partial<GatewayOptions> = {}): Promise<Served> =>
   serving(({ headers, peer, secure }) => ({ body: Buffer.from(JSON.stringify({ headers, peer, secure })) }), {
     ...options,
     tls: { certificates: [files(first), files(second)], ...tls },
@@ -137,7 +137,7 @@ describe('a gateway with tls', () => {
     ['another key', { certificates: [{ certFile: first.cert, keyFile: second.key }] }, /key/],
     ['authorities for no use', { clientCaFile: authority.cert }, /clientCertificates/],
   ])('refuses %s by name', async (_what, tls, message) => {
-    const error = await secure(tls as Partial<TlsOptions>).then(
+    const error = await secure(tls as Partial<HttpsOptions>).then(
       () => undefined,
       (reason) => reason,
     )

@@ -37,6 +37,7 @@ async function run(flags: Flags, url: string): Promise<void> {
   try {
     const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
     await gateway.start()
+    process.on('SIGHUP', () => void gateway.reloadCertificates())
     if (scheduler) await createScheduler({ space, logger }).start()
     logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
   } catch (error) {
