@@ -104,7 +104,7 @@ export class TrustedProxies {
     let element: Record<string, string> | undefined
     const nearest = isAnnounced(socket) ? 1 : 0
     for (let hop = 0; hop < Math.min(told.hops.length, MOST_HOPS); hop++) {
-      if (hop > 0 && !this.#trust?.(address, nearest + hop)) break
+      if (hop > 0 && this.#trust?.(address, nearest + hop) !== true) break
       const at = told.hops.length - 1 - hop
       element = told.elements[at]
       const next = addressIn(told.hops[at] as string)

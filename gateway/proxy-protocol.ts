@@ -25,6 +25,14 @@ export function expectProxyHeaders(server: Server, trusts: (socket: Socket) => b
   const accept = (socket: Socket): void => {
     for (const listener of listeners) listener.call(server, socket)
   }
+  // A function of the user that throws would end the process here; the exchange that asks it again fails by it.
+  const isTrusted = (socket: Socket): boolean => {
+    try {
+      return trusts(socket)
+    } catch {
+      return false
+    }
+  }
   let warns = true
   const refused = (peer: string | undefined): void => {
     if (warns) log.warn({ peer }, 'a trusted proxy sent no PROXY header, and its connection was closed')
@@ -32,7 +40,7 @@ export function expectProxyHeaders(server: Server, trusts: (socket: Socket) => b
   }
   server.on('connection', (socket: Socket) => {
     // A connection that the server has seen before: its upgrade was ignored.
-    if (headers.has(socket) || !trusts(socket)) return accept(socket)
+    if (headers.has(socket) || !isTrusted(socket)) return accept(socket)
     const { remoteAddress } = socket
     readFirst(socket, (header) => {
       if (header === undefined) {

@@ -103,6 +103,13 @@ describe('from a trusted peer', () => {
     expect(await clientOf('loopback', headers)).toMatchObject(client)
   })
 
+  test.each<[string, unknown]>([
+    ['a promise', (_address: string, hop: number) => hop === 0 || Promise.resolve(true)],
+    ['1', (_address: string, hop: number) => (hop === 0 ? true : 1)],
+  ])('a function trusts by returning true, not %s', async (_what, trust) => {
+    expect(await addressOf(trust as TrustProxy, '6.6.6.6, 203.0.113.7')).toBe('203.0.113.7')
+  })
+
   test('of a long list the nearest 32 are looked at', async () => {
     let looks = 0
     const trust = (): boolean => ++looks > 0

@@ -118,6 +118,15 @@ describe('from a trusted proxy', () => {
     expect(statusOf(await sent(s, V1, GET))).toBe(200)
   })
 
+  test('a function that throws fails requests that it is asked about, not the gateway', async () => {
+    const trustProxy = (): boolean => {
+      throw new Error('thrown by the user')
+    }
+    await using s = await serving(() => ({}), { ...TRUSTED, trustProxy })
+    expect(statusOf(await sent(s, GET.replace('Host', 'X-Forwarded-For: 6.6.6.6\r\nHost')))).toBe(500)
+    expect(statusOf(await sent(s, GET))).toBe(200)
+  })
+
   test('a header that does not come is waited for only so long', async () => {
     await using s = await serving(() => ({}), TRUSTED)
     expect(await sent(s, V1.subarray(0, 20))).toBe('')
