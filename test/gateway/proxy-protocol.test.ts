@@ -1,9 +1,13 @@
 /** With the PROXY protocol a connection has the ends that its trusted proxy names, and nothing else may name any. */
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { describe, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { GatewayOptions } from '../../gateway/index.js'
 import { readProxyHeader } from '../../gateway/proxy-header.js'
+import { openSpace } from '../../src/open.js'
+import { type App, createWorker } from '../../workers/index.js'
 import { until } from '../support/until.js'
 import { listening } from '../workers/turns.js'
 import { type Served, serving, signal, statusOf, wire } from './serving.js'
@@ -69,6 +73,30 @@ describe('from a trusted proxy', () => {
     line.send(GET)
     await line.receive()
     expect(s.seen).toMatchObject([client, client])
+  })
+
+  test('a large body right behind the header arrives as it was sent, and a request after it', async () => {
+    const bodies: Buffer[] = []
+    const space = await openSpace('memory:')
+    const app: App = async (req: IncomingMessage, res: ServerResponse) => {
+      const chunks: Buffer[] = []
+      for await (const chunk of req) {
+        chunks.push(chunk as Buffer)
+        // A reader that is slower than the client: the connection is paused again and again.
+        await new Promise(setImmediate)
+      }
+      if (req.method === 'POST') bodies.push(Buffer.concat(chunks))
+      res.end()
+    }
+    await createWorker({ space, app }).start()
+    await using s = await serving(null, { ...TRUSTED, space, limits: { bodyBytes: 1 << 24 } })
+    const body = randomBytes(8 << 20)
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${body.length}\r\n\r\n`
+    expect((await sent(s, Buffer.concat([V1, Buffer.from(head), body]), GET)).match(/HTTP\/1.1 \d+/g)).toEqual([
+      'HTTP/1.1 200',
+      'HTTP/1.1 200',
+    ])
+    expect(bodies[0]!.equals(body)).toBe(true)
   })
 
   test('an upgrade that is not served stays on its connection', async () => {
