@@ -86,7 +86,8 @@ export function listen(
   { host, port, tls, h2c }: ServerTerms,
   { onServer, onRequest, onUpgrade, isUpgrade }: ServerEvents,
 ): Promise<GatewayServer> {
-  const http2 = tls || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest) : undefined
+  const serveHttp1 = (socket: Socket): void => void server.emit(begins, socket)
+  const http2 = tls || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest, serveHttp1) : undefined
   const server: HttpServer = tls
     ? createSecureServer(OPTIONS, tls.options, tls.certificates, (socket) => http2!.serve(socket))
     : createServer(OPTIONS)
@@ -107,7 +108,7 @@ export function listen(
   server.on('upgrade', (req, socket, first) =>
     whenDetached(socket as Socket, () => {
       if (isUpgrade(req)) onUpgrade(req, socket as Socket, first)
-      else server.emit(begins, asIfUnasked(req, socket as Socket, first))
+      else serveHttp1(asIfUnasked(req, socket as Socket, first))
     }),
   )
   server.on('connect', (_req, socket) =>

@@ -1,6 +1,6 @@
 /** HTTP/2 without TLS, by prior knowledge (RFC 9113 §3.3): connections that begin with its preface. */
 import type { Server } from 'node:http'
-import type { Socket } from 'node:net'
+import { Socket } from 'node:net'
 
 /** The beginning of the preface; no method of HTTP/1.1 begins so. */
 const PREFACE = Buffer.from('PRI ')
@@ -16,8 +16,8 @@ export function takePrefaces(server: Server, serve: (socket: Socket) => void): v
     const accept = (): void => {
       for (const listener of listeners) listener.call(server, socket)
     }
-    // A connection that the server has seen before: its upgrade was ignored.
-    if (seen.has(socket)) return accept()
+    // A connection that the server has seen before, whose upgrade was ignored; or a stream of HTTP/2 itself.
+    if (seen.has(socket) || !(socket instanceof Socket)) return accept()
     seen.add(socket)
     decide(socket, (isHttp2) => (isHttp2 ? serve(socket) : accept()))
   })

@@ -6,6 +6,7 @@ import { EventEmitter } from 'node:events'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { PeerCertificate, TLSSocket } from 'node:tls'
+import { inheritHeader } from '../proxy-protocol.js'
 
 /** A member that the gateway uses of a net.Socket is here, too. */
 export class StreamConnection extends EventEmitter {
@@ -21,11 +22,10 @@ export class StreamConnection extends EventEmitter {
   /** Bytes of bodies written so far, including those that wait. */
   bytesWritten = 0
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, shared: Socket) {
     super()
     this.setMaxListeners(0)
     this.#stream = stream
-    const shared = socketOf(stream)
     this.shared = shared
     this.encrypted = (shared as TLSSocket).encrypted === true
     this.authorized = (shared as TLSSocket).authorized === true
@@ -33,6 +33,7 @@ export class StreamConnection extends EventEmitter {
     this.remotePort = shared.remotePort
     this.localAddress = shared.localAddress
     this.localPort = shared.localPort
+    inheritHeader(shared, this as unknown as Socket)
     stream.once('close', () => this.emit('close'))
   }
 
@@ -66,6 +67,3 @@ export class StreamConnection extends EventEmitter {
     this.#stream.end()
   }
 }
-
-/** The session's socket is a proxy that refuses some members; its getters of addresses pass. */
-const socketOf = (stream: ServerHttp2Stream): Socket => (stream.session?.socket ?? {}) as Socket

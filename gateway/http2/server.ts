@@ -8,11 +8,12 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
 import { MAX_HEADER_LINES } from '../encode.js'
 import { StreamConnection } from './connection.js'
 import { StreamRequest } from './request.js'
 import { StreamResponse } from './response.js'
+import { isWebSocket, tunnel } from './web-socket.js'
 
 /** Time from the connection to the end of the first request's head, as for HTTP/1.1. */
 const FIRST_WITHIN_MS = 9_000
@@ -29,29 +30,38 @@ const OPTIONS = {
   maxSettings: 32,
   /** MB of one session, for heads and what waits to be sent. */
   maxSessionMemory: 10,
-  settings: { maxConcurrentStreams: 250, maxHeaderListSize: 16_384, initialWindowSize: 262_144 },
+  settings: {
+    maxConcurrentStreams: 250,
+    maxHeaderListSize: 16_384,
+    initialWindowSize: 262_144,
+    enableConnectProtocol: true,
+  },
 }
 
 export interface Http2Front {
   /** Serves a connection that begins with the preface of HTTP/2. */
-  serve(socket: Duplex): void
+  serve(socket: Socket): void
   /** Begins no stream any more; sessions end with their last stream. Resolves when all have ended. */
   close(): Promise<void>
   /** Ends all sessions at once. */
   destroy(): void
 }
 
-/** `idleMs`: how long a session without a stream stays open. */
+/** `idleMs`: how long a session without a stream stays open. WebSockets are given to `serveHttp1`. */
 export function createHttp2(
   idleMs: number,
   onRequest: (req: IncomingMessage, res: ServerResponse, expects100: boolean) => void,
+  serveHttp1: (socket: Socket) => void,
 ): Http2Front {
   const server: Http2Server = createServer(OPTIONS)
-  const sessions = new Set<ServerHttp2Session>()
+  /** With the connection of each. */
+  const sessions = new Map<ServerHttp2Session, Socket>()
+  /** The connection that is being served. */
+  let connection: Socket
   let onEmpty: (() => void) | undefined
   let isClosing = false
   server.on('session', (session) => {
-    sessions.add(session)
+    sessions.set(session, connection)
     endIfIdle(session, idleMs)
     session.once('close', () => {
       sessions.delete(session)
@@ -65,24 +75,32 @@ export function createHttp2(
     'stream',
     (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       stream.on('error', () => {})
-      const req = new StreamRequest(stream, raw, new StreamConnection(stream))
+      const shared = sessions.get(stream.session as ServerHttp2Session)
+      if (!shared) return
+      if (isWebSocket(raw)) return tunnel(stream, raw, shared, serveHttp1)
+      const req = new StreamRequest(stream, raw, new StreamConnection(stream, shared))
       const res = new StreamResponse(stream, req)
       const expects100 = req.headers.expect?.toLowerCase() === '100-continue'
       onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, expects100)
     },
   )
   return {
-    serve: (socket) => void server.emit('connection', socket),
+    serve(socket) {
+      connection = socket
+      // A client of HTTP/2 that has closed its side has left.
+      socket.allowHalfOpen = false
+      server.emit('connection', socket)
+    },
     close() {
       isClosing = true
-      for (const session of sessions) session.close()
+      for (const session of sessions.keys()) session.close()
       return new Promise((resolve) => {
         if (sessions.size === 0) resolve()
         else onEmpty = resolve
       })
     },
     destroy() {
-      for (const session of sessions) session.destroy()
+      for (const session of sessions.keys()) session.destroy()
     },
   }
 }
