@@ -1,5 +1,5 @@
 /** The life of one request, top to bottom: admitted, read, written into the space, awaited, answered. */
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import { monotonicMs } from '../src/clock.js'
 import { isSpaceError, SpaceError } from '../src/errors.js'
 import { silent } from '../src/log.js'
@@ -244,8 +244,8 @@ function writeAnswer(exchange: Exchange, response: HttpResponse): void {
 /** Returns whether the answer ends its connection. Then nothing behind it is admitted. */
 function isLast({ req, res, edge }: Exchange, mustClose: boolean): boolean {
   if (!mustClose && (edge.phase === 'open' || isFollowed(res))) return false
-  // A connection of HTTP/2 has further streams.
-  if (req.httpVersionMajor === 1) finishConnection(req.socket)
+  // A connection of HTTP/2 has further streams, and other classes.
+  if (res instanceof ServerResponse) finishConnection(req.socket)
   return true
 }
 

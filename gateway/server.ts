@@ -41,6 +41,8 @@ const TOLD_KEEP_ALIVE_MS = 60_000
 /** A field of Node.js that its types leave out. */
 interface ResponseWithKeepAlive extends ServerResponse {
   _keepAliveTimeout: number
+  /** True ends the connection if 100 Continue is not sent, whatever is behind. */
+  _expect_continue?: boolean
 }
 
 interface HttpServer extends Server {
@@ -103,7 +105,11 @@ export function listen(
     onRequest(req, res, expects100)
   }
   server.on('request', (req, res) => given(req, res, false))
-  server.on('checkContinue', (req, res) => given(req, res, true))
+  server.on('checkContinue', (req, res: ResponseWithKeepAlive) => {
+    // exchange.ts ends the connection if a body is not read.
+    res._expect_continue = false
+    given(req, res, true)
+  })
   server.on('checkExpectation', (req, res) => given(req, res, false))
   server.on('upgrade', (req, socket, first) =>
     whenDetached(socket as Socket, () => {

@@ -21,15 +21,17 @@ const SLOW_MS = 500
 /** How often a slow input is timed again. */
 const AGAIN = 3
 
-const folderOf = ({ name }: Decoder): string => `${KEPT}${name.replaceAll(' ', '-')}`
+type Fuzzable = Pick<Decoder, 'name'>
 
-/** Returns the inputs that are kept for a decoder. */
-export function keptFor(decoder: Decoder): Buffer[] {
+const folderOf = ({ name }: Fuzzable): string => `${KEPT}${name.replaceAll(' ', '-')}`
+
+/** Returns the inputs that are kept for a decoder, or for the edge. */
+export function keptFor(decoder: Fuzzable): Buffer[] {
   const folder = folderOf(decoder)
   return existsSync(folder) ? readdirSync(folder).map((file) => readFileSync(`${folder}/${file}`)) : []
 }
 
-export function keep(decoder: Decoder, input: Buffer): string {
+export function keep(decoder: Fuzzable, input: Buffer): string {
   const file = `${folderOf(decoder)}/${createHash('sha256').update(input).digest('hex').slice(0, 16)}`
   mkdirSync(folderOf(decoder), { recursive: true })
   writeFileSync(file, input)

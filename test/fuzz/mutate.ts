@@ -24,7 +24,7 @@ const PIECES = [
 const MOST_CHANGES = 4
 const LARGEST = 1 << 16
 
-export function mutate(seed: Buffer, other: Buffer, random: () => number): Buffer {
+export function mutate(seed: Buffer, other: Buffer, random: () => number, pieces: readonly string[] = PIECES): Buffer {
   let bytes = seed
   const below = (n: number): number => Math.floor(random() * n)
   for (let i = 0; i <= below(MOST_CHANGES); i++) {
@@ -39,7 +39,7 @@ export function mutate(seed: Buffer, other: Buffer, random: () => number): Buffe
         bytes = rest
         break
       case 2:
-        bytes = Buffer.concat([before, Buffer.from(PIECES[below(PIECES.length)] as string, 'latin1'), rest])
+        bytes = Buffer.concat([before, Buffer.from(pieces[below(pieces.length)] as string, 'latin1'), rest])
         break
       case 3:
         bytes = Buffer.concat([before, other.subarray(below(other.length + 1)), rest])
@@ -48,7 +48,7 @@ export function mutate(seed: Buffer, other: Buffer, random: () => number): Buffe
         bytes = Buffer.concat([before, rest.subarray(0, below(20)), rest])
         break
       case 5:
-        bytes = Buffer.concat([before, Buffer.alloc(below(2_000), PIECES[below(PIECES.length)], 'latin1'), rest])
+        bytes = Buffer.concat([before, Buffer.alloc(below(2_000), pieces[below(pieces.length)], 'latin1'), rest])
         break
       default:
         bytes = Buffer.from(bytes)

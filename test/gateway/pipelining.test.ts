@@ -34,6 +34,7 @@ const REFUSED: Record<string, [status: number, bytes: string]> = {
   'target *': [400, get('*')],
   '101 header lines': [431, get('/', `Host: a\r\n${LINES}`)],
   'HTTP/2.0': [505, 'GET / HTTP/2.0\r\nHost: a\r\n\r\n'],
+  'a line without a version': [505, 'GET /\n\r\n'],
   'an unknown expectation': [417, post('Expect: miracles\r\nContent-Length: 1\r\n', 'x')],
   'chunks in HTTP/1.0': [400, post(`Connection: keep-alive\r\n${CHUNKED}`, '0\r\n\r\n', '1.0')],
   'a body that is too large': [413, post('Content-Length: 200\r\n', 'x'.repeat(200))],
@@ -112,6 +113,15 @@ describe('what follows well-formed requests', () => {
     sent.resolve()
     expect(statusesIn(await line.receive())).toEqual([200])
     expect(s.seen).toHaveLength(1)
+  })
+
+  test('is answered behind a request that expects 100 Continue and has no body', async () => {
+    await using s = await serving(() => ({}))
+    const line = await wire(s.port)
+    line.send(get('/', 'Host: a\r\nExpect: 100-continue\r\n') + get('/second'))
+    const text = await line.receive((heard) => statusesIn(heard).length === 2)
+    expect(statusesIn(text)).toEqual([200, 200])
+    line.socket.destroy()
   })
 
   test('waits for their answers, if it asks for another protocol', async () => {
