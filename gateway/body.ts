@@ -1,7 +1,7 @@
 /** Reads a request's body into memory, or the part that arrives soon, within the limits and a bounded time. */
 import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
-import type { Limits } from './limits.js'
+import type { BodyLimits } from './limits.js'
 import { BODY_TOO_SLOW, bodyTooLarge, Refusal } from './refusals.js'
 
 /** A small body that takes longer is a slow-body attack or a broken connection. */
@@ -37,7 +37,7 @@ export const NO_BODY: Received = { body: Buffer.alloc(0), ended: true, trailers:
 export function readBody(
   req: IncomingMessage,
   length: number,
-  limits: Limits,
+  limits: BodyLimits,
   held: { bytes: number },
 ): Promise<Received> {
   return new Promise((resolve, reject) => {
@@ -92,7 +92,7 @@ export function readBody(
 export function readRest(
   req: IncomingMessage,
   first: Received,
-  limits: Limits,
+  limits: BodyLimits,
   held: { bytes: number },
   most: number,
 ): Promise<Received> {

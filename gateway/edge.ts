@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { OpenSpan, Tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
-import type { Sent } from '../src/request.js'
+import type { OfferedServices, Sent } from '../src/request.js'
 import type { GatewayCounters } from '../src/runtime/counters.js'
 import type { InFlight, Placed } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
@@ -12,13 +12,15 @@ import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
 import type { TrustedProxies } from './proxies.js'
-import type { Route } from './routes.js'
+import type { Routes } from './routes.js'
 import type { Upload } from './upload.js'
 
 /** Shared by all exchanges of one gateway. */
 export interface Edge {
   readonly space: Space
-  readonly routes: readonly Route[]
+  readonly routes: Routes
+  /** The services whose requests workers take. */
+  readonly offered: OfferedServices
   readonly limits: Limits
   readonly outages: Outages
   readonly log: Logger

@@ -31,6 +31,8 @@ export interface Head {
   readonly headers: string[]
   /** The Content-Length in bytes; -1 if the body is chunked. */
   readonly length: number
+  /** The Host field; undefined if HTTP/1.0 sent none. */
+  readonly host: string | undefined
   /** True if the request has an Idempotency-Key. */
   readonly hasKey: boolean
   /** The client behind trusted proxies; undefined: it is the peer of the connection. */
@@ -117,7 +119,7 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   const host = hostAt < 0 ? undefined : headers[hostAt + 1]
   const client = forwarded && proxies.clientOf(req.socket, forwarded, host)
   if (id !== undefined && !(REQUEST_ID.test(id) && proxies.trusts(req.socket))) id = undefined
-  return { method, target, headers: kept, length, hasKey, client, id }
+  return { method, target, headers: kept, length, host, hasKey, client, id }
 }
 
 /** Returns the request with its body and with the addresses of the connection. */

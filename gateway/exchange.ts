@@ -26,6 +26,7 @@ import {
   isAccident,
   isUnparsable,
   NO_SERVICE,
+  NO_WORKER,
   problemBody,
   problemHeaders,
   reasonPhrase,
@@ -34,7 +35,7 @@ import {
 } from './refusals.js'
 import { relay } from './relay.js'
 import { ReplayBuffer } from './replay-buffer.js'
-import { type Route, routeFor, termsFor } from './routes.js'
+import { type Route, termsFor } from './routes.js'
 import { spanOf } from './span.js'
 import { Upload } from './upload.js'
 
@@ -49,17 +50,18 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
     const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
+    if (route.refusesWithoutWorker) await checkOffered(edge, route)
     exchange.span = edge.tracing && spanOf(edge.tracing, exchange, head, route)
     const key = head.hasKey ? keyOf(head.method, head.headers) : undefined
-    const first = head.length === 0 ? NO_BODY : await receive(exchange, head, expects100)
-    const body = key === undefined ? first : await receiveAll(req, first, edge.limits, exchange)
+    const first = head.length === 0 ? NO_BODY : await receive(exchange, head, route, expects100)
+    const body = key === undefined ? first : await receiveAll(req, first, route.bodies, exchange)
     const request = encode(req, head, body)
     const terms = termsFor(route, head.method, head.hasKey)
     const response = await (key !== undefined
       ? askOnce(exchange, key, request, terms)
       : body.ended
         ? sendAndAwait(exchange, request, terms)
-        : askStreaming(exchange, request, terms))
+        : askStreaming(exchange, request, route, terms))
     countResponse(exchange)
     if (response.rest) await relayed(exchange, response, response.rest)
     else writeAnswer(exchange, response)
@@ -77,15 +79,21 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
 export function admit(exchange: Exchange, head: Head): Route {
   const { limits, routes, phase } = exchange.edge
   if (phase === 'stopped') throw STOPPING
-  const route = routeFor(routes, head.target)
+  // Behind a trusted proxy, the host that the client asked for.
+  const route = routes.find(head.client?.host ?? head.host, head.target)
   if (!route) throw NO_SERVICE
-  limits.checkAnnounced(head.length)
+  route.bodies.checkAnnounced(head.length)
   limits.enter()
   exchange.entered = true
   exchange.service = route.once.service
   exchange.load = route.load
   exchange.edge.outages.enter(route.load)
   return route
+}
+
+/** Throws NO_WORKER if no worker offers to take requests of the route's service. */
+export async function checkOffered({ offered }: Edge, { once }: Route): Promise<void> {
+  if (!(await offered.has(once.service))) throw NO_WORKER
 }
 
 /** Counts the response of a worker: the request no longer waits. */
@@ -97,9 +105,9 @@ export function countResponse(exchange: Exchange): void {
 }
 
 /** RFC 9110 §10.1.1: only an admitted request is answered with 100 Continue. */
-function receive(exchange: Exchange, head: Head, expects100: boolean): Promise<Received> {
+function receive(exchange: Exchange, head: Head, { bodies }: Route, expects100: boolean): Promise<Received> {
   if (expects100) exchange.res.writeContinue()
-  return readBody(exchange.req, head.length, exchange.edge.limits, exchange)
+  return readBody(exchange.req, head.length, bodies, exchange)
 }
 
 /** Writes the request into the space and returns its response. The engine bridges short outages of the space. */
@@ -119,9 +127,14 @@ function sendRequestOf(exchange: Exchange, request: HttpRequest, terms: SendOpti
  * The same for a streamed body. Once a worker has read of it, the space does not redeliver the request. If that worker
  * dies, the request is written again if it is repeatable and its body is still buffered (promise 5 of DESIGN §3).
  */
-async function askStreaming(exchange: Exchange, request: HttpRequest, terms: SendOptions): Promise<HttpResponse> {
+async function askStreaming(
+  exchange: Exchange,
+  request: HttpRequest,
+  { bodies }: Route,
+  terms: SendOptions,
+): Promise<HttpResponse> {
   const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.replayBytes : 0)
-  const upload = new Upload(exchange.req, exchange.bytes, exchange.edge.limits, kept)
+  const upload = new Upload(exchange.req, exchange.bytes, bodies, kept)
   exchange.upload = upload
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {
     const sent = sendRequestOf(exchange, request, { ...terms, maxDeliveries: left })

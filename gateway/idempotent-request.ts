@@ -10,7 +10,7 @@ import type { Space } from '../src/space.js'
 import { answerOnce } from '../src/tasks/kept-request.js'
 import { CLIENT_GONE, type Received, readRest } from './body.js'
 import { digestOfParts, joinedFields } from './idempotency-key.js'
-import type { Limits } from './limits.js'
+import type { BodyLimits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import { KEY_IN_USE, KEY_REUSED, KEY_SHARE_FULL, KEYS_FULL } from './refusals.js'
 
@@ -26,7 +26,7 @@ interface Asking {
 const LARGEST_KEYED = 16 * 1024 * 1024
 
 /** Returns the complete body of a keyed request. */
-export const receiveAll = (req: IncomingMessage, first: Received, limits: Limits, held: { bytes: number }) =>
+export const receiveAll = (req: IncomingMessage, first: Received, limits: BodyLimits, held: { bytes: number }) =>
   readRest(req, first, limits, held, LARGEST_KEYED)
 
 /**

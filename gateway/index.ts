@@ -7,6 +7,7 @@ import { Admin } from '../src/admin/index.js'
 import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
+import { OfferedServices } from '../src/request.js'
 import { GatewayCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
 import { InFlight } from '../src/runtime/in-flight.js'
@@ -20,7 +21,7 @@ import { Outages } from './outages.js'
 import { askedProtocol } from './protocols.js'
 import { TrustedProxies } from './proxies.js'
 import { expectProxyHeaders } from './proxy-protocol.js'
-import { routesOf } from './routes.js'
+import { Routes } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { Certificates } from './tls/certificates.js'
 import { upgrade } from './upgrade.js'
@@ -29,7 +30,7 @@ export type { AdminOptions } from '../src/admin/options.js'
 export type { RequestClient } from '../src/request.js'
 export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
 export type { TrustProxy } from './proxies.js'
-export type { ServiceOptions } from './routes.js'
+export type { ServiceOptions } from './service-options.js'
 export type { CertificateFiles, HttpsOptions } from './tls/options.js'
 
 export interface Gateway extends Service, AsyncDisposable {
@@ -76,16 +77,17 @@ const AFTERWARDS_MS = 1_000
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
   const { space, host, port, tls, h2c, services, upgradeProtocols, drainDelayMs, idempotency, logger } = terms
-  const { timeoutMs, bodyBytes, replayBytes, maxDeliveries, inFlight } = terms.limits
+  const { replayBytes, inFlight } = terms.limits
   const outages = new Outages(space, logger)
-  const routes = routesOf(services, timeoutMs, maxDeliveries, (name) => outages.of(name))
-  const limits = new Limits(bodyBytes, inFlight)
+  const limits = new Limits(inFlight)
+  const routes = new Routes(services, terms.limits, limits, (name) => outages.of(name))
   const watch =
     terms.admin === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
   const proxies = new TrustedProxies(terms.trustProxy, logger)
   const edge: Edge = {
     space,
     routes,
+    offered: new OfferedServices(space),
     limits,
     outages,
     replayBytes,
@@ -109,11 +111,11 @@ export function createGateway(options: GatewayOptions): Gateway {
         ...gatewayMeasures(watch.counters, () => stateOf(watch, inFlight)),
         ...backlogMeasures(
           space,
-          routes.map(({ once }) => once.service),
+          routes.all.map(({ once }) => once.service),
         ),
       ],
     })
-  const drainMs = Math.max(...routes.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
+  const drainMs = Math.max(...routes.all.map((route) => route.once.timeoutMs)) + AFTERWARDS_MS
   const certificates = tls && new Certificates(tls, logger)
   let listening: GatewayServer | undefined
 

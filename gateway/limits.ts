@@ -8,15 +8,11 @@ export class Limits {
   #inFlight = 0
   #heldBytes = 0
   #whenIdle: (() => void)[] = []
-  readonly #tooLarge: Refusal
 
   constructor(
-    readonly maxBodyBytes: number,
     readonly maxInFlight: number,
     readonly maxHeldBytes: number = MAX_HELD_BYTES,
-  ) {
-    this.#tooLarge = bodyTooLarge(maxBodyBytes, 'limits.bodyBytes of the gateway, --max-body-bytes')
-  }
+  ) {}
 
   /** Counts a request, or throws a Refusal. Each enter() is followed by one leave(). */
   enter(): void {
@@ -30,22 +26,8 @@ export class Limits {
     if (this.#inFlight === 0 && this.#whenIdle.length > 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
-  /** Throws a Refusal if the announced length is too large, before the body is read. */
-  checkAnnounced(length: number): void {
-    if (length > this.maxBodyBytes) throw this.#tooLarge
-  }
-
-  /** Throws a Refusal if this many bytes of one body are too many. */
-  checkSoFar(bytes: number): void {
-    if (bytes > this.maxBodyBytes) throw this.#tooLarge
-  }
-
-  /**
-   * Counts `bytes` more of a body of which `before` are held. Throws a Refusal, and counts nothing, if a limit is
-   * exceeded.
-   */
-  hold(before: number, bytes: number): void {
-    if (before + bytes > this.maxBodyBytes) throw this.#tooLarge
+  /** Counts bytes of a body. Throws a Refusal, and counts nothing, if all bodies together have too many. */
+  hold(bytes: number): void {
     if (this.#heldBytes + bytes > this.maxHeldBytes) throw OVERLOADED
     this.#heldBytes += bytes
   }
@@ -54,5 +36,38 @@ export class Limits {
   idle(): Promise<void> {
     if (this.#inFlight === 0) return Promise.resolve()
     return new Promise((resolve) => this.#whenIdle.push(resolve))
+  }
+}
+
+/** The limits of the bodies of one service. */
+export class BodyLimits {
+  readonly #limits: Limits
+  readonly #maxBytes: number
+  readonly #tooLarge: Refusal
+
+  /** `setting` names the option, for the message of the refusal. */
+  constructor(limits: Limits, maxBytes: number, setting: string) {
+    this.#limits = limits
+    this.#maxBytes = maxBytes
+    this.#tooLarge = bodyTooLarge(maxBytes, setting)
+  }
+
+  /** Throws a Refusal if the announced length is too large, before the body is read. */
+  checkAnnounced(length: number): void {
+    if (length > this.#maxBytes) throw this.#tooLarge
+  }
+
+  /** Throws a Refusal if this many bytes of one body are too many. */
+  checkSoFar(bytes: number): void {
+    if (bytes > this.#maxBytes) throw this.#tooLarge
+  }
+
+  /**
+   * Counts `bytes` more of a body of which `before` are held. Throws a Refusal, and counts nothing, if a limit is
+   * exceeded.
+   */
+  hold(before: number, bytes: number): void {
+    this.checkSoFar(before + bytes)
+    this.#limits.hold(bytes)
   }
 }

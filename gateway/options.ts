@@ -2,13 +2,13 @@
 import { type AdminOptions, checkedAdmin, MOVED_TO_ADMIN } from '../src/admin/options.js'
 import { LONGEST_TIMER_MS } from '../src/clock.js'
 import { type Moved, onlyKnown } from '../src/errors/unknown-option.js'
-import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
 import { Space } from '../src/space.js'
+import { checkBytes, checkInteger, invalid } from './checked-value.js'
 import { type PrincipalOf, principalIn } from './idempotency-key.js'
 import { isForbidden, isProtocolName } from './protocols.js'
 import { type TrustProxy, trustOf } from './proxies.js'
-import type { ServiceOptions } from './routes.js'
+import { checkServices, type ServiceOptions } from './service-options.js'
 import { checkTls, type HttpsOptions } from './tls/options.js'
 
 export interface GatewayOptions {
@@ -22,7 +22,10 @@ export interface GatewayOptions {
   readonly tls?: HttpsOptions | undefined
   /** Also HTTP/2 without TLS, by prior knowledge, as some proxies use it. Default false. */
   readonly h2c?: boolean | undefined
-  /** The services and their paths; the longest pathPrefix wins. Default: all requests are for the service `web`. */
+  /**
+   * The services with their hosts and paths: the most specific host wins, then the longest path prefix. Default: all
+   * requests are for the service `web`.
+   */
   readonly services?: readonly ServiceOptions[] | undefined
   /**
    * The proxies in front, as in the setting `trust proxy` of Express: their number, a list of addresses, CIDR ranges
@@ -112,7 +115,6 @@ const OPTIONS: ReadonlySet<string> = new Set([
 ])
 const LIMITS: ReadonlySet<string> = new Set(['timeoutMs', 'bodyBytes', 'replayBytes', 'maxDeliveries', 'inFlight'])
 const IDEMPOTENCY: ReadonlySet<string> = new Set(['leaseMs', 'maxBytes', 'principalOf'])
-const SERVICE: ReadonlySet<string> = new Set(['service', 'pathPrefix', 'timeoutMs', 'repeatable', 'priority'])
 
 /** The names that these options had before they were grouped. */
 const MOVED: Moved = {
@@ -146,8 +148,7 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
   if (!(space instanceof Space)) throw invalid('space is what openSpace returned.')
   if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
   checkInteger('port', port, 0, 65_535)
-  if (!Array.isArray(services) || services.length === 0) throw invalid('services is a list of at least one service.')
-  services.forEach(checkService)
+  checkServices(services)
   const upgradeProtocols = checkedProtocols(protocols)
   checkInteger('drainDelayMs', drainDelayMs, 0, LONGEST_TIMER_MS)
   if (typeof logger?.info !== 'function')
@@ -195,7 +196,7 @@ function checkedLimits(options: GatewayLimits = {}): Complete<GatewayLimits> {
   const { timeoutMs = 30_000, bodyBytes = 1 << 20, replayBytes = 64 << 20, maxDeliveries = 3 } = options
   const { inFlight = 10_000 } = options
   checkInteger('limits.timeoutMs', timeoutMs, 1, LONGEST_TIMER_MS)
-  if (bodyBytes !== Number.POSITIVE_INFINITY) checkInteger('limits.bodyBytes', bodyBytes, 0, Number.MAX_SAFE_INTEGER)
+  checkBytes('limits.bodyBytes', bodyBytes)
   checkInteger('limits.replayBytes', replayBytes, 0, Number.MAX_SAFE_INTEGER)
   checkInteger('limits.maxDeliveries', maxDeliveries, 1, 9)
   checkInteger('limits.inFlight', inFlight, 1, Number.MAX_SAFE_INTEGER)
@@ -210,24 +211,3 @@ function checkedIdempotency(options: IdempotencyOptions = {}): Complete<Idempote
   if (typeof principalOf !== 'function') throw invalid('idempotency.principalOf is a function of header fields.')
   return { leaseMs, maxBytes, principalOf }
 }
-
-function checkService(options: ServiceOptions, i: number): void {
-  const at = `services[${i}]`
-  onlyKnown(at, options, SERVICE)
-  const { service, pathPrefix, timeoutMs, repeatable, priority } = options
-  if (typeof service !== 'string' || service === '') throw invalid(`${at}.service is the name of a service.`)
-  if (pathPrefix !== undefined && (typeof pathPrefix !== 'string' || !pathPrefix.startsWith('/'))) {
-    throw invalid(`${at}.pathPrefix is a path that begins with a slash.`)
-  }
-  if (timeoutMs !== undefined) checkInteger(`${at}.timeoutMs`, timeoutMs, 1, LONGEST_TIMER_MS)
-  if (repeatable !== undefined && typeof repeatable !== 'boolean') throw invalid(`${at}.repeatable is true or false.`)
-  if (priority !== undefined) checkInteger(`${at}.priority`, priority, -128, 127)
-}
-
-function checkInteger(name: string, value: number, min: number, max: number): void {
-  if (!Number.isInteger(value) || value < min || value > max) {
-    throw invalid(`${name} must be an integer from ${min} to ${max}, not ${String(value)}.`)
-  }
-}
-
-const invalid = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

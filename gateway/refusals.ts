@@ -74,6 +74,11 @@ export const KEY_SHARE_FULL = new Refusal(
   'This client has stored as many answers under its Idempotency-Keys as one may. The request was not run; try again when some have expired, or without a key.',
 )
 export const NO_SERVICE = new Refusal(404, 'NO_SERVICE', 'No service answers for this path.')
+export const NO_WORKER = new Refusal(
+  503,
+  'NO_WORKER',
+  'No process that serves this path is running. The request was not run; try again shortly.',
+)
 export const OVERLOADED = new Refusal(503, 'OVERLOADED', 'Too many requests are under way. Try again shortly.')
 export const STOPPING = new Refusal(503, 'GATEWAY_STOPPING', 'This gateway is stopping. Try again shortly.', true)
 export const BAD_RESPONSE = new Refusal(502, 'BAD_RESPONSE', 'The application answered with an invalid response.')

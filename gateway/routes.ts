@@ -1,25 +1,14 @@
-/** Routes: the service of a request and its options; the longest path prefix wins. */
+/**
+ * Routes: the service of a request and its options. The most specific host wins, then the longest path prefix; a search
+ * does not depend on the number of services.
+ */
 import { IDEMPOTENT_METHODS } from '../src/request/http.js'
 import type { SendOptions } from '../src/request.js'
+import { hostNameIn } from './host-names.js'
+import { BodyLimits, type Limits } from './limits.js'
 import type { Load } from './outages.js'
-
-export interface ServiceOptions {
-  /** The service whose workers take these requests. */
-  readonly service: string
-  /** The path and all paths below it: `/api` covers `/api`, `/api/x` and `/api?y`, not `/apis`. Default: all paths. */
-  readonly pathPrefix?: string | undefined
-  /**
-   * Time from the end of a request's body until its client gets 504, in ms. Default: `limits.timeoutMs` of the gateway.
-   */
-  readonly timeoutMs?: number | undefined
-  /**
-   * True if all of its requests may run again when their worker dies, also a POST without Idempotency-Key. Default
-   * false.
-   */
-  readonly repeatable?: boolean | undefined
-  /** Higher is taken first; an integer from -128 to 127. Default 0. */
-  readonly priority?: number | undefined
-}
+import { PathPrefixes } from './path-prefixes.js'
+import { hostOf, prefixOf, type ServiceOptions } from './service-options.js'
 
 export interface Route {
   /** Without a trailing slash; '' covers every path. */
@@ -27,43 +16,86 @@ export interface Route {
   /** The options of a request that may run once, and of one that may run again. */
   readonly once: SendOptions
   readonly repeatable: SendOptions
+  readonly bodies: BodyLimits
+  /** Requests get 503 while no worker takes them. */
+  readonly refusesWithoutWorker: boolean
   /** Counters of the service, shared by all of its routes. */
   readonly load: Load
 }
 
-/** Longest prefix first. */
-export function routesOf(
-  services: readonly ServiceOptions[],
-  defaultTimeoutMs: number,
-  maxDeliveries: number,
-  loadOf: (service: string) => Load,
-): Route[] {
-  const routes = services.map((options) => ({
-    ...routeOf(options, defaultTimeoutMs, maxDeliveries),
-    load: loadOf(options.service),
-  }))
-  return routes.sort((a, b) => b.prefix.length - a.prefix.length)
+/** What services do not say themselves. */
+export interface RouteDefaults {
+  readonly timeoutMs: number
+  readonly bodyBytes: number
+  readonly maxDeliveries: number
 }
 
-function routeOf(options: ServiceOptions, defaultTimeoutMs: number, maxDeliveries: number): Omit<Route, 'load'> {
-  const { service, pathPrefix = '', timeoutMs = defaultTimeoutMs, priority = 0, repeatable = false } = options
-  const terms = { service, timeoutMs, priority, maxDeliveries }
-  return {
-    prefix: pathPrefix.replace(/\/+$/, ''),
-    once: { ...terms, repeatable },
-    repeatable: { ...terms, repeatable: true },
+export class Routes {
+  readonly all: readonly Route[]
+  readonly #ofAnyHost = new PathPrefixes<Route>()
+  /** By host; `*.example.com` is `.example.com`. */
+  readonly #byHost = new Map<string, PathPrefixes<Route>>()
+
+  constructor(
+    services: readonly ServiceOptions[],
+    defaults: RouteDefaults,
+    limits: Limits,
+    loadOf: (service: string) => Load,
+  ) {
+    this.all = services.map((options) => {
+      const route = routeOf(options, defaults, limits, loadOf(options.service))
+      this.#prefixesOf(hostOf(options).replace('*', '')).set(route.prefix, route)
+      return route
+    })
+  }
+
+  /** Returns the route of a request target; `host` is that of the Host field. */
+  find(host: string | undefined, target: string): Route | undefined {
+    if (this.#byHost.size > 0) {
+      const found = this.#findByHost(hostNameIn(host), target)
+      if (found) return found
+    }
+    return this.#ofAnyHost.find(target)
+  }
+
+  #findByHost(name: string, target: string): Route | undefined {
+    const found = this.#byHost.get(name)?.find(target)
+    if (found) return found
+    for (let dot = name.indexOf('.'); dot > 0; dot = name.indexOf('.', dot + 1)) {
+      const below = this.#byHost.get(name.slice(dot))?.find(target)
+      if (below) return below
+    }
+    return undefined
+  }
+
+  #prefixesOf(host: string): PathPrefixes<Route> {
+    if (host === '') return this.#ofAnyHost
+    let prefixes = this.#byHost.get(host)
+    if (!prefixes) {
+      prefixes = new PathPrefixes()
+      this.#byHost.set(host, prefixes)
+    }
+    return prefixes
   }
 }
 
-export function routeFor(routes: readonly Route[], target: string): Route | undefined {
-  return routes.find(({ prefix }) => covers(prefix, target))
+function routeOf(options: ServiceOptions, defaults: RouteDefaults, limits: Limits, load: Load): Route {
+  const { service, priority = 0, repeatable = false, withoutWorker, bodyBytes } = options
+  const { timeoutMs = defaults.timeoutMs, maxDeliveries = defaults.maxDeliveries } = options
+  const terms = { service, timeoutMs, priority, maxDeliveries }
+  return {
+    prefix: prefixOf(options),
+    once: { ...terms, repeatable },
+    repeatable: { ...terms, repeatable: true },
+    bodies:
+      bodyBytes === undefined
+        ? new BodyLimits(limits, defaults.bodyBytes, 'limits.bodyBytes of the gateway, --max-body-bytes')
+        : new BodyLimits(limits, bodyBytes, 'bodyBytes of the service'),
+    refusesWithoutWorker: withoutWorker === 'refuse',
+    load,
+  }
 }
 
 export function termsFor(route: Route, method: string, hasKey: boolean): SendOptions {
   return hasKey || IDEMPOTENT_METHODS.has(method) ? route.repeatable : route.once
 }
-
-const AFTER_PREFIX = new Set(['', '/', '?'])
-
-const covers = (prefix: string, target: string): boolean =>
-  prefix === '' || (target.startsWith(prefix) && AFTER_PREFIX.has(target.charAt(prefix.length)))

@@ -11,7 +11,7 @@ import { finishConnection } from './connection.js'
 import { decode } from './decode.js'
 import { type Edge, type Exchange, requestIdOf, startExchange } from './edge.js'
 import { encode, readHead } from './encode.js'
-import { admit, countResponse, finish, refuseExchange, relayed, sendAndAwait } from './exchange.js'
+import { admit, checkOffered, countResponse, finish, refuseExchange, relayed, sendAndAwait } from './exchange.js'
 import { answerHalfClosed } from './half-closed.js'
 import { checkedProtocol, WEBSOCKET } from './protocols.js'
 import { UNREAD_STREAM_MS } from './relay.js'
@@ -34,6 +34,7 @@ export async function upgrade(edge: Edge, req: IncomingMessage, socket: Socket, 
     const head = readHead(req, edge.proxies)
     exchange.head = head
     const route = admit(exchange, head)
+    if (route.refusesWithoutWorker) await checkOffered(edge, route)
     const request = encode(req, head, NO_BODY)
     const headers = [...request.headers, 'Connection', 'Upgrade', 'Upgrade', protocol]
     const terms = { ...route.once, repeatable: false, maxDeliveries: 9 }

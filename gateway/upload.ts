@@ -6,7 +6,7 @@ import { encodeTrailers } from '../src/request/message.js'
 import type { StreamWriter } from '../src/request/streams/index.js'
 import { roomIn } from '../src/request/streams/web.js'
 import { endOf, trailersOf } from './body.js'
-import type { Limits } from './limits.js'
+import type { BodyLimits } from './limits.js'
 import { BODY_TOO_SLOW } from './refusals.js'
 import type { ReplayBuffer } from './replay-buffer.js'
 
@@ -21,7 +21,7 @@ export class Upload {
   /** Called when the upload fails, with a Refusal or CLIENT_GONE. */
   onFailed: ((reason: unknown) => void) | undefined
   readonly #req: IncomingMessage
-  readonly #limits: Limits
+  readonly #limits: BodyLimits
   readonly #kept: ReplayBuffer
   #writer: StreamWriter | undefined
   #bytes: number
@@ -34,7 +34,7 @@ export class Upload {
   #looks: number[]
 
   /** `prefixBytes` of the body were read before. */
-  constructor(req: IncomingMessage, prefixBytes: number, limits: Limits, kept: ReplayBuffer) {
+  constructor(req: IncomingMessage, prefixBytes: number, limits: BodyLimits, kept: ReplayBuffer) {
     this.#req = req
     this.#limits = limits
     this.#kept = kept

@@ -18,6 +18,7 @@ export {
   type Rest,
   type RestReader,
 } from './request/message.js'
+export { OfferedServices } from './request/offered-services.js'
 export { type HeldRequest, type Serving, serveRequests, type TaskOffer } from './request/serve.js'
 
 /** A request that was sent. */

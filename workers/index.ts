@@ -1,4 +1,4 @@
-/** takespace/workers: a worker takes requests of one service from a space and answers them with an app. */
+/** takespace/workers: a worker takes requests of its services from a space and answers them with an app. */
 
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
@@ -32,7 +32,7 @@ interface AppAndTasks {
    */
   readonly app: App
   /**
-   * Functions by name, for `client.call` and `client.enqueue`. The worker takes the tasks that it has, of its service.
+   * Functions by name, for `client.call` and `client.enqueue`. The worker takes the tasks that it has, of its services.
    */
   readonly tasks: Readonly<Record<string, Task>>
 }
@@ -55,9 +55,12 @@ export type WorkerOptions = WorkerSettings &
 export interface WorkerSettings {
   /** The space of the requests. Closing the space stops the worker first. */
   readonly space: Space
-  /** The service whose requests the worker takes. Default `web`. */
-  readonly service?: string | undefined
-  /** Requests in flight at a time, an integer ≥ 1; with an app and tasks, as many of each. Default 16. */
+  /** The service whose requests the worker takes, or a list of at most 100 services. Default `web`. */
+  readonly service?: string | readonly string[] | undefined
+  /**
+   * Requests in flight at a time, an integer ≥ 1, of all services together; with an app and tasks, as many of each, and
+   * of tasks as many for each service. Default 16.
+   */
   readonly concurrency?: number | undefined
   /** How long `stop()` waits for requests in flight before it cuts them, in ms. Default 10 000. */
   readonly stopTimeoutMs?: number | undefined
@@ -149,12 +152,12 @@ export function createWorker(options: WorkerOptions): Worker {
   const { space, app, tasks, service = 'web', concurrency = 16, logger = silent } = options
   const { stopTimeoutMs = 10_000, crashGraceMs = 5_000 } = options
   if (typeof space?.adopt !== 'function') throw wrong('space is what openSpace returned.')
-  if (typeof service !== 'string' || service === '') throw wrong('service is a text of at least one character.')
   if (!Number.isInteger(concurrency) || concurrency < 1) throw wrong('concurrency must be an integer ≥ 1.')
   if (typeof stopTimeoutMs !== 'number' || !(stopTimeoutMs >= 0)) throw wrong('stopTimeoutMs is milliseconds ≥ 0.')
   if (typeof crashGraceMs !== 'number' || !(crashGraceMs >= 0)) throw wrong('crashGraceMs is milliseconds ≥ 0.')
   if (typeof logger?.error !== 'function')
     throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
+  const services = checkedServices(service)
   const adminAt = checkedAdmin(options.admin)
 
   if (app === undefined && tasks === undefined) throw wrong('A worker has an app, or tasks, or both.')
@@ -165,9 +168,10 @@ export function createWorker(options: WorkerOptions): Worker {
     app: app === undefined ? undefined : handlerOf(app),
     tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
   }
-  const loop = new Loop(space, serves, { service, concurrency, stopTimeoutMs, crashGraceMs, logger, counters })
-  const capacity = app !== undefined && tasks !== undefined ? 2 * concurrency : concurrency
-  const measures = workerMeasures(counters, { service, capacity, turns: loop })
+  const loop = new Loop(space, serves, { services, concurrency, stopTimeoutMs, crashGraceMs, logger, counters })
+  const capacity = concurrency * (Number(app !== undefined) + (tasks === undefined ? 0 : services.length))
+  const label = services.join(',')
+  const measures = workerMeasures(counters, { service: label, capacity, turns: loop })
   const serving = (): boolean => loop.standing
   const conditions = (): Checks => {
     const { overrunHandlers, maxOverrunHandlers } = loop
@@ -186,7 +190,7 @@ export function createWorker(options: WorkerOptions): Worker {
       logger,
       serving,
       conditions,
-      measures: [...measures, ...backlogMeasures(space, [service])],
+      measures: [...measures, ...backlogMeasures(space, services)],
     })
   const stopped = new AbortController()
   const take = async (): Promise<void> => {
@@ -196,14 +200,14 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   const start = async (): Promise<void> => {
     await (admin ? admin.during(take) : take())
-    logger.info({ service, concurrency }, 'the worker takes requests')
+    logger.info({ service: label, concurrency }, 'the worker takes requests')
   }
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
     await loop.stop()
     await admin?.close()
     space.disown(worker)
-    logger.info({ service }, 'the worker has stopped')
+    logger.info({ service: label }, 'the worker has stopped')
   }
   const running = serviceOf(start, stop)
   const leave = (): Promise<void> => {
@@ -227,6 +231,18 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   space.adopt(worker)
   return worker
+}
+
+/** Each takes part in every search for a request. */
+const MOST_SERVICES = 100
+
+function checkedServices(service: string | readonly string[]): readonly string[] {
+  const services = Array.isArray(service) ? [...new Set<string>(service)] : [service as string]
+  const isName = (name: unknown): boolean => typeof name === 'string' && name !== ''
+  if (services.length < 1 || services.length > MOST_SERVICES || !services.every(isName)) {
+    throw wrong(`service is a text of at least one character, or a list of 1 to ${MOST_SERVICES} such texts.`)
+  }
+  return services
 }
 
 const wrong = (detail: string): SpaceError => new SpaceError('INVALID_ARGUMENT', detail)

@@ -1,4 +1,4 @@
-/** The loop: the standing takes of a worker on its service, and its turns in flight. */
+/** The loop: the standing takes of a worker on its services, and its turns in flight. */
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import type { Logger } from '../src/log.js'
@@ -18,7 +18,7 @@ import { Turn, type TurnMonitor } from './turn.js'
 const LAST_WORDS_MS = 1_000
 
 export interface LoopTerms {
-  readonly service: string
+  readonly services: readonly string[]
   readonly concurrency: number
   readonly stopTimeoutMs: number
   readonly crashGraceMs: number
@@ -137,14 +137,14 @@ export class Loop {
   }
 
   async start(): Promise<void> {
-    const { service, concurrency } = this.#terms
+    const { services, concurrency } = this.#terms
     this.#watch = { ...this.#watch, tracing: tracing() }
     const { app, tasks } = this.#serves
-    const serve = (handle: Handler, names?: readonly string[]): Promise<Serving> =>
-      serveRequests(this.#space, service, concurrency, (held) => this.#begin(held, handle), names && taskOffer(names))
+    const serve = (of: string | readonly string[], handle: Handler, names?: readonly string[]): Promise<Serving> =>
+      serveRequests(this.#space, of, concurrency, (held) => this.#begin(held, handle), names && taskOffer(names))
     this.#serving = []
-    if (app) this.#serving.push(await serve(app))
-    if (tasks) this.#serving.push(await serve(tasks.handle, tasks.names))
+    if (app) this.#serving.push(await serve(services, app))
+    for (const each of tasks ? services : []) this.#serving.push(await serve(each, tasks!.handle, tasks!.names))
   }
 
   /** True once it takes nothing new. */

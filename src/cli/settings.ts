@@ -1,8 +1,10 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
+import type { ServiceOptions } from '../../gateway/index.js'
 import { withAccess } from './settings/access.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
-import { hostNames, integer, name, oneOf, protocolNames, trustedProxies } from './settings/schema.js'
+import { hostNames, integer, name, oneOf, protocolNames, settingText, trustedProxies } from './settings/schema.js'
+import { oneService, servicesOfGateway, servicesOfWorker } from './settings/services.js'
 
 export { integer } from './settings/schema.js'
 
@@ -22,7 +24,12 @@ export const portOption = (): Option =>
     .argParser(integer(0, 65_535))
 
 export const serviceOption = (): Option =>
-  new Option('--service <name>', 'the service whose requests it takes').default('web').argParser(name)
+  new Option('--service <name>', 'the service whose requests it takes').default('web').argParser(oneService)
+
+const workerServicesOption = (): Option =>
+  new Option('--service <names>', 'the service whose requests it takes, or several with commas between them')
+    .default(['web'])
+    .argParser(servicesOfWorker)
 
 export const durabilityOption = (): Option =>
   new Option(
@@ -76,6 +83,7 @@ export const adminOptions = (): Option[] => [
 export interface GatewayFlags extends HttpsFlags {
   readonly host: string
   readonly port: number
+  readonly services?: readonly ServiceOptions[]
   readonly trustProxy?: boolean | number | string
   readonly proxyProtocol?: boolean
   readonly durability?: 'memory' | 'local' | 'fsync'
@@ -100,6 +108,10 @@ export interface GatewayFlags extends HttpsFlags {
 export const gatewayOptions = (): Option[] => [
   portOption(),
   new Option('--host <address>', 'address to listen on').default('127.0.0.1'),
+  new Option(
+    '--services <services>',
+    'services by host and path: web,/api=api,*.example.com/img=images, or a JSON list (default: all requests are for web)',
+  ).argParser(servicesOfGateway),
   new Option(
     '--trust-proxy <proxies>',
     'proxies whose X-Forwarded-* are trusted: their number, addresses, CIDR ranges, loopback, private, true or false',
@@ -129,6 +141,7 @@ export const gatewayTerms = (flags: GatewayFlags) => {
   const {
     host,
     port,
+    services,
     trustProxy,
     proxyProtocol,
     timeoutMs,
@@ -141,6 +154,7 @@ export const gatewayTerms = (flags: GatewayFlags) => {
   return {
     host,
     port,
+    services,
     trustProxy,
     proxyProtocol,
     tls: tlsTerms(flags),
@@ -172,7 +186,7 @@ export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingB
 /** The flags of a worker process. */
 export interface WorkerFlags {
   readonly concurrency: number
-  readonly service: string
+  readonly service: readonly string[]
   readonly durability?: 'memory' | 'local' | 'fsync'
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
@@ -185,7 +199,7 @@ export interface WorkerFlags {
 /** The settings of a worker process and of `dev`. */
 export const workerOptions = (): Option[] => [
   number('--concurrency <n>', 'maximum number of concurrent requests of a process', 1, 100_000, 16),
-  serviceOption(),
+  workerServicesOption(),
   durabilityOption(),
   ...streamOptions(),
   number('--stop-timeout-ms <ms>', 'how long a stop waits for running requests', 0, 86_400_000, 10_000),
@@ -240,7 +254,7 @@ export function argumentsOf(options: readonly Option[], flags: object): string[]
   const values = flags as Readonly<Record<string, unknown>>
   return options.flatMap((option) => {
     const value = values[option.attributeName()]
-    return value === undefined ? [] : [option.long as string, String(value)]
+    return value === undefined ? [] : [option.long as string, settingText(value)]
   })
 }
 

@@ -54,7 +54,10 @@ export interface EncodedTemplate {
    * Tokens of compound indexes: a shortcut where all writers of the kind declare the same index. They are not compared.
    */
   readonly compound?: readonly string[]
-  /** For offers: a match has one of these `field=token`, all of the same field. Finds and listings ignore it. */
+  /**
+   * For offers: a match has one of these `field=token`, all of the same field. Finds and listings ignore it. Without
+   * other tokens, each is searched by its own index.
+   */
   readonly anyOf?: readonly string[]
 }
 
@@ -72,6 +75,8 @@ export const DEAD_LETTER = `${OWN_KINDS}DeadLetter`
 
 /** An entry that was handed to an offer: held under a claim until it is completed, released or lost. */
 export interface Delivery extends Stored {
+  /** `field=token` of each indexed field. */
+  readonly indexed: readonly string[]
   /** The fencing token of this claim, opaque to its holder. */
   readonly claim: string
   /** 1 on the first delivery. */

@@ -30,11 +30,19 @@ export const indexOf = (service: string): string => `service=${tokenOf(service)}
 
 export const taskToken = (task: string): string => `task=${tokenOf(task)}`
 
+/** Returns the template of all requests for the apps of these services. */
+export function appTemplate(services: readonly string[]): EncodedTemplate {
+  const tokens = services.map(indexOf)
+  const shared = { kind: REQUEST, root: REQUEST, verified: [] }
+  return tokens.length === 1 ? { ...shared, indexed: tokens } : { ...shared, indexed: [], anyOf: tokens }
+}
+
 /** Returns the template of all requests for the app of a service, or for any of these tasks. */
 export function requestTemplate(service: string, tasks?: readonly string[]): EncodedTemplate {
-  const kind = tasks ? TASK : REQUEST
+  if (!tasks) return appTemplate([service])
+  const kind = TASK
   const indexed = [indexOf(service)]
-  const names = tasks?.map(taskToken) ?? []
+  const names = tasks.map(taskToken)
   if (names.length === 1) indexed.push(names[0]!)
   return { kind, root: kind, indexed, verified: [], ...(names.length > 1 ? { anyOf: names } : {}) }
 }

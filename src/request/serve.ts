@@ -1,11 +1,11 @@
-/** Serving: a worker takes requests of one service from the space, and completes or gives back each that it holds. */
+/** Serving: a worker takes requests of its services from the space, and completes or gives back each that it holds. */
 
 import { ticketOf } from '../engine/tickets.js'
 import type { Delivery, EncodedEntry, Engine } from '../engine.js'
 import { Transaction } from '../space/transaction.js'
 import type { Space } from '../space.js'
 import { KeptResponse, keptWhole } from './kept-response.js'
-import { requestTemplate } from './kinds.js'
+import { appTemplate, indexOf, requestTemplate } from './kinds.js'
 import {
   decodeRequest,
   decodeTrailers,
@@ -86,19 +86,21 @@ export interface TaskOffer {
 }
 
 /**
- * Takes requests of a service, at most `concurrency` at a time.
+ * Takes requests of a service, or of several, at most `concurrency` at a time.
  *
- * @param tasks the tasks to take; default: requests for the app of the service
+ * @param tasks the tasks of the service to take; default: requests for the app of the services
  */
 export async function serveRequests(
   space: Space,
-  service: string,
+  service: string | readonly string[],
   concurrency: number,
   onRequest: (held: HeldRequest) => void,
   tasks?: TaskOffer,
 ): Promise<Serving> {
-  const terms: ServeTerms = { space, engine: space.engine, service, tasks, credit: 1 }
-  const offer = await space.engine.offer(requestTemplate(service, tasks?.names), concurrency, (delivery) => {
+  const services = typeof service === 'string' ? [service] : service
+  const template = tasks ? requestTemplate(services[0]!, tasks.names) : appTemplate(services)
+  const terms: ServeTerms = { space, engine: space.engine, services: byToken(services), tasks, credit: 1 }
+  const offer = await space.engine.offer(template, concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)
@@ -120,11 +122,15 @@ export async function serveRequests(
   }
 }
 
+const byToken = (services: readonly string[]): ReadonlyMap<string, string> =>
+  new Map(services.map((service) => [indexOf(service), service]))
+
 /** Shared by all requests that were taken by one offer. */
 interface ServeTerms {
   readonly space: Space
   readonly engine: Engine
-  readonly service: string
+  /** By token: a long name is stored as its hash. */
+  readonly services: ReadonlyMap<string, string>
   readonly tasks: TaskOffer | undefined
   /** Credit that a completion gives back: 1 while more is taken, then 0. */
   credit: number
@@ -154,7 +160,8 @@ class ServedRequest implements HeldRequest {
   }
 
   get service(): string {
-    return this.#terms.service
+    // The service is the first field of a request.
+    return this.#terms.services.get(this.#delivery.indexed[0]!) as string
   }
 
   get priority(): number {

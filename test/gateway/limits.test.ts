@@ -1,24 +1,25 @@
 /** The bounds on what a gateway holds at a time. */
 import { expect, test } from '@jest/globals'
-import { Limits } from '../../gateway/limits.js'
+import { BodyLimits, Limits } from '../../gateway/limits.js'
 
 const code = (code: string) => expect.objectContaining({ code })
 
 test('bodies are bounded together, and what was refused does not count', () => {
-  const limits = new Limits(100, 10, 150)
+  const limits = new Limits(10, 150)
+  const bodies = new BodyLimits(limits, 100, '')
   limits.enter()
-  limits.hold(0, 100)
+  bodies.hold(0, 100)
   limits.enter()
-  expect(() => limits.hold(0, 51)).toThrow(code('OVERLOADED'))
-  limits.hold(0, 50)
+  expect(() => bodies.hold(0, 51)).toThrow(code('OVERLOADED'))
+  bodies.hold(0, 50)
   limits.leave(100)
-  limits.hold(50, 50)
-  expect(() => limits.hold(100, 1)).toThrow(code('BODY_TOO_LARGE'))
+  bodies.hold(50, 50)
+  expect(() => bodies.hold(100, 1)).toThrow(code('BODY_TOO_LARGE'))
   limits.leave(100)
 })
 
 test('requests in flight are bounded, and idle when all have left', async () => {
-  const limits = new Limits(1, 2)
+  const limits = new Limits(2)
   limits.enter()
   limits.enter()
   expect(() => limits.enter()).toThrow(code('OVERLOADED'))

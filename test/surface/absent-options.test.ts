@@ -56,7 +56,7 @@ test('of gateways, workers and clients', async () => {
   await using space = await openSpace('memory:')
   const gateway = createGateway({ ...nothing('gateway/options.ts', 'GatewayOptions'), space })
   expect(gateway.url).toBe('http://127.0.0.1:8080')
-  const [service] = [{ ...nothing('gateway/routes.ts', 'ServiceOptions'), service: 'web' }]
+  const [service] = [{ ...nothing('gateway/service-options.ts', 'ServiceOptions'), service: 'web' }]
   createGateway({ space, services: [service] })
   const worker = createWorker({
     ...nothing('workers/index.ts', 'WorkerSettings'),

@@ -2,10 +2,11 @@
 import type { Command, Option } from 'commander'
 import { masked } from '../failure.js'
 import { settingsOf } from '../settings/precedence.js'
+import { settingText } from '../settings/schema.js'
 
 interface Setting {
   readonly name: string
-  readonly value: string | number | null
+  readonly value: unknown
   readonly from: string
 }
 
@@ -44,7 +45,7 @@ function fromWhere(command: Command, option: Option): string {
 function table(settings: readonly Setting[]): string {
   const rows = [
     ['setting', 'value', 'from'],
-    ...settings.map(({ name, value, from }) => [name, String(value ?? '-'), from]),
+    ...settings.map(({ name, value, from }) => [name, settingText(value ?? '-'), from]),
   ]
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
   return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ')}\n`).join('')

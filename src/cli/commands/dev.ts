@@ -49,7 +49,16 @@ export function dev(program: Command): void {
     .addOption(new Option('--no-reload', 'do not reload the app when its files change'))
     .addOption(paths('--watch <paths>', 'more files, folders or globs to watch; may be given again'))
     .addOption(paths('--ignore <paths>', 'never reload for these: files, folders or globs; may be given again'))
-  addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(run)
+  addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(
+    (file: string, flags: Flags, self: Command) => run(file, { ...flags, ...servicesOf(self, flags) }),
+  )
+}
+
+/** Without `--service` the worker takes all services of the gateway; without `--services` all requests are for its first. */
+function servicesOf(command: Command, { services, service }: Flags): Pick<Flags, 'services' | 'service'> {
+  if (!services) return { services: [{ service: service[0]! }], service }
+  const isGiven = command.getOptionValueSource('service') !== 'default'
+  return { services, service: isGiven ? service : [...new Set(services.map((each) => each.service))] }
 }
 
 const EXIT_CUT_SHORT = 1
@@ -70,7 +79,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const logger = await openLog('dev')
   process.env.TAKESPACE_URL ??= DEV_URL
   const space = await openSpace(DEV_URL, { ...spaceTerms(flags), logger })
-  const gateway = createGateway({ space, ...gatewayTerms(flags), services: [{ service: flags.service }], logger })
+  const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading
   try {

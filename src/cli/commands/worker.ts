@@ -64,7 +64,7 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     logger,
   })
   const adminAt = adminTerms(flags)
-  const admin = adminAt && supervisorAdmin(supervisor, space, { service, ...adminAt }, logger)
+  const admin = adminAt && supervisorAdmin(supervisor, space, { services: service, ...adminAt }, logger)
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
     await supervisor.stop()
@@ -79,7 +79,7 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
     },
     now: () => supervisor.killAll(),
   })
-  logger.info({ app, service, processes, concurrency, space: masked(url), name }, 'starting')
+  logger.info({ app, service: service.join(','), processes, concurrency, space: masked(url), name }, 'starting')
   const start = (): Promise<void> => supervisor.start()
   try {
     await (admin ? admin.during(start) : start())

@@ -58,16 +58,22 @@ export const boolean = reader(
 
 const isPlain = (value: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof value)
 
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Returns a value as the text of a command line; a list of objects is JSON. */
+export const settingText = (value: unknown): string =>
+  Array.isArray(value) && value.some(isObject) ? JSON.stringify(value) : String(value)
+
 /** Returns the settings of a config file by name, as texts of a command line. */
 export function readConfig(value: unknown): ReadonlyMap<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
+  if (!isObject(value))
     throw new InvalidArgumentError("It exports an object of settings: { port: 8080, name: 'orders' }.")
   const settings = new Map<string, string>()
-  for (const [key, found] of Object.entries(value)) {
-    const isList = Array.isArray(found) && found.every((each) => typeof each === 'string')
+  for (const [key, found] of Object.entries(value as object)) {
+    const isList = Array.isArray(found) && (found.every((each) => typeof each === 'string') || found.every(isObject))
     if (!isPlain(found) && !isList)
-      throw new InvalidArgumentError(`${key} is a text, a number, true, false or a list of texts.`)
-    settings.set(key, String(found))
+      throw new InvalidArgumentError(`${key} is a text, a number, true, false, or a list of texts or of objects.`)
+    settings.set(key, settingText(found))
   }
   return settings
 }

@@ -9,21 +9,21 @@ import type { Supervisor } from '../supervisor.js'
 import type { WorkerSlot } from './worker-slot.js'
 
 export interface AdminAt extends AdminAddress {
-  /** The service of the processes. */
-  readonly service: string
+  /** The services of the processes. */
+  readonly services: readonly string[]
 }
 
 /** A slower process is left out. While its space does not answer, it takes 900 ms. */
 const ANSWERED_WITHIN_MS = 1_500
 
 export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminAt, logger: Logger): Admin {
-  const { service, ...address } = at
+  const { services, ...address } = at
   const serving = (): number => supervisor.count('ready')
   return new Admin({
     ...address,
     space,
     logger,
-    measures: backlogMeasures(space, [service]),
+    measures: backlogMeasures(space, services),
     serving: () => serving() > 0,
     remarks: () => ({ processes: `${serving()} of ${supervisor.slots.length} serve` }),
     async gather(own) {

@@ -120,6 +120,7 @@ export class Offers {
     item.claim = `${item.entry.id}:${++this.#claims}`
     const delivery: Delivery = {
       ...storedOf(item),
+      indexed: item.entry.indexed,
       waitedMs: wallMs() - item.writtenAt,
       claim: item.claim,
       attempt: item.deaths + 1,

@@ -278,6 +278,7 @@ export class Claims {
       mark: '',
       id: parsed.id,
       kinds: parsed.kinds,
+      indexed: parsed.indexed,
       body: parsed.body,
       priority: parsed.priority,
       writtenAt: parsed.writtenAt,

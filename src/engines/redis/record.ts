@@ -1,6 +1,6 @@
 /** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
 import type { EncodedEntry, EncodedTemplate, Stored } from '../../engine.js'
-import { signatureOf } from '../../entry/signature.js'
+import { readSignature, signatureOf } from '../../entry/signature.js'
 import { crcOfSignature, isChecked, withChecksum } from './checksum.js'
 import { CHECKSUM, PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
 
@@ -40,6 +40,7 @@ export function packedTemplate(template: EncodedTemplate): string {
 }
 
 export interface Parsed extends Stored {
+  readonly indexed: readonly string[]
   readonly deaths: number
   readonly repeatable: boolean
   /** Presence that waits for the outcome; '' for an entry that is not a request. */
@@ -71,12 +72,13 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   const isRequest = record[TYPE_AT] !== ENTRY
   const signatureAt = isRequest ? REQUEST_SIGNATURE_AT : SIGNATURE_AT
   const end = record.indexOf(NEWLINE, signatureAt)
-  const { kinds, crc, signature } = contentsOf(record.toString('utf8', signatureAt, end))
+  const { kinds, indexed, crc, signature } = contentsOf(record.toString('utf8', signatureAt, end))
   const body = record.subarray(end + 1 + CHECKSUM.length)
   const ends = part(fixed, RECORD.expiresAt)
   return {
     id,
     kinds,
+    indexed,
     body,
     priority: 0 - Math.floor((Number(part(fixed, RECORD.score)) - SHARED.scoreZero) / SHARED.priorityStep),
     writtenAt: Number(part(fixed, RECORD.writtenAt)),
@@ -92,6 +94,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
 interface Contents {
   readonly signature: string
   readonly kinds: readonly string[]
+  readonly indexed: readonly string[]
   readonly crc: number
 }
 
@@ -101,11 +104,8 @@ const contents = new Map<string, Contents>()
 function contentsOf(signature: string): Contents {
   let known = contents.get(signature)
   if (!known) {
-    const kinds = signature
-      .split('|')
-      .filter((item) => item.startsWith('@'))
-      .map((item) => item.slice(1))
-    known = { signature, kinds, crc: crcOfSignature(signature) }
+    const { kinds, indexed } = readSignature(signature)
+    known = { signature, kinds, indexed, crc: crcOfSignature(signature) }
     if (contents.size >= 1_000) contents.clear()
     contents.set(signature, known)
   }

@@ -21,8 +21,8 @@ function OPS.endOffer(wait)
   reply(REPLY.done)
 end
 
--- Adds matches that one search has not reached because of entries without an alternative: each alternative has an
--- index.
+-- Adds matches that one search has not reached because of entries without an alternative, or that were not searched
+-- for because the alternatives are all that the template names: each alternative has an index.
 local function searchAlternatives(spec, most, accept, hits)
   local seen = {}
   for h = 1, #hits do seen[hits[h][1]] = true end
@@ -53,7 +53,8 @@ local function refillOffers()
       if spec.anyOf then
         accept = function(id, record) return hasOneOf(spec.anyOf, signatureOf(record)) and isBearable(id, record) end
       end
-      local hits, on = search(spec, credit, nil, accept)
+      local hits, on = {}, true
+      if not spec.anyOf or #spec.indexed > 0 then hits, on = search(spec, credit, nil, accept) end
       if on and spec.anyOf then searchAlternatives(spec, credit, accept, hits) end
       for h = 1, #hits do
         local id, record = hits[h][1], hits[h][2]

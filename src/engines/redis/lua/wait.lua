@@ -129,7 +129,7 @@ local function register(presence, wait, spec, credit)
     if byte(list[i], -1) ~= SIGN_BYTES.inexact then exact = exact + 1 end
   end
   if spec.anyOf or not known and #tokens > 1 and exact >= MOST_SHAPES then
-    shape, values = ':' .. fields[1] .. SIGN.inexact, tokens[1]
+    shape, values = ':' .. (fields[1] or '') .. SIGN.inexact, tokens[1] or ''
   end
   spec.name, spec.shape, spec.key = name, shape, queueKey(name .. shape .. '|' .. values)
   if call('HINCRBY', keys.shapeCounts, name .. shape, 1) == 1 then
