@@ -21,7 +21,7 @@ export class StreamRequest extends Readable {
     super()
     this.#stream = stream
     this.socket = socket
-    const { method, path, fields } = readFields(raw, stream.endAfterHeaders)
+    const { method, path, fields } = http1Head(raw, stream.endAfterHeaders)
     this.method = method
     this.url = path
     this.rawHeaders = fields
@@ -63,7 +63,7 @@ export class StreamRequest extends Readable {
 }
 
 /** Returns the fields without pseudo-fields; with Host, and one Cookie of all its pieces (RFC 9113 §8.2.3). */
-export function readFields(
+export function http1Head(
   raw: readonly string[],
   hasEnded: boolean,
 ): { method: string; path: string; fields: readonly string[] } {

@@ -10,7 +10,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { CONNECTION_FIELDS } from '../../src/request/http.js'
 import { inheritHeader } from '../proxy-protocol.js'
 import { StreamConnection } from './connection.js'
-import { readFields } from './request.js'
+import { http1Head } from './request.js'
 
 /** Fields of the handshake of HTTP/1.1, which HTTP/2 does without (RFC 8441 §5). */
 const OF_HANDSHAKE: ReadonlySet<string> = new Set([...CONNECTION_FIELDS, 'sec-websocket-accept'])
@@ -29,7 +29,7 @@ export function tunnel(
   serve: (socket: Socket) => void,
 ): void {
   const connection = new StreamConnection(stream, shared)
-  const { path, fields } = readFields(raw, true)
+  const { path, fields } = http1Head(raw, true)
   const [near, far] = duplexPair()
   endTogether(stream, near, far)
   const handshake = request({
