@@ -154,7 +154,9 @@ function asIfUnasked(req: IncomingMessage, socket: Socket, first: Buffer): Socke
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase()
     const value = name === 'connection' ? withoutUpgrade(rawHeaders[i + 1] as string) : rawHeaders[i + 1]
-    if (name !== 'upgrade' && value !== '') head += `${rawHeaders[i]}: ${value}\r\n`
+    const isAsking = name === 'upgrade' || (name === 'connection' && value === '')
+    // Fields without a value stay: an empty Host or Transfer-Encoding is refused.
+    if (!isAsking) head += `${rawHeaders[i]}: ${value}\r\n`
   }
   socket.unshift(Buffer.concat([Buffer.from(`${head}\r\n`, 'latin1'), first]))
   return socket

@@ -6,6 +6,8 @@ const get = (head: string, line = 'GET / HTTP/1.1'): string => `${line}\r\n${hea
 const post = (head: string, body = ''): string => `POST / HTTP/1.1\r\nHost: a\r\n${head}\r\n${body}`
 const lines = (n: number): string => Array.from({ length: n }, (_, i) => `X-${i}: 1\r\n`).join('')
 
+const H2C = 'Connection: Upgrade\r\nUpgrade: h2c\r\n'
+
 const REFUSED: [what: string, status: number, bytes: string][] = [
   ['two equal Host headers', 400, get('Host: a\r\nHost: a\r\n')],
   ['two different Host headers', 400, get('Host: a\r\nHost: b\r\n')],
@@ -14,6 +16,8 @@ const REFUSED: [what: string, status: number, bytes: string][] = [
   ['a Host with user information', 400, get('Host: me@a\r\n')],
   ['a Host with a comma', 400, get('Host: a,b\r\n')],
   ['a Host with a port that is none', 400, get('Host: a:b\r\n')],
+  ['an empty Host beside another, asking for h2c', 400, get(`Host:\r\nHost: a\r\n${H2C}`)],
+  ['an empty Transfer-Encoding, asking for h2c', 400, get(`Host: a\r\nTransfer-Encoding:\r\n${H2C}`)],
   ['no Host', 400, get('')],
   ['GET *', 400, get('Host: a\r\n', 'GET * HTTP/1.1')],
   ['an absolute target with user information', 400, get('Host: a\r\n', 'GET http://me@a/ HTTP/1.1')],
