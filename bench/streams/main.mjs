@@ -6,9 +6,10 @@ import { large } from './large.mjs'
 import { resets } from './resets.mjs'
 import { slow } from './slow.mjs'
 import { sockets } from './sockets.mjs'
+import { stalling } from './stalling.mjs'
 import { unread } from './unread.mjs'
 
-const PARTS = { large, events, resets, slow, unread, sockets, departures }
+const PARTS = { large, events, resets, slow, stalling, unread, sockets, departures }
 
 const { values } = parseArgs({
   options: {
@@ -16,9 +17,9 @@ const { values } = parseArgs({
     only: { type: 'string', default: Object.keys(PARTS).join(',') },
     /** Of part large. */
     mib: { type: 'string', default: '1024' },
-    /** For the parts events, slow, unread and departures. */
+    /** For the parts events, slow, stalling, unread and departures. */
     seconds: { type: 'string', default: '10' },
-    /** For the parts unread and departures. */
+    /** For the parts stalling, unread and departures. */
     clients: { type: 'string', default: '1000' },
     'per-second': { type: 'string', default: '20' },
     aof: { type: 'boolean', default: false },

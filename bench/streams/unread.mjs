@@ -11,7 +11,7 @@ const GONE_WITHIN_MS = LIMIT_MS + 5_000
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 
 /** Asks for 32 MiB and reads nothing; every second one goes on sending. */
-function unreading(port, i) {
+export function unreading(port, i) {
   const socket = connect(port, '127.0.0.1').pause()
   socket.on('error', () => {})
   socket.write('GET /down?bytes=33554432 HTTP/1.1\r\nHost: a\r\n\r\n')
@@ -36,7 +36,7 @@ function unreading(port, i) {
 const hex = (port) => port.toString(16).toUpperCase().padStart(4, '0')
 
 /** The clients' connections that the gateway has not closed, and the bytes that the system keeps for them, from /proc/net/tcp. */
-async function openOf(port, all) {
+export async function openOf(port, all) {
   const local = `:${hex(port)}`
   const remote = new Set(all.map((each) => hex(each.port)))
   const lines = (await readFile('/proc/net/tcp', 'utf8')).split('\n').map((line) => line.trim().split(/\s+/))
@@ -48,7 +48,7 @@ async function openOf(port, all) {
 }
 
 /** Resolves when the system takes no more bytes for them: until then they are like clients that read. */
-async function filled(port, all) {
+export async function filled(port, all) {
   let before = -1
   for (;;) {
     const { kept } = await openOf(port, all)
