@@ -1,7 +1,6 @@
 /** Roles: the rights in Redis of each kind of process, made from the commands that it really sends. */
 import { keysOf, patternOf } from './keys.js'
 import { LIBRARY_COMMANDS } from './library.generated.js'
-import { KEYS } from './protocol.js'
 
 /**
  * Commands that the connection sends besides the calls of functions: its handshake (HELLO needs no right), the check
