@@ -4,7 +4,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { type Load, startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { form, isLong, LONG_SECONDS, spread } from './form.js'
+import { form, LONG_SECONDS, spread } from './form.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
@@ -104,19 +104,25 @@ test('under load, kill -9 of Redis and its restart: each request is answered or 
   await running.drain()
 })
 
+/** A client waits 5 s for Redis (docs/reliability.md); less what it takes to notice. */
+const WAITED_FOR_MS = 3_000
+
 test('under load, while Redis is frozen requests wait or are refused, and no POST runs twice', async () => {
   const running = await startSystem(redis, { processes: 2 })
   system = running
   const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 50)
   // 2 s are less than what a client of Redis waits for an answer; 4 s are more, so links are given up and made anew.
+  let longestMs = 0
   for (const seconds of form([2], [2, 4, 6])) {
     const enough = gets.answers.length + 50
     await until(() => gets.answers.length >= enough, 'requests are answered')
+    const since = performance.now()
     redis.pause()
     const meanwhile = gets.sent + seconds * 100
     await until(() => gets.sent >= meanwhile, 'requests come while Redis is frozen')
     redis.resume()
+    longestMs = Math.max(longestMs, performance.now() - since)
     await until(async () => (await statusNow(running)) === 200, 'requests are answered again')
   }
   const got = await gets.stop()
@@ -129,8 +135,8 @@ test('under load, while Redis is frozen requests wait or are refused, and no POS
   )
   expect(got.filter(({ status }) => status !== 200 && status !== 503)).toEqual([])
   expect(posted.filter(({ status }) => ![200, 502, 503].includes(status))).toEqual([])
-  // So short an absence is waited for.
-  if (!isLong) expect([...got, ...posted].filter(({ status }) => status !== 200)).toEqual([])
+  // So short an absence is waited for. On a busy machine it is longer.
+  if (longestMs < WAITED_FOR_MS) expect([...got, ...posted].filter(({ status }) => status !== 200)).toEqual([])
   expect(spread(got.map(({ ms }) => ms)).most).toBeGreaterThan(1_000)
   expect(twice(running).filter(([url]) => url.startsWith('/post'))).toEqual([])
   const ran = new Set(running.runs().map(({ url }) => url))

@@ -36,7 +36,8 @@ describeOnRedis('a deploy', () => {
   })
   afterAll(() => redis.stop())
   afterEach(async () => {
-    for (const process of started) process.kill('SIGKILL')
+    // A supervisor that is killed leaves its workers for a while.
+    for (const process of started) process.kill('SIGTERM')
     await Promise.all(started.splice(0).map(({ exited }) => exited))
   })
 
