@@ -157,7 +157,7 @@ test('several of them, and requests, share a connection', async () => {
   const all = Array.from({ length: 10 }, () => handshake(front.session, '/chat'))
   const frames = all.map(framesOf)
   for (const each of frames) expect((await each.next()).payload.toString()).toMatch(/^hello/)
-  all.forEach((stream, i) => stream.write(frame(TEXT, Buffer.from(`n${i}`))))
+  for (const [i, stream] of all.entries()) stream.write(frame(TEXT, Buffer.from(`n${i}`)))
   for (const [i, each] of frames.entries()) expect((await each.next()).payload.toString()).toBe(`n${i}`)
   const plain = front.session.request({ ':path': '/' })
   plain.resume()

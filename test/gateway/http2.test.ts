@@ -83,7 +83,7 @@ function ask(session: ClientHttp2Session, fields: OutgoingHttpHeaders, body?: st
   return heard(stream)
 }
 
-const valueOf = (headers: readonly string[], name: string): string | undefined =>
+const fieldOf = (headers: readonly string[], name: string): string | undefined =>
   headers[headers.findIndex((each, i) => i % 2 === 0 && each.toLowerCase() === name) + 1]
 
 describe.each(Object.keys(FRONTS))('over %s', (how) => {
@@ -122,8 +122,8 @@ describe.each(Object.keys(FRONTS))('over %s', (how) => {
     expect(request).toMatchObject({ method: 'POST', target: '/a?b=c', httpVersion: '1.1', secure: how === 'TLS' })
     expect(request!.peer).toBe('127.0.0.1')
     expect(request!.body.toString()).toBe('abc')
-    expect(valueOf(request!.headers, 'host')).toBe('host.example')
-    expect(valueOf(request!.headers, 'cookie')).toBe('a=1; b=2')
+    expect(fieldOf(request!.headers, 'host')).toBe('host.example')
+    expect(fieldOf(request!.headers, 'cookie')).toBe('a=1; b=2')
     expect(request!.headers.filter((name) => name.startsWith(':'))).toEqual([])
   })
 
