@@ -19,6 +19,7 @@ const thousand = Array.from({ length: 999 }, (_, i) =>
 )
 
 const VARIANTS = {
+  processes: { one: [], two: ['--processes', '2'] },
   services: { one: [], thousand: ['--services', ['web', ...thousand].join(',')] },
 }
 

@@ -37,8 +37,8 @@ export interface Edge {
   readonly upgradeProtocols: readonly string[]
   /** The upgraded connections: each function closes one, for a restart. */
   readonly upgraded: Set<() => void>
-  /** Set if there is an admin port: counters, and the exchanges under way. */
-  readonly watch: GatewayMonitor | undefined
+  /** Set if metrics are read, before the start: counters, and the exchanges under way. */
+  watch: GatewayMonitor | undefined
   /** Set if a tracer provider is registered. */
   tracing: Tracing | undefined
 }

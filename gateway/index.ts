@@ -4,7 +4,7 @@ import { isIPv6, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { backlogMeasures } from '../src/admin/backlog.js'
 import { Admin } from '../src/admin/index.js'
-import { type GatewayState, gatewayMeasures } from '../src/admin/measures.js'
+import { type GatewayState, gatewayMeasures, type Measure } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
 import { OfferedServices } from '../src/request.js'
@@ -53,6 +53,8 @@ export interface Gateway extends Service, AsyncDisposable {
    * Reads the certificates of `tls` again. If one cannot be used, the former ones stay in use, and the reason is logged.
    */
   reloadCertificates(): Promise<void>
+  /** @internal The gateway's own metrics; it counts from the first read on. */
+  readonly measures: readonly Measure[]
   /** Serves one request, for a server of your own instead of start(). */
   readonly handler: (req: IncomingMessage, res: ServerResponse) => void
   /** Serves an 'upgrade' event: a WebSocket, or a protocol of `upgradeProtocols`. */
@@ -81,8 +83,6 @@ export function createGateway(options: GatewayOptions): Gateway {
   const outages = new Outages(space, logger)
   const limits = new Limits(inFlight)
   const routes = new Routes(services, terms.limits, limits, (name) => outages.of(name))
-  const watch =
-    terms.admin === undefined ? undefined : { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
   const proxies = new TrustedProxies(terms.trustProxy, logger)
   const edge: Edge = {
     space,
@@ -97,18 +97,23 @@ export function createGateway(options: GatewayOptions): Gateway {
     upgraded: new Set(),
     log: logger,
     phase: 'open',
-    watch,
+    watch: undefined,
     tracing: tracing(),
   }
+  const measures = (): Measure[] => {
+    edge.watch ??= { counters: new GatewayCounters(), open: new InFlight<StartedExchange>() }
+    const { watch } = edge
+    return gatewayMeasures(watch.counters, () => stateOf(watch, inFlight))
+  }
   const admin =
-    watch &&
+    terms.admin &&
     new Admin({
       space,
-      ...terms.admin!,
+      ...terms.admin,
       logger,
       serving: () => edge.phase === 'open',
       measures: [
-        ...gatewayMeasures(watch.counters, () => stateOf(watch, inFlight)),
+        ...measures(),
         ...backlogMeasures(
           space,
           routes.all.map(({ once }) => once.service),
@@ -183,6 +188,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       return admin?.url
     },
     reloadCertificates: async () => certificates?.reload(),
+    get measures() {
+      return measures()
+    },
     handler: (req, res) => onRequest(req, res, false),
     upgradeHandler: (req, socket, head) => whenDetached(socket as Socket, () => onUpgrade(req, socket as Socket, head)),
     [Symbol.asyncDispose]: () => gateway.stop(),

@@ -16,6 +16,7 @@ import { worker } from './commands/worker.js'
 import { describeWhere } from './failure.js'
 import { addAccess } from './settings/access.js'
 import { prepare } from './settings/precedence.js'
+import { gatewayProcess } from './supervisor/gateway-process.js'
 import { workerProcess } from './supervisor/worker-process.js'
 
 const packageJson = new URL('../../../package.json', import.meta.url)
@@ -42,6 +43,7 @@ for (const add of [
   gateway,
   worker,
   workerProcess,
+  gatewayProcess,
   scheduler,
   enqueueCommand,
   list,

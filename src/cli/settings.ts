@@ -226,9 +226,12 @@ export const workerTerms = ({ service, concurrency, stopTimeoutMs, crashGraceMs 
   crashGraceMs,
 })
 
+export const processesOption = (role: 'worker' | 'gateway'): Option =>
+  number('--processes <n>', `number of ${role} processes`, 1, 1_000, 1)
+
 /** The settings of a supervisor of worker processes. */
 export const supervisorOptions = (): Option[] => [
-  number('--processes <n>', 'number of worker processes', 1, 1_000, 1),
+  processesOption('worker'),
   number(
     '--blocked-timeout-ms <ms>',
     'replace a process whose event loop is blocked for this long',

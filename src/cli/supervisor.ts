@@ -1,5 +1,5 @@
 /**
- * Keeps a number of worker processes running: one that dies or is blocked is reported to the space and replaced; one
+ * Keeps a number of worker or gateway processes running: one that dies or is blocked is reported to the space and replaced; one
  * that is due for recycling is replaced before it ends.
  */
 import type { Child, State } from './supervisor/child.js'
@@ -46,6 +46,10 @@ export class Supervisor {
     this.#looking = setInterval(() => {
       for (const slot of this.slots) slot.look()
     }, BEAT_MS)
+  }
+
+  get role(): SupervisorTerms['role'] {
+    return this.#terms.role
   }
 
   /** Returns the number of processes in a state. */

@@ -1,41 +1,60 @@
-/** `takespace gateway`: takes HTTP requests and writes them into the space. */
+/** `takespace gateway`: takes HTTP requests and writes them into the space, in one process or several. */
 import type { Command } from 'commander'
-import { createGateway } from '../../../gateway/index.js'
+import { createGateway, type Gateway } from '../../../gateway/index.js'
+import type { Logger } from '../../log.js'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
+import type { Space } from '../../space.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
 import {
   addOptions,
-  type GatewayFlags,
+  adminTerms,
   gatewayOptions,
   gatewayTerms,
   nameOption,
+  processesOption,
+  type GatewayFlags as Settings,
   sharedUrl,
   spaceTerms,
   urlOption,
 } from '../settings.js'
 import { closeOnSignal } from '../signals.js'
+import { launchSharingPort } from '../supervisor/launch.js'
+import { supervise } from '../supervisor/supervise.js'
 
-interface Flags extends GatewayFlags {
+export interface GatewayFlags extends Settings {
   readonly url?: string
   readonly name: string
+  readonly processes: number
   readonly scheduler?: true
 }
 
 export function gateway(program: Command): void {
   const command = program.command('gateway').description('take HTTP requests and write them into the space')
-  addOptions(command, urlOption(), nameOption(), ...gatewayOptions())
+  addOptions(command, urlOption(), nameOption(), ...gatewayOptions(), processesOption('gateway'))
     .option('--scheduler', 'run a scheduler in this process, too, like takespace scheduler')
-    .action((flags: Flags, self: Command) => run(flags, sharedUrl(self, flags.url)))
+    .action((flags: GatewayFlags, self: Command) => run(flags, sharedUrl(self, flags.url)))
 }
 
-async function run(flags: Flags, url: string): Promise<void> {
-  const { name, durability, scheduler } = flags
+async function run(flags: GatewayFlags, url: string): Promise<void> {
+  if (flags.processes > 1) return runProcesses(flags, url)
   const logger = await openLog('gateway')
+  closeOnSignal(await startGateway(url, flags, logger), logger)
+}
+
+/** Opens the space and the port. Returns the space, with which all of it is closed. `created` is called before the start. */
+export async function startGateway(
+  url: string,
+  flags: GatewayFlags,
+  logger: Logger,
+  created?: (gateway: Gateway, space: Space) => void,
+): Promise<Space> {
+  const { name, durability, scheduler } = flags
   const space = await openSpace(url, { name, durability, ...spaceTerms(flags), logger })
   try {
     const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
+    created?.(gateway, space)
     await gateway.start()
     process.on('SIGHUP', () => void gateway.reloadCertificates())
     if (scheduler) await createScheduler({ space, logger }).start()
@@ -44,5 +63,33 @@ async function run(flags: Flags, url: string): Promise<void> {
     await space.close()
     throw error
   }
-  closeOnSignal(space, logger)
+  return space
+}
+
+/** A gateway works on nobody's code, so its processes are replaced only if they have ended or are blocked. */
+const NEVER_RECYCLED = { maxOverrunHandlers: Number.POSITIVE_INFINITY }
+const BLOCKED_MS = 10_000
+
+/** Time from the deadline of a request to its response. */
+const AFTERWARDS_MS = 1_000
+
+async function runProcesses(flags: GatewayFlags, url: string): Promise<void> {
+  const { name, processes, services = [{ service: 'web' }], timeoutMs, drainDelayMs } = flags
+  const longestMs = Math.max(timeoutMs, ...services.map((each) => each.timeoutMs ?? 0))
+  await supervise(
+    url,
+    { name, durability: flags.durability, admin: adminTerms(flags), services: services.map(({ service }) => service) },
+    {
+      role: 'gateway',
+      launch: launchSharingPort,
+      processes,
+      args: ['gateway-process'],
+      env: {},
+      settings: { url, flags },
+      recyclePolicy: NEVER_RECYCLED,
+      stopTimeoutMs: drainDelayMs + longestMs + AFTERWARDS_MS,
+      blockedTimeoutMs: BLOCKED_MS,
+    },
+    { processes, space: masked(url), name },
+  )
 }

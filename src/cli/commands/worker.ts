@@ -4,9 +4,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { mostOverrunHandlers } from '../../../workers/overrun.js'
 import { SpaceError } from '../../errors.js'
-import { openSpace } from '../../open.js'
 import { masked } from '../failure.js'
-import { openLog } from '../log.js'
 import {
   addOptions,
   adminTerms,
@@ -18,10 +16,8 @@ import {
   type WorkerFlags,
   workerOptions,
 } from '../settings.js'
-import { stopOnSignal } from '../signals.js'
-import { supervisorAdmin } from '../supervisor/admin.js'
-import { FailureReports } from '../supervisor/failure-reports.js'
-import { Supervisor } from '../supervisor.js'
+import { launch } from '../supervisor/launch.js'
+import { supervise } from '../supervisor/supervise.js'
 
 interface Flags extends WorkerFlags {
   readonly url?: string
@@ -49,42 +45,20 @@ async function run(app: string, flags: Flags, url: string): Promise<void> {
   const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
   const { maxRequests, maxMemory } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
-  const logger = await openLog('supervisor')
-  const space = await openSpace(url, { name, durability, logger })
-  const args = ['worker-process', app, '--name', name, ...argumentsOf(workerOptions(), flags)]
-  const supervisor = new Supervisor({
-    processes,
-    args,
-    // In the environment: command lines are visible to all users of the machine, and the address may hold a password.
-    env: { TAKESPACE_URL: url },
-    recyclePolicy: { maxRequests, maxMemory, maxOverrunHandlers: mostOverrunHandlers(concurrency) },
-    stopTimeoutMs,
-    blockedTimeoutMs,
-    failureReports: new FailureReports(space, logger),
-    logger,
-  })
-  const adminAt = adminTerms(flags)
-  const admin = adminAt && supervisorAdmin(supervisor, space, { services: service, ...adminAt }, logger)
-  const stop = async (): Promise<void> => {
-    if (admin) admin.phase = 'draining'
-    await supervisor.stop()
-    await admin?.close()
-    await space.close()
-  }
-  stopOnSignal({
-    async stop() {
-      logger.info({}, 'stopping')
-      await stop()
-      logger.info({}, 'stopped')
+  await supervise(
+    url,
+    { name, durability, admin: adminTerms(flags), services: service },
+    {
+      role: 'worker',
+      launch,
+      processes,
+      args: ['worker-process', app, '--name', name, ...argumentsOf(workerOptions(), flags)],
+      // In the environment: command lines are visible to all users of the machine, and the address may hold a password.
+      env: { TAKESPACE_URL: url },
+      recyclePolicy: { maxRequests, maxMemory, maxOverrunHandlers: mostOverrunHandlers(concurrency) },
+      stopTimeoutMs,
+      blockedTimeoutMs,
     },
-    now: () => supervisor.killAll(),
-  })
-  logger.info({ app, service: service.join(','), processes, concurrency, space: masked(url), name }, 'starting')
-  const start = (): Promise<void> => supervisor.start()
-  try {
-    await (admin ? admin.during(start) : start())
-  } catch (error) {
-    await stop()
-    throw error
-  }
+    { app, service: service.join(','), processes, concurrency, space: masked(url), name },
+  )
 }

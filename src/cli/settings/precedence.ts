@@ -130,7 +130,7 @@ function read(command: Command, option: Option, value: string, where: string): u
   }
 }
 
-const isHidden = (command: Command): boolean => command.name() === 'worker-process'
+const isHidden = (command: Command): boolean => command.name().endsWith('-process')
 
 const isDefault = (command: Command, name: string): boolean => {
   const has = command.options.some((option) => option.attributeName() === name)

@@ -46,17 +46,19 @@ async function portionOf({ number, child }: WorkerSlot): Promise<[string, readon
 }
 
 function processFamilies(supervisor: Supervisor): Family[] {
+  const { role } = supervisor
+  const Role = role === 'worker' ? 'Worker' : 'Gateway'
   const states = ['ready', 'starting', 'blocked', 'leaving'] as const
   return [
     {
-      name: 'takespace_worker_processes',
-      help: 'Worker processes, by state.',
+      name: `takespace_${role}_processes`,
+      help: `${Role} processes, by state.`,
       type: 'gauge',
       values: states.map((state) => ({ labels: { state }, value: supervisor.count(state) })),
     },
     {
-      name: 'takespace_worker_replacements_total',
-      help: 'Worker processes that were replaced, by why.',
+      name: `takespace_${role}_replacements_total`,
+      help: `${Role} processes that were replaced, by why.`,
       type: 'counter',
       values: Object.entries(supervisor.replaced).map(([reason, value]) => ({ labels: { reason }, value })),
     },

@@ -1,8 +1,7 @@
-/** A worker process as its supervisor sees it, from fork to exit. */
-import { type ChildProcess, fork } from 'node:child_process'
+/** A process as its supervisor sees it, from fork to exit. */
+import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import { fileURLToPath } from 'node:url'
 import type { Family } from '../../admin/metrics.js'
 import { monotonicMs } from '../../clock.js'
 import { within } from '../../runtime/deadline.js'
@@ -31,8 +30,6 @@ export interface Overseer {
   exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void
 }
 
-const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
-
 /** The channel of a process ends with it; a bound for the case that it does not. */
 const CHANNEL_ENDS_MS = 1_000
 
@@ -59,15 +56,16 @@ export class Child {
   /** Its recycle policy; undefined until it is ready. */
   recyclePolicy: RecyclePolicy | undefined
   readonly #process: ChildProcess
+  readonly #settings: object | undefined
   #beatAt: number | undefined
   #silentLooks = 0
   #asked: Promise<readonly Family[] | undefined> | undefined
   #onFamilies: ((families: readonly Family[]) => void) | undefined
 
-  constructor(args: readonly string[], env: NodeJS.ProcessEnv, overseer: Overseer) {
-    const stdio = ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] as const
-    const child = fork(PROGRAM, args, { env, stdio: [...stdio] })
+  /** `settings` are sent when it asks for them: they may be larger than a command line. */
+  constructor(child: ChildProcess, settings: object | undefined, overseer: Overseer) {
     this.#process = child
+    this.#settings = settings
     child.on('message', (message) => {
       const report = messageOf<Report>(message)
       if (typeof report === 'object' && report !== null) this.#hear(report, overseer)
@@ -104,8 +102,7 @@ export class Child {
   /** Tells it to drain, by a message: on a signal the app would close resources that its requests need. */
   leave(): void {
     this.leaving = true
-    const drain: IpcMessage<Question> = { takespace: 'drain' }
-    if (this.#process.connected) this.#process.send(drain, () => {})
+    if (this.#process.connected) this.#tell('drain')
     else this.kill('SIGTERM')
   }
 
@@ -139,16 +136,21 @@ export class Child {
         resolve()
       }
     })
-    const question: IpcMessage<Question> = { takespace: 'families' }
-    // A process that has just ended has no channel; the error is ignored.
-    if (this.#process.connected) this.#process.send(question, () => {})
+    this.#tell('families')
     await within(boundMs, answered)
     return families
   }
 
+  /** A process that has just ended has no channel; the error is ignored. */
+  #tell(question: Question): void {
+    const message: IpcMessage<Question> = { takespace: question }
+    if (this.#process.connected) this.#process.send(message, () => {})
+  }
+
   #hear(report: Report, overseer: Overseer): void {
     this.#silentLooks = 0
-    if ('presence' in report) this.presence = report.presence
+    if ('awaiting' in report) this.#tell({ settings: this.#settings ?? {} })
+    else if ('presence' in report) this.presence = report.presence
     else if ('failed' in report) this.failure = report.failed
     else if ('families' in report) this.#onFamilies?.(report.families)
     else if ('beat' in report) this.#beat(report.beat, overseer)

@@ -1,4 +1,4 @@
-/** The heartbeat of a worker process, and the thread that inspects it when its event loop is blocked. */
+/** The heartbeat of a worker or gateway process, and the thread that inspects it when its event loop is blocked. */
 import { Worker as Thread } from 'node:worker_threads'
 import { currentRequest, type Worker } from '../../../workers/index.js'
 import type { Logger } from '../../log.js'
@@ -13,8 +13,26 @@ const HELD = 'takespace.held'
 /** Measured: the thread takes about 9 MB, also for an app of thousands of files. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 }
 
+/** What a heartbeat and the inspector read. */
+export type Beating = Pick<Worker, 'turns'>
+
+/** A process without turns. */
+export const TURNLESS: Beating = {
+  turns: {
+    taken: 0,
+    inFlight: 0,
+    answered: 0,
+    isLeaving: false,
+    overrunHandlers: 0,
+    maxOverrunHandlers: 0,
+    list: () => [],
+    ids: () => [],
+    doubt: () => {},
+  },
+}
+
 /** Starts at once and beats until the process ends. */
-export async function startBeat(worker: Worker, logger: Logger, onBeat: (beat: Beat) => void): Promise<void> {
+export async function startBeat(worker: Beating, logger: Logger, onBeat: (beat: Beat) => void): Promise<void> {
   // Node.js may be built without an inspector.
   const inspector = process.features.inspector ? await import('node:inspector') : undefined
   const seen = new Int32Array(new SharedArrayBuffer(8))
@@ -30,7 +48,7 @@ export async function startBeat(worker: Worker, logger: Logger, onBeat: (beat: B
   if (inspector) startInspector(worker, logger, seen)
 }
 
-function startInspector(worker: Worker, logger: Logger, seen: Int32Array): void {
+function startInspector(worker: Beating, logger: Logger, seen: Int32Array): void {
   Object.defineProperty(globalThis, Symbol.for(HELD), { value: () => held(worker) })
   const workerData: InspectorTerms = { seen, fd: BLOCKED_LOOP_FD, expression: `globalThis[Symbol.for('${HELD}')]()` }
   // The user's preloads (NODE_OPTIONS, --import) are not for the thread.
@@ -42,7 +60,7 @@ function startInspector(worker: Worker, logger: Logger, seen: Int32Array): void 
   )
 }
 
-function held({ turns }: Worker): Omit<BlockedLoop, 'stack'> {
+function held({ turns }: Beating): Omit<BlockedLoop, 'stack'> {
   turns.doubt()
   return { request: running(), turns: turns.list(), running: turns.ids() }
 }

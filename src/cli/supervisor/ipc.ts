@@ -1,4 +1,4 @@
-/** The messages between a worker process and its supervisor. */
+/** The messages between a worker or gateway process and its supervisor. */
 import type { TurnInFlight } from '../../../workers/loop.js'
 import type { Family } from '../../admin/metrics.js'
 
@@ -17,6 +17,8 @@ export interface Beat {
 }
 
 export type Report =
+  /** It listens to messages: an earlier one would be lost. */
+  | { readonly awaiting: 'settings' }
   | { readonly presence: string }
   | { readonly ready: true }
   | { readonly failed: string }
@@ -25,8 +27,8 @@ export type Report =
   | { readonly crashed: { readonly answered: number } }
   | { readonly families: readonly Family[] }
 
-/** Orders of a supervisor: report metrics; drain and exit. */
-export type Question = 'families' | 'drain'
+/** Orders of a supervisor: report metrics; drain and exit; start with these settings. */
+export type Question = 'families' | 'drain' | { readonly settings: object }
 
 /** Wraps messages, to distinguish them from those of the app. */
 export interface IpcMessage<T> {

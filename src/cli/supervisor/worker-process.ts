@@ -4,19 +4,17 @@
  */
 import type { Command } from 'commander'
 import { type App, createWorker, type Worker } from '../../../workers/index.js'
-import { spaceMeasures } from '../../admin/measures.js'
 import { monotonicMs } from '../../clock.js'
-import type { Logger } from '../../log.js'
 import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
-import { describeWhere } from '../failure.js'
 import { closeApp } from '../load/close.js'
 import { openLog } from '../log.js'
 import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from '../settings.js'
 import { holdSignals } from '../signals.js'
 import { onUncaught } from '../uncaught.js'
 import { startBeat } from './heartbeat.js'
-import { type IpcMessage, messageOf, type Question, type Report } from './ipc.js'
+import { messageOf, type Question } from './ipc.js'
+import { familiesReporter, report, reportFailure } from './to-supervisor.js'
 
 interface Flags extends WorkerFlags {
   readonly url?: string
@@ -72,11 +70,11 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
   // A killed supervisor cannot stop this process.
   process.on('disconnect', () => void stop())
-  let answer = (_question: Question): void => {}
+  let reportFamilies = (): void => {}
   process.on('message', (message) => {
     const question = messageOf<Question>(message)
     if (question === 'drain') void stop()
-    else if (question !== undefined) answer(question)
+    else if (question === 'families') reportFamilies()
   })
 
   try {
@@ -91,7 +89,7 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
-    answer = answersOf(worker, space, logger)
+    reportFamilies = familiesReporter(worker.measures, space, logger)
     const running = worker
     if (flags.onCrash === 'finish') onUncaught((error) => void crash(running, error))
     // Before the start: the first request may block the process before it can report that it is ready.
@@ -102,31 +100,6 @@ async function run(file: string, flags: Flags, url: string): Promise<void> {
     if (stopping) return
     stopping = true
     await space?.close()
-    // The supervisor prints the error once, even if several processes fail alike.
-    if (!process.connected) throw error
-    report({ failed: describeWhere(error) }, () => process.exit(1))
+    reportFailure(error)
   }
-}
-
-/** Metrics are read, and their code loaded, when the supervisor asks. */
-function answersOf(worker: Worker, space: Space, logger: Logger): (question: Question) => void {
-  const measures = [...worker.measures, ...spaceMeasures(space)]
-  const families = async (): Promise<Report> => {
-    const { familiesOf } = await import('../../admin/metrics.js')
-    return { families: await familiesOf(measures) }
-  }
-  return (question) => {
-    if (question !== 'families') return
-    families().then(
-      (answer) => report(answer),
-      (err) => logger.warn({ err }, 'the metrics of this process could not be sent'),
-    )
-  }
-}
-
-function report(content: Report, told?: () => void): void {
-  const message: IpcMessage<Report> = { takespace: content }
-  // If the supervisor is gone the channel is closed.
-  if (!process.connected) return told?.()
-  process.send?.(message, undefined, undefined, () => told?.())
 }

@@ -1,5 +1,5 @@
 /**
- * A worker slot: one of the processes that a supervisor keeps. Its child is replaced when it is due for recycling,
+ * A slot: one of the worker or gateway processes that a supervisor keeps. Its child is replaced when it is due for recycling,
  * blocked or gone.
  */
 import { monotonicMs } from '../../clock.js'
@@ -7,15 +7,21 @@ import type { Logger } from '../../log.js'
 import { Child, type Overseer } from './child.js'
 import type { FailureReports } from './failure-reports.js'
 import { BEAT_MS, type Beat, type BlockedLoop } from './ipc.js'
+import type { Launch } from './launch.js'
 import { type RecycleCause, type RecyclePolicy, recycleCause } from './recycle-policy.js'
 
 /** The cause of a replacement. */
 export type Reason = 'exit' | 'crash' | 'blocked' | RecycleCause['by']
 
 export interface SlotTerms {
+  /** The kind of the processes, in messages and names of metrics. */
+  readonly role: 'worker' | 'gateway'
+  readonly launch: Launch
   /** The command line of each child. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Sent to each child. */
+  readonly settings?: object
   readonly recyclePolicy: RecyclePolicy
   /** Maximum time for a child to drain, in ms. */
   readonly stopTimeoutMs: number
@@ -110,7 +116,10 @@ export class WorkerSlot implements Overseer {
   }
 
   ready(child: Child): void {
-    this.#terms.logger.info({ ...this.#fieldsOf(child), presence: child.presence }, 'a worker process is ready')
+    this.#terms.logger.info(
+      { ...this.#fieldsOf(child), presence: child.presence },
+      `a ${this.#terms.role} process is ready`,
+    )
     if (this.#next === child) {
       const old = this.#child
       this.#child = child
@@ -124,7 +133,7 @@ export class WorkerSlot implements Overseer {
     const { logger } = this.#terms
     if (child.blocked) {
       child.blocked = child.suspended = false
-      logger.info({ ...this.#fieldsOf(child), silentMs }, 'a worker process answers again')
+      logger.info({ ...this.#fieldsOf(child), silentMs }, `a ${this.#terms.role} process answers again`)
     }
     if (child !== this.#child || child.readyAt === undefined || child.dueForRecycling || this.#owner.stopping) return
     child.recyclePolicy ??= this.#policyFor(child, beat)
@@ -133,7 +142,7 @@ export class WorkerSlot implements Overseer {
     child.dueForRecycling = true
     logger.info(
       { ...this.#fieldsOf(child), reason: cause.why },
-      'a worker process is due for recycling and is replaced',
+      `a ${this.#terms.role} process is due for recycling and is replaced`,
     )
     this.#owner.onReplaced(cause.by)
   }
@@ -141,7 +150,7 @@ export class WorkerSlot implements Overseer {
   loopBlocked(child: Child, report: BlockedLoop): void {
     const { failureReports, logger } = this.#terms
     const { running, ...seen } = report
-    logger.warn({ ...this.#fieldsOf(child), ...seen }, 'a worker process is blocked')
+    logger.warn({ ...this.#fieldsOf(child), ...seen }, `a ${this.#terms.role} process is blocked`)
     // Requests that it has not started go to others; the one that blocks it is among `running`.
     if (child.presence !== undefined) void failureReports.unresponsive(child.presence, running)
   }
@@ -152,7 +161,7 @@ export class WorkerSlot implements Overseer {
     const pauseMs = this.#pauseAfter(child)
     this.#terms.logger.warn(
       { ...this.#fieldsOf(child), pauseMs },
-      'a worker process crashed: it finishes its requests and is replaced',
+      `a ${this.#terms.role} process crashed: it finishes its requests and is replaced`,
     )
     // The replacement of a process that is due for recycling was counted before.
     if (!child.dueForRecycling) this.#owner.onReplaced('crash')
@@ -162,7 +171,10 @@ export class WorkerSlot implements Overseer {
   }
 
   failed(child: Child, error: Error): void {
-    this.#terms.logger.error({ err: error, ...this.#fieldsOf(child) }, 'a worker process could not be started')
+    this.#terms.logger.error(
+      { err: error, ...this.#fieldsOf(child) },
+      `a ${this.#terms.role} process could not be started`,
+    )
   }
 
   exited(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
@@ -183,13 +195,15 @@ export class WorkerSlot implements Overseer {
   #died(child: Child, code: number | null, signal: NodeJS.Signals | null): void {
     const { failure: reason, readyAt, killed } = child
     if (!this.#owner.started && readyAt === undefined) {
-      this.#owner.onFailure(startFailure(reason ?? `A worker process ended while it started (${signal ?? code}).`))
+      this.#owner.onFailure(
+        startFailure(reason ?? `A ${this.#terms.role} process ended while it started (${signal ?? code}).`),
+      )
       return
     }
     // After a crash the pause has begun, or is over.
     const pauseMs = child.crashed ? 0 : this.#pauseAfter(child)
     const fields = { ...this.#fieldsOf(child), code, signal, reason, pauseMs }
-    this.#terms.logger.warn(fields, 'a worker process ended and is replaced')
+    this.#terms.logger.warn(fields, `a ${this.#terms.role} process ended and is replaced`)
     // The replacement of a recycled child was counted before.
     if (!child.dueForRecycling) this.#owner.onReplaced(killed ? 'blocked' : 'exit')
     if (child.crashed && this.#again !== undefined) return
@@ -217,8 +231,8 @@ export class WorkerSlot implements Overseer {
   }
 
   #spawn(): Child {
-    const { args, env } = this.#terms
-    return new Child(args, { ...process.env, ...env }, this)
+    const { launch, args, env, settings } = this.#terms
+    return new Child(launch(args, { ...process.env, ...env }), settings, this)
   }
 
   /** Drains a child, and kills it if it takes too long. */
@@ -238,7 +252,7 @@ export class WorkerSlot implements Overseer {
     const { failureReports, logger } = this.#terms
     if (!child.blocked) {
       child.blocked = true
-      logger.warn(this.#fieldsOf(child), 'a worker process does not answer: it is handed nothing more')
+      logger.warn(this.#fieldsOf(child), `a ${this.#terms.role} process does not answer: it is handed nothing more`)
     }
     if (child.suspended || child.presence === undefined) return
     child.suspended = true
@@ -247,8 +261,8 @@ export class WorkerSlot implements Overseer {
     })
   }
 
-  #fieldsOf({ pid }: Child): { process: number; workerPid: number | undefined } {
-    return { process: this.number, workerPid: pid }
+  #fieldsOf({ pid }: Child): object {
+    return { process: this.number, [`${this.#terms.role}Pid`]: pid }
   }
 }
 
