@@ -237,3 +237,17 @@ describe('a Fastify app', () => {
     await Promise.all([worker.stop(), expect(started).rejects.toMatchObject({ name: 'AbortError' })])
   })
 })
+
+test('a large response of a fetch app that takes its time has one head', async () => {
+  const half = new Uint8Array(100_000).fill(97)
+  async function* body(): AsyncGenerator<Uint8Array> {
+    yield half
+    // Longer than a small body would be waited for.
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    yield half
+  }
+  const app = { fetch: () => new Response(ReadableStream.from(body())) }
+  await createWorker({ space, service: 'large', app }).start()
+  const response = await createClient({ space, service: 'large' }).fetch('/')
+  expect(await response.text()).toBe('a'.repeat(200_000))
+})

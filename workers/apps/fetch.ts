@@ -95,6 +95,7 @@ async function streamBody(
   let sink: Sink | undefined
   let failure: unknown
   const go = (): void => {
+    clearTimeout(soon)
     try {
       sink = turn.startResponse(head)
       for (const chunk of kept) sink.write(bufferOf(chunk))
