@@ -6,6 +6,9 @@ import { CONNECTION_FIELDS } from '../../src/request/http.js'
 import type { StreamConnection } from './connection.js'
 import type { StreamRequest } from './request.js'
 
+/** node:http2 sends no status of another class (RFC 9110 §15), and throws only when it is to send the head. */
+const LAST_STATUS = 599
+
 /** Each piece is one step of a reader: who reads as much within the limit of unread responses is not cut off. */
 const PIECE_BYTES = 8_192
 
@@ -37,8 +40,9 @@ export class StreamResponse extends EventEmitter {
     return this.#stream.writableFinished
   }
 
-  /** Throws for names and values that HTTP does not allow. `fields`: name, value, name, value … */
+  /** Throws for a status, names and values that HTTP/2 does not allow. `fields`: name, value, name, value … */
   writeHead(status: number, _reason: string, fields: readonly string[]): this {
+    if (status > LAST_STATUS) throw new RangeError(`HTTP/2 has no status ${status}.`)
     const head: OutgoingHttpHeaders = Object.create(null)
     for (let i = 0; i < fields.length; i += 2) add(head, fields[i] as string, fields[i + 1] as string)
     head[':status'] = status

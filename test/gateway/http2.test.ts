@@ -239,6 +239,12 @@ test('interim responses reach the client', async () => {
   expect(interim).toContain(100)
 })
 
+test('a status that HTTP/2 does not have is 502', async () => {
+  await using front = await open('TLS', () => ({ status: 600 }))
+  const answer = await ask(front.session, {})
+  expect([answer.status, answer.headers['content-type']]).toEqual([502, 'application/problem+json'])
+})
+
 test('a client that cancels is noticed, and its connection goes on', async () => {
   const [taken, lost] = [signal(), signal()]
   await using front = await open('TLS', (request, held) => {
