@@ -91,6 +91,9 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
         // Answered here (RFC 9110 §10.1.1): the worker is given a body that has arrived.
         if (value.toLowerCase() !== '100-continue') throw EXPECTATION_UNKNOWN
         continue
+      case 'trailer':
+        // Tells the app which trailers will come (RFC 9110 §6.6.2).
+        break
       case 'idempotency-key':
         hasKey = true
         break

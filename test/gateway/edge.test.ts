@@ -124,6 +124,15 @@ describe('the edge', () => {
     expect(s.seen[0]?.headers.join()).not.toMatch(/evil/)
   })
 
+  test('passes on which trailers are announced', async () => {
+    await using s = await serving(() => ({}))
+    const fields = 'Connection: close\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n'
+    await exchangeBytes(s.port, post(fields, '0\r\nX-Sum: 1\r\n\r\n'))
+    const { headers, trailers } = s.seen[0]!
+    expect(headers[headers.indexOf('Trailer') + 1]).toBe('X-Sum')
+    expect(trailers).toEqual(['X-Sum', '1'])
+  })
+
   test('passes on no trailer that claims an origin, is internal, or stands for the framing', async () => {
     const dropped = [
       'X-Forwarded-For',
