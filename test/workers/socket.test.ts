@@ -192,6 +192,13 @@ test('once it is destroyed it says so', async () => {
   })
 })
 
+test('encrypted can be set, by middleware that knows better', async () => {
+  const socket = (await socketOfRequest()) as Socket & { encrypted: boolean }
+  expect(socket.encrypted).toBe(false)
+  socket.encrypted = true
+  expect([socket.encrypted, ((await socketOfRequest()) as typeof socket).encrypted]).toEqual([true, false])
+})
+
 describe('socket.server', () => {
   const apps: Record<string, (listener: (req: IncomingMessage, res: ServerResponse) => void) => App> = {
     'a (req, res) function': (listener) => listener,

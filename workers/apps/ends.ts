@@ -22,7 +22,7 @@ interface Ends {
   readonly localFamily: string | undefined
   readonly localPort: number | undefined
   /** True if the client uses TLS. */
-  readonly encrypted: boolean
+  encrypted: boolean
   readonly connecting: boolean
   readonly pending: boolean
   readonly readyState: 'open' | 'readOnly' | 'writeOnly' | 'closed'
@@ -56,6 +56,10 @@ const ENDS: Ends & ThisType<Ends & OfRequest> = {
   },
   get encrypted() {
     return this[REQUEST_OF_SOCKET].secure
+  },
+  // Writable in Node.js: middleware in front of an app sets it.
+  set encrypted(value) {
+    Object.defineProperty(this, 'encrypted', { value, writable: true, enumerable: true, configurable: true })
   },
   get connecting() {
     return false
