@@ -75,6 +75,8 @@ const AFTERWARDS_MS = 1_000
 
 async function runProcesses(flags: GatewayFlags, url: string): Promise<void> {
   const { name, processes, services = [{ service: 'web' }], timeoutMs, drainDelayMs } = flags
+  // Each process looks at the certificates by itself.
+  process.on('SIGHUP', () => {})
   const longestMs = Math.max(timeoutMs, ...services.map((each) => each.timeoutMs ?? 0))
   await supervise(
     url,
