@@ -1,6 +1,6 @@
 /**
- * `GET /` through gateways of this build with different settings, in turns: `node bench/variants.mjs services` (1,000 services beside one). Both
- * stand at the same time on one server, so a machine that drifts hurts both.
+ * `GET /` through gateways of this build with different settings, in turns: `node bench/variants.mjs services` (1,000 services beside one) or
+ * `processes` (two gateway processes beside one). Both stand at the same time on one server, so a machine that drifts hurts both.
  */
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

@@ -10,11 +10,11 @@ import { openLog } from '../log.js'
 import {
   addOptions,
   adminTerms,
+  type GatewayFlags,
   gatewayOptions,
   gatewayTerms,
   nameOption,
   processesOption,
-  type GatewayFlags as Settings,
   sharedUrl,
   spaceTerms,
   urlOption,
@@ -23,7 +23,7 @@ import { closeOnSignal } from '../signals.js'
 import { launchSharingPort } from '../supervisor/launch.js'
 import { supervise } from '../supervisor/supervise.js'
 
-export interface GatewayFlags extends Settings {
+export interface GatewayCommandFlags extends GatewayFlags {
   readonly url?: string
   readonly name: string
   readonly processes: number
@@ -34,10 +34,10 @@ export function gateway(program: Command): void {
   const command = program.command('gateway').description('take HTTP requests and write them into the space')
   addOptions(command, urlOption(), nameOption(), ...gatewayOptions(), processesOption('gateway'))
     .option('--scheduler', 'run a scheduler in this process, too, like takespace scheduler')
-    .action((flags: GatewayFlags, self: Command) => run(flags, sharedUrl(self, flags.url)))
+    .action((flags: GatewayCommandFlags, self: Command) => run(flags, sharedUrl(self, flags.url)))
 }
 
-async function run(flags: GatewayFlags, url: string): Promise<void> {
+async function run(flags: GatewayCommandFlags, url: string): Promise<void> {
   if (flags.processes > 1) return runProcesses(flags, url)
   const logger = await openLog('gateway')
   closeOnSignal(await startGateway(url, flags, logger), logger)
@@ -46,7 +46,7 @@ async function run(flags: GatewayFlags, url: string): Promise<void> {
 /** Opens the space and the port. Returns the space, with which all of it is closed. `created` is called before the start. */
 export async function startGateway(
   url: string,
-  flags: GatewayFlags,
+  flags: GatewayCommandFlags,
   logger: Logger,
   created?: (gateway: Gateway, space: Space) => void,
 ): Promise<Space> {
@@ -73,7 +73,7 @@ const BLOCKED_MS = 10_000
 /** Time from the deadline of a request to its response. */
 const AFTERWARDS_MS = 1_000
 
-async function runProcesses(flags: GatewayFlags, url: string): Promise<void> {
+async function runProcesses(flags: GatewayCommandFlags, url: string): Promise<void> {
   const { name, processes, services = [{ service: 'web' }], timeoutMs, drainDelayMs } = flags
   // Each process looks at the certificates by itself.
   process.on('SIGHUP', () => {})

@@ -5,7 +5,7 @@
 import cluster from 'node:cluster'
 import type { Command } from 'commander'
 import type { Space } from '../../space.js'
-import { type GatewayFlags, startGateway } from '../commands/gateway.js'
+import { type GatewayCommandFlags, startGateway } from '../commands/gateway.js'
 import { openLog } from '../log.js'
 import { startBeat, TURNLESS } from './heartbeat.js'
 import { messageOf, type Question } from './ipc.js'
@@ -14,7 +14,7 @@ import { familiesReporter, report, reportFailure } from './to-supervisor.js'
 /** Its settings come from its supervisor, since those of services may be larger than a command line. */
 export interface GatewayProcessSettings {
   readonly url: string
-  readonly flags: GatewayFlags
+  readonly flags: GatewayCommandFlags
 }
 
 export function gatewayProcess(program: Command): void {
