@@ -109,6 +109,11 @@ const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
     'Each process that was given this request died before it answered. Do not send it again as it is.',
   ),
   BAD_RESPONSE,
+  DATA_DAMAGED: new Refusal(
+    502,
+    'DATA_DAMAGED',
+    'Something in the space is not what takespace has written. The request may have taken effect: check before you send it again.',
+  ),
 }
 
 /** Returns the refusal for the reason of a failed exchange; 500 INTERNAL for any other error. */
@@ -120,7 +125,10 @@ export function refusalOf(reason: unknown): Refusal {
 /**
  * Returns whether the operator has to know the reason: it is neither a client's mistake nor a known state of the space.
  */
-export const isAccident = (reason: unknown): boolean => refusalOf(reason) === INTERNAL
+export function isAccident(reason: unknown): boolean {
+  const refusal = refusalOf(reason)
+  return refusal === INTERNAL || refusal.code === 'DATA_DAMAGED'
+}
 
 /** One second: a worker's restart or a failover takes about that long. */
 const RETRY_AFTER_S = '1'

@@ -9,6 +9,8 @@ import type { StreamRequest } from './request.js'
 /** node:http2 sends no status of another class (RFC 9110 §15), and throws only when it is to send the head. */
 const LAST_STATUS = 599
 
+/** Clients take up to nine frames of 16 KiB. */
+export const LARGEST_HEAD_BYTES = 120_000
 /** Each piece is one step of a reader: who reads as much within the limit of unread responses is not cut off. */
 const PIECE_BYTES = 8_192
 
@@ -44,7 +46,13 @@ export class StreamResponse extends EventEmitter {
   writeHead(status: number, _reason: string, fields: readonly string[]): this {
     if (status > LAST_STATUS) throw new RangeError(`HTTP/2 has no status ${status}.`)
     const head: OutgoingHttpHeaders = Object.create(null)
-    for (let i = 0; i < fields.length; i += 2) add(head, fields[i] as string, fields[i + 1] as string)
+    let bytes = 0
+    for (let i = 0; i < fields.length; i += 2) {
+      const [name, value] = [fields[i] as string, fields[i + 1] as string]
+      add(head, name, value)
+      bytes += name.length + value.length
+    }
+    if (bytes > LARGEST_HEAD_BYTES) throw new RangeError('No client of HTTP/2 takes so large a head.')
     head[':status'] = status
     this.statusCode = status
     this.#head = head
@@ -110,7 +118,13 @@ export class StreamResponse extends EventEmitter {
     if (!head) return
     this.#head = undefined
     if (this.socket.destroyed) return
-    this.#stream.respond(head, isWhole ? { endStream: true } : { waitForTrailers: true })
+    try {
+      this.#stream.respond(head, isWhole ? { endStream: true } : { waitForTrailers: true })
+    } catch (error) {
+      // The client is told in any case.
+      this.destroy()
+      throw error
+    }
     this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers ?? {}))
   }
 }

@@ -12,7 +12,7 @@ import type { Socket } from 'node:net'
 import { MAX_HEADER_LINES } from '../encode.js'
 import { StreamConnection } from './connection.js'
 import { StreamRequest } from './request.js'
-import { StreamResponse } from './response.js'
+import { LARGEST_HEAD_BYTES, StreamResponse } from './response.js'
 import { isWebSocket, tunnel } from './web-socket.js'
 
 /** Time from the connection to the end of the first request's head, as for HTTP/1.1. */
@@ -28,6 +28,8 @@ const OPTIONS = {
   maxSessionRejectedStreams: 100,
   maxOutstandingPings: 10,
   maxSettings: 32,
+  /** response.ts has the limit. */
+  maxSendHeaderBlockLength: 2 * LARGEST_HEAD_BYTES,
   /** MB of one session, for heads and what waits to be sent. */
   maxSessionMemory: 10,
   settings: {

@@ -222,6 +222,23 @@ describe('bodies', () => {
   })
 })
 
+test('a large head reaches the client; one that no client takes is 502', async () => {
+  await using front = await open('TLS', ({ target }) => {
+    const count = Number(target.slice(1))
+    return { headers: Array.from({ length: count }, (_, i) => [`X-${i}`, 'x'.repeat(1_000)]).flat() }
+  })
+  const session = connect(front.s.gateway.url, {
+    rejectUnauthorized: false,
+    settings: { maxHeaderListSize: 1 << 20 },
+    maxHeaderListPairs: 1_000,
+  })
+  const answer = await ask(session, { ':path': '/100' })
+  expect([answer.status, answer.headers['x-99']?.length]).toEqual([200, 1_000])
+  expect((await ask(session, { ':path': '/500' })).status).toBe(502)
+  expect((await ask(session, { ':path': '/1' })).status).toBe(200)
+  session.destroy()
+})
+
 test('interim responses reach the client', async () => {
   await using front = await running((req, res) => {
     res.writeEarlyHints({ link: '</a.css>; rel=preload' })
