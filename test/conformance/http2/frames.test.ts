@@ -1,0 +1,69 @@
+/** Frames of HTTP/2 by the sections of RFC 9113: the gateway fails no check that node:http2 alone passes. */
+import { createServer, type Http2Server } from 'node:http2'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { type Served, serving } from '../../gateway/serving.js'
+import { failOnLeaks } from '../../support/leaks.js'
+import { CHECKS, type Check } from './checks.js'
+import { Frames, type Outcome } from './frames.js'
+
+let gateway: Served
+let node: Http2Server
+beforeAll(async () => {
+  gateway = await serving(() => ({ body: Buffer.from('fine') }), { h2c: true })
+  node = createServer((req, res) => void req.resume().on('end', () => res.end('fine')))
+  node.on('sessionError', () => {})
+  await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve))
+})
+afterAll(async () => {
+  await gateway[Symbol.asyncDispose]()
+  node.close()
+})
+
+/** What neither has answered by then is let pass. */
+const DECIDED_MS = 5_000
+
+async function outcomeOf(port: number, { bytes, alone }: Check): Promise<Outcome> {
+  const client = new Frames(port, !alone)
+  client.send(bytes)
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Outcome>((resolve) => {
+    timer = setTimeout(() => resolve({ ended: 'NOTHING', code: undefined }), DECIDED_MS)
+  })
+  const outcome = await Promise.race([client.outcome(), late])
+  clearTimeout(timer)
+  client.socket.destroy()
+  return outcome
+}
+
+const ALLOWED: Record<Check['expected'], readonly string[]> = {
+  connection: ['GOAWAY', 'CLOSED'],
+  // A malformed request may be answered with an error, too (RFC 9113 §8.1.1).
+  stream: ['RST_STREAM', 'GOAWAY', 'CLOSED', 'REFUSAL'],
+  answer: ['ANSWER'],
+  ping: ['PING'],
+}
+
+/** Those of the gateway and of node:http2, one of each for a check; all at a time. */
+let outcomes: (readonly [Outcome, Outcome])[]
+beforeAll(async () => {
+  const ofNode = (node.address() as AddressInfo).port
+  const both = (check: Check) => Promise.all([outcomeOf(gateway.port, check), outcomeOf(ofNode, check)])
+  outcomes = await Promise.all(CHECKS.map(both))
+})
+
+test.each(CHECKS.map(({ section, what, expected }, i) => [section, what, expected, i] as const))(
+  '§%s: %s',
+  (_section, _what, expected, i) => {
+    const [ofGateway, ofNode] = outcomes[i]!
+    if (ALLOWED[expected].includes(ofNode.ended)) expect(ALLOWED[expected]).toContain(ofGateway.ended)
+  },
+)
+
+// It fails three of 72: a smaller stream, a stream that depends on itself, a line feed in a value.
+test('node:http2 itself passes nearly all', () => {
+  const passed = CHECKS.filter(({ expected }, i) => ALLOWED[expected].includes(outcomes[i]![1].ended))
+  expect(passed.length).toBeGreaterThan(0.85 * CHECKS.length)
+})
+
+failOnLeaks()
