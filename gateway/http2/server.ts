@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
+  constants,
   createServer,
   type Http2Server,
   type IncomingHttpHeaders,
@@ -9,6 +10,7 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2'
 import type { Socket } from 'node:net'
+import { monotonicMs } from '../../src/clock.js'
 import { MAX_HEADER_LINES } from '../encode.js'
 import { StreamConnection } from './connection.js'
 import { StreamRequest } from './request.js'
@@ -19,6 +21,9 @@ import { isWebSocket, tunnel } from './web-socket.js'
 const FIRST_WITHIN_MS = 9_000
 /** Time that a session which has been told to end has for that. */
 const GOODBYE_MS = 1_000
+/** Requests that a session may cancel at once, and from then on. */
+const MOST_RESETS = 500
+const RESETS_PER_SECOND = 50
 /** Pseudo-fields of a request, which count as header lines. */
 const PSEUDO_FIELDS = 4
 
@@ -117,9 +122,19 @@ function endIfIdle(session: ServerHttp2Session, idleMs: number): void {
     goodbye = setTimeout(() => session.destroy(), GOODBYE_MS)
   }
   let timer = setTimeout(end, FIRST_WITHIN_MS)
+  let resets = 0
+  let countedAt = monotonicMs()
+  /** A client that begins requests to cancel them (CVE-2023-44487) costs work that its streams do not count. */
+  const countReset = (): void => {
+    const now = monotonicMs()
+    resets = Math.max(resets - ((now - countedAt) / 1_000) * RESETS_PER_SECOND, 0) + 1
+    countedAt = now
+    if (resets > MOST_RESETS) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
   session.on('stream', (stream: ServerHttp2Stream) => {
     open++
     clearTimeout(timer)
+    stream.once('aborted', countReset)
     stream.once('close', () => {
       if (--open > 0 || session.destroyed) return
       clearTimeout(timer)

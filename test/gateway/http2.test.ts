@@ -278,6 +278,24 @@ test('a client that cancels is noticed, and its connection goes on', async () =>
   expect((await ask(front.session, { ':path': '/fine' })).body.toString()).toBe('fine')
 })
 
+test('a client that begins requests only to cancel them loses its connection; others are answered', async () => {
+  await using front = await open('TLS', () => ({ body: Buffer.from('fine') }))
+  const flooder = connect(front.s.gateway.url, { rejectUnauthorized: false })
+  flooder.on('error', () => {})
+  const closed = new Promise((resolve) => flooder.once('close', resolve))
+  let sent = 0
+  while (!flooder.destroyed && sent < 20_000) {
+    for (let i = 0; i < 50 && !flooder.destroyed; i++, sent++) {
+      const stream = flooder.request({ ':path': '/' })
+      stream.on('error', () => {})
+      stream.close(constants.NGHTTP2_CANCEL)
+    }
+    expect((await ask(front.session, {})).body.toString()).toBe('fine')
+  }
+  await closed
+  expect(sent).toBeLessThan(20_000)
+})
+
 test.each([
   ['CONNECT', { ':method': 'CONNECT', ':authority': 'a:1' }, 501],
   ['TRACE', { ':method': 'TRACE' }, 501],
