@@ -26,18 +26,18 @@ afterAll(() => redis.stop())
 
 test('what has ended leaves nothing behind in a quiet space, whether it was taken or its lease ran out', async () => {
   await using space = await openSpace(redis.url, { name: 'quiet' })
+  const left = async (): Promise<string> => redis.cli('KEYS', '{ts:quiet}:[efbx]*')
   const note = (id: number): ReturnType<typeof Note> => Note(id % 10 ? { id } : { id, text: 'x'.repeat(3_000) })
   await space.writeAll(
     Array.from({ length: 150 }, (_, id) => note(id)),
     { leaseMs: 200 },
   )
+  expect(await left()).toContain('{ts:quiet}:entries')
   await Promise.all(Array.from({ length: 150 }, (_, id) => space.write(note(id), { leaseMs: 400 })))
   for (let id = 0; id < 50; id++) {
     await space.write(note(id), { priority: 1 })
     await space.take(Note)
   }
-  const left = async (): Promise<string> => redis.cli('KEYS', '{ts:quiet}:[efbx]*')
-  expect(await left()).toContain('{ts:quiet}:entries')
   await until(async () => !(await left()).includes('{ts:quiet}'), 'the sweep')
 })
 
