@@ -4,7 +4,7 @@ import { NEVER_IN_TRAILERS } from '../src/request/http.js'
 /** Fields that Connection must not list (RFC 9110 §7.6.1): dropping them would change the meaning of a message. */
 const NEVER_LISTED: ReadonlySet<string> = new Set(['host', 'content-length', 'cache-control'])
 
-/** What a proxy tells of the connection of its client (RFC 7239, RFC 9440). */
+/** Fields by which a proxy describes the connection of its client (RFC 7239, RFC 9440). */
 const OF_PROXIES: ReadonlySet<string> = new Set(['forwarded', 'x-real-ip', 'client-cert', 'client-cert-chain'])
 
 /** Returns whether a field tells the origin of a request: the gateway passes such fields on from trusted proxies only. */

@@ -2,6 +2,7 @@
 import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Logger } from '../src/log.js'
+import { type First, intercept, readFirst } from './first-bytes.js'
 import { type ProxyHeader, readProxyHeader } from './proxy-header.js'
 
 /** Time for a header to arrive; the specification recommends at least 3 s, for a lost packet. */
@@ -20,11 +21,6 @@ export const isSilent = (socket: Socket): boolean => socket.bytesRead === (heade
  * a peer without a header is closed. The bytes of other peers are HTTP, which a header is not: they get 501.
  */
 export function expectProxyHeaders(server: Server, trusts: (socket: Socket) => boolean, log: Logger): void {
-  const listeners = server.listeners('connection') as ((socket: Socket) => void)[]
-  server.removeAllListeners('connection')
-  const accept = (socket: Socket): void => {
-    for (const listener of listeners) listener.call(server, socket)
-  }
   // A function of the user that throws would end the process here; the exchange that asks it again fails by it.
   const isTrusted = (socket: Socket): boolean => {
     try {
@@ -38,45 +34,28 @@ export function expectProxyHeaders(server: Server, trusts: (socket: Socket) => b
     if (warns) log.warn({ peer }, 'a trusted proxy sent no PROXY header, and its connection was closed')
     warns = false
   }
-  server.on('connection', (socket: Socket) => {
+  intercept(server, (socket, accept) => {
     // A connection that the server has seen before: its upgrade was ignored.
-    if (headers.has(socket) || !isTrusted(socket)) return accept(socket)
+    if (headers.has(socket) || !isTrusted(socket)) return accept()
     const { remoteAddress } = socket
-    readFirst(socket, (header) => {
+    readFirst(socket, HEADER_MS, judge, (header) => {
       if (header === undefined) {
         if (socket.bytesRead > 0) refused(remoteAddress)
         return void socket.destroy()
       }
       headers.set(socket, header)
       if (header.ends) announce(socket, header)
-      accept(socket)
+      accept()
     })
   })
 }
 
-/** Calls `done` once, with the header, or with undefined if there is none in time. */
-function readFirst(socket: Socket, done: (header: ProxyHeader | undefined) => void): void {
-  let bytes: Buffer = Buffer.alloc(0)
-  const finish = (header: ProxyHeader | undefined): void => {
-    clearTimeout(timer)
-    socket.off('readable', onReadable).off('end', onGone).off('close', onGone).off('error', onGone)
-    if (header === undefined) socket.on('error', () => {})
-    else if (bytes.length > header.length) socket.unshift(bytes.subarray(header.length))
-    done(header)
-  }
-  const onGone = (): void => finish(undefined)
-  const onReadable = (): void => {
-    for (let chunk = socket.read(); chunk !== null; chunk = socket.read()) {
-      bytes = Buffer.concat([bytes, chunk])
-      const header = readProxyHeader(bytes)
-      if (header !== 'incomplete') return finish(header === 'malformed' ? undefined : header)
-    }
-  }
-  const timer = setTimeout(onGone, HEADER_MS)
-  socket.on('readable', onReadable).on('end', onGone).on('close', onGone).on('error', onGone)
+function judge(bytes: Buffer): First<ProxyHeader> | 'incomplete' | 'malformed' {
+  const header = readProxyHeader(bytes)
+  return typeof header === 'string' ? header : { value: header, length: header.length }
 }
 
-/** What a header has told of a connection holds for the TLS connection on it. */
+/** Has the header of a connection hold for the connection of TLS or the stream of HTTP/2 on it. */
 export function inheritHeader(from: Socket, to: Socket): void {
   const header = headers.get(from)
   if (!header) return

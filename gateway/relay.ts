@@ -36,7 +36,7 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
       },
       onEnd(trailers) {
         if (trailers.includes(CUT_SHORT)) {
-          // What was written arrives before the end of the connection.
+          // The bytes written so far arrive before the end of the connection.
           socket?.destroySoon()
           return finish('BAD_RESPONSE')
         }

@@ -23,7 +23,7 @@ export interface Route {
   readonly load: Load
 }
 
-/** What services do not say themselves. */
+/** Terms of services that do not say otherwise. */
 export interface RouteDefaults {
   readonly timeoutMs: number
   readonly bodyBytes: number

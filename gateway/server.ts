@@ -5,6 +5,7 @@ import type { TLSSocket } from 'node:tls'
 import { SpaceError } from '../src/errors.js'
 import { endWith, finishConnection, whenDetached } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
+import { FIRST_WITHIN_MS } from './first-bytes.js'
 import { answerHalfClosed } from './half-closed.js'
 import { takePrefaces } from './http2/cleartext.js'
 import { createHttp2, type Http2Front } from './http2/server.js'
@@ -19,8 +20,8 @@ import { refuseUnparsed } from './unparsed.js'
 export const KEEP_ALIVE_MS = 65_000
 
 const OPTIONS = {
-  /** Slow headers end within 10 s, including the check interval; the default of Node.js is 60 s. */
-  headersTimeout: 9_000,
+  /** Slow headers end within 10 s, including the check interval. */
+  headersTimeout: FIRST_WITHIN_MS,
   // body.ts and upload.ts bound slow bodies.
   requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
@@ -191,7 +192,7 @@ function closeServer(
       http2?.destroy()
     }, boundMs)
     // Sessions of HTTP/2 hold their connections, for which the server waits.
-    void http2?.close()
+    http2?.close()
     server.close(() => {
       clearTimeout(silent)
       clearTimeout(all)

@@ -5,40 +5,43 @@
 import { EventEmitter } from 'node:events'
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
-import type { PeerCertificate, TLSSocket } from 'node:tls'
+import type { TLSSocket } from 'node:tls'
 import { inheritHeader } from '../proxy-protocol.js'
+
+/** Returns the members of a connection that the gateway asks for its ends and its security. */
+export const endsOf = (shared: Socket) => ({
+  encrypted: (shared as TLSSocket).encrypted === true,
+  authorized: (shared as TLSSocket).authorized === true,
+  remoteAddress: shared.remoteAddress,
+  remotePort: shared.remotePort,
+  localAddress: shared.localAddress,
+  localPort: shared.localPort,
+  getPeerCertificate: () => (shared as TLSSocket).getPeerCertificate(),
+})
+
+type Ends = ReturnType<typeof endsOf>
 
 /** A member that the gateway uses of a net.Socket is here, too. */
 export class StreamConnection extends EventEmitter {
+  declare readonly encrypted: Ends['encrypted']
+  declare readonly authorized: Ends['authorized']
+  declare readonly remoteAddress: Ends['remoteAddress']
+  declare readonly remotePort: Ends['remotePort']
+  declare readonly localAddress: Ends['localAddress']
+  declare readonly localPort: Ends['localPort']
+  declare readonly getPeerCertificate: Ends['getPeerCertificate']
   readonly #stream: ServerHttp2Stream
-  /** The connection that all its streams share. */
-  readonly shared: Socket
-  readonly encrypted: boolean
-  readonly authorized: boolean
-  readonly remoteAddress: string | undefined
-  readonly remotePort: number | undefined
-  readonly localAddress: string | undefined
-  readonly localPort: number | undefined
   /** Bytes of bodies written so far, including those that wait. */
   bytesWritten = 0
 
+  /** `shared`: the connection that all its streams share. */
   constructor(stream: ServerHttp2Stream, shared: Socket) {
     super()
     this.setMaxListeners(0)
     this.#stream = stream
-    this.shared = shared
-    this.encrypted = (shared as TLSSocket).encrypted === true
-    this.authorized = (shared as TLSSocket).authorized === true
-    this.remoteAddress = shared.remoteAddress
-    this.remotePort = shared.remotePort
-    this.localAddress = shared.localAddress
-    this.localPort = shared.localPort
+    Object.assign(this, endsOf(shared))
     inheritHeader(shared, this as unknown as Socket)
     stream.once('close', () => this.emit('close'))
-  }
-
-  getPeerCertificate(): PeerCertificate {
-    return (this.shared as TLSSocket).getPeerCertificate()
   }
 
   get destroyed(): boolean {

@@ -12,6 +12,8 @@ export class StreamRequest extends Readable {
   readonly rawHeaders: readonly string[]
   rawTrailers: readonly string[] = []
   readonly socket: StreamConnection
+  /** True if the client waits for 100 Continue. */
+  readonly expects100: boolean
   /** True once all of it has arrived. */
   complete: boolean
   readonly #stream: ServerHttp2Stream
@@ -21,10 +23,11 @@ export class StreamRequest extends Readable {
     super()
     this.#stream = stream
     this.socket = socket
-    const { method, path, fields } = http1Head(raw, stream.endAfterHeaders)
+    const { method, path, fields, expects100 } = http1Head(raw, stream.endAfterHeaders)
     this.method = method
     this.url = path
     this.rawHeaders = fields
+    this.expects100 = expects100
     this.complete = stream.endAfterHeaders
     if (this.complete) {
       this.push(null)
@@ -49,14 +52,6 @@ export class StreamRequest extends Readable {
     })
   }
 
-  /** The fields by name, the last value of each. */
-  get headers(): Readonly<Record<string, string>> {
-    const fields: Record<string, string> = Object.create(null)
-    for (let i = 0; i < this.rawHeaders.length; i += 2)
-      fields[this.rawHeaders[i]!.toLowerCase()] = this.rawHeaders[i + 1]!
-    return fields
-  }
-
   override _read(): void {
     this.#stream.resume()
   }
@@ -66,8 +61,8 @@ export class StreamRequest extends Readable {
 export function http1Head(
   raw: readonly string[],
   hasEnded: boolean,
-): { method: string; path: string; fields: readonly string[] } {
-  let [method, path, authority, hasLength] = ['GET', '/', '', false]
+): { method: string; path: string; fields: readonly string[]; expects100: boolean } {
+  let [method, path, authority, hasLength, expects100] = ['GET', '/', '', false, false]
   const fields: string[] = []
   const cookies: string[] = []
   for (let i = 0; i < raw.length; i += 2) {
@@ -81,10 +76,11 @@ export function http1Head(
     // Both may be sent if they are the same.
     else if (name !== 'host' || value !== authority) fields.push(name, value)
     hasLength ||= name === 'content-length'
+    if (name === 'expect') expects100 = value.toLowerCase() === '100-continue'
   }
   if (authority !== '') fields.unshift('Host', authority)
   if (cookies.length > 0) fields.push('Cookie', cookies.join('; '))
   // A body without a length is what chunks are in HTTP/1.1.
   if (!hasLength && !hasEnded) fields.push('Transfer-Encoding', 'chunked')
-  return { method, path, fields }
+  return { method, path, fields, expects100 }
 }

@@ -12,13 +12,12 @@ import {
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../src/clock.js'
 import { MAX_HEADER_LINES } from '../encode.js'
+import { FIRST_WITHIN_MS } from '../first-bytes.js'
 import { StreamConnection } from './connection.js'
 import { StreamRequest } from './request.js'
 import { LARGEST_HEAD_BYTES, StreamResponse } from './response.js'
 import { isWebSocket, tunnel } from './web-socket.js'
 
-/** Time from the connection to the end of the first request's head, as for HTTP/1.1. */
-const FIRST_WITHIN_MS = 9_000
 /** Time that a session which has been told to end has for that. */
 const GOODBYE_MS = 1_000
 /** Requests that a session may cancel at once, and from then on. */
@@ -48,8 +47,8 @@ const OPTIONS = {
 export interface Http2Front {
   /** Serves a connection that begins with the preface of HTTP/2. */
   serve(socket: Socket): void
-  /** Begins no stream any more; sessions end with their last stream. Resolves when all have ended. */
-  close(): Promise<void>
+  /** Begins no stream any more; sessions end with their last stream. */
+  close(): void
   /** Ends all sessions at once. */
   destroy(): void
 }
@@ -65,15 +64,11 @@ export function createHttp2(
   const sessions = new Map<ServerHttp2Session, Socket>()
   /** The connection that is being served. */
   let connection: Socket
-  let onEmpty: (() => void) | undefined
   let isClosing = false
   server.on('session', (session) => {
     sessions.set(session, connection)
     endIfIdle(session, idleMs)
-    session.once('close', () => {
-      sessions.delete(session)
-      if (sessions.size === 0) onEmpty?.()
-    })
+    session.once('close', () => sessions.delete(session))
     if (isClosing) session.close()
   })
   // Errors of single sessions; each has ended.
@@ -87,8 +82,7 @@ export function createHttp2(
       if (isWebSocket(raw)) return tunnel(stream, raw, shared, serveHttp1)
       const req = new StreamRequest(stream, raw, new StreamConnection(stream, shared))
       const res = new StreamResponse(stream, req)
-      const expects100 = req.headers.expect?.toLowerCase() === '100-continue'
-      onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, expects100)
+      onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, req.expects100)
     },
   )
   return {
@@ -101,10 +95,6 @@ export function createHttp2(
     close() {
       isClosing = true
       for (const session of sessions.keys()) session.close()
-      return new Promise((resolve) => {
-        if (sessions.size === 0) resolve()
-        else onEmpty = resolve
-      })
     },
     destroy() {
       for (const session of sessions.keys()) session.destroy()

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { CONNECTION_FIELDS } from '../../src/request/http.js'
 import { inheritHeader } from '../proxy-protocol.js'
-import { StreamConnection } from './connection.js'
+import { endsOf } from './connection.js'
 import { http1Head } from './request.js'
 
 /** Fields of the handshake of HTTP/1.1, which HTTP/2 does without (RFC 8441 §5). */
@@ -28,7 +28,6 @@ export function tunnel(
   shared: Socket,
   serve: (socket: Socket) => void,
 ): void {
-  const connection = new StreamConnection(stream, shared)
   const { path, fields } = http1Head(raw, true)
   const [near, far] = duplexPair()
   endTogether(stream, near, far)
@@ -48,22 +47,11 @@ export function tunnel(
     res.pipe(stream)
   })
   handshake.end()
-  const served = Object.assign(asSocket(near), membersOf(connection))
+  const served = Object.assign(asSocket(near), endsOf(shared))
   countWritten(served)
   inheritHeader(shared, served)
   serve(served)
 }
-
-/** What the gateway asks of a connection. */
-const membersOf = (connection: StreamConnection) => ({
-  encrypted: connection.encrypted,
-  authorized: connection.authorized,
-  remoteAddress: connection.remoteAddress,
-  remotePort: connection.remotePort,
-  localAddress: connection.localAddress,
-  localPort: connection.localPort,
-  getPeerCertificate: () => connection.getPeerCertificate(),
-})
 
 /** A client that reads nothing is known by what was written (unread.ts). */
 function countWritten(socket: Socket): void {

@@ -7,7 +7,7 @@ export interface CertificateFiles {
   /** The certificate, followed by those that lead to a known authority. */
   readonly certFile: string
   readonly keyFile: string
-  /** Of an encrypted key. */
+  /** The passphrase of an encrypted key. */
   readonly passphrase?: string | undefined
 }
 

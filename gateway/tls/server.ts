@@ -4,12 +4,10 @@ import type { ServerOptions } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import { FIRST_WITHIN_MS } from '../first-bytes.js'
 import { inheritHeader } from '../proxy-protocol.js'
 import type { Certificates } from './certificates.js'
 import type { HttpsOptions } from './options.js'
-
-/** A client that has not ended the handshake by then is cut off, as one with a slow head. */
-const HANDSHAKE_MS = 9_000
 
 /** A field of Node.js that its types leave out: the connection beneath. */
 interface WithParent {
@@ -27,7 +25,7 @@ export function createSecureServer(
     ...options,
     ...certificates.first,
     ALPNProtocols: ['h2', 'http/1.1'],
-    handshakeTimeout: HANDSHAKE_MS,
+    handshakeTimeout: FIRST_WITHIN_MS,
     requestCert: clientCertificates !== undefined,
     rejectUnauthorized: clientCertificates === 'require',
     SNICallback: (name, done) => done(null, certificates.contextFor(name)),

@@ -1,5 +1,4 @@
 /** WebSockets over HTTP/2 (RFC 8441): an app's ordinary WebSocket server is reached by extended CONNECT. */
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer } from 'node:http'
 import {
   type ClientHttp2Session,
@@ -8,24 +7,14 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { WebSocketServer } from 'ws'
-import type { GatewayOptions } from '../../gateway/index.js'
 import { createWorker, type Worker } from '../../workers/index.js'
-import { createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { fronts } from './fronts.js'
 import { type Served, serving, signal } from './serving.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-rfc8441-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-const { cert, key } = createAuthority(folder, 'authority').sign('server', 'IP:127.0.0.1')
-
-const FRONTS: Record<string, Partial<GatewayOptions>> = {
-  TLS: { tls: { certificates: [{ certFile: cert, keyFile: key }] } },
-  'prior knowledge': { h2c: true },
-}
+const FRONTS = fronts()
 
 interface Front extends AsyncDisposable {
   readonly s: Served

@@ -1,6 +1,5 @@
 /** HTTP/2 on the front: what an app and a client see is what they see over HTTP/1.1 (docs/tls.md). */
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import {
   type ClientHttp2Session,
@@ -10,23 +9,14 @@ import {
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
 } from 'node:http2'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { GatewayOptions } from '../../gateway/index.js'
 import { createWorker } from '../../workers/index.js'
-import { createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { fronts } from './fronts.js'
 import { type Served, serving, signal, type Work } from './serving.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-http2-'))
-afterAll(() => rmSync(folder, { recursive: true }))
-const { cert, key } = createAuthority(folder, 'authority').sign('server', 'IP:127.0.0.1')
-
-const FRONTS: Record<string, Partial<GatewayOptions>> = {
-  TLS: { tls: { certificates: [{ certFile: cert, keyFile: key }] } },
-  'prior knowledge': { h2c: true },
-}
+const FRONTS = fronts()
 
 interface Front extends AsyncDisposable {
   readonly s: Served

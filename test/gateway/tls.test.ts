@@ -1,18 +1,17 @@
 /** HTTPS on the front: certificates by name, read again when they change, and those of clients (docs/tls.md). */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { connect, type PeerCertificate, type TLSSocket } from 'node:tls'
-import { afterAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import type { GatewayOptions, HttpsOptions } from '../../gateway/index.js'
 import { isSpaceError } from '../../src/errors.js'
 import { type Certificate, createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 import { type Served, serving } from './serving.js'
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-tls-'))
-afterAll(() => rmSync(folder, { recursive: true }))
+const { folder } = scratch('tls')
 const authority = createAuthority(folder, 'authority')
 const first = authority.sign('first', 'DNS:first.example,DNS:*.first.example,IP:127.0.0.1')
 const second = authority.sign('second', 'DNS:second.example')

@@ -1,15 +1,13 @@
 /** A deploy of the gateways behind a real HAProxy loses no request: it checks /readyz, and neither retries nor redispatches. */
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
 const HAPROXY = ['haproxy', '/usr/sbin/haproxy'].find((path) => spawnSync(path, ['-v']).status === 0)
@@ -20,8 +18,7 @@ const CHECK_MS = 500
 const DRAIN_DELAY_MS = 1_500
 const REQUESTS = 1_000
 
-const folder = mkdtempSync(join(tmpdir(), 'takespace-deploys-'))
-afterAll(() => rmSync(folder, { recursive: true, force: true }))
+const { write } = scratch('deploys')
 
 interface GatewayAt {
   readonly port: number
@@ -55,8 +52,7 @@ describeOnRedis('a deploy', () => {
   }
 
   async function startWorker(): Promise<void> {
-    const app = join(folder, 'app.mjs')
-    writeFileSync(app, 'export default (_req, res) => res.end("ok")\n')
+    const app = write('app.mjs', 'export default (_req, res) => res.end("ok")\n')
     await start('takespace', 'worker', app).line(/worker process is ready/)
   }
 
@@ -65,9 +61,8 @@ describeOnRedis('a deploy', () => {
     gateways: readonly GatewayAt[],
   ): Promise<{ port: number; upAgain(i: number): Promise<void> }> {
     const [port, statsPort] = [await freePort(), await freePort()]
-    const config = join(folder, 'haproxy.cfg')
-    writeFileSync(
-      config,
+    const config = write(
+      'haproxy.cfg',
       `defaults
   mode http
   retries 0

@@ -13,7 +13,7 @@ const HELD = 'takespace.held'
 /** Measured: the thread takes about 9 MB, also for an app of thousands of files. */
 const LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 }
 
-/** What a heartbeat and the inspector read. */
+/** The state that a heartbeat and the inspector read. */
 export type Beating = Pick<Worker, 'turns'>
 
 /** A process without turns. */

@@ -1,4 +1,4 @@
-/** What a process tells its supervisor. */
+/** The reports of a process to its supervisor. */
 import { type Measure, spaceMeasures } from '../../admin/measures.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
