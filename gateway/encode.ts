@@ -121,7 +121,7 @@ export function readHead(req: IncomingMessage, proxies: TrustedProxies): Head {
   const kept = listed ? withoutFields(headers, listed) : headers
   const host = hostAt < 0 ? undefined : headers[hostAt + 1]
   const client = forwarded && proxies.clientOf(req.socket, forwarded, host)
-  if (id !== undefined && !(REQUEST_ID.test(id) && proxies.trusts(req.socket))) id = undefined
+  if (id !== undefined && !(REQUEST_ID.test(id) && (isTrusted ?? proxies.trusts(req.socket)))) id = undefined
   return { method, target, headers: kept, length, host, hasKey, client, id }
 }
 

@@ -141,8 +141,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
         await certificates?.load()
-        const secure = tls && certificates && { options: tls, certificates }
-        listening = await listen({ host, port, tls: secure, h2c }, { onServer, onRequest, onUpgrade, isUpgrade })
+        listening = await listen({ host, port, certificates, h2c }, { onServer, onRequest, onUpgrade, isUpgrade })
         certificates?.watch()
       }
       await (admin ? admin.during(open) : open())

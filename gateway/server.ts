@@ -12,7 +12,6 @@ import { createHttp2, type Http2Front } from './http2/server.js'
 import { isSilent } from './proxy-protocol.js'
 import { METHOD_UNKNOWN } from './refusals.js'
 import type { Certificates } from './tls/certificates.js'
-import type { HttpsOptions } from './tls/options.js'
 import { createSecureServer } from './tls/server.js'
 import { refuseUnparsed } from './unparsed.js'
 
@@ -60,8 +59,8 @@ export type OnUpgrade = (req: IncomingMessage, socket: Socket, first: Buffer) =>
 export interface ServerTerms {
   readonly host: string
   readonly port: number
-  /** Set for HTTPS. */
-  readonly tls: { readonly options: HttpsOptions; readonly certificates: Certificates } | undefined
+  /** Set for HTTPS; they have been loaded. */
+  readonly certificates: Certificates | undefined
   /** HTTP/2 without TLS is served, too. */
   readonly h2c: boolean
 }
@@ -86,19 +85,19 @@ export interface GatewayServer {
  * machine.
  */
 export function listen(
-  { host, port, tls, h2c }: ServerTerms,
+  { host, port, certificates, h2c }: ServerTerms,
   { onServer, onRequest, onUpgrade, isUpgrade }: ServerEvents,
 ): Promise<GatewayServer> {
   const serveHttp1 = (socket: Socket): void => void server.emit(begins, socket)
-  const http2 = tls || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest, serveHttp1) : undefined
-  const server: HttpServer = tls
-    ? createSecureServer(OPTIONS, tls.options, tls.certificates, (socket) => http2!.serve(socket))
+  const http2 = certificates || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest, serveHttp1) : undefined
+  const server: HttpServer = certificates
+    ? createSecureServer(OPTIONS, certificates, (socket) => http2!.serve(socket))
     : createServer(OPTIONS)
   server.httpAllowHalfOpen = true
-  if (h2c && !tls) takePrefaces(server, (socket) => http2!.serve(socket))
+  if (h2c && !certificates) takePrefaces(server, (socket) => http2!.serve(socket))
   onServer(server)
   /** Emitted for each connection on which HTTP/1.1 begins. */
-  const begins = tls ? 'secureConnection' : 'connection'
+  const begins = certificates ? 'secureConnection' : 'connection'
   // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {

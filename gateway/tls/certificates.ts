@@ -21,20 +21,20 @@ const MOST_NAMES = 1_000
 export class Certificates {
   /** Called with the terms of the first certificate, for clients that ask for no name, when they were read again. */
   onReload: ((first: SecureContextOptions) => void) | undefined
-  readonly #options: HttpsOptions
+  readonly options: HttpsOptions
   readonly #log: Logger
   #loaded: readonly Loaded[] = []
   readonly #byName = new Map<string, SecureContext>()
   readonly #changed = (): void => void this.reload()
 
   constructor(options: HttpsOptions, log: Logger) {
-    this.#options = options
+    this.options = options
     this.#log = log
   }
 
   /** Reads the files. Throws INVALID_ARGUMENT that names the file. */
   async load(): Promise<void> {
-    const { certificates, clientCaFile, minVersion = 'TLSv1.2' } = this.#options
+    const { certificates, clientCaFile, minVersion = 'TLSv1.2' } = this.options
     const ca = clientCaFile === undefined ? undefined : await readPem(clientCaFile)
     const loaded: Loaded[] = []
     for (const files of certificates) loaded.push(await loadedFrom(files, { ca, minVersion }))
@@ -79,7 +79,7 @@ export class Certificates {
   }
 
   get #files(): string[] {
-    const { certificates, clientCaFile } = this.#options
+    const { certificates, clientCaFile } = this.options
     const files = certificates.flatMap(({ certFile, keyFile }) => [certFile, keyFile])
     return [...new Set(clientCaFile === undefined ? files : [...files, clientCaFile])]
   }

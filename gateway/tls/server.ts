@@ -7,7 +7,6 @@ import type { TLSSocket } from 'node:tls'
 import { FIRST_WITHIN_MS } from '../first-bytes.js'
 import { inheritHeader } from '../proxy-protocol.js'
 import type { Certificates } from './certificates.js'
-import type { HttpsOptions } from './options.js'
 
 /** A field of Node.js that its types leave out: the connection beneath. */
 interface WithParent {
@@ -17,10 +16,10 @@ interface WithParent {
 /** Connections of HTTP/2 are given to `serveHttp2`. */
 export function createSecureServer(
   options: ServerOptions,
-  { clientCertificates }: HttpsOptions,
   certificates: Certificates,
   serveHttp2: (socket: TLSSocket) => void,
 ): Server {
+  const { clientCertificates } = certificates.options
   const server = createServer({
     ...options,
     ...certificates.first,

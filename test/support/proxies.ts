@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe } from '@jest/globals'
+import { describe, test } from '@jest/globals'
 import { freePort } from './port.js'
 import { type Process, startProcess } from './process.js'
 import { MEMORY_ONLY } from './redis.js'
@@ -17,9 +17,16 @@ interface Program {
 const pathOf = (path: string): string => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 const RECORD = pathOf('.cache/proxies/programs.json')
 
-/** A group of tests that start a proxy. Left out where `.ci/proxies.mjs` has found none; in CI that is an error. */
-export const describeBehindProxies: (what: string, tests: () => void) => void =
-  MEMORY_ONLY || !existsSync(RECORD) ? describe.skip : describe
+/** Where `.ci/proxies.mjs` has found no proxies, tests that start one are left out; in CI that is an error. */
+const isThere = !MEMORY_ONLY && existsSync(RECORD)
+export const describeBehindProxies: (what: string, tests: () => void) => void = isThere ? describe : describe.skip
+export const testBehindProxies: (what: string, run: () => Promise<void>) => void = isThere ? test : test.skip
+
+/** Starts a proxy with these arguments. */
+export function startProxy(name: 'nginx' | 'haproxy', args: readonly string[]): Process {
+  const { command, libraryPath } = (JSON.parse(readFileSync(RECORD, 'utf8')) as Record<string, Program>)[name]!
+  return startProcess([command, ...args], { env: libraryPath ? { LD_LIBRARY_PATH: libraryPath } : {} })
+}
 
 /** The examples of docs/proxies.md, in their order. */
 const examples = (language: string): string[] =>
@@ -63,9 +70,8 @@ export async function startFront(
   const name = example === 'nginx' ? 'nginx' : 'haproxy'
   const file = join(folder, `${example}.conf`)
   writeFileSync(file, name === 'nginx' ? inNginx(text, folder) : text)
-  const { command, libraryPath } = (JSON.parse(readFileSync(RECORD, 'utf8')) as Record<string, Program>)[name]!
   const args = name === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-db', '-f', file]
-  const process = startProcess([command, ...args], { env: libraryPath ? { LD_LIBRARY_PATH: libraryPath } : {} })
+  const process = startProxy(name, args)
   let hasEnded = false
   void process.exited.then(() => {
     hasEnded = true

@@ -1,17 +1,14 @@
 /** A deploy of the gateways behind a real HAProxy loses no request: it checks /readyz, and neither retries nor redispatches. */
-import { spawnSync } from 'node:child_process'
 import { Agent, request } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
+import { startProxy, testBehindProxies } from '../support/proxies.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
-
-const HAPROXY = ['haproxy', '/usr/sbin/haproxy'].find((path) => spawnSync(path, ['-v']).status === 0)
-const behindHaproxy = HAPROXY ? test : test.skip
 
 const CHECK_MS = 500
 /** Longer than the interval of the checks and the time that one takes on a busy machine. */
@@ -80,7 +77,7 @@ listen stats
   stats uri /
 `,
     )
-    start(HAPROXY as string, '-db', '-f', config)
+    started.push(startProxy('haproxy', ['-db', '-f', config]))
     const isUp = async (i: number): Promise<boolean> => {
       const table = await (await fetch(`http://127.0.0.1:${statsPort}/;csv`)).text()
       return new RegExp(`^requests,g${i},.*,UP,.*L7OK`, 'm').test(table)
@@ -90,7 +87,7 @@ listen stats
     return { port, upAgain }
   }
 
-  behindHaproxy('of two gateways, one after the other, loses none of 1,000 requests', async () => {
+  testBehindProxies('of two gateways, one after the other, loses none of 1,000 requests', async () => {
     const gateways: GatewayAt[] = []
     for (let i = 0; i < 2; i++) gateways.push({ port: await freePort(), adminPort: await freePort() })
     const running = await Promise.all(gateways.map(startGateway))
