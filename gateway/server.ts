@@ -185,18 +185,22 @@ function closeServer(
     const cutSilent = (): void => {
       for (const socket of open) if (isSilent(socket)) socket.destroy()
     }
-    const silent = setTimeout(cutSilent, SILENT_MS)
-    const all = setTimeout(() => {
-      server.closeAllConnections()
-      http2?.destroy()
-    }, boundMs)
-    // Sessions of HTTP/2 hold their connections, for which the server waits.
-    http2?.close()
-    server.close(() => {
-      clearTimeout(silent)
-      clearTimeout(all)
-      resolve()
-    })
+    const end = (): void => {
+      const silent = setTimeout(cutSilent, SILENT_MS)
+      const all = setTimeout(() => {
+        server.closeAllConnections()
+        http2?.destroy()
+      }, boundMs)
+      // Sessions of HTTP/2 hold their connections, for which the server waits.
+      http2?.close()
+      server.close(() => {
+        clearTimeout(silent)
+        clearTimeout(all)
+        resolve()
+      })
+    }
+    // What has arrived is read and accepted first: the operating system resets connections that wait for a closed port.
+    setImmediate(end)
   })
 }
 

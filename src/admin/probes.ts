@@ -21,6 +21,8 @@ export interface Probes {
 
 /**
  * A space without a reply for this long counts as away; a quiet process asks it every second, so it takes up to three.
+ * Not at once: when Redis restarts, requests wait and are served, while a load balancer that was told by all gateways
+ * would refuse them.
  */
 const ANSWERED_WITHIN_MS = 2_000
 /** A longer delay of the event loop makes the process not ready. */
@@ -42,7 +44,7 @@ export const probesOf = (
     return verdict({
       phase: phase() === 'up' ? 'ok' : phase(),
       loop: lateMs > TURNED_WITHIN_MS ? `the event loop took ${Math.round(lateMs)} ms to turn` : 'ok',
-      space: !connected ? 'not connected' : silent ? `no answer for ${Math.round(answeredMsAgo)} ms` : 'ok',
+      space: !silent ? 'ok' : connected ? `no answer for ${Math.round(answeredMsAgo)} ms` : 'not connected',
       data: unusable ? 'a key holds what takespace did not write: run takespace doctor --repair' : 'ok',
       writes: full ? 'the space is full' : 'ok',
       policy: evicts ? `the server may evict entries: its maxmemory-policy is ${evicts}` : 'ok',

@@ -106,7 +106,9 @@ test('a space that is full, whose keys are foreign, or that has not answered for
   expect(await ready({ full: true })).toBe(false)
   expect(await ready({ unusable: true })).toBe(false)
   expect(await ready({ answeredMsAgo: 2_100 })).toBe(false)
-  expect(await ready({ connected: false })).toBe(false)
+  // A restart of Redis is waited out.
+  expect(await ready({ connected: false, answeredMsAgo: 1_900 })).toBe(true)
+  expect(await ready({ connected: false, answeredMsAgo: 2_100 })).toBe(false)
 })
 
 test('an event loop that does not turn for more than a second makes it not ready', async () => {

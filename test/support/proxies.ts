@@ -45,6 +45,8 @@ export interface Front {
   /** The port on which the proxy speaks TLS. */
   readonly port: number
   readonly process: Process
+  /** Replaces the processes that serve. Resolves when there are others and the old ones have ended. */
+  reload(): Promise<void>
 }
 
 /**
@@ -52,12 +54,14 @@ export interface Front {
  *
  * @param pem the certificate followed by its key
  * @param gateways the ports of two gateways
+ * @param edit makes further changes of the example
  */
 export async function startFront(
   example: keyof typeof EXAMPLES,
   folder: string,
   pem: string,
   gateways: readonly number[],
+  edit: (text: string) => string = (text) => text,
 ): Promise<Front> {
   const port = await freePort()
   const text = EXAMPLES[example]
@@ -69,8 +73,8 @@ export async function startFront(
     .replace('127.0.0.1:8081', `127.0.0.1:${gateways[1]}`)
   const name = example === 'nginx' ? 'nginx' : 'haproxy'
   const file = join(folder, `${example}.conf`)
-  writeFileSync(file, name === 'nginx' ? inNginx(text, folder) : text)
-  const args = name === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-db', '-f', file]
+  writeFileSync(file, edit(name === 'nginx' ? inNginx(text, folder) : text))
+  const args = name === 'nginx' ? ['-p', folder, '-e', 'stderr', '-c', file] : ['-W', '-db', '-f', file]
   const process = startProxy(name, args)
   let hasEnded = false
   void process.exited.then(() => {
@@ -78,13 +82,25 @@ export async function startFront(
   })
   await until(async () => hasEnded || (await accepts(port)), `${name} accepts connections`)
   if (hasEnded) throw new Error(`${name} has ended. Its output:\n${process.output()}`)
-  return { port, process }
+  const reload = async (): Promise<void> => {
+    const old = childrenOf(process.pid)
+    process.kill(name === 'nginx' ? 'SIGHUP' : 'SIGUSR2')
+    await until(() => {
+      const now = childrenOf(process.pid)
+      return now.length > 0 && !now.some((pid) => old.includes(pid))
+    }, `${name} has replaced its processes`)
+  }
+  return { port, process, reload }
 }
 
-/** The parts of a configuration that an installation of nginx has, for one process that writes into `folder`. */
+const childrenOf = (pid: number): string[] =>
+  readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean)
+
+/** The parts of a configuration that an installation of nginx has, for processes that write into `folder`. */
 const inNginx = (text: string, folder: string): string => `
 daemon off;
-master_process off;
+worker_processes 1;
+${process.getuid?.() === 0 ? 'user root;' : ''}
 pid ${folder}/nginx.pid;
 events {}
 http {

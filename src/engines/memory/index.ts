@@ -315,7 +315,15 @@ export class MemoryEngine implements Engine {
   async health(): Promise<Health> {
     const connected = !this.#closed
     const full = monotonicMs() - this.#refusedAt < FULL_MS
-    return { connected, answeredMsAgo: 0, full, damaged: 0, unusable: false, queued: 0, reconnects: 0 }
+    return {
+      connected,
+      answeredMsAgo: connected ? 0 : Number.POSITIVE_INFINITY,
+      full,
+      damaged: 0,
+      unusable: false,
+      queued: 0,
+      reconnects: 0,
+    }
   }
 
   /** Values in memory are not checked: they have no indexes that could be lost. */

@@ -1,0 +1,238 @@
+/** A rolling restart of everything behind nginx and HAProxy with TLS: no request fails, logins last, and clients are known. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { Agent, type RequestOptions, request } from 'node:https'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { afterAll, expect, test } from '@jest/globals'
+import { form, show } from '../faults/form.js'
+import { createAuthority } from '../support/certificates.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { freePort } from '../support/port.js'
+import { type Process, startProcess } from '../support/process.js'
+import { describeBehindProxies, type Front, startFront } from '../support/proxies.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { scratch } from '../support/scratch.js'
+import { until } from '../support/until.js'
+
+const APP = fileURLToPath(new URL('children/secure-shop.js', import.meta.url))
+const PER_SECOND = form(60, 200)
+const ROUNDS = form(1, 3)
+const CHECK_MS = 250
+/** Longer than the interval of the checks and the time that one takes on a busy machine. */
+const DRAIN_DELAY_MS = 1_500
+const TICK_MS = 5
+
+const { folder } = scratch('rolling-restart')
+
+let phase = ''
+
+interface Told {
+  readonly user: string
+  readonly orders: number
+  readonly ip: string
+  readonly protocol: string
+}
+
+/** One browser: its own address, login and connections. */
+class Browser {
+  /** What went wrong. */
+  readonly failures: string[] = []
+  answered = 0
+  /** GETs sent again since their connection, that of a proxy, closed before an answer (RFC 9110, 9.2.2). */
+  repeated = 0
+  orders = 0
+  isOrdering = false
+  #cookie = ''
+  readonly #kept: Agent
+  readonly #fresh: Agent
+
+  constructor(
+    private readonly port: number,
+    private readonly address: string,
+    ca: Buffer,
+  ) {
+    const terms = { ca, servername: 'shop.example', localAddress: address }
+    this.#kept = new Agent({ ...terms, keepAlive: true, maxSockets: 4 })
+    // What must not be sent again goes over a connection that nobody is about to close.
+    this.#fresh = new Agent(terms)
+  }
+
+  async login(): Promise<void> {
+    const { cookies } = await this.#send('POST', '/login', this.address)
+    expect(cookies).toEqual([expect.stringMatching(/;\s*Secure/)])
+    this.#cookie = cookies[0]!.split(';', 1)[0]!
+  }
+
+  async look(): Promise<void> {
+    await this.#expect(() => this.#send('GET', '/me'), {})
+  }
+
+  async order(): Promise<void> {
+    this.isOrdering = true
+    if (await this.#expect(() => this.#send('POST', '/order'), { orders: this.orders + 1 })) this.orders++
+    this.isOrdering = false
+  }
+
+  close(): void {
+    for (const agent of [this.#kept, this.#fresh]) agent.destroy()
+  }
+
+  async #expect(send: () => Promise<{ told: Told }>, more: Partial<Told>): Promise<boolean> {
+    try {
+      expect((await send()).told).toMatchObject({ user: this.address, ip: this.address, protocol: 'https', ...more })
+      this.answered++
+      return true
+    } catch (error) {
+      this.failures.push(`${phase}: ${String(error)}`)
+      return false
+    }
+  }
+
+  #send(method: string, path: string, body = '', again = false): Promise<{ told: Told; cookies: string[] }> {
+    const agent = method === 'GET' ? this.#kept : this.#fresh
+    const headers = { Host: 'shop.example', 'Content-Type': 'text/plain', 'X-Forwarded-For': '6.6.6.6' }
+    const cookie = this.#cookie && { Cookie: this.#cookie }
+    const options: RequestOptions = { host: '127.0.0.1', port: this.port, path, method, agent }
+    return new Promise((resolve, reject) => {
+      const req = request({ ...options, headers: { ...headers, ...cookie } }, (res) => {
+        let text = ''
+        res.setEncoding('utf8').on('data', (chunk) => {
+          text += chunk
+        })
+        res.on('error', reject).on('end', () => {
+          if (res.statusCode !== 200) reject(new Error(`${method} ${path}: ${res.statusCode} ${text}`))
+          else resolve({ told: JSON.parse(text), cookies: res.headers['set-cookie'] ?? [] })
+        })
+      })
+      req.on('error', (error: NodeJS.ErrnoException) => {
+        if (method !== 'GET' || again) return reject(new Error(`${method} ${path}: ${error.code} ${error.message}`))
+        this.repeated++
+        resolve(this.#send(method, path, body, true))
+      })
+      req.end(body)
+    })
+  }
+}
+
+describeBehindProxies('a rolling restart', () => {
+  let redis: Redis
+  const started: Process[] = []
+  const browsers: Browser[] = []
+  afterAll(async () => {
+    for (const browser of browsers) browser.close()
+    for (const process of started) process.kill('SIGTERM')
+    await Promise.all(started.map(({ exited }) => exited))
+    await redis?.stop()
+  })
+
+  async function start(args: readonly string[], ready: RegExp): Promise<Process> {
+    const process = startProcess(['takespace', ...args], { env: { TAKESPACE_URL: redis.url } })
+    started.push(process)
+    await process.line(ready)
+    return process
+  }
+
+  const startGateway = async (at: { port: number; adminPort: number }): Promise<Process> => {
+    const ports = ['--port', `${at.port}`, '--admin-port', `${at.adminPort}`]
+    const terms = ['--trust-proxy', '127.0.0.1', '--drain-delay-ms', `${DRAIN_DELAY_MS}`]
+    return start(['gateway', ...ports, ...terms], /"msg":"listening"/)
+  }
+  const startWorker = (): Promise<Process> => start(['worker', APP], /worker process is ready/)
+
+  async function end(process: Process): Promise<void> {
+    process.kill('SIGTERM')
+    expect(await process.exited).toEqual({ code: 0, signal: null })
+  }
+
+  /** Both proxies of docs/proxies.md; HAProxy checks the gateways as in docs/operations.md. */
+  async function startFronts(gateways: readonly { port: number; adminPort: number }[], pem: string): Promise<Front[]> {
+    const ports = gateways.map(({ port }) => port)
+    const checked = (text: string): string => {
+      let i = 0
+      return text
+        .replace(/^backend gateways\n/m, '$&  option httpchk GET /readyz\n  timeout check 5s\n')
+        .replace(
+          /^ {2}server .*/gm,
+          (line) => `${line} check port ${gateways[i++]!.adminPort} inter ${CHECK_MS}ms fall 1`,
+        )
+    }
+    const fronts = [
+      await startFront('nginx', folder, pem, ports),
+      await startFront('haproxy', folder, pem, ports, checked),
+    ]
+    started.push(...fronts.map(({ process }) => process))
+    return fronts
+  }
+
+  test('of proxies, gateways, workers and Redis fails no request, and keeps logins and addresses', async () => {
+    redis = await startRedis({ appendonly: true })
+    const authority = createAuthority(folder, 'ca')
+    const { cert, key } = authority.sign('shop', 'DNS:shop.example')
+    const pem = join(folder, 'shop-and-key.pem')
+    writeFileSync(pem, Buffer.concat([readFileSync(cert), readFileSync(key)]))
+    const places = []
+    for (let i = 0; i < 2; i++) places.push({ port: await freePort(), adminPort: await freePort() })
+    const gateways = await Promise.all(places.map(startGateway))
+    const workers = [await startWorker(), await startWorker()]
+    const fronts = await startFronts(places, pem)
+    const ca = readFileSync(authority.cert)
+    for (const [i, front] of fronts.entries()) {
+      for (const host of [1, 2]) browsers.push(new Browser(front.port, `127.0.1.${2 * i + host}`, ca))
+    }
+    for (const browser of browsers) await browser.login()
+
+    let over = false
+    const asked: Promise<void>[] = []
+    const began = performance.now()
+    const load = setInterval(() => {
+      const due = ((performance.now() - began) / 1_000) * PER_SECOND
+      while (asked.length < due) asked.push(browsers[asked.length % browsers.length]!.look())
+    }, TICK_MS)
+    // One order at a time of each browser: each is counted once, whatever restarts. None is sent while Redis
+    // restarts: of a POST whose write is unanswered then, nobody knows whether it has run (docs/reliability.md).
+    const ordering = browsers.map(async (browser) => {
+      while (!over) {
+        if (phase === 'Redis') await setTimeout(TICK_MS)
+        else await browser.order()
+      }
+    })
+    const answered = (): number => browsers.reduce((sum, each) => sum + each.answered, 0)
+    const ups = (i: number): number => fronts[1]!.process.output().split(`gateways/gateway${i + 1} is UP`).length
+    for (let round = 0; round < ROUNDS; round++) {
+      phase = 'proxies'
+      for (const front of fronts) await front.reload()
+      phase = 'gateways'
+      for (const [i, at] of places.entries()) {
+        const before = ups(i)
+        await end(gateways[i]!)
+        gateways[i] = await startGateway(at)
+        await until(() => ups(i) > before, 'HAProxy knows that the gateway is back')
+      }
+      phase = 'workers'
+      for (const i of workers.keys()) {
+        const old = workers[i]!
+        workers[i] = await startWorker()
+        await end(old)
+      }
+      phase = 'Redis'
+      await until(() => browsers.every(({ isOrdering }) => !isOrdering), 'no order is on its way')
+      await redis.restart()
+      const before = answered()
+      await until(() => answered() > before + PER_SECOND / 4, 'all is served again')
+    }
+    over = true
+    clearInterval(load)
+    await Promise.all([...asked, ...ordering])
+    show('a rolling restart of everything', {
+      seconds: Math.round((performance.now() - began) / 1_000),
+      'looked at': asked.length,
+      orders: browsers.reduce((sum, each) => sum + each.orders, 0),
+      'sent again on a new connection': browsers.reduce((sum, each) => sum + each.repeated, 0),
+      failed: browsers.reduce((sum, each) => sum + each.failures.length, 0),
+    })
+    expect(browsers.flatMap(({ failures }) => failures)).toEqual([])
+  }, 180_000)
+})
+
+failOnLeaks()
