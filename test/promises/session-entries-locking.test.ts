@@ -96,6 +96,18 @@ everyEngine('locks of session entries', (opened) => {
     await sessionsOf(other).release(third.lock)
   })
 
+  test('that is free is had by who waits for no time at all', async () => {
+    const { space } = opened()
+    await make({ n: '0' })
+    for (let i = 0; i < 100; i++) {
+      const loads = await Promise.allSettled(
+        ['$two', ID].map((id) => sessionsOf(space).load(id, { ...LOCK, waitMs: 0 })),
+      )
+      expect(loads.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled'])
+      await sessionsOf(space).release((loads[1] as PromiseFulfilledResult<LoadedSession>).value.lock)
+    }
+  })
+
   test('is waited for so long and no longer', async () => {
     const { space, other } = opened()
     await make({ n: '0' })

@@ -32,6 +32,8 @@ interface Waiting {
   readonly id: string
   readonly lockMs: number
   readonly wait: Wait<LoadedSession | null>
+  /** Settles when the space has answered the load, and what it answered has been read. */
+  joined: Promise<void>
   /** The lock is granted, and the contents of the session are on their way. */
   granted: boolean
 }
@@ -205,7 +207,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
   }
 
   askAnew(): void {
-    for (const waiting of this.#waiting.values()) void this.#joinQueue(waiting)
+    for (const waiting of this.#waiting.values()) waiting.joined = this.#joinQueue(waiting)
   }
 
   close(): void {
@@ -214,7 +216,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   #loadLocked(id: string, { lockMs, waitMs }: LockTerms): Promise<LoadedSession | null> {
     const waitId = `${WAIT.lock}${(++this.#waits).toString(36)}`
-    const waiting: Waiting = { waitId, id, lockMs, wait: new Wait(), granted: false }
+    const waiting: Waiting = { waitId, id, lockMs, wait: new Wait(), joined: Promise.resolve(), granted: false }
     this.#waiting.set(waitId, waiting)
     waiting.wait.until(
       waitMs,
@@ -222,7 +224,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
       undefined,
       () => {},
     )
-    void this.#joinQueue(waiting)
+    waiting.joined = this.#joinQueue(waiting)
     return waiting.wait.promise.finally(() => this.#waiting.delete(waitId))
   }
 
@@ -256,11 +258,18 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   /**
    * Ends a wait whose time is over. A lock granted before the space learned of that arrives before the reply, and
-   * counts.
+   * counts, also if its session is still being read.
    */
   async #leave(waiting: Waiting): Promise<void> {
     const isThere = this.#batches.flowing
-    if (isThere) await ask(this.#batches, 'endWait', { wait: waiting.waitId }, { repeatable: true }).catch(() => {})
+    try {
+      if (isThere) {
+        await ask(this.#batches, 'endWait', { wait: waiting.waitId }, { repeatable: true })
+        await waiting.joined
+      }
+    } catch {
+      // The link is lost, and what was granted on it is given back.
+    }
     if (!waiting.granted) waiting.wait.reject(new SpaceError(isThere ? 'SESSION_LOCKED' : 'SPACE_UNREACHABLE'))
   }
 
