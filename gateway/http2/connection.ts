@@ -7,6 +7,7 @@ import { constants, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { inheritHeader } from '../proxy-protocol.js'
+import type { Overhead } from './overhead.js'
 
 /** Returns the members of a connection that the gateway asks for its ends and its security. */
 export const endsOf = (shared: Socket) => ({
@@ -34,13 +35,16 @@ export class StreamConnection extends EventEmitter {
   /** Bytes of bodies written so far, including those that wait. */
   bytesWritten = 0
 
-  /** `shared`: the connection that all its streams share. */
-  constructor(stream: ServerHttp2Stream, shared: Socket) {
+  /** Of the session. */
+  readonly overhead: Overhead
+
+  constructor(stream: ServerHttp2Stream, overhead: Overhead) {
     super()
     this.setMaxListeners(0)
     this.#stream = stream
-    Object.assign(this, endsOf(shared))
-    inheritHeader(shared, this as unknown as Socket)
+    this.overhead = overhead
+    Object.assign(this, endsOf(overhead.socket))
+    inheritHeader(overhead.socket, this as unknown as Socket)
     stream.once('close', () => this.emit('close'))
   }
 

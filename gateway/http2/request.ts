@@ -35,6 +35,7 @@ export class StreamRequest extends Readable {
       return
     }
     stream.on('data', (chunk: Buffer) => {
+      socket.overhead.bodyBytes += chunk.length
       if (!this.push(chunk)) stream.pause()
     })
     stream.pause()

@@ -68,6 +68,7 @@ export class StreamResponse extends EventEmitter {
     if (this.socket.destroyed) return false
     const body = typeof bytes === 'string' ? Buffer.from(bytes, encoding) : bytes
     this.socket.bytesWritten += body.length
+    this.socket.overhead.bodyBytes += body.length
     let hasRoom = true
     for (let at = 0; at < body.length; at += PIECE_BYTES)
       hasRoom = this.#stream.write(body.subarray(at, at + PIECE_BYTES))

@@ -14,6 +14,7 @@ import { monotonicMs } from '../../src/clock.js'
 import { MAX_HEADER_LINES } from '../encode.js'
 import { FIRST_WITHIN_MS } from '../first-bytes.js'
 import { StreamConnection } from './connection.js'
+import { LOOK_MS, Overhead } from './overhead.js'
 import { StreamRequest } from './request.js'
 import { LARGEST_HEAD_BYTES, StreamResponse } from './response.js'
 import { isWebSocket, tunnel } from './web-socket.js'
@@ -60,15 +61,26 @@ export function createHttp2(
   serveHttp1: (socket: Socket) => void,
 ): Http2Front {
   const server: Http2Server = createServer(OPTIONS)
-  /** With the connection of each. */
-  const sessions = new Map<ServerHttp2Session, Socket>()
+  const sessions = new Map<ServerHttp2Session, Overhead>()
+  let looking: NodeJS.Timeout | undefined
+  const look = (): void => {
+    for (const [session, overhead] of sessions) {
+      if (overhead.isTooMuch()) endForExcess(session)
+    }
+  }
   /** The connection that is being served. */
   let connection: Socket
   let isClosing = false
   server.on('session', (session) => {
-    sessions.set(session, connection)
+    sessions.set(session, new Overhead(connection))
+    looking ??= setInterval(look, LOOK_MS).unref()
     endIfIdle(session, idleMs)
-    session.once('close', () => sessions.delete(session))
+    session.once('close', () => {
+      sessions.delete(session)
+      if (sessions.size > 0) return
+      clearInterval(looking)
+      looking = undefined
+    })
     if (isClosing) session.close()
   })
   // Errors of single sessions; each has ended.
@@ -77,10 +89,11 @@ export function createHttp2(
     'stream',
     (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       stream.on('error', () => {})
-      const shared = sessions.get(stream.session as ServerHttp2Session)
-      if (!shared) return
-      if (isWebSocket(raw)) return tunnel(stream, raw, shared, serveHttp1)
-      const req = new StreamRequest(stream, raw, new StreamConnection(stream, shared))
+      const overhead = sessions.get(stream.session as ServerHttp2Session)
+      if (!overhead) return
+      overhead.requests++
+      if (isWebSocket(raw)) return tunnel(stream, raw, overhead, serveHttp1)
+      const req = new StreamRequest(stream, raw, new StreamConnection(stream, overhead))
       const res = new StreamResponse(stream, req)
       onRequest(req as unknown as IncomingMessage, res as unknown as ServerResponse, req.expects100)
     },
@@ -102,6 +115,15 @@ export function createHttp2(
   }
 }
 
+/**
+ * Closes a session. Events of streams are emitted while node:http2 reads a chunk: a session that ends meanwhile can
+ * abort the process (nodejs/node#38964). Without an error, node:http2 ignores the code.
+ */
+function endForExcess(session: ServerHttp2Session): void {
+  const error = new Error('The client sent too much.')
+  setImmediate(() => session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM))
+}
+
 /** Frames that begin no stream do not keep a session open. */
 function endIfIdle(session: ServerHttp2Session, idleMs: number): void {
   let open = 0
@@ -119,7 +141,7 @@ function endIfIdle(session: ServerHttp2Session, idleMs: number): void {
     const now = monotonicMs()
     resets = Math.max(resets - ((now - countedAt) / 1_000) * RESETS_PER_SECOND, 0) + 1
     countedAt = now
-    if (resets > MOST_RESETS) session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+    if (resets > MOST_RESETS) endForExcess(session)
   }
   session.on('stream', (stream: ServerHttp2Stream) => {
     open++

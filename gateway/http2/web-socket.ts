@@ -10,6 +10,7 @@ import { type Duplex, duplexPair } from 'node:stream'
 import { CONNECTION_FIELDS } from '../../src/request/http.js'
 import { inheritHeader } from '../proxy-protocol.js'
 import { endsOf } from './connection.js'
+import type { Overhead } from './overhead.js'
 import { http1Head } from './request.js'
 
 /** Fields of the handshake of HTTP/1.1, which HTTP/2 does without (RFC 8441 §5). */
@@ -25,7 +26,7 @@ export function isWebSocket(raw: readonly string[]): boolean {
 export function tunnel(
   stream: ServerHttp2Stream,
   raw: readonly string[],
-  shared: Socket,
+  overhead: Overhead,
   serve: (socket: Socket) => void,
 ): void {
   const { path, fields } = http1Head(raw, true)
@@ -40,6 +41,11 @@ export function tunnel(
   handshake.on('upgrade', (res, socket, first) => {
     respond(stream, res, 200)
     if (first.length > 0) stream.write(first)
+    for (const side of [socket, stream]) {
+      side.on('data', (chunk: Buffer) => {
+        overhead.bodyBytes += chunk.length
+      })
+    }
     socket.pipe(stream).pipe(socket)
   })
   handshake.on('response', (res) => {
@@ -47,9 +53,9 @@ export function tunnel(
     res.pipe(stream)
   })
   handshake.end()
-  const served = Object.assign(asSocket(near), endsOf(shared))
+  const served = Object.assign(asSocket(near), endsOf(overhead.socket))
   countWritten(served)
-  inheritHeader(shared, served)
+  inheritHeader(overhead.socket, served)
   serve(served)
 }
 

@@ -121,7 +121,23 @@ function framesOf(stream: ClientHttp2Stream): { next(): Promise<{ opcode: number
 
 const [TEXT, BINARY, CLOSE] = [1, 2, 8]
 
+/** Longer than two looks for bytes that are neither requests nor bodies, and more than those may be. */
+const MANY = { ms: 2_300, bytes: 4 << 20 }
+
 describe.each(Object.keys(FRONTS))('over %s', (how) => {
+  test('any number of messages passes', async () => {
+    await using front = await open(how)
+    const stream = handshake(front.session, '/chat')
+    const frames = framesOf(stream)
+    await frames.next()
+    const message = Buffer.alloc(60_000, 'm')
+    const begun = performance.now()
+    for (let sent = 0; sent < MANY.bytes || performance.now() - begun < MANY.ms; sent += message.length) {
+      stream.write(frame(BINARY, message))
+      expect((await frames.next()).payload.length).toBe(message.length)
+    }
+  })
+
   test('messages pass in both directions, and the close', async () => {
     await using front = await open(how)
     const stream = handshake(front.session, '/chat')

@@ -286,6 +286,17 @@ test('a client that begins requests only to cancel them loses its connection; ot
   expect(sent).toBeLessThan(20_000)
 })
 
+/** Longer than two looks for bytes that are neither requests nor bodies, and more than those may be. */
+const MANY = { ms: 2_300, bytes: 4 << 20 }
+
+test('a session whose bytes are bodies stays open, however many they are', async () => {
+  await using front = await open('TLS', ({ body }) => ({ body }))
+  const body = Buffer.alloc(50_000, 'a')
+  const begun = performance.now()
+  for (let sent = 0; sent < MANY.bytes || performance.now() - begun < MANY.ms; sent += body.length)
+    expect((await ask(front.session, { ':method': 'POST' }, body)).body.length).toBe(body.length)
+})
+
 test.each([
   ['CONNECT', { ':method': 'CONNECT', ':authority': 'a:1' }, 501],
   ['TRACE', { ':method': 'TRACE' }, 501],
