@@ -1,6 +1,8 @@
-/** Sends one request over HTTP/1.1 or HTTP/2, with the very field lines that are given, and returns all that came back. */
+/** Sends one request over HTTP/1.1 or HTTP/2, with or without TLS, with the very field lines that are given, and returns all that came back. */
 import { request as httpRequest } from 'node:http'
 import type { ClientHttp2Session, OutgoingHttpHeaders } from 'node:http2'
+import { request as httpsRequest } from 'node:https'
+import { createSecureContext } from 'node:tls'
 import type { Request } from './requests.js'
 
 export interface Heard {
@@ -16,6 +18,8 @@ export interface Heard {
   interim: number[]
 }
 
+/** Shared, since to make one takes longer than a handshake. */
+const secureContext = createSecureContext()
 const HOST = 'shop.example:8080'
 
 const linesOf = (raw: readonly string[]): string[] =>
@@ -40,14 +44,16 @@ function fieldsOf({ method = 'GET', headers = [], body = '', chunks, trailers = 
   return fields
 }
 
-export function askHttp1(port: number, asked: Request): Promise<Heard> {
+export function askHttp1(port: number, asked: Request, isSecure = false): Promise<Heard> {
   const { method = 'GET', path, body = '', chunks, trailers = [] } = asked
   const fields = fieldsOf(asked)
   if (!fields.some((name, i) => i % 2 === 0 && name === 'Connection')) fields.push('Connection', 'close')
   if (chunks) fields.push('Transfer-Encoding', 'chunked')
   return new Promise((resolve, reject) => {
     const interim: number[] = []
-    const req = httpRequest({ port, host: '127.0.0.1', method, path, headers: fields as never, agent: false })
+    const ask = isSecure ? httpsRequest : httpRequest
+    const where = { port, host: '127.0.0.1', agent: false as const, rejectUnauthorized: false, secureContext }
+    const req = ask({ ...where, method, path, headers: fields as never })
     req.on('error', reject)
     req.on('continue', () => interim.push(100))
     req.on('information', ({ statusCode }) => statusCode !== 100 && interim.push(statusCode))
@@ -73,7 +79,12 @@ export function askHttp1(port: number, asked: Request): Promise<Heard> {
 
 export async function askHttp2(session: ClientHttp2Session, asked: Request): Promise<Heard> {
   const { method = 'GET', path, body = '', chunks, trailers = [] } = asked
-  const head: OutgoingHttpHeaders = { ':method': method, ':path': path, ':scheme': 'http', ':authority': HOST }
+  const head: OutgoingHttpHeaders = {
+    ':method': method,
+    ':path': path,
+    ':scheme': session.encrypted ? 'https' : 'http',
+    ':authority': HOST,
+  }
   add(head, fieldsOf(asked).slice(2))
   const stream = session.request(head, {
     endStream: !chunks && body.length === 0,
