@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import { passedOn } from './fields.js'
 import type { BodyLimits } from './limits.js'
 import { BODY_TOO_SLOW, bodyTooLarge, Refusal } from './refusals.js'
+import type { Receiving, Uploads } from './uploads.js'
 
 /** A small body that takes longer is a slow-body attack or a broken connection. */
 const BODY_MS = 25_000
@@ -95,6 +96,7 @@ export function readRest(
   limits: BodyLimits,
   held: { bytes: number },
   most: number,
+  uploads: Uploads,
 ): Promise<Received> {
   const tooLarge = (): Refusal => bodyTooLarge(most, 'the limit for requests with an Idempotency-Key')
   return new Promise((resolve, reject) => {
@@ -103,6 +105,7 @@ export function readRest(
     const chunks = [first.body]
     const settle = (): void => {
       clearTimeout(timer)
+      uploads.delete(receiving)
       req.off('data', onData).off('end', onEnd).off('error', onGone).off('close', onGone)
     }
     const fail = (reason: unknown): void => {
@@ -125,6 +128,14 @@ export function readRest(
     }
     const onGone = (reason?: unknown): void => fail(endOf(reason))
     const timer = setTimeout(() => fail(BODY_TOO_SLOW), BODY_MS)
+    const receiving: Receiving = {
+      get bytes() {
+        return held.bytes
+      },
+      isStalled: true,
+      fail,
+    }
+    uploads.add(receiving)
     req.on('data', onData).on('end', onEnd).on('error', onGone).on('close', onGone).resume()
   })
 }

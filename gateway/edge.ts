@@ -14,6 +14,7 @@ import type { Load, Outages } from './outages.js'
 import type { TrustedProxies } from './proxies.js'
 import type { Routes } from './routes.js'
 import type { Upload } from './upload.js'
+import type { Uploads } from './uploads.js'
 
 /** Shared by all exchanges of one gateway. */
 export interface Edge {
@@ -22,6 +23,8 @@ export interface Edge {
   /** The services whose requests workers take. */
   readonly offered: OfferedServices
   readonly limits: Limits
+  /** The request bodies of which more is to come. */
+  readonly uploads: Uploads
   readonly outages: Outages
   readonly log: Logger
   /**

@@ -54,7 +54,7 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
     exchange.span = edge.tracing && spanOf(edge.tracing, exchange, head, route)
     const key = head.hasKey ? keyOf(head.method, head.headers) : undefined
     const first = head.length === 0 ? NO_BODY : await receive(exchange, head, route, expects100)
-    const body = key === undefined ? first : await receiveAll(req, first, route.bodies, exchange)
+    const body = key === undefined ? first : await receiveAll(req, first, route.bodies, exchange, edge.uploads)
     const request = encode(req, head, body)
     const terms = termsFor(route, head.method, head.hasKey)
     const response = await (key !== undefined
@@ -68,7 +68,10 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
   } catch (reason) {
     refuseExchange(exchange, reason)
   } finally {
-    exchange.upload?.stop()
+    if (exchange.upload) {
+      edge.uploads.delete(exchange.upload)
+      exchange.upload.stop()
+    }
     // After the response the worker reads no more of the body.
     exchange.sent?.upload?.destroy('OUTCOME_UNKNOWN')
     finish(exchange)
@@ -136,6 +139,7 @@ async function askStreaming(
   const kept = new ReplayBuffer(terms.repeatable ? exchange.edge.replayBytes : 0)
   const upload = new Upload(exchange.req, exchange.bytes, bodies, kept)
   exchange.upload = upload
+  exchange.edge.uploads.add(upload)
   for (let left = terms.repeatable ? (terms.maxDeliveries ?? 1) : MOST_DELIVERIES; ; left--) {
     const sent = sendRequestOf(exchange, request, { ...terms, maxDeliveries: left })
     void upload.to(sent.upload as StreamWriter)

@@ -13,6 +13,7 @@ import { digestOfParts, joinedFields } from './idempotency-key.js'
 import type { BodyLimits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import { KEY_IN_USE, KEY_REUSED, KEY_SHARE_FULL, KEYS_FULL } from './refusals.js'
+import type { Uploads } from './uploads.js'
 
 /** The part of an exchange that is needed here. */
 interface Asking {
@@ -26,8 +27,13 @@ interface Asking {
 const LARGEST_KEYED = 16 * 1024 * 1024
 
 /** Returns the complete body of a keyed request. */
-export const receiveAll = (req: IncomingMessage, first: Received, limits: BodyLimits, held: { bytes: number }) =>
-  readRest(req, first, limits, held, LARGEST_KEYED)
+export const receiveAll = (
+  req: IncomingMessage,
+  first: Received,
+  limits: BodyLimits,
+  held: { bytes: number },
+  uploads: Uploads,
+) => readRest(req, first, limits, held, LARGEST_KEYED, uploads)
 
 /**
  * Returns the answer, the same for each request with this key.

@@ -25,6 +25,7 @@ import { Routes } from './routes.js'
 import { type GatewayServer, listen, type OnRequest, type OnUpgrade } from './server.js'
 import { Certificates } from './tls/certificates.js'
 import { upgrade } from './upgrade.js'
+import { Uploads } from './uploads.js'
 
 export type { AdminOptions } from '../src/admin/options.js'
 export type { RequestClient } from '../src/request.js'
@@ -42,7 +43,7 @@ export interface Gateway extends Service, AsyncDisposable {
   start(): Promise<void>
   /**
    * Reports not ready, and after `drainDelayMs` takes no new connection, answers the requests in flight, then closes.
-   * Returns within the longest timeout of a service + 1 s after the delay.
+   * An upload without progress for 5 s gets 408. Returns within the longest timeout of a service + 1 s after the delay.
    */
   stop(): Promise<void>
   /** The URL on which it listens, such as `http://127.0.0.1:8080`; with port 0 the real port once it has started. */
@@ -89,6 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     routes,
     offered: new OfferedServices(space),
     limits,
+    uploads: new Uploads(),
     outages,
     replayBytes,
     idempotency,
@@ -173,8 +175,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       await leave()
       // Upgraded connections do not end by themselves.
       for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
+      const release = edge.uploads.refuseStalled()
       await server.stop()
       await within(drainMs, edge.limits.idle())
+      release()
       edge.phase = 'stopped'
       outages.stop()
       await admin?.close()

@@ -7,15 +7,16 @@ import type { StreamWriter } from '../src/request/streams/index.js'
 import { roomIn } from '../src/request/streams/web.js'
 import { endOf, trailersOf } from './body.js'
 import type { BodyLimits } from './limits.js'
-import { BODY_TOO_SLOW } from './refusals.js'
+import { BODY_TOO_SLOW, type Refusal } from './refusals.js'
 import type { ReplayBuffer } from './replay-buffer.js'
+import type { Receiving } from './uploads.js'
 
 /** A client that sends less than FLOOR_BYTES in FLOOR_LOOKS looks while it is being read gets 408: 80 bytes a second. */
 const FLOOR_BYTES = 2_048
 const FLOOR_LOOKS = 5
 const LOOK_MS = 5_000
 
-export class Upload {
+export class Upload implements Receiving {
   /** Called on progress. */
   onProgress: (() => void) | undefined
   /** Called when the upload fails, with a Refusal or CLIENT_GONE. */
@@ -45,7 +46,10 @@ export class Upload {
     req.pause()
   }
 
-  /** True while the client, not the worker, is waited for. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   get isStalled(): boolean {
     return !this.#ended && !this.#req.isPaused()
   }
@@ -77,6 +81,10 @@ export class Upload {
     }
     if (this.#ended) this.#finish()
     else this.#flow()
+  }
+
+  fail(reason: Refusal): void {
+    this.onFailed?.(reason)
   }
 
   /** Ends the upload: no worker reads it. */

@@ -114,6 +114,15 @@ export class StreamResponse extends EventEmitter {
     if (!this.headersSent && !this.socket.destroyed) this.#stream.additionalHeaders(head)
   }
 
+  /** The rest of a request that is answered would keep its stream open (RFC 9113 §8.1). */
+  #readNoMore(): void {
+    if (this.req.complete) return
+    // Behind the frame that ends the response.
+    setImmediate(() => {
+      if (!this.socket.destroyed) this.#stream.close(constants.NGHTTP2_NO_ERROR)
+    })
+  }
+
   #respond(isWhole: boolean): void {
     const head = this.#head
     if (!head) return
@@ -126,7 +135,11 @@ export class StreamResponse extends EventEmitter {
       this.destroy()
       throw error
     }
-    this.#stream.once('wantTrailers', () => this.#stream.sendTrailers(this.#trailers ?? {}))
+    if (isWhole) return this.#readNoMore()
+    this.#stream.once('wantTrailers', () => {
+      this.#stream.sendTrailers(this.#trailers ?? {})
+      this.#readNoMore()
+    })
   }
 }
 

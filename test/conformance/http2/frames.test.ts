@@ -10,11 +10,7 @@ import { Frames, type Outcome } from './frames.js'
 let gateway: Served
 let node: Http2Server
 beforeAll(async () => {
-  gateway = await serving(() => ({ body: Buffer.from('fine') }), {
-    h2c: true,
-    // A stop waits for uploads that never end no longer than that.
-    limits: { timeoutMs: 6_000 },
-  })
+  gateway = await serving(() => ({ body: Buffer.from('fine') }), { h2c: true })
   node = createServer((req, res) => void req.resume().on('end', () => res.end('fine')))
   node.on('sessionError', () => {})
   await new Promise<void>((resolve) => node.listen(0, '127.0.0.1', resolve))
