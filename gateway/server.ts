@@ -3,17 +3,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { SpaceError } from '../src/errors.js'
-import { endWith, finishConnection, whenDetached } from './connection.js'
+import { endWith, finishConnection, oldestAnswer, whenDetached } from './connection.js'
 import { MAX_HEADER_LINES } from './encode.js'
 import { FIRST_WITHIN_MS } from './first-bytes.js'
 import { answerHalfClosed } from './half-closed.js'
 import { takePrefaces } from './http2/cleartext.js'
 import { createHttp2, type Http2Front } from './http2/server.js'
 import { isSilent } from './proxy-protocol.js'
-import { METHOD_UNKNOWN } from './refusals.js'
+import { BODY_TOO_SLOW, METHOD_UNKNOWN } from './refusals.js'
 import type { Certificates } from './tls/certificates.js'
 import { createSecureServer } from './tls/server.js'
 import { refuseUnparsed } from './unparsed.js'
+import { STALLED_MS } from './uploads.js'
 
 /** How long an idle connection stays open. */
 export const KEEP_ALIVE_MS = 65_000
@@ -43,6 +44,11 @@ interface ResponseWithKeepAlive extends ServerResponse {
   _keepAliveTimeout: number
   /** True ends the connection if 100 Continue is not sent, whatever is behind. */
   _expect_continue?: boolean
+}
+
+/** A field of Node.js that its types leave out: set while the connection is one of HTTP. */
+interface HttpSocket extends Socket {
+  readonly parser?: object | null
 }
 
 interface HttpServer extends Server {
@@ -185,8 +191,14 @@ function closeServer(
     const cutSilent = (): void => {
       for (const socket of open) if (isSilent(socket)) socket.destroy()
     }
+    // Node.js no longer looks at slow heads.
+    const refuseHeads = (): void => {
+      for (const socket of open as ReadonlySet<HttpSocket>)
+        if (socket.parser && !oldestAnswer(socket)) endWith(socket, BODY_TOO_SLOW)
+    }
     const end = (): void => {
       const silent = setTimeout(cutSilent, SILENT_MS)
+      const heads = setTimeout(refuseHeads, STALLED_MS)
       const all = setTimeout(() => {
         server.closeAllConnections()
         http2?.destroy()
@@ -195,6 +207,7 @@ function closeServer(
       http2?.close()
       server.close(() => {
         clearTimeout(silent)
+        clearTimeout(heads)
         clearTimeout(all)
         resolve()
       })

@@ -3,7 +3,7 @@ import { monotonicMs } from '../src/clock.js'
 import { BODY_TOO_SLOW, type Refusal } from './refusals.js'
 
 /** How long an upload may make no progress during a stop. */
-const STALLED_MS = 5_000
+export const STALLED_MS = 5_000
 const LOOK_MS = 500
 
 /** A request body of which more is to come. */

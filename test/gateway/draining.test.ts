@@ -68,6 +68,16 @@ describe('a gateway with a drain delay', () => {
     await stopped
   })
 
+  test('refuses a request whose head is not complete, however long its timeout is', async () => {
+    await using s = await serving(() => ({}), { limits: { timeoutMs: 3_600_000 } })
+    const line = await wire(s.port)
+    line.send('GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HT')
+    await line.receive((text) => text.includes('\r\n\r\n'))
+    const stopped = s.gateway.stop()
+    expect((await line.receive()).match(/HTTP\/1.1 .../g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 408'])
+    await stopped
+  })
+
   test('that was never started stops without a delay', async () => {
     await using space = await openSpace('memory:')
     await createGateway({ space, drainDelayMs: 2 ** 31 - 1 }).stop()
