@@ -6,8 +6,11 @@
 import type { Socket } from 'node:net'
 import { oldestAnswer } from './connection.js'
 
-/** The first letter is sent at once; a write behind the reset fails. The wait doubles with each letter. */
-const FIRST_WAIT_MS = 50
+/**
+ * A write behind the reset fails. The second letter is sent in the turn of the first: the reset of a client on this
+ * machine, such as a proxy, is there by then. Each further wait is four times as long, up to 1.4 s after the first.
+ */
+const FIRST_WAIT_MS = 1
 const LETTERS = 'HTTP/1.1'
 
 /** Connections on which the next write is a letter, or the answer behind some. */
@@ -31,16 +34,20 @@ function probe(socket: Socket): void {
   let timer: NodeJS.Timeout | undefined
   const { write } = socket
   const sendLetter = (): void => {
-    if (socket.destroyed || sent === LETTERS.length) return
-    write.call(socket, LETTERS.charAt(sent), 'latin1')
-    timer = setTimeout(sendLetter, FIRST_WAIT_MS * 2 ** sent++).unref()
+    if (!socket.destroyed && sent < LETTERS.length) write.call(socket, LETTERS.charAt(sent++), 'latin1')
+  }
+  const sendRest = (waitMs: number): void => {
+    sendLetter()
+    if (!socket.destroyed && sent < LETTERS.length) timer = setTimeout(sendRest, waitMs, waitMs * 4).unref()
   }
   // The answer itself: its head, without these letters.
   socket.write = (chunk: Uint8Array | string, ...rest: unknown[]): boolean => {
+    clearImmediate(second)
     clearTimeout(timer)
     socket.write = write
     probed.delete(socket)
     return Reflect.apply(write, socket, [chunk.slice(sent), ...rest])
   }
   sendLetter()
+  const second = setImmediate(sendRest, FIRST_WAIT_MS)
 }

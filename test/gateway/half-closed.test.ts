@@ -67,4 +67,25 @@ test('a client that has left is noticed, whichever way it goes', async () => {
   await lost.promise
 })
 
+/** Each takes a millisecond or more: enough for four letters, and fewer than 50 ms. */
+const TURNS = 35
+
+test('a client on the machine of the gateway, such as a proxy, that has left is noticed within a few turns', async () => {
+  let isLost = false
+  await using s = await serving(
+    (_request, taken) =>
+      new Promise(() => {
+        taken.onLost = () => {
+          isLost = true
+        }
+      }),
+  )
+  const line = await wire(s.port)
+  line.send(get())
+  while (s.seen.length < 1) await new Promise(setImmediate)
+  line.socket.destroy()
+  for (let turn = 0; turn < TURNS && !isLost; turn++) await new Promise((resolve) => setTimeout(resolve, 1))
+  expect(isLost).toBe(true)
+})
+
 failOnLeaks()
