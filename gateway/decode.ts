@@ -1,6 +1,6 @@
 /** Writes a worker's response as an HTTP response: framed anew, without the fields of the worker's connection. */
 import type { ServerResponse } from 'node:http'
-import { HOP_BY_HOP, isBodiless, isUncoded } from '../src/request/http.js'
+import { HOP_BY_HOP, isBodiless, isChunked, isUncoded } from '../src/request/http.js'
 import type { HttpResponse } from '../src/request.js'
 import { listedIn, passedOn, withoutFields } from './fields.js'
 import { BAD_RESPONSE } from './refusals.js'
@@ -64,7 +64,7 @@ function writeHead(
   if (!Number.isInteger(status) || status < 200 || status > 999) throw BAD_RESPONSE
   if (response.headers.length % 2 !== 0) throw BAD_RESPONSE
 
-  const headers = headersFor(response, length)
+  const headers = headersFor(response, length, res.req.httpVersionMinor > 0)
   headers.push('X-Request-Id', id)
   if (close) headers.push('Connection', 'close')
   try {
@@ -75,8 +75,16 @@ function writeHead(
   }
 }
 
-function headersFor({ headers, status, rest, trailers }: HttpResponse, length: number | undefined): string[] {
+/** `mayChunk` is false for HTTP/1.0, which has no chunked bodies. */
+function headersFor(
+  { headers, status, rest, trailers }: HttpResponse,
+  length: number | undefined,
+  mayChunk: boolean,
+): string[] {
   const kept: string[] = []
+  // Node.js refuses to announce trailers behind a body that is not chunked.
+  const mayTrail = mayChunk && length === undefined && (rest !== undefined || trailers !== undefined)
+  let chunked = false
   let announced = ''
   let connection = ''
   for (let i = 0; i < headers.length; i += 2) {
@@ -87,13 +95,19 @@ function headersFor({ headers, status, rest, trailers }: HttpResponse, length: n
     else if (lower === 'connection') connection = value
     // Gateway, space and worker use one id: that of the entry.
     else if (lower === 'x-request-id') continue
-    else if (!HOP_BY_HOP.has(lower) || (lower === 'trailer' && (rest || trailers))) kept.push(name, value)
-    else if (lower === 'transfer-encoding' && !isUncoded(value)) throw BAD_RESPONSE
+    else if (!HOP_BY_HOP.has(lower) || (lower === 'trailer' && mayTrail)) kept.push(name, value)
+    else if (lower === 'transfer-encoding') {
+      if (!isUncoded(value)) throw BAD_RESPONSE
+      if (chunked || !mayChunk || !isChunked(value, status)) continue
+      chunked = true
+      kept.push(name, value)
+    }
   }
-  if (length !== undefined) kept.push('Content-Length', String(length))
   // HEAD and 304 carry the length that GET would send (RFC 9110 §8.6); 204 has none. A streamed body that misses its
   // length is cut off.
-  else if (status !== 204 && DIGITS.test(announced)) kept.push('Content-Length', announced)
+  const told = length ?? (status !== 204 && DIGITS.test(announced) ? announced : undefined)
+  // A body in chunks has no Content-Length (RFC 9112 §6.2).
+  if (!chunked && told !== undefined) kept.push('Content-Length', String(told))
   const listed = listedIn(connection)
   return listed ? withoutFields(kept, listed) : kept
 }

@@ -1,7 +1,7 @@
 /** Checks the response of an app and drops the fields that concern one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
-import { CONNECTION_FIELDS, isBodiless, isUncoded, NEVER_IN_TRAILERS } from '../src/request/http.js'
+import { CONNECTION_FIELDS, isBodiless, isChunked, isUncoded, NEVER_IN_TRAILERS } from '../src/request/http.js'
 import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
@@ -82,7 +82,11 @@ function checkField(name: string, value: string): void {
 }
 
 /** `length` is that of a complete body. */
-function sealedHeaders({ reason, headers }: ResponseHead, length: number | undefined, switches = false): string[] {
+function sealedHeaders(
+  { status, reason, headers }: ResponseHead,
+  length: number | undefined,
+  switches = false,
+): string[] {
   if (NOT_TEXT.test(reason)) throw bad('Its reason phrase holds characters that HTTP does not allow.')
   const kept: string[] = []
   let connection = ''
@@ -93,8 +97,10 @@ function sealedHeaders({ reason, headers }: ResponseHead, length: number | undef
     const lower = name.toLowerCase()
     // The usual values list no fields.
     if (lower === 'connection' && value !== 'keep-alive' && value !== 'close') connection += `,${value.toLowerCase()}`
-    if (lower === 'transfer-encoding' && !isUncoded(value)) throw bad(`Its transfer coding is ${value}: use chunked.`)
-    if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
+    if (lower === 'transfer-encoding') {
+      if (!isUncoded(value)) throw bad(`Its transfer coding is ${value}: use chunked.`)
+      if (!isChunked(value, status)) continue
+    } else if (DROPPED.has(lower) && !(switches && lower === 'upgrade')) continue
     if (lower === 'content-length' && length !== undefined) {
       if (Number(value) !== length) throw bad(`Its content-length is ${value} bytes, its body has ${length}.`)
       continue

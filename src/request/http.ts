@@ -3,7 +3,10 @@
 /** RFC 9110 §9.2.2: a second run has the same effect as one. */
 export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 
-/** Fields of one connection (RFC 9110 §7.6.1), which a worker's response does not have: the gateway frames anew. */
+/**
+ * Fields of one connection (RFC 9110 §7.6.1), which a worker's response does not have: the gateway frames anew. Only a
+ * `Transfer-Encoding: chunked` that the app itself has set reaches the gateway; see `isChunked`.
+ */
 export const CONNECTION_FIELDS: readonly string[] = [
   'connection',
   'keep-alive',
@@ -52,6 +55,13 @@ export const HOST = /^(?:[\w.~!$&'()*+;=%-]+|\[[\da-f:.]+\])(?::\d{0,5})?$/i
  * other coding, the body would arrive encoded and without the field that says so.
  */
 export const isUncoded = (transferEncoding: string): boolean => /^(?:chunked|identity)?$/i.test(transferEncoding.trim())
+
+/**
+ * Returns whether an app asks with this Transfer-Encoding for a body in chunks, also if its length is known. Responses
+ * with these statuses have no Transfer-Encoding, or need none (RFC 9112 §6.1).
+ */
+export const isChunked = (transferEncoding: string, status: number): boolean =>
+  /^chunked$/i.test(transferEncoding.trim()) && status >= 200 && status !== 204 && status !== 304
 
 /** Returns whether a response to this method has no body by rule (RFC 9110 §6.4.1). */
 export const isBodiless = (status: number, method: string | undefined): boolean =>

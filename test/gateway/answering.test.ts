@@ -149,7 +149,7 @@ describe('a response', () => {
       'Content-Length',
       '3',
       'Transfer-Encoding',
-      'chunked',
+      'identity',
       'Connection',
       'X-Inner',
       'X-Inner',

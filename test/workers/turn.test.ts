@@ -186,7 +186,7 @@ test('hop-by-hop fields and framing end at the worker, all else stays in its ord
     'X-B',
     '1',
     'Transfer-Encoding',
-    'chunked',
+    'identity',
     'Set-Cookie',
     'a=1',
     'x-private',

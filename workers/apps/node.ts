@@ -149,12 +149,24 @@ function pushRest(req: NodeIncoming, rest: Rest, connection: AppSocket): void {
 
 const ZERO = 48
 
-/** As in Node.js, but without framing the body: the gateway does. */
+/** The last line of a head whose app gives the body no framing. */
+const FRAMED_BY_NODE = 'Transfer-Encoding: chunked\r\n\r\n'
+
+/** As in Node.js, but without framing the body: the gateway does. Only the app's own Transfer-Encoding is kept. */
 function storeHeader(this: NodeOutgoing, firstLine: string, headers: unknown): void {
   storeHeaderOfNode.call(this, firstLine, headers)
+  if (this.chunkedEncoding && this._header?.endsWith(FRAMED_BY_NODE) && !hasTransferEncoding(headers))
+    this._header = `${this._header.slice(0, -FRAMED_BY_NODE.length)}\r\n`
   this.chunkedEncoding = false
   // If the client has gone, nothing is sent and there is no `finish`.
   this._headerSent = this.socket?.writable !== false
+}
+
+/** Returns whether the app has set the field. `headers`: an object, a list of pairs or a flat list, as in writeHead(). */
+function hasTransferEncoding(headers: unknown): boolean {
+  const list: unknown[] = Array.isArray(headers) ? headers : Object.entries(headers ?? {})
+  const names = Array.isArray(list[0]) ? list.map((pair) => (pair as unknown[])[0]) : list.filter((_, i) => i % 2 === 0)
+  return names.some((name) => String(name).toLowerCase() === 'transfer-encoding')
 }
 
 /** Ends an exchange as Node's server does. */
