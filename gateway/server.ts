@@ -212,8 +212,9 @@ function closeServer(
         resolve()
       })
     }
-    // What has arrived is read and accepted first: the operating system resets connections that wait for a closed port.
-    setImmediate(end)
+    // What has arrived is read and accepted first, in a whole turn of the event loop: the operating system resets
+    // connections that wait for a port which is closed.
+    setImmediate(() => setImmediate(end))
   })
 }
 
