@@ -13,8 +13,9 @@ interface Read {
   broken: string | undefined
 }
 
-function pair(wire: Wire, id = 's1') {
-  const bounds = { maxStreamBytes: MOST, maxStreamingBytes: 10 * MOST }
+function pair(wire: Wire, most = MOST) {
+  const id = 's1'
+  const bounds = { maxStreamBytes: most, maxStreamingBytes: 10 * most }
   const [sender, receiver] = [new Streams(wire.engine('a'), bounds), new Streams(wire.engine('b'), bounds)]
   const read: Read = { chunks: [], ended: undefined, broken: undefined }
   return { sender, receiver, read, id }
@@ -132,6 +133,29 @@ test('a reader that takes nothing bounds its writer, and gives the room back whe
   await told
   expect(sender.keptBytes).toBe(0)
   expect([sender.size, receiver.size]).toEqual([0, 0])
+  sender.close()
+  receiver.close()
+})
+
+test('a writer that has to wait for its reader is granted more, until a large body flows', async () => {
+  const wire = new Wire()
+  const { sender, receiver, read, id } = pair(wire, 16 * MOST)
+  await Promise.all([sender.ready(), receiver.ready()])
+  const writer = sender.writer(id, 'b')
+  receiver.reader(id, 'a').read(reading(read, () => true))
+  let [written, inFlight] = [0, 0]
+  while (written < 128 * MOST) {
+    while (writer.hasRoom && written < 128 * MOST) {
+      writer.write(numbered(10_000, written))
+      written += 10_000
+    }
+    inFlight = Math.max(inFlight, sender.keptBytes)
+    await wire.step()
+  }
+  writer.end(Buffer.alloc(0))
+  await wire.settle()
+  expect(Buffer.concat(read.chunks).equals(numbered(written, 0))).toBe(true)
+  expect(inFlight).toBeGreaterThan(8 * MOST)
   sender.close()
   receiver.close()
 })

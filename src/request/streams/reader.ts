@@ -1,6 +1,6 @@
 /**
- * StreamReader: the reading end of a stream. It grants its writer a window: small at first, doubled each time that all
- * of it was used. So a stream of rare small messages costs little, and a large one flows.
+ * StreamReader: the reading end of a stream. It grants its writer a window: small at first, and larger each time that
+ * the writer had to wait for more. So a stream of rare small messages costs little, and a large one flows.
  *
  * The first window is every stream's own. What is granted beyond comes from a budget of all streams until it arrives:
  * so much is on its way to this process at a time. If nothing is left, streams wait in line, those that have moved
@@ -19,6 +19,8 @@ const LARGEST_TURN = 131_072
 /** The most that a window may have of what is left of the two budgets. */
 const PART_OF_ROOM = 1 / 2
 const PART_OF_MEMORY = 1 / 16
+/** 4 KB to 1 MiB in four steps, each of which takes a way to the writer and back. */
+const GROWTH = 4
 /** Most streams end before they have moved so much. */
 const LITTLE = 1 << 20
 const NOTHING = Buffer.alloc(0)
@@ -55,6 +57,9 @@ export class StreamReader implements InLine {
   /** Bytes delivered. */
   #given = 0
   #granted = FIRST_GRANT
+  /** The grant before that. A frame ends there if the writer had to wait for the next one. */
+  #grantedBefore = FIRST_GRANT
+  #wasAwaited = false
   #window: number
   /** The bytes that were taken from the budgets. */
   #chargedRoom = 0
@@ -134,6 +139,7 @@ export class StreamReader implements InLine {
     const fresh = before === 0 ? bytes : bytes.subarray(before)
     this.#asking = false
     this.#arrived += fresh.length
+    this.#wasAwaited ||= this.#arrived === this.#grantedBefore
     this.#isIdle = false
     this.#held.push(fresh)
     this.#flow()
@@ -177,8 +183,9 @@ export class StreamReader implements InLine {
   }
 
   #grant(): void {
-    const used = this.#arrived === this.#granted
-    if (used) this.#window = Math.min(this.#window * 2, this.#terms.most)
+    const used = this.#arrived === this.#granted || this.#wasAwaited
+    this.#wasAwaited = false
+    if (used) this.#window = Math.min(this.#window * GROWTH, this.#terms.most)
     const window = this.#allowedWindow()
     if (!used && this.#given + window - this.#granted < window / 2) return
     if (this.#window <= FIRST_GRANT) return this.#say('g')
@@ -235,7 +242,11 @@ export class StreamReader implements InLine {
 
   #say(letter: string): void {
     // A grant is not taken back: the writer may have used it.
-    if (!this.#paused) this.#granted = Math.max(this.#granted, this.#given + this.#allowedWindow())
+    const granted = this.#paused ? 0 : this.#given + this.#allowedWindow()
+    if (granted > this.#granted) {
+      this.#grantedBefore = this.#granted
+      this.#granted = granted
+    }
     this.#charge()
     this.#acknowledge(letter)
   }
