@@ -4,7 +4,7 @@
  * reconnects and never re-sends: each link is a new connection, and batches that were unanswered on the last link are
  * settled by their numbers, so a repetition has no effect.
  */
-import { Redis, type RedisOptions } from 'ioredis'
+import { Command, Redis, type RedisOptions } from 'ioredis'
 import { monotonicMs } from '../../../clock.js'
 import type { Access } from '../../../engine/access.js'
 import { SpaceError } from '../../../errors.js'
@@ -12,6 +12,7 @@ import type { Logger } from '../../../log.js'
 import { withDeadline } from '../../../runtime/deadline.js'
 import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
 import type { Commands } from './commands.js'
+import { encodeCall } from './encode-call.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
@@ -64,6 +65,20 @@ export interface LinkListener {
 const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1_000
 const HANDSHAKE_MS = 2_000
+
+/** A call of a function, encoded by us. Replies have buffers for strings. */
+class FunctionCall extends Command {
+  readonly #bytes: Buffer<ArrayBuffer>
+
+  constructor(bytes: Buffer<ArrayBuffer>) {
+    super('fcall', [], { replyEncoding: null })
+    this.#bytes = bytes
+  }
+
+  override toWritable(): Buffer<ArrayBuffer> {
+    return this.#bytes
+  }
+}
 
 export class Connection {
   readonly #address: Address
@@ -207,12 +222,13 @@ export class Connection {
       args: (string | Buffer)[],
       keys: readonly string[] = counters,
     ): Promise<unknown> => {
+      const bytes = encodeCall(name, keys, args)
       try {
-        return await redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
+        return await redis.sendCommand(new FunctionCall(bytes))
       } catch (error) {
         if (!isLibraryMissing(error as Error)) throw error
         await this.#ensureLibrary(redis)
-        return redis.callBuffer('FCALL', name, String(keys.length), ...keys, ...args)
+        return redis.sendCommand(new FunctionCall(bytes))
       }
     }
     return {

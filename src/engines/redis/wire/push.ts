@@ -42,18 +42,23 @@ export function headOf(message: Buffer): PushHead | null {
 
 /** Calls `onItem` for each item of a message. Returns false if the message is malformed; it ends there. */
 export function readItems(message: Buffer, { now, at }: Pick<PushHead, 'now' | 'at'>, onItem: OnItem): boolean {
+  const size = message.length
   let from = at
-  while (from < message.length) {
-    const first = message.indexOf(TAB, from)
-    const second = first < 0 ? -1 : message.indexOf(TAB, first + 1)
-    const end = second < 0 ? -1 : message.indexOf(NEWLINE, second + 1)
-    const next = end < 0 ? Number.NaN : end + 1 + decimalIn(message, second + 1, end)
-    if (!(next <= message.length)) return false
+  // Byte by byte: a search in a buffer costs as much as some thirty of them, and the parts are shorter.
+  while (from < size) {
+    let first = from + 1
+    while (first < size && message[first] !== TAB) first++
+    let second = first + 1
+    while (second < size && message[second] !== TAB) second++
+    let end = second + 1
+    while (end < size && message[end] !== NEWLINE) end++
+    const next = end + 1 + decimalIn(message, second + 1, end)
+    if (!(next <= size)) return false
     onItem(
       {
-        kind: message.toString('latin1', from, from + 1),
+        kind: String.fromCharCode(message[from]!),
         first: message.toString('latin1', from + 1, first),
-        second: message.toString('latin1', first + 1, second),
+        second: second === first + 1 ? '' : message.toString('latin1', first + 1, second),
         bytes: message.subarray(end + 1, next),
       },
       now,
