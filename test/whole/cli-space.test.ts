@@ -1,6 +1,7 @@
 /** A space from the shell: `takespace write`, `read` and `take`, and `takespace doctor`, on a real Redis. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { defineEntry, openSpace } from '../../src/index.js'
+import { steppedClock } from '../support/clock.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -55,6 +56,23 @@ describe('read, take and write', () => {
     await run(['write', 'Order', 'id=o2', 'customer=c2', '--name', 'shop'])
     expect(await waiting).toEqual({ id: 'o2', customer: 'c2' })
     await space.close()
+  })
+
+  test('ls lists what all processes have left alone, and what there is after a step of the clock', async () => {
+    const clock = steppedClock()
+    const left = await startRedis({ env: clock.env })
+    try {
+      const space = await openSpace(left.url)
+      await space.write(defineEntry<{ id: string }>('Order')({ id: 'o1' }))
+      clock.step(10_000)
+      expect(await run(['ls', 'Order'], left.url)).toEqual({ code: 0, output: expect.stringContaining('"o1"') })
+      await space.close()
+      clock.step(20_000)
+      expect(await run(['ls', 'Order'], left.url)).toEqual({ code: 0, output: expect.stringContaining('"o1"') })
+    } finally {
+      await left.stop()
+      clock.remove()
+    }
   })
 
   test('ls lists the kinds, and the entries of one, and takes nothing', async () => {

@@ -17,7 +17,7 @@ const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
 
 /** Commands that a look sends, and those by which the function reads (LOOKS and READS in lua/main.lua). */
 const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
-const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGEBYSCORE']
+const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGE', 'ZRANGEBYSCORE']
 
 interface Role {
   readonly commands: readonly string[]

@@ -135,7 +135,7 @@ end
 -- The operations that may be called without a presence, and the commands by which they read.
 local LOOKS = { list = true, kinds = true }
 local READS = { EXISTS = true, GET = true, HKEYS = true, HMGET = true, PUBSUB = true, TIME = true, ZCARD = true,
-  ZRANGEBYSCORE = true }
+  ZRANGE = true, ZRANGEBYSCORE = true }
 
 -- Runs a command that reads. Searches also remove what has ended; here they only believe that they do.
 local function readOnly(command, ...)
