@@ -12,7 +12,7 @@ import type { Logger } from '../../../log.js'
 import { withDeadline } from '../../../runtime/deadline.js'
 import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
 import type { Commands } from './commands.js'
-import { encodeCall } from './encode-call.js'
+import { encodeFcall } from './encode-fcall.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
@@ -222,7 +222,7 @@ export class Connection {
       args: (string | Buffer)[],
       keys: readonly string[] = counters,
     ): Promise<unknown> => {
-      const bytes = encodeCall(name, keys, args)
+      const bytes = encodeFcall(name, keys, args)
       try {
         return await redis.sendCommand(new FunctionCall(bytes))
       } catch (error) {
