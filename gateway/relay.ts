@@ -13,6 +13,9 @@ import { endUnlessRead } from './unread.js'
 /** A client that reads nothing of a streamed response for this long is disconnected. */
 export const UNREAD_STREAM_MS = 60_000
 
+/** Node.js would have the writer wait at 16 KiB: a message of a stream, with 64 KiB, would be written in several steps. */
+const MOST_UNSENT = 128 * 1024
+
 /**
  * Resolves at the end of the body; with an error code if the body was incomplete. The caller watches for the client's
  * leaving.
@@ -30,7 +33,7 @@ export function relay(res: ServerResponse, rest: Rest): Promise<string | undefin
     rest.read({
       onChunk(chunk) {
         if (bodiless) return true
-        const room = res.write(chunk)
+        const room = res.write(chunk) || res.writableLength < MOST_UNSENT
         if (!room && socket) endUnlessRead(socket, UNREAD_STREAM_MS)
         return room
       },

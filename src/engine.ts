@@ -249,8 +249,10 @@ export interface Engine {
    */
   suspend(presence: string, running: readonly string[] | undefined): Promise<void>
 
-  /** Sends a message to another process. Returns false if no process has received it, or that is unknown. */
-  post(presence: string, message: Buffer): Promise<boolean>
+  /**
+   * Sends a message, in parts, to another process. Returns false if no process has received it, or that is unknown.
+   */
+  post(presence: string, message: readonly Buffer[]): Promise<boolean>
   /**
    * Receives the messages to this process; may be called once. `onGap` is called when some may have been lost. Resolves
    * when messages can arrive.

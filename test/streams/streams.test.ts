@@ -213,10 +213,10 @@ test('what a stranger sends ends nothing and stores nothing', async () => {
     `c\nzz\n`,
   ]
   for (const text of junk) {
-    await stranger.post('a', Buffer.from(text))
-    await stranger.post('b', Buffer.from(text))
+    await stranger.post('a', [Buffer.from(text)])
+    await stranger.post('b', [Buffer.from(text)])
   }
-  await stranger.post('a', Buffer.from(`c\nn${id}\t0\t0\n`))
+  await stranger.post('a', [Buffer.from(`c\nn${id}\t0\t0\n`)])
   await wire.settle()
   writer.write(Buffer.from('whole'))
   writer.end(Buffer.alloc(0))

@@ -13,7 +13,8 @@ export class Wire {
     this.#ends.set(presence, end)
     return {
       presence,
-      post: async (to: string, message: Buffer) => {
+      post: async (to: string, parts: readonly Buffer[]) => {
+        const message = Buffer.concat(parts)
         const other = this.#ends.get(to)!
         this.bytes += message.length
         if (end.cut || other.cut) {

@@ -230,8 +230,8 @@ export class MemoryEngine implements Engine {
 
   awaitIndefinitely(_id: string): void {}
 
-  async post(presence: string, message: Buffer): Promise<boolean> {
-    return this.world.post(presence, message)
+  async post(presence: string, message: readonly Buffer[]): Promise<boolean> {
+    return this.world.post(presence, Buffer.concat(message))
   }
 
   async hear(onMessage: (message: Buffer) => void): Promise<void> {

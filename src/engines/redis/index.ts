@@ -281,7 +281,7 @@ export class RedisEngine implements Engine {
     this.#requests.awaitIndefinitely(id)
   }
 
-  post(presence: string, message: Buffer): Promise<boolean> {
+  post(presence: string, message: readonly Buffer[]): Promise<boolean> {
     return this.#frames.post(presence, message)
   }
 

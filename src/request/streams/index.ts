@@ -156,7 +156,7 @@ export class Streams {
 
   #post(to: string, pending: { parts: Buffer[]; of: Set<StreamWriter> }): void {
     this.#pending.delete(to)
-    void this.#engine.post(to, Buffer.concat(pending.parts)).then((heard) => {
+    void this.#engine.post(to, pending.parts).then((heard) => {
       if (!heard) for (const writer of pending.of) writer.unheard()
     })
   }

@@ -4,6 +4,7 @@
  * reconnects and never re-sends: each link is a new connection, and batches that were unanswered on the last link are
  * settled by their numbers, so a repetition has no effect.
  */
+import type { Socket } from 'node:net'
 import { Command, Redis, type RedisOptions } from 'ioredis'
 import { monotonicMs } from '../../../clock.js'
 import type { Access } from '../../../engine/access.js'
@@ -12,9 +13,9 @@ import type { Logger } from '../../../log.js'
 import { withDeadline } from '../../../runtime/deadline.js'
 import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
 import type { Commands } from './commands.js'
-import { encodeFcall } from './encode-fcall.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
+import { encodeFcall, writePublish } from './resp.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** Link: one life of the connection, from a handshake to the cut. */
@@ -31,7 +32,7 @@ export interface Link {
   /** Returns the value of each of these keys. */
   getAll(keys: readonly string[]): Promise<(Buffer | null)[]>
   /** Returns the number of subscribers that received the message. */
-  post(channel: string, message: Buffer): Promise<number>
+  post(channel: string, message: readonly Buffer[]): Promise<number>
   /** Subscribes to messages from other processes. */
   hear(): Promise<void>
   /** Returns the policy by which a full server evicts keys now; undefined if it evicts none. */
@@ -66,17 +67,17 @@ const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1_000
 const HANDSHAKE_MS = 2_000
 
-/** A call of a function, encoded by us. Replies have buffers for strings. */
-class FunctionCall extends Command {
-  readonly #bytes: Buffer<ArrayBuffer>
+/** A command that resp.ts encodes. Replies have buffers for strings. */
+class Encoded extends Command {
+  readonly #encode: (socket: Socket) => Buffer
 
-  constructor(bytes: Buffer<ArrayBuffer>) {
-    super('fcall', [], { replyEncoding: null })
-    this.#bytes = bytes
+  constructor(name: string, encode: (socket: Socket) => Buffer) {
+    super(name, [], { replyEncoding: null })
+    this.#encode = encode
   }
 
-  override toWritable(): Buffer<ArrayBuffer> {
-    return this.#bytes
+  override toWritable(socket: object): Buffer {
+    return this.#encode(socket as Socket)
   }
 }
 
@@ -224,11 +225,11 @@ export class Connection {
     ): Promise<unknown> => {
       const bytes = encodeFcall(name, keys, args)
       try {
-        return await redis.sendCommand(new FunctionCall(bytes))
+        return await redis.sendCommand(new Encoded('fcall', () => bytes))
       } catch (error) {
         if (!isLibraryMissing(error as Error)) throw error
         await this.#ensureLibrary(redis)
-        return redis.sendCommand(new FunctionCall(bytes))
+        return redis.sendCommand(new Encoded('fcall', () => bytes))
       }
     }
     return {
@@ -247,7 +248,10 @@ export class Connection {
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
       getAll: (keys) => redis.mgetBuffer([...keys]),
-      post: (channel, message) => this.#bulkClient().publish(channel, message),
+      post: (channel, message) =>
+        this.#bulkClient().sendCommand(
+          new Encoded('publish', (socket) => writePublish(socket, channel, message)),
+        ) as Promise<number>,
       hear: async () => {
         const bulk = this.#bulkClient()
         await bulk.subscribe(this.#channels.messages)

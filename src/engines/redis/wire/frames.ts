@@ -49,7 +49,7 @@ export class Frames {
     this.#onMessage?.(message)
   }
 
-  async post(presence: string, message: Buffer): Promise<boolean> {
+  async post(presence: string, message: readonly Buffer[]): Promise<boolean> {
     try {
       return ((await this.#link?.post(this.#keys.messages(presence), message)) ?? 0) > 0
     } catch {

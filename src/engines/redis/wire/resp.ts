@@ -1,7 +1,8 @@
 /**
- * Encodes a call of a function as it goes over the wire, into one buffer: the client's own encoder joins a text per
- * argument, and a call of the hot path has some hundred.
+ * The commands of the hot path as they go over the wire. The client's own encoder joins a text per argument, and a call
+ * of a function has some hundred; of a message it makes a copy.
  */
+import type { Socket } from 'node:net'
 
 /** What is kept between calls: longer ones are rare. */
 const KEPT_BYTES = 1 << 18
@@ -37,6 +38,23 @@ export function encodeFcall(
   scratch.copy(bytes, 0, 0, at)
   if (scratch.length > KEPT_BYTES) scratch = Buffer.allocUnsafeSlow(KEPT_BYTES)
   return bytes
+}
+
+/** A shorter message is joined: a part costs more than its copy. */
+const JOINED_BYTES = 16_384
+const END = Buffer.from('\r\n')
+
+/** Writes `PUBLISH channel message` to a socket but for its last bytes, which are returned. */
+export function writePublish(socket: Socket, channel: string, message: readonly Buffer[]): Buffer {
+  let length = 0
+  for (const part of message) length += part.length
+  const head = Buffer.from(`*3\r\n$7\r\nPUBLISH\r\n${bulk(channel)}$${length}\r\n`)
+  if (length <= JOINED_BYTES) return Buffer.concat([head, ...message, END])
+  socket.cork()
+  socket.write(head)
+  for (const part of message) socket.write(part)
+  process.nextTick(() => socket.uncork())
+  return END
 }
 
 const bulk = (text: string): string => `$${Buffer.byteLength(text)}\r\n${text}\r\n`
