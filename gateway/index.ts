@@ -30,9 +30,9 @@ import { Uploads } from './uploads.js'
 export type { AdminOptions } from '../src/admin/options.js'
 export type { RequestClient } from '../src/request.js'
 export type { GatewayLimits, GatewayOptions, IdempotencyOptions } from './options.js'
-export type { TrustProxy } from './proxies.js'
 export type { ServiceOptions } from './service-options.js'
 export type { CertificateFiles, HttpsOptions } from './tls/options.js'
+export type { TrustProxy } from './trust.js'
 
 export interface Gateway extends Service, AsyncDisposable {
   /**

@@ -7,9 +7,9 @@ import { Space } from '../src/space.js'
 import { checkBytes, checkInteger, invalid } from './checked-value.js'
 import { type PrincipalOf, principalIn } from './idempotency-key.js'
 import { isForbidden, isProtocolName } from './protocols.js'
-import { type TrustProxy, trustOf } from './proxies.js'
 import { checkServices, type ServiceOptions } from './service-options.js'
 import { checkTls, type HttpsOptions } from './tls/options.js'
+import { type TrustProxy, trustOf } from './trust.js'
 
 export interface GatewayOptions {
   /** The space that requests are written into. */

@@ -1,20 +1,9 @@
 /**
- * Spans of client calls, exchanges and turns, if the user brings an SDK. The only file that imports @opentelemetry/api.
+ * Spans of client calls, exchanges and turns, if the user brings an SDK. The only file that imports @opentelemetry/api,
+ * when something is registered with it.
  */
-import {
-  type Context,
-  context,
-  createContextKey,
-  ProxyTracerProvider,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  type SpanOptions,
-  SpanStatusCode,
-  type Tracer,
-  trace,
-} from '@opentelemetry/api'
+import { createRequire } from 'node:module'
+import type { Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
 import type { RequestClient } from '../request/message.js'
 import { TASK_METHOD } from '../tasks/message.js'
 
@@ -26,11 +15,22 @@ const LINKED = 'Trace-Linked'
 /** Operations of a client that have a span. */
 export type ClientOperation = 'call' | 'fetch' | 'send' | 'schedule'
 
+type Api = typeof import('@opentelemetry/api')
+
+const require = createRequire(import.meta.url)
+
+/** The global in which all copies of version 1 of the API keep what is registered. */
+const REGISTERED = Symbol.for('opentelemetry.js.api.1')
+
 /** Returns undefined if no provider is registered; then requests run no code of this file. */
 export function tracing(): Tracing | undefined {
+  if (!(REGISTERED in globalThis)) return undefined
+  // The API is 51 files. They share their state with the user's copy.
+  const api = require('@opentelemetry/api') as Api
+  const { trace, ProxyTracerProvider } = api
   const provider = trace.getTracerProvider()
   const tracer = provider instanceof ProxyTracerProvider ? provider.getDelegateTracer(NAME) : provider.getTracer(NAME)
-  return tracer && new Tracing(tracer)
+  return tracer && new Tracing(api, tracer)
 }
 
 /** Name, value, name, value …: the form in which headers travel. */
@@ -54,10 +54,15 @@ const setter = {
 }
 
 export class Tracing {
+  readonly #api: Api
   readonly #tracer: Tracer
+  /** The key by which @opentelemetry/core passes an HTTP span to instrumentations. */
+  readonly #rpcMetadata: symbol
 
-  constructor(tracer: Tracer) {
+  constructor(api: Api, tracer: Tracer) {
+    this.#api = api
     this.#tracer = tracer
+    this.#rpcMetadata = api.createContextKey('OpenTelemetry SDK Context Key RPC_METADATA')
   }
 
   /** Starts the span of an exchange, as a child of the client's; its context is added to the request's headers. */
@@ -84,6 +89,7 @@ export class Tracing {
 
   #exchange(request: TracedExchange): OpenSpan {
     const { method, service, headers, route } = request
+    const { context, propagation, SpanKind, trace } = this.#api
     const here = context.active()
     // An instrumented server has a span of its own, which has the client's context.
     const nested = trace.getSpan(here) !== undefined
@@ -98,10 +104,11 @@ export class Tracing {
     const span = this.#tracer.startSpan(`${method} ${service}`, { kind, attributes }, parent)
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
-    return new OpenSpan(span, within, { method })
+    return new OpenSpan(this.#api, span, within, { method })
   }
 
   #ask(asked: ClientOperation, what: string, service: string, headers: string[]): OpenSpan {
+    const { context, propagation, SpanKind, trace } = this.#api
     const parent = context.active()
     const isAwaited = asked === 'call' || asked === 'fetch'
     const kind = isAwaited ? SpanKind.CLIENT : SpanKind.PRODUCER
@@ -111,7 +118,7 @@ export class Tracing {
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
     if (asked === 'schedule') headers.push(LINKED, '1')
-    return new OpenSpan(span, within)
+    return new OpenSpan(this.#api, span, within)
   }
 
   /**
@@ -119,6 +126,7 @@ export class Tracing {
    */
   #turn({ id, service, attempt, client }: TracedTurn, request: Traced): OpenSpan {
     const { method, target, headers } = request
+    const { propagation, ROOT_CONTEXT, SpanKind, trace } = this.#api
     const sender = propagation.extract(ROOT_CONTEXT, headers, getter)
     const isTask = method === TASK_METHOD
     const attributes = {
@@ -134,10 +142,10 @@ export class Tracing {
     const name = isTask ? `process ${target}` : `${method} ${service}`
     const span = this.#tracer.startSpan(name, from ? { ...options, links: [{ context: from }] } : options, parent)
     const within = trace.setSpan(parent, span)
-    if (isTask) return new OpenSpan(span, within)
+    if (isTask) return new OpenSpan(this.#api, span, within)
     // Instrumentations of frameworks tell the matched route there, as under an instrumented http server.
     const rpc: RpcMetadata = { type: 'http', span }
-    return new OpenSpan(span, within.setValue(RPC_METADATA, rpc), { method, rpc })
+    return new OpenSpan(this.#api, span, within.setValue(this.#rpcMetadata, rpc), { method, rpc })
   }
 }
 
@@ -165,9 +173,7 @@ interface TracedTurn {
   readonly client: RequestClient
 }
 
-/** The key and the value by which @opentelemetry/core passes an HTTP span to instrumentations. */
-const RPC_METADATA = createContextKey('OpenTelemetry SDK Context Key RPC_METADATA')
-
+/** The value by which @opentelemetry/core passes an HTTP span to instrumentations. */
 interface RpcMetadata {
   readonly type: 'http'
   readonly span: Span
@@ -217,12 +223,14 @@ interface SpanEnd {
 }
 
 export class OpenSpan {
+  readonly #api: Api
   readonly #span: Span
   readonly #context: Context
   readonly #http: HttpSpan | undefined
 
   /** @param http undefined for the span of a task */
-  constructor(span: Span, within: Context, http?: HttpSpan) {
+  constructor(api: Api, span: Span, within: Context, http?: HttpSpan) {
+    this.#api = api
     this.#span = span
     this.#context = within
     this.#http = http
@@ -230,7 +238,7 @@ export class OpenSpan {
 
   /** Runs a function in the context of the span. */
   run<T>(fn: () => T): T {
-    return context.with(this.#context, fn)
+    return this.#api.context.with(this.#context, fn)
   }
 
   end(status: number, { ending, id, route }: SpanEnd): void {
@@ -241,7 +249,7 @@ export class OpenSpan {
       this.#route(this.#http?.rpc?.route ?? route)
       if (status >= 500) {
         if (this.#http) this.#span.setAttribute('error.type', String(status))
-        this.#span.setStatus({ code: SpanStatusCode.ERROR })
+        this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR })
       }
       this.#span.end()
     })
@@ -261,7 +269,7 @@ export class OpenSpan {
       unlessBroken(() => {
         const { message, code } = error as { message?: string; code?: unknown }
         if (typeof code === 'string') this.#span.setAttribute('error.type', code)
-        this.#span.setStatus({ code: SpanStatusCode.ERROR, ...(message ? { message } : {}) })
+        this.#span.setStatus({ code: this.#api.SpanStatusCode.ERROR, ...(message ? { message } : {}) })
       })
       throw error
     } finally {

@@ -2,22 +2,9 @@
 /** The `takespace` command: its subcommands and exit codes. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { acl } from './commands/acl.js'
-import { config } from './commands/config.js'
-import { dead } from './commands/dead.js'
-import { dev } from './commands/dev.js'
-import { doctor } from './commands/doctor.js'
-import { enqueueCommand } from './commands/enqueue.js'
-import { entries } from './commands/entries.js'
-import { gateway } from './commands/gateway.js'
-import { list } from './commands/list.js'
-import { scheduler } from './commands/scheduler.js'
-import { worker } from './commands/worker.js'
-import { describeWhere } from './failure.js'
+import { addCommands, addConfig } from './commands.js'
 import { addAccess } from './settings/access.js'
 import { prepare } from './settings/precedence.js'
-import { gatewayProcess } from './supervisor/gateway-process.js'
-import { workerProcess } from './supervisor/worker-process.js'
 
 const packageJson = new URL('../../../package.json', import.meta.url)
 
@@ -38,24 +25,9 @@ const program = new Command('takespace')
   .configureOutput({ outputError: (text, write) => write(`takespace: ${oneLine(text)}\n`) })
   .exitOverride()
 
-for (const add of [
-  dev,
-  gateway,
-  worker,
-  workerProcess,
-  gatewayProcess,
-  scheduler,
-  enqueueCommand,
-  list,
-  entries,
-  dead,
-  doctor,
-  acl,
-  addAccess,
-  config,
-]) {
-  add(program)
-}
+addCommands(program)
+addAccess(program)
+addConfig(program)
 prepare(program)
 
 try {
@@ -64,6 +36,7 @@ try {
   if (error instanceof CommanderError) {
     process.exitCode = error.exitCode === 0 ? 0 : EXIT_USAGE
   } else {
+    const { describeWhere } = await import('./failure.js')
     process.stderr.write(`takespace: ${describeWhere(error)}\n`)
     // An app file that failed may have opened something that keeps the process alive.
     process.exit(EXIT_FAILURE)

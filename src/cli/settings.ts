@@ -1,14 +1,13 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import type { ServiceOptions } from '../../gateway/index.js'
-import { withAccess } from './settings/access.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import { hostNames, integer, name, oneOf, protocolNames, settingText, trustedProxies } from './settings/schema.js'
 import { oneService, servicesOfGateway, servicesOfWorker } from './settings/services.js'
 
 export { integer } from './settings/schema.js'
 
-const DEFAULT_URL = 'redis://127.0.0.1:6379'
+export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
 /** The address of the space. Hosting services set REDIS_URL. */
 export const urlOption = (): Option =>
@@ -259,18 +258,4 @@ export function argumentsOf(options: readonly Option[], flags: object): string[]
     const value = values[option.attributeName()]
     return value === undefined ? [] : [option.long as string, settingText(value)]
   })
-}
-
-/**
- * Returns the address with the settings of the connection. Refuses a space in memory: a gateway and its workers are
- * several processes.
- */
-export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
-  if (url.startsWith('memory:')) {
-    command.error(
-      `memory: is a space within one process, so a ${command.name()} alone on it would meet nobody. ` +
-        'Give a Redis with --url, or run both in one process: takespace dev ./app.js',
-    )
-  }
-  return withAccess(command, url)
 }

@@ -10,22 +10,7 @@ interface Setting {
   readonly from: string
 }
 
-/** Must be called after all other commands: it shows their settings. */
-export function config(program: Command): void {
-  const command = program
-    .command('config')
-    .description('print the settings in effect and the source of each')
-    .option('--json', 'print JSON')
-    .action((_flags, self: Command) => run(self))
-  const seen = new Set<string>()
-  for (const option of program.commands.flatMap((other) => (other === command ? [] : settingsOf(other)))) {
-    if (seen.has(option.attributeName())) continue
-    seen.add(option.attributeName())
-    command.addOption(option)
-  }
-}
-
-function run(command: Command): void {
+export function config(command: Command): void {
   const settings = settingsOf(command).map((option) => settingOf(command, option))
   process.stdout.write(command.opts().json ? `${JSON.stringify(settings, null, 2)}\n` : table(settings))
 }

@@ -6,7 +6,7 @@ import type { Space } from '../../space.js'
 import type { DeadLetter } from '../../tasks/dead-letter.js'
 import { decodeCall } from '../../tasks/message.js'
 import { deadLetters, dropDeadLetter, findDeadLetter, requeueDeadLetter } from '../../tasks/requeue.js'
-import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
+import { sharedUrl } from '../settings/shared-url.js'
 
 interface Flags {
   readonly url?: string
@@ -18,52 +18,31 @@ interface Flags {
 /** The exit code if there is no such dead letter. */
 const EXIT_NOTHING = 1
 
-export function dead(program: Command): void {
-  const group = program.command('dead').description('list, show, requeue or drop dead letters')
-  add(group, openListings, 'ls', 'list dead letters, with reason, attempts and last error', (space, _ids, flags) =>
-    listDeadLetters(space, flags),
-  ).option('--max <n>', 'maximum number of dead letters', integer(1, 1_000_000), 100)
-  add(group, openListings, 'show', 'show dead letters with their input', (space, ids, flags) =>
-    each(ids, (id) => show(space, id, flags)),
-  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
-  add(group, openNamed, 'requeue', 'enqueue the tasks or requests again', (space, ids, flags) =>
-    each(ids, (id) => requeue(space, id, flags)),
-  ).argument('<id...>', 'id of a dead letter, from `dead ls`')
-  add(group, openNamed, 'drop', 'remove dead letters', (space, ids) => each(ids, (id) => drop(space, id))).argument(
-    '<id...>',
-    'id of a dead letter, from `dead ls`',
-  )
+/** `ids` is [] for `ls`. */
+export async function dead(
+  verb: 'ls' | 'show' | 'requeue' | 'drop',
+  ids: readonly string[],
+  command: Command,
+): Promise<void> {
+  const flags = command.opts<Flags>()
+  const url = sharedUrl(command, flags.url)
+  // Listings need a user who may only read.
+  if (verb === 'ls' || verb === 'show') {
+    const space = await openListings(url, flags.name)
+    try {
+      await (verb === 'ls' ? listDeadLetters(space, flags) : each(ids, (id) => show(space, id, flags)))
+    } finally {
+      space.close()
+    }
+    return
+  }
+  const space = await openSpace(url, { name: flags.name })
+  try {
+    await each(ids, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id)))
+  } finally {
+    await space.close()
+  }
 }
-
-/** Listings need a user who may only read; `dead requeue` and `dead drop` write. */
-type Open<S> = (url: string, name: string) => Promise<S>
-type Act<S> = (space: S, ids: readonly string[], flags: Flags) => Promise<void>
-
-const openNamed = (url: string, name: string): Promise<Space> => openSpace(url, { name })
-
-const add = <S extends { close(): unknown }>(
-  group: Command,
-  open: Open<S>,
-  verb: string,
-  what: string,
-  act: Act<S>,
-): Command =>
-  group
-    .command(verb)
-    .description(what)
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .option('--json', 'print JSON')
-    .action(async (...args: unknown[]) => {
-      const command = args.at(-1) as Command
-      const flags = command.opts<Flags>()
-      const space = await open(sharedUrl(command, flags.url), flags.name)
-      try {
-        await act(space, Array.isArray(args[0]) ? (args[0] as string[]) : [], flags)
-      } finally {
-        await space.close()
-      }
-    })
 
 async function each(ids: readonly string[], act: (id: string) => Promise<void>): Promise<void> {
   for (const id of ids) await act(id)

@@ -1,5 +1,5 @@
 /** `takespace dev`: gateway and worker in one process, with a space in memory and reload. */
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { createGateway } from '../../../gateway/index.js'
 import { attribute } from '../../../workers/crash.js'
 import { monotonicMs } from '../../clock.js'
@@ -7,16 +7,7 @@ import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
 import type { Reloading } from '../load/reload.js'
 import { openLog } from '../log.js'
-import {
-  addOptions,
-  type GatewayFlags,
-  gatewayOptions,
-  gatewayTerms,
-  spaceTerms,
-  type WorkerFlags,
-  workerOptions,
-  workerTerms,
-} from '../settings.js'
+import { type GatewayFlags, gatewayTerms, spaceTerms, type WorkerFlags, workerTerms } from '../settings.js'
 import { holdSignals, onParentExit } from '../signals.js'
 import { onUncaught } from '../uncaught.js'
 import { welcome } from './welcome.js'
@@ -27,32 +18,11 @@ interface Flags extends GatewayFlags, WorkerFlags {
   readonly ignore: readonly string[]
 }
 
-/** A comma in the braces of a glob does not separate paths. */
-const OUTSIDE_BRACES = /,(?![^{]*\})/
-
-const paths = (flags: string, description: string): Option =>
-  new Option(flags, description)
-    .default([])
-    .argParser((text: string, before: readonly string[] = []) => [...before, ...text.split(OUTSIDE_BRACES)])
-
 /** The app's own address of the space, if it reads it as in production. */
 const DEV_URL = 'memory:dev'
 
-/** In memory there is no durability. */
-const inMemory = (options: readonly Option[]): Option[] => options.filter(({ long }) => long !== '--durability')
-
-export function dev(program: Command): void {
-  const command = program
-    .command('dev')
-    .description('serve an app from one process, with the space in memory, and reload it when its files change')
-    .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
-    .addOption(new Option('--no-reload', 'do not reload the app when its files change'))
-    .addOption(paths('--watch <paths>', 'more files, folders or globs to watch; may be given again'))
-    .addOption(paths('--ignore <paths>', 'never reload for these: files, folders or globs; may be given again'))
-  addOptions(command, ...inMemory([...gatewayOptions(), ...workerOptions()])).action(
-    (file: string, flags: Flags, self: Command) => run(file, { ...flags, ...servicesOf(self, flags) }),
-  )
-}
+export const dev = (file: string, flags: Flags, command: Command): Promise<void> =>
+  run(file, { ...flags, ...servicesOf(command, flags) })
 
 /** Without `--service` the worker takes all services of the gateway; without `--services` all requests are for its first. */
 function servicesOf(command: Command, { services, service }: Flags): Pick<Flags, 'services' | 'service'> {

@@ -4,7 +4,7 @@ import type { Inspection } from '../../engines/redis/inspect.js'
 import { type ErrorCode, SpaceError } from '../../errors.js'
 import { isRedisUrl, openSpace } from '../../open.js'
 import { describe } from '../failure.js'
-import { nameOption, sharedUrl, urlOption } from '../settings.js'
+import { sharedUrl } from '../settings/shared-url.js'
 
 interface Flags {
   readonly url: string
@@ -28,18 +28,8 @@ const CLOCK_OFF_MS = 1_000
 /** Fraction of the server's limit. */
 const NEARLY_FULL = 0.8
 
-export function doctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('check the server of the space and print what to change')
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .option('--repair', 'restore indexes and queues from the entries; put foreign keys aside')
-    .option('--json', 'print JSON')
-    .action((flags: Flags, command: Command) => run(sharedUrl(command, flags.url), flags))
-}
-
-async function run(url: string, { name, json, repair }: Flags): Promise<void> {
+export async function doctor({ url: given, name, json, repair }: Flags, command: Command): Promise<void> {
+  const url = sharedUrl(command, given)
   const checks = [...(await checkServer(url, name))]
   if (repair && checks.every(({ status }) => status !== 'fail')) checks.push(await repaired(url, name))
   process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))

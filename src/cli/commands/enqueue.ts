@@ -1,5 +1,5 @@
 /** `takespace enqueue`: has a task done, now or later, and shows its result. */
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { createClient } from '../../client.js'
 import { SpaceError } from '../../errors.js'
 import { openSpace } from '../../open.js'
@@ -7,8 +7,7 @@ import type { EnqueueOptions } from '../../tasks/enqueue.js'
 import { failureOf } from '../../tasks/failure.js'
 import type { Ticket } from '../../tasks/ticket.js'
 import { describe } from '../failure.js'
-import { integer, nameOption, serviceOption, sharedUrl, urlOption } from '../settings.js'
-import { readJson } from './fields.js'
+import { sharedUrl } from '../settings/shared-url.js'
 
 interface Flags {
   readonly url?: string
@@ -26,30 +25,9 @@ interface Flags {
 /** The exit code of a failed task. */
 const EXIT_FAILED = 1
 
-export function enqueueCommand(program: Command): void {
-  program
-    .command('enqueue')
-    .description('enqueue a task for a worker')
-    .argument('<task>', 'name of the task')
-    .argument('[input]', `input of the task, as JSON: '{"width":10}', 3, '"text"'`, readJson)
-    .option('--wait', 'wait for its result and print it; progress is shown on a terminal')
-    .option('--delay <time>', 'time until it is due: 500ms, 5s, 10m, 2h, 1d', duration)
-    .option('--attempts <n>', 'maximum number of attempts', integer(1, 1_000), 1)
-    .option('--backoff <time>', 'pause before the second attempt, doubled before each further one', duration)
-    .option('--priority <n>', 'tasks of higher priority are taken first', integer(-128, 127), 0)
-    .option('--key <text>', 'idempotency key: a task is enqueued once per key')
-    .addOption(serviceOption())
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .option('--json', 'print JSON')
-    .action((task: string, input: unknown, flags: Flags, command: Command) =>
-      run(task, input, flags, sharedUrl(command, flags.url)),
-    )
-}
-
-async function run(task: string, input: unknown, flags: Flags, url: string): Promise<void> {
+export async function enqueueCommand(task: string, input: unknown, flags: Flags, command: Command): Promise<void> {
   const { name, service, delay, attempts, backoff, priority, key, wait, json } = flags
-  const space = await openSpace(url, { name })
+  const space = await openSpace(sharedUrl(command, flags.url), { name })
   try {
     const options: EnqueueOptions = {
       attempts,
@@ -96,11 +74,3 @@ const jsonOf = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_name, each) => (typeof each === 'bigint' ? String(each) : each)) ?? 'null')
 
 const printed = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(jsonOf(value)))
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-export function duration(text: string): number {
-  const [, number, unit = 'ms'] = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)?$/.exec(text.trim()) ?? []
-  if (number === undefined) throw new InvalidArgumentError('It is a number and a unit: 500ms, 5s, 10m, 2h or 1d.')
-  return Number(number) * UNITS[unit]!
-}

@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import { AnyEntry, defineEntry, type Entry, entryInfo, type Space } from '../../index.js'
 import { openSpace } from '../../open.js'
-import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
-import { type Fields, readFields } from './fields.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import type { Fields } from './fields.js'
 
 interface Flags {
   readonly url: string
@@ -17,35 +17,19 @@ interface Flags {
 /** The exit code if no entry matched. */
 const EXIT_NOTHING = 1
 
-const LONGEST_WAIT_MS = 2 ** 31 - 1
-/** A century: some programs cannot print later dates. */
-const CENTURY_MS = 100 * 365 * 86_400_000
-
-export function entries(program: Command): void {
-  for (const verb of ['read', 'take'] as const) {
-    commandOf(program, verb, verb === 'read' ? 'print an entry that matches' : 'take an entry out and print it')
-      .option('--wait-ms <ms>', 'maximum time to wait for an entry', integer(0, LONGEST_WAIT_MS), 0)
-      .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
-        withSpace(command, flags, (space) => find(space, verb, kind, { ...fields }, flags)),
-      )
-  }
-  commandOf(program, 'write', 'write an entry')
-    .option('--lease-ms <ms>', 'lease of the entry (default: a day)', integer(0, CENTURY_MS))
-    .option('--priority <n>', 'entries of higher priority are found first', integer(-128, 127), 0)
-    .action((kind: string, fields: Fields | [], flags: Flags, command: Command) =>
-      withSpace(command, flags, (space) => write(space, kind, { ...fields }, flags)),
-    )
+export function findEntry(
+  verb: 'read' | 'take',
+  kind: string,
+  fields: Fields | [],
+  flags: Flags,
+  command: Command,
+): Promise<void> {
+  return withSpace(command, flags, (space) => find(space, verb, kind, { ...fields }, flags))
 }
 
-const commandOf = (program: Command, verb: string, what: string): Command =>
-  program
-    .command(verb)
-    .description(what)
-    .argument('<kind>', verb === 'write' ? 'name of the kind' : "name of the kind; '*' = every kind")
-    .argument('[fields...]', 'name=value, or one JSON object', readFields)
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .option('--json', 'print JSON')
+export function writeEntry(kind: string, fields: Fields | [], flags: Flags, command: Command): Promise<void> {
+  return withSpace(command, flags, (space) => write(space, kind, { ...fields }, flags))
+}
 
 async function withSpace(command: Command, flags: Flags, use: (space: Space) => Promise<void>): Promise<void> {
   const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })

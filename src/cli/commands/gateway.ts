@@ -7,18 +7,8 @@ import { createScheduler } from '../../scheduler.js'
 import type { Space } from '../../space.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
-import {
-  addOptions,
-  adminTerms,
-  type GatewayFlags,
-  gatewayOptions,
-  gatewayTerms,
-  nameOption,
-  processesOption,
-  sharedUrl,
-  spaceTerms,
-  urlOption,
-} from '../settings.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { adminTerms, type GatewayFlags, gatewayTerms, spaceTerms } from '../settings.js'
 import { closeOnSignal } from '../signals.js'
 import { launchSharingPort } from '../supervisor/launch.js'
 import { supervise } from '../supervisor/supervise.js'
@@ -30,14 +20,8 @@ export interface GatewayCommandFlags extends GatewayFlags {
   readonly scheduler?: true
 }
 
-export function gateway(program: Command): void {
-  const command = program.command('gateway').description('take HTTP requests and write them into the space')
-  addOptions(command, urlOption(), nameOption(), ...gatewayOptions(), processesOption('gateway'))
-    .option('--scheduler', 'run a scheduler in this process, too, like takespace scheduler')
-    .action((flags: GatewayCommandFlags, self: Command) => run(flags, sharedUrl(self, flags.url)))
-}
-
-async function run(flags: GatewayCommandFlags, url: string): Promise<void> {
+export async function gateway(flags: GatewayCommandFlags, command: Command): Promise<void> {
+  const url = sharedUrl(command, flags.url)
   if (flags.processes > 1) return runProcesses(flags, url)
   const logger = await openLog('gateway')
   closeOnSignal(await startGateway(url, flags, logger), logger)

@@ -9,8 +9,8 @@ import { decodeRequest } from '../../request/message.js'
 import { REQUEST, TASK } from '../../request.js'
 import { freeEntries, type Listable, listEntries } from '../../space/listing.js'
 import { deadLetterOf } from '../../tasks/dead-letter.js'
-import { integer, nameOption, sharedUrl, urlOption } from '../settings.js'
-import { type Fields, readFields } from './fields.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import type { Fields } from './fields.js'
 
 interface Flags {
   readonly url: string
@@ -19,24 +19,18 @@ interface Flags {
   readonly json?: true
 }
 
-export function list(program: Command): void {
-  program
-    .command('ls')
-    .description('list the kinds in a space, or the entries of one, best first')
-    .argument('[kind]', `name of a kind; also ${REQUEST}, ${TASK} and ${DEAD_LETTER}`)
-    .argument('[fields...]', 'name=value, or one JSON object', readFields)
-    .addOption(urlOption())
-    .addOption(nameOption())
-    .option('--max <n>', 'maximum number of lines', integer(1, 1_000_000), 100)
-    .option('--json', 'print JSON, a line each')
-    .action(async (kind: string | undefined, fields: Fields | [], flags: Flags, command: Command) => {
-      const space = await openListings(sharedUrl(command, flags.url), flags.name)
-      try {
-        await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
-      } finally {
-        space.close()
-      }
-    })
+export async function list(
+  kind: string | undefined,
+  fields: Fields | [],
+  flags: Flags,
+  command: Command,
+): Promise<void> {
+  const space = await openListings(sharedUrl(command, flags.url), flags.name)
+  try {
+    await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
+  } finally {
+    space.close()
+  }
 }
 
 async function listKinds(space: Listable, { json }: Flags): Promise<void> {

@@ -5,17 +5,8 @@ import type { Command } from 'commander'
 import { mostOverrunHandlers } from '../../../workers/overrun.js'
 import { SpaceError } from '../../errors.js'
 import { masked } from '../failure.js'
-import {
-  addOptions,
-  adminTerms,
-  argumentsOf,
-  nameOption,
-  sharedUrl,
-  supervisorOptions,
-  urlOption,
-  type WorkerFlags,
-  workerOptions,
-} from '../settings.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { adminTerms, argumentsOf, type WorkerFlags, workerOptions } from '../settings.js'
 import { launch } from '../supervisor/launch.js'
 import { supervise } from '../supervisor/supervise.js'
 
@@ -31,17 +22,8 @@ interface Flags extends WorkerFlags {
   readonly adminAllowedHosts?: string
 }
 
-export function worker(program: Command): void {
-  const command = program
-    .command('worker')
-    .description('take requests from the space and answer them with an app')
-    .argument('<app>', 'the app file: it exports its app (default, `app` or `createApp`) or `tasks`, or listens')
-  addOptions(command, urlOption(), nameOption(), ...workerOptions(), ...supervisorOptions()).action(
-    (app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)),
-  )
-}
-
-async function run(app: string, flags: Flags, url: string): Promise<void> {
+export async function worker(app: string, flags: Flags, command: Command): Promise<void> {
+  const url = sharedUrl(command, flags.url)
   const { name, durability, service, processes, concurrency, stopTimeoutMs, blockedTimeoutMs } = flags
   const { maxRequests, maxMemory } = flags
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)

@@ -1,9 +1,8 @@
 /** The settings of the connection beside its address: the file of the password, and TLS. */
 import { type Command, Option } from 'commander'
-import { withParameters } from '../../engines/redis/wire/address.js'
 
 /** By the parameter of the address that each becomes. */
-const OPTIONS = {
+export const ACCESS_OPTIONS = {
   passwordFile: new Option('--password-file <file>', 'file of the password of Redis, read for every connection'),
   ca: new Option(
     '--tls-ca <file>',
@@ -20,15 +19,7 @@ export function addAccess(program: Command): void {
     addAccess(command)
     // Worker processes get an address that has them.
     if (command.name() === 'worker-process' || !command.options.some(({ long }) => long === '--url')) continue
-    for (const { flags, description } of Object.values(OPTIONS)) command.addOption(new Option(flags, description))
+    for (const { flags, description } of Object.values(ACCESS_OPTIONS))
+      command.addOption(new Option(flags, description))
   }
-}
-
-/** Returns the address with these settings as its parameters. */
-export function withAccess(command: Command, url: string): string {
-  const flags = command.opts<Record<string, string | undefined>>()
-  return withParameters(
-    url,
-    Object.fromEntries(Object.entries(OPTIONS).map(([name, option]) => [name, flags[option.attributeName()]])),
-  )
 }

@@ -1,6 +1,6 @@
 /** The types of settings, for texts of a command line or environment and values of a file. */
 import { InvalidArgumentError } from 'commander'
-import { trustOf } from '../../../gateway/proxies.js'
+import { trustOf } from '../../../gateway/trust.js'
 
 /** Returns the parser of an option; `read` returns undefined for an invalid text, `wants` is the message for it. */
 function reader<T>(read: (text: string) => T | undefined, wants: string): (text: string) => T {

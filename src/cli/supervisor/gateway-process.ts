@@ -3,7 +3,6 @@
  * gone.
  */
 import cluster from 'node:cluster'
-import type { Command } from 'commander'
 import type { Space } from '../../space.js'
 import { type GatewayCommandFlags, startGateway } from '../commands/gateway.js'
 import { openLog } from '../log.js'
@@ -17,11 +16,7 @@ export interface GatewayProcessSettings {
   readonly flags: GatewayCommandFlags
 }
 
-export function gatewayProcess(program: Command): void {
-  program.command('gateway-process', { hidden: true }).action(run)
-}
-
-async function run(): Promise<void> {
+export async function gatewayProcess(): Promise<void> {
   let space: Space | undefined
   let stopping = false
   const stop = async (): Promise<void> => {

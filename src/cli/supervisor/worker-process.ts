@@ -9,7 +9,8 @@ import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
 import { closeApp } from '../load/close.js'
 import { openLog } from '../log.js'
-import { nameOption, sharedUrl, urlOption, type WorkerFlags, workerOptions, workerTerms } from '../settings.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { type WorkerFlags, workerTerms } from '../settings.js'
 import { holdSignals } from '../signals.js'
 import { onUncaught } from '../uncaught.js'
 import { startBeat } from './heartbeat.js'
@@ -21,19 +22,14 @@ interface Flags extends WorkerFlags {
   readonly name: string
 }
 
-export function workerProcess(program: Command): void {
-  const command = program.command('worker-process', { hidden: true }).argument('<app>')
-  for (const option of [urlOption(), nameOption(), ...workerOptions()]) command.addOption(option)
-  command.action((app: string, flags: Flags, self: Command) => run(app, flags, sharedUrl(self, flags.url)))
-}
-
 /** Minimum time for an app to close, and for its signal listeners, after a drain that took all its time. */
 const LEAST_CLOSING_MS = 1_000
 
 /** As of Node.js after an error that was not caught. */
 const EXIT_CRASHED = 1
 
-async function run(file: string, flags: Flags, url: string): Promise<void> {
+export async function workerProcess(file: string, flags: Flags, command: Command): Promise<void> {
+  const url = sharedUrl(command, flags.url)
   const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, listen } = flags
   let worker: Worker | undefined
   let space: Space | undefined

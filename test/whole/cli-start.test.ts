@@ -1,0 +1,47 @@
+/** A command loads the packages that it needs, and no others: those of rare settings are imported when they are set. */
+import { fileURLToPath } from 'node:url'
+import { expect, test } from '@jest/globals'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Process, startProcess } from '../support/process.js'
+import { startRedis } from '../support/redis.js'
+import { scratch } from '../support/scratch.js'
+
+const LIST = new URL('children/list-imports.js', import.meta.url).href
+const CLI = fileURLToPath(new URL('../../dist/src/cli/main.js', import.meta.url))
+
+const start = (args: readonly string[], env = {}): Process =>
+  startProcess([process.execPath, '--import', LIST, CLI, ...args], { env })
+
+async function loadedBy(process: Process): Promise<string[]> {
+  await process.exited
+  return [...process.output().matchAll(/^loaded (.*)$/gm)].map(([, name]) => name!).sort()
+}
+
+test.each(['--version', '--help', 'gateway --help'])('takespace %s loads commander alone', async (args) => {
+  expect(await loadedBy(start(args.split(' ')))).toEqual(['commander'])
+})
+
+const { write } = scratch('start', [])
+const app = write('app.mjs', 'export default (req, res) => res.end()')
+
+/** For TypeScript, tracing, metrics, recurring tasks, pages of the admin port, and terminals. */
+const RARE = ['@swc/core', '@opentelemetry/api', 'prom-client', 'bullmq', 'cron-parser', 'hono', 'pino-pretty']
+
+test('a gateway and a worker load none of the packages of rare settings', async () => {
+  const redis = await startRedis()
+  const env = { TAKESPACE_URL: redis.url }
+  const gateway = start(['gateway', '--port', '0'], env)
+  const worker = startProcess([process.execPath, CLI, 'worker', app], {
+    env: { ...env, NODE_OPTIONS: `--import ${LIST}` },
+  })
+  await Promise.all([gateway.line(/listening/), worker.line(/a worker process is ready/)])
+  gateway.kill()
+  worker.kill()
+  const loaded = [...(await loadedBy(gateway)), ...(await loadedBy(worker))]
+  await redis.stop()
+  // Of the gateway, the supervisor and the worker process.
+  expect(loaded.filter((name) => name === 'ioredis')).toHaveLength(3)
+  expect(loaded.filter((name) => RARE.includes(name))).toEqual([])
+})
+
+failOnLeaks()
