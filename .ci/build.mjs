@@ -1,4 +1,4 @@
-/** The build: joins the Lua files into one generated module, compiles everything into dist, and leaves a stamp of what was compiled. */
+/** The build: joins the Lua files into one generated module, compiles everything into dist, joins the modules, and leaves a stamp of what was compiled. */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
@@ -46,6 +46,7 @@ function fingerprint() {
     ...sources.filter((file) => file !== library && /\.(ts|lua)$/.test(file)),
     join(root, 'tsconfig.json'),
     join(root, 'package.json'),
+    fileURLToPath(new URL('bundle.mjs', import.meta.url)),
     fileURLToPath(new URL('commonjs.mjs', import.meta.url)),
     fileURLToPath(new URL('lua.mjs', import.meta.url)),
     fileURLToPath(new URL('protocol.mjs', import.meta.url)),
@@ -114,6 +115,11 @@ async function build() {
   await writeLibrary()
   const emitted = compile()
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
+  // Imported here, as the joining of the library.
+  const { bundle } = await import('./bundle.mjs')
+  const bundled = await bundle(dist)
+  for (const file of emitted) if (file.endsWith('.js')) emitted.delete(file)
+  for (const file of bundled) emitted.add(file)
   for (const file of await writeCommonJs(root, exports)) emitted.add(file)
   for (const file of filesIn(dist)) if (!emitted.has(file)) rmSync(file)
   const program = join(dist, 'src', 'cli', 'main.js')

@@ -12,6 +12,7 @@ export const FOR_START = [
   '@types/picomatch',
   'express',
   'luaparse',
+  'rolldown',
   'typescript',
 ]
 

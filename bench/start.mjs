@@ -20,8 +20,8 @@ const runs = Number(values.runs)
 const root = fileURLToPath(new URL('..', import.meta.url))
 const main = join(root, 'dist', 'src', 'cli', 'main.js')
 const app = fileURLToPath(new URL('apps/plain.mjs', import.meta.url))
-/** From ready to idle: garbage of the start may be collected meanwhile. */
-const SETTLE_MS = 3_000
+/** From ready to idle: V8 collects the garbage of the start, and shrinks its heap, after half a minute. */
+const SETTLE_MS = 40_000
 const env = { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'info', NO_COLOR: '1' }
 
 const redis = await startRedis({ aof: false })

@@ -91,6 +91,12 @@ function partOf(path: string): string {
   return part === 'scheduler' ? 'schedulers' : part
 }
 
+test('the build may move modules: two files alone, which it leaves in place, have addresses relative to themselves', () => {
+  const relative = code.filter(({ text }) => /new URL\([^)]*, import\.meta\.url\)|import\.meta\.dirname/.test(text))
+  const inCode = relative.filter(({ path }) => path !== 'src/cli/load/transpile.ts')
+  expect(pathsOf(inCode)).toEqual(['src/cli/main.ts', 'src/cli/places.ts'])
+})
+
 test('each part imports only the parts below it', () => {
   const wrong = code.flatMap((file) =>
     ownImportsOf(file)

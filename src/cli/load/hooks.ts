@@ -5,6 +5,7 @@
  */
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { MessagePort } from 'node:worker_threads'
+import { OURSELVES } from '../places.js'
 import { findFile, targetsOf } from './find-file.js'
 import { isFile } from './project.js'
 import { TRANSPILED, type Transpiled, transpile } from './transpile.js'
@@ -36,12 +37,12 @@ export function onLoaded(listener: (path: string) => void): void {
   tell = listener
 }
 
-/** The folder of this package, which is not reloaded: the app and the worker must share `currentRequest`. */
-const OURSELVES = new URL('../../../', import.meta.url).href
+/** This package is not reloaded: the app and the worker must share `currentRequest`. */
+const ourselves = OURSELVES.href
 
 /** Returns true if a module belongs to the app: a file of the user's, outside of packages. */
 export const isOwn = (url: string): boolean =>
-  url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(OURSELVES)
+  url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(ourselves)
 
 /** Returns the same for a path. */
 export const isOwnFile = (path: string): boolean => isOwn(pathToFileURL(path).href)

@@ -2,6 +2,7 @@
 import * as module from 'node:module'
 import { isAbsolute } from 'node:path'
 import { MessageChannel } from 'node:worker_threads'
+import { HOOKS } from '../places.js'
 import { extendRequire } from './commonjs.js'
 import * as hooks from './hooks.js'
 
@@ -33,5 +34,5 @@ export function registerHooks(mapsSources: boolean): void {
   }
   const { port1, port2 } = new MessageChannel()
   port1.on('message', loaded).unref()
-  module.register('./hooks.js', import.meta.url, { data: { port: port2 }, transferList: [port2] })
+  module.register(HOOKS, { data: { port: port2 }, transferList: [port2] })
 }

@@ -7,13 +7,9 @@ import { above } from './project.js'
 
 const require = createRequire(import.meta.url)
 
-/** The versions of everything that affects the result. */
+/** The versions of what affects the result, beside the inputs. */
 let version: readonly string[] | undefined
-const versionOfAll = (): readonly string[] => [
-  readFileSync(new URL('./transpile.js', import.meta.url), 'utf8'),
-  require('@swc/core/package.json').version,
-  process.versions.node,
-]
+const versionOfAll = (): readonly string[] => [require('@swc/core/package.json').version, process.versions.node]
 
 /** Returns the stored result of the same inputs; else that of `make`, and stores it. Errors of the disk are ignored. */
 export function cached<T>(path: string, inputs: readonly unknown[], make: () => T): T {

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { compileFunction } from 'node:vm'
 import type { Options, TransformConfig } from '@swc/core'
 import { type Project, projectOf } from './project.js'
@@ -23,6 +24,9 @@ export interface Transpiled {
   readonly reexports: readonly string[]
 }
 
+/** The code of this file, which a stored result depends on. */
+let ownText: string | undefined
+
 /**
  * Returns the JavaScript of a file. `.mts` and files of a package with `"type": "module"` become ES modules; others
  * become CommonJS, as with `tsc`, unless they use top-level await. `required` forces CommonJS. Throws a SyntaxError
@@ -33,7 +37,8 @@ export function transpile(path: string, required = false): Transpiled {
   const project = projectOf(path)
   const wanted = required ? 'commonjs' : formatOf(path, project)
   const settings = compilerSettings(path, source, project)
-  return cached(path, [source, wanted, settings], () => {
+  ownText ??= readFileSync(fileURLToPath(import.meta.url), 'utf8')
+  return cached(path, [ownText, source, wanted, settings], () => {
     const result = transform(path, source, settings, wanted)
     // A file with top-level await can only be an ES module.
     if (wanted === 'commonjs' && !required && !compiles(result.code)) return transform(path, source, settings, 'module')

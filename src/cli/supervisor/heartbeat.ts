@@ -2,6 +2,7 @@
 import { Worker as Thread } from 'node:worker_threads'
 import { currentRequest, type Worker } from '../../../workers/index.js'
 import type { Logger } from '../../log.js'
+import { BLOCKED_LOOP_INSPECTOR } from '../places.js'
 import type { InspectorTerms } from './blocked-loop-inspector.js'
 import { BEAT_MS, type Beat, BLOCKED_LOOP_FD, type BlockedLoop } from './ipc.js'
 
@@ -53,7 +54,7 @@ function startInspector(worker: Beating, logger: Logger, seen: Int32Array): void
   const workerData: InspectorTerms = { seen, fd: BLOCKED_LOOP_FD, expression: `globalThis[Symbol.for('${HELD}')]()` }
   // The user's preloads (NODE_OPTIONS, --import) are not for the thread.
   const own = { execArgv: [], env: {}, resourceLimits: LIMITS }
-  const thread = new Thread(new URL('./blocked-loop-inspector.js', import.meta.url), { workerData, ...own })
+  const thread = new Thread(BLOCKED_LOOP_INSPECTOR, { workerData, ...own })
   thread.unref()
   thread.on('error', (err) =>
     logger.warn({ err }, 'the heartbeat thread failed: stacks of a blocked process are not available'),

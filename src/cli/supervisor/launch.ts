@@ -2,16 +2,17 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import cluster from 'node:cluster'
 import { fileURLToPath } from 'node:url'
+import { PROGRAM } from '../places.js'
 
 /** Starts this program with a command line. */
 export type Launch = (args: readonly string[], env: NodeJS.ProcessEnv) => ChildProcess
 
-const PROGRAM = fileURLToPath(new URL('../main.js', import.meta.url))
+const program = fileURLToPath(PROGRAM)
 
 /** Output as of this process, then the channel, then the pipe BLOCKED_LOOP_FD. */
 const STDIO = ['inherit', 'inherit', 'inherit', 'ipc', 'pipe'] as const
 
-export const launch: Launch = (args, env) => fork(PROGRAM, args, { env, stdio: [...STDIO] })
+export const launch: Launch = (args, env) => fork(program, args, { env, stdio: [...STDIO] })
 
 /**
  * The same, for processes that listen on the same port: each accepts from one socket, which the supervisor keeps.
@@ -20,6 +21,6 @@ export const launch: Launch = (args, env) => fork(PROGRAM, args, { env, stdio: [
  */
 export const launchSharingPort: Launch = (args, env) => {
   cluster.schedulingPolicy = cluster.SCHED_NONE
-  cluster.setupPrimary({ exec: PROGRAM, args: [...args], stdio: [...STDIO] })
+  cluster.setupPrimary({ exec: program, args: [...args], stdio: [...STDIO] })
   return cluster.fork(env).process
 }
