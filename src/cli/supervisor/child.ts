@@ -56,14 +56,17 @@ export class Child {
   /** Its recycle policy; undefined until it is ready. */
   recyclePolicy: RecyclePolicy | undefined
   readonly #process: ChildProcess
-  readonly #settings: object | undefined
+  readonly #settings: Promise<object>
   #beatAt: number | undefined
   #silentLooks = 0
   #asked: Promise<readonly Family[] | undefined> | undefined
   #onFamilies: ((families: readonly Family[]) => void) | undefined
 
-  /** `settings` are sent when it asks for them: they may be larger than a command line. */
-  constructor(child: ChildProcess, settings: object | undefined, overseer: Overseer) {
+  /**
+   * `settings` are sent when it asks for them and they are known: it waits until then. They may be larger than a
+   * command line.
+   */
+  constructor(child: ChildProcess, settings: Promise<object>, overseer: Overseer) {
     this.#process = child
     this.#settings = settings
     child.on('message', (message) => {
@@ -149,7 +152,12 @@ export class Child {
 
   #hear(report: Report, overseer: Overseer): void {
     this.#silentLooks = 0
-    if ('awaiting' in report) this.#tell({ settings: this.#settings ?? {} })
+    if ('awaiting' in report)
+      this.#settings.then(
+        (settings) => this.#tell({ settings }),
+        // The supervisor ends it.
+        () => {},
+      )
     else if ('presence' in report) this.presence = report.presence
     else if ('failed' in report) this.failure = report.failed
     else if ('families' in report) this.#onFamilies?.(report.families)

@@ -3,24 +3,25 @@ import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
 
 export class FailureReports {
-  readonly #space: Space
+  readonly #opening: Promise<Space>
   readonly #logger: Logger
   /** Pending reports. */
   readonly #telling = new Set<Promise<boolean>>()
 
-  constructor(space: Space, logger: Logger) {
-    this.#space = space
+  /** `opening`: processes have a presence to report of only when their space is open. */
+  constructor(opening: Promise<Space>, logger: Logger) {
+    this.#opening = opening
     this.#logger = logger
   }
 
   dead(presence: string): void {
-    void this.#tell(this.#space.declareDead(presence), presence, 'the space could not be told of a death')
+    void this.#tell((space) => space.declareDead(presence), presence, 'the space could not be told of a death')
   }
 
   /** `running` holds the ids of its requests, if known. Resolves with whether the space was told. */
   unresponsive(presence: string, running: readonly string[] | undefined): Promise<boolean> {
     return this.#tell(
-      this.#space.suspend(presence, running),
+      (space) => space.suspend(presence, running),
       presence,
       'the space could not be told of a process that does not answer',
     )
@@ -31,8 +32,9 @@ export class FailureReports {
     await Promise.all(this.#telling)
   }
 
-  #tell(said: Promise<void>, presence: string, failure: string): Promise<boolean> {
-    const told = said
+  #tell(say: (space: Space) => Promise<void>, presence: string, failure: string): Promise<boolean> {
+    const told = this.#opening
+      .then(say)
       .then(
         () => true,
         (error) => {

@@ -21,12 +21,27 @@ export interface SuperviseTerms {
 export async function supervise(
   url: string,
   { name, durability, admin: adminAt, services }: SuperviseTerms,
-  processes: Omit<SupervisorTerms, 'failureReports' | 'logger'>,
+  processes: Omit<SupervisorTerms, 'failureReports' | 'logger' | 'settings'> & { readonly settings?: object },
   shown: object,
 ): Promise<void> {
   const logger = await openLog('supervisor')
-  const space = await openSpace(url, { name, durability, logger })
-  const supervisor = new Supervisor({ ...processes, failureReports: new FailureReports(space, logger), logger })
+  const opening = openSpace(url, { name, durability, logger })
+  const settings = opening.then(() => processes.settings ?? {})
+  settings.catch(() => {})
+  const supervisor = new Supervisor({
+    ...processes,
+    settings,
+    failureReports: new FailureReports(opening, logger),
+    logger,
+  })
+  // The processes load their code meanwhile, and wait.
+  const started = supervisor.start()
+  started.catch(() => {})
+  const space = await opening.catch(async (error) => {
+    supervisor.killAll()
+    await supervisor.stop()
+    throw error
+  })
   const admin = adminAt && supervisorAdmin(supervisor, space, { services, ...adminAt }, logger)
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
@@ -43,9 +58,8 @@ export async function supervise(
     now: () => supervisor.killAll(),
   })
   logger.info(shown, 'starting')
-  const start = (): Promise<void> => supervisor.start()
   try {
-    await (admin ? admin.during(start) : start())
+    await (admin ? admin.during(() => started) : started)
   } catch (error) {
     await stop()
     throw error

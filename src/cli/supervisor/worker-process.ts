@@ -67,16 +67,23 @@ export async function workerProcess(file: string, flags: Flags, command: Command
   // A killed supervisor cannot stop this process.
   process.on('disconnect', () => void stop())
   let reportFamilies = (): void => {}
-  process.on('message', (message) => {
-    const question = messageOf<Question>(message)
-    if (question === 'drain') void stop()
-    else if (question === 'families') reportFamilies()
+  const begun = new Promise<void>((resolve) => {
+    process.on('disconnect', resolve)
+    process.on('message', (message) => {
+      const question = messageOf<Question>(message)
+      if (question === 'drain') void stop()
+      else if (question === 'families') reportFamilies()
+      if (question !== undefined) resolve()
+    })
   })
 
   try {
     const logger = await openLog('worker')
-    // The other commands do not transpile files.
-    const { loadApp } = await import('../load/app-file.js')
+    // Loaded while the supervisor connects.
+    const [{ loadApp }] = await Promise.all([import('../load/app-file.js'), import('../../engines/redis/index.js')])
+    report({ awaiting: 'settings' })
+    await begun
+    if (stopping) return
     const { close: closeOfApp, ...served } = await loadApp<App>(file, {
       listen,
       tell: (line) => logger.info({ app: file }, line),

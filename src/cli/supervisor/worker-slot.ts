@@ -21,7 +21,7 @@ export interface SlotTerms {
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
   /** Sent to each child. */
-  readonly settings?: object
+  readonly settings: Promise<object>
   readonly recyclePolicy: RecyclePolicy
   /** Maximum time for a child to drain, in ms. */
   readonly stopTimeoutMs: number
