@@ -4,12 +4,15 @@
 -- first, then only notes its writes; flush() performs them. So an operation that fails leaves nothing half done.
 -- shares: self, ownKeys, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
 -- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, indexInfos, shapes
--- shares: waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase, parsedTemplates
--- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
+-- shares: waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase
+-- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters, endCall
 -- shares: flushRecords, flushQueue, flush
 
 -- The layout of the data that this library reads and writes.
 local LAYOUT = SHARED.layout
+-- How far ahead numbers are saved, so that most calls use them without saving the counters: tokens by more than the
+-- second after which the clocks are saved, since they follow the clock in µs.
+local TOKENS_AHEAD, NUMBERS_AHEAD = 1100000, 1024
 -- If the wall clock steps while processes are connected, the lease clock follows by at most this in one call.
 local LONGEST_STEP_MS = 5000
 
@@ -24,6 +27,9 @@ local wall       -- the server's wall clock, ms
 local nowText    -- the lease clock as 13 digits
 local counters
 local countersChanged
+-- The stored text of the counters, which tables it was read from or packed into, and up to which token, order of writing
+-- and order of waiting it lets this library go. Kept in keys.left between the calls of a space.
+local saved
 
 -- The writes that flush() performs.
 local newRecords, newIndexed, newClaims, newOutcomes, sweepLists = {}, {}, {}, {}, {}
@@ -33,7 +39,7 @@ local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {
 local credits = {}         -- by offer: the credit that it gains in this call
 -- Results of reading and parsing in this call, by the text that was parsed.
 local indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders = {}, {}, {}, {}, {}, {}
-local policies, parsedWaiters, parsedTemplates = {}, {}, {}
+local policies, parsedWaiters = {}, {}
 local transactionEnds = {} -- by transaction: the end of its lease
 local facts = {}           -- by key: whether it exists; and flags of the call
 local claimsMade           -- how many claims this call has made
@@ -92,7 +98,6 @@ local function forgetLastCall()
   if next(sharedHeaders) then sharedHeaders = {} end
   if next(policies) then policies = {} end
   if next(parsedWaiters) then parsedWaiters = {} end
-  if next(parsedTemplates) then parsedTemplates = {} end
   if next(credits) then credits = {} end
   if next(transactionEnds) then transactionEnds = {} end
   if next(facts) then facts = {} end
@@ -127,6 +132,22 @@ local function readCounters(packed)
   end
 end
 
+-- Finds the counters as the last call has left them, and returns their stored text. If the text is the one that this
+-- library has saved last, no other library has used them since, and they are still decoded; their numbers may be ahead of
+-- the text, within what it reserves. Otherwise this call saves them, so that no other library does the same.
+-- Until the call has ended there is nothing to go on from: after an error the counters are read again.
+local function findCounters(key)
+  saved, keys.left = keys.left, nil
+  local packed = call('GET', key)
+  if packed and saved and saved.text == packed then
+    counters = saved.counters
+  else
+    saved = nil
+    if packed then readCounters(packed) else counters = newCounters(0) end
+  end
+  return packed
+end
+
 local function begin(countersKey, presence, run)
   if not call then bind() end
   useKeys(sub(countersKey, 1, -1 - #KEYS.counters.name))
@@ -135,13 +156,7 @@ local function begin(countersKey, presence, run)
   local time = call('TIME')
   local us = time[1] * 1000000 + time[2]
   wall = floor(us / 1000)
-  -- Packed: formatting and parsing a dozen numbers would cost more than most operations.
-  local packed = call('GET', countersKey)
-  if packed then
-    readCounters(packed)
-  else
-    counters = newCounters(0)
-  end
+  local packed = findCounters(countersKey)
   local known = counters.run == run
   local clock, passed = counters.clock, wall - counters.wall
   -- A token is greater than every one before it, even after a failover that lost the last ones.
@@ -165,11 +180,27 @@ local function begin(countersKey, presence, run)
   end
 end
 
+-- Saves the counters if something has changed that must be kept, or a number has passed what is reserved.
 local function saveCounters()
+  if saved and not countersChanged and counters.tok <= saved.tok and counters.seq <= saved.seq
+    and counters.wait <= saved.wait then
+    return
+  end
+  local tok, seq, wait = counters.tok, counters.seq, counters.wait
   counters.clock, counters.wall = now, wall
+  -- Libraries of two releases that take turns reserve nothing: each would waste what the other has left.
+  if saved then
+    counters.tok, counters.seq, counters.wait = tok + TOKENS_AHEAD, seq + NUMBERS_AHEAD, wait + NUMBERS_AHEAD
+  end
   counters.sum = sumOfCounters(counters, LAYOUT)
-  call('SET', keys.counters, cmsgpack.pack(counters))
+  -- Packed: formatting and parsing a dozen numbers would cost more than most operations.
+  saved = { text = cmsgpack.pack(counters), counters = counters, tok = counters.tok, seq = counters.seq, wait = counters.wait }
+  counters.tok, counters.seq, counters.wait = tok, seq, wait
+  call('SET', keys.counters, saved.text)
 end
+
+-- The last step of a call: from here the next one goes on.
+local function endCall() keys.left = saved end
 
 -- Makes the noted entries visible to searches of the same call.
 local function flushRecords()

@@ -6,10 +6,7 @@
 -- Makes a claim on an entry. The token consists of the number of this call, which is greater than that of every call
 -- before, the number of the claim in the call, and the nonce.
 local function claimFor(presence, id)
-  if not tokenBase then
-    tokenBase = format('%x', counters.tok)
-    countersChanged = true
-  end
+  if not tokenBase then tokenBase = format('%x', counters.tok) end
   claimsMade = claimsMade + 1
   local claim = id .. ':' .. tokenBase .. '.' .. textOf(claimsMade) .. nonce
   local list = newClaims[presence]

@@ -65,7 +65,9 @@ local function batch(names, arguments)
   nonce = argv[5]
   if mode == MODE.join then
     local born = join()
+    countersChanged = true
     saveCounters()
+    endCall()
     return { REPLY.done, nowText, born }
   end
   local slot = tonumber(number) % SHARED.remembered
@@ -89,11 +91,12 @@ local function batch(names, arguments)
   watchPresences()
   if facts.recheck and exists(keys.ifExists) then endVainWaits() end
   flush()
-  if countersChanged then saveCounters() end
+  saveCounters()
   local replies, remembered = endReplies()
   -- A process that has left leaves nothing behind.
   if livingPresences[self] ~= false then call('HSET', ownKeys.presence, slot, cmsgpack.pack(remembered)) end
   publish()
+  endCall()
   return replies
 end
 
@@ -112,9 +115,11 @@ local function beat(names, arguments)
   local untilScan = LATER.scan()
   if facts.recheck and exists(keys.ifExists) then endVainWaits() end
   flush()
-  if countersChanged or dead > 0 then saveCounters() end
+  if dead > 0 then countersChanged = true end
+  saveCounters()
   publish()
   local known = knownOf(self)
+  endCall()
   if untilScan then return { untilScan, nowText, pushed, known } end
   if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText, pushed, known } end
   -- The end of a large transaction, or of many, goes on in the next call.

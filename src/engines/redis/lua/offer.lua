@@ -62,9 +62,7 @@ local function refillOffers()
         if isSuspect(record) then noteSuspect(self, id) end
         push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
       end
-      counters.wait = (counters.wait + 1) % (SHARED.creditStep - 1)
-      countersChanged = true
-      setScore(queue, waiter, (credit - #hits) * SHARED.creditStep - counters.wait - 1)
+      setScore(queue, waiter, nextScore(credit - #hits))
     end
   end
 end

@@ -3,7 +3,7 @@
 -- A queue is ordered by free credit and age. A shape is the list of fields that a template names. For each mode (take,
 -- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
 -- of their first field (a shape that ends in *) and are verified one by one.
--- shares: readTemplate, queuesFor, queueOf, specOf, setScore, register, unregister, parsedWaiter, hasOneOf, conforms
+-- shares: readTemplate, queuesFor, queueOf, specOf, setScore, nextScore, register, unregister, parsedWaiter, hasOneOf, conforms
 -- shares: holdersOfSuspects, pickTaker, knownOf
 
 local MOST_SHAPES = 4
@@ -15,6 +15,10 @@ local function split(text)
   return list
 end
 
+-- Templates that were parsed, for the calls that follow: most are few texts again and again.
+local parsedTemplates, parsedCount = {}, 0
+local MOST_PARSED = 256
+
 -- Parses a template: kind, root, then the indexed, the verified and the compound tokens, separated by tabs. Returns
 -- the spec of a wait or search for the template.
 local function readTemplate(text, mode)
@@ -22,7 +26,8 @@ local function readTemplate(text, mode)
   if not template then
     local kind, root, indexed, verified, compound = text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)$')
     template = { kind = kind, root = root, indexed = split(indexed), verified = split(verified), compound = compound ~= '' and split(compound) }
-    parsedTemplates[text] = template
+    if parsedCount >= MOST_PARSED then parsedTemplates, parsedCount = {}, 0 end
+    parsedTemplates[text], parsedCount = template, parsedCount + 1
   end
   return { mode = mode, kind = template.kind, root = template.root, indexed = template.indexed, verified = template.verified,
     compound = template.compound or nil }
@@ -114,6 +119,12 @@ local function setScore(queue, waiter, score)
   queue.changed[waiter] = true
 end
 
+-- Returns the score of a wait with this credit that begins now: behind all others with the same credit.
+local function nextScore(credit)
+  counters.wait = counters.wait + 1
+  return credit * SHARED.creditStep - counters.wait % (SHARED.creditStep - 1) - 1
+end
+
 -- Puts a wait into its queue, with room for `credit` entries.
 local function register(presence, wait, spec, credit)
   local tokens = {}
@@ -138,11 +149,8 @@ local function register(presence, wait, spec, credit)
   end
   call('HSET', keysOf(presence).waits, wait, cmsgpack.pack(spec))
   if spec.ifExists then call('SADD', keys.ifExists, presence .. ':' .. wait) end
-  counters.wait = (counters.wait + 1) % (SHARED.creditStep - 1)
-  countersChanged = true
-  spec.order = counters.wait + 1
   specs[presence .. ':' .. wait] = spec
-  setScore(queueOf(spec.key), presence .. ':' .. wait, credit * SHARED.creditStep - spec.order)
+  setScore(queueOf(spec.key), presence .. ':' .. wait, nextScore(credit))
 end
 
 -- Ends a wait. Returns false if there was none.

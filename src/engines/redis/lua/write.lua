@@ -56,12 +56,10 @@ end
 -- Writes the entries of an operation; under a transaction if one is named.
 local function writeEach(from, last, transaction)
   for at = from, last, 3 do write(sharedHeader(argv[at]), argv[at + 1], argv[at + 2], transaction) end
-  countersChanged = true
 end
 
 function OPS.write(header, id, body)
   local parsed = sharedHeader(header)
-  countersChanged = true
   if isFull() or bounded and isOver(position, position) then return reply(REPLY.failed, 'SPACE_FULL') end
   write(parsed, id, body)
   reply(REPLY.done)
