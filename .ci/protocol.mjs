@@ -54,7 +54,7 @@ export function protocolLua({ OPERATIONS, REPLY, REPLY_VALUES, KEYS }) {
     'local function keysOf(presence)',
     '  local found = keys.of[presence]',
     '  if found then return found end',
-    '  if keys.count >= 256 then keys.of, keys.count = {}, 0 end',
+    '  if keys.count >= 1024 then keys.of, keys.count = {}, 0 end',
     '  keys.count = keys.count + 1',
     `  found = ${table(ofPresence.map(([name, { name: suffix }]) => `${name} = prefix .. '${suffix}' .. presence`))}`,
     '  keys.of[presence] = found',

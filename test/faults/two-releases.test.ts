@@ -14,7 +14,7 @@ import { form } from './form.js'
 import { startMixed } from './mixed.js'
 import { tell, verdictOf } from './verdict.js'
 
-const LAYOUT = 'LAYOUT = 3\n'
+const LAYOUT = 'LAYOUT = 4\n'
 const ROUNDS = form(2, 10)
 
 let redis: Redis
@@ -104,7 +104,7 @@ test(
 )
 
 test('data of a newer layout is refused by the older release, in code and on the command line, and stays as it is', async () => {
-  const later = changedBuild({ name: 'a newer layout', file: 'lua', pieces: [[LAYOUT, 'LAYOUT = 4\n']] })
+  const later = changedBuild({ name: 'a newer layout', file: 'lua', pieces: [[LAYOUT, 'LAYOUT = 5\n']] })
   const name = ['--name', 'later']
   const ok = async (cli: string, ...args: string[]): Promise<string> => {
     const started = start(cli, [...args, ...name])
@@ -133,7 +133,7 @@ test('a process of the older release that runs when the layout changes is refuse
   await space.write(Task({ n: 1 }))
   // What the newer release would do to data that nobody else uses.
   const change =
-    "local m = cmsgpack.unpack(redis.call('GET', KEYS[1])) m.layout = 99 m.sum = m.sum + 96 redis.call('SET', KEYS[1], cmsgpack.pack(m))"
+    "local m = cmsgpack.unpack(redis.call('GET', KEYS[1])) m.layout = 99 m.sum = m.sum + 95 redis.call('SET', KEYS[1], cmsgpack.pack(m))"
   await redis.cli('EVAL', change, '1', '{ts:changed}:m')
   await expect(space.write(Task({ n: 2 }))).rejects.toMatchObject({ code: 'DATA_NEWER' })
   await expect(space.takeIfExists(Task)).rejects.toMatchObject({ code: 'DATA_NEWER' })

@@ -279,7 +279,7 @@ export const KIND = {
 /** Numbers and texts that both sides need. */
 export const SHARED = {
   /** The layout of the data; a library refuses data of another layout. */
-  layout: 3,
+  layout: 4,
   /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
   besideOutcome: 120,
   /** The token by which templates name a ticket, without the id of the ticket. */
@@ -323,7 +323,7 @@ export const SHARED = {
  */
 // biome-ignore format: a line each
 export const KEYS = {
-  counters: { name: 'm', type: 'string', holds: 'the counters, packed: layout, run id, lease clock, tokens, order, sweep', until: 'the space ends' },
+  counters: { name: 'm', type: 'string', holds: 'the counters, packed: layout, run id, lease clock, tokens, order, generation, sweep', until: 'the space ends' },
   entries: { name: 'entries', type: 'hash', holds: 'id → record', until: 'leases end' },
   body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
   bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },

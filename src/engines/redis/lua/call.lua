@@ -1,11 +1,12 @@
 -- The state of a call: its time, the counters of the partition, and the writes that it has noted.
 --
--- Calls run one at a time, so the state is in these locals; begin() resets all of them. An operation checks and reads
--- first, then only notes its writes; flush() performs them. So an operation that fails leaves nothing half done.
+-- Calls run one at a time, so the state is in these locals; begin() resets all of them, except what memory.lua keeps.
+-- An operation checks and reads first, then only notes its writes; flush() performs them. So an operation that fails
+-- leaves nothing half done.
 -- shares: self, ownKeys, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
--- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, indexInfos, shapes
--- shares: waitQueues, specs, livingPresences, sharedHeaders, policies, claimsMade, tokenBase
--- shares: parsedWaiters, bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters, endCall
+-- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, shapes
+-- shares: waitQueues, specs, livingPresences, claimsMade, tokenBase
+-- shares: bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
 -- shares: flushRecords, flushQueue, flush
 
 -- The layout of the data that this library reads and writes.
@@ -28,7 +29,7 @@ local nowText    -- the lease clock as 13 digits
 local counters
 local countersChanged
 -- The stored text of the counters, which tables it was read from or packed into, and up to which token, order of writing
--- and order of waiting it lets this library go. Kept in keys.left between the calls of a space.
+-- and order of waiting it lets this library go. In keys.left between the calls of a space (memory.lua).
 local saved
 
 -- The writes that flush() performs.
@@ -37,11 +38,10 @@ local putCount, dirty
 -- Completions are settled together at the end of a call.
 local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} }
 local credits = {}         -- by offer: the credit that it gains in this call
--- Results of reading and parsing in this call, by the text that was parsed.
-local indexInfos, shapes, waitQueues, specs, livingPresences, sharedHeaders = {}, {}, {}, {}, {}, {}
-local policies, parsedWaiters = {}, {}
+-- What this call has read.
+local shapes, waitQueues, specs, livingPresences = {}, {}, {}, {}
 local transactionEnds = {} -- by transaction: the end of its lease
-local facts = {}           -- by key: whether it exists; and flags of the call
+local facts = {}           -- by key: whether it exists; and others of the call
 local claimsMade           -- how many claims this call has made
 local tokenBase            -- what their tokens begin with
 local bounded              -- whether this call keeps to bounds (bound.lua)
@@ -74,7 +74,7 @@ end
 -- After a restart of the server, or a failover to a replica, every presence gets a full lease to come back.
 -- `isLoaded`: the data come from files.
 local function newHistory(isLoaded)
-  counters.run = serverRun
+  counters.run, counters.generation = serverRun, nil
   counters.gone = ''
   -- Loaded data are compared once (repair.lua), and may lack records.
   if isLoaded then counters.scan, counters.loaded = '0', true end
@@ -90,14 +90,10 @@ local function forgetLastCall()
   if next(newClaims) then newClaims = {} end
   if next(newOutcomes) then newOutcomes = {} end
   if next(sweepLists) then sweepLists = {} end
-  if next(indexInfos) then indexInfos = {} end
   if next(shapes) then shapes = {} end
   if next(waitQueues) then waitQueues = {} end
   if next(specs) then specs = {} end
   if next(livingPresences) then livingPresences = {} end
-  if next(sharedHeaders) then sharedHeaders = {} end
-  if next(policies) then policies = {} end
-  if next(parsedWaiters) then parsedWaiters = {} end
   if next(credits) then credits = {} end
   if next(transactionEnds) then transactionEnds = {} end
   if next(facts) then facts = {} end
@@ -112,11 +108,11 @@ local function newCounters(seq)
     sweep = floor(wall / 1000), gone = '', askedFull = 0, full = false, from = 0, due = 0 }
 end
 
--- Returns a sum that shows damage; throws an error if a number is missing. Every step is exact: tok is about 2^51, all
--- others are far smaller.
+-- Returns a sum that shows damage; throws an error if a number is missing. Every step is exact: tok and generation are about
+-- 2^51, all others are far smaller.
 local function sumOfCounters(c, layout)
   return layout + c.tok + c.clock * 2 + c.wall * 3 + c.seq * 7 + c.wait * 11 + c.look * 13 + c.sweep * 17 + c.askedFull * 19
-    + c.from * 23 + c.due * 29 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + #c.gone
+    + c.from * 23 + c.due * 29 + (c.generation or 0) * 2 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + #c.gone
 end
 
 -- Reads the counters. Damaged ones begin anew: the order of writing goes on from a number that no space has reached,
@@ -182,6 +178,7 @@ end
 
 -- Saves the counters if something has changed that must be kept, or a number has passed what is reserved.
 local function saveCounters()
+  keys.next = saved
   if saved and not countersChanged and counters.tok <= saved.tok and counters.seq <= saved.seq
     and counters.wait <= saved.wait then
     return
@@ -197,10 +194,8 @@ local function saveCounters()
   saved = { text = cmsgpack.pack(counters), counters = counters, tok = counters.tok, seq = counters.seq, wait = counters.wait }
   counters.tok, counters.seq, counters.wait = tok, seq, wait
   call('SET', keys.counters, saved.text)
+  keys.next = saved
 end
-
--- The last step of a call: from here the next one goes on.
-local function endCall() keys.left = saved end
 
 -- Makes the noted entries visible to searches of the same call.
 local function flushRecords()
@@ -236,5 +231,5 @@ local function flush()
   for _, queue in pairs(waitQueues) do flushQueue(queue) end
   for presence, list in pairs(newClaims) do many('SADD', keysOf(presence).claims, list) end
   for presence, list in pairs(newOutcomes) do many('HSET', keysOf(presence).outcomes, list) end
-  sweepLists, waitQueues, newClaims, newOutcomes, sharedHeaders = {}, {}, {}, {}, {}
+  sweepLists, waitQueues, newClaims, newOutcomes = {}, {}, {}, {}
 end

@@ -24,6 +24,7 @@ local function isStarted(claim) return byte(claim, -1) == SIGN_BYTES.started end
 local function isSessionLock(claim) return byte(claim) == SIGN_BYTES.session end
 
 local function noteSuspect(presence, id)
+  forget()
   call('HSET', keys.suspects, id, presence)
   facts[keys.suspects] = true
 end

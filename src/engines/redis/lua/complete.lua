@@ -2,16 +2,21 @@
 -- commands.
 -- shares: settleCompletions
 
+-- Headers that were parsed, for the calls that follow.
+local parsedCompletions, completionCount, lastCompletion = {}, 0, nil
+local MOST_COMPLETIONS = 256
+
 -- Parses the header that many completions share: offer, credit, @ if the request's body has a key of its own,
 -- requester.
 local function completionHeader(text)
-  local header = text == '' and sharedHeaders.last or sharedHeaders[text]
+  local header = text == '' and lastCompletion or parsedCompletions[text]
   if not header then
     local wait, credit, place, requester = text:match('^(%S*) (%d+) (%S) (%S+)$')
     header = { wait = wait, credit = tonumber(credit), large = place == PLACE.reference, requester = requester }
-    sharedHeaders[text] = header
+    if completionCount >= MOST_COMPLETIONS then parsedCompletions, completionCount = {}, 0 end
+    parsedCompletions[text], completionCount = header, completionCount + 1
   end
-  sharedHeaders.last = header
+  lastCompletion = header
   if header.credit > 0 then credits[header.wait] = (credits[header.wait] or 0) + header.credit end
   return header
 end

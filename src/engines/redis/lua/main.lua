@@ -5,6 +5,8 @@
 local BEAT_MS = 330
 -- Time until the next beat if more is due than one call may end.
 local DUE_AGAIN_MS = 20
+-- Time until the next beat of a process that may not touch the data.
+local LONGEST_ROUND_MS = 5000
 
 -- Runs each operation in order. Operations come in runs of one name: name, count, then the arguments of each.
 local function runOperations(first)
@@ -61,6 +63,7 @@ local function batch(names, arguments)
   begin(names[1], argv[1], argv[3])
   local refusal = refusalOfLayout()
   if refusal then return { refusal } end
+  recall()
   local number, mode = argv[2], argv[4]
   nonce = argv[5]
   if mode == MODE.join then
@@ -106,6 +109,10 @@ end
 local function beat(names, arguments)
   argv = arguments
   begin(names[1], argv[1], argv[2])
+  -- The data of another release; its batches refuse them.
+  if counters.layout ~= LAYOUT then return { LONGEST_ROUND_MS, nowText, textOf(pushedTo(self)), '' } end
+  recall()
+  recall(true)
   nonce = '.b'
   local pushed = textOf(pushedTo(self))
   if argv[3] == '1' then call('ZADD', keys.presences, 'XX', now + SHARED.presenceLeaseMs, self) end
@@ -153,6 +160,7 @@ local function lookUp(names, arguments)
   if counters.layout > LAYOUT then return { REFUSAL.dataNewer } end
   if counters.layout < LAYOUT then return { REFUSAL.dataOlder } end
   if not LOOKS[argv[2]] then error(argv[2] .. ' is no operation of a look') end
+  recall(true)
   nonce = ''
   beginReplies('0')
   runOperations(2)

@@ -48,6 +48,7 @@ local function endPresence(presence, leaving)
     if byte(outcomes[i + 1]) == OUTCOME_BYTES.completedByReference then dropOutcomeBody(sub(outcomes[i + 1], 2)) end
   end
   call('DEL', own.presence, own.claims, own.outcomes, own.waits, own.events)
+  forget()
   livingPresences[presence] = false
   -- Processes that work on its requests are told to stop.
   local all = call('ZRANGE', keys.presences, 0, -1)

@@ -4,6 +4,19 @@
 -- shares: readIndexOf, endReads, freeFromReads, countBody, uncountBody, dropBody, countTicket, uncountTicket, remove
 -- shares: leaseEndText
 
+-- Signatures and headers that were parsed, for the calls that follow: contents and headers are in keys.parsed, because
+-- they name keys of the space.
+local MOST_TEXTS = 256
+
+local function parsed()
+  local found = keys.parsed
+  if not found or found.count > MOST_TEXTS then
+    found = { infos = {}, headers = {}, count = 0 }
+    keys.parsed = found
+  end
+  return found
+end
+
 local function isRequest(record) return byte(record, RECORD.type.from) ~= RECORD_TYPE_BYTES.entry end
 
 -- Returns whether two holders of this request have died (the digit is above '1'). The request may be the cause, but
@@ -43,7 +56,8 @@ end
 
 -- Returns the contents of a signature: kinds, tokens by field, root, and the keys of the indexes of free entries.
 local function indexInfo(signature)
-  local info = indexInfos[signature]
+  local all = parsed()
+  local info = all.infos[signature]
   if info then return info end
   local kinds, tokens, index, fields, indexed = {}, {}, {}, {}, true
   for part in gmatch(signature, '[^|]+') do
@@ -65,7 +79,7 @@ local function indexInfo(signature)
   info = { kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
   -- AnyEntry matches every kind except the framework's own.
   if find(root, KIND.own, 1, true) ~= 1 then kinds[#kinds + 1] = KIND.any end
-  indexInfos[signature] = info
+  all.infos[signature], all.count = info, all.count + 1
   return info
 end
 
@@ -90,32 +104,46 @@ local function sweepLater(id, expiresAt, writtenAt)
 end
 
 -- Parses the header that many entries share: lease in ms (-1: for ever), priority, then the record from its type to
--- its signature. An empty header repeats the one before.
+-- its signature.
+local function parsedHeader(text)
+  local leaseMs, priority, head, signature = text:match('^(%S+) (%S+) ([^|]+)(.*)$')
+  leaseMs = tonumber(leaseMs)
+  local after = sub(head, 3) .. signature .. '\n'
+  return {
+    leaseMs = leaseMs,
+    dead = leaseMs == 0,
+    large = byte(head, 2) == PLACE_BYTES.reference,
+    zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
+    typeAndPlace = sub(head, 1, 2),
+    requester = sub(head, 3),
+    after = after,
+    -- Bytes of a record beside its body.
+    size = RECORD.headSum.to + #after,
+    info = indexInfo(signature),
+  }
+end
+
+local lastHeader
+
+-- Returns a parsed header with what it is in this call. An empty text repeats the header before.
 local function sharedHeader(text)
-  if text == '' then return sharedHeaders.last end
-  local header = sharedHeaders[text]
+  if text == '' then return lastHeader end
+  local all = parsed()
+  local header = all.headers[text]
   if not header then
-    local leaseMs, priority, head, signature = text:match('^(%S+) (%S+) ([^|]+)(.*)$')
-    leaseMs = tonumber(leaseMs)
-    local expiresAt, ends = leaseEndText(leaseMs)
-    local before, after = ends .. nowText .. '0', sub(head, 3) .. signature .. '\n'
-    header = {
-      dead = leaseMs == 0,
-      large = byte(head, 2) == PLACE_BYTES.reference,
-      zero = SHARED.scoreZero - tonumber(priority) * SHARED.priorityStep,
-      bodyTtl = ends ~= SHARED.never and leaseMs + SHARED.bodyGraceMs,
-      before = before,
-      typeAndPlace = sub(head, 1, 2),
-      sum = headSum(expiresAt, now * 10, byte(head), byte(head, 2), sub(head, 3)),
-      after = after,
-      -- Bytes of a record beside its body; between the two are the score, type and place, and the sum.
-      size = #before + 16 + 2 + 3 + #after,
-      info = indexInfo(signature),
-      sweepList = sweepListFor(expiresAt, now),
-    }
-    sharedHeaders[text] = header
+    header = parsedHeader(text)
+    all.headers[text], all.count = header, all.count + 1
   end
-  sharedHeaders.last = header
+  if header.usedIn ~= sweepLists then
+    local expiresAt, ends = leaseEndText(header.leaseMs)
+    local kind, place = byte(header.typeAndPlace, 1, 2)
+    header.usedIn = sweepLists
+    header.bodyTtl = ends ~= SHARED.never and header.leaseMs + SHARED.bodyGraceMs
+    header.before = ends .. nowText .. '0'
+    header.sum = headSum(expiresAt, now * 10, kind, place, header.requester)
+    header.sweepList = sweepListFor(expiresAt, now)
+  end
+  lastHeader = header
   return header
 end
 
@@ -123,7 +151,11 @@ local function isPresent(presence)
   if presence == SHARED.kept then return true end
   local known = livingPresences[presence]
   if known == nil then
-    known = call('EXISTS', keysOf(presence).presence) == 1
+    known = memory.presences[presence]
+    if not known then
+      known = call('EXISTS', keysOf(presence).presence) == 1
+      if known then remember('presences', presence, true) end
+    end
     livingPresences[presence] = known
   end
   return known

@@ -112,6 +112,7 @@ end
 -- Forgets all shapes, and has every process register its waits anew.
 function OPS.renewWaits()
   flush()
+  forget()
   call('UNLINK', keys.shapes, keys.shapeCounts, keys.ifExists)
   local all = call('ZRANGE', keys.presences, 0, -1)
   for i = 1, #all do push(all[i], PUSH.outOfStep .. '\t', '', '') end

@@ -7,11 +7,12 @@ local MOST_CANDIDATES = 200
 -- Returns whether all writers under a root index such a token (OPS.announceKind). Structures are never indexed by
 -- default; tokens of several fields together only if all writers name them.
 local function isIndexedEverywhere(root, token)
+  local policies = facts.policies or {}
   local policy = policies[root]
   if policy == nil then
     -- The framework's own kinds index every single value, and are not listed.
     policy = find(root, KIND.own, 1, true) ~= 1 and call('HGET', keys.kinds, root) or 's*'
-    policies[root] = policy
+    policies[root], facts.policies = policy, policies
   end
   local at = find(token, '=', 1, true)
   local first = byte(token, at + 1)

@@ -16,8 +16,8 @@ local function split(text)
 end
 
 -- Templates that were parsed, for the calls that follow: most are few texts again and again.
-local parsedTemplates, parsedCount = {}, 0
-local MOST_PARSED = 256
+local parsedTemplates, templateCount = {}, 0
+local MOST_TEMPLATES = 256
 
 -- Parses a template: kind, root, then the indexed, the verified and the compound tokens, separated by tabs. Returns
 -- the spec of a wait or search for the template.
@@ -26,19 +26,26 @@ local function readTemplate(text, mode)
   if not template then
     local kind, root, indexed, verified, compound = text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)$')
     template = { kind = kind, root = root, indexed = split(indexed), verified = split(verified), compound = compound ~= '' and split(compound) }
-    if parsedCount >= MOST_PARSED then parsedTemplates, parsedCount = {}, 0 end
-    parsedTemplates[text], parsedCount = template, parsedCount + 1
+    if templateCount >= MOST_TEMPLATES then parsedTemplates, templateCount = {}, 0 end
+    parsedTemplates[text], templateCount = template, templateCount + 1
   end
   return { mode = mode, kind = template.kind, root = template.root, indexed = template.indexed, verified = template.verified,
     compound = template.compound or nil }
 end
 
--- Reads the shapes that waits have, by `mode@kind`.
+-- Reads the stored shapes of waits, by `mode@kind`.
 local function readShapes(names)
   local texts = call('HMGET', keys.shapes, unpack_(names))
-  for i = 1, #names do shapes[names[i]] = texts[i] and split(texts[i]) or {} end
+  for i = 1, #names do
+    local list = texts[i] and split(texts[i]) or {}
+    shapes[names[i]] = list
+    remember('shapes', names[i], list)
+  end
 end
 
+local function knownShapes(name) return shapes[name] or memory.shapes[name] end
+
+-- Returns the shapes as they are stored; changes are based on these.
 local function shapesOf(name)
   if not shapes[name] then readShapes({ name }) end
   return shapes[name]
@@ -46,25 +53,28 @@ end
 
 local function saveShapes(name, list)
   if #list == 0 then call('HDEL', keys.shapes, name) else call('HSET', keys.shapes, name, concat(list, '|')) end
-  for _, info in pairs(indexInfos) do info[TAKE], info[READ], info[NOTIFY] = nil, nil, nil end
+  forget()
 end
 
 -- Returns the queues of a mode whose waits may match an entry: { key, whether each wait must be verified }.
 local function queuesFor(info, mode)
+  if info.version ~= memory.version then
+    info[TAKE], info[READ], info[NOTIFY], info.version = nil, nil, nil, memory.version
+  end
   local found = info[mode]
   if found then return found end
   local missing = {}
   for k = 1, #info.kinds do
     local kind = info.kinds[k]
-    if not shapes['take@' .. kind] then missing[#missing + 1] = 'take@' .. kind end
-    if not shapes['read@' .. kind] then missing[#missing + 1] = 'read@' .. kind end
-    if not shapes['notify@' .. kind] then missing[#missing + 1] = 'notify@' .. kind end
+    if not knownShapes('take@' .. kind) then missing[#missing + 1] = 'take@' .. kind end
+    if not knownShapes('read@' .. kind) then missing[#missing + 1] = 'read@' .. kind end
+    if not knownShapes('notify@' .. kind) then missing[#missing + 1] = 'notify@' .. kind end
   end
   if #missing > 0 then readShapes(missing) end
   found = {}
   for k = 1, #info.kinds do
     local name = mode .. '@' .. info.kinds[k]
-    local list = shapesOf(name)
+    local list = knownShapes(name)
     for s = 1, #list do
       local shape, tokens, all = list[s], {}, true
       for field in gmatch(shape, '[^:,*]+') do
@@ -100,8 +110,12 @@ local function specOf(presence, wait)
   local waiter = presence .. ':' .. wait
   local spec = specs[waiter]
   if spec == nil then
-    local packed = call('HGET', keysOf(presence).waits, wait)
-    spec = packed and unpacked(packed) or false
+    spec = memory.specs[waiter]
+    if not spec then
+      local packed = call('HGET', keysOf(presence).waits, wait)
+      spec = packed and unpacked(packed) or false
+      if spec and byte(wait) == WAIT_BYTES.offer then remember('specs', waiter, spec) end
+    end
     specs[waiter] = spec
   end
   return spec
@@ -148,6 +162,7 @@ local function register(presence, wait, spec, credit)
     saveShapes(name, list)
   end
   call('HSET', keysOf(presence).waits, wait, cmsgpack.pack(spec))
+  if byte(wait) == WAIT_BYTES.offer then forget() end
   if spec.ifExists then call('SADD', keys.ifExists, presence .. ':' .. wait) end
   specs[presence .. ':' .. wait] = spec
   setScore(queueOf(spec.key), presence .. ':' .. wait, nextScore(credit))
@@ -159,6 +174,7 @@ local function unregister(presence, wait)
   if not spec then return false end
   local waiter = presence .. ':' .. wait
   call('HDEL', keysOf(presence).waits, wait)
+  if byte(wait) == WAIT_BYTES.offer then forget() end
   specs[waiter] = false
   if spec.ifExists then call('SREM', keys.ifExists, waiter) end
   setScore(queueOf(spec.key), waiter, 0)
@@ -172,6 +188,10 @@ local function unregister(presence, wait)
   return true
 end
 
+-- Waiters that were parsed, for the calls that follow.
+local parsedWaiters, waitersCount = {}, 0
+local MOST_WAITERS = 2048
+
 -- Parses a waiter: `presence:wait`. `once`: a plain find, which leaves its queue when it is served.
 local function parsedWaiter(waiter)
   local known = parsedWaiters[waiter]
@@ -179,7 +199,8 @@ local function parsedWaiter(waiter)
     local wait = sub(waiter, SHARED.presenceLength + 2)
     known = { presence = sub(waiter, 1, SHARED.presenceLength), wait = wait, delivery = PUSH.delivery .. wait .. '\t',
       shown = PUSH.shown .. wait .. '\t', once = byte(wait) ~= WAIT_BYTES.offer }
-    parsedWaiters[waiter] = known
+    if waitersCount >= MOST_WAITERS then parsedWaiters, waitersCount = {}, 0 end
+    parsedWaiters[waiter], waitersCount = known, waitersCount + 1
   end
   return known
 end
