@@ -55,7 +55,7 @@ export const DEFECTS: readonly Defect[] = [
     file: 'lua',
     pieces: [
       ['counters.tok = counters.tok < us and us or counters.tok + 1', 'counters.tok = counters.tok + 1'],
-      ['counters.run = serverRun\n', 'counters.run = serverRun\n  counters.tok = 0\n'],
+      ['counters.generation = serverRun, nil\n', 'counters.generation = serverRun, nil\n  counters.tok = 0\n'],
     ],
     workload: { faults: ['restart', 'freeze'], roles: SERVICE, workMs: 100 },
     caughtBy: ['tokens rise'],
@@ -64,7 +64,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'de-duplication of operation ids removed',
     isQuick: true,
     file: 'lua',
-    pieces: [['if known[2] then', 'if false then']],
+    pieces: [['if again then', 'if false then']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
     caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable', 'nothing lost'],
   },
@@ -84,10 +84,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'response released before its level',
     file: 'lua',
     pieces: [
-      [
-        "call('SREM', ownKeys.claims, unpack_(held))\n  clearSuspects(ids)",
-        "redis.set_repl(redis.REPL_NONE)\n  call('SREM', ownKeys.claims, unpack_(held))\n  clearSuspects(ids)",
-      ],
+      ['local isHeld = n == 1 and', 'redis.set_repl(redis.REPL_NONE)\n  local isHeld = n == 1 and'],
       [
         "call('HDEL', keys.entries, unpack_(ids))\n  for j",
         "call('HDEL', keys.entries, unpack_(ids))\n  redis.set_repl(redis.REPL_ALL)\n  for j",

@@ -135,6 +135,19 @@ everyEngine('requesting', (opened) => {
     for (const s of sent) s.withdraw()
   })
 
+  test('work goes round all workers before one gets a second piece, however many there are', async () => {
+    const { space, other } = opened()
+    const workers = await Promise.all(Array.from({ length: 20 }, (_, i) => hold(i % 2 ? other : space, 2)))
+    const given = () => workers.map(({ held }) => held.length)
+    const sent = []
+    for (const each of [1, 2]) {
+      sent.push(...workers.map((_, i) => sendRequest(space, request(`${each}-${i}`), terms())))
+      await until(() => given().reduce((sum, n) => sum + n) === each * workers.length, 'all to be handed out')
+      expect(given()).toEqual(workers.map(() => each))
+    }
+    for (const each of sent) each.withdraw()
+  })
+
   test('one that may not run twice and has started is lost when it is released', async () => {
     const { space, other } = opened()
     const { held, next } = await hold(other)

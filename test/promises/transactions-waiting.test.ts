@@ -28,6 +28,19 @@ everyEngine('waits and transactions', (opened) => {
     await nothing()
   })
 
+  test('a take is served although many takes of transactions that end in the same turn have waited longer', async () => {
+    const { space } = opened()
+    const under = await Promise.all(Array.from({ length: 12 }, () => space.begin()))
+    const vain = under.map((tx) => space.take(Task, { tx, waitMs: 10_000 }).catch(() => null))
+    expect(await pending(Promise.race(vain), () => space.readIfExists(Other))).toBe(true)
+    const last = space.take(Task, { waitMs: 10_000 })
+    expect(await pending(last, () => space.readIfExists(Other))).toBe(true)
+    const ended = under.map((tx) => tx.abort())
+    await space.write(Task({ id: 'a' }))
+    expect(await last).toEqual({ id: 'a' })
+    await Promise.all([...ended, ...vain])
+  })
+
   test('two readers who both want to take it end by their timeouts', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: 'a' }))

@@ -210,10 +210,18 @@ end
 
 -- Writes the changes of a queue of waiters. A waiter without credit leaves the queue.
 local function flushQueue(queue)
+  local only = next(queue.changed)
+  if not only then return end
+  if next(queue.changed, only) == nil then
+    local score = queue.score[only]
+    if score then call('ZADD', queue.key, score, only) else call('ZREM', queue.key, only) end
+    queue.changed = {}
+    return
+  end
   local gone, moved = {}, {}
   for waiter in pairs(queue.changed) do
     local score = queue.score[waiter]
-    if score and score > 0 then
+    if score then
       moved[#moved + 1] = score
       moved[#moved + 1] = waiter
     else

@@ -67,7 +67,8 @@ local function settleCompletions()
   local n = completions.n
   if n == 0 then return end
   local named, ids, held, written = completions.claims, {}, {}, {}
-  local isHeld = call('SMISMEMBER', ownKeys.claims, unpack_(named))
+  -- One alone is checked and removed at once.
+  local isHeld = n == 1 and { call('SREM', ownKeys.claims, named[1]) } or call('SMISMEMBER', ownKeys.claims, unpack_(named))
   for j = 1, n do
     if isHeld[j] == 1 then
       held[#held + 1] = named[j]
@@ -83,7 +84,7 @@ local function settleCompletions()
     end
   end
   if #held == 0 then return end
-  call('SREM', ownKeys.claims, unpack_(held))
+  if n > 1 then call('SREM', ownKeys.claims, unpack_(held)) end
   clearSuspects(ids)
   -- A withdrawn or expired entry is gone already; its requester drops an outcome that it does not await.
   call('HDEL', keys.entries, unpack_(ids))

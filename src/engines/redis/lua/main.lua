@@ -76,11 +76,8 @@ local function batch(names, arguments)
   local slot = tonumber(number) % SHARED.remembered
   local known = call('HMGET', ownKeys.presence, 'run', slot)
   if not known[1] then return { REFUSAL.presence } end
-  if known[2] then
-    local answered = unpacked(known[2]) or { '0' }
-    if answered[1] == number then return replay(answered) end
-    if tonumber(answered[1]) > tonumber(number) then return { REFUSAL.stale } end
-  end
+  local again = known[2] and replay(known[2], number)
+  if again then return again end
   if mode == MODE.askOnly then return { REFUSAL.unrecorded } end
   if mode == MODE.runAndRenew then call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self) end
 
@@ -97,7 +94,7 @@ local function batch(names, arguments)
   saveCounters()
   local replies, remembered = endReplies()
   -- A process that has left leaves nothing behind.
-  if livingPresences[self] ~= false then call('HSET', ownKeys.presence, slot, cmsgpack.pack(remembered)) end
+  if livingPresences[self] ~= false then call('HSET', ownKeys.presence, slot, remembered) end
   publish()
   endCall()
   return replies

@@ -46,9 +46,9 @@ local function refillOffers()
   for wait, more in pairs(credits) do
     local spec = specOf(self, wait)
     if spec then
-      local waiter, queue = self .. ':' .. wait, queueOf(spec.key)
-      local score = queue.score[waiter] or (queue.changed[waiter] and 0) or tonumber(call('ZSCORE', spec.key, waiter) or 0)
-      local credit = more + (score > 0 and math.ceil(score / SHARED.creditStep) or 0)
+      local waiter = self .. ':' .. wait
+      local before = creditOf(spec.key, waiter)
+      local credit = before + more
       local accept = isBearable
       if spec.anyOf then
         accept = function(id, record) return hasOneOf(spec.anyOf, signatureOf(record)) and isBearable(id, record) end
@@ -62,7 +62,7 @@ local function refillOffers()
         if isSuspect(record) then noteSuspect(self, id) end
         push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
       end
-      setScore(queue, waiter, nextScore(credit - #hits))
+      if before > 0 or #hits < credit then setCredit(spec.key, waiter, credit - #hits) end
     end
   end
 end

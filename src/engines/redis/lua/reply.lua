@@ -2,11 +2,12 @@
 -- remembers.
 -- shares: beginReplies, reply, refuse, endReplies, replay
 
-local kinds, count, values, remembered
+local kinds, count, values, remembered = {}, 0, nil, nil
+local batchNumber
 
 -- `number`: of the batch.
 local function beginReplies(number)
-  kinds, count, values, remembered = {}, 0, { '', nowText }, { number, '' }
+  batchNumber, count, values, remembered = number, 0, { '', nowText }, nil
 end
 
 -- Answers the running operation. Returns its slot, for refuse(). The last of several values is not remembered: it is
@@ -17,6 +18,7 @@ local function reply(kind, first, second, third)
   if first then
     local n = #values
     values[n + 1], values[n + 2], values[n + 3] = first, second, third
+    remembered = remembered or { batchNumber, '' }
     n = #remembered
     remembered[n + 1], remembered[n + 2], remembered[n + 3] = first, second and (third and second or ''), third and ''
   end
@@ -26,15 +28,29 @@ end
 -- Changes a reply to `none`, because the claim was lost.
 local function refuse(slot) kinds[slot] = REPLY.none end
 
--- Returns the reply of the batch, and the part of it that is remembered.
+-- Returns the reply of the batch, and the part of it that is remembered, as a text: number, blank and characters if
+-- there are no values, as mostly, else packed.
 local function endReplies()
-  values[1] = concat(kinds)
-  remembered[2] = values[1]
-  return values, remembered
+  local text = concat(kinds, '', 1, count)
+  values[1] = text
+  if not remembered then return values, batchNumber .. ' ' .. text end
+  remembered[2] = text
+  return values, cmsgpack.pack(remembered)
 end
 
--- Returns the reply to a batch that has run before and is sent again because its reply was lost.
-local function replay(answered)
+-- Returns the number of a remembered batch, its characters and its values.
+local function parsedReplies(text)
+  local number, characters = text:match('^(%d+) (.*)$')
+  return number and { number, characters } or unpacked(text) or { '0', '' }
+end
+
+-- Returns the reply to a batch that has run before and is sent again because its reply was lost; that the batch is stale if
+-- a later one is remembered in its place; nil if it has not run. `text`: what is remembered in its place.
+local function replay(text, number)
+  local answered = parsedReplies(text)
+  if answered[1] ~= number then
+    return (tonumber(answered[1]) or 0) > tonumber(number) and { REFUSAL.stale } or nil
+  end
   local again, out, at = {}, { '', nowText }, 3
   for kind in gmatch(answered[2], '.') do
     local n = VALUE_COUNTS[kind] or 0

@@ -3,7 +3,7 @@
 -- A queue is ordered by free credit and age. A shape is the list of fields that a template names. For each mode (take,
 -- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
 -- of their first field (a shape that ends in *) and are verified one by one.
--- shares: readTemplate, queuesFor, queueOf, specOf, setScore, nextScore, register, unregister, parsedWaiter, hasOneOf, conforms
+-- shares: readTemplate, queuesFor, queueOf, specOf, creditOf, setCredit, register, unregister, parsedWaiter, hasOneOf, conforms
 -- shares: holdersOfSuspects, pickTaker, knownOf
 
 local MOST_SHAPES = 4
@@ -91,18 +91,39 @@ local function queuesFor(info, mode)
   return found
 end
 
--- Returns a queue, read as far as necessary: its best sixteen waiters, or all.
-local function queueOf(key, whole)
-  local queue = waitQueues[key]
-  if queue then
-    if queue.whole or not whole then return queue end
-    flushQueue(queue)
+-- Reads a queue: its best waiters, at most so many, in order. All others have a score below the floor.
+local function readQueue(key, most)
+  local got = call('ZREVRANGE', key, 0, most - 1, 'WITHSCORES')
+  local score, order = {}, {}
+  for i = 1, #got, 2 do
+    score[got[i]] = tonumber(got[i + 1])
+    order[#order + 1] = got[i]
   end
-  local got = call('ZREVRANGE', key, 0, whole and -1 or 15, 'WITHSCORES')
-  queue = { key = key, score = {}, changed = {}, whole = whole or #got < 32 }
-  for i = 1, #got, 2 do queue.score[got[i]] = tonumber(got[i + 1]) end
+  local queue = { key = key, score = score, order = order, from = 1, changed = {}, window = most,
+    whole = #order < most, floor = score[order[#order]] }
   waitQueues[key] = queue
   return queue
+end
+
+-- The first and the largest part of a queue that is read, unless all of it is: mostly the best few are enough, and each
+-- costs about as much as a command.
+local FIRST_WINDOW, LARGEST_WINDOW, ALL = 4, 64, 1000000000
+
+-- Returns a queue, read in part or as a whole.
+local function queueOf(key, isWhole)
+  local queue = waitQueues[key]
+  if queue then
+    if queue.whole or queue.window and not isWhole then return queue end
+    flushQueue(queue)
+  end
+  return readQueue(key, isWhole and ALL or FIRST_WINDOW)
+end
+
+-- Returns more of a queue.
+local function widened(queue, isWhole)
+  flushQueue(queue)
+  local wider = queue.window * 4
+  return readQueue(queue.key, isWhole and ALL or wider < LARGEST_WINDOW and wider or LARGEST_WINDOW)
 end
 
 -- Returns the spec of a wait; false if there is no such wait.
@@ -128,15 +149,29 @@ local function isDeclared(spec)
   return false
 end
 
-local function setScore(queue, waiter, score)
-  queue.score[waiter] = score > 0 and score or nil
+-- Notes the score of a waiter; with 0 or less it leaves its queue. The queue need not be read for this.
+local function setScore(key, waiter, score)
+  local queue = waitQueues[key]
+  if not queue then
+    queue = { key = key, score = {}, changed = {} }
+    waitQueues[key] = queue
+  end
+  score = score > 0 and score or nil
+  if queue.score[waiter] ~= score then queue.score[waiter], queue.order = score, nil end
   queue.changed[waiter] = true
 end
 
--- Returns the score of a wait with this credit that begins now: behind all others with the same credit.
-local function nextScore(credit)
+-- Returns the credit of a waiter, as it is noted or stored; 0 if it is not in the queue.
+local function creditOf(key, waiter)
+  local queue = waitQueues[key]
+  local score = queue and (queue.score[waiter] or queue.changed[waiter] and 0) or tonumber(call('ZSCORE', key, waiter) or 0)
+  return score > 0 and math.ceil(score / SHARED.creditStep) or 0
+end
+
+-- Gives a waiter this credit. It waits from now, behind all others with the same credit.
+local function setCredit(key, waiter, credit)
   counters.wait = counters.wait + 1
-  return credit * SHARED.creditStep - counters.wait % (SHARED.creditStep - 1) - 1
+  setScore(key, waiter, credit * SHARED.creditStep - counters.wait % (SHARED.creditStep - 1) - 1)
 end
 
 -- Puts a wait into its queue, with room for `credit` entries.
@@ -165,7 +200,7 @@ local function register(presence, wait, spec, credit)
   if byte(wait) == WAIT_BYTES.offer then forget() end
   if spec.ifExists then call('SADD', keys.ifExists, presence .. ':' .. wait) end
   specs[presence .. ':' .. wait] = spec
-  setScore(queueOf(spec.key), presence .. ':' .. wait, nextScore(credit))
+  setCredit(spec.key, presence .. ':' .. wait, credit)
 end
 
 -- Ends a wait. Returns false if there was none.
@@ -177,7 +212,7 @@ local function unregister(presence, wait)
   if byte(wait) == WAIT_BYTES.offer then forget() end
   specs[waiter] = false
   if spec.ifExists then call('SREM', keys.ifExists, waiter) end
-  setScore(queueOf(spec.key), waiter, 0)
+  setScore(spec.key, waiter, 0)
   if call('HINCRBY', keys.shapeCounts, spec.name .. spec.shape, -1) <= 0 then
     call('HDEL', keys.shapeCounts, spec.name .. spec.shape)
     local list, rest = shapesOf(spec.name), {}
@@ -238,33 +273,75 @@ local function hasEnded(waiter)
   return not spec or not isOpen(spec.tx)
 end
 
+-- Sorts the waiters of a queue whose scores have been set since it was read.
+local function orderOf(queue)
+  if not queue.order then
+    local order, score = {}, queue.score
+    for waiter in pairs(score) do order[#order + 1] = waiter end
+    table.sort(order, function(a, b) return score[a] > score[b] end)
+    queue.order, queue.from = order, 1
+  end
+  return queue.order
+end
+
+-- Returns the place of the best waiter of a queue, as far as the queue was read, that may have an entry; nil if there
+-- is none. `avoided`: presences that may not.
+local function placeOfBest(queue, verify, avoided, signature)
+  local order = orderOf(queue)
+  for at = queue.from, #order do
+    local waiter = order[at]
+    if (not verify or conforms(waiter, signature)) and not (avoided and avoided[parsedWaiter(waiter).presence])
+      and not hasEnded(waiter) then
+      return at
+    end
+  end
+end
+
+-- Returns a queue, read far enough, with the place of its best waiter.
+local function bestIn(key, verify, avoided, signature)
+  local queue = queueOf(key, verify or avoided)
+  local at = placeOfBest(queue, verify, avoided, signature)
+  -- Waiters that were not read are better than one below the floor. If none of those that were read may have the entry,
+  -- all are read.
+  while not queue.whole and not (at and queue.score[queue.order[at]] >= queue.floor) do
+    queue = widened(queue, not at and queue.from <= #queue.order)
+    at = placeOfBest(queue, verify, avoided, signature)
+  end
+  return queue, at
+end
+
+-- Takes one credit from the waiter at a place in the order of its queue, and moves it behind those with more.
+local function useCredit(queue, at)
+  local order, score = queue.order, queue.score
+  local waiter = order[at]
+  local rest = score[waiter] - SHARED.creditStep
+  queue.changed[waiter] = true
+  if rest <= 0 then
+    score[waiter] = nil
+    if at == queue.from then queue.from = at + 1 else table.remove(order, at) end
+    return waiter
+  end
+  score[waiter] = rest
+  while order[at + 1] and score[order[at + 1]] > rest do
+    order[at] = order[at + 1]
+    at = at + 1
+  end
+  order[at] = waiter
+  return waiter
+end
+
 -- Returns the waiter to hand an entry to: the one with most free credit, then the one that has waited longest. Reduces
 -- its credit by one.
 local function pickTaker(info, isSuspected)
-  local avoided = isSuspected and holdersOfSuspects()
+  local avoided = isSuspected and holdersOfSuspects() or nil
   local candidates = queuesFor(info, TAKE)
-  local best, bestQueue, bestScore = nil, nil, 0
+  local best, place, bestScore = nil, nil, 0
   for i = 1, #candidates do
-    local key, verify = candidates[i][1], candidates[i][2]
-    local queue = queueOf(key, verify or avoided ~= nil)
-    if not queue.whole and next(queue.score) == nil then
-      flushQueue(queue)
-      waitQueues[key] = nil
-      queue = queueOf(key, verify)
-    end
-    for waiter, score in pairs(queue.score) do
-      if score > bestScore and (not verify or conforms(waiter, info.text))
-        and not (avoided and avoided[parsedWaiter(waiter).presence]) and not hasEnded(waiter) then
-        best, bestQueue, bestScore = waiter, queue, score
-      end
-    end
+    local queue, at = bestIn(candidates[i][1], candidates[i][2], avoided, info.text)
+    local score = at and queue.score[queue.order[at]] or 0
+    if score > bestScore then best, place, bestScore = queue, at, score end
   end
-  if best then
-    local rest = bestScore - SHARED.creditStep
-    bestQueue.score[best] = rest > 0 and rest or nil
-    bestQueue.changed[best] = true
-  end
-  return best
+  return best and useCredit(best, place)
 end
 
 -- Most waits that are looked at; a process with more compares nothing.
