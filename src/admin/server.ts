@@ -1,6 +1,7 @@
-/** The admin port: three probes and /metrics over HTTP. */
-import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+/** The admin port: three probes and /metrics over HTTP. The only file that imports hono. */
+import type { Server } from 'node:http'
+import { serve } from '@hono/node-server'
+import { type Context, Hono } from 'hono'
 import { SpaceError } from '../errors.js'
 import { isKnownHost } from './known-hosts.js'
 import type { ProbeResult, Probes } from './probes.js'
@@ -29,57 +30,26 @@ export interface AdminServer {
  */
 export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics): Promise<AdminServer> {
   const { host, port, allowedHosts } = at
-  const answers: Readonly<Record<string, () => Promise<Answer>>> = {
-    '/livez': async () => probeAnswer(probes.live()),
-    '/startupz': async () => probeAnswer(probes.started()),
-    '/readyz': async () => probeAnswer(await probes.ready()),
-    '/metrics': async () => ({
-      status: 200,
-      fields: { 'Content-Type': metrics.contentType },
-      text: await metrics.text(),
-    }),
-  }
-  const answerTo = async ({ method = '', url = '', headers }: IncomingMessage): Promise<Answer> => {
-    if (!isKnownHost(headers.host, host, allowedHosts)) {
-      return plain(421, 'This admin port does not answer that host: add its name to --admin-allowed-hosts.\n')
-    }
-    const answer = answers[url.split('?', 1)[0] as string]
-    if (!answer || !READING.has(method)) return plain(404, 'The pages are /livez, /startupz, /readyz and /metrics.\n')
-    return answer().catch(() => plain(500, 'This page failed.\n'))
-  }
-  const server = createServer(async (req, res) => {
-    const { status, fields, text } = await answerTo(req)
-    res.writeHead(status, { ...fields, 'Content-Length': Buffer.byteLength(text) }).end(text)
+  const app = new Hono()
+  app.use(async (c, next) => {
+    if (isKnownHost(c.req.header('host'), host, allowedHosts)) return next()
+    return c.text('This admin port does not answer that host: add its name to --admin-allowed-hosts.\n', 421)
   })
+  app.get('/livez', (c) => probeResponse(c, probes.live()))
+  app.get('/startupz', (c) => probeResponse(c, probes.started()))
+  app.get('/readyz', async (c) => probeResponse(c, await probes.ready()))
+  app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
   return new Promise((resolve, reject) => {
+    // The global Request and Response stay those of Node.js.
+    const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }
+    const server = serve(options, (info) => resolve({ port: info.port, close: () => closeServer(server) })) as Server
     // Later errors are of single connections; the server goes on.
     server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
-    server.listen(port, host, () => {
-      resolve({ port: (server.address() as AddressInfo).port, close: () => closeServer(server) })
-    })
   })
 }
 
-interface Answer {
-  readonly status: number
-  readonly fields: Readonly<Record<string, string>>
-  readonly text: string
-}
-
-/** node:http sends no body in answer to HEAD. */
-const READING: ReadonlySet<string> = new Set(['GET', 'HEAD'])
-
-const plain = (status: number, text: string): Answer => ({
-  status,
-  fields: { 'Content-Type': 'text/plain; charset=UTF-8' },
-  text,
-})
-
-const probeAnswer = ({ ok, checks }: ProbeResult): Answer => ({
-  status: ok ? 200 : 503,
-  fields: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' },
-  text: JSON.stringify({ status: ok ? 'ok' : 'unavailable', checks }),
-})
+const probeResponse = (c: Context, { ok, checks }: ProbeResult): Response =>
+  c.json({ status: ok ? 'ok' : 'unavailable', checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' })
 
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {

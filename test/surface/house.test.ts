@@ -132,6 +132,7 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(naming('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
   expect(naming('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
+  expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
   expect(importing('cookie')).toEqual(['src/session/cookie.ts'])
   expect(importing('cookie-signature')).toEqual(['src/session/cookie.ts'])
   expect(naming('express-session')).toEqual(['src/session/express.ts'])
@@ -140,10 +141,7 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(naming('proxy-addr')).toEqual(['gateway/trust.ts'])
   expect(importing('forwarded-parse')).toEqual(['gateway/proxies.ts'])
   expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
-  expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual([
-    'gateway/server.ts',
-    'src/admin/server.ts',
-  ])
+  expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
   const listening = /addEventListener\('abort'|AbortSignal\.any/
   expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/runtime/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
