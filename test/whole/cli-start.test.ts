@@ -44,4 +44,11 @@ test('a gateway and a worker load none of the packages of rare settings', async 
   expect(loaded.filter((name) => RARE.includes(name))).toEqual([])
 })
 
+test('a worker whose space cannot be opened loads no app, and leaves with one line', async () => {
+  const loud = write('loud.mjs', 'console.log("loaded"); export default (req, res) => res.end()')
+  const worker = startProcess(['takespace', 'worker', loud, '--url', 'redis://127.0.0.1:1'])
+  expect(await worker.exited).toEqual({ code: 1, signal: null })
+  expect(worker.output().trim().split('\n')).toEqual([expect.stringMatching(/^takespace: .*Start a Redis/)])
+})
+
 failOnLeaks()
