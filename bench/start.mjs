@@ -24,6 +24,12 @@ const app = fileURLToPath(new URL('apps/plain.mjs', import.meta.url))
 const SETTLE_MS = 40_000
 const env = { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'info', NO_COLOR: '1' }
 
+const running = new Set()
+// As an exit: the server and the processes are ended with it.
+process.on('SIGINT', () => process.exit(130)).on('SIGTERM', () => process.exit(143))
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
 const redis = await startRedis({ aof: false })
 const gateway = ['gateway', '--port', '0', '--url', redis.url]
 const worker = ['worker', app, '--url', redis.url]
@@ -32,6 +38,8 @@ const worker = ['worker', app, '--url', redis.url]
 async function start(args, message) {
   const since = performance.now()
   const child = spawn(process.execPath, args, { env, stdio: ['ignore', message ? 'pipe' : 'ignore', 'inherit'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   if (!message) {
     await once(child, 'exit')
     return { ms: performance.now() - since }
