@@ -45,6 +45,8 @@ export class Child {
   answered = false
   /** An error was not caught; it ends by itself. */
   crashed = false
+  /** … before it reported that it is ready. */
+  #crashedEarly = false
   /** It was told to drain. */
   leaving = false
   /** It does not answer; the space has been told; it was killed for it. */
@@ -164,10 +166,13 @@ export class Child {
     else if ('beat' in report) this.#beat(report.beat, overseer)
     else if ('crashed' in report) {
       this.answered ||= report.crashed.answered > 0
-      overseer.crashed(this)
+      // A request can come, and crash the process, before it reports that it is ready.
+      if (this.readyAt === undefined) this.#crashedEarly = true
+      else overseer.crashed(this)
     } else if ('ready' in report) {
       this.readyAt = monotonicMs()
       overseer.ready(this)
+      if (this.#crashedEarly) overseer.crashed(this)
     }
   }
 
