@@ -4,9 +4,9 @@
 -- An operation checks and reads first, then only notes its writes; flush() performs them. So an operation that fails
 -- leaves nothing half done.
 -- shares: self, ownKeys, nonce, now, wall, nowText, counters, argv, position, countersChanged, newRecords
--- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits, shapes
--- shares: waitQueues, specs, livingPresences, claimsMade, tokenBase
--- shares: bounded, transactionEnds, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
+-- shares: newIndexed, newClaims, newOutcomes, sweepLists, completions, putCount, dirty, credits
+-- shares: waitQueues, specs, claimsMade, tokenBase
+-- shares: bounded, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
 -- shares: flushRecords, flushQueue, flush
 
 -- The layout of the data that this library reads and writes.
@@ -39,9 +39,10 @@ local putCount, dirty
 local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} }
 local credits = {}         -- by offer: the credit that it gains in this call
 -- What this call has read.
-local shapes, waitQueues, specs, livingPresences = {}, {}, {}, {}
-local transactionEnds = {} -- by transaction: the end of its lease
-local facts = {}           -- by key: whether it exists; and others of the call
+local waitQueues, specs = {}, {}
+-- By key and by presence: whether it exists; by transaction: when its lease ends; by mode@kind: the shapes of waits; and
+-- others of the call.
+local facts = {}
 local claimsMade           -- how many claims this call has made
 local tokenBase            -- what their tokens begin with
 local bounded              -- whether this call keeps to bounds (bound.lua)
@@ -90,12 +91,9 @@ local function forgetLastCall()
   if next(newClaims) then newClaims = {} end
   if next(newOutcomes) then newOutcomes = {} end
   if next(sweepLists) then sweepLists = {} end
-  if next(shapes) then shapes = {} end
   if next(waitQueues) then waitQueues = {} end
   if next(specs) then specs = {} end
-  if next(livingPresences) then livingPresences = {} end
   if next(credits) then credits = {} end
-  if next(transactionEnds) then transactionEnds = {} end
   if next(facts) then facts = {} end
   if completions.n > 0 then completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} } end
   putCount, dirty, bounded = 0, false, false

@@ -66,15 +66,31 @@ end
 local function settleCompletions()
   local n = completions.n
   if n == 0 then return end
-  local named, ids, held, written = completions.claims, {}, {}, {}
+  local named, ids, held, written, count = completions.claims, {}, {}, {}, 0
+  local last, requester, outcomes, told = nil, nil, nil, 0
   -- One alone is checked and removed at once.
   local isHeld = n == 1 and { call('SREM', ownKeys.claims, named[1]) } or call('SMISMEMBER', ownKeys.claims, unpack_(named))
   for j = 1, n do
     if isHeld[j] == 1 then
-      held[#held + 1] = named[j]
-      local id = idOf(named[j])
-      ids[#ids + 1] = id
-      tellCompletion(completions.headers[j], id, completions.outcomes[j])
+      local id, header, outcome = idOf(named[j]), completions.headers[j], completions.outcomes[j]
+      count = count + 1
+      held[count], ids[count] = named[j], id
+      -- Straight: a requester that is there is told in the same way each time.
+      if header ~= last then
+        last, requester = header, not header.large and header.requester ~= SHARED.kept and isPresent(header.requester)
+        if requester then
+          requester = header.requester
+          outcomes = newOutcomes[requester] or {}
+          newOutcomes[requester], told = outcomes, #outcomes
+        end
+      end
+      if requester then
+        outcomes[told + 1], outcomes[told + 2] = id, outcome
+        told = told + 2
+        push(requester, PUSH.outcome .. id, '\t', outcome)
+      else
+        tellCompletion(header, id, outcome)
+      end
       if completions.effects[j] and not written[named[j]] then
         written[named[j]] = true
         written[#written + 1] = completions.effects[j]
@@ -83,7 +99,7 @@ local function settleCompletions()
       refuse(completions.slots[j])
     end
   end
-  if #held == 0 then return end
+  if count == 0 then return end
   if n > 1 then call('SREM', ownKeys.claims, unpack_(held)) end
   clearSuspects(ids)
   -- A withdrawn or expired entry is gone already; its requester drops an outcome that it does not await.

@@ -15,6 +15,13 @@ local function runOperations(first)
     local name = argv[i]
     local operation, arity, count = OPS[name], ARGUMENTS[name], tonumber(argv[i + 1])
     i = i + 2
+    if name == 'write' then
+      local written
+      repeat
+        written = count > 0 and writeStraight(i, count) or 0
+        i, count = i + written * arity, count - written
+      until written == 0
+    end
     if HAS_ENTRIES[name] then
       for _ = 1, count do
         position = i
@@ -94,7 +101,7 @@ local function batch(names, arguments)
   saveCounters()
   local replies, remembered = endReplies()
   -- A process that has left leaves nothing behind.
-  if livingPresences[self] ~= false then call('HSET', ownKeys.presence, slot, remembered) end
+  if facts[self] ~= false then call('HSET', ownKeys.presence, slot, remembered) end
   publish()
   endCall()
   return replies

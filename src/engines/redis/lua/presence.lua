@@ -49,7 +49,7 @@ local function endPresence(presence, leaving)
   end
   call('DEL', own.presence, own.claims, own.outcomes, own.waits, own.events)
   forget()
-  livingPresences[presence] = false
+  facts[presence] = false
   -- Processes that work on its requests are told to stop.
   local all = call('ZRANGE', keys.presences, 0, -1)
   for i = 1, #all do push(all[i], PUSH.requesterGone .. presence .. '\t', '', '') end

@@ -149,24 +149,24 @@ end
 
 local function isPresent(presence)
   if presence == SHARED.kept then return true end
-  local known = livingPresences[presence]
+  local known = facts[presence]
   if known == nil then
     known = memory.presences[presence]
     if not known then
       known = call('EXISTS', keysOf(presence).presence) == 1
       if known then remember('presences', presence, true) end
     end
-    livingPresences[presence] = known
+    facts[presence] = known
   end
   return known
 end
 
 -- Returns whether a transaction is open; its lease ends exactly.
 local function isOpen(transaction)
-  local ends = transactionEnds[transaction]
+  local ends = facts[transaction]
   if not ends then
     ends = tonumber(call('ZSCORE', keys.transactions, transaction) or 0)
-    transactionEnds[transaction] = ends
+    facts[transaction] = ends
   end
   return ends > now
 end

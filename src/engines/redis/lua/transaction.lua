@@ -53,8 +53,8 @@ local function isDecided(transaction) return tonumber(call('ZSCORE', keys.transa
 -- whose leases are over already, unless there were too many.
 local function closeTransaction(transaction)
   local isAnyDue = counters.due ~= 0 and counters.due <= now
-  if (transactionEnds[transaction] ~= nil or isAnyDue) and not isOpen(transaction) then return false end
-  transactionEnds[transaction] = 0
+  if (facts[transaction] ~= nil or isAnyDue) and not isOpen(transaction) then return false end
+  facts[transaction] = 0
   return call('ZREM', keys.transactions, transaction) == 1
 end
 
@@ -146,7 +146,7 @@ end
 local function rollBack(transaction)
   if isDecided(transaction) then return true end
   call('ZREM', keys.transactions, transaction)
-  transactionEnds[transaction] = 0
+  facts[transaction] = 0
   return endTransaction(transaction, false)
 end
 
@@ -202,7 +202,7 @@ function OPS.begin(number, leaseMs)
   facts[keys.transactions] = true
   -- The transaction has written nothing so far.
   facts[writtenKey(transaction)] = false
-  transactionEnds[transaction] = ends
+  facts[transaction] = ends
   dueAt(ends)
   reply(REPLY.done)
 end
@@ -211,7 +211,7 @@ function OPS.renewTransaction(transaction, leaseMs)
   if not isOpen(transaction) then return reply(REPLY.transactionEnded) end
   local ends = now + tonumber(leaseMs)
   call('ZADD', keys.transactions, ends, transaction)
-  transactionEnds[transaction] = ends
+  facts[transaction] = ends
   dueAt(ends)
   reply(REPLY.done)
 end

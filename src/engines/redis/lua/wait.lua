@@ -4,7 +4,7 @@
 -- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
 -- of their first field (a shape that ends in *) and are verified one by one.
 -- shares: readTemplate, queuesFor, queueOf, specOf, creditOf, setCredit, register, unregister, parsedWaiter, hasOneOf, conforms
--- shares: holdersOfSuspects, pickTaker, knownOf
+-- shares: holdersOfSuspects, bestIn, useCredit, pickTaker, knownOf
 
 local MOST_SHAPES = 4
 local TAKE, READ, NOTIFY = 'take', 'read', 'notify'
@@ -38,17 +38,17 @@ local function readShapes(names)
   local texts = call('HMGET', keys.shapes, unpack_(names))
   for i = 1, #names do
     local list = texts[i] and split(texts[i]) or {}
-    shapes[names[i]] = list
+    facts[names[i]] = list
     remember('shapes', names[i], list)
   end
 end
 
-local function knownShapes(name) return shapes[name] or memory.shapes[name] end
+local function knownShapes(name) return facts[name] or memory.shapes[name] end
 
 -- Returns the shapes as they are stored; changes are based on these.
 local function shapesOf(name)
-  if not shapes[name] then readShapes({ name }) end
-  return shapes[name]
+  if not facts[name] then readShapes({ name }) end
+  return facts[name]
 end
 
 local function saveShapes(name, list)
@@ -217,7 +217,7 @@ local function unregister(presence, wait)
     call('HDEL', keys.shapeCounts, spec.name .. spec.shape)
     local list, rest = shapesOf(spec.name), {}
     for i = 1, #list do if list[i] ~= spec.shape then rest[#rest + 1] = list[i] end end
-    shapes[spec.name] = rest
+    facts[spec.name] = rest
     saveShapes(spec.name, rest)
   end
   return true
@@ -299,7 +299,16 @@ end
 
 -- Returns a queue, read far enough, with the place of its best waiter.
 local function bestIn(key, verify, avoided, signature)
-  local queue = queueOf(key, verify or avoided)
+  local queue = waitQueues[key]
+  if queue and not verify and not avoided and queue.order then
+    -- Mostly the first of those that were read: an offer.
+    local best = queue.order[queue.from]
+    if best and byte(best, SHARED.presenceLength + 2) == WAIT_BYTES.offer
+      and (queue.whole or queue.score[best] >= queue.floor) then
+      return queue, queue.from
+    end
+  end
+  queue = queueOf(key, verify or avoided)
   local at = placeOfBest(queue, verify, avoided, signature)
   -- Waiters that were not read are better than one below the floor. If none of those that were read may have the entry,
   -- all are read.
