@@ -131,12 +131,17 @@ export function listen(
   )
   server.on('clientError', (error, socket) => refuseUnparsed(error, socket as Socket))
   const open = new Set<Socket>()
+  const keep = (socket: Socket): void => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  }
+  // From the beginning of the handshake.
+  if (certificates) server.prependListener('connection', keep)
   server.prependListener(begins, (socket: Socket) => {
     if ((socket as TLSSocket).alpnProtocol === 'h2') return
     // Each pipelined request adds a close listener; `limits.inFlight` bounds their number.
     socket.setMaxListeners(0)
-    open.add(socket)
-    socket.once('close', () => open.delete(socket))
+    keep(socket)
     socket.on('end', () => answerHalfClosed(socket))
   })
 
@@ -200,8 +205,9 @@ function closeServer(
       const silent = setTimeout(cutSilent, SILENT_MS)
       const heads = setTimeout(refuseHeads, STALLED_MS)
       const all = setTimeout(() => {
-        server.closeAllConnections()
         http2?.destroy()
+        // Node.js knows neither a connection whose upgrade was declined nor one that has not begun with HTTP.
+        for (const socket of open) socket.destroy()
       }, boundMs)
       // Sessions of HTTP/2 hold their connections, for which the server waits.
       http2?.close()

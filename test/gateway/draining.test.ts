@@ -6,8 +6,16 @@ import { WebSocket, WebSocketServer } from 'ws'
 import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../../src/open.js'
 import { createWorker } from '../../workers/index.js'
+import { createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { scratch } from '../support/scratch.js'
 import { ask, serving, signal, wire } from './serving.js'
+
+const { cert, key } = createAuthority(scratch('draining').folder, 'authority').sign('server', 'IP:127.0.0.1')
+const files = { certFile: cert, keyFile: key }
+
+/** Such beginnings end by themselves after 5 to 9 s; the bound of a stop is far below. A timer of the same event loop. */
+const BEFORE_THEIR_OWN_END_MS = 4_500
 
 const refused = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
@@ -76,6 +84,32 @@ describe('a gateway with a drain delay', () => {
     const stopped = s.gateway.stop()
     expect((await line.receive()).match(/HTTP\/1.1 .../g)).toEqual(['HTTP/1.1 200', 'HTTP/1.1 408'])
     await stopped
+  })
+
+  test('cuts an endless answer to a handshake that the app has declined', async () => {
+    await using space = await openSpace('memory:')
+    const gateway = createGateway({ space, port: 0, limits: { timeoutMs: 500 } })
+    await gateway.start()
+    await createWorker({ space, app: createServer((_req, res) => void res.write('begun')), stopTimeoutMs: 0 }).start()
+    const line = await wire(Number(new URL(gateway.url).port))
+    const handshake = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n'
+    line.send(`GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n${handshake}\r\n`)
+    await line.receive((text) => text.includes('begun'))
+    await gateway.stop()
+    expect(await line.receive()).toMatch(/^HTTP\/1.1 200/)
+  })
+
+  test.each([
+    ['a header of the PROXY protocol', 'PROXY', { proxyProtocol: true, trustProxy: true }],
+    ['a preface of HTTP/2', 'PR', { h2c: true }],
+    ['a handshake of TLS', '\x16\x03\x01', { tls: { certificates: [files] } }],
+  ])('cuts a connection with an incomplete beginning at its bound: %s', async (_what, bytes, options) => {
+    await using s = await serving(() => ({}), { ...options, limits: { timeoutMs: 100 } })
+    const line = await wire(s.port)
+    line.send(bytes)
+    const late = new Promise((resolve) => setTimeout(resolve, BEFORE_THEIR_OWN_END_MS, 'late').unref())
+    expect(await Promise.race([s.gateway.stop(), late])).toBeUndefined()
+    expect(await line.receive()).toBe('')
   })
 
   test('that was never started stops without a delay', async () => {
