@@ -44,10 +44,15 @@ export function isFollowed(res: ServerResponse): boolean {
 export function finishConnection(socket: Socket): void {
   if (finished.has(socket)) return
   finished.add(socket)
-  socket.destroySoon = () => {
-    socket.end()
+  const linger = (): void => {
     const timer = setTimeout(() => socket.destroy(), LINGER_MS)
     socket.once('close', () => clearTimeout(timer))
+  }
+  socket.destroySoon = () => {
+    socket.end()
+    // Behind an answer that the client reads slowly; unread.ts ends one that is not read.
+    if (socket.writableFinished) linger()
+    else socket.once('finish', linger)
   }
 }
 

@@ -7,7 +7,7 @@ import { BAD_RESPONSE } from './refusals.js'
 import { endUnlessRead } from './unread.js'
 
 /** A client that reads nothing of a complete response for this long is disconnected. */
-const UNREAD_MS = 28_000
+export const UNREAD_MS = 28_000
 
 /** A body up to this size is written in one string with its head: one system call instead of a gathered write. */
 const JOINED_BYTES = 4_096

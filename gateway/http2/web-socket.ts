@@ -8,6 +8,7 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { Socket } from 'node:net'
 import { type Duplex, duplexPair } from 'node:stream'
 import { CONNECTION_FIELDS } from '../../src/request/http.js'
+import { UNREAD_MS } from '../decode.js'
 import { inheritHeader } from '../proxy-protocol.js'
 import { endsOf } from './connection.js'
 import type { Overhead } from './overhead.js'
@@ -31,7 +32,8 @@ export function tunnel(
 ): void {
   const { path, fields } = http1Head(raw, true)
   const [near, far] = duplexPair()
-  endTogether(stream, near, far)
+  let answer: IncomingMessage | undefined
+  endTogether(stream, near, far, () => answer?.complete === true)
   const handshake = request({
     createConnection: () => asSocket(far),
     path,
@@ -49,8 +51,11 @@ export function tunnel(
     socket.pipe(stream).pipe(socket)
   })
   handshake.on('response', (res) => {
+    answer = res
     respond(stream, res, res.statusCode as number)
     res.pipe(stream)
+    // The client is told to send nothing more.
+    stream.once('finish', () => setImmediate(closeStream, stream))
   })
   handshake.end()
   const served = Object.assign(asSocket(near), endsOf(overhead.socket))
@@ -83,14 +88,39 @@ function asSocket(side: Duplex): Socket {
   }) as unknown as Socket
 }
 
-/** The stream and both sides end when one of them is destroyed. */
-function endTogether(stream: ServerHttp2Stream, near: Duplex, far: Duplex): void {
-  const end = (): void => {
+/** Ends a stream in good order if all was written to it, else with an error. */
+function closeStream(stream: ServerHttp2Stream): void {
+  if (stream.closed || stream.destroyed) return
+  stream.close(stream.writableFinished ? constants.NGHTTP2_NO_ERROR : constants.NGHTTP2_CANCEL)
+}
+
+/**
+ * The stream and both sides end when one of them is destroyed. What the gateway had written before is sent first:
+ * `near` may have closed before `far` is read, and `far` before the answer is.
+ */
+function endTogether(stream: ServerHttp2Stream, near: Duplex, far: Duplex, isAnswered: () => boolean): void {
+  let timer: NodeJS.Timeout | undefined
+  const close = (): void => closeStream(stream)
+  const closeWhenSent = (): void => {
+    if (stream.writableFinished) return close()
+    stream.once('finish', () => setImmediate(close))
+    timer ??= setTimeout(close, UNREAD_MS)
+  }
+  for (const each of [stream, near, far]) each.on('error', () => {})
+  near.once('close', () => {
+    if (near.writableFinished) closeWhenSent()
+    else close()
+  })
+  far.once('close', () => {
+    near.destroy()
+    if (isAnswered()) closeWhenSent()
+    else close()
+  })
+  stream.once('close', () => {
+    clearTimeout(timer)
     near.destroy()
     far.destroy()
-    if (!stream.closed && !stream.destroyed && !stream.writableFinished) stream.close(constants.NGHTTP2_CANCEL)
-  }
-  for (const each of [stream, near, far]) each.on('error', () => {}).once('close', end)
+  })
 }
 
 function headersOf(raw: readonly string[]): OutgoingHttpHeaders {

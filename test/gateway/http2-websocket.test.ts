@@ -24,7 +24,10 @@ interface Front extends AsyncDisposable {
   readonly closed: Promise<number>
 }
 
-/** An app that echoes messages, and refuses /refused. */
+/** More than the windows of a client and all buffers on the way. */
+const LARGE = 2_000_000
+
+/** An app that echoes messages, refuses /refused, and /large with a large body. */
 async function open(how: string): Promise<Front> {
   const s = await serving(null, FRONTS[how])
   const closed = signal<number>()
@@ -33,6 +36,10 @@ async function open(how: string): Promise<Front> {
   app.on('upgrade', (req, socket, head) => {
     if (req.url === '/refused') {
       socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\nX-Why: no\r\n\r\nno')
+      return
+    }
+    if (req.url === '/large') {
+      socket.end(`HTTP/1.1 403 Forbidden\r\nContent-Length: ${LARGE}\r\n\r\n${'x'.repeat(LARGE)}`)
       return
     }
     sockets.handleUpgrade(req, socket, head, (ws) => {
@@ -173,6 +180,24 @@ test('a refusal of the app reaches the client', async () => {
   await using front = await open('TLS')
   const stream = handshake(front.session, '/refused')
   expect(await headersOf(stream)).toMatchObject({ ':status': 403, 'x-why': 'no' })
+})
+
+test('a refusal arrives whole, and ends in good order, however late its client reads it', async () => {
+  await using front = await open('TLS')
+  for (const [path, bytes] of [
+    ['/refused', 2],
+    ['/large', LARGE],
+  ] as const) {
+    const stream = handshake(front.session, path)
+    await headersOf(stream)
+    // Longer than a connection of HTTP/1.1 lingers behind its last answer.
+    await new Promise((resolve) => setTimeout(resolve, 1_500))
+    let received = 0
+    for await (const chunk of stream) received += (chunk as Buffer).length
+    expect([path, received]).toEqual([path, bytes])
+    if (!stream.closed) await new Promise((resolve) => stream.once('close', resolve))
+    expect(stream.rstCode).toBe(constants.NGHTTP2_NO_ERROR)
+  }
 })
 
 test.each([
