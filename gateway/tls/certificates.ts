@@ -35,7 +35,7 @@ export class Certificates {
   /** Reads the files. Throws INVALID_ARGUMENT that names the file. */
   async load(): Promise<void> {
     const { certificates, clientCaFile, minVersion = 'TLSv1.2' } = this.options
-    const ca = clientCaFile === undefined ? undefined : await readPem(clientCaFile)
+    const ca = clientCaFile === undefined ? undefined : await readAuthorities(clientCaFile)
     const loaded: Loaded[] = []
     for (const files of certificates) loaded.push(await loadedFrom(files, { ca, minVersion }))
     this.#loaded = loaded
@@ -104,6 +104,25 @@ async function loadedFrom(
       { cause },
     )
   }
+}
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*(?:-----END CERTIFICATE-----)?/g
+
+/** Node.js ignores what is no certificate, and would then accept no client. */
+async function readAuthorities(file: string): Promise<string> {
+  const pem = await readPem(file)
+  try {
+    const found = pem.match(CERTIFICATE)
+    if (!found) throw new Error('there is no certificate in it')
+    for (const each of found) new X509Certificate(each)
+  } catch (cause) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      `tls: ${file} must have the certificates of authorities, in PEM: ${(cause as Error).message}`,
+      { cause },
+    )
+  }
+  return pem
 }
 
 async function readPem(file: string): Promise<string> {

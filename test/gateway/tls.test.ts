@@ -108,6 +108,22 @@ describe('a gateway with tls', () => {
     expect(nameOf(await asked(s.port))).toBe('first')
   })
 
+  test('keeps the authorities of clients if their file becomes no certificate', async () => {
+    const clientCaFile = join(folder, 'clients.pem')
+    copyFileSync(authority.cert, clientCaFile)
+    const errors: string[] = []
+    const logger = { debug() {}, info() {}, warn() {}, error: (_: unknown, text?: string) => errors.push(String(text)) }
+    await using s = await secure({ clientCaFile, clientCertificates: 'require' }, { logger })
+    const half = readFileSync(authority.cert, 'utf8').slice(0, 200)
+    for (const content of ['', 'nonsense', half]) {
+      writeFileSync(clientCaFile, content)
+      errors.length = 0
+      await s.gateway.reloadCertificates()
+      expect(errors).toContain('a certificate cannot be used; the former ones stay in use')
+      expect((await asked(s.port, { with: client })).text).toMatch(/^HTTP\/1\.1 200 /)
+    }
+  })
+
   test('passes a verified certificate of a client on as Client-Cert, and no other', async () => {
     await using s = await secure({ clientCaFile: authority.cert, clientCertificates: 'ask' })
     const certOf = async (options: Asked): Promise<string | undefined> => {
@@ -134,6 +150,7 @@ describe('a gateway with tls', () => {
     ['an unknown option', { certificate: 'a' }, /certificate/],
     ['a missing file', { certificates: [{ certFile: '/missing.pem', keyFile: '/missing.key' }] }, /missing\.pem/],
     ['another key', { certificates: [{ certFile: first.cert, keyFile: second.key }] }, /key/],
+    ['authorities that are none', { clientCaFile: first.key, clientCertificates: 'ask' }, /first\.key.*no certificate/],
     ['authorities for no use', { clientCaFile: authority.cert }, /clientCertificates/],
   ])('refuses %s by name', async (_what, tls, message) => {
     const error = await secure(tls as Partial<HttpsOptions>).then(

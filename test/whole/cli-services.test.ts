@@ -30,7 +30,7 @@ async function started(args: string[], ready: RegExp, env: Record<string, string
 }
 
 test('a gateway and workers of several services, by flags', async () => {
-  const services = 'web,/api=api,admin.example/v1=admin'
+  const services = '[::1]/v1=admin,web,/api=api,admin.example/v1=admin'
   const [gateway, url] = await started(['gateway', '--port', '0', '--services', services], /"url":"([^"]+)"/)
   const [both] = await started(['worker', app, '--service', 'web,api'], /a worker process is ready/, {
     MARK: ' of both',
@@ -39,8 +39,8 @@ test('a gateway and workers of several services, by flags', async () => {
   expect(await textOf(url)).toBe('web of both')
   expect(await textOf(`${url}/api/x`)).toBe('api of both')
   expect(await textOf(`${url}/v1`)).toBe('web of both')
-  const ofHost = await ask(Number(new URL(url).port), { path: '/v1', headers: { host: 'admin.example' } })
-  expect(ofHost.text).toBe('admin')
+  for (const host of ['admin.example', '[::1]:8080'])
+    expect((await ask(Number(new URL(url).port), { path: '/v1', headers: { host } })).text).toBe('admin')
   await end(both)
   await end(admin)
   await end(gateway)

@@ -24,10 +24,14 @@ export const httpsOptions = (): Option[] => [
 /** The option `tls` of createGateway among the flags. Throws an error that names the flag if one is missing. */
 export function tlsTerms(flags: HttpsFlags): HttpsOptions | undefined {
   const { httpsCert, httpsKey, httpsClientCa: clientCaFile, httpsClientCertificates: clientCertificates } = flags
-  const [certs, keys] = [httpsCert?.split(',') ?? [], httpsKey?.split(',') ?? []]
+  const [certs, keys] = [filesIn(httpsCert), filesIn(httpsKey)]
   if (certs.length !== keys.length) throw new Error('--https-cert and --https-key must name as many files.')
   if (certs.length === 0 && (clientCaFile ?? clientCertificates) === undefined) return undefined
   if (certs.length === 0) throw new Error('HTTPS needs --https-cert and --https-key.')
+  if ((clientCaFile === undefined) !== (clientCertificates === undefined))
+    throw new Error('--https-client-ca and --https-client-certificates belong together.')
   const certificates = certs.map((certFile, i) => ({ certFile, keyFile: keys[i] as string }))
   return { certificates, clientCaFile, clientCertificates }
 }
+
+const filesIn = (list: string | undefined): string[] => list?.split(',').map((file) => file.trim()) ?? []

@@ -6,12 +6,15 @@ import { name } from './schema.js'
 /** `host/path=service`; both parts of the place are optional. */
 const ENTRY = /^(?:([^/=]*)(\/[^=]*)?=)?([^=/]+)$/
 
+/** The beginning of a JSON list of objects; `[::1]=web` begins with the address of a host. */
+const LIST = /^\s*\[\s*(?:[{\]]|$)/
+
 /**
  * Returns the services of a gateway, given as `web,/api=api,*.example.com/img=images`, or as a JSON list of objects like
  * those of `createGateway`.
  */
 export function servicesOfGateway(text: string): readonly ServiceOptions[] {
-  const services = text.trimStart().startsWith('[') ? fromJson(text) : text.split(',').map(fromEntry)
+  const services = LIST.test(text) ? fromJson(text) : text.split(',').map(fromEntry)
   try {
     checkServices(services)
   } catch (error) {
