@@ -18,7 +18,7 @@ let redis: Redis
 let other: Other
 beforeAll(async () => {
   const pieces = [[LAYOUT, `${LAYOUT}-- Another content, so another library.\n`]] as const
-  const dist = changedBuild({ name: 'a library in turns', file: 'lua', pieces })
+  const dist = changedBuild({ name: 'a library in turns', of: 'lua', pieces })
   other = (await import(join(dist, 'src', 'index.js'))) as Other
   redis = await startRedis({ args: ['--enable-debug-command', 'yes'] })
 })

@@ -56,7 +56,7 @@ test(
   async () => {
     const newer = changedBuild({
       name: 'a newer release',
-      file: 'lua',
+      of: 'lua',
       pieces: [[LAYOUT, `${LAYOUT}-- Another content, so another library.\n`]],
     })
     const app = ledgerApp()
@@ -104,7 +104,7 @@ test(
 )
 
 test('data of a newer layout is refused by the older release, in code and on the command line, and stays as it is', async () => {
-  const later = changedBuild({ name: 'a newer layout', file: 'lua', pieces: [[LAYOUT, 'LAYOUT = 5\n']] })
+  const later = changedBuild({ name: 'a newer layout', of: 'lua', pieces: [[LAYOUT, 'LAYOUT = 5\n']] })
   const name = ['--name', 'later']
   const ok = async (cli: string, ...args: string[]): Promise<string> => {
     const started = start(cli, [...args, ...name])

@@ -21,7 +21,7 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: 'take without token check',
     isQuick: true,
-    file: 'lua',
+    of: 'lua',
     pieces: [
       [
         "elseif call('SREM', ownKeys.claims, claim) == 1 and call('HDEL', keys.entries, id) == 1 then",
@@ -33,14 +33,14 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'completion without token check',
-    file: 'lua',
+    of: 'lua',
     pieces: [['if isHeld[j] == 1 then', 'if isHeld[j] then']],
     workload: { faults: ['freeze'], roles: SERVICE, workMs: 20 },
     caughtBy: ['one answer, of the accepted claim', 'one holder'],
   },
   {
     name: 'sweep ignoring a renewal',
-    file: 'lua',
+    of: 'lua',
     pieces: [
       [
         'if hasExpired(record) or isOrphan(ids[i], record) then\n            remove(ids[i], record)\n          elseif',
@@ -52,7 +52,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'token reset after failover',
-    file: 'lua',
+    of: 'lua',
     pieces: [
       ['counters.tok = counters.tok < us and us or counters.tok + 1', 'counters.tok = counters.tok + 1'],
       ['counters.generation = serverRun, nil\n', 'counters.generation = serverRun, nil\n  counters.tok = 0\n'],
@@ -63,14 +63,14 @@ export const DEFECTS: readonly Defect[] = [
   {
     name: 'de-duplication of operation ids removed',
     isQuick: true,
-    file: 'lua',
+    of: 'lua',
     pieces: [['if again then', 'if false then']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
     caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable', 'nothing lost'],
   },
   {
     name: 'half-done function',
-    file: 'lua',
+    of: 'lua',
     pieces: [
       [
         'removeRecords(committed and did.taken or did.written, did.large)',
@@ -82,7 +82,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'response released before its level',
-    file: 'lua',
+    of: 'lua',
     pieces: [
       ['local isHeld = n == 1 and', 'redis.set_repl(redis.REPL_NONE)\n  local isHeld = n == 1 and'],
       [
@@ -95,7 +95,7 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'write acknowledged before its level',
-    file: 'src/engines/redis/write.js',
+    of: 'js',
     pieces: [
       [
         "ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options)",

@@ -90,7 +90,8 @@ class Browser {
   }
 
   #send(method: string, path: string, body = '', again = false): Promise<{ told: Told; cookies: string[] }> {
-    const agent = method === 'GET' ? this.#kept : this.#fresh
+    // Another kept connection may be about to end, too.
+    const agent = method === 'GET' && !again ? this.#kept : this.#fresh
     const headers = { Host: 'shop.example', 'Content-Type': 'text/plain', 'X-Forwarded-For': '6.6.6.6' }
     const cookie = this.#cookie && { Cookie: this.#cookie }
     const options: RequestOptions = { host: '127.0.0.1', port: this.port, path, method, agent }

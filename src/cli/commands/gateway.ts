@@ -35,12 +35,15 @@ export async function startGateway(
   created?: (gateway: Gateway, space: Space) => void,
 ): Promise<Space> {
   const { name, durability, scheduler } = flags
+  let started: Gateway | undefined
+  // Before the start, which reads the certificates anyway: without a listener the signal ends the process.
+  process.on('SIGHUP', () => void started?.reloadCertificates())
   const space = await openSpace(url, { name, durability, ...spaceTerms(flags), logger })
   try {
     const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
     created?.(gateway, space)
     await gateway.start()
-    process.on('SIGHUP', () => void gateway.reloadCertificates())
+    started = gateway
     if (scheduler) await createScheduler({ space, logger }).start()
     logger.info({ url: gateway.url, space: masked(url), name, durability: space.durability }, 'listening')
   } catch (error) {

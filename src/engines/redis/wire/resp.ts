@@ -12,11 +12,7 @@ const UTF8_MOST = 3
 let scratch = Buffer.allocUnsafeSlow(KEPT_BYTES)
 
 /** Returns `FCALL name numkeys keys… args…` in RESP. */
-export function encodeFcall(
-  name: string,
-  keys: readonly string[],
-  args: readonly (string | Buffer)[],
-): Buffer<ArrayBuffer> {
+export function encodeFcall(name: string, keys: readonly string[], args: readonly (string | Buffer)[]): Buffer {
   let text = `*${3 + keys.length + args.length}\r\n$5\r\nFCALL\r\n${bulk(name)}${bulk(String(keys.length))}`
   for (const key of keys) text += bulk(key)
   let at = 0
