@@ -65,6 +65,21 @@ describe('what is right raises no alarm', () => {
       take('b', [7, 8], { tx: 'u' }),
       op('commit', { at: [8, 9], tx: 'u' }),
     ],
+    'cut off in its commit, and what it took was taken under another transaction that was cut off, too': [
+      write('a', [1, 2]),
+      take('a', [3, 4], { tx: 't' }),
+      write('b', [4, 5], { tx: 't' }),
+      op('commit', { at: [6], tx: 't' }),
+      take('a', [7, 8], { tx: 'u', p: 'q' }),
+      op('commit', { at: [9], tx: 'u', p: 'q' }),
+    ],
+    'cut off in its commit, and a cut-off cancel of what it took': [
+      write('a', [1, 2]),
+      take('a', [3, 4], { tx: 't' }),
+      write('b', [4, 5], { tx: 't' }),
+      op('commit', { at: [6], tx: 't' }),
+      cancel('a', [7], { p: 'q' }),
+    ],
     'written, read, taken': [write('a', [1, 2]), read('a', [3, 4]), take('a', [5, 6]), take(undefined, [7, 8])],
     'taken while the write is under way': [write('a', [1, 5]), take('a', [2, 4])],
     'cancelled while it is taken, and refused': [

@@ -19,7 +19,8 @@ export function allOrNothing({ entries }: Facts): string[] {
 
 /**
  * Cut off in its commit, and nobody has met what it wrote: then it did not commit, so what it took is there again. Unless others have taken
- * the one or the other without knowing; each such take explains one.
+ * the one or the other without knowing; each such take explains one. What another transaction has taken that was cut off, too, or a cancel
+ * that was, may be gone by that.
  */
 function halves({ transactions, lives, unknownTakes }: Entries): string[] {
   const spent = new Set<Operation>()
@@ -29,7 +30,8 @@ function halves({ transactions, lives, unknownTakes }: Entries): string[] {
   return cutOff.flatMap(({ id, end, takes, writes }) => {
     const isGone = ({ value }: Operation): boolean => {
       const taken = lives.get(value!)
-      return taken !== undefined && taken.ends.length === 0 && taken.leaseMs >= STAYS_MS
+      const byOthers = taken?.mayEnd.some(({ tx }) => tx !== id)
+      return taken !== undefined && taken.ends.length === 0 && !byOthers && taken.leaseMs >= STAYS_MS
     }
     const gone = takes.find(isGone)
     if (!gone) return []
