@@ -57,8 +57,8 @@ export class Claims {
   readonly #held = new InFlight<ClaimedDelivery>()
   /** Claims of deliveries whose large bodies are being fetched. */
   readonly #fetching = new Set<string>()
-  /** Requesters that were declared dead within REJOIN_MS. */
-  readonly #gone = new Set<string>()
+  /** Requesters that were declared dead within REJOIN_MS, each with the time that it has to join again. */
+  readonly #gone = new Map<string, NodeJS.Timeout>()
   #waits = 0
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys, writes: Writes, transactions: Transactions) {
@@ -209,8 +209,8 @@ export class Claims {
 
   /** A requester was declared dead. Unless it joins again, the holders of its requests are told. */
   requesterGone(presence: string): void {
-    if (this.#gone.size === 0) setTimeout(() => this.#checkRequesters(), REJOIN_MS).unref()
-    this.#gone.add(presence)
+    clearTimeout(this.#gone.get(presence))
+    this.#gone.set(presence, setTimeout(() => this.#checkRequester(presence), REJOIN_MS).unref())
   }
 
   claims(): string[] {
@@ -246,9 +246,9 @@ export class Claims {
     }
   }
 
-  #checkRequesters(): void {
-    const claims = [...this.#held].flatMap(({ requester, claim }) => (this.#gone.has(requester) ? [claim] : []))
-    this.#gone.clear()
+  #checkRequester(presence: string): void {
+    const claims = [...this.#held].flatMap(({ requester, claim }) => (requester === presence ? [claim] : []))
+    this.#gone.delete(presence)
     // Without a link, the next sync tells.
     if (claims.length > 0)
       ask(this.#batches, 'checkRequesters', { claims: claims.join(' ') }, { repeatable: true }).catch(() => {})
