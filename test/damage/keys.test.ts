@@ -86,8 +86,10 @@ const ofKind = (keys: readonly string[], kind: { readonly name: string; readonly
 const DAMAGES: Readonly<Record<string, (key: string, type: string) => Promise<unknown>>> = {
   missing: (key) => bytes.call('DEL', key),
   'wrong type': async (key, type) => {
-    await bytes.call('DEL', key)
-    await (type === 'list' ? bytes.call('SET', key, 'x') : bytes.call('RPUSH', key, 'x'))
+    // At once: a process would make the key anew meanwhile.
+    if (type === 'list') return void (await bytes.call('SET', key, 'x'))
+    await bytes.call('RPUSH', `another:${key}`, 'x')
+    await bytes.call('RENAME', `another:${key}`, key)
   },
   garbage: (key, type) => overwrite(key, type, Buffer.from([0, 255, 1, 254, 10, 124, 64])),
   truncated: (key, type) => overwrite(key, type, Buffer.from('1')),
