@@ -10,6 +10,7 @@ export const FOR_START = [
   '@types/cookie-signature',
   '@types/node',
   '@types/picomatch',
+  '@types/proxy-addr',
   'express',
   'luaparse',
   'rolldown',

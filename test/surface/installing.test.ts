@@ -37,6 +37,14 @@ test('npm start installs what the sources and its example import, and no tools o
     .map((name) => name.match(/^(?:@[^/]+\/)?[^/]+/)![0])
   expect(names).toContain('bullmq')
   expect([...new Set(names)].filter((name) => !start.has(`node_modules/${name}`))).toEqual([])
+  // Declarations of their own packages, without which the build fails.
+  const compiled = ['src', 'gateway', 'workers'].map(codeIn).join('\n')
+  const typed = [...new Set(names)]
+    .filter((name) => compiled.includes(`from '${name}'`))
+    .map((name) => `node_modules/@types/${name}`)
+    .filter((path) => locked[path])
+  expect(typed).toContain('node_modules/@types/picomatch')
+  expect(typed.filter((path) => !start.has(path))).toEqual([])
   const tools = ['@swc/jest', '@biomejs/biome', 'jest', 'vitest', 'fastify']
   expect(tools.filter((name) => start.has(`node_modules/${name}`))).toEqual([])
 })
