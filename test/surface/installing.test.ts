@@ -40,7 +40,7 @@ test('npm start installs what the sources and its example import, and no tools o
   // Declarations of their own packages, without which the build fails.
   const compiled = ['src', 'gateway', 'workers'].map(codeIn).join('\n')
   const typed = [...new Set(names)]
-    .filter((name) => compiled.includes(`from '${name}'`))
+    .filter((name) => compiled.includes(`'${name}'`))
     .map((name) => `node_modules/@types/${name}`)
     .filter((path) => locked[path])
   expect(typed).toContain('node_modules/@types/picomatch')
