@@ -218,8 +218,8 @@ function closeServer(
         resolve()
       })
     }
-    // What has arrived is read and accepted first, in a whole turn of the event loop: the operating system resets
-    // connections that wait for a port which is closed.
+    // A whole turn of the event loop reads and accepts first: the operating system resets connections that wait for a
+    // port which is closed.
     setImmediate(() => setImmediate(end))
   })
 }

@@ -34,8 +34,7 @@ export class StreamConnection extends EventEmitter {
   readonly #stream: ServerHttp2Stream
   /** Bytes of bodies written so far, including those that wait. */
   bytesWritten = 0
-
-  /** Of the session. */
+  /** The overhead of the session, which all its streams share. */
   readonly overhead: Overhead
 
   constructor(stream: ServerHttp2Stream, overhead: Overhead) {

@@ -45,7 +45,7 @@ export class Child {
   answered = false
   /** An error was not caught; it ends by itself. */
   crashed = false
-  /** … before it reported that it is ready. */
+  /** It crashed before it reported that it is ready. */
   #crashedEarly = false
   /** It was told to drain. */
   leaving = false

@@ -38,7 +38,7 @@ local putCount, dirty
 -- Completions are settled together at the end of a call.
 local completions = { n = 0, slots = {}, headers = {}, claims = {}, outcomes = {}, effects = {} }
 local credits = {}         -- by offer: the credit that it gains in this call
--- What this call has read.
+-- Queues and specs of waits that this call has read.
 local waitQueues, specs = {}, {}
 -- By key and by presence: whether it exists; by transaction: when its lease ends; by mode@kind: the shapes of waits; and
 -- others of the call.

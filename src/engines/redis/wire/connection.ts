@@ -224,12 +224,13 @@ export class Connection {
       keys: readonly string[] = counters,
     ): Promise<unknown> => {
       const bytes = encodeFcall(name, keys, args)
+      const call = () => redis.sendCommand(new Encoded('fcall', () => bytes))
       try {
-        return await redis.sendCommand(new Encoded('fcall', () => bytes))
+        return await call()
       } catch (error) {
         if (!isLibraryMissing(error as Error)) throw error
         await this.#ensureLibrary(redis)
-        return redis.sendCommand(new Encoded('fcall', () => bytes))
+        return call()
       }
     }
     return {

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:net'
 
-/** What is kept between calls: longer ones are rare. */
+/** The size of the buffer that is kept between calls; longer calls are rare. */
 const KEPT_BYTES = 1 << 18
 /** The most bytes of UTF-8 that a code unit takes. */
 const UTF8_MOST = 3
