@@ -3,6 +3,7 @@
  * this build, and that of another one in turns with it, in lock step and without takespace's processes. Prints the
  * microseconds of FCALL per request, in which other load on the machine shows little, and the commands per call.
  */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -166,7 +167,11 @@ try {
   await admin.config('SET', 'slowlog-log-slower-than', 0, 'slowlog-max-len', MOST_LOGGED)
   const libraries = {}
   for (const [build, folder] of Object.entries(builds)) {
-    const module = resolve(folder, 'dist/src/engines/redis/library.generated.js')
+    // A build before decision 0021 has the modules one by one.
+    const places = ['dist/chunks', 'dist/src/engines/redis'].map((place) =>
+      resolve(folder, place, 'library.generated.js'),
+    )
+    const module = places.find(existsSync)
     const { LIBRARY_SOURCE } = await import(pathToFileURL(module))
     libraries[build] = `takespace_bench_${build}`
     const code = `#!lua name=${libraries[build]}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${libraries[build]}_`)}`

@@ -64,7 +64,7 @@ export const DEFECTS: readonly Defect[] = [
     name: 'de-duplication of operation ids removed',
     isQuick: true,
     of: 'lua',
-    pieces: [['if again then', 'if false then']],
+    pieces: [['known[3] and replay(known[3], number)', 'nil']],
     workload: { faults: ['drop'], roles: ['trader', 'trader', 'gateway', 'worker'] },
     caughtBy: ['one holder', 'one answer, of the accepted claim', 'each entry linearizable', 'nothing lost'],
   },

@@ -339,7 +339,7 @@ export const KEYS = {
   sweep: { name: 'sweep:', of: 'second', type: 'list', holds: 'ids to be looked at by the sweep in that second', until: 'it is swept' },
   kinds: { name: 'kinds', type: 'hash', holds: 'root kind → what is indexed there', until: 'the space ends' },
   presences: { name: 'presences', type: 'zset', holds: 'presences, by the end of their leases', until: 'presences end' },
-  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'the run id it subscribed in; when it joined; its last 64 replies', until: 'the presence ends' },
+  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'the run id it subscribed in; when it joined; its last 64 replies, and the greatest number among them', until: 'the presence ends' },
   claims: { name: 'claims:', of: 'presence', type: 'set', holds: 'what it holds: `id:token`, `!` behind it once it has started', until: 'the presence ends' },
   outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
   waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },

@@ -61,6 +61,30 @@ local function refusalOfLayout()
   countersChanged = true
 end
 
+-- Returns the reply to a batch that must not run: it has run before, or its presence is not there; nil if it is to run.
+-- A number above all that have run is new, which mostly is known without reading.
+local function repeated(number)
+  local last = memory.numbers[self]
+  if last and tonumber(number) > last then return nil end
+  local known = call('HMGET', ownKeys.presence, 'run', 'last', tonumber(number) % SHARED.remembered)
+  if not known[1] then return { REFUSAL.presence } end
+  if not last then remember('numbers', self, tonumber(known[2]) or 0) end
+  return known[3] and replay(known[3], number)
+end
+
+-- Keeps what is remembered of a batch that has run. Beyond the greatest number no batch has run.
+local function keepReplies(number, remembered)
+  local n, last = tonumber(number), memory.numbers[self]
+  local slot = n % SHARED.remembered
+  if not last then
+    last = tonumber(call('HGET', ownKeys.presence, 'last')) or 0
+    remember('numbers', self, last)
+  end
+  if n <= last then return call('HSET', ownKeys.presence, slot, remembered) end
+  memory.numbers[self] = n
+  call('HSET', ownKeys.presence, slot, remembered, 'last', number)
+end
+
 -- KEYS: the counters. ARGV: presence, number of the batch, run id, mode (MODE in protocol.ts), nonce, then the
 -- operations.
 -- Reply: a character per operation, the lease clock, then the values that follow some characters. If the batch did not
@@ -80,11 +104,8 @@ local function batch(names, arguments)
     endCall()
     return { REPLY.done, nowText, born }
   end
-  local slot = tonumber(number) % SHARED.remembered
-  local known = call('HMGET', ownKeys.presence, 'run', slot)
-  if not known[1] then return { REFUSAL.presence } end
-  local again = known[2] and replay(known[2], number)
-  if again then return again end
+  local refused = repeated(number)
+  if refused then return refused end
   if mode == MODE.askOnly then return { REFUSAL.unrecorded } end
   if mode == MODE.runAndRenew then call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self) end
 
@@ -101,7 +122,7 @@ local function batch(names, arguments)
   saveCounters()
   local replies, remembered = endReplies()
   -- A process that has left leaves nothing behind.
-  if facts[self] ~= false then call('HSET', ownKeys.presence, slot, remembered) end
+  if facts[self] ~= false then keepReplies(number, remembered) end
   publish()
   endCall()
   return replies

@@ -20,11 +20,14 @@ local MOST_REMEMBERED = 4096
 local memory
 local version = 0
 
--- `shapes`: by `mode@kind`. `specs`: of offers, by waiter. `presences`: those that exist. `hasNoSuspects`: the space.
+-- `shapes`: by `mode@kind`. `specs`: of offers, by waiter. `presences`: those that exist. `numbers`: the greatest of a
+-- batch that has run, by presence. `ages`: of offers that are in their queues, by waiter, if nothing free is left for
+-- them (offer.lua). `hasNoSuspects`: the space.
 -- `version` is another one whenever shapes may have changed.
 local function newMemory()
   version = version + 1
-  return { version = version, size = 0, shapes = {}, specs = {}, presences = {} }
+  return { version = version, size = 0, shapes = {}, specs = {}, presences = {}, numbers = {},
+    ages = {} }
 end
 
 -- Begins a generation. What this call reads from now on is not remembered after it.
@@ -38,7 +41,8 @@ local function remember(part, name, value)
     if memory == keys.memory then keys.memory = nil end
     memory = newMemory()
   end
-  memory[part][name], memory.size = value, memory.size + 1
+  if memory[part][name] == nil then memory.size = memory.size + 1 end
+  memory[part][name] = value
 end
 
 -- Begins a call that writes; the call before may have ended halfway. `isAfresh`: begins a part that reads everything,

@@ -22,16 +22,20 @@ function OPS.endOffer(wait)
 end
 
 -- Adds matches that one search has not reached because of entries without an alternative, or that were not searched
--- for because the alternatives are all that the template names: each alternative has an index.
+-- for because the alternatives are all that the template names: each alternative has an index. Returns whether there
+-- may be more.
 local function searchAlternatives(spec, most, accept, hits)
   local seen = {}
+  local mayBeMore
   for h = 1, #hits do seen[hits[h][1]] = true end
   for j = 1, #spec.anyOf do
     local one = { mode = 'take', kind = spec.kind, root = spec.root, indexed = { spec.anyOf[j] }, verified = spec.indexed }
-    local more = search(one, most, nil, accept)
+    local more, on = search(one, most, nil, accept)
+    mayBeMore = mayBeMore or on
     for h = 1, #more do if not seen[more[h][1]] then hits[#hits + 1] = more[h] end end
   end
   keepBest(hits, most)
+  return mayBeMore
 end
 
 -- Hands free entries to offers whose credit has risen; the rest of the credit goes into the queue.
@@ -44,10 +48,9 @@ local function refillOffers()
     return true
   end
   for wait, more in pairs(credits) do
-    local spec = specOf(self, wait)
-    if spec then
-      local waiter = self .. ':' .. wait
-      local before = creditOf(spec.key, waiter)
+    local spec, waiter = specOf(self, wait), self .. ':' .. wait
+    local before = spec and raiseCredit(spec.key, waiter, more)
+    if before then
       local credit = before + more
       local accept = isBearable
       if spec.anyOf then
@@ -55,14 +58,17 @@ local function refillOffers()
       end
       local hits, on = {}, true
       if not spec.anyOf or #spec.indexed > 0 then hits, on = search(spec, credit, nil, accept) end
-      if on and spec.anyOf then searchAlternatives(spec, credit, accept, hits) end
+      if on and spec.anyOf then on = searchAlternatives(spec, credit, accept, hits) end
       for h = 1, #hits do
         local id, record = hits[h][1], hits[h][2]
         unindex(id, indexInfo(signatureOf(record)).index)
         if isSuspect(record) then noteSuspect(self, id) end
         push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
       end
-      if before > 0 or #hits < credit then setCredit(spec.key, waiter, credit - #hits) end
+      if before > 0 or #hits < credit then
+        local age = setCredit(spec.key, waiter, credit - #hits)
+        if not on and facts[keys.suspects] == false then remember('ages', waiter, age) end
+      end
     end
   end
 end

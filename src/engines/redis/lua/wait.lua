@@ -3,7 +3,7 @@
 -- A queue is ordered by free credit and age. A shape is the list of fields that a template names. For each mode (take,
 -- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
 -- of their first field (a shape that ends in *) and are verified one by one.
--- shares: readTemplate, queuesFor, queueOf, specOf, creditOf, setCredit, register, unregister, parsedWaiter, hasOneOf, conforms
+-- shares: readTemplate, queuesFor, queueOf, specOf, setCredit, raiseCredit, register, unregister, parsedWaiter, hasOneOf, conforms
 -- shares: holdersOfSuspects, bestIn, useCredit, pickTaker, knownOf
 
 local MOST_SHAPES = 4
@@ -168,10 +168,28 @@ local function creditOf(key, waiter)
   return score > 0 and math.ceil(score / SHARED.creditStep) or 0
 end
 
--- Gives a waiter this credit. It waits from now, behind all others with the same credit.
-local function setCredit(key, waiter, credit)
+-- Returns the age of a waiter that waits from now: the part of its score by which it comes behind those with the same
+-- credit that have waited longer.
+local function nextAge()
   counters.wait = counters.wait + 1
-  setScore(key, waiter, credit * SHARED.creditStep - counters.wait % (SHARED.creditStep - 1) - 1)
+  return counters.wait % (SHARED.creditStep - 1) + 1
+end
+
+-- Gives a waiter this credit. It waits from now, behind all others with the same credit. Returns its age.
+local function setCredit(key, waiter, credit)
+  local age = nextAge()
+  setScore(key, waiter, credit * SHARED.creditStep - age)
+  return age
+end
+
+-- Raises the credit of an offer that is in its queue, and for which nothing free is left, in one command. Returns nil
+-- if done, else the credit that it had.
+local function raiseCredit(key, waiter, more)
+  local age = memory.ages[waiter]
+  if not age or waitQueues[key] or facts[keys.suspects] ~= false then return creditOf(key, waiter) end
+  local younger = nextAge()
+  if not call('ZADD', key, 'XX', 'INCR', more * SHARED.creditStep + age - younger, waiter) then return 0 end
+  memory.ages[waiter] = younger
 end
 
 -- Puts a wait into its queue, with room for `credit` entries.
