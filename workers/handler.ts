@@ -64,3 +64,12 @@ export interface Handler {
   /** Returns the response if the handler did not catch an error. Default: a plain 500. */
   failed?(request: HttpRequest, error: unknown): HttpResponse
 }
+
+/** Returns the response of a handler to its own error; undefined if it has none. */
+export function responseOfFailure(handle: Handler, request: HttpRequest, error: unknown): HttpResponse | undefined {
+  try {
+    return handle.failed?.(request, error)
+  } catch {
+    return undefined
+  }
+}

@@ -202,7 +202,7 @@ export class Loop {
     this.#deadlines.watch(turn)
     // Handed out before the space knew of the stop: given back unopened.
     if (this.#cutting || this.#crashed) turn.stop()
-    void turn.run().then(() => {
+    turn.run(() => {
       this.#turns.remove(turn)
       if (this.#turns.size === 0) this.#onIdle?.()
     })

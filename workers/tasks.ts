@@ -47,7 +47,15 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
 export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): Handler {
   const handle: Handler = async (request, turn) => {
     const called = decodeCall(request)
-    const outcome = await outcomeOf(called, tasks.get(called.task), turn, logger)
+    let outcome: TaskOutcome
+    try {
+      const task = tasks.get(called.task)
+      if (!task) throw new SpaceError('INVALID_ARGUMENT', `This worker has no task ${called.task}.`)
+      outcome = outcomeOf(await task(called.input, new Run(called, turn)))
+    } catch (error) {
+      report(error, called, turn, logger)
+      outcome = { kind: 'failed', failure: failureOf(error, called.stack) }
+    }
     try {
       return encodeOutcome(outcome, called.attempt + turn.attempt - 1)
     } catch (error) {
@@ -59,22 +67,11 @@ export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): H
   return handle
 }
 
-async function outcomeOf(
-  called: TaskCall,
-  task: Task | undefined,
-  turn: TurnContext,
-  logger: Logger,
-): Promise<TaskOutcome> {
-  try {
-    if (!task) throw new SpaceError('INVALID_ARGUMENT', `This worker has no task ${called.task}.`)
-    const value = await task(called.input, new Run(called, turn))
-    if (value instanceof RetryIn) return { kind: 'retry', inMs: value.ms }
-    if (value instanceof GiveUp) return { kind: 'gaveUp', failure: gaveUpFor(value.reason) }
-    return { kind: 'done', value }
-  } catch (error) {
-    report(error, called, turn, logger)
-    return { kind: 'failed', failure: failureOf(error, called.stack) }
-  }
+/** Returns the outcome of a task that has returned. */
+function outcomeOf(value: unknown): TaskOutcome {
+  if (value instanceof RetryIn) return { kind: 'retry', inMs: value.ms }
+  if (value instanceof GiveUp) return { kind: 'gaveUp', failure: gaveUpFor(value.reason) }
+  return { kind: 'done', value }
 }
 
 /** The outcome if the result cannot be stored. */

@@ -47,14 +47,39 @@ export function requestTemplate(service: string, tasks?: readonly string[]): Enc
   return { kind, root: kind, indexed, verified: [], ...(names.length > 1 ? { anyOf: names } : {}) }
 }
 
+/** What all requests for an app, or for a task, have in common. */
+type Addressed = Pick<EncodedEntry, 'kinds' | 'indexed' | 'verified'>
+
+const NONE: readonly string[] = []
+/** By service, and by task within one; at most MOST_KEPT. */
+const kept = new Map<string, Map<string | undefined, Addressed>>()
+const MOST_KEPT = 1_000
+let keptCount = 0
+
+function addressed(service: string, task: string | undefined): Addressed {
+  const known = kept.get(service)?.get(task)
+  if (known) return known
+  const indexed = task === undefined ? [indexOf(service)] : [indexOf(service), taskToken(task)]
+  const made: Addressed = { kinds: [task === undefined ? REQUEST : TASK], indexed, verified: NONE }
+  if (keptCount >= MOST_KEPT) {
+    kept.clear()
+    keptCount = 0
+  }
+  keptCount++
+  const ofService = kept.get(service) ?? new Map<string | undefined, Addressed>()
+  kept.set(service, ofService.set(task, made))
+  return made
+}
+
 /** Returns the entry of a request. */
 export function requestEntry(id: string, request: HttpRequest, terms: SendOptions): EncodedEntry {
   const { service, task, timeoutMs, priority, repeatable, maxDeliveries = MOST_DELIVERIES } = terms
+  const { kinds, indexed, verified } = addressed(service, task)
   return {
     id,
-    kinds: [task === undefined ? REQUEST : TASK],
-    indexed: task === undefined ? [indexOf(service)] : [indexOf(service), taskToken(task)],
-    verified: [],
+    kinds,
+    indexed,
+    verified,
     body: encodeRequest(request),
     leaseMs: timeoutMs,
     priority,

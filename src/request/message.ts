@@ -82,7 +82,11 @@ const NEWLINE = 10
 function encodeMessage(head: readonly unknown[], body: Buffer): Buffer {
   const line = `${JSON.stringify(head)}\n`
   if (body.length === 0) return Buffer.from(line)
-  return Buffer.concat([Buffer.from(line), body])
+  const length = Buffer.byteLength(line)
+  const bytes = Buffer.allocUnsafe(length + body.length)
+  bytes.write(line, 0)
+  bytes.set(body, length)
+  return bytes
 }
 
 function decodeMessage(bytes: Buffer): { head: unknown[]; body: Buffer } {

@@ -1,9 +1,9 @@
 /** call: sends a task through the space and returns its result. */
-import { LONGEST_TIMER_MS } from '../clock.js'
+import { LONGEST_TIMER_MS, monotonicMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { sendRequest } from '../request.js'
-import { withDeadline } from '../runtime/deadline.js'
+import { type DeadlineTerms, withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './message.js'
 import { whyNotDone } from './offered.js'
@@ -49,17 +49,15 @@ export async function call(
     priority,
     repeatable,
   })
+  const terms: DeadlineTerms = { timeoutMs, signal, late: () => DEADLINE, onGivenUp: sent.withdraw }
+  const since = monotonicMs()
   try {
-    return resultOf(
-      decodeOutcome(
-        await withDeadline(sent.response.then(wholeResponse), {
-          timeoutMs,
-          signal,
-          late: () => DEADLINE,
-          onGivenUp: sent.withdraw,
-        }),
-      ),
-    )
+    let response = await withDeadline(sent.response, terms)
+    if (response.rest) {
+      const left = Math.max(timeoutMs - (monotonicMs() - since), 0)
+      response = await withDeadline(wholeResponse(response), { ...terms, timeoutMs: left })
+    }
+    return resultOf(decodeOutcome(response))
   } catch (error) {
     if (error !== DEADLINE) throw error
     throw new SpaceError('REQUEST_TIMEOUT', await whyNotDone(space, service, task))

@@ -7,9 +7,9 @@ import type { HttpResponse } from '../request/message.js'
  * Returns the response with its complete body. @throws SpaceError WORKER_LOST, OUTCOME_UNKNOWN and others if its stream
  * breaks; BAD_RESPONSE if it is larger than a result may be
  */
-export function wholeResponse(response: HttpResponse): HttpResponse | Promise<HttpResponse> {
+export function wholeResponse(response: HttpResponse): Promise<HttpResponse> {
   const { rest } = response
-  if (!rest) return response
+  if (!rest) return Promise.resolve(response)
   const chunks: Buffer[] = [response.body]
   let size = response.body.length
   return new Promise((resolve, reject) => {

@@ -11,7 +11,7 @@ import { signal } from '../gateway/serving.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
-import { requestOf, takenOf, watchOf } from '../workers/turns.js'
+import { ranOf, requestOf, takenOf, watchOf } from '../workers/turns.js'
 
 /** Value by line: `name{labels}`. */
 async function scrape(url: string | undefined): Promise<Map<string, number>> {
@@ -95,7 +95,8 @@ test('a redelivery and a refused answer are counted', async () => {
   const watch = watchOf()
   const taken = takenOf(requestOf(), { attempt: 2, complete: async () => false })
   const response = { status: 200, reason: '', headers: [], body: Buffer.alloc(0) }
-  await new Turn(taken, async () => response, watch).run()
+  const turn = new Turn(taken, async () => response, watch)
+  await ranOf(turn)
   expect(watch.counters).toMatchObject({ redelivered: 1, refused: 1, endings: { answered: 1 } })
 })
 

@@ -6,7 +6,7 @@ import type { Handler, TurnContext } from '../../workers/handler.js'
 import { Turn } from '../../workers/turn.js'
 import { collectGarbage } from '../support/garbage.js'
 import { until } from '../support/until.js'
-import { type Logged, requestOf, takenOf, watchOf } from './turns.js'
+import { type Logged, ranOf, requestOf, takenOf, watchOf } from './turns.js'
 
 const OK: HttpResponse = { status: 200, reason: 'OK', headers: ['X-A', 'b'], body: Buffer.from('done') }
 
@@ -47,7 +47,7 @@ const answered: Handler = async () => OK
 
 test('a turn that is handled completes with the response', async () => {
   const { turn, taken } = turnOf(answered)
-  await turn.run()
+  await ranOf(turn)
   expect(taken.calls).toEqual(['complete'])
   expect(taken.answers).toEqual([OK])
 })
@@ -63,7 +63,7 @@ describe('a request that may not run twice', () => {
       calls.push('start')
       return true
     }
-    await turnOf(handle, { repeatable: false, start }).turn.run()
+    await ranOf(turnOf(handle, { repeatable: false, start }).turn)
     expect(calls).toEqual(['start', 'handle'])
   })
 
@@ -74,7 +74,7 @@ describe('a request that may not run twice', () => {
       return OK
     }
     const { turn, taken } = turnOf(handle, { repeatable: false, start: async () => false })
-    await turn.run()
+    await ranOf(turn)
     expect([ran, taken.calls]).toEqual([false, ['release']])
   })
 
@@ -85,7 +85,7 @@ describe('a request that may not run twice', () => {
       return OK
     }
     const { turn, taken } = turnOf(handle, { repeatable: false, start: () => Promise.reject(new Error('gone')) })
-    await turn.run()
+    await ranOf(turn)
     expect([ran, taken.calls]).toEqual([false, ['release']])
   })
 
@@ -102,7 +102,7 @@ describe('a request that may not run twice', () => {
     const { turn, taken } = turnOf(handle, { repeatable: true, start })
     // Until the second reply, as after a freeze.
     Object.defineProperty(taken, 'isDoubtful', { get: () => calls.length < 2 })
-    await turn.run()
+    await ranOf(turn)
     expect(calls).toEqual(['start', 'start', 'handle'])
   })
 
@@ -114,7 +114,7 @@ describe('a request that may not run twice', () => {
         return true
       },
     })
-    await turn.run()
+    await ranOf(turn)
     expect(taken.calls).toEqual(['release'])
   })
 })
@@ -126,7 +126,7 @@ test('a request whose deadline has passed is not run', async () => {
     return OK
   }
   const { turn, taken } = turnOf(handle, { remainingMs: 0, repeatable: false })
-  await turn.run()
+  await ranOf(turn)
   expect([ran, taken.calls, taken.answers[0]?.status]).toEqual([false, ['complete'], 504])
 })
 
@@ -134,7 +134,7 @@ describe('a handler that fails', () => {
   test('is answered 500 with nothing leaked; the error goes to the logger only', async () => {
     const secret = new Error('password is hunter2')
     const { turn, taken, logger } = turnOf(() => Promise.reject(secret))
-    await turn.run()
+    await ranOf(turn)
     const [response] = taken.answers
     expect(response?.status).toBe(500)
     expect(JSON.stringify(response) + response?.body.toString()).not.toMatch(/hunter2|at .*\.ts/)
@@ -145,13 +145,13 @@ describe('a handler that fails', () => {
 
   test('by throwing nothing at all is answered 500', async () => {
     const { turn, taken } = turnOf(() => Promise.reject(undefined))
-    await turn.run()
+    await ranOf(turn)
     expect(taken.answers[0]?.status).toBe(500)
   })
 
   test('by destroying its connection is answered 502', async () => {
     const { turn, taken } = turnOf(nodeHandler((_req, res) => void res.destroy()))
-    await turn.run()
+    await ranOf(turn)
     expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 502])
   })
 
@@ -173,7 +173,7 @@ describe('a handler that fails', () => {
   for (const [name, parts] of Object.entries(impossible)) {
     test(`by answering with ${name} is answered 502`, async () => {
       const { turn, taken } = turnOf(async () => ({ ...OK, ...parts }))
-      await turn.run()
+      await ranOf(turn)
       expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 502])
     })
   }
@@ -196,7 +196,7 @@ test('hop-by-hop fields and framing end at the worker, all else stays in its ord
     ...OK,
     headers: [...headers, 'Set-Cookie', 'b=2', 'Content-Length', '4', 'Keep-Alive', 'timeout=5', 'X-A', '2'],
   }))
-  await turn.run()
+  await ranOf(turn)
   expect(taken.answers[0]?.headers).toEqual(['X-B', '1', 'Set-Cookie', 'a=1', 'Set-Cookie', 'b=2', 'X-A', '2'])
 })
 
@@ -204,7 +204,7 @@ describe('a turn that is cut', () => {
   test('at its deadline: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
     const { turn, taken, logger, overrun, counters } = turnOf(handle)
-    const run = turn.run()
+    const run = ranOf(turn)
     const { signal } = await begun
     expect(signal.aborted).toBe(false)
     turn.overdue()
@@ -220,7 +220,7 @@ describe('a turn that is cut', () => {
   test('because its claim was lost: the signal fires, and a handler that heeds it frees its slot at once', async () => {
     const { handle, begun, fail } = held()
     const { turn, taken, logger, overrun, watched } = turnOf(handle)
-    const run = turn.run()
+    const run = ranOf(turn)
     const { signal } = await begun
     taken.onLost?.()
     expect(signal.reason).toMatchObject({ code: 'CLAIM_LOST' })
@@ -242,7 +242,7 @@ describe('a turn that is cut', () => {
   test('at its deadline, and whose handler heeds nothing: its slot is free after a grace, and it is counted until it ends', async () => {
     const { handle, begun, answer } = held()
     const { turn, taken, logger, overrun, counters, watched } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
-    const run = turn.run()
+    const run = ranOf(turn)
     await begun
     turn.overdue()
     expect([watched, taken.calls, overrun.size]).toEqual([[turn], [], 0])
@@ -270,7 +270,7 @@ describe('a turn that is cut', () => {
   test('because its client has left: its slot is free after a grace, and its handler is counted only if it does something', async () => {
     const { handle, begun, answer } = held()
     const { turn, taken, logger, overrun, counters } = turnOf(handle, {}, { method: 'PUT', target: '/a?b=c' })
-    const run = turn.run()
+    const run = ranOf(turn)
     const context = await begun
     taken.onLost?.()
     // Its last words come within the grace.
@@ -291,7 +291,7 @@ describe('a turn that is cut', () => {
     const { overrun } = watch
     const forgotten = async (): Promise<void> => {
       const turn = new Turn(takenOf(requestOf()), () => new Promise(() => {}), watch)
-      const run = turn.run()
+      const run = ranOf(turn)
       turn.overdue()
       turn.overdue()
       await run
@@ -307,7 +307,7 @@ describe('a turn that is cut', () => {
   test('waits no longer for its handler when the worker stops', async () => {
     const { handle, begun } = held()
     const { turn, taken, overrun } = turnOf(handle)
-    const run = turn.run()
+    const run = ranOf(turn)
     await begun
     turn.overdue()
     turn.stop()
@@ -319,7 +319,7 @@ describe('a turn that is cut', () => {
     for (const [repeatable, calls] of [[true, ['release']] as const, [false, ['start', 'complete']] as const]) {
       const { handle, begun } = held()
       const { turn, taken } = turnOf(handle, { repeatable })
-      const run = turn.run()
+      const run = ranOf(turn)
       const { signal } = await begun
       turn.stop()
       await run
@@ -332,7 +332,7 @@ describe('a turn that is cut', () => {
   test('has a signal that has fired, for whoever asks for it only then', async () => {
     const { handle, begun } = held()
     const { turn } = turnOf(handle)
-    const run = turn.run()
+    const run = ranOf(turn)
     const context = await begun
     turn.overdue()
     expect(context.signal.aborted).toBe(true)
@@ -350,7 +350,7 @@ test('a handler that keeps the event loop busy past its deadline, and then answe
     },
     { remainingMs: 2 },
   )
-  await turn.run()
+  await ranOf(turn)
   expect([taken.calls, taken.answers[0]?.status]).toEqual([['complete'], 504])
   expect([counters.endings.late, overrun.size, counters.overrunHandlers]).toEqual([1, 0, 0])
 })
@@ -361,7 +361,7 @@ test('the signal of a turn that is answered never fires', async () => {
     signal = context.signal
     return OK
   })
-  await turn.run()
+  await ranOf(turn)
   turn.overdue()
   turn.stop()
   taken.onLost?.()
@@ -372,7 +372,7 @@ test('the signal of a turn that is answered never fires', async () => {
 test('an answer that does not reach the space, or is refused, is logged and harms nobody', async () => {
   for (const complete of [() => Promise.reject(new Error('gone')), async () => false]) {
     const { turn, logger } = turnOf(answered, { complete })
-    await turn.run()
+    await ranOf(turn)
     expect(logger.lines.map(({ level }) => level)).toEqual(['warn', 'debug'])
   }
 })

@@ -7,6 +7,7 @@ import { WorkerCounters } from '../../src/runtime/counters.js'
 import type { Due } from '../../workers/deadlines.js'
 import type { TurnContext } from '../../workers/handler.js'
 import { OverrunHandlers } from '../../workers/overrun.js'
+import type { Turn } from '../../workers/turn.js'
 
 export function requestOf(parts: Partial<HttpRequest> & { target?: string } = {}): HttpRequest {
   const body = parts.body ?? Buffer.alloc(0)
@@ -21,6 +22,9 @@ export function requestOf(parts: Partial<HttpRequest> & { target?: string } = {}
     body,
   }
 }
+
+/** Resolves when the turn has settled. */
+export const ranOf = (turn: Turn): Promise<void> => new Promise((resolve) => turn.run(resolve))
 
 export interface Watched extends HeldRequest {
   /** What was called on it, in order. */

@@ -36,13 +36,9 @@ export function isChecksumOf(bytes: Buffer, from: number, to: number, at: number
 /** Returns the CRC-32 of what stands before a body: its signature, and a newline. */
 export const crcOfSignature = (signature: string): number => crc32(`${signature}\n`)
 
-/** Returns a body with the checksum of itself and of its signature before it. */
-export function withChecksum(signature: number, body: Buffer): Buffer {
-  const sealed = Buffer.allocUnsafe(length + body.length)
-  write(crc32(body, signature), sealed, 0)
-  body.copy(sealed, length)
-  return sealed
-}
+/** Returns the checksum of a body and of the signature before it, as 8 digits. */
+export const checksumOfBody = (signature: number, body: Buffer): string =>
+  crc32(body, signature).toString(16).padStart(length, '0')
 
 /**
  * Returns whether the checksum at `at` in a record is that of the body behind it and of the signature; a process or the

@@ -13,9 +13,8 @@ import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
+import { type Argument, Prefixed } from './wire/resp.js'
 import type { Writes } from './write.js'
-
-const COMPLETED = Buffer.from(OUTCOME.completed)
 
 /**
  * Time for a requester that was declared dead to join again. Its requests are in the space until then, and their
@@ -133,20 +132,30 @@ export class Claims {
       await ask(this.#batches, 'releaseSlot', { wait: held.offer.wait }, { repeatable: false }).catch(() => {})
   }
 
-  async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
     const held = delivery as ClaimedDelivery
-    if (!this.#isHeld(held)) return false
-    const large = Bodies.isLarge(body)
-    if (large) await this.#putOutcome(held, body)
-    const outcome = large ? Buffer.from(OUTCOME.completedByReference + held.claim) : Buffer.concat([COMPLETED, body])
+    if (!this.#isHeld(held)) return Promise.resolve(false)
+    if (Bodies.isLarge(body)) return this.#completeLarge(held, body, credit, along)
+    const outcome = new Prefixed(OUTCOME.completed, body)
+    return along ? this.#completeWith(held, outcome, credit, along) : this.#complete(held, outcome, credit)
+  }
+
+  async #completeLarge(
+    held: ClaimedDelivery,
+    body: Buffer,
+    credit: number,
+    along?: CompletionEffects,
+  ): Promise<boolean> {
+    await this.#putOutcome(held, body)
+    const outcome = OUTCOME.completedByReference + held.claim
     const accepted = await (along
       ? this.#completeWith(held, outcome, credit, along)
       : this.#complete(held, outcome, credit))
-    if (large && !accepted) this.#bodies.drop(this.#keys.outcomeBody(held.claim))
+    if (!accepted) this.#bodies.drop(this.#keys.outcomeBody(held.claim))
     return accepted
   }
 
-  #complete(held: ClaimedDelivery, outcome: Buffer, credit: number): Promise<boolean> {
+  #complete(held: ClaimedDelivery, outcome: Argument, credit: number): Promise<boolean> {
     return new Promise((resolve, reject) => {
       this.#batches.add({
         name: 'complete',
@@ -167,7 +176,7 @@ export class Claims {
   /** Completes a claim together with writes and a transaction: all take effect, or none if the claim was lost. */
   async #completeWith(
     held: ClaimedDelivery,
-    outcome: Buffer,
+    outcome: Argument,
     credit: number,
     { entries, tx }: CompletionEffects,
   ): Promise<boolean> {

@@ -1,8 +1,9 @@
 /** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
-import type { EncodedEntry, EncodedTemplate, Stored } from '../../engine.js'
+import type { EncodedEntry, EncodedTemplate, RequestTerms, Stored } from '../../engine.js'
 import { readSignature, signatureOf } from '../../entry/signature.js'
-import { crcOfSignature, isChecked, withChecksum } from './checksum.js'
+import { checksumOfBody, crcOfSignature, isChecked } from './checksum.js'
 import { CHECKSUM, PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
+import { type Argument, Prefixed } from './wire/resp.js'
 
 /** Returns the head of a record, from its type to its signature. */
 function headOf(entry: EncodedEntry, presence: string): string {
@@ -17,11 +18,52 @@ function headOf(entry: EncodedEntry, presence: string): string {
 export const leaseText = (ms: number): string => (ms === Number.POSITIVE_INFINITY ? '-1' : String(Math.ceil(ms)))
 
 /** Returns the arguments of an entry: header, id, and body with its checksum; of a large body the checksum alone. */
-export function entryArguments(entry: EncodedEntry, presence: string): (string | Buffer)[] {
+export function entryArguments(entry: EncodedEntry, presence: string): Argument[] {
+  const isLarge = entry.body.length > SHARED.largestInline
+  const { header, crc } = entry.request && !isLarge ? headerOfRequest(entry, presence) : headerOf(entry, presence)
+  const body = isLarge ? EMPTY : entry.body
+  return [header, entry.id, new Prefixed(checksumOfBody(crc, body), body)]
+}
+
+interface Header {
+  readonly header: string
+  /** Of the signature. */
+  readonly crc: number
+}
+
+function headerOf(entry: EncodedEntry, presence: string): Header {
   const signature = signatureOf(entry)
-  const body = entry.body.length > SHARED.largestInline ? EMPTY : entry.body
   const header = `${leaseText(entry.leaseMs)} ${entry.priority} ${headOf(entry, presence)}${signature}`
-  return [header, entry.id, withChecksum(contentsOf(signature).crc, body)]
+  return { header, crc: contentsOf(signature).crc }
+}
+
+interface RequestHeader extends Header, Omit<EncodedEntry, 'id' | 'body' | 'index'>, Partial<RequestTerms> {
+  readonly presence: string
+}
+
+/** The header made last: most requests of a busy process are those of one route. */
+let last: RequestHeader | undefined
+
+/** The same for a request with a small body. Requests of a service share their kinds and tokens (request/kinds.ts). */
+function headerOfRequest(entry: EncodedEntry, presence: string): Header {
+  const { kinds, indexed, verified, leaseMs, priority, request } = entry
+  const { repeatable, maxDeliveries, streamed } = request!
+  if (
+    last?.indexed === indexed &&
+    last.kinds === kinds &&
+    last.verified === verified &&
+    last.leaseMs === leaseMs &&
+    last.priority === priority &&
+    last.repeatable === repeatable &&
+    last.maxDeliveries === maxDeliveries &&
+    last.streamed === streamed &&
+    last.presence === presence
+  ) {
+    return last
+  }
+  const made = headerOf(entry, presence)
+  last = { ...made, presence, kinds, indexed, verified, leaseMs, priority, repeatable, maxDeliveries, streamed }
+  return last
 }
 
 const EMPTY = Buffer.alloc(0)

@@ -46,8 +46,12 @@ export class Requests {
   }
 
   /** Resolves when the request is in the space. */
-  async write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
-    if (Bodies.isLarge(entry.body)) await this.#writes.putBodies([entry])
+  write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    if (!Bodies.isLarge(entry.body)) return this.#write(entry, onOutcome)
+    return this.#writes.putBodies([entry]).then(() => this.#write(entry, onOutcome))
+  }
+
+  #write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     this.#requesters.set(entry.id, { onOutcome, endsAt: monotonicMs() + entry.leaseMs })
     return new Promise((resolve, reject) => {
       const fail = (error: unknown): void => {

@@ -6,6 +6,7 @@ import { leaseText } from './record.js'
 import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Arguments, OperationName } from './wire/operation.js'
+import type { Argument } from './wire/resp.js'
 
 interface Open {
   readonly leaseMs: number
@@ -76,7 +77,7 @@ export class Transactions {
    * the transaction stays open.
    * @throws SpaceError TRANSACTION_ENDED, or the error that `noted` returns for the code of a refusal
    */
-  async commit(tx: string, entries: readonly (string | Buffer)[], noted: (code: Buffer) => SpaceError): Promise<void> {
+  async commit(tx: string, entries: readonly Argument[], noted: (code: Buffer) => SpaceError): Promise<void> {
     const open = this.#end(tx)
     if (!open) throw new SpaceError('TRANSACTION_ENDED')
     // No operation ran under the transaction.
@@ -132,7 +133,7 @@ export class Transactions {
     return [...known, ...this.#committing]
   }
 
-  async #commit(tx: string, isAnnounced: boolean, entries: readonly (string | Buffer)[]): Promise<Reply> {
+  async #commit(tx: string, isAnnounced: boolean, entries: readonly Argument[]): Promise<Reply> {
     this.#committing.add(tx)
     try {
       const options = { repeatable: false, entries: Number(entries[0]) }

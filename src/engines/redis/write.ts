@@ -9,6 +9,7 @@ import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
+import type { Argument } from './wire/resp.js'
 
 /** The space counts as full for this long after a refused write; then a process without traffic tries again. */
 const FULL_MS = 3_000
@@ -18,8 +19,6 @@ const LARGEST_WRITE = 1_000
 const PIECE = 250
 /** Longer than the largest write takes. If this process dies before, the space aborts it at once. */
 const PIECES_LEASE_MS = 60_000
-
-type Argument = string | Buffer
 
 export class Writes {
   readonly #presence: string

@@ -28,6 +28,7 @@ import { appendOperations, type Operation } from './operation.js'
 import { PresenceLease } from './presence-lease.js'
 import { Queue, type Queued, queued } from './queue.js'
 import { isBusy } from './refusal.js'
+import type { Argument } from './resp.js'
 
 /**
  * Beyond this number of batches under way, waiting operations gather in larger batches. The library remembers the last
@@ -199,14 +200,7 @@ export class Batches {
     batch.sentAt = monotonicMs()
     batch.sent++
     batch.mode = mode
-    const call: (string | Buffer)[] = [
-      this.#presence,
-      String(batch.number),
-      link.server.run,
-      mode,
-      this.#nonce,
-      ...this.#bounds,
-    ]
+    const call: Argument[] = [this.#presence, String(batch.number), link.server.run, mode, this.#nonce, ...this.#bounds]
     appendOperations(call, batch.operations)
     let reply: Buffer[]
     try {

@@ -15,14 +15,14 @@ import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
 import type { Commands } from './commands.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
-import { encodeFcall, writePublish } from './resp.js'
+import { type Argument, encodeFcall, writePublish } from './resp.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** Link: one life of the connection, from a handshake to the cut. */
 export interface Link {
   readonly server: Server
   /** Runs a batch. Rejects if the link is cut before the reply. */
-  batch(args: (string | Buffer)[]): Promise<Buffer[]>
+  batch(args: readonly Argument[]): Promise<Buffer[]>
   beat(args: string[]): Promise<BeatReply>
   /** Saves session entries (session-save.lua). */
   save(keys: readonly string[], args: string[]): Promise<Buffer>
@@ -220,7 +220,7 @@ export class Connection {
     const counters = [this.#counters]
     const fcall = async (
       name: string,
-      args: (string | Buffer)[],
+      args: readonly Argument[],
       keys: readonly string[] = counters,
     ): Promise<unknown> => {
       const bytes = encodeFcall(name, keys, args)

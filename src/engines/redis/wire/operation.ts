@@ -4,10 +4,9 @@
  */
 import type { SpaceError } from '../../../errors.js'
 import { OPERATIONS } from '../protocol.js'
+import { type Argument, Prefixed } from './resp.js'
 
 export type OperationName = keyof typeof OPERATIONS
-
-type Argument = string | Buffer
 
 /** The arguments of an operation by name; `entries` as `Writes.effects()` returns them. */
 export type Arguments<N extends OperationName> = {
@@ -38,7 +37,7 @@ export function orderedArguments<N extends OperationName>(name: N, named: Argume
   const args: Argument[] = []
   for (const each of OPERATIONS[name].args as readonly (keyof Arguments<N>)[]) {
     const value = named[each] as Argument | readonly Argument[]
-    if (typeof value === 'string' || Buffer.isBuffer(value)) args.push(value)
+    if (typeof value === 'string' || Buffer.isBuffer(value) || value instanceof Prefixed) args.push(value)
     else for (const argument of value as readonly Argument[]) args.push(argument)
   }
   return args

@@ -11,8 +11,21 @@ const UTF8_MOST = 3
 
 let scratch = Buffer.allocUnsafeSlow(KEPT_BYTES)
 
+/** Bytes behind a short text of ASCII, as one argument: joined where they are written, not in a buffer of their own. */
+export class Prefixed {
+  readonly prefix: string
+  readonly bytes: Buffer
+
+  constructor(prefix: string, bytes: Buffer) {
+    this.prefix = prefix
+    this.bytes = bytes
+  }
+}
+
+export type Argument = string | Buffer | Prefixed
+
 /** Returns `FCALL name numkeys keys… args…` in RESP. */
-export function encodeFcall(name: string, keys: readonly string[], args: readonly (string | Buffer)[]): Buffer {
+export function encodeFcall(name: string, keys: readonly string[], args: readonly Argument[]): Buffer {
   let text = `*${3 + keys.length + args.length}\r\n$5\r\nFCALL\r\n${bulk(name)}${bulk(String(keys.length))}`
   for (const key of keys) text += bulk(key)
   let at = 0
@@ -22,11 +35,13 @@ export function encodeFcall(name: string, keys: readonly string[], args: readonl
       text += bulk(arg)
       continue
     }
+    const isPrefixed = arg instanceof Prefixed
+    const bytes = isPrefixed ? arg.bytes : arg
     // Texts are joined and written at once; a write of each would cost more than the rest.
-    text += `$${arg.length}\r\n`
-    at = append(text, at, arg.length)
-    scratch.set(arg, at)
-    at += arg.length
+    text += isPrefixed ? `$${arg.prefix.length + bytes.length}\r\n${arg.prefix}` : `$${bytes.length}\r\n`
+    at = append(text, at, bytes.length)
+    scratch.set(bytes, at)
+    at += bytes.length
     text = '\r\n'
   }
   at = append(text, at, 0)
