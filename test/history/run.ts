@@ -22,7 +22,7 @@ export const SPACE = 'history'
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
 const PROCESS = fileURLToPath(new URL('children/process.js', import.meta.url))
 const SETTLED_WITHIN_MS = 15_000
-const LONGER_MS = 10_000
+const LONGER_MS = 30_000
 
 export interface Settings {
   readonly seed: number
