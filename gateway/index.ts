@@ -143,6 +143,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       edge.tracing ??= tracing()
       const open = async (): Promise<void> => {
         await certificates?.load()
+        await space.streams.listen(logger)
         listening = await listen({ host, port, certificates, h2c }, { onServer, onRequest, onUpgrade, isUpgrade })
         certificates?.watch()
       }

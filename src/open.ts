@@ -8,6 +8,7 @@ import { World } from './engines/memory/world.js'
 import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
+import { directTerms } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
 import type { Listable } from './space/listing.js'
 import { Space } from './space.js'
@@ -26,6 +27,13 @@ export interface OpenOptions extends Bounds, Access {
   readonly maxStreamBytes?: number | undefined
   /** Maximum bytes in flight of all streams that this process writes. Default 64 MiB. */
   readonly maxStreamingBytes?: number | undefined
+  /**
+   * Direct connections of streamed bodies, from workers to gateways, past Redis: `off`; `host` = to gateways on this host
+   * by the same user, over unix sockets; `network` = also to gateways that accept them over TCP; `HOST:PORT` = a gateway in
+   * this process accepts them at this address, under which its workers reach it (unencrypted; docs/streaming.md).
+   * Without a connection bodies are published through Redis. Default `host`.
+   */
+  readonly directStreams?: string | undefined
   /** A pino instance or anything like it. Default: nothing is logged. */
   readonly logger?: Logger | undefined
 }
@@ -39,6 +47,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
     'maxBytes',
     'maxStreamBytes',
     'maxStreamingBytes',
+    'directStreams',
     'logger',
     'tls',
     'credentials',
@@ -67,6 +76,7 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   const bounds = checkedBounds(options)
   const streamBounds = checkedStreamBounds(options)
+  const direct = directTerms(options.directStreams ?? 'host')
   if (typeof url !== 'string') throw new SpaceError('URL_UNKNOWN', `It must be a string, not ${typeof url}.`)
   if (url.startsWith('memory:')) {
     if (durability && durability !== 'memory') {
@@ -85,7 +95,7 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     const { tls, credentials } = options
     const access = { tls, credentials }
     const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds, access })
-    return new Space(engine, name, logger, streamBounds)
+    return new Space(engine, name, logger, streamBounds, direct)
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')
   throw new SpaceError('URL_UNKNOWN', adviceFor(url))

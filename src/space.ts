@@ -6,6 +6,7 @@ import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
+import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
 import type { ContentsOptions } from './space/contents.js'
 import { checkedFind, type EndlessFindOptions, type FindOptions } from './space/find.js'
@@ -43,9 +44,15 @@ export class Space {
   #closed = false
 
   /** @internal Use openSpace. */
-  constructor(engine: Engine, name: string, logger: Logger = silent, streamBounds = DEFAULT_STREAM_BOUNDS) {
+  constructor(
+    engine: Engine,
+    name: string,
+    logger: Logger = silent,
+    streamBounds = DEFAULT_STREAM_BOUNDS,
+    direct = NO_DIRECT,
+  ) {
     this.engine = engine
-    this.streams = new Streams(engine, streamBounds)
+    this.streams = new Streams(engine, streamBounds, direct)
     this.name = name
     this.#logger = logger
     this.#finder = new Finder(engine, logger)

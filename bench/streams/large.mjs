@@ -7,7 +7,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../redis.mjs'
-import { APP, answered, listed, startSystem, watchMemory } from './system.mjs'
+import { APP, answered, listed, startSystem, watchCpu, watchMemory } from './system.mjs'
 
 const MIB = 1 << 20
 const PIECE = Buffer.from(Array.from({ length: MIB }, (_, i) => (i * 31 + (i >> 8)) & 255))
@@ -47,12 +47,15 @@ async function down(url, mib) {
   return { exact: bytes === mib * MIB && hash.digest('hex') === hashOf(mib), perSecond }
 }
 
-async function both(name, url, mib, pids) {
+async function both(name, url, mib, rates, pids) {
   const lines = []
+  rates[name] = {}
   for (const [way, pass] of Object.entries({ up, down })) {
-    const memory = pids && watchMemory(pids)
+    const memory = watchMemory(pids)
+    const cpu = watchCpu({ client: process.pid, ...pids })
     const { exact, perSecond } = await pass(url, mib)
-    const took = memory ? `; more than idle, MiB: ${listed(memory())}` : ''
+    rates[name][way] = perSecond
+    const took = `; CPU s: ${listed(cpu())}; more than idle, MiB: ${listed(memory())}`
     lines.push(
       `${name}, ${mib} MiB ${way}: ${exact ? 'byte-exact' : 'WRONG BYTES'}, ${perSecond.toFixed(0)} MiB/s${took}`,
     )
@@ -67,7 +70,7 @@ async function direct() {
   const app = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' })
   const url = `http://127.0.0.1:${port}`
   await answered(url)
-  return { url, port, stop: () => app.kill('SIGKILL') }
+  return { url, port, pid: app.pid, stop: () => app.kill('SIGKILL') }
 }
 
 async function haproxy(to) {
@@ -81,26 +84,43 @@ async function haproxy(to) {
   const proxy = spawn('haproxy', ['-f', file, '-db', '-q'], { stdio: 'ignore' })
   const url = `http://127.0.0.1:${port}`
   await answered(url)
-  return { url, stop: () => proxy.kill('SIGKILL') }
+  return { url, pid: proxy.pid, stop: () => proxy.kill('SIGKILL') }
 }
 
-export async function large({ mib, aof }) {
+/** The ways between gateway and worker, with their flags. */
+export const WAYS = {
+  'takespace, the direct way': ['--direct-streams', 'host'],
+  'takespace, through Redis': ['--direct-streams', 'off'],
+}
+
+/** `ratios`: the rate of each way over that of the others. */
+export async function large({ mib, aof, profileFolder }) {
+  const rates = {}
   const lines = []
-  const system = await startSystem({ aof, processes: 1 })
-  try {
-    lines.push(...(await both('takespace', system.url, mib, system.pids)))
-  } finally {
-    await system.stop()
-  }
   const app = await direct()
   const proxy = await haproxy(app.port)
   try {
-    lines.push(...(await both('the app, directly', app.url, mib)))
-    if (proxy) lines.push(...(await both('behind HAProxy', proxy.url, mib)))
+    for (const [name, flags] of Object.entries(WAYS)) {
+      const folder = profileFolder && `${profileFolder}/${name.replaceAll(/\W+/g, '-')}`
+      const system = await startSystem({ aof, processes: 1, flags, profileFolder: folder })
+      try {
+        lines.push(...(await both(name, system.url, mib, rates, system.pids)))
+      } finally {
+        await system.stop()
+      }
+    }
+    lines.push(...(await both('the app, directly', app.url, mib, rates, { app: app.pid })))
+    if (proxy)
+      lines.push(...(await both('behind HAProxy', proxy.url, mib, rates, { app: app.pid, haproxy: proxy.pid })))
     else lines.push('no haproxy on this machine')
   } finally {
     proxy?.stop()
     app.stop()
+  }
+  const than = proxy ? 'behind HAProxy' : 'the app, directly'
+  for (const name of Object.keys(WAYS)) {
+    const [up, down] = ['up', 'down'].map((way) => (rates[name][way] / rates[than][way]).toFixed(2))
+    lines.push(`${name}: ${up} up, ${down} down of the rate ${than}`)
   }
   return lines
 }

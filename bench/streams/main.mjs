@@ -22,6 +22,8 @@ const { values } = parseArgs({
     /** For the parts stalling, unread and departures. */
     clients: { type: 'string', default: '1000' },
     'per-second': { type: 'string', default: '20' },
+    /** Of part large: a folder for CPU profiles, for `node bench/profile.mjs`. */
+    'cpu-profile': { type: 'string' },
     aof: { type: 'boolean', default: false },
   },
 })
@@ -31,6 +33,7 @@ const terms = {
   clients: Number(values.clients),
   perSecond: Number(values['per-second']),
   aof: values.aof,
+  profileFolder: values['cpu-profile'],
 }
 for (const name of values.only.split(',')) {
   if (!PARTS[name]) throw new Error(`there is no part ${name}; there are ${Object.keys(PARTS).join(', ')}`)

@@ -12,9 +12,18 @@ const READY_MS = 20_000
 const LOOK_MS = 50
 
 /** `onLog` is given each line that the workers log. */
-export async function startSystem({ aof, processes = 2, concurrency = 64, gatewayFlags = [], app = APP, onLog }) {
+export async function startSystem({
+  aof,
+  processes = 2,
+  concurrency = 64,
+  gatewayFlags = [],
+  flags: bothFlags = [],
+  app = APP,
+  onLog,
+  profileFolder,
+}) {
   const redis = await startRedis({ aof })
-  const children = new Children()
+  const children = new Children(profileFolder)
   const folder = mkdtempSync(join(tmpdir(), 'takespace-bench-'))
   const ledger = join(folder, 'ledger')
   const port = await freePort()
@@ -22,6 +31,7 @@ export async function startSystem({ aof, processes = 2, concurrency = 64, gatewa
   const gateway = children.command('gateway', [
     ...['gateway', '--port', String(port), '--url', redis.url],
     ...unbounded,
+    ...bothFlags,
     ...gatewayFlags,
   ])
   const workers = []
@@ -32,7 +42,15 @@ export async function startSystem({ aof, processes = 2, concurrency = 64, gatewa
       if (msg === 'a worker process is ready') workers.push(workerPid)
       if (workers.length === processes) resolve()
     }
-    const flags = ['--processes', String(processes), '--concurrency', String(concurrency), '--stop-timeout-ms', '500']
+    const flags = [
+      '--processes',
+      String(processes),
+      '--concurrency',
+      String(concurrency),
+      '--stop-timeout-ms',
+      '500',
+      ...bothFlags,
+    ]
     children.command('worker', ['worker', app, ...flags, '--url', redis.url], {
       logLevel: 'info',
       onLog: heard,
@@ -88,6 +106,22 @@ const residentMiB = (pid) => {
   } catch {
     return Number.NaN
   }
+}
+
+/** CPU seconds of a process so far. */
+const cpuSeconds = (pid) => {
+  try {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ')
+    return (Number(fields[11]) + Number(fields[12])) / 100
+  } catch {
+    return Number.NaN
+  }
+}
+
+/** Returns a function that returns the CPU seconds that each process has taken since. */
+export function watchCpu(pids) {
+  const before = Object.entries(pids).map(([role, pid]) => [role, pid, cpuSeconds(pid)])
+  return () => Object.fromEntries(before.map(([role, pid, at]) => [role, (cpuSeconds(pid) - at).toFixed(1)]))
 }
 
 /** Watches what each takes, from now until what it returns is called; that answers by how much it was more than now, at most, in MiB. */

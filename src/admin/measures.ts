@@ -73,6 +73,18 @@ export function spaceMeasures(space: Space): Measure[] {
       'Entries that did not match their schema and were moved to the dead letters.',
       () => space.nonconformingEntries,
     ),
+    {
+      name: 'takespace_streams_total',
+      help: 'Streamed bodies that have ended, by the way that they took at their end.',
+      type: 'counter',
+      samples: () => Object.entries(space.streams.ended).map(([way, value]) => ({ labels: { way }, value })),
+    },
+    gauge('takespace_direct_connections', 'Direct connections of streams.', () => space.streams.direct.links),
+    counter(
+      'takespace_direct_refused_total',
+      'Connections for streams that were closed because they were not invited.',
+      () => space.streams.direct.refused,
+    ),
   ]
 }
 

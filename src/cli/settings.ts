@@ -2,7 +2,16 @@
 import { type Command, Option } from 'commander'
 import type { ServiceOptions } from '../../gateway/index.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
-import { hostNames, integer, name, oneOf, protocolNames, settingText, trustedProxies } from './settings/schema.js'
+import {
+  directStreams,
+  hostNames,
+  integer,
+  name,
+  oneOf,
+  protocolNames,
+  settingText,
+  trustedProxies,
+} from './settings/schema.js'
 import { oneService, servicesOfGateway, servicesOfWorker } from './settings/services.js'
 
 export { integer } from './settings/schema.js'
@@ -66,6 +75,12 @@ const streamOptions = (): Option[] => [
     MAX_SAFE_INTEGER,
     64 << 20,
   ),
+  new Option(
+    '--direct-streams <how>',
+    'connections of streamed bodies past Redis: off, host (unix sockets), network (to gateways over TCP), or the HOST:PORT of this gateway',
+  )
+    .default('host')
+    .argParser(directStreams),
 ]
 
 /** Probes and metrics of a gateway, a supervisor, or `dev`. */
@@ -92,6 +107,7 @@ export interface GatewayFlags extends HttpsFlags {
   readonly maxReplayBytes: number
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
+  readonly directStreams: string
   readonly upgradeProtocols?: string
   readonly maxDeliveries: number
   readonly keyLeaseMs: number
@@ -175,11 +191,18 @@ export const adminTerms = ({
   port === undefined ? undefined : { port, host, allowedHosts: names.split(',').filter(Boolean) }
 
 /** The options of `openSpace` among the flags of a gateway. */
-export const spaceTerms = ({ maxEntries, maxBytes, maxStreamBytes, maxStreamingBytes }: GatewayFlags) => ({
+export const spaceTerms = ({
   maxEntries,
   maxBytes,
   maxStreamBytes,
   maxStreamingBytes,
+  directStreams,
+}: GatewayFlags) => ({
+  maxEntries,
+  maxBytes,
+  maxStreamBytes,
+  maxStreamingBytes,
+  directStreams,
 })
 
 /** The flags of a worker process. */
@@ -189,6 +212,7 @@ export interface WorkerFlags {
   readonly durability?: 'memory' | 'local' | 'fsync'
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
+  readonly directStreams: string
   readonly stopTimeoutMs: number
   readonly onCrash: 'finish' | 'exit'
   readonly crashGraceMs: number

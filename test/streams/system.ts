@@ -34,10 +34,18 @@ interface Terms {
   readonly concurrency?: number
   readonly gateways?: number
   readonly gatewayFlags?: readonly string[]
+  readonly workerFlags?: readonly string[]
+  /** What `--direct-streams` is for all of them. Default: not given. */
+  readonly directStreams?: string | undefined
+  /** The environment of the workers, beside that of all. */
+  readonly workerEnv?: Record<string, string>
 }
 
 export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<Streaming> {
-  const { processes = 2, concurrency = 16, gateways: count = 1, gatewayFlags = [] } = terms
+  const { processes = 2, concurrency = 16, gateways: count = 1, directStreams, workerEnv } = terms
+  const both = directStreams === undefined ? [] : ['--direct-streams', directStreams]
+  const gatewayFlags = [...both, ...(terms.gatewayFlags ?? [])]
+  const workerFlags = [...both, ...(terms.workerFlags ?? [])]
   const folder = mkdtempSync(join(tmpdir(), 'takespace-streams-'))
   const ledger = join(folder, 'ledger')
   const env = { TAKESPACE_URL: redis.url, LEDGER: ledger }
@@ -47,7 +55,9 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
     }),
   )
   const flags = ['--processes', String(processes), '--concurrency', String(concurrency), '--stop-timeout-ms', '2000']
-  const supervisor = startProcess(['takespace', 'worker', APP, ...flags], { env })
+  const supervisor = startProcess(['takespace', 'worker', APP, ...flags, ...workerFlags], {
+    env: { ...env, ...workerEnv },
+  })
   const destroy = async (): Promise<void> => {
     const all = [supervisor, ...gateways]
     for (const { pid } of all) {

@@ -7,6 +7,8 @@ export class Wire {
   readonly #queue: (() => void)[] = []
   lost = 0
   bytes = 0
+  /** Sees each message. */
+  onPost: ((to: string, message: Buffer) => void) | undefined
 
   engine(presence: string): Engine {
     const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
@@ -17,6 +19,7 @@ export class Wire {
         const message = Buffer.concat(parts)
         const other = this.#ends.get(to)!
         this.bytes += message.length
+        this.onPost?.(to, message)
         if (end.cut || other.cut) {
           this.lost++
           return false

@@ -141,7 +141,10 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(naming('proxy-addr')).toEqual(['gateway/trust.ts'])
   expect(importing('forwarded-parse')).toEqual(['gateway/proxies.ts'])
   expect(importing('picomatch')).toEqual(['src/cli/load/watch.ts'])
-  expect(pathsOf(code.filter(({ text }) => /\.listen\(/.test(text)))).toEqual(['gateway/server.ts'])
+  expect(pathsOf(code.filter(({ text }) => /\b[sS]erver\.listen\(/.test(text)))).toEqual([
+    'gateway/server.ts',
+    'src/request/streams/direct/door.ts',
+  ])
   const listening = /addEventListener\('abort'|AbortSignal\.any/
   expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/runtime/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/

@@ -1,6 +1,7 @@
 /** Requests and turns made by hand, for tests that need no space. */
 import type { Logger } from '../../src/log.js'
 import { ByteBudget } from '../../src/request/streams/byte-budget.js'
+import { Copies } from '../../src/request/streams/copies.js'
 import { StreamWriter } from '../../src/request/streams/writer.js'
 import type { HeldRequest, HttpRequest, HttpResponse, ResponseHead } from '../../src/request.js'
 import { WorkerCounters } from '../../src/runtime/counters.js'
@@ -106,8 +107,10 @@ export function contextOf(): Context {
   const outlet: StreamWriter = new StreamWriter({
     most: 1 << 20,
     room,
+    copies: new Copies(),
     send(letter, _place, bytes) {
-      if (letter === 'd') chunks.push(bytes)
+      // Their memory is used again once they have arrived.
+      if (letter === 'd') chunks.push(Buffer.from(bytes))
       if (letter === 'd') got += bytes.length
       const arrived = got
       queueMicrotask(() =>

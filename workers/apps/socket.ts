@@ -142,7 +142,7 @@ export class AppSocket extends EventEmitter {
     if (this.#sink) {
       // The writer may reuse the chunk's memory after its callback.
       if (callback) process.nextTick(callback)
-      return this.#sink.write(typeof data === 'string' ? chunk : Buffer.from(chunk))
+      return this.#sink.write(chunk, typeof data !== 'string')
     }
     const place = this.#chunks.push(chunk) - 1
     process.nextTick(chunkWritten, this, message, this.#chunks, place, callback)

@@ -1,6 +1,7 @@
 /** The types of settings, for texts of a command line or environment and values of a file. */
 import { InvalidArgumentError } from 'commander'
 import { trustOf } from '../../../gateway/trust.js'
+import { directTerms } from '../../request/streams/direct/address.js'
 
 /** Returns the parser of an option; `read` returns undefined for an invalid text, `wants` is the message for it. */
 function reader<T>(read: (text: string) => T | undefined, wants: string): (text: string) => T {
@@ -41,6 +42,15 @@ export const protocolNames = reader(
   (text) => (/^[\w!#$%&'*+./^`|~-]+(?:,[\w!#$%&'*+./^`|~-]+)*$/.test(text) ? text : undefined),
   'It must be names of protocols, with commas between them.',
 )
+
+export const directStreams = reader((text) => {
+  try {
+    directTerms(text)
+    return text
+  } catch {
+    return undefined
+  }
+}, 'It must be off, host, network, or the address under which workers reach this gateway, such as 10.0.0.5:7400.')
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)

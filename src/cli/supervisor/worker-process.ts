@@ -30,7 +30,7 @@ const EXIT_CRASHED = 1
 
 export async function workerProcess(file: string, flags: Flags, command: Command): Promise<void> {
   const url = sharedUrl(command, flags.url)
-  const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, listen } = flags
+  const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, directStreams, listen } = flags
   let worker: Worker | undefined
   let space: Space | undefined
   let close: (() => unknown) | undefined
@@ -89,7 +89,7 @@ export async function workerProcess(file: string, flags: Flags, command: Command
       tell: (line) => logger.info({ app: file }, line),
     })
     close = closeOfApp
-    space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, logger })
+    space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, directStreams, logger })
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
     reportFamilies = familiesReporter(worker.measures, space, logger)

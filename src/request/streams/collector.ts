@@ -27,9 +27,9 @@ export class Collector implements Sink {
   }
 
   /** Counts all bytes, and keeps none if they are too many. */
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, lent = false): boolean {
     this.#written += bytes.length
-    if (this.#written <= this.#most) this.#chunks.push(bytes)
+    if (this.#written <= this.#most) this.#chunks.push(lent ? Buffer.from(bytes) : bytes)
     else this.#chunks.length = 0
     return true
   }

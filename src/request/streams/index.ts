@@ -15,11 +15,18 @@
  * | `g`   | reader | all before this position has arrived; you may send up to that position  |
  * | `r`   | reader | the same, and send again from this position                             |
  * | `n`   | reader | cancelled                                                               |
+ * | `c`   | both   | connect to one of these addresses, with this secret (direct/index.ts)   |
  *
- * All frames from one process to another of one turn of the event loop are one message.
+ * All frames from one process to another of one turn of the event loop are one message, published through the space. If
+ * the two have a direct connection, they are one write on that. Frames may be lost on either way, and with the
+ * change from one to the other.
  */
 import type { Engine } from '../../engine.js'
+import type { Logger } from '../../log.js'
 import { ByteBudget } from './byte-budget.js'
+import { Copies } from './copies.js'
+import { type DirectTerms, NO_DIRECT } from './direct/address.js'
+import { DirectLinks } from './direct/index.js'
 import { readFrames, writeFrame } from './frames.js'
 import { StreamReader } from './reader.js'
 import { StreamWriter } from './writer.js'
@@ -35,6 +42,12 @@ export interface StreamBounds {
    * each stream has 64 KiB of its own. Default 64 MiB.
    */
   readonly maxStreamingBytes: number
+}
+
+/** Streams that have ended, by the way that they took at their end. */
+export interface StreamCounts {
+  direct: number
+  published: number
 }
 
 export const DEFAULT_STREAM_BOUNDS: StreamBounds = { maxStreamBytes: 1 << 20, maxStreamingBytes: 64 << 20 }
@@ -56,15 +69,23 @@ export class Streams {
   readonly #granted = new ByteBudget(MOST_GRANTED)
   readonly #held: ByteBudget
   readonly #kept: ByteBudget
+  readonly #copies = new Copies()
   readonly #writers = new Map<string, StreamWriter>()
   readonly #readers = new Map<string, StreamReader>()
+  readonly #direct: DirectLinks
+  readonly ended: StreamCounts = { direct: 0, published: 0 }
   readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
   #ready: Promise<void> | undefined
   #flushing = false
 
-  constructor(engine: Engine, bounds: StreamBounds) {
+  constructor(engine: Engine, bounds: StreamBounds, direct: DirectTerms = NO_DIRECT) {
     this.#engine = engine
+    this.#direct = new DirectLinks(engine.presence, direct, {
+      onFrame: (from, letter, id, place, bytes) => this.#frame(from, letter, id, place, bytes),
+      onOpen: (presence) => this.#flushTo(presence),
+      onLost: (presence) => this.#gap(presence),
+    })
     this.#bounds = bounds
     this.#held = new ByteBudget(bounds.maxStreamingBytes)
     this.#kept = new ByteBudget(bounds.maxStreamingBytes)
@@ -79,14 +100,32 @@ export class Streams {
     return this.#ready
   }
 
+  /**
+   * Accepts direct connections from now on, unless they are off.
+   *
+   * @throws SpaceError PORT_TAKEN, INVALID_ARGUMENT for the address of `directStreams`
+   */
+  listen(logger: Logger): Promise<void> {
+    return this.#direct.listen(logger)
+  }
+
+  /** Number of direct connections, and of connections that were cut off because they had not been invited. */
+  get direct(): { readonly links: number; readonly refused: number } {
+    return { links: this.#direct.size, refused: this.#direct.refused }
+  }
+
   /** Opens a stream to write. `to` is its reader; undefined: the first process that asks for the stream. */
   writer(id: string, to?: string): StreamWriter {
     const writer: StreamWriter = new StreamWriter({
       most: this.#bounds.maxStreamBytes,
       room: this.#kept,
+      copies: this.#copies,
       send: (letter, place, bytes) =>
         writer.to !== undefined && this.#send(writer.to, letter, id, place, bytes, writer),
-      onOver: () => this.#writers.delete(id),
+      onOver: () => {
+        this.#writers.delete(id)
+        this.#count(writer.to)
+      },
     })
     writer.to = to
     this.#writers.set(id, writer)
@@ -101,7 +140,10 @@ export class Streams {
       room: this.#granted,
       held: this.#held,
       send: (letter, place, bytes) => this.#send(from, letter, id, place, bytes),
-      onOver: () => this.#readers.delete(id),
+      onOver: () => {
+        this.#readers.delete(id)
+        this.#count(from)
+      },
     })
     this.#readers.set(id, reader)
     void this.ready().then(() => reader.open())
@@ -129,9 +171,18 @@ export class Streams {
     for (const writer of [...this.#writers.values()]) writer.destroy('SPACE_CLOSED')
     for (const reader of [...this.#readers.values()]) reader.fail('SPACE_CLOSED')
     this.#flush()
+    this.#direct.close()
+  }
+
+  #count(peer: string | undefined): void {
+    if (peer === undefined) return
+    if (this.#direct.to(peer)) this.ended.direct++
+    else this.ended.published++
   }
 
   #send(to: string, letter: string, id: string, place: string, bytes: Buffer, writer?: StreamWriter): void {
+    const link = this.#direct.to(to)
+    if (link) return link.send(letter, id, place, bytes)
     let pending = this.#pending.get(to)
     if (pending && pending.bytes + bytes.length > LARGEST_MESSAGE && pending.bytes > 0) {
       this.#post(to, pending)
@@ -144,6 +195,8 @@ export class Streams {
     writeFrame(pending.parts, letter, id, place, bytes)
     pending.bytes += bytes.length
     if (writer) pending.of.add(writer)
+    const invitation = this.#direct.invite(to)
+    if (invitation) writeFrame(pending.parts, 'c', '', invitation.addresses, invitation.secret)
     if (this.#flushing) return
     this.#flushing = true
     setImmediate(() => this.#flush())
@@ -152,6 +205,11 @@ export class Streams {
   #flush(): void {
     this.#flushing = false
     for (const [to, pending] of [...this.#pending]) this.#post(to, pending)
+  }
+
+  #flushTo(to: string): void {
+    const pending = this.#pending.get(to)
+    if (pending) this.#post(to, pending)
   }
 
   #post(to: string, pending: { parts: Buffer[]; of: Set<StreamWriter> }): void {
@@ -163,28 +221,41 @@ export class Streams {
 
   #heard(message: Buffer): void {
     readFrames(message, (from, letter, id, place, bytes) => {
-      if (letter === 'g' || letter === 'r' || letter === 'n') {
-        const writer = this.#writers.get(id)
-        if (writer) writer.heard(from, letter, place)
-        // The stream has ended, and its reader has missed that.
-        else if (letter !== 'n') this.#send(from, 'b', id, '0', NOTHING)
-      } else {
-        const reader = this.#readers.get(id)
-        if (reader?.from === from) reader.heard(letter, place, bytes)
-      }
+      if (letter !== 'c') this.#frame(from, letter, id, place, bytes)
+      else if (this.#hasStreamWith(from)) void this.#direct.accept(from, place, bytes)
     })
   }
 
-  /** Messages may have been lost in both directions: readers ask again, writers probe. */
-  #gap(): void {
-    for (const reader of this.#readers.values()) reader.ask()
-    for (const writer of this.#writers.values()) writer.probe()
+  #frame(from: string, letter: string, id: string, place: string, bytes: Buffer): void {
+    if (letter === 'g' || letter === 'r' || letter === 'n') {
+      const writer = this.#writers.get(id)
+      if (writer) writer.heard(from, letter, place)
+      // The stream has ended, and its reader has missed that.
+      else if (letter !== 'n') this.#send(from, 'b', id, '0', NOTHING)
+    } else {
+      const reader = this.#readers.get(id)
+      if (reader?.from === from) reader.heard(letter, place, bytes)
+    }
+  }
+
+  /** Only a process with which the space has brought this one together may have it connect. */
+  #hasStreamWith(presence: string): boolean {
+    for (const { to } of this.#writers.values()) if (to === presence) return true
+    for (const { from } of this.#readers.values()) if (from === presence) return true
+    return false
+  }
+
+  /** Messages may have been lost in both directions, of all or with one process: readers ask again, writers probe. */
+  #gap(presence?: string): void {
+    for (const reader of this.#readers.values()) if (reader.from === (presence ?? reader.from)) reader.ask()
+    for (const writer of this.#writers.values()) if (writer.to === (presence ?? writer.to)) writer.probe()
   }
 
   #look(): void {
     this.#watch ??= setInterval(() => {
       for (const writer of [...this.#writers.values()]) writer.look()
       for (const reader of this.#readers.values()) reader.look()
+      this.#direct.look()
       if (this.size > 0) return
       clearInterval(this.#watch)
       this.#watch = undefined

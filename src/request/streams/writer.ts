@@ -7,6 +7,7 @@
  */
 import { monotonicMs } from '../../clock.js'
 import type { ByteBudget } from './byte-budget.js'
+import type { Copies } from './copies.js'
 
 /** Bytes that may be sent before the first grant: 2,000 such streams fill the limit of unread messages. */
 export const FIRST_GRANT = 4_096
@@ -23,6 +24,7 @@ const LINGER_MS = 10_000
 export interface StreamWriterTerms {
   readonly most: number
   readonly room: ByteBudget
+  readonly copies: Copies
   send(letter: string, place: string, bytes: Buffer): void
   onOver(): void
 }
@@ -77,13 +79,14 @@ export class StreamWriter {
   }
 
   /**
-   * Writes bytes, which the caller must not change any more. Returns false to pause until `onDrain`; bytes that are
-   * written nevertheless are kept.
+   * Writes bytes, which the caller must not change any more, unless they are only `lent`: then they are copied. Returns
+   * false to pause until `onDrain`; bytes that are written nevertheless are kept.
    */
-  write(bytes: Buffer): boolean {
+  write(bytes: Buffer, lent = false): boolean {
     if (!this.isOpen) return false
     if (bytes.length > 0) {
-      this.#kept.push(bytes)
+      if (lent) this.#kept.push(...this.#terms.copies.of(bytes))
+      else this.#kept.push(bytes)
       this.#written += bytes.length
       this.#terms.room.take(bytes.length)
       this.#pump()
@@ -169,6 +172,7 @@ export class StreamWriter {
     if (this.#isOver) return
     this.#isOver = true
     this.#terms.room.give(this.#written - this.#arrived)
+    for (const bytes of this.#kept) this.#terms.copies.forget(bytes)
     this.#kept.length = 0
     this.#terms.onOver()
     this.#resolve()
@@ -186,6 +190,7 @@ export class StreamWriter {
     while (this.#arrived < arrived) {
       const first = this.#kept[dropped]!
       const rest = arrived - this.#arrived
+      this.#terms.copies.arrived(first, Math.min(first.length, rest))
       if (first.length > rest) {
         this.#kept[dropped] = first.subarray(rest)
         this.#arrived = arrived
