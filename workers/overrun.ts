@@ -7,7 +7,7 @@
  * still refers to its turn.
  */
 import { monotonicMs } from '../src/clock.js'
-import { collectGarbage } from './garbage.js'
+import { collectGarbage } from '../src/runtime/garbage.js'
 
 /**
  * Returns the number of overrun handlers at which a process is recycled. Larger than the concurrency: their slots are

@@ -27,13 +27,13 @@ async function up(req, res) {
   }
 }
 
-async function down(res, bytes) {
+async function down(res, bytes, size) {
   res.writeHead(200, { 'content-type': 'application/octet-stream' })
   const closed = new Promise((over) => res.once('close', over))
   for (let left = bytes; left > 0 && !res.destroyed; left -= PIECE.length) {
     const piece = left < PIECE.length ? PIECE.subarray(0, left) : PIECE
-    for (let at = 0; at < piece.length; at += 65_536) {
-      if (res.write(piece.subarray(at, at + 65_536))) continue
+    for (let at = 0; at < piece.length; at += size) {
+      if (res.write(piece.subarray(at, at + size))) continue
       await Promise.race([new Promise((go) => res.once('drain', go)), closed])
       if (res.destroyed) return
     }
@@ -58,7 +58,7 @@ const server = createServer((req, res) => {
     if (!res.writableFinished) note('aborted', req.url)
   })
   if (url.pathname === '/up') void up(req, res)
-  else if (url.pathname === '/down') void down(res, figure('bytes', 1 << 20))
+  else if (url.pathname === '/down') void down(res, figure('bytes', 1 << 20), figure('chunk', 65_536))
   else if (url.pathname === '/events') events(req, res, figure('perSecond', 10))
   else if (url.pathname === '/wait') setTimeout(() => res.end('waited'), figure('ms', 1_000))
   else res.end('ok')

@@ -7,7 +7,7 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freePort } from '../redis.mjs'
-import { APP, answered, listed, startSystem, watchCpu, watchMemory } from './system.mjs'
+import { APP, answered, listed, percentile, startSystem, watchCpu, watchMemory } from './system.mjs'
 
 const MIB = 1 << 20
 const PIECE = Buffer.from(Array.from({ length: MIB }, (_, i) => (i * 31 + (i >> 8)) & 255))
@@ -47,24 +47,8 @@ async function down(url, mib) {
   return { exact: bytes === mib * MIB && hash.digest('hex') === hashOf(mib), perSecond }
 }
 
-async function both(name, url, mib, rates, pids) {
-  const lines = []
-  rates[name] = {}
-  for (const [way, pass] of Object.entries({ up, down })) {
-    const memory = watchMemory(pids)
-    const cpu = watchCpu({ client: process.pid, ...pids })
-    const { exact, perSecond } = await pass(url, mib)
-    rates[name][way] = perSecond
-    const took = `; CPU s: ${listed(cpu())}; more than idle, MiB: ${listed(memory())}`
-    lines.push(
-      `${name}, ${mib} MiB ${way}: ${exact ? 'byte-exact' : 'WRONG BYTES'}, ${perSecond.toFixed(0)} MiB/s${took}`,
-    )
-  }
-  return lines
-}
-
 /** The same app on a port of its own. */
-async function direct() {
+export async function direct() {
   const port = await freePort()
   const code = `import(${JSON.stringify(APP)}).then(({ default: server }) => server.listen(${port}, '127.0.0.1'))`
   const app = spawn(process.execPath, ['--input-type=module', '-e', code], { stdio: 'inherit' })
@@ -93,34 +77,66 @@ export const WAYS = {
   'takespace, through Redis': ['--direct-streams', 'off'],
 }
 
-/** `ratios`: the rate of each way over that of the others. */
-export async function large({ mib, aof, profileFolder }) {
-  const rates = {}
-  const lines = []
-  const app = await direct()
-  const proxy = await haproxy(app.port)
+/** One body in one way; the CPU seconds and the most memory of the processes meanwhile. */
+async function pass(way, { url, pids }, mib) {
+  const memory = watchMemory(pids)
+  const cpu = watchCpu({ client: process.pid, ...pids })
+  const { exact, perSecond } = await { up, down }[way](url, mib)
+  return { exact, perSecond, cpu: listed(cpu()), memory: listed(memory()) }
+}
+
+/** All are asked in turns, so that what else the machine does strikes all of them; the medians of the rounds are told. */
+export async function large({ mib, aof, rounds = 3, profileFolder }) {
+  const stops = []
+  const sides = {}
   try {
     for (const [name, flags] of Object.entries(WAYS)) {
       const folder = profileFolder && `${profileFolder}/${name.replaceAll(/\W+/g, '-')}`
       const system = await startSystem({ aof, processes: 1, flags, profileFolder: folder })
-      try {
-        lines.push(...(await both(name, system.url, mib, rates, system.pids)))
-      } finally {
-        await system.stop()
+      stops.push(() => system.stop())
+      sides[name] = { url: system.url, pids: system.pids }
+    }
+    const app = await direct()
+    stops.push(app.stop)
+    sides['the app, directly'] = { url: app.url, pids: { app: app.pid } }
+    const proxy = await haproxy(app.port)
+    if (proxy) {
+      stops.push(proxy.stop)
+      sides['behind HAProxy'] = { url: proxy.url, pids: { app: app.pid, haproxy: proxy.pid } }
+    }
+    return await compared(sides, mib, rounds)
+  } finally {
+    for (const stop of stops) await stop()
+  }
+}
+
+async function compared(sides, mib, rounds) {
+  const lines = []
+  const rates = Object.fromEntries(Object.keys(sides).map((name) => [name, { up: [], down: [] }]))
+  for (const way of ['up', 'down']) {
+    const last = {}
+    for (let round = 0; round < rounds; round++) {
+      for (const [name, side] of Object.entries(sides)) {
+        last[name] = await pass(way, side, mib)
+        if (!last[name].exact) throw new Error(`${name}, ${way}: wrong bytes`)
+        rates[name][way].push(last[name].perSecond)
       }
     }
-    lines.push(...(await both('the app, directly', app.url, mib, rates, { app: app.pid })))
-    if (proxy)
-      lines.push(...(await both('behind HAProxy', proxy.url, mib, rates, { app: app.pid, haproxy: proxy.pid })))
-    else lines.push('no haproxy on this machine')
-  } finally {
-    proxy?.stop()
-    app.stop()
+    for (const [name, { cpu, memory }] of Object.entries(last)) {
+      const each = rates[name][way].map((rate) => rate.toFixed(0)).join(', ')
+      lines.push(`${name}, ${mib} MiB ${way}: byte-exact, MiB/s ${each}; CPU s: ${cpu}; more than idle, MiB: ${memory}`)
+    }
   }
-  const than = proxy ? 'behind HAProxy' : 'the app, directly'
+  const than = sides['behind HAProxy'] ? 'behind HAProxy' : 'the app, directly'
   for (const name of Object.keys(WAYS)) {
-    const [up, down] = ['up', 'down'].map((way) => (rates[name][way] / rates[than][way]).toFixed(2))
-    lines.push(`${name}: ${up} up, ${down} down of the rate ${than}`)
+    const [up, down] = ['up', 'down'].map((way) =>
+      percentile(
+        rates[name][way].map((rate, i) => rate / rates[than][way][i]),
+        50,
+        100,
+      ),
+    )
+    lines.push(`${name}: ${up} up, ${down} down of the rate ${than}, the median of ${rounds} rounds`)
   }
   return lines
 }

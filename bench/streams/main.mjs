@@ -1,5 +1,6 @@
 /** `npm run bench:streams`: bodies that go bit by bit, on processes and a Redis of its own: what they cost, and how soon what is seen. */
 import { parseArgs } from 'node:util'
+import { chunks } from './chunks.mjs'
 import { departures } from './departures.mjs'
 import { events } from './events.mjs'
 import { large } from './large.mjs'
@@ -9,7 +10,7 @@ import { sockets } from './sockets.mjs'
 import { stalling } from './stalling.mjs'
 import { unread } from './unread.mjs'
 
-const PARTS = { large, events, resets, slow, stalling, unread, sockets, departures }
+const PARTS = { large, chunks, events, resets, slow, stalling, unread, sockets, departures }
 
 const { values } = parseArgs({
   options: {
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     /** For the parts stalling, unread and departures. */
     clients: { type: 'string', default: '1000' },
     'per-second': { type: 'string', default: '20' },
+    rounds: { type: 'string', default: '3' },
     /** Of part large: a folder for CPU profiles, for `node bench/profile.mjs`. */
     'cpu-profile': { type: 'string' },
     aof: { type: 'boolean', default: false },
@@ -33,6 +35,7 @@ const terms = {
   clients: Number(values.clients),
   perSecond: Number(values['per-second']),
   aof: values.aof,
+  rounds: Number(values.rounds),
   profileFolder: values['cpu-profile'],
 }
 for (const name of values.only.split(',')) {

@@ -142,11 +142,11 @@ export const listed = (figures) =>
     .map(([name, figure]) => `${name} ${figure}`)
     .join(', ')
 
-export function percentile(list, p) {
+/** Rounded to `1 / parts`. */
+export function percentile(list, p, parts = 10) {
   const sorted = [...list].sort((a, b) => a - b)
-  return (
-    Math.round((sorted[Math.min(Math.floor((sorted.length * p) / 100), sorted.length - 1)] ?? Number.NaN) * 10) / 10
-  )
+  const found = sorted[Math.min(Math.floor((sorted.length * p) / 100), sorted.length - 1)] ?? Number.NaN
+  return Math.round(found * parts) / parts
 }
 
 /** `GET /` at an even pace, each of its times in ms; stops when told, and answers them. */

@@ -1,6 +1,6 @@
 /**
- * Reads the frames of a connection from its pieces. Bytes of a large frame are passed on as they arrive, each piece as a
- * frame of its own at its position: nothing is joined.
+ * Reads the frames of a connection from its pieces. Bytes of bodies (`d`) are passed on as they arrive: those of one stream
+ * that follow each other in a piece as one frame, at their position.
  */
 import { decimalIn } from '../../../runtime/decimal.js'
 
@@ -23,50 +23,82 @@ export class FramesIn {
   #place = ''
   /** Bytes of the frame that have not arrived. */
   #left = 0
+  /** Bytes of a body in the piece, to be passed on: their stream and position, and where they begin and end. */
+  #runId = ''
+  #runPlace = 0
+  #runStart = 0
+  #runEnd = 0
 
   constructor(onFrame: OnFrame) {
     this.#onFrame = onFrame
   }
 
-  /** Reads a piece. Returns false if it is malformed: nothing more can be read then. */
+  /** Reads a piece, whose memory is then the reader's. Returns false if it is malformed: nothing more can be read then. */
   read(piece: Buffer): boolean {
-    let bytes = piece
-    if (this.#held.length > 0) {
-      bytes = Buffer.concat([this.#held, piece])
-      this.#held = NOTHING
-    }
-    let at = 0
-    while (at < bytes.length) {
+    const bytes = this.#held.length > 0 ? Buffer.concat([this.#held, piece]) : piece
+    this.#held = NOTHING
+    this.#runStart = this.#runEnd = 0
+    for (let at = 0; at < bytes.length; ) {
       if (this.#left === 0) {
         const end = bytes.indexOf(NEWLINE, at)
         if (end < 0) {
+          this.#passOn(bytes)
           this.#held = bytes.subarray(at)
           return this.#held.length <= LONGEST_HEADER
         }
         if (!this.#header(bytes, at, end)) return false
         at = end + 1
-        if (this.#left > 0) continue
-        this.#onFrame(this.#letter, this.#id, this.#place, NOTHING)
+        if (this.#left === 0) this.#whole(bytes, NOTHING)
         continue
       }
       const next = Math.min(at + this.#left, bytes.length)
-      if (this.#letter !== 'd' && next - at < this.#left) {
+      if (this.#letter === 'd') this.#data(bytes, at, next)
+      else if (next - at === this.#left) this.#whole(bytes, bytes.subarray(at, next))
+      else {
         // Read again, with the header, when more has arrived.
-        this.#held = Buffer.concat([
-          Buffer.from(`${this.#letter}${this.#id}\t${this.#place}\t${this.#left}\n`, 'latin1'),
-          bytes.subarray(at),
-        ])
+        this.#passOn(bytes)
+        const header = `${this.#letter}${this.#id}\t${this.#place}\t${this.#left}\n`
+        this.#held = Buffer.concat([Buffer.from(header, 'latin1'), bytes.subarray(at)])
         this.#left = 0
         return true
       }
-      const part = bytes.subarray(at, next)
-      const place = this.#place
-      this.#left -= part.length
+      this.#left -= next - at
       at = next
-      if (this.#left > 0) this.#place = String(Number(place) + part.length)
-      this.#onFrame(this.#letter, this.#id, place, part)
     }
+    this.#passOn(bytes)
     return true
+  }
+
+  #whole(bytes: Buffer, content: Buffer): void {
+    this.#passOn(bytes)
+    this.#onFrame(this.#letter, this.#id, this.#place, content)
+  }
+
+  /** Adds bytes of a body to those before them, over the header between the two, by moving the shorter part. */
+  #data(bytes: Buffer, at: number, next: number): void {
+    const before = this.#runEnd - this.#runStart
+    const place = Number(this.#place)
+    this.#place = String(place + next - at)
+    if (before === 0 || this.#runId !== this.#id || this.#runPlace + before !== place) {
+      this.#passOn(bytes)
+      this.#runId = this.#id
+      this.#runPlace = place
+      this.#runStart = at
+      this.#runEnd = next
+    } else if (before < next - at) {
+      bytes.copyWithin(at - before, this.#runStart, this.#runEnd)
+      this.#runStart = at - before
+      this.#runEnd = next
+    } else {
+      bytes.copyWithin(this.#runEnd, at, next)
+      this.#runEnd += next - at
+    }
+  }
+
+  #passOn(bytes: Buffer): void {
+    const run = bytes.subarray(this.#runStart, this.#runEnd)
+    this.#runStart = this.#runEnd
+    if (run.length > 0) this.#onFrame('d', this.#runId, String(this.#runPlace), run)
   }
 
   #header(bytes: Buffer, at: number, end: number): boolean {
