@@ -30,9 +30,9 @@ function movingWire(): Wire {
   return wire
 }
 
-let names = 0
+let presences = 0
 /** The name of a presence that no other test uses: its socket is named so. */
-const presence = (): string => `test-${process.pid}-${++names}`
+const presence = (): string => `test-${process.pid}-${++presences}`
 
 async function open(wire: Wire, name: string, directStreams = 'host'): Promise<Streams> {
   const streams = new Streams(wire.engine(name), BOUNDS, directTerms(directStreams))
@@ -102,6 +102,7 @@ test('frames are read as they were sent, however they are cut into pieces', () =
     fc.array(fc.integer({ min: 1, max: 2_000 })),
     (frames, cuts) => {
       let place = 0
+      const names = new Set<string>()
       const sent: Buffer[] = []
       const expected: [string, number, Buffer][] = []
       for (const { letter, length } of frames) {
@@ -112,7 +113,7 @@ test('frames are read as they were sent, however they are cut into pieces', () =
       }
       const got: [string, number, Buffer][] = []
       const reader = new FramesIn((letter, id, at, bytes) => {
-        expect(id).toBe('id')
+        names.add(id)
         const last = got.at(-1)
         const isSame =
           letter === 'd' && last?.[0] === 'd' && bytes.length > 0 && last[1] + last[2].length === Number(at)
@@ -122,11 +123,12 @@ test('frames are read as they were sent, however they are cut into pieces', () =
       const all = Buffer.concat(sent)
       for (let at = 0, i = 0; at < all.length; i++) {
         const next = at + (cuts[i % Math.max(cuts.length, 1)] ?? 700)
-        expect(reader.read(all.subarray(at, next))).toBe(true)
+        if (!reader.read(all.subarray(at, next))) throw new Error('it is called malformed')
         at = next
       }
       const bytesOf = (list: typeof got): string => Buffer.concat(list.map(([, , bytes]) => bytes)).toString('hex')
       const ends = (list: typeof got): unknown[] => list.filter(([letter]) => letter !== 'd')
+      expect([...names].filter((name) => name !== 'id')).toEqual([])
       expect(bytesOf(got)).toBe(bytesOf(expected))
       expect(ends(got)).toEqual(ends(expected))
     },
@@ -259,6 +261,29 @@ test('a secret is good for one connection of the process that was invited, and n
   writer.end(Buffer.alloc(0))
   await until(() => got.ended, 'the stream has ended all the same')
   expect(Buffer.concat(got.bytes)).toEqual(numbered(1_000))
+})
+
+test('a connection that has fallen silent is given up, and its stream goes on through the space', async () => {
+  const wire = movingWire()
+  const [at, of] = [presence(), presence()]
+  const port = await freePort()
+  const gateway = await open(wire, at, `127.0.0.1:${port}`)
+  await gateway.listen(silent)
+  const worker = await open(wire, of, 'off')
+  const seen = framesTo(wire, of)
+  const writer = worker.writer('claim', at)
+  const { got } = read(gateway, 'claim', of)
+  await until(() => seen.some(({ letter }) => letter === 'c'), 'it is invited')
+  // As a network that drops whatever it is sent from now on.
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {}).write(guestLine(seen.find(({ letter }) => letter === 'c')!.bytes, of, at))
+  await until(() => gateway.direct.links === 1, 'it is connected')
+  writer.write(numbered(100_000))
+  writer.end(Buffer.alloc(0))
+  await until(() => got.ended, 'all has arrived')
+  expect(Buffer.concat(got.bytes)).toEqual(numbered(100_000))
+  expect(gateway.direct.links).toBe(0)
+  socket.destroy()
 })
 
 test('a process connects only to one with which it has a stream', async () => {

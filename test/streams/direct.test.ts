@@ -85,6 +85,13 @@ test('on one host bodies go from process to process: Redis sees next to nothing 
   expect(socket.some((name) => !left.has(name))).toBe(true)
 })
 
+test('each process of a gateway has a socket of its own', async () => {
+  system = await startStreaming(redis, { processes: 1, gatewayFlags: ['--processes', '2'] })
+  for (let i = 0; i < 4; i++) await download(system.urls[0]!)
+  for (let i = 0; i < 2; i++) expect(await bothWays(system.urls[0]!)).toBeLessThan(BYTES / 16)
+  await system.drain()
+})
+
 test('over TCP, if both sides ask for it', async () => {
   const directStreams = `127.0.0.1:${await freePort()}`
   system = await startStreaming(redis, {
@@ -118,8 +125,8 @@ test('strangers at the door are closed and counted, whatever they say, and strea
   system = await startStreaming(redis, { processes: 1, gatewayFlags: ['--admin-port', '0'] })
   const [, admin] = await system.gateways[0]!.line(/"adminUrl":"([^"]+)"/)
   const metric = async (name: string): Promise<number> => {
-    const text = await (await fetch(`${admin}/metrics`)).text()
-    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)![1])
+    const lines = (await (await fetch(`${admin}/metrics`)).text()).split('\n')
+    return Number(lines.find((line) => line.startsWith(`${name} `))!.slice(name.length))
   }
   await download(system.urls[0]!)
   await until(async () => (await metric('takespace_direct_connections')) === 1, 'the worker has connected')
@@ -145,6 +152,7 @@ test('strangers at the door are closed and counted, whatever they say, and strea
   expect(await metric('takespace_direct_refused_total')).toBe(words.length)
   expect(await bothWays(system.urls[0]!)).toBeLessThan(BYTES / 16)
   expect(await metric('takespace_direct_connections')).toBe(1)
+  expect(await metric('takespace_streams_total{way="direct"}')).toBeGreaterThanOrEqual(2)
   await system.drain()
 })
 
