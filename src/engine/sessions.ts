@@ -23,6 +23,8 @@ export interface Attribute {
   readonly version: string
   /** Bytes of the text, if known. */
   readonly bytes?: number
+  /** The attribute as its engine has stored it, if known. */
+  readonly stored?: string | undefined
 }
 
 export interface LoadedSession {
@@ -45,6 +47,9 @@ export interface LockTerms {
   readonly waitMs: number
 }
 
+/** A session as it was loaded or last saved. */
+export type KnownSession = Pick<LoadedSession, 'attributes' | 'version' | 'owner'>
+
 export interface SessionChange {
   /** From now; Infinity = for ever. */
   readonly leaseMs: number
@@ -58,7 +63,7 @@ export interface SessionChange {
    */
   readonly versions?: ReadonlyMap<string, string> | undefined
   /** The session as it was loaded or last saved, if known: if little of it stays, everything is written at once. */
-  readonly base?: Pick<LoadedSession, 'attributes' | 'version' | 'owner'> | undefined
+  readonly base?: KnownSession | undefined
   /** undefined: unchanged; of a new session: none. */
   readonly owner?: string | undefined
   /** The lock that ends with this save; '' = none. */
@@ -94,8 +99,11 @@ export interface SessionEntries {
    *   then nothing was saved
    */
   save(id: string, change: SessionChange): Promise<SavedSession | null>
-  /** Renews the lease and ends the lock. Returns false if there is no such session. */
-  touch(id: string, leaseMs: number, lock: string): Promise<boolean>
+  /**
+   * Renews the lease and ends the lock. Returns false if there is no such session. `base`: as of a save; it makes the
+   * call cheaper.
+   */
+  touch(id: string, leaseMs: number, lock: string, base?: KnownSession): Promise<boolean>
   /** Returns false if there was no such session. */
   destroy(id: string): Promise<boolean>
   /** Releases a lock. */

@@ -17,24 +17,26 @@ const MAX_AGE = /"originalMaxAge":(\d+(?:\.\d+)?)[,}]/
 /** Returns the rest of the session's life, in ms; undefined if the cookie does not say. */
 export function maxAgeOf({ expires }: SessionCookie, now: number): number | undefined {
   if (expires === undefined || expires === null || typeof expires === 'boolean') return undefined
-  const ends = new Date(expires).getTime()
+  const ends = (expires instanceof Date ? expires : new Date(expires)).getTime()
   return Number.isNaN(ends) ? undefined : ends - now
 }
 
 /** Returns the JSON of a cookie. @param before its JSON when it was loaded */
 export function cookieText(cookie: SessionCookie, before: string | undefined): string {
-  const all = (cookie.toJSON?.() ?? cookie) as Record<string, unknown>
+  // A copy in either case.
+  const all = (cookie.toJSON?.() ?? { ...cookie }) as Record<string, unknown>
   if (typeof all.originalMaxAge !== 'number') return JSON.stringify(all)
-  // @fastify/session has both fields.
-  const { expires: _, originalExpires: _also, ...stored } = all
-  const earlier = MAX_AGE.exec(before ?? '')?.[1]
-  if (earlier && Math.abs(Number(earlier) - all.originalMaxAge) < DRIFT_MS) stored.originalMaxAge = Number(earlier)
-  return JSON.stringify(stored)
+  // JSON leaves them out. @fastify/session has both.
+  all.expires = undefined
+  all.originalExpires = undefined
+  const earlier = before === undefined ? undefined : MAX_AGE.exec(before)?.[1]
+  if (earlier && Math.abs(Number(earlier) - all.originalMaxAge) < DRIFT_MS) all.originalMaxAge = Number(earlier)
+  return JSON.stringify(all)
 }
 
-/** Returns the cookie for its framework, with the expiry of the lease. */
+/** Returns the cookie for its framework, with the expiry of the lease. Changes `stored`. */
 export function cookieOf(stored: unknown, remainingMs: number, now: number): SessionCookie {
-  const cookie = { ...(stored as SessionCookie) }
+  const cookie = (typeof stored === 'object' ? (stored ?? {}) : {}) as SessionCookie
   if (typeof cookie.originalMaxAge === 'number') cookie.expires = new Date(now + remainingMs)
   return cookie
 }

@@ -213,9 +213,9 @@ export class SpaceSessionStore extends EventEmitter {
   protected keep(loaded: Loaded | null): StoredSession | null {
     if (!loaded) return null
     const { attributes, remainingMs, snapshot } = loaded
-    const session = { ...attributes, cookie: cookieOf(attributes.cookie, remainingMs, wallMs()) }
-    this.#snapshots.set(session, snapshot)
-    return session
+    attributes.cookie = cookieOf(attributes.cookie, remainingMs, wallMs())
+    this.#snapshots.set(attributes, snapshot)
+    return attributes as StoredSession
   }
 
   /** @internal */

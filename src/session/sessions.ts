@@ -29,10 +29,11 @@ export class Sessions {
   }
 
   /** Returns null if there is no such session. Under the policy `lock` the session is locked for this request. */
-  async load(sessionId: string): Promise<Loaded | null> {
+  load(sessionId: string): Promise<Loaded | null> {
     const { policy, lockMs, waitMs } = this.terms
     const id = entryIdOf(sessionId)
-    return this.#read(id, await this.#entries.load(id, policy === 'lock' ? { lockMs, waitMs } : undefined))
+    const loaded = this.#entries.load(id, policy === 'lock' ? { lockMs, waitMs } : undefined)
+    return loaded.then((found) => this.#read(id, found))
   }
 
   /** Loads again, for a request that may hold the lock. */
@@ -65,9 +66,10 @@ export class Sessions {
   /** Returns false if the session has ended. */
   touch(sessionId: string, leaseMs: number, snapshot: SessionSnapshot | undefined): Promise<boolean> {
     return this.#inTurn(snapshot, async () => {
-      const lock = snapshot?.lock ?? ''
-      const isThere = await this.#entries.touch(entryIdOf(sessionId), leaseMs, lock)
-      if (snapshot) snapshot.lock = ''
+      if (!snapshot) return this.#entries.touch(entryIdOf(sessionId), leaseMs, '')
+      snapshot.id ??= entryIdOf(sessionId)
+      const isThere = await this.#entries.touch(snapshot.id, leaseMs, snapshot.lock, snapshot)
+      snapshot.lock = ''
       return isThere
     })
   }

@@ -48,8 +48,10 @@ export class SessionSnapshot {
 
   /** Returns the changed and the removed attributes. */
   differences(texts: ReadonlyMap<string, string>): { set: [string, string][]; removed: string[] } {
-    const set = [...texts].filter(([name, text]) => this.textOf(name) !== text)
-    const removed = [...this.attributes.keys()].filter((name) => !texts.has(name))
+    const set: [string, string][] = []
+    const removed: string[] = []
+    for (const entry of texts) if (this.textOf(entry[0]) !== entry[1]) set.push(entry)
+    for (const name of this.attributes.keys()) if (!texts.has(name)) removed.push(name)
     return { set, removed }
   }
 
@@ -83,7 +85,8 @@ export class SessionSnapshot {
  */
 export function textsOf(attributes: object, snapshot?: SessionSnapshot): Map<string, string> {
   const texts = new Map<string, string>()
-  for (const [name, value] of Object.entries(attributes)) {
+  for (const name of Object.keys(attributes)) {
+    const value: unknown = (attributes as Record<string, unknown>)[name]
     let text: string | undefined
     try {
       text = snapshot?.sameText(name, value) ?? JSON.stringify(value)

@@ -2,7 +2,7 @@
 import { readProxyHeader } from '../../gateway/proxy-header.js'
 import { bodyWithChecksum, checkedBody } from '../../src/engines/redis/checksum.js'
 import { parseRecord } from '../../src/engines/redis/record.js'
-import { encodedChange, leaseHead, sessionIn } from '../../src/engines/redis/session-record.js'
+import { EncodedChange, leaseHead, sessionIn } from '../../src/engines/redis/session-record.js'
 import { headOf, readItems, readPage } from '../../src/engines/redis/wire/push.js'
 import { decodeFields, encodeFields } from '../../src/entry/codec.js'
 import { deadLetterEntry } from '../../src/entry/dead-letter.js'
@@ -63,7 +63,7 @@ const change = {
   removed: [],
   owner: 'me',
 }
-const changed = encodedChange({ ...change, lock: '', maxBytes: 100 }, 'v'.repeat(16)).change.contents as string
+const changed = new EncodedChange({ ...change, lock: '', maxBytes: 100 }, 'v'.repeat(16)).batched().contents as string
 const dead = { kinds: ['takespace.DeadLetter'], deaths: 1, writtenAt: NOW, priority: 0, remainingMs: 1, id: 'a' }
 
 export const DECODERS: readonly Decoder[] = [

@@ -51,7 +51,13 @@ const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ op: fc.constant('lock' as const), by, id }) },
   {
     weight: 2,
-    arbitrary: fc.record({ op: fc.constant('touch' as const), by, id, leaseMs: fc.constantFrom(60_000, 0) }),
+    arbitrary: fc.record({
+      op: fc.constant('touch' as const),
+      by,
+      id,
+      leaseMs: fc.constantFrom(60_000, 0),
+      based: fc.boolean(),
+    }),
   },
   { weight: 2, arbitrary: fc.record({ op: fc.constant('release' as const), by, id }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('destroy' as const), by, id }) },
@@ -114,7 +120,7 @@ async function perform(each: Step, client: Client, going: unknown[]): Promise<un
     }
     case 'touch':
       locks.delete(each.id)
-      return sessions.touch(each.id, each.leaseMs, lock)
+      return sessions.touch(each.id, each.leaseMs, lock, each.based ? loaded.get(each.id) : undefined)
     case 'release':
       locks.delete(each.id)
       return lock ? sessions.release(lock) : 'none'

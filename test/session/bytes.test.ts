@@ -106,6 +106,33 @@ test('a counter and 1 KiB take at most 1.6 kB and one call, with 2, 4 and 8 work
   expect(Math.max(...all) / Math.min(...all)).toBeLessThan(1.05)
 })
 
+test('a request that changes nothing costs a read and one call that runs two commands', async () => {
+  const space = await openSpace(redis.url)
+  try {
+    const store = new SpaceSessionStore({ space })
+    const cookie = { originalMaxAge: 1_800_000, expires: new Date(Date.now() + 1_800_000) }
+    await store.set('quiet', { cookie, n: 0 })
+    // A batch reads the presence of its process; SETRANGE writes the lease.
+    const countsNow = async (): Promise<number[]> => {
+      const commands = await redis.cli('INFO', 'commandstats')
+      return ['mget', 'hmget', 'setrange'].map((name) =>
+        Number(new RegExp(`cmdstat_${name}:calls=(\\d+)`).exec(commands)?.[1] ?? 0),
+      )
+    }
+    const before = await countsNow()
+    for (let i = 0; i < WRITES; i++) {
+      const session = (await store.get('quiet')) as StoredSession
+      await store.touch('quiet', session)
+    }
+    const [reads, batches, renewals] = (await countsNow()).map((count, i) => count - before[i]!)
+    expect({ reads, renewals }).toEqual({ reads: WRITES, renewals: WRITES })
+    // Few batches of the process's own run meanwhile.
+    expect(batches).toBeLessThan(WRITES / 4)
+  } finally {
+    await space.close()
+  }
+})
+
 test('1 KiB that changes in a session of 64 KiB moves about 1 KiB', async () => {
   const { write, calls } = await writes(2, 63)
   report('session write, 1 KiB of 64 KiB', {

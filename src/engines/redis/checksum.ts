@@ -6,9 +6,6 @@ import { CHECKSUM } from './protocol.js'
 const { length } = CHECKSUM
 const DIGITS = Buffer.from('0123456789abcdef')
 
-/** Returns the CRC-32 of a text as 8 digits. */
-export const checksumOf = (text: string): string => crc32(text).toString(16).padStart(length, '0')
-
 /** Writes a CRC-32 as 8 digits. By hand, because this runs for each entry. */
 function write(crc: number, into: Buffer, at: number): void {
   for (let i = 0; i < length; i++) into[at + i] = DIGITS[(crc >>> (28 - 4 * i)) & 15]!
@@ -24,6 +21,20 @@ function stands(crc: number, bytes: Buffer, at: number): boolean {
 const STATES = Int32Array.from({ length: 256 }, (_, byte) => ~crc32(Buffer.of(byte), 0xffffffff))
 /** Up to this many bytes a loop is faster than a view of the bytes and a call of zlib. */
 const SHORT = 128
+
+/** Returns the CRC-32 of a text as 8 digits. */
+export const checksumOf = (text: string): string => crcOf(text).toString(16).padStart(length, '0')
+
+function crcOf(text: string): number {
+  if (text.length > SHORT) return crc32(text)
+  let state = -1
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return crc32(text)
+    state = (state >>> 8) ^ STATES[(state ^ code) & 255]!
+  }
+  return ~state >>> 0
+}
 
 /** Returns whether the 8 digits at `at` are the CRC-32 of the bytes in `from` to `to`. */
 export function isChecksumOf(bytes: Buffer, from: number, to: number, at: number): boolean {

@@ -1,6 +1,6 @@
 /**
- * Loads of session entries, and saves with a known base: sent beside the batches, those of one turn of the event loop
- * together.
+ * Loads of session entries, and saves and renewals with a known base: sent beside the batches. One alone is sent at
+ * once; of several, those of one turn of the event loop are sent together.
  */
 
 import type { Keys } from './keys.js'
@@ -12,11 +12,10 @@ import { shareOf, takeShare } from './wire/deal.js'
 /** notSaved: nothing was changed; unknown: the link was cut before the reply. */
 export type SaveResult = 'saved' | 'notSaved' | 'unknown'
 
-export interface KnownSave extends KnownChange {
+interface KnownSave {
   readonly id: string
-  /** The earliest acceptable end of its present lease, on the lease clock, 13 digits. */
+  readonly change: KnownChange
   readonly lasts: string
-  /** The beginning of the new first line, with the end of the new lease. */
   readonly ends: string
 }
 
@@ -40,7 +39,7 @@ export class SessionsBeside {
   )
   readonly #saves = new AskedTogether<KnownSave, SaveResult>(
     (asked) => this.#save(asked),
-    ({ rest }) => rest.length,
+    ({ change }) => change.rest.length,
   )
 
   constructor(keys: Keys) {
@@ -60,8 +59,12 @@ export class SessionsBeside {
     return this.#loads.ask(id)
   }
 
-  save(save: KnownSave): Promise<SaveResult> {
-    return this.#saves.ask(save)
+  /**
+   * @param lasts the earliest acceptable end of the present lease, on the lease clock, 13 digits
+   * @param ends the beginning of the new first line, with the end of the new lease
+   */
+  save(id: string, change: KnownChange, lasts: string, ends: string): Promise<SaveResult> {
+    return this.#saves.ask({ id, change, lasts, ends })
   }
 
   async #load(asked: readonly Asked<string, Buffer | null>[]): Promise<void> {
@@ -76,7 +79,8 @@ export class SessionsBeside {
     const keys: string[] = []
     const args: string[] = []
     for (const { question } of asked) {
-      const { id, lasts, ends, base, isWhole, growth, head, rest } = question
+      const { id, lasts, ends, change } = question
+      const { base, isWhole, growth, head, rest } = change
       keys.push(this.#keys.session(id))
       args.push(`${lasts}${base}${isWhole ? '.' : '+'}${growth}`)
       if (isWhole) args.push(ends + head + rest)
@@ -92,11 +96,13 @@ export class SessionsBeside {
   }
 }
 
-/** Questions of one turn of the event loop, dealt out over a few calls. */
+/** Questions that are asked together. */
 class AskedTogether<Question, Answer> {
   readonly #call: (asked: readonly Asked<Question, Answer>[]) => Promise<void>
   readonly #charactersOf: (question: Question) => number
   #asked: Asked<Question, Answer>[] = []
+  /** Calls without a reply. */
+  #calls = 0
 
   constructor(
     call: (asked: readonly Asked<Question, Answer>[]) => Promise<void>,
@@ -109,16 +115,21 @@ class AskedTogether<Question, Answer> {
   ask(question: Question): Promise<Answer> {
     return new Promise((resolve) => {
       this.#asked.push({ question, resolve })
-      if (this.#asked.length === 1) setImmediate(() => this.#send())
+      if (this.#asked.length > 1) return
+      // A turn of the event loop costs a lone question more than it saves.
+      if (this.#calls === 0) process.nextTick(this.#send)
+      else setImmediate(this.#send)
     })
   }
 
-  #send(): void {
+  readonly #send = (): void => {
     const asked = this.#asked
     this.#asked = []
-    const share = shareOf(asked.length, CALLS, SMALLEST_SHARE)
+    const most = shareOf(asked.length, CALLS, SMALLEST_SHARE)
     while (asked.length > 0) {
-      void this.#call(takeShare(asked, share, ({ question }) => this.#charactersOf(question), MOST_CHARACTERS))
+      this.#calls++
+      const share = takeShare(asked, most, ({ question }) => this.#charactersOf(question), MOST_CHARACTERS)
+      void this.#call(share).finally(() => this.#calls--)
     }
   }
 }

@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { monotonicMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
 import type {
+  KnownSession,
   LoadedSession,
   LockTerms,
   SavedSession,
@@ -18,8 +19,17 @@ import { Wait } from '../../runtime/wait.js'
 import type { Keys } from './keys.js'
 import { REPLY, SESSION_RECORD, WAIT } from './protocol.js'
 import { leaseText } from './record.js'
-import { SessionsBeside } from './session-beside.js'
-import { type EncodedChange, encoded, encodedChange, leaseHead, sessionIn, timeText } from './session-record.js'
+import { type SaveResult, SessionsBeside } from './session-beside.js'
+import {
+  type BatchedChange,
+  EncodedChange,
+  encoded,
+  type KnownChange,
+  knownRenewal,
+  leaseHead,
+  sessionIn,
+  timeText,
+} from './session-record.js'
 import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Link } from './wire/connection.js'
@@ -101,27 +111,30 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   async save(id: string, change: SessionChange): Promise<SavedSession | null> {
     const version = this.#tag + (++this.#numbers).toString(36).padStart(8, '0')
-    const { change: encodedArgs, known } = encodedChange(change, version)
+    const encodedChange = new EncodedChange(change, version)
     const began = monotonicMs()
-    const now = this.#batches.clock.now
-    if (known && this.#savesKnown && now !== undefined) {
-      const lasts = timeText(now + SURELY_MS)
-      const result = await this.#beside.save({ ...known, id, lasts, ends: leaseHead(timeText(now + change.leaseMs)) })
-      if (result === 'saved') return { version, isKnown: true }
-      if (result === 'unknown') return this.#saveOnce(id, change, version, began)
-    }
+    const result = await this.#saveBeside(id, change.leaseMs, encodedChange.known)
+    if (result === 'saved') return { version, isKnown: true }
+    if (result === 'unknown') return this.#saveOnce(id, change, encodedChange, version, began)
     // A new session is known to no other process. Updating is not repeatable: another save may have come between.
-    return this.#save(id, change, version, encodedArgs, { repeatable: change.isNew, began })
+    return this.#save(id, change, version, encodedChange.batched(), { repeatable: change.isNew, began })
+  }
+
+  /** Saves or renews past the batch, if possible. */
+  #saveBeside(id: string, leaseMs: number, known: KnownChange | undefined): SaveResult | Promise<SaveResult> {
+    const now = this.#batches.clock.now
+    if (!known || !this.#savesKnown || now === undefined) return 'notSaved'
+    return this.#beside.save(id, known, timeText(now + SURELY_MS), leaseHead(timeText(now + leaseMs)))
   }
 
   async #save(
     id: string,
     { leaseMs, lock }: SessionChange,
     version: string,
-    encodedArgs: EncodedChange['change'],
+    batched: BatchedChange,
     options: AskOptions,
   ): Promise<SavedSession | null> {
-    const named = { id, leaseMs: leaseText(leaseMs), lock, ...encodedArgs }
+    const named = { id, leaseMs: leaseText(leaseMs), lock, ...batched }
     const { kind, values } = await this.#ask('saveSession', named, options)
     // A refused save leaves its lock as it was.
     if (kind === REPLY.failed) throw this.#writes.noted(values[0]!)
@@ -133,18 +146,25 @@ export class SessionEntriesOnRedis implements SessionEntries {
    * Repeats a save whose reply was lost, under the same version. Has no effect if the save ran. Throws OUTCOME_UNKNOWN
    * if it fails, also because another process has changed the same attributes meanwhile.
    */
-  async #saveOnce(id: string, change: SessionChange, version: string, began: number): Promise<SavedSession | null> {
+  async #saveOnce(
+    id: string,
+    change: SessionChange,
+    encodedChange: EncodedChange,
+    version: string,
+    began: number,
+  ): Promise<SavedSession | null> {
     const { attributes } = change.base!
     const versions = new Map(Array.from(attributes, ([name, attribute]) => [name, attribute.version]))
     try {
-      const { change: encodedArgs } = encodedChange({ ...change, versions }, version)
-      return await this.#save(id, change, version, encodedArgs, { repeatable: true, began })
+      return await this.#save(id, change, version, encodedChange.batched(versions), { repeatable: true, began })
     } catch (cause) {
       throw new SpaceError('OUTCOME_UNKNOWN', undefined, { cause })
     }
   }
 
-  async touch(id: string, leaseMs: number, lock: string): Promise<boolean> {
+  async touch(id: string, leaseMs: number, lock: string, base?: KnownSession): Promise<boolean> {
+    const known = base && base.version !== '' && lock === '' ? knownRenewal(base) : undefined
+    if ((await this.#saveBeside(id, leaseMs, known)) === 'saved') return true
     const { kind } = await this.#ending(lock, () =>
       this.#ask('touchSession', { id, leaseMs: leaseText(leaseMs), lock }),
     )

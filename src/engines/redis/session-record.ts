@@ -1,6 +1,6 @@
 /** Session entries as TypeScript writes and reads them; session-entry.lua draws the layout. */
 import { isAscii } from 'node:buffer'
-import type { Attribute, LoadedSession, SessionChange } from '../../engine/sessions.js'
+import type { Attribute, KnownSession, LoadedSession, SessionChange } from '../../engine/sessions.js'
 import { checksumOf, isChecksumOf } from './checksum.js'
 import { CHECKSUM, SESSION_RECORD, SHARED, SIGN } from './protocol.js'
 import { part } from './record.js'
@@ -52,74 +52,129 @@ function sumOfHead(sizeAndVersion: string, owner: string): string {
 
 const digits = (sum: number): string => String(sum).padStart(3, '0')
 
-/** A change as operations carry it. */
-export interface EncodedChange {
-  /** Arguments of `saveSession` except id, lease and lock; valid whatever the space has stored. */
-  readonly change: Omit<Arguments<'saveSession'>, 'id' | 'leaseMs' | 'lock'>
-  /** undefined if the change is not based on the whole stored entry. */
-  readonly known: KnownChange | undefined
-}
-
 /** Arguments of session-save.lua except the times. */
 export interface KnownChange {
   /** Size and version that the entry must have, as its first line has them. */
   readonly base: string
   readonly growth: number
-  /** true: the whole entry follows; false: its first line and the changed attributes. */
+  /** true: the whole entry follows; false: the beginning of its first line and the changed attributes. */
   readonly isWhole: boolean
   readonly head: string
   readonly rest: string
 }
 
-/** Returns a change as operations carry it. `version` has 16 characters. */
-export function encodedChange(change: SessionChange, version: string): EncodedChange {
-  const { isNew, set, removed, versions, base, owner, maxBytes, lock } = change
-  let records = ''
-  let bytes = 0
-  let size = 0
-  const add = (name: string, own: string, text: string, length: number): void => {
+/** Arguments of `saveSession` except id, lease and lock; valid whatever the space has stored. */
+export type BatchedChange = Omit<Arguments<'saveSession'>, 'id' | 'leaseMs' | 'lock'>
+
+/** Returns a renewal of a lease: a change that changes nothing. */
+export const knownRenewal = (base: KnownSession): KnownChange => ({
+  base: sizeAndVersion(sizeOf(base.attributes), base.version),
+  growth: 0,
+  isWhole: false,
+  head: '',
+  rest: '',
+})
+
+/** A change as it is stored. */
+export class EncodedChange {
+  readonly #change: SessionChange
+  readonly #version: string
+  /** Whether the attributes that stay are sent along. */
+  readonly #isWhole: boolean
+  #records = ''
+  readonly #changedLength: number
+  #bytes = 0
+  /** The size of all attributes as a first line has it, before and after. */
+  #before = 0
+  #size = 0
+
+  /** `version` has 16 characters. */
+  constructor(change: SessionChange, version: string) {
+    this.#change = change
+    this.#version = version
+    const { isNew, set, base } = change
+    for (const [name, text] of set) this.#add(name, version, text, Buffer.byteLength(text), undefined)
+    this.#changedLength = this.#bytes
+    this.#isWhole = !isNew && base !== undefined && this.#addRest(base, new Set(this.#names()))
+  }
+
+  get known(): KnownChange | undefined {
+    const { isNew, removed, base, owner, maxBytes, lock } = this.#change
+    if (isNew || !base || owner !== undefined || lock !== '' || this.#size > maxBytes) return undefined
+    if (!this.#isWhole && removed.length > 0) return undefined
+    const head = this.#head()
+    return {
+      base: sizeAndVersion(this.#before, base.version),
+      growth: this.#size - this.#before,
+      isWhole: this.#isWhole,
+      head: this.#isWhole ? head : head.slice(0, OWNER_AT - UNTIMED.length),
+      rest: this.#records,
+    }
+  }
+
+  /** @param versions the versions that the changed attributes must have, if any */
+  batched(versions = this.#change.versions): BatchedChange {
+    const { isNew, removed, base, owner, maxBytes } = this.#change
+    const head = this.#head()
+    return {
+      maxBytes: String(maxBytes),
+      base: isNew ? '+' : this.#isWhole ? base!.version : '',
+      headLength: String(UNTIMED.length + head.length),
+      changedLength: String(this.#changedLength),
+      removed: removed.map((name) => `${encoded(name)}\n`).join(''),
+      expected: versions ? mustHave([...this.#names()], versions) : '',
+      owner: owner === undefined && !isNew ? 'u' : '',
+      contents: UNTIMED + head + this.#records,
+    }
+  }
+
+  *#names(): Generator<string> {
+    for (const [name] of this.#change.set) yield name
+    yield* this.#change.removed
+  }
+
+  /** Adds the attributes that stay, unless they are too many. Returns whether they were added. */
+  #addRest({ attributes }: KnownSession, changed: ReadonlySet<string>): boolean {
+    const stays: [string, Attribute][] = []
+    let characters = 0
+    for (const [name, attribute] of attributes) {
+      const size = encoded(name).length + bytesOf(attribute)
+      this.#before += size
+      if (changed.has(name)) continue
+      characters += attribute.text.length
+      stays.push([name, attribute])
+    }
+    if (characters > Math.max(this.#changedLength, SENT_ALONG)) {
+      this.#size += sizeOf(stays)
+      return false
+    }
+    for (const [name, attribute] of stays) {
+      this.#add(name, attribute.version, attribute.text, bytesOf(attribute), attribute.stored)
+    }
+    return true
+  }
+
+  #add(name: string, version: string, text: string, length: number, stored: string | undefined): void {
     const code = encoded(name)
-    const line = `${code}\t${own}\t${length}\n`
-    records += `${checksumOf(line + text)}\t${line}${text}`
-    bytes += CHECKSUM.length + 1 + line.length + length
-    size += code.length + length
+    this.#size += code.length + length
+    let record = stored
+    if (record === undefined) {
+      const line = `${code}\t${version}\t${length}\n`
+      record = `${checksumOf(line + text)}\t${line}${text}`
+    }
+    this.#records += record
+    this.#bytes += record.length - text.length + length
   }
-  for (const [name, text] of set) add(name, version, text, Buffer.byteLength(text))
-  const changed = bytes
-  const stays = isNew || !base ? [] : [...base.attributes].filter(([name]) => !isChanged(change, name))
-  const sentAlong = !isNew && base && charactersOf(stays) <= Math.max(changed, SENT_ALONG)
-  if (sentAlong) for (const [name, attribute] of stays) add(name, attribute.version, attribute.text, bytesOf(attribute))
-  else size += sizeOf(stays)
-  const own = encoded(owner ?? (isNew ? '' : (base?.owner ?? '')))
-  const sized = sizeAndVersion(size, version)
-  const head = `${sized} ${sumOfHead(sized, own)} ${own}\n`
-  const encodedArgs = {
-    maxBytes: String(maxBytes),
-    base: isNew ? '+' : sentAlong ? base.version : '',
-    headLength: String(UNTIMED.length + head.length),
-    changedLength: String(changed),
-    removed: removed.map((name) => `${encoded(name)}\n`).join(''),
-    expected: versions ? mustHave([...set.map(([name]) => name), ...removed], versions) : '',
-    owner: owner === undefined && !isNew ? 'u' : '',
-    contents: UNTIMED + head + records,
+
+  #head(): string {
+    const { isNew, base, owner } = this.#change
+    const own = encoded(owner ?? (isNew ? '' : (base?.owner ?? '')))
+    const sized = sizeAndVersion(this.#size, this.#version)
+    return `${sized} ${sumOfHead(sized, own)} ${own}\n`
   }
-  const isKnown = base && !isNew && owner === undefined && lock === '' && size <= maxBytes
-  if (!isKnown || !(sentAlong || removed.length === 0)) return { change: encodedArgs, known: undefined }
-  const before = sizeOf(base.attributes)
-  const known = {
-    base: sizeAndVersion(before, base.version),
-    growth: size - before,
-    isWhole: sentAlong === true,
-    head: sentAlong ? head : head.slice(0, OWNER_AT - UNTIMED.length),
-    rest: records,
-  }
-  return { change: encodedArgs, known }
 }
 
 const sizeAndVersion = (size: number, version: string): string => `${String(size).padStart(8, '0')} ${version}`
-
-const charactersOf = (attributes: readonly [string, Attribute][]): number =>
-  attributes.reduce((sum, [, { text }]) => sum + text.length, 0)
 
 function sizeOf(attributes: Iterable<readonly [string, Attribute]>): number {
   let size = 0
@@ -131,9 +186,6 @@ const bytesOf = ({ text, bytes }: Attribute): number => bytes ?? Buffer.byteLeng
 
 const mustHave = (names: readonly string[], versions: ReadonlyMap<string, string>): string =>
   names.map((name) => `${encoded(name)} ${versions.get(name) || '-'}\n`).join('')
-
-const isChanged = ({ set, removed }: SessionChange, name: string): boolean =>
-  removed.includes(name) || set.some(([changed]) => changed === name)
 
 /**
  * Returns the session that an entry holds; null if the entry is damaged: its sums, checksums or sizes do not agree.
@@ -153,7 +205,7 @@ export function sessionIn(bytes: Buffer, now: number, lock: string): LoadedSessi
     if (!read) return null
     const before = attributes.get(read.name)
     size += read.nameLength + read.bytes - (before ? read.nameLength + bytesOf(before) : 0)
-    attributes.set(read.name, { version: read.version, text: read.text, bytes: read.bytes })
+    attributes.set(read.name, read)
     at = read.end
   }
   if (size !== Number(part(head, SESSION_RECORD.size))) return null
@@ -199,6 +251,7 @@ function attributeAt(bytes: Buffer, all: string, at: number, isPlain: boolean): 
     version: all.slice(first + 1, second),
     text: isPlain ? all.slice(text, end) : bytes.toString('utf8', text, end),
     bytes: length,
+    stored: isPlain ? all.slice(at, end) : undefined,
     end,
   }
 }

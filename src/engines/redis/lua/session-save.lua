@@ -1,5 +1,5 @@
--- Saves sessions that their process knows: a function beside the batch, because it needs so little of the batch
--- (decision 0014).
+-- Saves and renews sessions that their process knows: a function beside the batch, because it needs so little of the
+-- batch (decision 0014).
 --
 -- Condition: the save is based on the whole stored entry, which no other process has changed since, and which is not
 -- locked. Then nothing is merged, no claim is made, and no wait is served. The process states the time, as a batch
@@ -13,9 +13,9 @@ local LEFT_BEHIND = 4096
 local LASTS, FOUND, WHOLE, GROWTH = 13, 38, 39, 40
 
 -- `i`: where the values of this save begin. The first value has: the earliest acceptable end of the lease (13); the
--- size and version that the first line must have (25); . if the second value is the whole entry, + if it is the new first line without the owner and the
--- third value has the changed attributes; the growth in bytes. Returns the reply, and where the values of the next
--- save begin.
+-- size and version that the first line must have (25); . if the second value is the whole entry, + if it is the
+-- beginning of the first line and the third value has the changed attributes (none: the lease is renewed); the growth in
+-- bytes. Returns the reply, and where the values of the next save begin.
 local function saveKnown(key, values, i)
   local asked, contents = values[i], values[i + 1]
   local isWhole, head = byte(asked, WHOLE) == 46, call('GETRANGE', key, 0, SESSION_RECORD.version.to - 1)
@@ -24,13 +24,19 @@ local function saveKnown(key, values, i)
     or lasts < sub(asked, 1, LASTS) then
     return REPLY.none, after
   end
-  local at = find(key, KEYS.session.name .. SIGN.session, 1, true)
-  useKeys(sub(key, 1, at - 1))
-  local id = sub(key, at + #KEYS.session.name)
-  -- If the entry must be looked at earlier than before, a batch has to note that.
-  if ends < lasts and tonumber(ends) < tonumber(call('ZSCORE', keys.sessions, id)) then return REPLY.none, after end
+  local isGrowing = byte(asked, GROWTH) ~= 48
+  if isGrowing or ends < lasts then
+    local at = find(key, KEYS.session.name .. SIGN.session, 1, true)
+    useKeys(sub(key, 1, at - 1))
+    -- If the entry must be looked at earlier than before, a batch has to note that.
+    if ends < lasts and tonumber(ends) < tonumber(call('ZSCORE', keys.sessions, sub(key, at + #KEYS.session.name))) then
+      return REPLY.none, after
+    end
+  end
   if isWhole then
     call('SET', key, contents)
+  elseif values[i + 2] == '' then
+    call('SETRANGE', key, 0, contents)
   else
     local changed = values[i + 2]
     local most = 1.5 * tonumber(sub(head, SESSION_RECORD.size.from, SESSION_RECORD.size.to)) + LEFT_BEHIND
@@ -38,7 +44,7 @@ local function saveKnown(key, values, i)
     call('SETRANGE', key, 0, contents)
     call('APPEND', key, changed)
   end
-  if byte(asked, GROWTH) ~= 48 then growSessions(keys.sessionBytes, tonumber(sub(asked, GROWTH))) end
+  if isGrowing then growSessions(keys.sessionBytes, tonumber(sub(asked, GROWTH))) end
   return REPLY.done, after
 end
 

@@ -15,7 +15,7 @@ import { type Address, addressOf, loginOf, tlsMaterial } from './address.js'
 import type { Commands } from './commands.js'
 import { BATCH, BEAT, checkRights, ensureLibrary, isLibraryMissing, SAVE } from './library.js'
 import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
-import { type Argument, encodeFcall, writePublish } from './resp.js'
+import { type Argument, encodeCommand, encodeFcall, writePublish } from './resp.js'
 import { evictionIn, examine, fieldsOf, type Server } from './server.js'
 
 /** Link: one life of the connection, from a handshake to the cut. */
@@ -69,14 +69,14 @@ const HANDSHAKE_MS = 2_000
 
 /** A command that resp.ts encodes. Replies have buffers for strings. */
 class Encoded extends Command {
-  readonly #encode: (socket: Socket) => Buffer
+  readonly #encode: (socket: Socket) => Buffer | string
 
-  constructor(name: string, encode: (socket: Socket) => Buffer) {
+  constructor(name: string, encode: (socket: Socket) => Buffer | string) {
     super(name, [], { replyEncoding: null })
     this.#encode = encode
   }
 
-  override toWritable(socket: object): Buffer {
+  override toWritable(socket: object): Buffer | string {
     return this.#encode(socket as Socket)
   }
 }
@@ -248,7 +248,10 @@ export class Connection {
       },
       getBody: (key) => this.#bulkClient().getBuffer(key),
       dropBody: (key) => this.#bulkClient().unlink(key),
-      getAll: (keys) => redis.mgetBuffer([...keys]),
+      getAll: (keys) => {
+        const text = encodeCommand('MGET', ...keys)
+        return redis.sendCommand(new Encoded('mget', () => text)) as Promise<(Buffer | null)[]>
+      },
       post: (channel, message) =>
         this.#bulkClient().sendCommand(
           new Encoded('publish', (socket) => writePublish(socket, channel, message)),

@@ -51,6 +51,13 @@ export function encodeFcall(name: string, keys: readonly string[], args: readonl
   return bytes
 }
 
+/** Returns a command and its arguments in RESP. */
+export function encodeCommand(...words: readonly string[]): string {
+  let text = `*${words.length}\r\n`
+  for (const word of words) text += bulk(word)
+  return text
+}
+
 /** A shorter message is joined: a part costs more than its copy. */
 const JOINED_BYTES = 16_384
 const END = Buffer.from('\r\n')
