@@ -117,7 +117,7 @@ async function build() {
   const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   // Imported here, as the joining of the library.
   const { bundle } = await import('./bundle.mjs')
-  const bundled = await bundle(dist)
+  const bundled = await bundle(root)
   for (const file of emitted) if (file.endsWith('.js')) emitted.delete(file)
   for (const file of bundled) emitted.add(file)
   for (const file of await writeCommonJs(root, exports)) emitted.add(file)

@@ -5,14 +5,28 @@ import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, 
 import { basename, join } from 'node:path'
 import { namesEveryPlatform, neededPaths, packagesOf } from './packages.mjs'
 
-/** The development packages that `npm start` needs beside the dependencies: the compiler, types, and what the example imports. */
+/**
+ * The development packages that `npm start` needs beside the dependencies: what the build joins (bundle.mjs), the
+ * compiler, types, and what the example imports.
+ */
 export const FOR_START = [
+  '@hono/node-server',
+  '@opentelemetry/api',
   '@types/cookie-signature',
   '@types/node',
   '@types/picomatch',
   '@types/proxy-addr',
+  'commander',
+  'cookie',
+  'cookie-signature',
   'express',
+  'forwarded-parse',
+  'get-tsconfig',
+  'hono',
   'luaparse',
+  'picomatch',
+  'pino-pretty',
+  'prom-client',
   'rolldown',
   'typescript',
 ]

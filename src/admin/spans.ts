@@ -1,6 +1,6 @@
 /**
  * Spans of client calls, exchanges and turns, if the user brings an SDK. The only file that imports @opentelemetry/api,
- * when something is registered with it.
+ * the app's own, when something is registered with it.
  */
 import { createRequire } from 'node:module'
 import type { Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
@@ -22,15 +22,45 @@ const require = createRequire(import.meta.url)
 /** The global in which all copies of version 1 of the API keep what is registered. */
 const REGISTERED = Symbol.for('opentelemetry.js.api.1')
 
+/** Spans of a process in which a provider is registered. */
+export interface Tracing {
+  /** Starts the span of an exchange, as a child of the client's; its context is added to the request's headers. */
+  exchange(request: TracedExchange): OpenSpan | undefined
+  /** Runs a client call in a span, as a child of the caller's; `ask` is given the headers for the worker. */
+  ask<T>(
+    asked: ClientOperation,
+    what: string,
+    service: string,
+    ask: (headers: readonly string[]) => Promise<T>,
+  ): Promise<T>
+  /** Starts the span of a turn, in the trace of the request's headers. */
+  turn(turn: TracedTurn, request: Traced): OpenSpan | undefined
+}
+
+export interface OpenSpan {
+  /** Runs a function in the context of the span. */
+  run<T>(fn: () => T): T
+  end(status: number, details: SpanEnd): void
+}
+
 /** Returns undefined if no provider is registered; then requests run no code of this file. */
 export function tracing(): Tracing | undefined {
   if (!(REGISTERED in globalThis)) return undefined
-  // The API is 51 files. They share their state with the user's copy.
-  const api = require('@opentelemetry/api') as Api
+  const api = apiOf()
+  if (!api) return undefined
   const { trace, ProxyTracerProvider } = api
   const provider = trace.getTracerProvider()
   const tracer = provider instanceof ProxyTracerProvider ? provider.getDelegateTracer(NAME) : provider.getTracer(NAME)
-  return tracer && new Tracing(api, tracer)
+  return tracer && new TracingByApi(api, tracer)
+}
+
+/** Returns the app's copy of the API: 51 files. Undefined if only a package of the app can see it. */
+function apiOf(): Api | undefined {
+  try {
+    return require('@opentelemetry/api') as Api
+  } catch {
+    return undefined
+  }
 }
 
 /** Name, value, name, value …: the form in which headers travel. */
@@ -53,7 +83,7 @@ const setter = {
   },
 }
 
-export class Tracing {
+class TracingByApi implements Tracing {
   readonly #api: Api
   readonly #tracer: Tracer
   /** The key by which @opentelemetry/core passes an HTTP span to instrumentations. */
@@ -65,12 +95,10 @@ export class Tracing {
     this.#rpcMetadata = api.createContextKey('OpenTelemetry SDK Context Key RPC_METADATA')
   }
 
-  /** Starts the span of an exchange, as a child of the client's; its context is added to the request's headers. */
   exchange(request: TracedExchange): OpenSpan | undefined {
     return unlessBroken(() => this.#exchange(request))
   }
 
-  /** Runs a client call in a span, as a child of the caller's; `ask` is given the headers for the worker. */
   ask<T>(
     asked: ClientOperation,
     what: string,
@@ -82,7 +110,6 @@ export class Tracing {
     return span ? span.around(() => ask(headers)) : ask([])
   }
 
-  /** Starts the span of a turn, in the trace of the request's headers. */
   turn(turn: TracedTurn, request: Traced): OpenSpan | undefined {
     return unlessBroken(() => this.#turn(turn, request))
   }
@@ -104,10 +131,10 @@ export class Tracing {
     const span = this.#tracer.startSpan(`${method} ${service}`, { kind, attributes }, parent)
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
-    return new OpenSpan(this.#api, span, within, { method })
+    return new SpanByApi(this.#api, span, within, { method })
   }
 
-  #ask(asked: ClientOperation, what: string, service: string, headers: string[]): OpenSpan {
+  #ask(asked: ClientOperation, what: string, service: string, headers: string[]): SpanByApi {
     const { context, propagation, SpanKind, trace } = this.#api
     const parent = context.active()
     const isAwaited = asked === 'call' || asked === 'fetch'
@@ -118,7 +145,7 @@ export class Tracing {
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
     if (asked === 'schedule') headers.push(LINKED, '1')
-    return new OpenSpan(this.#api, span, within)
+    return new SpanByApi(this.#api, span, within)
   }
 
   /**
@@ -142,10 +169,10 @@ export class Tracing {
     const name = isTask ? `process ${target}` : `${method} ${service}`
     const span = this.#tracer.startSpan(name, from ? { ...options, links: [{ context: from }] } : options, parent)
     const within = trace.setSpan(parent, span)
-    if (isTask) return new OpenSpan(this.#api, span, within)
+    if (isTask) return new SpanByApi(this.#api, span, within)
     // Instrumentations of frameworks tell the matched route there, as under an instrumented http server.
     const rpc: RpcMetadata = { type: 'http', span }
-    return new OpenSpan(this.#api, span, within.setValue(this.#rpcMetadata, rpc), { method, rpc })
+    return new SpanByApi(this.#api, span, within.setValue(this.#rpcMetadata, rpc), { method, rpc })
   }
 }
 
@@ -222,7 +249,7 @@ interface SpanEnd {
   readonly route?: string | undefined
 }
 
-export class OpenSpan {
+class SpanByApi implements OpenSpan {
   readonly #api: Api
   readonly #span: Span
   readonly #context: Context
@@ -236,7 +263,6 @@ export class OpenSpan {
     this.#http = http
   }
 
-  /** Runs a function in the context of the span. */
   run<T>(fn: () => T): T {
     return this.#api.context.with(this.#context, fn)
   }

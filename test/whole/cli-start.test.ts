@@ -1,4 +1,5 @@
 /** A command loads the packages that it needs, and no others: those of rare settings are imported when they are set. */
+import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
@@ -17,15 +18,20 @@ async function loadedBy(process: Process): Promise<string[]> {
   return [...process.output().matchAll(/^loaded (.*)$/gm)].map(([, name]) => name!).sort()
 }
 
-test.each(['--version', '--help', 'gateway --help'])('takespace %s loads commander alone', async (args) => {
-  expect(await loadedBy(start(args.split(' ')))).toEqual(['commander'])
+test.each(['--version', '--help', 'gateway --help'])('takespace %s loads few files, and no package', async (args) => {
+  const loaded = await loadedBy(start(args.split(' ')))
+  expect(loaded.filter((name) => !name.startsWith('chunks/'))).toEqual([])
+  expect(loaded).toContain('chunks/settings.js')
+  expect(loaded.length).toBeLessThan(15)
 })
 
 const { write } = scratch('start', [])
 const app = write('app.mjs', 'export default (req, res) => res.end()')
 
 /** For TypeScript, tracing, metrics, recurring tasks, pages of the admin port, and terminals. */
-const RARE = ['@swc/core', '@opentelemetry/api', 'prom-client', 'bullmq', 'cron-parser', 'hono', 'pino-pretty']
+const RARE = ['@swc/core', '@opentelemetry/api', 'bullmq', 'cron-parser']
+/** The files with the code of prom-client, Hono and pino-pretty. */
+const RARE_FILES = ['chunks/metrics.js', 'chunks/server.js', 'chunks/pino-pretty.js']
 
 test('a gateway and a worker load none of the packages of rare settings', async () => {
   const redis = await startRedis()
@@ -40,8 +46,9 @@ test('a gateway and a worker load none of the packages of rare settings', async 
   const loaded = [...(await loadedBy(gateway)), ...(await loadedBy(worker))]
   await redis.stop()
   // Of the gateway, the supervisor and the worker process.
-  expect(loaded.filter((name) => name === 'ioredis')).toHaveLength(3)
-  expect(loaded.filter((name) => RARE.includes(name))).toEqual([])
+  expect(loaded.filter((name) => name === 'pino')).toHaveLength(3)
+  expect(loaded.filter((name) => [...RARE, ...RARE_FILES].includes(name))).toEqual([])
+  expect(RARE_FILES.filter((name) => !existsSync(new URL(`../../dist/${name}`, import.meta.url)))).toEqual([])
 })
 
 test('a worker whose space cannot be opened loads no app, and leaves with one line', async () => {

@@ -1,4 +1,6 @@
 /** The package as it is published: it can be installed, imported, required and type-checked, and its pages have no dangling links. */
+import { readFileSync, writeFileSync } from 'node:fs'
+import { isBuiltin } from 'node:module'
 import { join, posix } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { complaints, createProject, NODE16, type Project, ROOT, TYPED } from '../consumer/project.js'
@@ -44,6 +46,19 @@ test('publint and arethetypeswrong find nothing to complain of', async () => {
   ])
 })
 
+test('without its optional packages it serves JavaScript, and says what TypeScript needs', async () => {
+  writeFileSync(join(project.folder, 'app.mjs'), 'export default (req, res) => res.end()')
+  writeFileSync(join(project.folder, 'app.ts'), 'export default (req: any, res: any) => res.end()')
+  const command = [process.execPath, 'node_modules/takespace/dist/src/cli/main.js', 'dev', '--port', '0', '--no-reload']
+  const served = project.run([...command, 'app.mjs'])
+  await served.line(/takespace serves app\.mjs/)
+  served.kill()
+  await served.exited
+  const refused = project.run([...command, 'app.ts'])
+  expect(await refused.exited).toEqual({ code: 1, signal: null })
+  expect(refused.output()).toContain('@swc/core, which is not installed. Run: npm install @swc/core')
+})
+
 test('every relative link of its pages leads to a file of the package', () => {
   const pages = project.files.filter((file) => file.endsWith('.md'))
   expect(pages).toContain('docs/ARCHITECTURE.md')
@@ -66,15 +81,29 @@ test('no file of it names a source map that is not there, or a map of sources th
 })
 
 test('it imports nothing at run time but its dependencies and optional peers', () => {
-  const { dependencies, peerDependencies } = JSON.parse(project.read('package.json'))
+  const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(project.read('package.json'))
   const scripts = project.files.filter((file) => /^dist\/.*\.[cm]?js$/.test(file))
-  const imports = scripts.flatMap((file) =>
-    [...project.read(file).matchAll(/(?:\bfrom\s+|\bimport\(|\brequire\()'((?:@[^/']+\/)?[^./'][^/']*)/g)].map(
-      ([, name]) => name!,
-    ),
-  )
-  const known = { ...dependencies, ...peerDependencies }
-  expect([...new Set(imports)].filter((name) => !name.startsWith('node:') && !(name in known))).toEqual([])
+  const imports = scripts.flatMap((file) => {
+    // Comments of joined packages have examples.
+    const code = project.read(file).replace(/^\s*(?:\/?\*|\/\/).*$/gm, '')
+    return [
+      ...code.matchAll(/(?:^(?:import|export)\b.*\bfrom |^import |\bimport\(|\brequire\()(["'])([^"'\n]+)\1/gm),
+    ].map(([, , name]) => /^(?:@[^/]+\/)?[^/]*/.exec(name!)![0])
+  })
+  expect(imports).toContain('pino')
+  const known = { ...dependencies, ...optionalDependencies, ...peerDependencies }
+  const isKnown = (name: string): boolean => name in known || name.startsWith('.') || isBuiltin(name)
+  expect([...new Set(imports)].filter((name) => !isKnown(name))).toEqual([])
+})
+
+test('the licences of the packages whose code is joined into it come with it', () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const notices = project.read('dist/NOTICES')
+  for (const name of ['hono', 'prom-client', 'tdigest', 'ioredis', 'commander']) {
+    expect(notices).toMatch(new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'))
+    expect(name in dependencies || name in devDependencies || name === 'tdigest').toBe(true)
+  }
+  expect(notices.match(/Permission is hereby granted|Apache License/g)!.length).toBeGreaterThan(10)
 })
 
 /** `npm run test:types` has other compilers, and every way to resolve the package. */

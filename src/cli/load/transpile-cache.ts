@@ -9,7 +9,16 @@ const require = createRequire(import.meta.url)
 
 /** The versions of what affects the result, beside the inputs. */
 let version: readonly string[] | undefined
-const versionOfAll = (): readonly string[] => [require('@swc/core/package.json').version, process.versions.node]
+const versionOfAll = (): readonly string[] => [versionOfCompiler(), process.versions.node]
+
+/** Returns '' if the compiler is not installed; then nothing is stored. */
+function versionOfCompiler(): string {
+  try {
+    return require('@swc/core/package.json').version
+  } catch {
+    return ''
+  }
+}
 
 /** Returns the stored result of the same inputs; else that of `make`, and stores it. Errors of the disk are ignored. */
 export function cached<T>(path: string, inputs: readonly unknown[], make: () => T): T {

@@ -105,8 +105,18 @@ function jsxOf(source: string, options: Project['compilerOptions']): NonNullable
 const IMPORT_SOURCE_PRAGMA = /^\s*\/\*\*?(?:(?!\*\/)[\s\S])*@jsxImportSource\s/m
 const FACTORY_PRAGMA = /^\s*\/\*\*?(?:(?!\*\/)[\s\S])*@jsx\s/m
 
+/** @throws Error if the package, an optional dependency, was left out */
+function swc(): typeof import('@swc/core') {
+  try {
+    return require('@swc/core') as typeof import('@swc/core')
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error
+    throw new Error('TypeScript and JSX need the package @swc/core, which is not installed. Run: npm install @swc/core')
+  }
+}
+
 function transform(path: string, source: string, { transform, interop }: Settings, format: Format): Transpiled {
-  const { transformSync } = require('@swc/core') as typeof import('@swc/core')
+  const { transformSync } = swc()
   const isTypeScript = !path.endsWith('.jsx')
   const isJsx = path.endsWith('x')
   const options: Options = {
@@ -173,11 +183,15 @@ function syntaxError(path: string, { message }: Error): SyntaxError {
   return error
 }
 
-/** Returns where JavaScript does not parse; undefined if it does. */
+/** Returns where JavaScript does not parse; undefined if it does, or if the compiler was left out. */
 export function parseError(source: string): { readonly line: number } | undefined {
-  const { parseSync } = require('@swc/core') as typeof import('@swc/core')
   try {
-    parseSync(source, { syntax: 'ecmascript', target: 'es2022' })
+    require.resolve('@swc/core')
+  } catch {
+    return undefined
+  }
+  try {
+    swc().parseSync(source, { syntax: 'ecmascript', target: 'es2022' })
     return undefined
   } catch (error) {
     // SWC omits the position of the first line.

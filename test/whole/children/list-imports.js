@@ -1,4 +1,5 @@
-// With `node --import`: lists the packages that a process has loaded, one per line on standard error, when it exits.
+// With `node --import`: lists the packages, and the joined files of takespace, that a process has loaded, one per line
+// on standard error, when it exits.
 import module, { createRequire } from 'node:module'
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads'
 
@@ -13,6 +14,8 @@ module.register(data, { data: { port: port2 }, transferList: [port2] })
 process.on('exit', () => {
   const files = Object.keys(createRequire(import.meta.url).cache)
   for (let got = receiveMessageOnPort(port1); got; got = receiveMessageOnPort(port1)) files.push(got.message)
-  const names = files.map((file) => /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1]).filter(Boolean)
+  const nameOf = (file) =>
+    /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? /\/dist\/(chunks\/.*)/.exec(file)?.[1]
+  const names = files.map(nameOf).filter(Boolean)
   for (const name of new Set(names)) process.stderr.write(`loaded ${name}\n`)
 })
