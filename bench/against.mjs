@@ -15,14 +15,17 @@ import { measure } from './run.mjs'
 const SECONDS = 1
 const WARM_UP_MS = 300
 const CONCURRENCY = 512
-/** What is measured: the processes that it takes, the driver last. */
-/** Of load `GET /` each build has its own gateway and workers. */
+/** Of this load each build has its own gateway and workers. */
 const HTTP = 'GET /'
 const APP = fileURLToPath(new URL('apps/plain.mjs', import.meta.url))
+/** What is measured: the processes that it takes with their options, the driver last. */
 const LOADS = {
   [HTTP]: undefined,
-  'request/reply': ['takespace-worker', 'takespace-client'],
-  'write + take': ['write-take'],
+  'request/reply': [
+    ['contender', { contender: 'takespace-raw', side: 'worker' }],
+    ['contender', { contender: 'takespace-raw', side: 'client' }],
+  ],
+  'write + take': [['write-take', {}]],
 }
 
 async function start({ children, throughSpace }, redis, name, inFlight, processes) {
@@ -35,7 +38,9 @@ async function start({ children, throughSpace }, redis, name, inFlight, processe
     return { driver, roles: { processes: [...roles.gateway, ...roles.workers] } }
   }
   const running = []
-  for (const process of processes) running.push(await children.fork(`${name}-${process}`, process, options))
+  for (const [process, more] of processes) {
+    running.push(await children.fork(`${name}-${process}`, process, { ...options, ...more }))
+  }
   return { driver: running.at(-1), roles: { processes: running.map(({ pid }) => pid) } }
 }
 

@@ -25,10 +25,10 @@ export class Children {
   }
 
   /** One of `bench/processes`; resolves when it says that it is ready. */
-  async fork(role, name, options) {
+  async fork(role, name, options, more = {}) {
     const file = fileURLToPath(new URL(`processes/${name}.mjs`, import.meta.url))
-    const execArgv = this.#execArgv(role)
-    const child = this.#keep(fork(file, [JSON.stringify(options)], { execArgv, env: ENV, stdio: 'inherit' }), name)
+    const terms = { execArgv: this.#execArgv(role), env: { ...ENV, ...more }, stdio: 'inherit' }
+    const child = this.#keep(fork(file, [JSON.stringify(options)], terms), role)
     await heard(child, 'ready', START_MS)
     return child
   }
@@ -41,6 +41,11 @@ export class Children {
     const child = spawn(process.execPath, [...this.#execArgv(role), main, ...args], { env, stdio })
     createInterface({ input: child.stdout }).on('line', (line) => onLog?.(JSON.parse(line)))
     return this.#keep(child, `takespace ${args[0]}`)
+  }
+
+  /** A program of the system; ended as the others are. */
+  program(role, command, args, env = process.env) {
+    return this.#keep(spawn(command, args, { env, stdio: ['ignore', 'ignore', 'inherit'] }), role)
   }
 
   #execArgv(role) {

@@ -1,114 +1,108 @@
-/** `npm run bench`: runs the parts on a Redis of its own, shows where it is on standard error, and prints tables at the end. */
+/** `npm run bench`: answers the questions, on servers of its own; progress on standard error, tables on standard output. */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { Answers } from './answer/answers.mjs'
+import { measureQuestion } from './answer/measure.mjs'
 import { Children } from './children.mjs'
-import { batch, handoff } from './handoff.mjs'
-import { http } from './http.mjs'
-import { metrics } from './metrics.mjs'
-import { pairs, requestReply } from './pairs.mjs'
-import { startRedis } from './redis.mjs'
-import { render, summarise } from './report.mjs'
-import { resident } from './resident.mjs'
-import { sessions } from './sessions.mjs'
-import { programs, workers } from './transactions.mjs'
-import { waiters } from './waiters.mjs'
+import { question as requestReply } from './questions/a-request-reply/question.mjs'
+import { question as http } from './questions/b-http/question.mjs'
+import { freePort } from './redis.mjs'
+import { programVersions } from './servers/programs.mjs'
+import { Shelf } from './servers/shelf.mjs'
 
-const PARTS = [pairs, requestReply, http, metrics, resident, waiters, programs, workers, handoff, batch, sessions]
-const WARM_UP_MS = 1_000
+const QUESTIONS = [requestReply, http]
+const DEFAULTS = { seconds: 2, runs: 3 }
+const QUICK = { seconds: 1, runs: 1 }
 
 const USAGE = `npm run bench -- [options]
-  --only ${PARTS.map(({ name }) => name).join(',')}   some parts only
-  --seconds N          measured in each run, after ${WARM_UP_MS / 1000} s of warm-up (default 3)
-  --runs N             of which the median is printed (default 3; part metrics at least 6)
-  --concurrency N      requests that a worker process of parts http and metrics holds at a time (default 64)
-  --entries N          that are resident in part resident (default 1000000)
-  --aof                Redis with an append-only file, fsync every second
-  --json               all samples and the summaries as JSON instead of tables
-  --cpu-profile DIR    each process leaves a CPU profile in DIR; bench/profile.mjs reads them
+${QUESTIONS.map(({ letter, title }) => `  ${letter}  ${title}`).join('\n')}
+
+  --only A,C           some questions only
+  --seconds N          measured each time (default ${DEFAULTS.seconds}; some questions take longer and say so)
+  --runs N             of which the median is stated (default ${DEFAULTS.runs})
+  --quick              a short form of the questions, under two minutes; leaves bench/results alone
+  --cpu-profile DIR    each Node.js process leaves a CPU profile in DIR; bench/profile.mjs reads them
+
+Writes bench/results, bench/charts and the answers in bench/RESULTS.md.
 `
 
 function settings() {
   const { values } = parseArgs({
     options: {
       only: { type: 'string' },
-      seconds: { type: 'string', default: '3' },
-      runs: { type: 'string', default: '3' },
-      concurrency: { type: 'string', default: '64' },
-      entries: { type: 'string', default: '1000000' },
-      aof: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
+      seconds: { type: 'string' },
+      runs: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       'cpu-profile': { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
+  const { quick } = values
+  const otherwise = quick ? QUICK : DEFAULTS
   const integer = (name, max) => {
-    const value = Number(values[name])
+    const value = Number(values[name] ?? otherwise[name])
     if (!Number.isInteger(value) || value < 1 || value > max)
-      throw new Error(`--${name} is an integer from 1 to ${max}`)
+      throw new Error(`--${name} is an integer from 1 to ${max}, not ${values[name]}`)
     return value
   }
-  const names = values.only?.split(',') ?? PARTS.map(({ name }) => name)
-  const unknown = names.find((name) => !PARTS.some((part) => part.name === name))
-  if (unknown !== undefined) throw new Error(`there is no part ${unknown}`)
+  const letters = values.only?.toUpperCase().split(',') ?? QUESTIONS.map(({ letter }) => letter)
+  const unknown = letters.find((letter) => !QUESTIONS.some((question) => question.letter === letter))
+  if (unknown !== undefined) throw new Error(`there is no question ${unknown}; npm run bench -- --help lists them`)
   return {
-    ...values,
-    parts: PARTS.filter(({ name }) => names.includes(name)),
+    help: values.help,
+    quick,
+    profileFolder: values['cpu-profile'],
+    questions: QUESTIONS.filter(({ letter }) => letters.includes(letter)),
     seconds: integer('seconds', 600),
     runs: integer('runs', 100),
-    concurrency: integer('concurrency', 100_000),
-    entries: integer('entries', 10_000_000),
   }
 }
 
-/** One line that keeps changing on a terminal, a line per run elsewhere. */
-function progress(text) {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text.slice(0, (process.stderr.columns || 80) - 1)}`)
-  else if (text) process.stderr.write(`${text}\n`)
-}
+const say = (line) => process.stderr.write(`${line}\n`)
 
-async function measureAll(bench, parts) {
-  const all = parts.map((part) => ({ part, steps: part.steps(bench), samples: [] }))
-  const total = all.reduce((sum, { steps }) => sum + steps.length, 0)
-  let done = 0
-  for (const { part, steps, samples } of all) {
-    for (const { contender, group, run, measure } of steps) {
-      const what = `[${++done}/${total}] ${part.name}, ${group}, ${contender}, run ${run + 1}`
-      if (process.stderr.isTTY) progress(`${what} …`)
-      // One step may measure several, when what they need takes long to make.
-      const measured = [await measure(bench)].flat().map((sample) => ({ contender, group, run, ...sample }))
-      if (bench.aborted) return []
-      samples.push(...measured)
-      const invalid = measured.find(({ errors }) => errors > 0)
-      const outcome = invalid ? `INVALID: ${invalid.firstError}` : `${Math.round(measured[0].perSecond)} a second`
-      progress(`${what}: ${outcome}`)
-    }
+/** Answers one question. Returns whether all of it is valid. */
+async function answerOne(question, bench, answers) {
+  const since = performance.now()
+  const shelf = new Shelf()
+  bench.shelf = shelf
+  try {
+    bench.redis = await shelf.get('redis')
+    const versions = async () => ({ ...(await shelf.versions()), ...programVersions() })
+    const save = async (found) => answers.save(question, found, await versions())
+    const found = await measureQuestion(question, bench, save, say)
+    if (bench.aborted) return false
+    const answer = await save(found)
+    const body = answers.publish(question, answer)
+    process.stdout.write(`## ${question.letter}. ${question.title}\n\n${body}\n\n`)
+    say(`${question.letter} took ${Math.round((performance.now() - since) / 1000)} s`)
+    return answer.rows.length > 0 && answer.rows.every(({ errors }) => errors === 0)
+  } finally {
+    await shelf.stop()
   }
-  progress('')
-  return all.map(({ part, samples }) => summarise(part, samples))
 }
 
-async function main({ parts, seconds, runs, concurrency, entries, aof, json, 'cpu-profile': profileFolder }) {
-  const redis = await startRedis({ aof })
-  const children = new Children(profileFolder)
-  const bench = { redis, children, seconds, runs, concurrency, entries, warmUpMs: WARM_UP_MS, aborted: false }
+async function main({ questions, quick, seconds, runs, profileFolder }) {
+  const folder = mkdtempSync(join(tmpdir(), 'takespace-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const bench = { children: new Children(profileFolder), freePort, folder, quick, seconds, runs, aborted: false }
   const abort = async () => {
     if (bench.aborted) process.exit(130)
     bench.aborted = true
-    progress('')
-    await children.end()
-    await redis.stop()
+    await bench.children.end()
+    await bench.shelf?.stop()
     process.exit(130)
   }
   process.on('SIGINT', abort).on('SIGTERM', abort)
-  try {
-    const results = await measureAll(bench, parts)
-    if (bench.aborted) return
-    const server = `Redis ${redis.version}, ${aof ? 'AOF every second' : 'no persistence'}`
-    const terms = `${runs} runs of ${seconds} s; Node ${process.versions.node}; ${server}`
-    if (json) process.stdout.write(`${JSON.stringify({ terms, results }, null, 2)}\n`)
-    else process.stdout.write(`${terms}\n\n${results.map(render).join('\n')}`)
-    if (results.some(({ rows }) => rows.some(({ errors }) => errors > 0))) process.exitCode = 1
-  } finally {
-    if (!bench.aborted) await redis.stop()
+  const answers = new Answers({ quick, seconds, runs })
+  for (const question of questions) {
+    try {
+      if (!(await answerOne(question, bench, answers))) process.exitCode = 1
+    } catch (error) {
+      say(`${question.letter} failed: ${error.stack}`)
+      process.exitCode = 1
+    }
   }
 }
 
@@ -117,6 +111,6 @@ try {
   if (given.help) process.stdout.write(USAGE)
   else await main(given)
 } catch (error) {
-  process.stderr.write(`bench: ${error.message}\n`)
+  say(`bench: ${error.message}`)
   process.exitCode = 1
 }

@@ -1,6 +1,7 @@
 /** One run: a process that loads the others, what it measured, and the cores that each used meanwhile. */
 import { heard } from './children.mjs'
-import { countCores } from './cores.mjs'
+import { countCores } from './machine/cores.mjs'
+import { countForeign } from './machine/foreign.mjs'
 
 /** On top of the time that is measured: warm-up, opening, draining. */
 const AROUND_MS = 20_000
@@ -17,17 +18,18 @@ export async function run(bench, start) {
   }
 }
 
-/** What is started, measured once. */
-export async function measure({ redis, seconds }, { roles, driver }) {
+/** Measures a started system once. `terms` override what the driver was started with, such as `inFlight`. */
+export async function measure({ redis, seconds }, { roles, driver }, terms = {}) {
   const boundMs = AROUND_MS + seconds * 1000
   const measured = heard(driver, 'measured', boundMs)
   measured.catch(() => {})
   const measuring = heard(driver, 'measuring', boundMs)
-  driver.send({ type: 'go' })
+  driver.send({ type: 'go', ...terms })
   await measuring
-  const cores = countCores({ ...roles, redis: [redis.pid] })
+  const cores = countCores({ ...roles, ...(redis && { redis: [redis.pid] }) })
+  const foreign = countForeign()
   const { result } = await measured
-  return { ...result, cores: cores() }
+  return { ...result, cores: cores(), foreign: foreign() }
 }
 
 export const failed = (error) => ({ perSecond: 0, p50: 0, p99: 0, errors: 1, firstError: error.message, cores: {} })

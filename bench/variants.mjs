@@ -2,11 +2,11 @@
  * `GET /` through gateways of this build with different settings, in turns: `node bench/variants.mjs services` (1,000 services beside one) or
  * `processes` (two gateway processes beside one). Both stand at the same time on one server, so a machine that drifts hurts both.
  */
-import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { Children } from './children.mjs'
 import { throughSpace } from './http.mjs'
+import { familyOf } from './machine/family.mjs'
 import { median } from './median.mjs'
 import { startRedis } from './redis.mjs'
 import { measure } from './run.mjs'
@@ -21,12 +21,6 @@ const thousand = Array.from({ length: 999 }, (_, i) =>
 const VARIANTS = {
   processes: { one: [], two: ['--processes', '2'] },
   services: { one: [], thousand: ['--services', ['web', ...thousand].join(',')] },
-}
-
-/** The process and those that it has started. */
-const familyOf = (pid) => {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
-  return [pid, ...children.flatMap((child) => familyOf(Number(child)))]
 }
 
 const { positionals, values } = parseArgs({

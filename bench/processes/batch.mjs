@@ -1,7 +1,8 @@
 /** Writes so many entries and takes them by one takeAll; only the taking counts. */
 import { defineEntry, openSpace } from '../../dist/src/index.js'
-import { closedLoop, payload } from './loop.mjs'
+import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
+import { payload } from './payload.mjs'
 
 const { perCall } = options
 const Item = defineEntry('Item')

@@ -7,18 +7,18 @@ const DRAIN_MS = 5_000
 const ENOUGH_ERRORS = 100
 
 /**
- * Each time that it is told to begin, sends the parent what it measured. `once` does the thing and checks its outcome; what it throws is an error of the run. If it returns a
- * number, that many ms of it count. `rateOf` makes a rate of these and of the seconds measured.
+ * Sends the parent a measurement each time that it is told to begin; the message may set `inFlight`, `seconds` and `warmUpMs` anew.
+ * `once` does the thing and checks its outcome; what it throws is an error of the run. If it returns a number, that many ms count.
+ * `rateOf` makes a rate of these and of the seconds measured.
  */
 export async function closedLoop(once, rateOf = (took, seconds) => took.length / seconds) {
   for (;;) {
-    await begin()
-    tell('measured', { result: await measured(once, rateOf) })
+    const terms = { ...options, ...(await begin()) }
+    tell('measured', { result: await measured(once, rateOf, terms) })
   }
 }
 
-async function measured(once, rateOf) {
-  const { inFlight, warmUpMs, seconds } = options
+async function measured(once, rateOf, { inFlight, warmUpMs, seconds }) {
   const took = []
   let state = 'warming'
   let errors = 0
@@ -64,8 +64,3 @@ export function percentiles(took) {
   const at = (share) => sorted[Math.floor(sorted.length * share)] ?? 0
   return { p50: at(0.5), p99: at(0.99) }
 }
-
-/** 200 bytes of text, a little different each time, so that a mixed-up reply is noticed. */
-const FILLER = 'x'.repeat(200)
-let count = 0
-export const payload = () => `${++count}:${FILLER}`.slice(0, 200)

@@ -14,7 +14,7 @@ process.on('uncaughtException', (error) => {
   process.send({ type: 'failed', why: error.stack }, () => process.exit(1))
 })
 
-/** Says that it is ready and waits to be told to begin. */
+/** Says that it is ready and waits to be told to begin. Resolves to that message. */
 export function begin() {
   return new Promise((resolve) => {
     process.once('message', resolve)

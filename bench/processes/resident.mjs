@@ -1,7 +1,7 @@
 /** Fills two spaces of one server, a small and a large one, then takes and writes back in each in turn; counts calls and bytes, too. */
 import { Redis } from 'ioredis'
 import { defineEntry, entryInfo, openSpace } from '../../dist/src/index.js'
-import { countCores } from '../cores.mjs'
+import { countCores } from '../machine/cores.mjs'
 import { percentiles } from './loop.mjs'
 import { begin, options, tell } from './parent.mjs'
 

@@ -1,7 +1,8 @@
 /** Takes an entry and writes another one like it, so that the population stays: with a transaction around the two, or without. */
 import { defineEntry, openSpace } from '../../dist/src/index.js'
-import { closedLoop, payload } from './loop.mjs'
+import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
+import { payload } from './payload.mjs'
 
 const POPULATION = 1_000
 const Task = defineEntry('Task')

@@ -1,7 +1,8 @@
 /** Writes an entry and takes it by its id, over and over: the client of the pairs. */
 import { defineEntry, openSpace } from '../../dist/src/index.js'
-import { closedLoop, payload } from './loop.mjs'
+import { closedLoop } from './loop.mjs'
 import { options } from './parent.mjs'
+import { payload } from './payload.mjs'
 
 const Task = defineEntry('Task')
 const space = await openSpace(options.url, { name: options.name })
