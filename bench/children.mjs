@@ -24,12 +24,12 @@ export class Children {
     })
   }
 
-  /** One of `bench/processes`; resolves when it says that it is ready. */
-  async fork(role, name, options, more = {}) {
+  /** One of `bench/processes`; resolves when it says that it is ready. @param more environment beside ours */
+  async fork(role, name, options, more = {}, startMs = START_MS) {
     const file = fileURLToPath(new URL(`processes/${name}.mjs`, import.meta.url))
     const terms = { execArgv: this.#execArgv(role), env: { ...ENV, ...more }, stdio: 'inherit' }
     const child = this.#keep(fork(file, [JSON.stringify(options)], terms), role)
-    await heard(child, 'ready', START_MS)
+    await heard(child, 'ready', startMs)
     return child
   }
 

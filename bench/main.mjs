@@ -8,11 +8,15 @@ import { measureQuestion } from './answer/measure.mjs'
 import { Children } from './children.mjs'
 import { question as requestReply } from './questions/a-request-reply/question.mjs'
 import { question as http } from './questions/b-http/question.mjs'
+import { question as unevenWork } from './questions/c-uneven-work/question.mjs'
+import { question as kill } from './questions/d-kill/question.mjs'
+import { question as growth } from './questions/e-growth/question.mjs'
+import { question as footprint } from './questions/f-footprint/question.mjs'
 import { freePort } from './redis.mjs'
 import { programVersions } from './servers/programs.mjs'
 import { Shelf } from './servers/shelf.mjs'
 
-const QUESTIONS = [requestReply, http]
+const QUESTIONS = [requestReply, http, unevenWork, kill, growth, footprint]
 const DEFAULTS = { seconds: 2, runs: 3 }
 const QUICK = { seconds: 1, runs: 1 }
 

@@ -24,6 +24,7 @@ export async function measure({ redis, seconds }, { roles, driver }, terms = {})
   const measured = heard(driver, 'measured', boundMs)
   measured.catch(() => {})
   const measuring = heard(driver, 'measuring', boundMs)
+  measuring.catch(() => {})
   driver.send({ type: 'go', ...terms })
   await measuring
   const cores = countCores({ ...roles, ...(redis && { redis: [redis.pid] }) })

@@ -1,4 +1,5 @@
 /** Runs the contenders of a question in turns and hands over all samples after each, so that a failure loses nothing else. */
+import { countForeign } from '../machine/foreign.mjs'
 import { LeftOut } from '../servers/left-out.mjs'
 
 /**
@@ -14,20 +15,29 @@ export async function measureQuestion(question, bench, save, say) {
     // Forwards and backwards, so that a slow stretch of the machine hurts all contenders.
     for (const contender of run % 2 === 0 ? all : all.reverse()) {
       if (leftOut.has(contender.name) || bench.aborted) continue
+      const since = performance.now()
       const found = await attempt(contender, bench, run)
       if (bench.aborted) break
       if (found.why) leftOut.set(contender.name, found.why)
       samples.push(...found.samples.map((sample) => ({ contender: contender.name, run, ...sample })))
       save({ samples, leftOut: [...leftOut] })
-      say(`${question.letter}, ${contender.name}, run ${run + 1} of ${runs}: ${outcomeOf(question, found)}`)
+      say(
+        `${question.letter}, ${contender.name}, run ${run + 1} of ${runs}: ${outcomeOf(question, found)} (${secondsSince(since)} s)`,
+      )
     }
   }
   return { samples, leftOut: [...leftOut] }
 }
 
+const secondsSince = (since) => Math.round((performance.now() - since) / 1000)
+
 async function attempt(contender, bench, run) {
+  const foreign = countForeign()
   try {
-    return { samples: [await contender.measure(bench, run)].flat().map(checked) }
+    const samples = [await contender.measure(bench, run)].flat()
+    const around = foreign()
+    // Some samples have the load of their own time, others that of the whole step.
+    return { samples: samples.map((sample) => checked({ foreign: around, ...sample })) }
   } catch (error) {
     if (error instanceof LeftOut) return { samples: [], why: error.message }
     return { samples: [{ group: 'all', values: {}, errors: 1, firstError: error.message }] }
@@ -43,7 +53,7 @@ const checked = (sample) =>
 function outcomeOf(question, { why, samples }) {
   if (why) return `left out: ${why}`
   const invalid = samples.find(({ errors }) => errors > 0)
-  if (invalid) return `INVALID: ${invalid.firstError}`
+  if (invalid) return `INVALID: ${String(invalid.firstError).split('\n')[0]}`
   const [{ key, digits, title }] = question.columns
   return `${samples.map(({ values }) => values[key]?.toFixed(digits) ?? '–').join(', ')} ${title}`
 }

@@ -54,7 +54,9 @@ export function section(question, answer, chartPath) {
       : '',
     [
       ...answer.leftOut.map(([name, why]) => `- Left out: ${name} (${why})`),
-      ...failures.map(({ contender, group, firstError }) => `- Invalid: ${contender}, ${group}: ${firstError}`),
+      ...failures.map(
+        ({ contender, group, firstError }) => `- Invalid: ${contender}, ${group}: ${String(firstError).split('\n')[0]}`,
+      ),
     ].join('\n'),
     `${answer.runs} ${answer.runs === 1 ? 'run' : 'runs'} of ${answer.seconds} s. ${load} ${conditionsLine(answer.conditions)}`,
   ]

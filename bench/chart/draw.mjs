@@ -3,34 +3,42 @@ import { bars } from './bars.mjs'
 import { dots } from './dots.mjs'
 import { sheet } from './svg.mjs'
 
-const kindOf = (contender) =>
-  /^the limit|^ideal/.test(contender) ? 'bound' : /^takespace/.test(contender) ? 'ours' : 'other'
-
-/** Returns the SVG. */
-export function draw({ title, chart, columns }, answer) {
-  const { keys = [chart.key], unit } = chart
-  const digits = columns.find(({ key }) => key === keys.at(-1))?.digits ?? 0
-  const shown = answer.rows.filter((row) =>
-    keys.every((key) => row[key]?.median > 0 || (chart.kind === 'bars' && row[key])),
-  )
-  const groups = [...new Set(shown.map(({ group }) => group))].filter((group) => chart.groups?.(group) ?? true)
-  const panels = groups.map((group) => ({
-    title: group,
-    rows: shown.filter((row) => row.group === group).map((row) => rowOf(row, keys, digits, chart)),
-  }))
-  if (chart.sorted !== false) for (const { rows } of panels) rows.sort((a, b) => b.median - a.median)
-  const { machine, date } = answer.conditions
-  const load = answer.foreign ? `, foreign load ${answer.foreign.median.toFixed(2)} cores` : ''
-  const lines = [
-    `${unit}; ${answer.runs > 1 ? `medians of ${answer.runs} runs` : 'one run'}${chart.kind === 'bars' ? ', whiskers from the least to the most' : ''}`,
-    `${machine.cores} × ${machine.cpu}, Node.js ${answer.conditions.versions['Node.js']}, ${date.slice(0, 10)}${load}`,
-  ]
-  return sheet(title, lines, (top) => (chart.kind === 'dots' ? dots : bars)(panels, top))
+/** How a contender is drawn: ours, another one, or a bound that nobody can pass. */
+function kindOf(contender, isOurs) {
+  if (/^the limit|^node -e 0/.test(contender)) return 'bound'
+  return isOurs || /^takespace/.test(contender) ? 'ours' : 'other'
 }
 
-function rowOf(row, keys, digits, { note, label }) {
+/**
+ * Returns the SVG. `question.chart`: `kind` bars or dots; `key`, or `keyOf(group)`, or `keys` of dots; `unit`; `sorted: false` keeps the
+ * order of the rows, `ascending` puts the least first; `isOurs` if all rows are takespace's; `note(row)` is written behind a bar.
+ */
+export function draw({ title, chart, columns }, answer) {
+  const keysOf = (group) => chart.keys ?? [chart.keyOf?.(group) ?? chart.key]
+  const isShown = (row) => keysOf(row.group).every((key) => row[key] && (chart.kind === 'bars' || row[key].median > 0))
+  const rows = answer.rows.filter(isShown)
+  const panels = [...new Set(rows.map(({ group }) => group))].map((group) => {
+    const keys = keysOf(group)
+    const digits = columns.find(({ key }) => key === keys.at(-1)).digits
+    const own = rows.filter((row) => row.group === group).map((row) => drawnRow(row, keys, digits, chart))
+    const order = chart.ascending ? 1 : -1
+    return { title: group, rows: chart.sorted === false ? own : own.sort((a, b) => order * (a.median - b.median)) }
+  })
+  return sheet(title, linesOf(chart, answer), (top) => (chart.kind === 'dots' ? dots : bars)(panels, top))
+}
+
+function drawnRow(row, keys, digits, { note, isOurs }) {
   const { median, min, max } = row[keys.at(-1)]
   const values = keys.map((key) => row[key].median)
-  const name = label?.(row) ?? row.contender
-  return { label: name, kind: kindOf(row.contender), values, median, min, max, digits, note: note?.(row) }
+  const kind = kindOf(row.contender, isOurs)
+  return { label: row.contender, kind, values, median, min, max, digits, note: note?.(row) }
+}
+
+function linesOf({ kind, unit }, { runs, conditions: { machine, versions, date }, foreign }) {
+  const load = foreign ? `, foreign load ${foreign.median.toFixed(2)} cores` : ''
+  const spread = kind === 'bars' && runs > 1 ? ', whiskers from the least to the most' : ''
+  return [
+    `${unit}; ${runs > 1 ? `medians of ${runs} runs` : 'one run'}${spread}`,
+    `${machine.cores} × ${machine.cpu}, Node.js ${versions['Node.js']}, ${date.slice(0, 10)}${load}`,
+  ]
 }
