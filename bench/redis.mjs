@@ -36,8 +36,8 @@ export async function startRedis({ aof }) {
   const args = ['--bind', '127.0.0.1', '--port', String(port), '--dir', folder, '--save', '']
   args.push('--appendonly', aof ? 'yes' : 'no', '--appendfsync', 'everysec')
   const env = libraryPath ? { ...process.env, LD_LIBRARY_PATH: libraryPath } : process.env
-  // In a group of its own: Ctrl-C reaches it last, through us.
-  const server = spawn(command, args, { env, detached: true, stdio: ['ignore', 'pipe', 'ignore'] })
+  // In our session: Linux divides the processors between sessions, and a server with one of its own would get more.
+  const server = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'ignore'] })
   const exit = once(server, 'exit')
   const kill = () => server.kill('SIGKILL')
   process.once('exit', kill)

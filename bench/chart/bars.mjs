@@ -2,20 +2,23 @@
 import { figure } from '../answer/table.mjs'
 import { line, MARGIN, rect, text, WIDTH } from './svg.mjs'
 
-const LABELS = 270
-const VALUES = 150
+const LABELS = 300
+/** Room for a figure, and for a figure with a note. */
+const VALUES = { plain: 120, noted: 330 }
 const ROW = 21
 const BAR = 13
 
 /** @param panels `[{ title, rows: [{ label, kind: 'ours' | 'other' | 'bound', median, min, max, digits, note }] }]` */
 export function bars(panels, top) {
   const shapes = []
+  const isNoted = panels.some(({ rows }) => rows.some(({ note }) => note))
+  const room = WIDTH - 2 * MARGIN - LABELS - VALUES[isNoted ? 'noted' : 'plain']
   let y = top
   for (const { title, rows } of panels) {
     shapes.push(text(MARGIN, y + 14, title, { kind: 'panel' }))
     y += 22
     const most = Math.max(...rows.map(({ max }) => max), Number.MIN_VALUE)
-    const widthOf = (value) => (value / most) * (WIDTH - 2 * MARGIN - LABELS - VALUES)
+    const widthOf = (value) => (value / most) * room
     const x = MARGIN + LABELS
     for (const { label, kind, median, min, max, digits, note } of rows) {
       const middle = y + ROW / 2

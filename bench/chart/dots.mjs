@@ -2,7 +2,7 @@
 import { figure } from '../answer/table.mjs'
 import { dot, line, MARGIN, text, WIDTH } from './svg.mjs'
 
-const LABELS = 270
+const LABELS = 290
 const VALUES = 190
 const ROW = 21
 /** Radius and look of the dots, from the first percentile to the last. */

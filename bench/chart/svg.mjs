@@ -1,6 +1,6 @@
 /** The sheet of a chart: an SVG with a background of its own, readable in light and dark, and the shapes that charts use. */
 
-export const WIDTH = 820
+export const WIDTH = 860
 export const MARGIN = 20
 
 const STYLE = `text { font: 12px system-ui, 'DejaVu Sans', sans-serif; fill: #334155 }

@@ -1,12 +1,14 @@
-/** NATS and RabbitMQ servers of the benchmark's own: from the system's packages, on free loopback ports, gone when the benchmark ends. */
+/** NATS and RabbitMQ servers of the benchmark's own, on free loopback ports, gone when the benchmark ends. */
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { familyOf } from '../machine/family.mjs'
 import { freePort } from '../redis.mjs'
+import { program } from './programs.mjs'
 
 const STOP_MS = 10_000
 
@@ -25,11 +27,7 @@ function serverOf(name, ...places) {
 
 async function run(name, command, args, env, port, startMs) {
   const folder = env.HOME
-  const server = spawn(command, args, {
-    env: { ...process.env, ...env },
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const server = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
   let said = ''
   const hear = (chunk) => {
     said = (said + chunk).slice(-5_000)
@@ -37,12 +35,16 @@ async function run(name, command, args, env, port, startMs) {
   server.stdout.on('data', hear)
   server.stderr.on('data', hear)
   const exit = once(server, 'exit')
-  // The group, since a server may be a script that starts another process.
+  // With all that it has started, since a server may be a script.
+  let family = [server.pid]
   const kill = (signal) => {
-    try {
-      process.kill(-server.pid, signal)
-    } catch {
-      // It is gone.
+    family = [...new Set([...family, ...familyOf(server.pid)])]
+    for (const pid of family) {
+      try {
+        process.kill(pid, signal)
+      } catch {
+        // It is gone.
+      }
     }
   }
   const killed = () => kill('SIGKILL')
@@ -77,11 +79,10 @@ const answers = (port) =>
 const folderFor = (name) => mkdtempSync(join(tmpdir(), `takespace-bench-${name}-`))
 
 export async function startNats() {
-  const command = serverOf('nats-server', '/usr/sbin/nats-server', '/usr/bin/nats-server', '/usr/local/bin/nats-server')
+  const { command, env: libraries, version } = program('nats-server')
   const port = await freePort()
-  const env = { HOME: folderFor('nats') }
+  const env = { ...libraries, HOME: folderFor('nats') }
   const { server, stop } = await run('nats-server', command, ['-a', '127.0.0.1', '-p', String(port)], env, port, 10_000)
-  const [, version = ''] = /v([\d.]+)/.exec(spawnSync(command, ['--version'], { encoding: 'utf8' }).stdout ?? '') ?? []
   return { url: `nats://127.0.0.1:${port}`, port, pid: server.pid, version, stop }
 }
 
@@ -120,8 +121,15 @@ export async function startRabbit() {
   }
 }
 
+function nameOf(pid) {
+  try {
+    return readFileSync(`/proc/${pid}/comm`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 /** The script starts Erlang, and that is what works. */
 function brokerOf(pid) {
-  const { stdout = '' } = spawnSync('pgrep', ['-g', String(pid), 'beam'], { encoding: 'utf8' })
-  return Number(stdout.trim().split('\n')[0]) || pid
+  return familyOf(pid).find((each) => nameOf(each).startsWith('beam')) ?? pid
 }

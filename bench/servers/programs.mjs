@@ -21,6 +21,7 @@ const rootsOf = (name) => [join(cache, 'bench', name, 'root'), join(cache, 'prox
 const VERSIONS = {
   haproxy: [['-v'], /version (\d[\d.]*)/],
   nginx: [['-v'], /nginx\/(\d[\d.]*)/],
+  'nats-server': [['--version'], /v(\d[\d.]*)/],
   wrk: [['-v'], /wrk \w*\/?(\d[\d.]*)/],
 }
 
