@@ -225,20 +225,25 @@ test('bytes of a stale attempt, and of any other process, never reach a stream',
   expect(Buffer.concat(got.bytes)).toEqual(numbered(2_000))
 })
 
-test('a secret is good for one connection of the process that was invited, and no other', async () => {
-  const wire = movingWire()
-  const [at, of, other] = [presence(), presence(), presence()]
+/** A worker that has been invited by TCP and has direct streams off, so that somebody else can use its secret. */
+async function invited(wire: Wire) {
+  const [at, of] = [presence(), presence()]
   const port = await freePort()
   const gateway = await open(wire, at, `127.0.0.1:${port}`)
   await gateway.listen(silent)
-  // Invited, but it has direct streams off.
   const worker = await open(wire, of, 'off')
   const seen = framesTo(wire, of)
   const writer = worker.writer('claim', at)
   const { got } = read(gateway, 'claim', of)
-  writer.write(numbered(1_000))
   await until(() => seen.some(({ letter }) => letter === 'c'), 'it is invited')
   const { bytes: secret } = seen.find(({ letter }) => letter === 'c')!
+  return { gateway, writer, got, port, secret, at, of }
+}
+
+test('a secret is good for one connection of the process that was invited, and no other', async () => {
+  const { gateway, writer, got, port, secret, at, of } = await invited(movingWire())
+  const other = presence()
+  writer.write(numbered(1_000))
   /** Returns what the door says. */
   const knock = (line: string): Promise<string> =>
     new Promise((resolve) => {
@@ -264,19 +269,10 @@ test('a secret is good for one connection of the process that was invited, and n
 })
 
 test('a connection that has fallen silent is given up, and its stream goes on through the space', async () => {
-  const wire = movingWire()
-  const [at, of] = [presence(), presence()]
-  const port = await freePort()
-  const gateway = await open(wire, at, `127.0.0.1:${port}`)
-  await gateway.listen(silent)
-  const worker = await open(wire, of, 'off')
-  const seen = framesTo(wire, of)
-  const writer = worker.writer('claim', at)
-  const { got } = read(gateway, 'claim', of)
-  await until(() => seen.some(({ letter }) => letter === 'c'), 'it is invited')
+  const { gateway, writer, got, port, secret, at, of } = await invited(movingWire())
   // As a network that drops whatever it is sent from now on.
   const socket = connect(port, '127.0.0.1')
-  socket.on('error', () => {}).write(guestLine(seen.find(({ letter }) => letter === 'c')!.bytes, of, at))
+  socket.on('error', () => {}).write(guestLine(secret, of, at))
   await until(() => gateway.direct.links === 1, 'it is connected')
   writer.write(numbered(100_000))
   writer.end(Buffer.alloc(0))
