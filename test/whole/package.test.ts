@@ -96,6 +96,11 @@ test('it imports nothing at run time but its dependencies and optional peers', (
   expect([...new Set(imports)].filter((name) => !isKnown(name))).toEqual([])
 })
 
+test('Node keeps the text of its modules in one byte a character: none is beyond Latin-1', () => {
+  const scripts = project.files.filter((file) => /^dist\/.*\.[cm]?js$/.test(file))
+  expect(scripts.filter((file) => /[\u0100-\uffff]/.test(project.read(file)))).toEqual([])
+})
+
 test('the licences of the packages whose code is joined into it come with it', () => {
   const { dependencies, devDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
   const notices = project.read('dist/NOTICES')

@@ -17,7 +17,9 @@ export const SAVE = `${LIBRARY_NAME}_save`
 export const LOOK = `${LIBRARY_NAME}_look`
 const RIGHTS = `${LIBRARY_NAME}_rights`
 
-const CODE = `#!lua name=${LIBRARY_NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${LIBRARY_NAME}_`)}`
+/** Made when it is needed: a text of 180 kB. */
+const codeOfLibrary = (): string =>
+  `#!lua name=${LIBRARY_NAME}\n${LIBRARY_SOURCE.replaceAll('VERSION_', `${LIBRARY_NAME}_`)}`
 
 /** The state of the library on a server; `differs`: another text stands under its name. */
 export type LibraryState = 'loaded' | 'absent' | 'differs'
@@ -30,7 +32,7 @@ export async function libraryState(redis: Commands): Promise<LibraryState> {
   const [library] = (await redis.call('FUNCTION', 'LIST', 'LIBRARYNAME', LIBRARY_NAME, 'WITHCODE')) as unknown[][]
   if (!library) return 'absent'
   const code = library[library.indexOf('library_code') + 1]
-  return code === CODE ? 'loaded' : 'differs'
+  return code === codeOfLibrary() ? 'loaded' : 'differs'
 }
 
 /**
@@ -45,7 +47,7 @@ export async function ensureLibrary(redis: Commands, onReplaced: () => void): Pr
   const state = await libraryState(redis)
   if (state === 'loaded') return
   try {
-    await redis.call('FUNCTION', 'LOAD', 'REPLACE', CODE)
+    await redis.call('FUNCTION', 'LOAD', 'REPLACE', codeOfLibrary())
     if (state === 'differs') onReplaced()
   } catch (cause) {
     const { message } = cause as Error
