@@ -73,7 +73,7 @@ async function answerOne(question, bench, answers) {
   bench.shelf = shelf
   try {
     bench.redis = await shelf.get('redis')
-    const versions = async () => ({ ...(await shelf.versions()), ...programVersions() })
+    const versions = async () => ({ ...(await shelf.versions()), ...programVersions(question.programs ?? []) })
     const save = async (found) => answers.save(question, found, await versions())
     const found = await measureQuestion(question, bench, save, say)
     if (bench.aborted) return false

@@ -2,6 +2,19 @@
 import { conditionsLine } from '../machine/conditions.mjs'
 import { figure, table } from './table.mjs'
 
+const WIDTH = 118
+
+/** Returns the words in lines of at most this many characters. */
+function wrapped(text) {
+  const lines = ['']
+  for (const word of text.split(/\s+/)) {
+    const longer = `${lines.at(-1)} ${word}`.trim()
+    if (longer.length <= WIDTH) lines[lines.length - 1] = longer
+    else lines.push(word)
+  }
+  return lines.join('\n')
+}
+
 const promises = (question) =>
   question.abouts
     ? table(
@@ -41,7 +54,7 @@ export function section(question, answer, chartPath) {
   const { median = Number.NaN, max = Number.NaN } = answer.foreign ?? {}
   const load = `Foreign load: ${figure(median, 2)} cores (median), ${figure(max, 2)} at most.`
   const parts = [
-    question.how,
+    wrapped(question.how),
     promises(question),
     chartPath ? `![${question.title}](${chartPath})` : '',
     figures(question, answer),
@@ -58,7 +71,9 @@ export function section(question, answer, chartPath) {
         ({ contender, group, firstError }) => `- Invalid: ${contender}, ${group}: ${String(firstError).split('\n')[0]}`,
       ),
     ].join('\n'),
-    `${answer.runs} ${answer.runs === 1 ? 'run' : 'runs'} of ${answer.seconds} s. ${load} ${conditionsLine(answer.conditions)}`,
+    wrapped(
+      `${answer.runs} ${answer.runs === 1 ? 'run' : 'runs'} of ${answer.seconds} s. ${load} ${conditionsLine(answer.conditions)}`,
+    ),
   ]
   return parts.filter(Boolean).join('\n\n')
 }

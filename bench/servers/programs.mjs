@@ -62,6 +62,6 @@ export function program(name) {
   return found
 }
 
-/** Returns name → version of the programs that have been asked for. */
-export const programVersions = () =>
-  Object.fromEntries([...known].filter(([, found]) => found?.version).map(([name, { version }]) => [name, version]))
+/** Returns name → version of those of these programs that have been asked for. */
+export const programVersions = (names) =>
+  Object.fromEntries(names.filter((name) => known.get(name)).map((name) => [name, known.get(name).version]))

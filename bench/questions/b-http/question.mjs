@@ -33,6 +33,7 @@ front costs on a machine of its own, CPU tells more than the rate: all share the
   abouts: CONTENDERS.map(({ about }) => about),
   packages: ['express'],
   groups: Object.keys(APPS).flatMap((app) => both(app, (group) => group)),
+  programs: ['wrk', 'haproxy', 'nginx'],
   columns: [
     { key: 'perSecond', title: 'per second', digits: 0, spread: true },
     { key: 'p50', title: 'p50 ms', digits: 2 },

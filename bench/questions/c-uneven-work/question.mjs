@@ -34,6 +34,7 @@ their age. Worker processes of HAProxy queue what they cannot handle yet. \`maxc
 Each measurement lasts ${SECONDS_FACTOR} × the seconds stated below.`,
   packages: [],
   groups: [ONE, FOUR],
+  programs: ['haproxy'],
   columns: [
     { key: 'p50', title: 'p50 ms', digits: 1 },
     { key: 'p99', title: 'p99 ms', digits: 0, spread: true },

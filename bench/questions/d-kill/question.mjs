@@ -25,6 +25,7 @@ with an error or not at all. _Executed twice_: the handler has begun in two work
 that succeed, beyond their ${MS} ms.`,
   abouts: SETUPS,
   packages: [],
+  programs: ['haproxy'],
   columns: [
     { key: 'longestWait', title: 'longest extra wait, ms', digits: 0, spread: true },
     { key: 'failedGet', title: 'GETs failed', digits: 0 },
