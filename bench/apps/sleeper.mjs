@@ -11,9 +11,12 @@ export function sleeper({ factor = 1, slots = Number.POSITIVE_INFINITY, note = (
     const { req, res } = queue.shift()
     note(req)
     const { searchParams } = new URL(req.url, 'http://sleeper')
+    const since = performance.now()
     setTimeout(
       () => {
         busy--
+        // A timer of 50 ms takes longer.
+        res.setHeader('X-Slept-Ms', performance.now() - since)
         res.end('slept')
         next()
       },

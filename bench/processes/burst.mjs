@@ -20,15 +20,19 @@ async function all(count) {
     { length: count },
     () => sendRequest(space, { ...head, body: Buffer.alloc(0) }, terms).response,
   )
-  for (const { status } of await Promise.all(responses)) if (status !== 200) throw new Error(`a response has ${status}`)
-  return performance.now() - since
+  let sleptMs = 0
+  for (const { status, headers } of await Promise.all(responses)) {
+    if (status !== 200) throw new Error(`a response has ${status}`)
+    sleptMs += Number(headers[headers.indexOf('X-Slept-Ms') + 1])
+  }
+  return { tookMs: performance.now() - since, sleptMs }
 }
 
 for (;;) {
   const { count, workers } = { ...options, ...(await begin()) }
   await all(2 * workers)
   tell('measuring')
-  const tookMs = await all(count)
-  const ideal = (Math.ceil(count / workers) * options.ms) / tookMs
+  const { tookMs, sleptMs } = await all(count)
+  const ideal = sleptMs / workers / tookMs
   tell('measured', { result: { perSecond: (1000 * count) / tookMs, ideal, errors: 0 } })
 }

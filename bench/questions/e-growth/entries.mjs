@@ -14,6 +14,7 @@ export function entries(bench) {
     const name = `resident-${size}`
     const filling = await children.fork('fill', 'fill', { url: redis.url, name, entries: size }, {}, FILL_MS)
     filling.kill('SIGTERM')
+    await redis.forgetSweep(name)
     const options = { contender: 'takespace-raw', url: redis.url, name, inFlight: 64, warmUpMs: WARM_UP_MS, seconds }
     const worker = await children.fork('resident-worker', 'contender', { ...options, side: 'worker' })
     const driver = await children.fork('resident-client', 'contender', { ...options, side: 'client' })

@@ -15,7 +15,7 @@ export const question = {
   name: 'growth',
   title: 'Does the cost of an operation grow with what is there already?',
   how: `takespace alone. _Share of the ideal_: 20 requests of 50 ms per worker and second are sent at once to worker processes
-that take one at a time; the ideal is N × 50 ms ÷ workers. The other groups give the processor time of an operation, of
+that take one at a time; the ideal is the sum of their times ÷ workers. The other groups give the processor time of an operation, of
 Redis and of all processes, while much else is resident. The sizes stand at the same time in spaces of their own and are
 measured in turns. Sizes of workers stand one after the other, and their costs are those beyond the renewals of idle
 workers, which have a column of their own. Resident entries have three indexed fields; resident sessions are

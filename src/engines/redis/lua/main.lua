@@ -141,7 +141,7 @@ local function beat(names, arguments)
   nonce = '.b'
   local pushed = textOf(pushedTo(self))
   if argv[3] == '1' then call('ZADD', keys.presences, 'XX', now + SHARED.presenceLeaseMs, self) end
-  local list, dead = endDeadPresences()
+  local dead, list = watchPresences(true)
   endDue()
   sweepInBeat()
   local untilScan = LATER.scan()
@@ -157,6 +157,10 @@ local function beat(names, arguments)
   -- The end of a large transaction, or of many, goes on in the next call.
   if counters.due ~= 0 and counters.due <= now then return { DUE_AGAIN_MS, nowText, pushed, known } end
 
+  if not list then
+    if call('EXISTS', ownKeys.presence) == 0 then return { -1, nowText, pushed, known } end
+    return { call('ZCARD', keys.presences) * BEAT_MS, nowText, pushed, known }
+  end
   -- Turns follow the order of names: no counter and no timetable, and a process that joins or leaves only shifts them.
   local count, rank, isKnown = #list / 2, 0, false
   for i = 1, #list, 2 do

@@ -1,8 +1,8 @@
 -- Presences: one leased registration per process, under which the process holds entries; and how a dead process is
 -- noticed.
--- shares: endDeadPresences, watchPresences, join
+-- shares: watchPresences, join
 
--- A busy space looks this often, and at this many presences at a time.
+-- The space looks this often, and at this many presences at a time.
 local LOOK_MS = 50
 local LOOKED_AT = 64
 
@@ -130,20 +130,30 @@ local function nextPresences()
   return list
 end
 
--- Looks at the next presences, and ends those that are dead. Returns the list of those looked at, and the number of
--- dead.
-local function endDeadPresences()
-  local list = nextPresences()
-  local dead = findDead(list)
-  endPresences(dead)
-  return list, #dead
+-- Returns the presences that have no connection, each with the end of its lease.
+local function missingPresences()
+  local list = {}
+  for presence in pairs(readGone()) do
+    list[#list + 1] = presence
+    list[#list + 1] = call('ZSCORE', keys.presences, presence) or '0'
+  end
+  return list
 end
 
-local function watchPresences()
-  if wall < counters.look and counters.look - wall < 1000 then return end
-  counters.look = wall + LOOK_MS
-  countersChanged = true
-  endDeadPresences()
+-- Looks at the next presences if nobody has for LOOK_MS, and ends those that are dead. Returns the number of dead, and
+-- those that it has looked at. `isBeat`: at other times it looks at those that are missing.
+local function watchPresences(isBeat)
+  local isDue = wall >= counters.look or counters.look - wall >= 1000
+  if isDue then
+    counters.look = wall + LOOK_MS
+    countersChanged = true
+  elseif not isBeat or counters.gone == '' then
+    return 0
+  end
+  local list = isDue and nextPresences() or missingPresences()
+  local dead = findDead(list)
+  endPresences(dead)
+  return #dead, isDue and list
 end
 
 -- Sent by a process that saw another one die, and by a process itself when it leaves.
