@@ -11,8 +11,6 @@ const SEED = 20_261_130
 const WARM_UP_MS = 1_000
 /** Percentiles of unequal work need many requests. */
 const SECONDS_FACTOR = 4
-/** They wait more than they compute, so several run side by side. */
-const SIDE_BY_SIDE = 3
 const QUICK = ['takespace', 'HAProxy leastconn, maxconn 4', 'HAProxy leastconn, maxconn 1 each', 'HAProxy roundrobin']
 
 const meanMs = KINDS.reduce((sum, { upTo, ms }, i) => sum + (upTo - (KINDS[i - 1]?.upTo ?? 0)) * ms, 0)
@@ -30,8 +28,8 @@ export const question = {
 wait, they do not compute). Open loop: ${perSecond} requests a second at an even pace, 80 % of the capacity of ${Math.round(capacity)}, the same
 sequence for all; latency counts from the intended moment. Requests that are still open 3 s after the end count with
 their age. Worker processes of HAProxy queue what they cannot handle yet. \`maxconn\` tells HAProxy the slots of a worker:
-4, or 1 for each of four front ends; takespace is told nothing. ${SIDE_BY_SIDE} setups run side by side, since they need little CPU.
-Each measurement lasts ${SECONDS_FACTOR} × the seconds stated below.`,
+4, or 1 for each of four front ends; takespace is told nothing. Each measurement
+lasts ${SECONDS_FACTOR} × the seconds stated below.`,
   packages: [],
   groups: [ONE, FOUR],
   programs: ['haproxy'],
@@ -53,37 +51,27 @@ Each measurement lasts ${SECONDS_FACTOR} × the seconds stated below.`,
   chart: { kind: 'dots', keys: ['p50', 'p99', 'p999'], unit: 'p50, p99 and p99.9 in ms, logarithmic', sorted: false },
   contenders: ({ quick }) => {
     const setups = SETUPS.filter(({ name, fronts }) => !quick || (fronts === 1 && QUICK.includes(name)))
-    const sets = Array.from({ length: Math.ceil(setups.length / SIDE_BY_SIDE) }, (_, i) =>
-      setups.slice(i * SIDE_BY_SIDE, (i + 1) * SIDE_BY_SIDE),
-    )
-    return sets.map((set, i) => ({
-      name: `setups ${i + 1} of ${sets.length}`,
-      measure: (bench) => measureSet(bench, set),
+    return setups.map((setup) => ({
+      name: `${setup.name}, ${groupOf(setup.fronts)}`,
+      measure: (bench) => measureSetup(bench, setup),
     }))
   },
 }
 
-async function measureSet(bench, setups) {
-  await bench.redis.empty()
-  const systems = []
-  for (const setup of setups) {
-    const targets = await startSetup(bench, setup).catch((error) => error)
-    systems.push({ setup, targets })
-  }
-  return Promise.all(systems.map(({ setup, targets }) => measureOne(bench, setup, targets)))
-}
-
-async function measureOne({ children, seconds }, { name, fronts }, targets) {
-  const sample = { contender: name, group: groupOf(fronts) }
+/** One setup at a time: beside others it waits for the processor, and its workers do nothing meanwhile. */
+async function measureSetup(bench, setup) {
+  const { children, seconds, redis } = bench
+  const sample = { contender: setup.name, group: groupOf(setup.fronts) }
   try {
-    if (targets instanceof Error) throw targets
+    await redis.empty()
+    const targets = await startSetup(bench, setup)
     const terms = { targets, perSecond, warmUpMs: WARM_UP_MS, seconds: seconds * SECONDS_FACTOR }
     const more = { kinds: KINDS, methods: ['GET'], seed: SEED }
     const driver = await children.fork('open-loop', 'open-loop', { ...terms, ...more })
     const found = await measure({ seconds: terms.seconds }, { driver, roles: { client: [driver.pid] } })
     const { p50, p99, p999, mean, unfinished, failures } = found
-    return { ...sample, ...found, values: { p50, p99, p999, mean, unfinished, failed: failures.length } }
+    return [{ ...sample, ...found, values: { p50, p99, p999, mean, unfinished, failed: failures.length } }]
   } catch (error) {
-    return { ...sample, values: {}, errors: 1, firstError: error.message }
+    return [{ ...sample, values: {}, errors: 1, firstError: error.message }]
   }
 }
