@@ -122,6 +122,14 @@ describe('what is right raises no alarm', () => {
       op('commit', { at: [6], tx: 't' }),
       take('a', [50, 51], { p: 'q' }),
     ],
+    'a request that was given up while the only worker was killed and another one started': [
+      event('hello', 0, { p: 'w1' }),
+      request('r', [1, 2]),
+      event('killed', 3, { p: 'w1' }),
+      event('hello', 2_500, { p: 'w2' }),
+      event('timeout', 4_001, { p: 'g', value: 'r' }),
+      event('bye', 5_000, { p: 'w2' }),
+    ],
     'a request, answered': [
       request('r', [1, 2]),
       deliver('r', FIRST, 2),
@@ -272,6 +280,15 @@ describe('what is wrong is found', () => {
       'settled',
       request('r', [1, 2]),
       event('timeout', 4_001, { p: 'g', value: 'r' }),
+    ],
+    'a request that was given up although one of two workers was there': [
+      'settled',
+      event('hello', 0, { p: 'w1' }),
+      event('hello', 0, { p: 'w2' }),
+      request('r', [1, 2]),
+      event('killed', 3, { p: 'w1' }),
+      event('timeout', 4_001, { p: 'g', value: 'r' }),
+      event('bye', 5_000, { p: 'w2' }),
     ],
   }
   for (const [name, [by, ...lines]] of Object.entries(wrong)) test(name, () => expect(found(...lines)).toContain(by))

@@ -1,11 +1,12 @@
 /** After the faults everything settles: each process finishes by itself, and each request has an answer in time. */
 import { groupBy } from '../history.js'
-import { outages } from '../outages.js'
+import { outages, workerless } from '../outages.js'
 import type { Facts } from './index.js'
 
 export function settled({ history: { events }, requests }: Facts): string[] {
   const wrong: string[] = []
   const wasOut = outages(events)
+  const hadNoWorker = workerless(events)
   const of = groupBy(events, ({ p }) => p)
   const ends = new Set(events.filter(({ what }) => what === 'killed' || what === 'bye').map(({ p }) => p))
   for (const { p, what } of events) if (what === 'hello' && !ends.has(p)) wrong.push(`${p} did not finish`)
@@ -15,7 +16,11 @@ export function settled({ history: { events }, requests }: Facts): string[] {
     const own = of.get(asked.p) ?? []
     if (asked.out !== 'ok' || outcomes.length > 0 || own.some(({ what }) => what === 'killed')) continue
     if (!timedOut) wrong.push(`${value} has no answer, and its gateway did not give it up`)
-    else if (!mayBeLate && !wasOut({ ...asked, returned: timedOut.at }))
+    else if (
+      !mayBeLate &&
+      !wasOut({ ...asked, returned: timedOut.at }) &&
+      !hadNoWorker({ ...asked, returned: timedOut.at })
+    )
       wrong.push(`${value} was not answered by its deadline`)
   }
   return wrong
