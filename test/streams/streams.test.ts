@@ -229,3 +229,26 @@ test('what a stranger sends ends nothing and stores nothing', async () => {
   sender.close()
   receiver.close()
 })
+
+test.each(['x', '-1', '1e99', 'NaN'])(
+  'a position that is no position (%s) brings no bytes and no end, even of the peer',
+  async (place) => {
+    const wire = new Wire()
+    const { sender, receiver, read, id } = pair(wire)
+    await Promise.all([sender.ready(), receiver.ready()])
+    receiver.reader(id, 'a').read(reading(read, () => false))
+    const peer = wire.engine('a')
+    for (let n = 0; n < 100; n++) await peer.post('b', [Buffer.from(`a\nd${id}\t${place}\t5\nwrong`)])
+    await peer.post('b', [Buffer.from(`a\ne${id}\t${place}\t0\n`)])
+    await wire.settle()
+    expect(receiver.keptBytes).toBe(0)
+    expect(read.chunks).toEqual([])
+    const writer = sender.writer(id, 'b')
+    writer.write(Buffer.from('right'))
+    writer.end(Buffer.alloc(0))
+    await wire.settle()
+    expect(Buffer.concat(read.chunks).toString()).toBe('right')
+    sender.close()
+    receiver.close()
+  },
+)

@@ -112,7 +112,7 @@ export class Streams {
   /**
    * Accepts direct connections from now on, unless they are off.
    *
-   * @throws SpaceError PORT_TAKEN, INVALID_ARGUMENT for the address of `directStreams`
+   * @throws SpaceError INVALID_ARGUMENT for the address of `directStreams`
    */
   listen(logger: Logger): Promise<void> {
     return this.#direct.listen(logger)

@@ -125,9 +125,13 @@ export class StreamReader implements InLine {
 
   heard(letter: string, place: string, bytes: Buffer): void {
     if (this.#isOver) return
-    if (letter === 'd') this.#data(Number(place), bytes)
-    else if (letter === 'e') this.#ended(Number(place), bytes)
-    else if (letter === 'b') this.fail(bytes.length > 0 ? bytes.toString('latin1') : 'OUTCOME_UNKNOWN')
+    if (letter === 'd' || letter === 'e') {
+      const at = Number(place)
+      // Of a position that is no number, nothing holds that is compared below.
+      if (!Number.isSafeInteger(at) || at < 0) return
+      if (letter === 'd') this.#data(at, bytes)
+      else this.#ended(at, bytes)
+    } else if (letter === 'b') this.fail(bytes.length > 0 ? bytes.toString('latin1') : 'OUTCOME_UNKNOWN')
     else if (letter === 'p') this.#say(Number(place) > this.#arrived || this.#end ? 'r' : 'g')
   }
 
@@ -148,6 +152,8 @@ export class StreamReader implements InLine {
 
   #ended(place: number, last: Buffer): void {
     if (place > this.#arrived) return this.#missed()
+    // The end of fewer bytes than have arrived is foreign.
+    if (place < this.#arrived) return
     this.#end ??= { place, last }
     this.#flow()
   }

@@ -44,8 +44,8 @@ export function directTerms(value: unknown): DirectTerms {
   return { unix: true, tcp: true, listen }
 }
 
-/** No worker could connect to them. */
-const isUnspecified = (host: string): boolean => host === '0.0.0.0' || /^[0:]+$/.test(host)
+/** Returns whether no worker could connect to an address. A name may have other spellings, and resolve to one. */
+export const isUnspecified = (host: string): boolean => /^(?:0\.0\.0\.0|::ffff:0\.0\.0\.0|[0:]+)$/i.test(host)
 
 export type Target = { readonly path: string } | HostPort
 

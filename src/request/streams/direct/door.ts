@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, isIPv6, type ListenOptions, type Server
 import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
 import type { Logger } from '../../../log.js'
-import type { HostPort } from './address.js'
+import { type HostPort, isUnspecified } from './address.js'
 import { removeLeftSockets, socketPath } from './folder.js'
 import { firstLine, HANDSHAKE_MS } from './handshake.js'
 import { guestIn, guestLine, hostLine, isLine, newSecret } from './proof.js'
@@ -16,7 +16,7 @@ import { guestIn, guestLine, hostLine, isLine, newSecret } from './proof.js'
 const INVITED_MS = 10_000
 /** A process that has not come is invited again after this time, while it streams. */
 const AGAIN_MS = 30_000
-/** Connections in the handshake at a time; further ones wait in the backlog of the system, or are refused. */
+/** Connections in the handshake at a time; for a further one the oldest is cut off: who was invited is quick. */
 const MOST_UNPROVEN = 256
 const MOST_INVITATIONS = 10_000
 
@@ -47,11 +47,17 @@ export class Door {
     this.#terms = terms
   }
 
-  /** Opens the unix socket, if there can be one, and the TCP address. Throws PORT_TAKEN or INVALID_ARGUMENT. */
+  /** Opens the unix socket, if there can be one, and the TCP address. Throws INVALID_ARGUMENT. */
   async open(address: HostPort | undefined): Promise<void> {
     const { presence, logger } = this.#terms
     void removeLeftSockets()
     const path = socketPath(presence)
+    if (!path && process.getuid) {
+      logger.warn(
+        {},
+        'there is no private folder for the unix socket of streams (TMPDIR): streams take their other ways',
+      )
+    }
     if (path) {
       try {
         await this.#listen({ path })
@@ -93,14 +99,15 @@ export class Door {
     const { host } = address
     try {
       const server = await this.#listen(address)
-      return { host, port: (server.address() as AddressInfo).port }
+      const at = server.address() as AddressInfo
+      if (!isUnspecified(at.address)) return { host, port: at.port }
+      server.close()
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      const place = `${host}:${address.port}`
-      if (code === 'EADDRINUSE')
-        throw new SpaceError('PORT_TAKEN', `The address of streams is ${place}.`, { cause: error })
-      throw new SpaceError('INVALID_ARGUMENT', `Streams cannot be accepted on ${place}.`, { cause: error })
+      const isTaken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+      const why = isTaken ? ' Another process listens there; several processes of a gateway need port 0.' : ''
+      throw notAccepted(address, why, error)
     }
+    throw notAccepted(address, ' It is the address of all interfaces, to which no worker can connect.')
   }
 
   #listen(on: ListenOptions): Promise<Server> {
@@ -118,7 +125,7 @@ export class Door {
 
   #met(socket: Socket): void {
     socket.on('error', () => {})
-    if (this.#unproven.size >= MOST_UNPROVEN) return this.#refuse(socket)
+    if (this.#unproven.size >= MOST_UNPROVEN) this.#cutOldest()
     this.#unproven.add(socket)
     void firstLine(socket).then((found) => {
       this.#unproven.delete(socket)
@@ -143,6 +150,13 @@ export class Door {
     return isValid ? invitation.secret : undefined
   }
 
+  #cutOldest(): void {
+    const [oldest] = this.#unproven
+    if (!oldest) return
+    this.#unproven.delete(oldest)
+    oldest.destroy()
+  }
+
   #refuse(socket: Socket): void {
     this.refused++
     socket.destroy()
@@ -152,3 +166,6 @@ export class Door {
     for (const [presence, { at }] of this.#invitations) if (now - at > AGAIN_MS) this.#invitations.delete(presence)
   }
 }
+
+const notAccepted = ({ host, port }: HostPort, why: string, cause?: unknown): SpaceError =>
+  new SpaceError('INVALID_ARGUMENT', `Streams cannot be accepted on ${host}:${port} (directStreams).${why}`, { cause })

@@ -36,7 +36,7 @@ export class DirectLinks {
     this.#events = events
   }
 
-  /** Opens the door, unless direct connections are off. Throws PORT_TAKEN, INVALID_ARGUMENT. */
+  /** Opens the door, unless direct connections are off. Throws INVALID_ARGUMENT. */
   async listen(logger: Logger): Promise<void> {
     if (!this.#terms.unix || this.#door) return
     const onGuest = (guest: string, socket: Socket, first: Buffer): void => this.#opened(guest, socket, first)

@@ -11,6 +11,11 @@ const LOST_MS = 3_000
 const IDLE_MS = 60_000
 /** How long a close waits until the last frames are sent. */
 const CLOSE_MS = 1_000
+/**
+ * Bytes that wait in a connection, at most: more than all streams of a process may have under way. Beyond it, the other
+ * end sends what must be answered, and reads nothing.
+ */
+const MOST_UNSENT = 128 << 20
 /** A shorter frame is joined with its header. */
 const JOINED_BYTES = 8_192
 const NOTHING = Buffer.alloc(0)
@@ -96,6 +101,7 @@ export class DirectLink {
     if (!this.#isFlushing) return
     this.#isFlushing = false
     const socket = this.#socket
+    if (socket.writableLength > MOST_UNSENT) return void socket.destroy()
     socket.cork()
     for (const { letter, id, place, length, parts } of this.#queue) {
       const header = `${letter}${id}\t${place}\t${length}\n`
