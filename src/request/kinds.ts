@@ -47,7 +47,7 @@ export function requestTemplate(service: string, tasks?: readonly string[]): Enc
   return { kind, root: kind, indexed, verified: [], ...(names.length > 1 ? { anyOf: names } : {}) }
 }
 
-/** What all requests for an app, or for a task, have in common. */
+/** The kinds and tokens that all requests for an app, or for a task, have in common. */
 type Addressed = Pick<EncodedEntry, 'kinds' | 'indexed' | 'verified'>
 
 const NONE: readonly string[] = []

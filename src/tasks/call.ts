@@ -55,7 +55,7 @@ export async function call(
     let response = await withDeadline(sent.response, terms)
     if (response.rest) {
       const left = Math.max(timeoutMs - (monotonicMs() - since), 0)
-      response = await withDeadline(wholeResponse(response), { ...terms, timeoutMs: left })
+      response = await withDeadline(wholeResponse(response, response.rest), { ...terms, timeoutMs: left })
     }
     return resultOf(decodeOutcome(response))
   } catch (error) {

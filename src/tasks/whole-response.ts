@@ -1,15 +1,13 @@
 /** The whole response to a call: that of a large result is streamed, and collected here. */
 import { LARGEST_ENTRY } from '../entry/limits.js'
 import { isErrorCode, SpaceError } from '../errors.js'
-import type { HttpResponse } from '../request/message.js'
+import type { HttpResponse, Rest } from '../request/message.js'
 
 /**
  * Returns the response with its complete body. @throws SpaceError WORKER_LOST, OUTCOME_UNKNOWN and others if its stream
  * breaks; BAD_RESPONSE if it is larger than a result may be
  */
-export function wholeResponse(response: HttpResponse): Promise<HttpResponse> {
-  const { rest } = response
-  if (!rest) return Promise.resolve(response)
+export function wholeResponse(response: HttpResponse, rest: Rest): Promise<HttpResponse> {
   const chunks: Buffer[] = [response.body]
   let size = response.body.length
   return new Promise((resolve, reject) => {

@@ -6,6 +6,8 @@ import { CHECKSUM } from './protocol.js'
 const { length } = CHECKSUM
 const DIGITS = Buffer.from('0123456789abcdef')
 
+const digitsOf = (crc: number): string => crc.toString(16).padStart(length, '0')
+
 /** Writes a CRC-32 as 8 digits. By hand, because this runs for each entry. */
 function write(crc: number, into: Buffer, at: number): void {
   for (let i = 0; i < length; i++) into[at + i] = DIGITS[(crc >>> (28 - 4 * i)) & 15]!
@@ -23,7 +25,7 @@ const STATES = Int32Array.from({ length: 256 }, (_, byte) => ~crc32(Buffer.of(by
 const SHORT = 128
 
 /** Returns the CRC-32 of a text as 8 digits. */
-export const checksumOf = (text: string): string => crcOf(text).toString(16).padStart(length, '0')
+export const checksumOf = (text: string): string => digitsOf(crcOf(text))
 
 function crcOf(text: string): number {
   if (text.length > SHORT) return crc32(text)
@@ -48,8 +50,7 @@ export function isChecksumOf(bytes: Buffer, from: number, to: number, at: number
 export const crcOfSignature = (signature: string): number => crc32(`${signature}\n`)
 
 /** Returns the checksum of a body and of the signature before it, as 8 digits. */
-export const checksumOfBody = (signature: number, body: Buffer): string =>
-  crc32(body, signature).toString(16).padStart(length, '0')
+export const checksumOfBody = (signature: number, body: Buffer): string => digitsOf(crc32(body, signature))
 
 /**
  * Returns whether the checksum at `at` in a record is that of the body behind it and of the signature; a process or the

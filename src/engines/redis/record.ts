@@ -27,7 +27,7 @@ export function entryArguments(entry: EncodedEntry, presence: string): Argument[
 
 interface Header {
   readonly header: string
-  /** Of the signature. */
+  /** The CRC-32 of the signature. */
   readonly crc: number
 }
 

@@ -79,7 +79,7 @@ export const knownRenewal = (base: KnownSession): KnownChange => ({
 export class EncodedChange {
   readonly #change: SessionChange
   readonly #version: string
-  /** Whether the attributes that stay are sent along. */
+  /** True if the attributes that stay are sent along. */
   readonly #isWhole: boolean
   #records = ''
   readonly #changedLength: number

@@ -127,7 +127,7 @@ export class StreamReader implements InLine {
     if (this.#isOver) return
     if (letter === 'd' || letter === 'e') {
       const at = Number(place)
-      // Of a position that is no number, nothing holds that is compared below.
+      // Every comparison below is false for a position that is no number.
       if (!Number.isSafeInteger(at) || at < 0) return
       if (letter === 'd') this.#data(at, bytes)
       else this.#ended(at, bytes)

@@ -62,24 +62,23 @@ local function refusalOfLayout()
 end
 
 -- Returns the reply to a batch that must not run: it has run before, or its presence is not there; nil if it is to run.
--- A number above all that have run is new, which mostly is known without reading.
+-- Also returns the greatest number that has run: a number above it is new, which mostly is known without reading.
 local function repeated(number)
   local last = memory.numbers[self]
-  if last and tonumber(number) > last then return nil end
+  if last and tonumber(number) > last then return nil, last end
   local known = call('HMGET', ownKeys.presence, 'run', 'last', tonumber(number) % SHARED.remembered)
   if not known[1] then return { REFUSAL.presence } end
-  if not last then remember('numbers', self, tonumber(known[2]) or 0) end
-  return known[3] and replay(known[3], number)
-end
-
--- Keeps what is remembered of a batch that has run. Beyond the greatest number no batch has run.
-local function keepReplies(number, remembered)
-  local n, last = tonumber(number), memory.numbers[self]
-  local slot = n % SHARED.remembered
   if not last then
-    last = tonumber(call('HGET', ownKeys.presence, 'last')) or 0
+    last = tonumber(known[2]) or 0
     remember('numbers', self, last)
   end
+  return known[3] and replay(known[3], number), last
+end
+
+-- Keeps what is remembered of a batch that has run. `last`: the greatest number of those that have run before.
+local function keepReplies(number, last, remembered)
+  local n = tonumber(number)
+  local slot = n % SHARED.remembered
   if n <= last then return call('HSET', ownKeys.presence, slot, remembered) end
   memory.numbers[self] = n
   call('HSET', ownKeys.presence, slot, remembered, 'last', number)
@@ -104,7 +103,7 @@ local function batch(names, arguments)
     endCall()
     return { REPLY.done, nowText, born }
   end
-  local refused = repeated(number)
+  local refused, last = repeated(number)
   if refused then return refused end
   if mode == MODE.askOnly then return { REFUSAL.unrecorded } end
   if mode == MODE.runAndRenew then call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self) end
@@ -122,7 +121,7 @@ local function batch(names, arguments)
   saveCounters()
   local replies, remembered = endReplies()
   -- A process that has left leaves nothing behind.
-  if facts[self] ~= false then keepReplies(number, remembered) end
+  if facts[self] ~= false then keepReplies(number, last, remembered) end
   publish()
   endCall()
   return replies

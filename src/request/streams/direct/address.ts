@@ -8,7 +8,7 @@ export interface HostPort {
   readonly port: number
 }
 
-/** What `directStreams` allows. */
+/** The connections that `directStreams` allows. */
 export interface DirectTerms {
   /** Connections within the host, over unix sockets. */
   readonly unix: boolean
