@@ -32,6 +32,15 @@ export interface Link {
   close(): Promise<void>
 }
 
+interface Weather {
+  held: boolean
+  delayMs: number
+  losing: boolean
+  deaf: boolean
+}
+
+const fair = (): Weather => ({ held: false, delayMs: 0, losing: false, deaf: false })
+
 /** One direction of one connection. `null` stands for its end, which travels behind the bytes. */
 class Lane {
   private readonly waiting: { bytes: Buffer | null; due: number }[] = []
@@ -39,18 +48,18 @@ class Lane {
 
   constructor(
     private readonly to: Socket,
-    private readonly weather: { held: boolean; delayMs: number },
+    private readonly weather: () => Weather,
   ) {}
 
   push(bytes: Buffer | null): void {
-    this.waiting.push({ bytes, due: performance.now() + this.weather.delayMs })
+    this.waiting.push({ bytes, due: performance.now() + this.weather().delayMs })
     this.pass()
   }
 
   /** Lets through what is due, in order. */
   pass(): void {
     clearTimeout(this.timer)
-    while (this.waiting[0] && !this.weather.held) {
+    while (this.waiting[0] && !this.weather().held) {
       const early = this.waiting[0].due - performance.now()
       if (early > 0) {
         this.timer = setTimeout(() => this.pass(), Math.ceil(early))
@@ -70,23 +79,32 @@ class Lane {
 
 interface Pair {
   readonly lanes: readonly Lane[]
+  /** Whether the faults of the link hit it. */
+  isMeant: boolean
   lostReplies: boolean
   destroy(): void
 }
 
-export async function startLink(targetPort: number): Promise<Link> {
-  const weather = { held: false, delayMs: 0, losing: false, deaf: false }
+/**
+ * @param only the faults hit only the connections whose client has sent this text, such as `REPLCONF`; default all. What a primary sends to a
+ *   replica is no list of replies, so with it no pushes can be lost.
+ */
+export async function startLink(targetPort: number, { only = '' }: { readonly only?: string } = {}): Promise<Link> {
+  const weather = fair()
+  const outside = fair()
   const pairs = new Set<Pair>()
   let lost = 0
   let doomed: { which: (bytes: Buffer) => boolean; done: () => void } | undefined
 
   const server = createServer((client) => {
     const redis = connect(targetPort, '127.0.0.1')
-    const there = new Lane(redis, weather)
-    const back = new Lane(client, weather)
+    const ofPair = (): Weather => (pair.isMeant ? weather : outside)
+    const there = new Lane(redis, ofPair)
+    const back = new Lane(client, ofPair)
     const filter = new PushFilter(() => lost++)
     const pair: Pair = {
       lanes: [there, back],
+      isMeant: only === '',
       lostReplies: false,
       destroy() {
         for (const lane of pair.lanes) lane.stop()
@@ -96,18 +114,21 @@ export async function startLink(targetPort: number): Promise<Link> {
       },
     }
     pairs.add(pair)
-    client.setNoDelay(true).on('data', (bytes) => there.push(bytes))
+    client.setNoDelay(true).on('data', (bytes) => {
+      pair.isMeant ||= bytes.includes(only)
+      there.push(bytes)
+    })
     redis.setNoDelay(true).on('data', (bytes) => {
-      if (doomed?.which(bytes)) {
+      if (pair.isMeant && doomed?.which(bytes)) {
         lost++
         const { done } = doomed
         doomed = undefined
         pair.destroy()
         done()
-      } else if (weather.losing) {
+      } else if (ofPair().losing) {
         lost++
         pair.lostReplies = true
-      } else back.push(filter.pass(bytes, weather.deaf))
+      } else back.push(only === '' ? filter.pass(bytes, weather.deaf) : bytes)
     })
     // An error is followed by 'close', which says all that the other side can learn.
     for (const socket of [client, redis]) socket.on('error', () => {})
@@ -128,7 +149,7 @@ export async function startLink(targetPort: number): Promise<Link> {
   // Listening ends at once; the callback of close() would wait for the connections too.
   const refuse = async (): Promise<void> => void (server.listening && server.close())
   const cut = (): void => {
-    for (const pair of pairs) pair.destroy()
+    for (const pair of pairs) if (pair.isMeant) pair.destroy()
   }
   await accept()
 
@@ -170,7 +191,7 @@ export async function startLink(targetPort: number): Promise<Link> {
     },
     async close() {
       await refuse()
-      cut()
+      for (const pair of pairs) pair.destroy()
     },
   }
 }

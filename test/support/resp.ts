@@ -1,4 +1,4 @@
-/** One Redis command over a socket of its own: for tests that must not depend on the client under test. */
+/** Redis commands over a socket of our own: for tests that must not depend on the client under test. */
 import { connect } from 'node:net'
 
 type Reply = string | number | null | Error | Reply[]
@@ -39,26 +39,69 @@ function text(reply: Reply): string {
   return reply === null ? '' : String(reply)
 }
 
-/** The reply as text; rejects with what the server refuses, and when the connection ends first. */
-export function command(port: number, args: readonly string[], timeoutMs = 10_000): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1')
-    let bytes: Buffer = Buffer.alloc(0)
-    const settle = (act: () => void): void => {
-      act()
-      socket.destroy()
-    }
-    const fail = (error: Error): void => settle(() => reject(error))
-    socket.setTimeout(timeoutMs, () => fail(new Error(`no reply to ${args[0]} within ${timeoutMs} ms`)))
-    socket.on('connect', () => socket.write(encode(args)))
-    socket.on('error', fail)
-    socket.on('close', () => fail(new Error(`the connection closed before the reply to ${args[0]}`)))
-    socket.on('data', (chunk) => {
-      bytes = Buffer.concat([bytes, chunk])
-      const parsed = parse(bytes, 0)
-      if (!parsed) return
-      if (parsed.reply instanceof Error) fail(parsed.reply)
-      else settle(() => resolve(text(parsed.reply)))
-    })
+export interface Dialled {
+  /** The reply as redis-cli would print it; rejects with what the server refuses, and when the connection ends first. */
+  ask(...args: string[]): Promise<string>
+  close(): void
+}
+
+interface Asked {
+  readonly name: string
+  resolve(reply: string): void
+  reject(error: Error): void
+}
+
+/** A connection for many commands. One that gets no reply for `timeoutMs` ends. */
+export function dial(port: number, timeoutMs = 10_000): Dialled {
+  const socket = connect(port, '127.0.0.1')
+  const asked: Asked[] = []
+  let bytes: Buffer = Buffer.alloc(0)
+  let over: ((name: string) => Error) | undefined
+  const fail = (why: (name: string) => Error): void => {
+    over ??= why
+    for (const { name, reject } of asked.splice(0)) reject(over(name))
+    socket.destroy()
+  }
+  socket.setTimeout(timeoutMs, () => {
+    if (asked.length > 0) fail((name) => new Error(`no reply to ${name} within ${timeoutMs} ms`))
   })
+  socket.on('error', (error) => fail(() => error))
+  socket.on('close', () => fail((name) => new Error(`the connection closed before the reply to ${name}`)))
+  socket.on('data', (chunk) => {
+    bytes = bytes.length > 0 ? Buffer.concat([bytes, chunk]) : chunk
+    for (let parsed = parse(bytes, 0); parsed; parsed = bytes.length > 0 ? parse(bytes, 0) : undefined) {
+      bytes = bytes.subarray(parsed.end)
+      const { reply } = parsed
+      const next = asked.shift()
+      if (reply instanceof Error) next?.reject(reply)
+      else next?.resolve(text(reply))
+    }
+  })
+  return {
+    ask: (...args) =>
+      new Promise((resolve, reject) => {
+        const [name = ''] = args
+        if (over) return reject(over(name))
+        asked.push({ name, resolve, reject })
+        // What is written before the connection is there waits for it.
+        socket.write(encode(args))
+      }),
+    close: () => void socket.destroy(),
+  }
+}
+
+/** One command over a connection of its own, after AUTH if there is a password; resolves and rejects as `ask`. */
+export async function command(
+  port: number,
+  args: readonly string[],
+  timeoutMs = 10_000,
+  password?: string,
+): Promise<string> {
+  const dialled = dial(port, timeoutMs)
+  try {
+    if (password !== undefined) await dialled.ask('AUTH', password)
+    return await dialled.ask(...args)
+  } finally {
+    dialled.close()
+  }
 }
