@@ -78,9 +78,12 @@ class Driver {
   async start() {
     this.#run = /run_id:(\w+)/.exec(await this.#admin.info('server'))[1]
     const workers = Array.from({ length: this.#options.workers }, (_, n) => nameOf(n))
-    this.#pushes.on('message', (channel, message) => this.#take(channel.slice(-22), message))
+    const take = (channel, message) => this.#take(channel.slice(-22), message)
+    this.#pushes.on('message', take).on('smessage', take)
     for (const presence of [REQUESTER, ...workers]) {
+      // As releases before and since the sharded channels publish.
       await this.#pushes.subscribe(`${this.#keys}pushes:${presence}`)
+      await this.#pushes.ssubscribe(`${this.#keys}pushes:${presence}`)
       await this.#batch(presence, 'h')
       await this.#batch(presence, 'n', 'sync', 1, '')
       await this.#admin.zadd(`${this.#keys}presences`, NEVER, presence)

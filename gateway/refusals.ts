@@ -116,10 +116,18 @@ const OUTCOMES: Partial<Record<ErrorCode, Refusal>> = {
   ),
 }
 
+const UNCONFIRMED = new Refusal(
+  503,
+  'OUTCOME_UNKNOWN',
+  'The request or its answer is not stored as safely as it must be. It may have taken effect: check before you send it again.',
+)
+
 /** Returns the refusal for the reason of a failed exchange; 500 INTERNAL for any other error. */
 export function refusalOf(reason: unknown): Refusal {
   if (reason instanceof Refusal) return reason
-  return (isSpaceError(reason) && OUTCOMES[reason.code]) || INTERNAL
+  if (!isSpaceError(reason)) return INTERNAL
+  if (reason.code === 'OUTCOME_UNKNOWN' && reason.status === UNCONFIRMED.status) return UNCONFIRMED
+  return OUTCOMES[reason.code] ?? INTERNAL
 }
 
 /**
@@ -148,7 +156,8 @@ export function problemHeaders(refusal: Refusal, body: string, id: string, close
   const headers = ['Content-Type', 'application/problem+json', 'Content-Length', String(Buffer.byteLength(body))]
   headers.push('Cache-Control', 'no-store')
   if (id) headers.push('X-Request-Id', id)
-  if (refusal.status === 503 || refusal === KEY_IN_USE) headers.push('Retry-After', RETRY_AFTER_S)
+  const mayBeRepeated = refusal.status === 503 && refusal !== UNCONFIRMED
+  if (mayBeRepeated || refusal === KEY_IN_USE) headers.push('Retry-After', RETRY_AFTER_S)
   // RFC 9110 §15.5.6, RFC 6455 §4.4, RFC 9110 §15.5.22.
   if (refusal === UPGRADE_METHOD) headers.push('Allow', 'GET')
   if (refusal === UPGRADE_INVALID || refusal === UPGRADE_REQUIRED) headers.push('Sec-WebSocket-Version', '13, 8')

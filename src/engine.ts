@@ -104,6 +104,8 @@ export type Outcome =
   | { readonly kind: 'lost' }
   /** The request was delivered as often as is allowed and never completed. */
   | { readonly kind: 'exhausted' }
+  /** The request was completed, but too few replicas have confirmed that (DESIGN §6). */
+  | { readonly kind: 'unconfirmed' }
   /**
    * The request is no longer in the space, and its outcome reached no process: this process was declared dead, or the
    * server lost its data.

@@ -23,11 +23,7 @@ export const ERRORS = {
     'Too many operations of this process wait to be sent. Nothing was done; try again shortly.',
   ),
   SPACE_FULL: kind(503, true, 'The space is full and takes no new entries until some have been taken.'),
-  OUTCOME_UNKNOWN: kind(
-    502,
-    false,
-    'The connection was lost before the answer came; the operation may have taken effect.',
-  ),
+  OUTCOME_UNKNOWN: kind(502, false, 'No answer came that can be relied on; the operation may have taken effect.'),
   LEASE_UNKNOWN: kind(404, false, 'The space knows no such lease: it ended, was cancelled, or its entry was taken.'),
   TRANSACTION_ENDED: kind(409, false, 'The transaction has ended: it was committed or aborted, or its lease is over.'),
   CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
@@ -96,16 +92,23 @@ export class SpaceError extends Error {
   readonly status: number
   readonly retryable: boolean
 
-  /** `detail` is appended to the message of the table: which argument, which server, which number. */
-  constructor(code: ErrorCode, detail = '', options?: ErrorOptions) {
+  /**
+   * `detail` is appended to the message of the table: which argument, which server, which number. `status`: another one
+   * than that of the table.
+   */
+  constructor(code: ErrorCode, detail = '', options?: ErrorOptions & { readonly status?: number }) {
     const { message, status, retryable } = ERRORS[code]
     super(detail ? `${message} ${detail}` : message, options)
     this.name = 'SpaceError'
     this.code = code
-    this.status = status
+    this.status = options?.status ?? status
     this.retryable = retryable
   }
 }
+
+/** @internal Returns the error of an operation that took effect on the primary, and that too few replicas have. */
+export const unconfirmedError = (): SpaceError =>
+  new SpaceError('OUTCOME_UNKNOWN', 'Too few replicas have confirmed it.', { status: 503 })
 
 /** Returns whether an error is a SpaceError, and of this code if one is given. */
 export function isSpaceError(error: unknown, code?: ErrorCode): error is SpaceError {

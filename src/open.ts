@@ -2,6 +2,7 @@
 
 import type { Access } from './engine/access.js'
 import { type Bounds, checkedBounds } from './engine/bounds.js'
+import { type Durability, isDurability } from './engine/durability.js'
 import { MemoryEngine } from './engines/memory/index.js'
 import { sharedWorld } from './engines/memory/shared.js'
 import { World } from './engines/memory/world.js'
@@ -17,10 +18,10 @@ export interface OpenOptions extends Bounds, Access {
   /** The name of the space. Spaces of different names on one server are independent. Default `default`. */
   readonly name?: string | undefined
   /**
-   * The durability of acknowledged writes (docs/durability.md). Default: that of the server, with a warning below
-   * `local`.
+   * The durability of acknowledged writes (docs/durability.md): `memory`, `local`, `fsync`, or `replicated:n` (n replicas
+   * have it). Default: that of the server, with a warning below `local`; `replicated:1` with Sentinels and on a Cluster.
    */
-  readonly durability?: 'memory' | 'local' | 'fsync' | undefined
+  readonly durability?: Durability | undefined
   /** How long to try to reach the server, in ms. Default 5 000. */
   readonly connectTimeoutMs?: number | undefined
   /** Maximum bytes in flight of one streamed body in each direction. Default 1 MiB. */
@@ -55,12 +56,14 @@ const OPTIONS: ReadonlySet<string> = new Set([
 ])
 
 /** Returns whether a URL is that of a Redis server, by its form. */
-export const isRedisUrl = (url: string): boolean => /^(rediss?|unix):\/\//.test(url)
+export const isRedisUrl = (url: string): boolean => /^(rediss?(\+sentinel|\+cluster)?|unix):\/\//.test(url)
 
 /**
  * Opens a space.
  *
- * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `unix:///path[?db=2]`, `memory:` (a new
+ * @param url `redis://[user:password@]host:port[/db]`, `rediss://…` (TLS), `unix:///path[?db=2]`,
+ *   `redis+sentinel://[user:password@]host:26379,host:26379/NAME[/db]` (the primary of this name, wherever it is),
+ *   `redis+cluster://[user:password@]host:6379,host:6379` (both also as `rediss+…`), `memory:` (a new
  *   space of this process), or `memory:LABEL` (a space of this process that is shared by label; it ends when the last
  *   user closes it). Parameters of a URL are files and names: `?passwordFile=…&ca=…&cert=…&key=…&servername=…`
  * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS,
@@ -73,6 +76,9 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   const { name = 'default', connectTimeoutMs = 5_000, logger = silent, durability } = options
   if (typeof name !== 'string' || name === '' || name.length > 100 || !name.isWellFormed()) {
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
+  }
+  if (durability !== undefined && !isDurability(durability)) {
+    throw new SpaceError('INVALID_ARGUMENT', 'durability is memory, local, fsync, or replicated:n with n from 1 to 99.')
   }
   const bounds = checkedBounds(options)
   const streamBounds = checkedStreamBounds(options)

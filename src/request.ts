@@ -1,7 +1,7 @@
 /** Requests and responses as entries: the contract between gateway and workers. */
 
 import type { Backlog, Outcome } from './engine.js'
-import { SpaceError } from './errors.js'
+import { isSpaceError, SpaceError, unconfirmedError } from './errors.js'
 import { requestEntry, requestTemplate, type SendOptions, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
 import { StreamedResponse } from './request/streamed-response.js'
@@ -57,6 +57,8 @@ export function sendRequest(
     const fail = (error: unknown): void => {
       upload?.destroy('OUTCOME_UNKNOWN')
       reject(error)
+      // Its caller has its answer: what may still wait in the space is not to run for nobody.
+      if (isSpaceError(error, 'OUTCOME_UNKNOWN')) withdraw()
     }
     const onOutcome = (outcome: Outcome): void => {
       if (outcome.kind === 'responseStarted') {
@@ -90,7 +92,7 @@ export function sendRequest(
         .ready()
         .then(() => space.engine.request(entry, onOutcome))
         .catch(fail)
-    else space.engine.request(entry, onOutcome).catch(reject)
+    else space.engine.request(entry, onOutcome).catch(fail)
   })
   const withdraw = (): void => {
     upload?.destroy('REQUEST_TIMEOUT')
@@ -105,6 +107,7 @@ export function sendRequest(
 function bodyOfOutcome(outcome: Exclude<Outcome, { kind: 'responseStarted' }>): Buffer {
   if (outcome.kind === 'lost') throw new SpaceError('WORKER_LOST')
   if (outcome.kind === 'unknown') throw new SpaceError('OUTCOME_UNKNOWN')
+  if (outcome.kind === 'unconfirmed') throw unconfirmedError()
   if (outcome.kind === 'exhausted') throw new SpaceError('DELIVERIES_EXHAUSTED')
   return outcome.body
 }

@@ -1,9 +1,11 @@
 /** The settings that commands share, with their ranges and defaults. Their sources: precedence.ts. */
 import { type Command, Option } from 'commander'
 import type { ServiceOptions } from '../../gateway/index.js'
+import type { Durability } from '../engine/durability.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import {
   directStreams,
+  durability,
   hostNames,
   integer,
   name,
@@ -42,8 +44,8 @@ const workerServicesOption = (): Option =>
 export const durabilityOption = (): Option =>
   new Option(
     '--durability <level>',
-    'refuse a server with a lower durability than local or fsync (default: any)',
-  ).argParser(oneOf(['memory', 'local', 'fsync']))
+    'memory, local, fsync or replicated:n; refuse a server that gives less (default: any; see docs/durability.md)',
+  ).argParser(durability)
 
 export const logLevelOption = (): Option =>
   new Option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
@@ -100,7 +102,7 @@ export interface GatewayFlags extends HttpsFlags {
   readonly services?: readonly ServiceOptions[]
   readonly trustProxy?: boolean | number | string
   readonly proxyProtocol?: boolean
-  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly durability?: Durability
   readonly drainDelayMs: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
@@ -209,7 +211,7 @@ export const spaceTerms = ({
 export interface WorkerFlags {
   readonly concurrency: number
   readonly service: readonly string[]
-  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly durability?: Durability
   readonly maxStreamBytes: number
   readonly maxStreamingBytes: number
   readonly directStreams: string

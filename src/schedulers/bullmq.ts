@@ -5,7 +5,7 @@
 import { type Job as BullJob, type MinimalJob, Queue, type RepeatOptions, UnrecoverableError, Worker } from 'bullmq'
 import { wallMs } from '../clock.js'
 import type { Access } from '../engine/access.js'
-import { clientAddress } from '../engines/redis/wire/connection.js'
+import { type BullmqConnection, bullmqConnection } from '../engines/redis/wire/bullmq-connection.js'
 import { decodeFields, packFields } from '../entry/codec.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
@@ -63,22 +63,24 @@ const ASKED_BACKOFF = 'asked by the task'
 
 export async function runOnBullmq(terms: SchedulerTerms): Promise<RunningScheduler> {
   const { space, url, access, queueName, fromQueues, stopTimeoutMs, logger } = terms
-  const connection = await clientAddress(url, access)
+  const bullmq = await bullmqConnection(url, access)
   const over = new AbortController()
   const queue = new Queue<Data>(queueName, {
-    connection: { ...connection, maxRetriesPerRequest: null },
+    connection: bullmq.connection,
+    prefix: bullmq.prefix,
     settings: { repeatStrategy },
   })
   queue.on('error', (err) => logger.warn({ err, queue: queueName }, 'BullMQ'))
-  const own = new Jobs(terms, queueName, connection, over.signal, (job) => ownJob(queueName, job), queue)
+  const own = new Jobs(terms, queueName, bullmq, over.signal, (job) => ownJob(queueName, job), queue)
   const others = fromQueues.map(
-    (name) => new Jobs(terms, name, connection, over.signal, (job) => theirJob(terms, name, job), undefined),
+    (name) => new Jobs(terms, name, bullmq, over.signal, (job) => theirJob(terms, name, job), undefined),
   )
   const all = [own, ...others]
   const close = async (): Promise<void> => {
     over.abort(new DOMException('The scheduler was stopped.', 'AbortError'))
     const closed = Promise.allSettled([...all.map((jobs) => jobs.close()), queue.close()])
     if (!(await within(LAST_WORDS_MS, closed))) await within(LAST_WORDS_MS, queue.disconnect()).catch(() => {})
+    bullmq.end()
   }
   try {
     const ready = Promise.all([queue.waitUntilReady(), ...all.map((jobs) => jobs.start())])
@@ -112,7 +114,7 @@ class Jobs {
   constructor(
     terms: SchedulerTerms,
     name: string,
-    connection: object,
+    { connection, prefix }: BullmqConnection,
     over: AbortSignal,
     jobOf: (job: BullJob) => Job,
     queue: Queue<Data> | undefined,
@@ -124,7 +126,8 @@ class Jobs {
     const { space, concurrency, logger } = terms
     this.#underway = new Underway(space, groupOf(name), over, logger)
     this.#worker = new Worker(name, (job) => this.#process(job), {
-      connection: { ...connection, maxRetriesPerRequest: null },
+      connection,
+      prefix,
       autorun: false,
       concurrency,
       lockDuration: LOCK_MS,

@@ -286,7 +286,7 @@ describeOnRedis('the rights of a role', () => {
       ['SHUTDOWN'],
       ['GET', 'another'],
       ['SET', '{ts:orders}:m', 'x'],
-      ['PUBLISH', 'another', 'x'],
+      ['SPUBLISH', 'another', 'x'],
     ]) {
       expect(await redis.cli('ACL', 'DRYRUN', role, ...command)).not.toBe('OK')
     }

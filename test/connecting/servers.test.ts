@@ -166,7 +166,7 @@ describeOnRedis('an unsuitable server', () => {
     try {
       const { code, message, doctor } = await refusals(sentinel.url)
       expect(code).toBe('REDIS_UNSUITABLE')
-      for (const text of [message, doctor]) expect(text).toMatch(/is a Sentinel.*SENTINEL GET-MASTER-ADDR-BY-NAME/)
+      for (const text of [message, doctor]) expect(text).toMatch(/is a Sentinel.*redis\+sentinel:\/\//)
     } finally {
       sentinel.process.kill('SIGKILL')
       await sentinel.process.exited

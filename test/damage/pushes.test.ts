@@ -88,10 +88,10 @@ test('malformed messages on the channel of a process end where they are malforme
     const length = Math.floor(random() * valid.length)
     const junk = Buffer.from(valid.slice(0, length))
     for (let j = 0; j < 3 && length > 0; j++) junk[Math.floor(random() * length)] = Math.floor(random() * 256)
-    await bytes.call('PUBLISH', channel, junk)
+    await bytes.call('SPUBLISH', channel, junk)
   }
-  await bytes.call('PUBLISH', channel, 'x'.repeat(14))
-  await bytes.call('PUBLISH', `{ts:default}:messages:${far.presence}`, Buffer.from('someone\ndid\t0\t-20\n'))
+  await bytes.call('SPUBLISH', channel, 'x'.repeat(14))
+  await bytes.call('SPUBLISH', `{ts:default}:messages:${far.presence}`, Buffer.from('someone\ndid\t0\t-20\n'))
   expect(await call(4)).toBe(8)
   expect((await far.engine.health()).damaged).toBeGreaterThan(100)
 })

@@ -268,7 +268,7 @@ test('links that are cut lose no byte, either way, however often', async () => {
     while (!over) {
       // The connections of bodies: subscribed to messages, or not subscribed at all.
       const clients = await redis.cli('CLIENT', 'LIST')
-      const ids = [...clients.matchAll(/^id=(\d+) .*cmd=(?:publish|subscribe)/gm)].map(([, id]) => id!)
+      const ids = [...clients.matchAll(/^id=(\d+) .*cmd=(?:spublish|ssubscribe)/gm)].map(([, id]) => id!)
       const id = ids[cuts % Math.max(ids.length, 1)]
       if (id && (await redis.cli('CLIENT', 'KILL', 'ID', id)) === '1') cuts++
       await new Promise((resolve) => setTimeout(resolve, 120))

@@ -39,7 +39,7 @@ export class PushFilter {
       const end = endOf(bytes, at)
       if (end < 0) break
       const value = bytes.subarray(at, end)
-      if (drop && value[0] === 62 && value.includes('message')) this.#onLost()
+      if (drop && value[0] === 62 && value.includes('smessage')) this.#onLost()
       else kept.push(value)
       at = end
     }

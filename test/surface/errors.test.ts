@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from '@jest/globals'
 import { refusalOf } from '../../gateway/refusals.js'
+import { REACTIONS } from '../../src/engines/redis/wire/reactions.js'
 import { ERRORS, SpaceError } from '../../src/errors.js'
 import type { ErrorCode } from '../../src/index.js'
 
@@ -37,8 +38,14 @@ test('for each code there is something to do', () => {
   }
 })
 
+test('the table of error replies is that of the code', () => {
+  const does = { again: 'sends it again on the same connection', relink: 'looks for the primary anew' }
+  const real = Object.entries(REACTIONS).map(([word, { next, says }]) => [`\`${word}\``, does[next], says])
+  expect(table(1)).toEqual(real)
+})
+
 test('the table of what a gateway says by itself is that of its code', () => {
-  const documented = table(1).map(([code, status]) => `${code?.replaceAll('`', '')} ${status}`)
+  const documented = table(2).map(([code, status]) => `${code?.replaceAll('`', '')} ${status}`)
   // A code that is also an outcome of the space stands in the first table only, but for the three that a gateway can come to alone.
   const alone = ['BAD_RESPONSE', 'INTERNAL', 'OVERLOADED']
   const source = text('gateway/refusals.ts') + text('gateway/server.ts')

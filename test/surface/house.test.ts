@@ -123,13 +123,13 @@ test('no name is exported by two files', () => {
 
 test('one door for each: the Redis client, the port, the clock, the signals of users', () => {
   const importing = (name: string): string[] => pathsOf(code.filter((file) => importsOf(file).includes(name)))
-  expect(importing('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
+  expect(importing('ioredis')).toEqual(['src/engines/redis/wire/client.ts'])
   expect(importing('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(importing('cron-parser')).toEqual(['src/tasks/cron.ts'])
   const naming = (name: string): string[] => pathsOf(code.filter(({ text }) => text.includes(`'${name}'`)))
   expect(naming('@opentelemetry/api')).toEqual(['src/admin/spans.ts'])
   // Its types, too, are a library's.
-  expect(naming('ioredis')).toEqual(['src/engines/redis/wire/connection.ts'])
+  expect(naming('ioredis')).toEqual(['src/engines/redis/wire/client.ts'])
   expect(naming('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
   expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])

@@ -3,6 +3,7 @@
  * queues.
  */
 import type { Command } from 'commander'
+import type { Durability } from '../../engine/durability.js'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
 import { masked } from '../failure.js'
@@ -13,7 +14,7 @@ import { closeOnSignal } from '../signals.js'
 interface Flags {
   readonly url?: string
   readonly name: string
-  readonly durability?: 'memory' | 'local' | 'fsync'
+  readonly durability?: Durability
   readonly fromQueue?: readonly string[]
   readonly service: string
   readonly jobs: number

@@ -1,6 +1,7 @@
 /** The types of settings, for texts of a command line or environment and values of a file. */
 import { InvalidArgumentError } from 'commander'
 import { trustOf } from '../../../gateway/trust.js'
+import { isDurability } from '../../engine/durability.js'
 import { directTerms } from '../../request/streams/direct/address.js'
 
 /** Returns the parser of an option; `read` returns undefined for an invalid text, `wants` is the message for it. */
@@ -51,6 +52,11 @@ export const directStreams = reader((text) => {
     return undefined
   }
 }, 'It must be off, host, network, or the address under which workers reach this gateway, such as 10.0.0.5:7400.')
+
+export const durability = reader(
+  (text) => (isDurability(text) ? text : undefined),
+  'It must be memory, local, fsync, or replicated:n with n from 1 to 99.',
+)
 
 export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)

@@ -1,5 +1,6 @@
 /** Runs a supervisor until a signal: its connection to the space, its admin port, its start and its end. */
 import type { AdminAddress } from '../../admin/server.js'
+import type { Durability } from '../../engine/durability.js'
 import { openSpace } from '../../open.js'
 import { openLog } from '../log.js'
 import { stopOnSignal } from '../signals.js'
@@ -10,7 +11,7 @@ import { FailureReports } from './failure-reports.js'
 export interface SuperviseTerms {
   /** The name of the space. */
   readonly name: string
-  readonly durability: 'memory' | 'local' | 'fsync' | undefined
+  readonly durability: Durability | undefined
   /** The admin port of the supervisor, for all processes. */
   readonly admin: AdminAddress | undefined
   /** The services of the processes. */

@@ -1,20 +1,39 @@
-/** The check that a server keeps acknowledged data as long as was asked for. */
+/** The check that a server keeps acknowledged data as well as was asked for. */
+import { type Durability, replicasOf } from '../../engine/durability.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { Server } from './wire/server.js'
 
-const LEVELS = ['memory', 'local', 'fsync']
+const LEVELS: readonly string[] = ['memory', 'local', 'fsync']
+/** Where there are replicas, one more machine has what was acknowledged. */
+const WITH_REPLICAS = 'replicated:1'
 
-/** `asked`: the lowest level that is accepted; undefined: any. @throws SpaceError DURABILITY_UNAVAILABLE */
-export function checkDurability({ durability }: Server, asked: string | undefined, logger: Logger): void {
-  if (asked && LEVELS.indexOf(durability) < LEVELS.indexOf(asked)) {
+/**
+ * Returns the level that the server gives. `asked`: the lowest level that is accepted; undefined: any, and
+ * `replicated:1` if the primary may fail over. @throws SpaceError DURABILITY_UNAVAILABLE
+ */
+export function agreedDurability(
+  server: Server,
+  asked: Durability | undefined,
+  failsOver: boolean,
+  logger: Logger,
+): Durability {
+  const { durability, replicas } = server
+  const wanted = asked ?? (failsOver ? WITH_REPLICAS : undefined)
+  const count = replicasOf(wanted ?? '')
+  if (count > 0 && replicas >= count) return wanted!
+  if (asked && count > 0) {
+    throw unavailable(`Asked for ${asked}, it has ${replicas} connected replicas: see INFO replication.`)
+  }
+  if (count > 0) logger.warn({}, 'this primary has no connected replica: a failover loses what was acknowledged')
+  else if (asked && LEVELS.indexOf(durability) < LEVELS.indexOf(asked)) {
     const also = asked === 'fsync' ? ' and appendfsync always' : ''
-    throw new SpaceError(
-      'DURABILITY_UNAVAILABLE',
-      `Asked for ${asked}, it gives ${durability}: set appendonly yes${also}.`,
-    )
+    throw unavailable(`Asked for ${asked}, it gives ${durability}: set appendonly yes${also}.`)
   }
   if (!asked && durability === 'memory') {
     logger.warn({}, 'this Redis keeps nothing over a restart; set appendonly yes for the level local')
   }
+  return durability
 }
+
+const unavailable = (detail: string): SpaceError => new SpaceError('DURABILITY_UNAVAILABLE', detail)

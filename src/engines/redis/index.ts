@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Access } from '../../engine/access.js'
 import type { Bounds } from '../../engine/bounds.js'
+import { type Durability, replicasOf } from '../../engine/durability.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -28,7 +29,7 @@ import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
 import { Damage } from './damage.js'
-import { checkDurability } from './durability.js'
+import { agreedDurability } from './durability.js'
 import { Finds } from './find.js'
 import { Holdings } from './holdings.js'
 import { keysOf } from './keys.js'
@@ -50,11 +51,12 @@ import { Bodies } from './wire/bodies.js'
 import { Connection } from './wire/connection.js'
 import { Eviction } from './wire/eviction.js'
 import { Frames } from './wire/frames.js'
+import { Level } from './wire/level.js'
 import { Writes } from './write.js'
 
 export interface RedisOptions {
   readonly name: string
-  readonly durability: 'memory' | 'local' | 'fsync' | undefined
+  readonly durability: Durability | undefined
   readonly connectTimeoutMs: number
   readonly logger: Logger
   readonly bounds: Bounds
@@ -74,6 +76,7 @@ export class RedisEngine implements Engine {
   readonly sessions: SessionEntriesOnRedis
   #durability = 'memory'
   readonly #connection: Connection
+  readonly #level = new Level()
   readonly #batches: Batches
   readonly #bodies = new Bodies()
   readonly #eviction = new Eviction()
@@ -113,6 +116,7 @@ export class RedisEngine implements Engine {
     this.#batches = new Batches(
       this.presence,
       nonce,
+      this.#level,
       bounds,
       () => this.#lost(),
       () => this.#requests.arrivals(),
@@ -152,16 +156,17 @@ export class RedisEngine implements Engine {
       sessions: this.sessions,
       presence: this.#ownPresence,
       damage: this.#damage,
+      level: this.#level,
       onLost: () => this.#lost(),
     })
     this.#connection = new Connection(
       url,
       access,
-      keys.counters,
-      { pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
+      { ...keys, pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
       {
         onUp: (link) => {
           this.#pushes.restart()
+          this.#level.up(link)
           this.#bodies.up(link)
           this.#frames.up(link)
           this.#eviction.up(link)
@@ -169,6 +174,7 @@ export class RedisEngine implements Engine {
           this.#ownPresence.up(link)
         },
         onDown: () => {
+          this.#level.down()
           this.#bodies.down()
           this.#frames.down()
           this.#eviction.down()
@@ -193,8 +199,8 @@ export class RedisEngine implements Engine {
 
   async #open({ durability, connectTimeoutMs, logger }: RedisOptions): Promise<void> {
     const server = await this.#connection.open(connectTimeoutMs)
-    this.#durability = server.durability
-    checkDurability(server, durability, logger)
+    this.#durability = agreedDurability(server, durability, this.#connection.failsOver, logger)
+    this.#level.replicas = replicasOf(this.#durability)
     if (!(await within(connectTimeoutMs, this.#ownPresence.ready))) {
       throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
     }

@@ -4,8 +4,8 @@ import { monotonicMs, wallMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import { keysOf } from './keys.js'
 import type { Commands } from './wire/commands.js'
-import { lookAt } from './wire/connection.js'
 import { ensureLibrary, LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
+import { lookAt } from './wire/look.js'
 import { fieldsOf, isCluster, unsuitableRole } from './wire/server.js'
 
 /** A field is null if the server does not report it or this user may not read it. */
@@ -39,7 +39,7 @@ const ROUND_TRIPS = 9
 
 /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
 export const inspect = (url: string, name: string, timeoutMs: number): Promise<Inspection> =>
-  lookAt(url, timeoutMs, async (redis) => {
+  lookAt(url, timeoutMs, keysOf(name).counters, async (redis) => {
     const { counters } = keysOf(name)
     const info = fieldsOf(await redis.info())
     const unsuitable = unsuitableRole(info) ?? null
@@ -74,7 +74,7 @@ export const inspect = (url: string, name: string, timeoutMs: number): Promise<I
 
 /** Loads the function library if the server lacks it, and returns its name. @throws as inspect() */
 export const loadLibrary = (url: string, timeoutMs: number): Promise<string> =>
-  lookAt(url, timeoutMs, async (redis) => {
+  lookAt(url, timeoutMs, '', async (redis) => {
     await ensureLibrary(redis, () => {})
     return LIBRARY_NAME
   })

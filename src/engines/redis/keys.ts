@@ -6,6 +6,14 @@ export interface Keys {
   readonly prefix: string
   /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
+  /** The key that is written before a question to the replicas. */
+  readonly level: string
+  /**
+   * Two keys that are never written. A node of a Cluster refuses a call that declares them with the counters (TRYAGAIN),
+   * and so runs nothing of it, while it gives the slot away or takes it over: some keys are here and some are not. One
+   * such key would pass at the node that takes over.
+   */
+  readonly never: readonly string[]
   /** Channel of the pushes to a process. */
   pushes(presence: string): string
   /** Channel of the messages from other processes. */
@@ -28,6 +36,8 @@ export function keysOf(space: string): Keys {
   return {
     prefix,
     counters: `${prefix}${KEYS.counters.name}`,
+    level: `${prefix}${KEYS.level.name}`,
+    never: [1, 2].map((n) => `${prefix}never:${n}`),
     pushes: named(KEYS.pushes),
     messages: named(KEYS.messages),
     body: named(KEYS.body),

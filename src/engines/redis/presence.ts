@@ -31,9 +31,9 @@ import { Agreement } from './agreement.js'
 import type { Holdings } from './holdings.js'
 import { MODE, SHARED } from './protocol.js'
 import { type Batches, foreignKeyError, layoutError } from './wire/batches.js'
-import type { Link } from './wire/connection.js'
+import type { Link } from './wire/link.js'
 import type { Operation } from './wire/operation.js'
-import { isBusy } from './wire/refusal.js'
+import { reactionTo } from './wire/reactions.js'
 
 const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
@@ -245,8 +245,8 @@ export class Presence {
     } catch (error) {
       const isDamaged = refusalOf(error as Error)?.code === 'DATA_DAMAGED'
       if (isDamaged) this.#batches.unusable()
-      // A server that a script blocks has answered: the link lives.
-      const isAnswered = isDamaged || isBusy(error as Error)
+      // A server that refuses calls for now has answered: the link lives.
+      const isAnswered = isDamaged || reactionTo(error as Error)?.next === 'again'
       if ((error as Error).name === 'ReplyError' && !isAnswered) link.cut((error as Error).message)
       else this.#beatIn(link, NEXT_TRY_MS)
     } finally {

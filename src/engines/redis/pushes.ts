@@ -8,8 +8,9 @@ import { PUSH, WAIT } from './protocol.js'
 import type { Requests } from './requests.js'
 import type { SessionEntriesOnRedis } from './session-entry.js'
 import type { Transactions } from './transaction.js'
+import type { Level } from './wire/level.js'
 import { LIBRARY } from './wire/library.js'
-import { headOf, type PushItem, readItems } from './wire/push.js'
+import { headOf, type PushHead, type PushItem, readItems } from './wire/push.js'
 import { PushOrder } from './wire/push-order.js'
 
 /** The parts of the engine that are pushed to. */
@@ -22,6 +23,7 @@ export interface Receivers {
   readonly sessions: SessionEntriesOnRedis
   readonly presence: Presence
   readonly damage: Damage
+  readonly level: Level
   /** The space has declared this process dead. */
   onLost(): void
 }
@@ -49,10 +51,26 @@ export class Pushes {
     const { damage, presence } = this.#to
     const head = headOf(message)
     if (!head) return damage.malformed()
-    const isNext = this.#order.follows(head)
-    const isWhole = readItems(message, head, (item, now) => this.#hand(item, now))
-    if (!isWhole) damage.malformed()
-    if (!isNext || !isWhole) presence.outOfStep('pushes were lost')
+    if (!this.#order.follows(head)) presence.outOfStep('pushes were lost')
+    this.#handAtLevel(message, head)
+  }
+
+  /** Hands out the items once the level is reached. Who waits for an outcome learns that it is not reached in time. */
+  #handAtLevel(message: Buffer, head: PushHead): void {
+    const { level, damage, presence, requests } = this.#to
+    level.after(
+      () => {
+        if (readItems(message, head, (item, now) => this.#hand(item, now))) return
+        damage.malformed()
+        presence.outOfStep('pushes were lost')
+      },
+      () => {
+        readItems(message, head, ({ kind, first, bytes }) => {
+          if (kind === PUSH.outcome) requests.unconfirmed(first, bytes)
+        })
+        this.#handAtLevel(message, head)
+      },
+    )
   }
 
   #hand({ kind, first, second, bytes }: PushItem, now: number): void {

@@ -5,7 +5,7 @@ import { KEYS } from './protocol.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Commands } from './wire/commands.js'
-import { lookAt } from './wire/connection.js'
+import { lookAt } from './wire/look.js'
 
 /** How long a key that was put aside is kept. */
 const ASIDE_MS = 7 * 24 * 60 * 60 * 1000
@@ -36,8 +36,8 @@ export async function repair(batches: Batches): Promise<Repaired> {
  * joins. Returns their names; they are kept for a week.
  */
 export function putAside(url: string, space: string): Promise<string[]> {
-  const { prefix } = keysOf(space)
-  return lookAt(url, TIMEOUT_MS, async (redis) => {
+  const { prefix, counters } = keysOf(space)
+  return lookAt(url, TIMEOUT_MS, counters, async (redis) => {
     const found: string[] = []
     let cursor = '0'
     do {

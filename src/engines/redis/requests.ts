@@ -100,6 +100,11 @@ export class Requests {
     else onOutcome?.({ kind: kind === LOST ? 'lost' : 'exhausted' })
   }
 
+  /** Too few replicas know of the outcome in time. The space keeps it. */
+  unconfirmed(id: string, bytes: Buffer): void {
+    if (bytes[0] !== RESPONSE_STARTED) this.#forget(id)?.({ kind: 'unconfirmed' })
+  }
+
   /** Returns the operation that reports arrived outcomes with the next batch; undefined if there are none. */
   arrivals(): Operation | undefined {
     if (this.#arrived.length === 0) return undefined

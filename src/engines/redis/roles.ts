@@ -6,18 +6,18 @@ import { LIBRARY_COMMANDS } from './library.generated.js'
  * Commands that the connection sends besides the calls of functions: its handshake (HELLO needs no right), the check
  * of the server and of the library, and the subscription to pushes.
  */
-const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SUBSCRIBE']
+const CONNECTING = ['INFO', 'FUNCTION LIST', 'CONFIG GET', 'FCALL', 'SSUBSCRIBE']
 
 /**
  * Redis checks the rights of the caller for every command inside a function. Every process keeps house: its calls
  * end leases, presences and sessions of others. So all of them need all commands of the functions; large bodies (SET,
- * GET, UNLINK) and messages (PUBLISH) are among these.
+ * GET, UNLINK) and messages (SPUBLISH) are among these.
  */
 const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
 
 /** Commands that a look sends, and those by which the function reads (LOOKS and READS in lua/main.lua). */
 const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
-const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB NUMSUB', 'ZCARD', 'ZRANGE', 'ZRANGEBYSCORE']
+const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB SHARDNUMSUB', 'ZCARD', 'ZRANGE', 'ZRANGEBYSCORE']
 
 interface Role {
   readonly commands: readonly string[]

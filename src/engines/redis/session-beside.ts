@@ -6,8 +6,9 @@
 import type { Keys } from './keys.js'
 import { REPLY } from './protocol.js'
 import type { KnownChange } from './session-record.js'
-import type { Link } from './wire/connection.js'
 import { shareOf, takeShare } from './wire/deal.js'
+import type { Level } from './wire/level.js'
+import type { Link } from './wire/link.js'
 
 /** notSaved: nothing was changed; unknown: the link was cut before the reply. */
 export type SaveResult = 'saved' | 'notSaved' | 'unknown'
@@ -32,6 +33,7 @@ const SAVED = REPLY.done.charCodeAt(0)
 
 export class SessionsBeside {
   readonly #keys: Keys
+  readonly #level: Level
   #link: Link | undefined
   readonly #loads = new AskedTogether<string, Buffer | null>(
     (asked) => this.#load(asked),
@@ -42,8 +44,9 @@ export class SessionsBeside {
     ({ change }) => change.rest.length,
   )
 
-  constructor(keys: Keys) {
+  constructor(keys: Keys, level: Level) {
     this.#keys = keys
+    this.#level = level
   }
 
   up(link: Link): void {
@@ -88,6 +91,10 @@ export class SessionsBeside {
     }
     try {
       letters = await this.#link?.save(keys, args)
+      if (!this.#level.isNone && !(await this.#level.reached())) {
+        letters = undefined
+        result = 'unknown'
+      }
     } catch (error) {
       // An error reply says that the call has not run.
       if ((error as Error).name !== 'ReplyError') result = 'unknown'

@@ -32,7 +32,7 @@ import {
 } from './session-record.js'
 import { type AskOptions, ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
-import type { Link } from './wire/connection.js'
+import type { Link } from './wire/link.js'
 import type { Arguments, OperationName } from './wire/operation.js'
 import type { Writes } from './write.js'
 
@@ -69,7 +69,7 @@ export class SessionEntriesOnRedis implements SessionEntries {
 
   constructor(batches: Batches, writes: Writes, keys: Keys, { maxEntries, maxBytes }: Bounds) {
     this.#batches = batches
-    this.#beside = new SessionsBeside(keys)
+    this.#beside = new SessionsBeside(keys, batches.level)
     // Only a batch states the bounds of its process.
     this.#savesKnown = maxEntries === undefined && maxBytes === undefined
     this.#writes = writes

@@ -6,8 +6,8 @@ import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { REFUSAL } from './protocol.js'
 import { layoutError } from './wire/batches.js'
-import { type LookingClient, openLook } from './wire/connection.js'
 import { ensureLibrary, LOOK } from './wire/library.js'
+import { type LookingClient, openLook } from './wire/look.js'
 import { appendOperations, type Operation } from './wire/operation.js'
 import { fieldsOf, unsuitableRole } from './wire/server.js'
 
@@ -18,13 +18,13 @@ export interface View {
 
 /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
 export async function openView(url: string, name: string, timeoutMs: number): Promise<View> {
-  const { client, close, errorOf } = await openLook(url, timeoutMs)
+  const keys = keysOf(name)
+  const { client, close, errorOf } = await openLook(url, timeoutMs, keys.counters)
   try {
     const info = fieldsOf(await client.info())
     const role = unsuitableRole(info)
     if (role) throw new SpaceError('REDIS_UNSUITABLE', role)
     await ensureLibrary(client, () => {})
-    const keys = keysOf(name)
     const calls = new Calls(client, keys.counters, info.get('run_id') ?? '', errorOf)
     const bodies = {
       get: async (key: string) => {

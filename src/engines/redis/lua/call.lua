@@ -67,7 +67,7 @@ local function anyoneConnected()
   local ids = call('ZRANGE', keys.presences, 0, 31)
   if #ids == 0 then return false end
   for i = 1, #ids do ids[i] = keysOf(ids[i]).pushes end
-  local subscribers = call('PUBSUB', 'NUMSUB', unpack_(ids))
+  local subscribers = call('PUBSUB', 'SHARDNUMSUB', unpack_(ids))
   for i = 2, #subscribers, 2 do if subscribers[i] > 0 then return true end end
   return false
 end

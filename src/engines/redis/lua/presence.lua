@@ -96,7 +96,7 @@ local function findDead(list)
   local channels, dead = {}, {}
   for i = 1, #list, 2 do channels[#channels + 1] = keysOf(list[i]).pushes end
   if #channels == 0 then return dead end
-  local subscribers = call('PUBSUB', 'NUMSUB', unpack_(channels))
+  local subscribers = call('PUBSUB', 'SHARDNUMSUB', unpack_(channels))
   local gone = counters.gone ~= '' and readGone() or {}
   for i = 1, #list, 2 do
     local presence = list[i]

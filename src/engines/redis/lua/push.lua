@@ -33,7 +33,7 @@ local function send(presence, list)
   local number = numbers[presence] + 1
   numbers[presence] = number
   list[1], list[2], list[3], list[4] = nowText, LIBRARY, numberText(number), '\n'
-  call('PUBLISH', keysOf(presence).pushes, concat(list))
+  call('SPUBLISH', keysOf(presence).pushes, concat(list))
 end
 
 -- Publishes all messages. A push is only a hint, the stored data decide: so pushes are not sent to replicas and the

@@ -54,7 +54,10 @@ local function save(names, values)
   if not call then bind() end
   bounded = false
   local answers, i = {}, 1
-  for j = 1, #names do answers[j], i = saveKnown(names[j], values, i) end
+  while i <= #values do
+    local n = #answers + 1
+    answers[n], i = saveKnown(names[n], values, i)
+  end
   return concat(answers)
 end
 

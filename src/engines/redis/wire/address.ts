@@ -6,12 +6,34 @@ import { didYouMean } from '../../../errors/did-you-mean.js'
 import { onlyKnown } from '../../../errors/unknown-option.js'
 import { SpaceError } from '../../../errors.js'
 
+/** The host and port of a server, or the path of a unix socket. */
+export type Place = HostAndPort | { readonly path: string }
+
+export interface HostAndPort {
+  readonly host: string
+  readonly port: number
+}
+
+/** The servers that are asked where the primary of a space is. */
+export interface Seeds {
+  readonly of: 'sentinel' | 'cluster'
+  readonly hosts: readonly HostAndPort[]
+  /** The name by which the Sentinels know the primary; '' on a Cluster. */
+  readonly primary: string
+  /** The user and password of the Sentinels. */
+  readonly login: Partial<Credentials>
+}
+
 export interface Address {
-  /** The host and port, or the path of a unix socket. */
-  readonly at: { readonly host: string; readonly port: number } | { readonly path: string }
+  /** Where the server is; with `seeds`, the first of them. */
+  readonly at: Place
+  /** Undefined if the server is the one at `at`. */
+  readonly seeds: Seeds | undefined
   /** The address as messages show it, without credentials. */
   readonly shown: string
   readonly database: number
+  /** The number of partitions that the URL names. */
+  readonly partitions: number | undefined
   readonly login: Partial<Credentials>
   readonly passwordFile: string | undefined
   readonly credentials: Access['credentials']
@@ -26,9 +48,11 @@ const DEFAULT_PORT = 6379
 /** @throws SpaceError URL_UNKNOWN, INVALID_ARGUMENT; neither has a part of the URL that may be a password */
 export function addressOf(url: string, { tls, credentials }: Access = {}): Address {
   const isSocket = url.startsWith('unix:')
-  const parsed = isSocket ? socketUrl(url) : parse(url)
+  const several = severalHosts(url)
+  const parsed = isSocket ? socketUrl(url) : parse(several?.url ?? url)
   // An @ behind the question mark may be the end of a password.
-  const parameters = parametersOf(parsed.searchParams, url.lastIndexOf('@') < url.indexOf('?'))
+  const mayBeShown = url.lastIndexOf('@') < url.indexOf('?')
+  const parameters = parametersOf(parsed.searchParams, mayBeShown, several?.parameters ?? PARAMETERS)
   const login = {
     ...(parsed.username && { username: decoded(parsed.username) }),
     ...(parsed.password && { password: decoded(parsed.password) }),
@@ -36,15 +60,19 @@ export function addressOf(url: string, { tls, credentials }: Access = {}): Addre
   if (parsed.password && parameters.passwordFile !== undefined) {
     throw wrong('The address has a password and a passwordFile: give one of them.')
   }
-  const at = isSocket ? { path: socketPath(parsed.pathname) } : hostOf(parsed)
+  const seeds = several && seedsOf(several, parameters)
+  const at = seeds?.hosts[0] ?? (isSocket ? { path: socketPath(parsed.pathname) } : hostOf(parsed))
+  const path = several ? several.database : isSocket ? '' : parsed.pathname.slice(1)
   return {
     at,
-    shown: 'path' in at ? at.path : `${isIP(at.host) === 6 ? `[${at.host}]` : at.host}:${at.port}`,
-    database: databaseOf(isSocket ? '' : parsed.pathname.slice(1), parameters.db),
+    seeds,
+    shown: seeds ? seeds.hosts.map(shownPlace).join(',') : shownPlace(at),
+    database: databaseOf(path, parameters.db),
+    partitions: partitionsOf(parameters.partitions),
     login,
     passwordFile: parameters.passwordFile,
     credentials: checkedCredentials(credentials),
-    tls: tlsOf(parsed.protocol === 'rediss:', parameters, checkedTls(tls), 'host' in at ? at.host : ''),
+    tls: tlsOf(parsed.protocol === 'rediss:', parameters, checkedTls(tls)),
   }
 }
 
@@ -65,8 +93,11 @@ export async function loginOf({ login, passwordFile, credentials }: Address): Pr
   return username === undefined ? { password } : { username, password }
 }
 
-/** Returns TLS options with the contents of files, read now: renewed certificates count for the next connection. */
-export async function tlsMaterial(tls: TlsOptions): Promise<TlsOptions> {
+/**
+ * Returns TLS options for a connection to a place, with the contents of files, read now: renewed certificates count for
+ * the next connection.
+ */
+export async function tlsMaterial(tls: TlsOptions, place: Place): Promise<TlsOptions> {
   const read: Record<string, string | Buffer> = {}
   for (const name of ['ca', 'cert', 'key'] as const) {
     const given = tls[name]
@@ -74,7 +105,10 @@ export async function tlsMaterial(tls: TlsOptions): Promise<TlsOptions> {
     const isFile = typeof given === 'string' && !given.includes('-----BEGIN')
     read[name] = isFile ? await readText(given, `file of tls.${name}`) : given
   }
-  return { servername: tls.servername, ...read }
+  // An IP address is verified without a server name (RFC 6066, section 3).
+  const host = 'host' in place && isIP(place.host) === 0 ? place.host : undefined
+  const servername = tls.servername ?? host
+  return { ...(servername !== undefined && { servername }), ...read }
 }
 
 /** Returns a URL with parameters added, for settings that have a flag of their own. */
@@ -89,10 +123,79 @@ export function withParameters(url: string, parameters: Readonly<Record<string, 
 export function adviceFor(url: string): string {
   if (/^\s|\s$/.test(url)) return 'It has a space at its begin or end.'
   if (/^(\.{0,2}\/|unix:)/.test(url) || /^redis(\+unix|\+socket|-socket):/.test(url)) return SOCKET_ADVICE
-  if (/^redis(\+|-)sentinel:/.test(url)) return 'Sentinel is not supported yet: give the address of the master.'
+  if (/^rediss?-(sentinel|cluster):/.test(url)) return 'Write redis+sentinel:// or redis+cluster://, with a plus.'
   if (/^valkeys?:\/\//.test(url)) return 'For Valkey, too, write redis:// or rediss://.'
   if (/^rediss?:/.test(url)) return 'Two slashes follow the scheme: redis://host:6379.'
   return /^[\w.-]+(:\d+)?(\/\d+)?$/.test(url) ? 'The scheme is missing: write redis:// in front.' : ''
+}
+
+/** A URL of several hosts, taken apart as far as URL does not. */
+interface SeveralHosts {
+  readonly of: Seeds['of']
+  /** The same with the first host alone. */
+  readonly url: string
+  readonly hosts: readonly string[]
+  readonly primary: string
+  readonly database: string
+  readonly parameters: ReadonlySet<string>
+}
+
+const SENTINEL_ADVICE = 'Write redis+sentinel://host:26379,host:26379/NAME, with the name of the primary.'
+const CLUSTER_ADVICE = 'Write redis+cluster://host:6379,host:6379.'
+const SEVERAL_PARAMETERS = {
+  sentinel: new Set([...PARAMETERS, 'sentinelUsername', 'sentinelPassword']),
+  cluster: new Set([...PARAMETERS, 'partitions']),
+}
+const DEFAULT_PORTS = { sentinel: '26379', cluster: String(DEFAULT_PORT) }
+/** More hosts would be a list that somebody generated by mistake. */
+const MOST_HOSTS = 100
+
+/** Returns undefined for a URL of one server. */
+function severalHosts(url: string): SeveralHosts | undefined {
+  const [, scheme, kind] = /^(rediss?)\+(sentinel|cluster):/.exec(url) ?? []
+  if (!scheme) return undefined
+  const of = kind as Seeds['of']
+  const [, login = '', list = '', path = '', query = ''] =
+    /^[^:]*:\/\/([^/?#]*@)?([^/?#@]+)(\/[^?#]*)?(\?.*)?$/.exec(url) ?? []
+  const hosts = list.split(',')
+  const [name = '', database = ''] = of === 'sentinel' ? path.slice(1).split('/') : ['', path.slice(1)]
+  if (hosts.includes('') || hosts.length > MOST_HOSTS || (of === 'sentinel' && name === '')) {
+    throw wrong(of === 'sentinel' ? SENTINEL_ADVICE : CLUSTER_ADVICE)
+  }
+  const parameters = SEVERAL_PARAMETERS[of]
+  const withPort = hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:${DEFAULT_PORTS[of]}`))
+  return {
+    of,
+    url: `${scheme}://${login}${withPort[0]}${query}`,
+    hosts: withPort,
+    primary: decoded(name),
+    database,
+    parameters,
+  }
+}
+
+function seedsOf({ of, hosts, primary }: SeveralHosts, given: Parameters): Seeds {
+  const { sentinelUsername: username, sentinelPassword: password } = given
+  return {
+    of,
+    hosts: hosts.map((host) => hostOf(parse(`redis://${host}`))),
+    primary,
+    login: { ...(username !== undefined && { username }), ...(password !== undefined && { password }) },
+  }
+}
+
+export const shownPlace = (place: Place): string =>
+  'path' in place ? place.path : `${isIP(place.host) === 6 ? `[${place.host}]` : place.host}:${place.port}`
+
+const MOST_PARTITIONS = 256
+
+function partitionsOf(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined
+  const number = Number(text)
+  if (!Number.isInteger(number) || number < 1 || number > MOST_PARTITIONS) {
+    throw wrong(`Its partitions must be a number from 1 to ${MOST_PARTITIONS}.`)
+  }
+  return number
 }
 
 const SOCKET_ADVICE =
@@ -121,13 +224,15 @@ function socketPath(path: string): string {
   return decoded(path)
 }
 
-function parametersOf(found: URLSearchParams, mayBeShown: boolean): Readonly<Record<string, string | undefined>> {
+type Parameters = Readonly<Record<string, string | undefined>>
+
+function parametersOf(found: URLSearchParams, mayBeShown: boolean, names: ReadonlySet<string>): Parameters {
   const parameters: Record<string, string> = {}
   for (const [name, value] of found) {
-    if (!PARAMETERS.has(name)) {
-      const known = [...PARAMETERS].join(', ')
+    if (!names.has(name)) {
+      const known = [...names].join(', ')
       if (!mayBeShown) throw wrong('It has an unknown parameter. In a password, write ? as %3F and @ as %40.')
-      throw wrong(`It has an unknown parameter ${name}.${didYouMean(name, PARAMETERS)} There are ${known}.`)
+      throw wrong(`It has an unknown parameter ${name}.${didYouMean(name, names)} There are ${known}.`)
     }
     if (name in parameters) throw wrong(`It has the parameter ${name} twice.`)
     if (value === '') throw wrong(`Its parameter ${name} is empty.`)
@@ -175,15 +280,11 @@ function checkedCredentials(credentials: Access['credentials']): Access['credent
   return credentials
 }
 
-function tlsOf(
-  isTls: boolean,
-  parameters: Readonly<Record<string, string | undefined>>,
-  given: TlsOptions,
-  host: string,
-): TlsOptions | undefined {
+function tlsOf(isTls: boolean, parameters: Parameters, given: TlsOptions): TlsOptions | undefined {
   const named = TLS_NAMES.filter((name) => (given[name] ?? parameters[name]) !== undefined)
   if (!isTls) {
-    if (named.length > 0) throw wrong(`${named[0]} is a setting of TLS: the address must begin with rediss://.`)
+    if (named.length > 0)
+      throw wrong(`${named[0]} is a setting of TLS: the address must begin with rediss:// (or rediss+).`)
     return undefined
   }
   const tls: Record<string, string | Buffer> = {}
@@ -191,8 +292,7 @@ function tlsOf(
   if ((tls.cert === undefined) !== (tls.key === undefined)) {
     throw new SpaceError('INVALID_ARGUMENT', 'TLS needs cert and key together, or neither.')
   }
-  // An IP address is verified without a server name (RFC 6066, section 3).
-  return isIP(host) > 0 ? tls : { servername: host, ...tls }
+  return tls
 }
 
 /** Returns the decoded part of a URL. A part that cannot be decoded is not shown: it may be most of a password. */

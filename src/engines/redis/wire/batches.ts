@@ -13,21 +13,25 @@
  * |            | there is a link to another history                  | asked about; what has no reply is repeated,   |
  * |            |                                                     | or fails                                      |
  * |            | 5 s have passed without a link                      | settled: its operations fail                  |
+ * | held       | the level is reached                                | settled                                       |
+ * |            | it is not reached in time                           | settled: OUTCOME_UNKNOWN                      |
  *
- * The space keeps the last replies under the numbers of their batches, so a batch whose reply was lost takes effect
+ * A batch is held between its reply and its settling if a level `replicated:n` is promised (level.ts); on a new link it
+ * is then unanswered. The space keeps the last replies under the numbers of their batches, so a batch whose reply was lost takes effect
  * once. That holds within one history of the server (see Server.run).
  */
 import { monotonicMs } from '../../../clock.js'
 import type { Bounds } from '../../../engine/bounds.js'
-import { SpaceError } from '../../../errors.js'
+import { SpaceError, unconfirmedError } from '../../../errors.js'
 import { MODE, REFUSAL, REPLY, REPLY_VALUES } from '../protocol.js'
-import type { Link } from './connection.js'
 import { LeaseClock } from './lease-clock.js'
 import { type Batch, Ledger, unansweredError } from './ledger.js'
+import type { Level } from './level.js'
+import type { Link } from './link.js'
 import { appendOperations, type Operation } from './operation.js'
 import { PresenceLease } from './presence-lease.js'
 import { Queue, type Queued, queued } from './queue.js'
-import { isBusy } from './refusal.js'
+import { type Reaction, reactionTo } from './reactions.js'
 import type { Argument } from './resp.js'
 
 /**
@@ -42,9 +46,10 @@ const GIVE_UP_MS = 5_000
 const WATCH_MS = 250
 /** Batch.sentAt of a batch that waits to be sent again. */
 const WAITS = Number.POSITIVE_INFINITY
-/** The pause before a batch is sent again to a server that a script blocks. */
-const BUSY_PAUSE_MS = 50
-const BUSY_DETAIL = 'A script of another client blocks the server.'
+/** The pause before a batch is sent again to a server that refuses it for now. */
+const REFUSED_PAUSE_MS = 50
+/** The library remembers the replies of 64 batches: those that are held must be among them. */
+const MOST_UNSETTLED = 48
 const RENEW_MS = 4_000
 /** Longer than the time between two attempts that may fail for the same reason. */
 const UNUSABLE_MS = 3_000
@@ -54,14 +59,10 @@ const VALUE_COUNTS: Readonly<Record<string, number>> = Object.fromEntries(
 )
 const NO_VALUES: readonly Buffer[] = []
 
-/** Errors of a server that cannot serve now: the link is cut, and the batch is asked about again on the next one. */
-const NOT_NOW = /^(LOADING|READONLY|BUSY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|NOREPLICAS|UNBLOCKED|MISCONF|OOM)/
-/** Those that a server answers before it runs anything of a call. */
-const NOT_RUN = /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN)/
-
 export class Batches {
   readonly clock = new LeaseClock()
   readonly lease = new PresenceLease()
+  readonly level: Level
   readonly #presence: string
   readonly #nonce: string
   /** Sent ahead of the operations of each batch (bound.lua); empty if there are no bounds. */
@@ -75,8 +76,10 @@ export class Batches {
   #flowing = false
   #scheduled = false
   #watch: NodeJS.Timeout | undefined
-  /** A script of another client blocks the server: the batches that it refused wait, and nothing overtakes them. */
-  #busy = false
+  /** The server refuses calls for now: the batches that it refused wait, and nothing overtakes them. */
+  #refusal: Reaction | undefined
+  /** The last words of a server that could not serve. */
+  #lastWords: Error | undefined
   #pause: NodeJS.Timeout | undefined
   #unusableAt = Number.NEGATIVE_INFINITY
   #closed = false
@@ -84,12 +87,14 @@ export class Batches {
   constructor(
     presence: string,
     nonce: string,
+    level: Level,
     { maxEntries = 0, maxBytes = 0 }: Bounds,
     onPresenceLost: () => void,
     piggyback: () => Operation | undefined,
   ) {
     this.#presence = presence
     this.#nonce = nonce
+    this.level = level
     this.#bounds = maxEntries + maxBytes > 0 ? ['bound', '1', String(maxEntries), String(maxBytes)] : []
     this.#onPresenceLost = onPresenceLost
     this.#piggyback = piggyback
@@ -114,11 +119,15 @@ export class Batches {
     this.#flowing = false
     this.#calm()
     this.clock.forget()
-    this.#queue.failUnless(({ standing }) => !standing, 'SPACE_UNREACHABLE')
+    this.#queue.failUnless(
+      ({ standing }) => !standing,
+      () => this.#unreachable(),
+    )
     this.#ledger.failUnless(
       ({ operations }) => !operations.every(({ standing }) => standing),
-      () => new SpaceError('SPACE_UNREACHABLE'),
+      () => this.#unreachable(),
     )
+    for (const batch of this.#ledger.all()) batch.held = false
   }
 
   /** Sends an operation at once and alone, even while nothing flows. */
@@ -140,6 +149,7 @@ export class Batches {
 
   /** Lets new batches go out, after the registrations that `askAnew` makes. */
   flow(askAnew: () => void): void {
+    this.#lastWords = undefined
     this.#queue.ahead(askAnew)
     this.#flowing = true
     this.#turn()
@@ -165,7 +175,10 @@ export class Batches {
     this.#flowing = false
     this.#calm()
     clearInterval(this.#watch)
-    this.#queue.failUnless(() => false, 'SPACE_CLOSED')
+    this.#queue.failUnless(
+      () => false,
+      () => new SpaceError('SPACE_CLOSED'),
+    )
     this.#ledger.failUnless(
       () => false,
       () => new SpaceError('SPACE_CLOSED'),
@@ -184,13 +197,18 @@ export class Batches {
 
   #turn(): void {
     const share = this.#queue.share(MOST_UNDER_WAY)
-    while (this.#flowing && !this.#busy && this.#queue.length > 0 && this.#ledger.length < MOST_UNDER_WAY) {
+    while (this.#flowing && !this.#refusal && this.#queue.length > 0 && this.#hasRoom) {
       const operations = this.#queue.next(share)
       const piggyback = this.#piggyback()
       if (piggyback) operations.push(queued(piggyback))
       const renew = !this.lease.askedWithin(RENEW_MS)
       void this.#send(this.#ledger.add(operations), renew ? MODE.runAndRenew : MODE.run)
     }
+  }
+
+  get #hasRoom(): boolean {
+    if (this.level.isNone) return this.#ledger.length < MOST_UNDER_WAY
+    return this.#ledger.underWay < MOST_UNDER_WAY && this.#ledger.length < MOST_UNSETTLED
   }
 
   async #send(batch: Batch, mode: string): Promise<void> {
@@ -208,15 +226,17 @@ export class Batches {
     } catch (error) {
       return this.#failed(batch, link, error as Error)
     }
-    this.#answered(batch, reply, renewalAskedAt)
+    this.#arrived(batch, reply, renewalAskedAt)
     this.#turn()
   }
 
   #failed(batch: Batch, link: Link, error: Error): void {
     if (error.name !== 'ReplyError') return // The link was cut; settle() asks about the batch on the next one.
-    if (NOT_RUN.test(error.message)) batch.sent--
-    if (isBusy(error) && this.#flowing) return this.#sendAgain(batch)
-    if (NOT_NOW.test(error.message)) return link.cut(error.message)
+    const reaction = reactionTo(error)
+    if (reaction) this.#lastWords = error
+    if (reaction && !reaction.mayHaveRun) batch.sent--
+    if (reaction?.next === 'again' && this.#flowing) return this.#sendAgain(batch, reaction)
+    if (reaction) return link.cut(error.message)
     this.#ledger.drop(batch)
     const failure = refusalOf(error)
     if (failure.code === 'DATA_DAMAGED') this.unusable()
@@ -233,55 +253,84 @@ export class Batches {
     return monotonicMs() - this.#unusableAt < UNUSABLE_MS
   }
 
-  /** Keeps a batch that a blocked server has refused. After a pause, all of them are sent again in their order. */
-  #sendAgain(batch: Batch): void {
+  /** Keeps a batch that the server has refused for now. After a pause, all of them are sent again in their order. */
+  #sendAgain(batch: Batch, reaction: Reaction): void {
     batch.sentAt = WAITS
-    this.#busy = true
+    this.#refusal = reaction
     this.#pause ??= setTimeout(() => {
       this.#pause = undefined
       for (const each of this.#ledger.all()) if (each.sentAt === WAITS) void this.#send(each, each.mode)
-    }, BUSY_PAUSE_MS)
+    }, REFUSED_PAUSE_MS)
   }
 
   #calm(): void {
-    this.#busy = false
+    this.#refusal = undefined
     clearTimeout(this.#pause)
     this.#pause = undefined
   }
 
   /**
-   * Fails what has waited too long for a server that a script blocks. Registrations wait on: no new link renews them.
+   * Fails what has waited too long for a server that refuses calls for now. Registrations wait on: no new link renews
+   * them.
    */
   #giveUpWaiting(now: number): void {
     const isKept = ({ standing, since }: Queued): boolean => standing === true || now - since < GIVE_UP_MS
-    this.#queue.failUnless(isKept, 'SPACE_UNREACHABLE', BUSY_DETAIL)
+    this.#queue.failUnless(isKept, () => this.#unreachable())
     for (const batch of this.#ledger.all()) {
       if (batch.sentAt !== WAITS) continue
       const gone = batch.operations.filter((operation) => !isKept(operation))
       batch.operations = batch.operations.filter(isKept)
       if (batch.operations.length === 0) this.#ledger.drop(batch)
-      for (const operation of gone) operation.fail(new SpaceError('SPACE_UNREACHABLE', BUSY_DETAIL))
+      for (const operation of gone) operation.fail(this.#unreachable())
     }
     if (this.#ledger.length > 0) return
     this.#calm()
     this.#turn()
   }
 
-  #answered(batch: Batch, reply: readonly Buffer[], renewalAskedAt: number | undefined): void {
-    this.#busy = false
+  #unreachable(): SpaceError {
+    const cause = this.#lastWords
+    const says = cause && reactionTo(cause)?.says
+    return new SpaceError('SPACE_UNREACHABLE', says, cause && { cause })
+  }
+
+  #arrived(batch: Batch, reply: readonly Buffer[], renewalAskedAt: number | undefined): void {
+    this.#refusal = undefined
     this.clock.heard()
-    if (!this.#ledger.drop(batch)) return
     const kinds = reply[0]!.toString('latin1')
-    if (kinds.startsWith('!')) return this.#refused(batch, kinds)
+    if (kinds.startsWith('!')) {
+      if (this.#ledger.drop(batch)) this.#refused(batch, kinds)
+      return
+    }
     // Before the replies: what is confirmed now can be relied on.
     if (renewalAskedAt !== undefined) this.lease.renewed(renewalAskedAt)
+    // Registrations say nothing of what is stored.
+    if (this.level.isNone || batch.operations.every(({ standing }) => standing))
+      return this.#answered(batch, kinds, reply)
+    batch.held = true
+    this.level.after(
+      () => this.#answeredLate(batch, kinds, reply, false),
+      () => this.#answeredLate(batch, kinds, reply, true),
+    )
+  }
+
+  #answeredLate(batch: Batch, kinds: string, reply: readonly Buffer[], isMissed: boolean): void {
+    this.#answered(batch, kinds, reply, isMissed)
+    this.#turn()
+  }
+
+  /** `isMissed`: too few replicas have what the batch wrote. */
+  #answered(batch: Batch, kinds: string, reply: readonly Buffer[], isMissed = false): void {
+    if (!this.#ledger.drop(batch)) return
     const now = Number(reply[1]!.toString('latin1'))
     this.clock.heard(now)
     let at = 2
     for (let i = 0; i < batch.operations.length; i++) {
       const kind = kinds[i]!
       const values = VALUE_COUNTS[kind] ?? 0
-      batch.operations[i]!.reply(kind, values ? reply.slice(at, at + values) : NO_VALUES, now)
+      const operation = batch.operations[i]!
+      if (isMissed && !operation.standing) operation.fail(unconfirmedError())
+      else operation.reply(kind, values ? reply.slice(at, at + values) : NO_VALUES, now)
       at += values
     }
   }
@@ -291,7 +340,8 @@ export class Batches {
       for (const operation of batch.operations) operation.fail(layoutError(why))
       return
     }
-    const surelyNotRun = why === REFUSAL.presence && batch.sent === 1
+    // This very sending has not run, and it was the only one that may have.
+    const surelyNotRun = batch.sent === 1 && (why === REFUSAL.presence || why === REFUSAL.unrecorded)
     const again: Queued[] = []
     for (const operation of batch.operations) {
       if (operation.standing) operation.fail(new SpaceError('SPACE_UNREACHABLE'))
@@ -310,15 +360,18 @@ export class Batches {
   #look(): void {
     const now = monotonicMs()
     const { oldest } = this.#ledger
-    if (!oldest && this.#queue.length === 0) {
+    if (this.#ledger.isEmpty && this.#queue.length === 0) {
       clearInterval(this.#watch)
       this.#watch = undefined
       return
     }
     if (this.#link && oldest && now - oldest.sentAt > REPLY_MS) this.#link.cut(`no reply for ${REPLY_MS} ms`)
-    if (this.#busy) this.#giveUpWaiting(now)
+    if (this.#refusal) this.#giveUpWaiting(now)
     if (this.#flowing) return
-    this.#queue.failUnless(({ since }) => now - since < GIVE_UP_MS, 'SPACE_UNREACHABLE')
+    this.#queue.failUnless(
+      ({ since }) => now - since < GIVE_UP_MS,
+      () => this.#unreachable(),
+    )
     if (this.#link) return
     this.#ledger.failUnless(({ operations }) => now - operations[0]!.since < GIVE_UP_MS, unansweredError)
   }

@@ -5,8 +5,9 @@ import { monotonicMs } from '../../../clock.js'
 import { SpaceError } from '../../../errors.js'
 import { bodyWithChecksum, checkedBody } from '../checksum.js'
 import { SHARED } from '../protocol.js'
-import type { Link } from './connection.js'
-import { isBusy, isLoginRefused } from './refusal.js'
+import type { Link } from './link.js'
+import { reactionTo } from './reactions.js'
+import { isLoginRefused } from './refusal.js'
 
 /** As long as any other operation waits for the link to come back. */
 const GIVE_UP_MS = 5_000
@@ -56,8 +57,8 @@ export class Bodies {
         return await use(link)
       } catch (error) {
         const cause = error as Error
-        if (/^OOM/.test(cause.message)) throw new SpaceError('SPACE_FULL', '', { cause })
-        const isTransient = isBusy(cause) || isLoginRefused(cause)
+        if (cause.message.startsWith('OOM')) throw new SpaceError('SPACE_FULL', '', { cause })
+        const isTransient = reactionTo(cause) !== undefined || isLoginRefused(cause)
         if (cause.name === 'ReplyError' && !isTransient) throw new SpaceError('REDIS_REFUSED', cause.message, { cause })
         // Cut, too slow, blocked by a script, or refused under a password that is read again: the connection for bodies
         // may have ended without the other one.

@@ -1,6 +1,6 @@
 /** Eviction: notices if the server is set to evict keys while this process is connected. */
 import { monotonicMs } from '../../../clock.js'
-import type { Link } from './connection.js'
+import type { Link } from './link.js'
 
 /** Least time between two looks; meanwhile the last result counts. */
 const LOOK_MS = 2_000

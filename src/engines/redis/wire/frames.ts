@@ -4,7 +4,7 @@
  */
 
 import type { Keys } from '../keys.js'
-import type { Link } from './connection.js'
+import type { Link } from './link.js'
 
 const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1_000

@@ -11,6 +11,8 @@ export interface Batch {
   sent: number
   /** One of MODE: how the batch was last sent. */
   mode: string
+  /** The reply has come, and is held back until the level is reached (level.ts). */
+  held: boolean
 }
 
 export class Ledger {
@@ -22,13 +24,26 @@ export class Ledger {
     return this.#batches.length
   }
 
+  /** How many have no reply. */
+  get underWay(): number {
+    let count = 0
+    for (const { held } of this.#batches) if (!held) count++
+    return count
+  }
+
   /** How many batches were ever added. */
   get added(): number {
     return this.#number
   }
 
+  get isEmpty(): boolean {
+    return this.#batches.length === 0
+  }
+
+  /** The oldest without a reply. */
   get oldest(): Batch | undefined {
-    return this.#batches[0]
+    for (const batch of this.#batches) if (!batch.held) return batch
+    return undefined
   }
 
   /** How many operations have been sent and not answered. */
@@ -37,7 +52,7 @@ export class Ledger {
   }
 
   add(operations: readonly Queued[]): Batch {
-    const batch = { number: ++this.#number, operations, sentAt: 0, sent: 0, mode: '' }
+    const batch = { number: ++this.#number, operations, sentAt: 0, sent: 0, mode: '', held: false }
     this.#batches.push(batch)
     return batch
   }

@@ -1,6 +1,6 @@
 /** Operations that wait to be sent, in order, and the number of them that go out together. */
 import { monotonicMs } from '../../../clock.js'
-import { SpaceError } from '../../../errors.js'
+import type { SpaceError } from '../../../errors.js'
 import { shareOf, takeShare } from './deal.js'
 import type { Operation } from './operation.js'
 
@@ -74,10 +74,10 @@ export class Queue {
   }
 
   /** Fails the operations that `isKept` does not accept. */
-  failUnless(isKept: (operation: Queued) => boolean, code: 'SPACE_UNREACHABLE' | 'SPACE_CLOSED', detail = ''): void {
+  failUnless(isKept: (operation: Queued) => boolean, errorOf: () => SpaceError): void {
     for (const operation of this.#operations.splice(0)) {
       if (isKept(operation)) this.#operations.push(operation)
-      else operation.fail(new SpaceError(code, detail))
+      else operation.fail(errorOf())
     }
   }
 }

@@ -1,9 +1,10 @@
 /** Errors of the server and of a connection attempt: which end the attempt for good, and what to do about each. */
 import { SpaceError } from '../../../errors.js'
 import type { Address } from './address.js'
+import { reactionTo } from './reactions.js'
 
-/** Returns whether a script of another client blocks the server. The command has not run. */
-export const isBusy = (error: Error): boolean => error.message.startsWith('BUSY')
+/** The error of servers that should know where the primary is, and do not know it now. */
+export class PrimaryUnknown extends Error {}
 
 /** Returns whether the server refuses the user or the password. */
 export const isLoginRefused = (error: Error): boolean => /^(WRONGPASS|NOAUTH|ERR AUTH)/.test(error.message)
@@ -23,8 +24,13 @@ export function serverRefusal(error: Error, address: Address): SpaceError | null
   if (/DB index/.test(message) || /SELECT is not allowed/.test(message)) return unsuitable(noDatabase(address, message))
   const [, command] = /^ERR unknown (?:sub)?command '?([^',\s]+)/i.exec(message) ?? []
   if (command) return unsuitable(missingCommands([command]))
+  // Where others tell which server is the primary, it may be another one at the next attempt.
+  if (address.seeds && reactionTo(error)) return null
   const [, slot, owner] = /^MOVED (\d+) (\S+)/.exec(message) ?? []
-  if (owner) return unsuitable(`This cluster node lacks slot ${slot} of the space: give the address of ${owner}.`)
+  if (owner)
+    return unsuitable(
+      `This cluster node lacks slot ${slot} of the space: give the address of ${owner}, or redis+cluster://.`,
+    )
   return tlsRefusal(error as NodeJS.ErrnoException, address)
 }
 
@@ -32,15 +38,20 @@ export function serverRefusal(error: Error, address: Address): SpaceError | null
 export const unreachable = (cause: Error, address: Address): SpaceError =>
   new SpaceError('SPACE_UNREACHABLE', reasonOf(cause, address), { cause })
 
-function reasonOf(cause: NodeJS.ErrnoException, { shown, tls }: Address): string {
+function reasonOf(cause: NodeJS.ErrnoException, { shown, tls, seeds }: Address): string {
   const { message, code = '' } = cause
   if (message.startsWith('CLUSTERDOWN')) {
     return `The cluster of ${shown} does not serve the slot of the space: see CLUSTER INFO, or give another server.`
   }
-  if (isBusy(cause)) return `A script of another client blocks Redis at ${shown}: see SCRIPT KILL and FUNCTION KILL.`
+  if (message.startsWith('BUSY')) {
+    return `A script of another client blocks Redis at ${shown}: see SCRIPT KILL and FUNCTION KILL.`
+  }
   if (message.startsWith('LOADING')) return `Redis at ${shown} is still reading its data.`
+  if (cause instanceof PrimaryUnknown) return message
+  const reaction = reactionTo(cause)
+  if (reaction) return `${shown}: ${reaction.says}`
   const isConnected = !/ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH|ENOENT|EACCES/.test(code)
-  const answer = `No answer from Redis at ${shown}.`
+  const answer = `No answer from ${seeds?.of === 'sentinel' ? 'a Sentinel or its primary' : 'Redis'} at ${shown}.`
   // Redis waits on for the end of a line if it is spoken TLS to, and resets a connection that does not speak TLS.
   if (tls && isConnected) return `${answer} If this port does not speak TLS, write redis://.`
   if (!tls && (code === 'ECONNRESET' || code === 'EPIPE')) return `${answer} If this port expects TLS, write rediss://.`

@@ -62,11 +62,11 @@ export function encodeCommand(...words: readonly string[]): string {
 const JOINED_BYTES = 16_384
 const END = Buffer.from('\r\n')
 
-/** Writes `PUBLISH channel message` to a socket but for its last bytes, which are returned. */
+/** Writes `SPUBLISH channel message` to a socket but for its last bytes, which are returned. */
 export function writePublish(socket: Socket, channel: string, message: readonly Buffer[]): Buffer {
   let length = 0
   for (const part of message) length += part.length
-  const head = Buffer.from(`*3\r\n$7\r\nPUBLISH\r\n${bulk(channel)}$${length}\r\n`)
+  const head = Buffer.from(`*3\r\n$8\r\nSPUBLISH\r\n${bulk(channel)}$${length}\r\n`)
   if (length <= JOINED_BYTES) return Buffer.concat([head, ...message, END])
   socket.cork()
   socket.write(head)

@@ -9,17 +9,22 @@ export interface Server {
    */
   readonly run: string
   readonly version: string
+  readonly isCluster: boolean
   readonly durability: 'memory' | 'local' | 'fsync'
+  /** The replicas that are connected to it. */
+  readonly replicas: number
 }
 
 /**
- * Returns what takespace needs to know of a server. `key` is a key of the space.
+ * Returns what takespace needs to know of a server. `key` is a key of the space. `isFound`: others told that it is the
+ * primary, so another role is a matter of time.
  * @throws SpaceError REDIS_TOO_OLD, REDIS_EVICTS, REDIS_UNSUITABLE; the client's error if the server is LOADING, or a
  *   cluster does not serve the key
  */
-export async function examine(redis: Commands, key: string): Promise<Server> {
+export async function examine(redis: Commands, key: string, isFound: boolean): Promise<Server> {
   const info = fieldsOf(await redis.info())
   const role = unsuitableRole(info)
+  if (role && isFound) throw new Error(`READONLY ${role}`)
   if (role) throw new SpaceError('REDIS_UNSUITABLE', role)
   const version = info.get('valkey_version') ?? info.get('redis_version') ?? '0'
   const major = Number.parseInt(version, 10)
@@ -32,7 +37,9 @@ export async function examine(redis: Commands, key: string): Promise<Server> {
   const aof = info.get('aof_enabled') === '1'
   return {
     run: info.get('run_id') ?? '',
+    isCluster: isCluster(info),
     version,
+    replicas: Number(info.get('connected_slaves') ?? 0),
     durability: !aof ? 'memory' : (await syncsAlways(redis)) ? 'fsync' : 'local',
   }
 }
@@ -40,7 +47,7 @@ export async function examine(redis: Commands, key: string): Promise<Server> {
 /** Returns why a server of this role cannot hold a space, and what to do; undefined if it can. */
 export function unsuitableRole(info: ReadonlyMap<string, string>): string | undefined {
   if (info.get('redis_mode') === 'sentinel') {
-    return 'It is a Sentinel: give the address of the master (SENTINEL GET-MASTER-ADDR-BY-NAME).'
+    return 'It is a Sentinel: write redis+sentinel://host:port/NAME, with the name of the primary (SENTINEL MASTERS).'
   }
   if (info.get('role') !== 'slave') return undefined
   const master = [info.get('master_host'), info.get('master_port')].join(':')

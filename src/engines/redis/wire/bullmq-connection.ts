@@ -1,0 +1,44 @@
+/** The connection of BullMQ to the servers of a space: BullMQ has clients of its own, which reconnect by themselves. */
+import type { Access } from '../../../engine/access.js'
+import { type Address, addressOf, type Seeds } from './address.js'
+import { bareTerms, clientTerms, newCluster } from './client.js'
+
+export interface BullmqConnection {
+  /** What BullMQ takes as `connection`. */
+  readonly connection: object
+  /** The beginning of the keys of its queues. On a Cluster they are in one slot. */
+  readonly prefix: string
+  /** Ends what BullMQ does not end. */
+  end(): void
+}
+
+const PREFIX = 'bull'
+const SETTINGS = { maxRetriesPerRequest: null }
+/** A connection that is left at a former primary is replaced. */
+const reconnectOnError = ({ message }: Error): boolean => message.startsWith('READONLY')
+
+/** @throws SpaceError URL_UNKNOWN, INVALID_ARGUMENT */
+export async function bullmqConnection(url: string, access?: Access): Promise<BullmqConnection> {
+  const address = addressOf(url, access)
+  const { seeds } = address
+  const terms = await clientTerms(address, address.at)
+  if (!seeds) return { connection: { ...terms, ...SETTINGS }, prefix: PREFIX, end() {} }
+  if (seeds.of === 'sentinel') return { connection: await behindSentinels(address, seeds), prefix: PREFIX, end() {} }
+  const cluster = newCluster(seeds.hosts, { ...terms, ...SETTINGS })
+  return { connection: cluster, prefix: `{${PREFIX}}`, end: () => cluster.disconnect() }
+}
+
+async function behindSentinels(address: Address, { hosts, primary, login }: Seeds): Promise<object> {
+  const { host, port, ...terms } = await clientTerms(address, address.at)
+  const { tls } = await bareTerms(address, address.at, login)
+  return {
+    ...terms,
+    ...SETTINGS,
+    sentinels: hosts,
+    name: primary,
+    sentinelUsername: login.username,
+    sentinelPassword: login.password,
+    ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+    reconnectOnError,
+  }
+}

@@ -1,0 +1,80 @@
+/** The primary: the server that holds the keys of a partition now, as the Sentinels or the nodes of a Cluster tell. */
+import { slotOf } from '../slot.js'
+import { type Address, type HostAndPort, type Place, type Seeds, shownPlace } from './address.js'
+import { bareTerms, clientTerms, withClient } from './client.js'
+import { PrimaryUnknown } from './refusal.js'
+
+/** A server that is asked and does not answer for this long is passed over. */
+const ASK_MS = 1_000
+/** Nodes that are remembered beside the seeds. */
+const MOST_KNOWN = 64
+
+export class Primary {
+  readonly #address: Address
+  readonly #slot: number
+  /** Those that are asked, the last that has answered first. */
+  #known: HostAndPort[]
+
+  /** `key`: a key of the partition. */
+  constructor(address: Address, key: string) {
+    this.#address = address
+    this.#slot = slotOf(key)
+    this.#known = [...(address.seeds?.hosts ?? [])]
+  }
+
+  /**
+   * Returns the place of the primary.
+   * @throws PrimaryUnknown if none of the servers that were asked knows; their error if none answers
+   */
+  async find(timeoutMs: number): Promise<Place> {
+    const { seeds, at } = this.#address
+    if (!seeds) return at
+    const within = Math.min(timeoutMs, ASK_MS)
+    let failure: unknown
+    for (const host of [...this.#known]) {
+      try {
+        const found =
+          seeds.of === 'sentinel' ? await this.#askSentinel(host, seeds, within) : await this.#askNode(host, within)
+        this.#ranFirst(host)
+        return found
+      } catch (error) {
+        if (!(failure instanceof PrimaryUnknown)) failure = error
+      }
+    }
+    throw failure
+  }
+
+  #ranFirst(host: HostAndPort): void {
+    this.#known = [host, ...this.#known.filter((each) => each !== host)]
+  }
+
+  async #askSentinel(host: HostAndPort, { primary, login }: Seeds, timeoutMs: number): Promise<Place> {
+    const terms = await bareTerms(this.#address, host, login)
+    const found = (await withClient(terms, timeoutMs, (client) =>
+      client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', primary),
+    )) as [string, string] | null
+    if (!found) throw new PrimaryUnknown(`The Sentinel at ${shownPlace(host)} knows no primary named ${primary}.`)
+    return { host: found[0], port: Number(found[1]) }
+  }
+
+  /** Remembers the other nodes, too: the seeds may leave the Cluster. */
+  async #askNode(host: HostAndPort, timeoutMs: number): Promise<Place> {
+    const terms = await clientTerms(this.#address, host)
+    const ranges = (await withClient(terms, timeoutMs, (client) => client.call('CLUSTER', 'SLOTS'))) as Range[]
+    const owners = ranges.map(([from, to, [name, port]]) => ({ from, to, host: name || host.host, port }))
+    this.#learn(owners)
+    const owner = owners.find(({ from, to }) => from <= this.#slot && this.#slot <= to)
+    if (!owner) throw new PrimaryUnknown(`No node of the Cluster at ${shownPlace(host)} has slot ${this.#slot}.`)
+    return { host: owner.host, port: owner.port }
+  }
+
+  #learn(nodes: readonly HostAndPort[]): void {
+    for (const { host, port } of nodes) {
+      if (this.#known.length >= MOST_KNOWN) return
+      if (!this.#known.some((each) => each.host === host && each.port === port)) this.#known.push({ host, port })
+    }
+  }
+}
+
+/** First and last slot, then the node that has them, then its replicas. */
+type Range = readonly [number, number, readonly [string | null, number], ...unknown[]]
