@@ -24,13 +24,15 @@ export interface Cluster {
   /** The primary that has the slot of this key. */
   ownerOf(key: string): Promise<ClusterNode>
   slotsOf(node: ClusterNode): Promise<readonly number[]>
+  /** Those slots of a primary that have keys. */
+  usedSlots(node: ClusterNode): Promise<readonly number[]>
   /** Resolves with the node that has got the slots of `old`, when all that live agree. */
   promoted(old: ClusterNode): Promise<ClusterNode>
   /** Moves slots with their keys, one after another. @param slots which, or how many */
   moveSlots(from: ClusterNode, to: ClusterNode, slots: readonly number[] | number): Promise<void>
-  /** One more primary, without slots. */
+  /** One more primary, without slots, and its replicas. */
   addNode(): Promise<ClusterNode>
-  /** Its slots, keys and replicas go to `to`; then the others forget it, and it ends. */
+  /** Its slots and keys go to `to`; then the others forget it and its replicas, and these end. */
   removeNode(node: ClusterNode, to: ClusterNode): Promise<void>
   /** Resolves when all nodes are there, agree, and replicate. */
   settled(): Promise<void>
@@ -131,6 +133,15 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
       return ownerIn(view, Number(await byId(id).cli('CLUSTER', 'KEYSLOT', key)))
     },
     slotsOf: slotsAt,
+    async usedSlots(node) {
+      const keys = (await node.cli('KEYS', '*')).split('\n').filter((key) => key !== '')
+      const dialled = dial(node.port)
+      try {
+        return [...new Set(await Promise.all(keys.map((key) => dialled.ask('CLUSTER', 'KEYSLOT', key))))].map(Number)
+      } finally {
+        dialled.close()
+      }
+    },
     async promoted({ id }) {
       const hasNone = (view: readonly KnownNode[]): boolean =>
         view.every((node) => node.id !== id || !node.ranges.length)
@@ -138,20 +149,23 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     },
     moveSlots,
     async addNode() {
-      const node = await startNode(options, nodeTimeoutMs, 0)
-      for (const other of nodes) await other.meet(node)
-      nodes.push(node)
+      const added = await Promise.all(Array.from({ length: 1 + replicas }, () => startNode(options, nodeTimeoutMs, 0)))
+      for (const node of added) {
+        for (const other of nodes) await other.meet(node)
+        nodes.push(node)
+      }
+      const [primary, ...followers] = added as [ClusterNode, ...ClusterNode[]]
+      for (const follower of followers) await follower.follow(primary)
       await settled()
-      return node
+      return primary
     },
     async removeNode(node, to) {
       await moveSlots(node, to, await slotsAt(node))
-      for (const { id, follows } of await present()) if (follows === node.id) await byId(id).follow(to)
-      nodes.splice(nodes.indexOf(node), 1)
-      // A replica cannot forget its primary until it follows another.
-      const forgets = async (other: ClusterNode) => (await other.cli('CLUSTER', 'FORGET', node.id)) === 'OK'
-      for (const other of nodes) await until(() => forgets(other), 'the removed node is forgotten')
-      await node.stop()
+      const removed = (await present()).filter(({ id, follows }) => id === node.id || follows === node.id)
+      const ended = removed.map(({ id }) => byId(id))
+      for (const each of ended) nodes.splice(nodes.indexOf(each), 1)
+      for (const each of ended) for (const other of nodes) await other.cli('CLUSTER', 'FORGET', each.id)
+      await Promise.all(ended.map((each) => each.stop()))
       await settled()
     },
     settled,

@@ -273,7 +273,7 @@ return table.concat(wrong, '\\n')
 `
 
 /** What is wrong with a space as it stands now, one line each; [] if nothing is. */
-export async function violations(redis: Redis, name = 'default'): Promise<string[]> {
+export async function violations(redis: Pick<Redis, 'cli'>, name = 'default'): Promise<string[]> {
   const prefix = keysOf(name).counters.slice(0, -1)
   const answer = await redis.cli('EVAL', SCAN, '0', prefix)
   return answer.split('\n').filter((line) => line !== '')
@@ -304,6 +304,6 @@ return dropped
  *
  * @param outcomes those, too, of workers that were taken for dead, came back with an answer that nobody wanted, and died before they heard so
  */
-export async function dropUnwritten(redis: Redis, { outcomes = false } = {}): Promise<number> {
+export async function dropUnwritten(redis: Pick<Redis, 'cli'>, { outcomes = false } = {}): Promise<number> {
   return Number(await redis.cli('EVAL', UNWRITTEN, '0', keysOf('default').counters.slice(0, -1), outcomes ? '1' : ''))
 }

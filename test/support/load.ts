@@ -10,6 +10,8 @@ export interface Answer {
   /** The field Retry-After. */
   readonly retryAfter: string | undefined
   readonly ms: number
+  /** When it was all there; wall clock, ms. */
+  readonly at: number
 }
 
 export interface Load {
@@ -53,7 +55,7 @@ export function startLoad(to: string | readonly string[], options: LoadOptions):
     const end = (status: number, text: string, retryAfter?: string): void => {
       if (over) return
       over = true
-      answers.push({ url, status, text, retryAfter, ms: performance.now() - since })
+      answers.push({ url, status, text, retryAfter, ms: performance.now() - since, at: Date.now() })
       if (answers.length === sent) onAll?.()
     }
     const req = request({ hostname, port, method, path: url, agent, timeout: timeoutMs }, (res) => {
