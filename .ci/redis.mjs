@@ -1,7 +1,7 @@
 /** Makes sure that tests can start a real Redis of their own: finds one, or gets one without touching any that runs here. */
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { delimiter, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
   addLibraries,
@@ -21,6 +21,30 @@ const isRoot = process.getuid?.() === 0
 
 const say = (line) => process.stderr.write(`takespace: ${line}\n`)
 
+/** As the record names it; null without a version, as of what is no server. */
+function serverAt(command) {
+  const libraryPath = command.startsWith(unpacked) ? libraryPathIn(unpacked) : ''
+  const { stdout } = quietly(command, ['--version'], withLibraries(libraryPath))
+  const version = / v=(\d+\.\d+\.\d+)/.exec(stdout ?? '')?.[1]
+  return version ? { command, libraryPath, version } : null
+}
+
+const isNew = ({ version }) => Number.parseInt(version, 10) >= OLDEST
+
+/** The servers that TEST_REDIS_SERVER names, in its order; undefined if it names none. */
+function named() {
+  const commands = process.env.TEST_REDIS_SERVER?.split(/[,:]/).filter(Boolean)
+  return commands?.map((command) => {
+    const server = existsSync(command) ? serverAt(resolve(command)) : null
+    if (!server || !isNew(server)) {
+      const is = server ? `is ${server.version}` : 'is no Redis server'
+      say(`TEST_REDIS_SERVER: ${command} ${is}. Give paths of redis-server ${OLDEST} or later, or of valkey-server.`)
+      process.exit(1)
+    }
+    return server
+  })
+}
+
 /** The first server that is new enough, and the too old ones that were passed over. */
 function find() {
   const usual = [
@@ -39,14 +63,9 @@ function find() {
   for (const dir of [...new Set([...dirs, own])].filter(Boolean)) {
     for (const name of ['redis-server', 'valkey-server']) {
       const command = join(dir, name)
-      if (!existsSync(command)) continue
-      const libraries = dir === own ? libraryPathIn(unpacked) : ''
-      const version = / v=(\d+\.\d+\.\d+)/.exec(
-        quietly(command, ['--version'], withLibraries(libraries)).stdout ?? '',
-      )?.[1]
-      if (version && Number.parseInt(version, 10) >= OLDEST)
-        return { server: { command, libraryPath: libraries, version }, old }
-      if (version) old.push(`${command} is ${version}`)
+      const server = existsSync(command) ? serverAt(command) : null
+      if (server && isNew(server)) return { server, old }
+      if (server) old.push(`${command} is ${server.version}`)
     }
   }
   return { server: null, old }
@@ -97,11 +116,12 @@ function installWith(manager) {
   }
 }
 
-function main() {
+/** Finds one or gets one; exits if there is none. */
+function foundOrInstalled() {
   let found = find()
-  const had = Boolean(found.server)
+  if (found.server) return found.server
   const manager = MANAGERS.find(({ tool }) => onPath(tool))
-  if (!found.server && unpackDebian()) found = find()
+  if (unpackDebian()) found = find()
   if (!found.server) installWith(manager)
   found = found.server ? found : find()
   if (!found.server) {
@@ -113,8 +133,14 @@ function main() {
     say(`the tests need redis-server ${OLDEST} or later, or valkey-server. ${advice}`)
     process.exit(1)
   }
-  const text = `${JSON.stringify(found.server, null, 2)}\n`
-  if (!had) say(`tests use ${found.server.command}, version ${found.server.version}`)
+  say(`tests use ${found.server.command}, version ${found.server.version}`)
+  return found.server
+}
+
+function main() {
+  const [server, ...others] = named() ?? [foundOrInstalled()]
+  // jest.config.js runs the suites that depend on the server on the others, too.
+  const text = `${JSON.stringify(others.length > 0 ? { ...server, others } : server, null, 2)}\n`
   if (existsSync(record) && readFileSync(record, 'utf8') === text) return
   mkdirSync(cache, { recursive: true })
   writeFileSync(record, text)

@@ -1,5 +1,5 @@
 /** Jest for `npm run test:quick`: the promises on the memory engine, and what the surface tests read from files. Starts no Redis. */
-import full from '../jest.config.js'
+import full, { suites } from '../jest.config.js'
 
 // test/support/redis.ts reads it: tests on Redis are skipped, and starting a server is an error.
 process.env.TEST_ENGINES = 'memory'
@@ -8,6 +8,8 @@ const surface = ['absent-options', 'api', 'errors', 'house', 'lua']
 
 export default {
   ...full,
+  ...suites,
+  projects: undefined,
   rootDir: '..',
   testMatch: [
     '<rootDir>/test/promises/*.test.ts',

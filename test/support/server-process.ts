@@ -26,9 +26,11 @@ interface Found {
   readonly libraryPath: string
 }
 
-/** What `.ci/redis.mjs` found or got. */
+/** The server of this run of the suite (jest.config.js), else what `.ci/redis.mjs` found or got. */
 function found(): Found {
   if (MEMORY_ONLY) throw new Error('test:quick starts no Redis: put the test into describeOnRedis()')
+  const { redisServer } = globalThis as { redisServer?: Found }
+  if (redisServer) return redisServer
   try {
     return JSON.parse(readFileSync(new URL('../../.cache/redis/server.json', import.meta.url), 'utf8'))
   } catch (cause) {
