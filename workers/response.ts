@@ -1,13 +1,18 @@
 /** Checks the response of an app and drops the fields that concern one connection only. */
 import { STATUS_CODES } from 'node:http'
 import { SpaceError } from '../src/errors.js'
-import { CONNECTION_FIELDS, isBodiless, isChunked, isUncoded, NEVER_IN_TRAILERS } from '../src/request/http.js'
+import {
+  CONNECTION_FIELDS,
+  isBodiless,
+  isChunked,
+  isUncoded,
+  NEVER_IN_TRAILERS,
+  NOT_TEXT,
+} from '../src/request/http.js'
 import type { HttpResponse, ResponseHead } from '../src/request.js'
 
 /** RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Characters that a field value or a reason phrase may not have: control characters but the tab, and non-Latin-1. */
-const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 
 const DROPPED: ReadonlySet<string> = new Set(CONNECTION_FIELDS)
 

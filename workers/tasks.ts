@@ -3,7 +3,14 @@ import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse } from '../src/request.js'
 import { failureOf, gaveUpFor } from '../src/tasks/failure.js'
-import { decodeCall, encodeOutcome, LONGEST_TASK_NAME, type TaskCall, type TaskOutcome } from '../src/tasks/message.js'
+import {
+  decodeCall,
+  encodeOutcome,
+  isTaskName,
+  TASK_NAME_RULE,
+  type TaskCall,
+  type TaskOutcome,
+} from '../src/tasks/message.js'
 import { encodeProgress } from '../src/tasks/progress.js'
 import { GiveUp, RetryIn } from '../src/tasks.js'
 import type { CurrentRequest, Handler, TurnContext } from './handler.js'
@@ -35,9 +42,7 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
   const entries = Object.entries(tasks)
   if (entries.length === 0) throw wrong('tasks has no task.')
   for (const [name, task] of entries) {
-    if (name === '' || name.length > LONGEST_TASK_NAME || !name.isWellFormed()) {
-      throw wrong(`The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
-    }
+    if (!isTaskName(name)) throw wrong(TASK_NAME_RULE)
     if (typeof task !== 'function') throw wrong(`The task ${name} is not a function.`)
   }
   // A map, since a property such as `constructor` or `__proto__` is not a task.

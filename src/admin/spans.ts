@@ -4,6 +4,7 @@
  */
 import { createRequire } from 'node:module'
 import type { Context, Span, SpanOptions, Tracer } from '@opentelemetry/api'
+import { NOT_TEXT } from '../request/http.js'
 import type { RequestClient } from '../request/message.js'
 import { TASK_METHOD } from '../tasks/message.js'
 
@@ -74,6 +75,8 @@ const getter = {
 
 const setter = {
   set(headers: string[], key: string, value: string): void {
+    // A worker refuses a head with such a value; a trace without it is better than no answer.
+    if (NOT_TEXT.test(key) || NOT_TEXT.test(value)) return
     for (let i = 0; i < headers.length; i += 2) {
       if (headers[i]!.toLowerCase() !== key) continue
       headers[i + 1] = value

@@ -1,5 +1,11 @@
 /** Rules of HTTP that gateway, workers and `client.fetch` share: methods, field names, the form of a host. */
 
+/**
+ * Characters that a field value or a reason phrase may not have: control characters but the tab, and non-Latin-1 (RFC 9110
+ * §5.5).
+ */
+export const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
+
 /** RFC 9110 §9.2.2: a second run has the same effect as one. */
 export const IDEMPOTENT_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
 

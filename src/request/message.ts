@@ -1,4 +1,5 @@
 /** Messages: HTTP requests and responses as bytes and strings, and their encoding in entries. */
+import { encodeLines, LineReader, linesOf } from './lines.js'
 import type { StreamCallbacks } from './streams/index.js'
 
 /** The streamed rest of a body. */
@@ -74,76 +75,97 @@ export type ResponseHead = Pick<HttpResponse, 'status' | 'reason' | 'headers'>
 
 export type More = 'body' | 'upgrade'
 
-// On the wire: a line of JSON (readable in redis-cli, and faster than base64), then the body. Header values are Latin-1
-// strings in Node.js; JSON carries them exactly.
+// A request. Numbers: the parts that it has (`PARTS`), lines of headers, of trailers, the minor version of HTTP, 1 for TLS,
+// what more comes, the peer's port, the local port. Lines: method, target, peer; the address that the peer has connected
+// to; address, protocol and host of a client behind proxies; a proxy's id; headers; trailers. Header values are Latin-1 in
+// Node.js and names of tasks are any text, so lines are UTF-8.
+const REQUEST = 'q'
+const LOCAL = 1
+const CLIENT = 2
+const ID = 4
+const MORE: readonly (More | undefined)[] = [undefined, 'body', 'upgrade']
 
-const NEWLINE = 10
+// A response. Numbers: status, lines of headers, of trailers. Lines: reason, headers, trailers.
+const RESPONSE = 'r'
 
-function encodeMessage(head: readonly unknown[], body: Buffer): Buffer {
-  const line = `${JSON.stringify(head)}\n`
-  if (body.length === 0) return Buffer.from(line)
-  const length = Buffer.byteLength(line)
-  const bytes = Buffer.allocUnsafe(length + body.length)
-  bytes.write(line, 0)
-  bytes.set(body, length)
-  return bytes
-}
-
-function decodeMessage(bytes: Buffer): { head: unknown[]; body: Buffer } {
-  const end = bytes.indexOf(NEWLINE)
-  const head: unknown = JSON.parse(bytes.toString('utf8', 0, end))
-  if (end < 0 || !Array.isArray(head)) throw new TypeError('not a takespace message')
-  return { head, body: bytes.subarray(end + 1) }
-}
+const NONE: readonly string[] = []
+const EMPTY = Buffer.alloc(0)
 
 export function encodeRequest(r: HttpRequest): Buffer {
-  const head: unknown[] = [r.method, r.target, r.httpVersion, r.peer, r.secure ? 1 : 0, r.headers]
-  const { client, id } = r
-  const isProxied = client !== undefined || id !== undefined
-  if (r.more || r.trailers || r.peerPort !== undefined || isProxied) head.push(r.more ?? '', r.trailers ?? [])
-  if (r.peerPort !== undefined || isProxied) head.push(r.peerPort, r.localAddress, r.localPort)
-  if (isProxied) head.push(client ? [client.address, client.protocol, client.host ?? ''] : null)
-  if (id !== undefined) head.push(id)
-  return encodeMessage(head, r.body)
+  const { localAddress, client, id, headers, trailers = NONE } = r
+  let parts = 0
+  let lines = `${r.method}\n${r.target}\n${r.peer}\n`
+  if (localAddress !== undefined) {
+    parts += LOCAL
+    lines += `${localAddress}\n`
+  }
+  if (client) {
+    parts += CLIENT
+    lines += `${client.address}\n${client.protocol}\n${client.host ?? ''}\n`
+  }
+  if (id !== undefined) {
+    parts += ID
+    lines += `${id}\n`
+  }
+  lines += linesOf(headers) + linesOf(trailers)
+  const flags = `${r.httpVersion === '1.0' ? '0' : '1'} ${r.secure ? '1' : '0'} ${r.more ? MORE.indexOf(r.more) : '0'}`
+  const ports = `${r.peerPort ?? ''} ${r.localPort ?? ''}`
+  const numbers = ` ${parts} ${headers.length} ${trailers.length} ${flags} ${ports}`
+  return encodeLines(REQUEST, numbers, lines, r.body)
 }
 
+/** @throws TypeError if the bytes are not a request */
 export function decodeRequest(bytes: Buffer): HttpRequest {
-  const { head, body } = decodeMessage(bytes)
-  const [
+  const reader = new LineReader(REQUEST, bytes)
+  const { numbers, body } = reader
+  const parts = numbers[1]!
+  const method = reader.next()
+  const target = reader.next()
+  const peer = copied(reader.next())
+  const localAddress = parts & LOCAL ? reader.next() : undefined
+  const client = parts & CLIENT ? clientIn(reader) : undefined
+  const id = parts & ID ? reader.next() : undefined
+  const headers = reader.fields(numbers[2])
+  const trailers = trailersIn(reader, numbers[3])
+  return {
     method,
     target,
-    httpVersion,
-    peer,
-    secure,
-    headers,
-    more,
-    trailers,
-    peerPort,
-    localAddress,
-    localPort,
-    client,
-    id,
-  ] = head
-  if (!strings([method, target, httpVersion, peer]) || !strings(headers)) throw new TypeError('not a request')
-  if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a request')
-  return {
-    method: method as string,
-    target: target as string,
-    httpVersion: httpVersion as string,
-    peer: peer as string,
-    secure: secure === 1,
+    httpVersion: numbers[4] === 0 ? '1.0' : '1.1',
     headers,
     body,
-    more: more === 'body' || more === 'upgrade' ? more : undefined,
-    trailers: trailers as string[] | undefined,
+    more: MORE[numbers[6]!],
     rest: undefined,
-    peerPort: typeof peerPort === 'number' ? peerPort : undefined,
-    localAddress: typeof localAddress === 'string' ? localAddress : undefined,
-    localPort: typeof localPort === 'number' ? localPort : undefined,
-    client: strings(client) ? clientIn(client) : undefined,
-    id: typeof id === 'string' ? id : undefined,
+    trailers,
+    peer,
+    secure: numbers[5] === 1,
+    peerPort: portIn(numbers[7]),
+    localAddress,
+    localPort: portIn(numbers[8]),
+    client,
+    id,
   }
 }
+
+function clientIn(reader: LineReader): RequestClient {
+  const address = copied(reader.next())
+  const protocol = reader.next() === 'https' ? 'https' : 'http'
+  return { address, protocol, host: reader.next() || undefined }
+}
+
+/** Returns the last lines of a message; undefined if there are none. */
+function trailersIn(reader: LineReader, count: number | undefined): string[] | undefined {
+  const trailers = reader.fields(count)
+  reader.end()
+  return trailers.length > 0 ? trailers : undefined
+}
+
+const portIn = (number = -1): number | undefined => (number < 0 ? undefined : number)
+
+/**
+ * Returns a copy of an address. To V8 a part of a text is a view of the text, and apps keep addresses for long, to limit
+ * rates for example: without a copy each would keep the whole head.
+ */
+const copied = (address: string): string => ` ${address}`.slice(1)
 
 /** Returns the client of a request: the one behind trusted proxies, else the peer. */
 export function clientOf({
@@ -157,30 +179,26 @@ export function clientOf({
   return { address, protocol: secure ? 'https' : 'http', host: host < 0 ? undefined : headers[host + 1] }
 }
 
-const clientIn = ([address = '', protocol, host]: readonly string[]): RequestClient => ({
-  address,
-  protocol: protocol === 'https' ? 'https' : 'http',
-  host: host || undefined,
-})
-
-export function encodeResponse(r: HttpResponse): Buffer {
-  const head: unknown[] = [r.status, r.reason, r.headers]
-  if (r.trailers) head.push(r.trailers)
-  return encodeMessage(head, r.body)
+export function encodeResponse({ status, reason, headers, trailers = NONE, body }: HttpResponse): Buffer {
+  const numbers = ` ${status} ${headers.length} ${trailers.length}`
+  return encodeLines(RESPONSE, numbers, `${reason}\n${linesOf(headers)}${linesOf(trailers)}`, body)
 }
 
+/** @throws TypeError if the bytes are not a response */
 export function decodeResponse(bytes: Buffer): HttpResponse {
-  const { head, body } = decodeMessage(bytes)
-  const [status, reason, headers, trailers] = head
-  if (typeof status !== 'number' || !strings([reason]) || !strings(headers)) throw new TypeError('not a response')
-  if (trailers !== undefined && !strings(trailers)) throw new TypeError('not a response')
-  return { status, reason: reason as string, headers, body, trailers }
+  const reader = new LineReader(RESPONSE, bytes)
+  const { numbers, body } = reader
+  const status = numbers[1] ?? -1
+  if (status < 0) throw new TypeError('not a response')
+  const reason = reader.next()
+  const headers = reader.fields(numbers[2])
+  return { status, reason, headers, body, trailers: trailersIn(reader, numbers[3]) }
 }
 
-// A streamed response: a line for its head and for each interim head before it, then the body. Its completion says
-// where the stream is.
+// A streamed response: its head, and each interim head before it, as a response without a body; then the body. Its
+// completion says where the stream is.
 
-export const encodeHead = (head: ResponseHead): Buffer => encodeResponse({ ...head, body: NOTHING })
+export const encodeHead = (head: ResponseHead): Buffer => encodeResponse({ ...head, body: EMPTY })
 
 /** The stream of a response. */
 export interface StreamPlace {
@@ -188,33 +206,33 @@ export interface StreamPlace {
   readonly holder: string
 }
 
-export const encodePlace = ({ claim, holder }: StreamPlace): Buffer => encodeMessage(['s', claim, holder], NOTHING)
+const PLACE = 's'
 
-/** Returns the stream of a response; undefined for a complete response. */
+export const encodePlace = ({ claim, holder }: StreamPlace): Buffer => encodeLines(PLACE, '', `${claim}\n${holder}\n`)
+
+/** Returns the stream of a response; undefined for a complete response. @throws TypeError if the place is malformed */
 export function placeIn(bytes: Buffer): StreamPlace | undefined {
-  // A complete response begins with the number of its status.
-  if (bytes[1] !== QUOTE) return undefined
-  const [, claim, holder] = decodeMessage(bytes).head
-  if (!strings([claim, holder])) throw new TypeError('not a response')
-  return { claim: claim as string, holder: holder as string }
+  if (bytes[0] !== PLACE.charCodeAt(0)) return undefined
+  const reader = new LineReader(PLACE, bytes)
+  const place = { claim: reader.next(), holder: reader.next() }
+  reader.end()
+  return place
 }
 
-const QUOTE = 34
-const NOTHING = Buffer.alloc(0)
+const TRAILERS = 't'
 
 export const encodeTrailers = (trailers: readonly string[] | undefined): Buffer =>
-  trailers && trailers.length > 0 ? Buffer.from(JSON.stringify(trailers)) : NOTHING
+  trailers && trailers.length > 0 ? encodeLines(TRAILERS, ` ${trailers.length}`, linesOf(trailers)) : EMPTY
 
 /** Returns [] if the bytes are not a valid trailer list. */
 export function decodeTrailers(bytes: Buffer): readonly string[] {
   if (bytes.length === 0) return []
   try {
-    const trailers: unknown = JSON.parse(bytes.toString())
-    return strings(trailers) && trailers.length % 2 === 0 ? trailers : []
+    const reader = new LineReader(TRAILERS, bytes)
+    const trailers = reader.fields(reader.numbers[1])
+    reader.end()
+    return trailers
   } catch {
     return []
   }
 }
-
-const strings = (value: unknown): value is string[] =>
-  Array.isArray(value) && value.every((item) => typeof item === 'string')

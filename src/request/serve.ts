@@ -310,4 +310,9 @@ const bodyStreamOf = (reader: StreamReader): Rest => ({
   cancel: () => reader.cancel(),
 })
 
-const UNREADABLE: HttpResponse = { status: 400, reason: 'Bad Request', headers: [], body: Buffer.alloc(0) }
+const UNREADABLE: HttpResponse = {
+  status: 400,
+  reason: 'Bad Request',
+  headers: ['Content-Type', 'text/plain; charset=utf-8'],
+  body: Buffer.from('The entry of the request is malformed. The request was not run.\n'),
+}

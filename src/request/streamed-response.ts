@@ -3,6 +3,7 @@
  * accepted it.
  */
 import { isErrorCode, SpaceError } from '../errors.js'
+import { lengthOfHead } from './lines.js'
 import {
   decodeResponse,
   decodeTrailers,
@@ -21,11 +22,10 @@ export interface Expecting {
   onFailed(error: SpaceError): void
 }
 
-/** Longer heads are an attack on memory. */
-const LONGEST_HEADS = 1_048_576
+/** In bytes: a longer head is an attack on memory. */
+const LONGEST_HEAD = 1_048_576
 /** The space reports the outcome at about the same time as the stream ends. */
 const ACCEPTED_WITHIN_MS = 15_000
-const NEWLINE = 10
 
 export class StreamedResponse implements Rest {
   readonly #stream: StreamReader
@@ -83,32 +83,31 @@ export class StreamedResponse implements Rest {
   #chunk(chunk: Buffer): boolean {
     if (this.#hasHead) return this.#reader!.onChunk(chunk)
     this.#text = Buffer.concat([this.#text, chunk])
-    for (let end = this.#text.indexOf(NEWLINE); end >= 0; end = this.#text.indexOf(NEWLINE)) {
-      const line = this.#text.subarray(0, end + 1)
-      this.#text = this.#text.subarray(end + 1)
-      if (!this.#head(line)) continue
-      return false
-    }
-    if (this.#text.length > LONGEST_HEADS) this.#reject('BAD_RESPONSE')
-    return true
-  }
-
-  /** Reads a head. Returns true for the final one. */
-  #head(line: Buffer): boolean {
     try {
-      const head = decodeResponse(line)
-      // 101 is a final head: the last of HTTP on its connection (RFC 9110 §15.2.2).
-      if (head.status < 200 && head.status !== 101) {
-        this.#expecting.onInterim?.(head)
-        return false
+      for (;;) {
+        const end = lengthOfHead(this.#text)
+        if (end !== undefined && end > LONGEST_HEAD) throw new TypeError('too long a head')
+        if (end === undefined || end > this.#text.length) return true
+        const head = decodeResponse(this.#text.subarray(0, end))
+        this.#text = this.#text.subarray(end)
+        if (this.#isFinal(head)) return false
       }
-      this.#hasHead = true
-      this.#expecting.onHead({ ...head, rest: this })
-      return true
     } catch {
       this.#reject('BAD_RESPONSE')
-      return true
+      return false
     }
+  }
+
+  /** Reports a head. Returns false for an interim one. */
+  #isFinal(head: HttpResponse): boolean {
+    // 101 is a final head: the last of HTTP on its connection (RFC 9110 §15.2.2).
+    if (head.status < 200 && head.status !== 101) {
+      this.#expecting.onInterim?.(head)
+      return false
+    }
+    this.#hasHead = true
+    this.#expecting.onHead({ ...head, rest: this })
+    return true
   }
 
   #ended(last: Buffer): void {

@@ -5,7 +5,7 @@ import { SpaceError } from '../errors.js'
 import { sendRequest } from '../request.js'
 import { type DeadlineTerms, withDeadline } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import { decodeOutcome, encodeCall, LONGEST_TASK_NAME, resultOf } from './message.js'
+import { decodeOutcome, encodeCall, isTaskName, resultOf, TASK_NAME_RULE } from './message.js'
 import { whyNotDone } from './offered.js'
 import { wholeResponse } from './whole-response.js'
 
@@ -69,9 +69,7 @@ const DEADLINE = Symbol('late')
 
 /** @throws SpaceError INVALID_ARGUMENT, as all of these */
 export function checkedTask(task: unknown): asserts task is string {
-  if (typeof task !== 'string' || task === '' || task.length > LONGEST_TASK_NAME || !task.isWellFormed()) {
-    throw new SpaceError('INVALID_ARGUMENT', `The name of a task must have 1 to ${LONGEST_TASK_NAME} characters.`)
-  }
+  if (!isTaskName(task)) throw new SpaceError('INVALID_ARGUMENT', TASK_NAME_RULE)
 }
 
 export function checkedTime(name: string, ms: unknown, least = 1): void {

@@ -7,8 +7,16 @@ import { errorOf, type Failure, failureFrom } from './failure.js'
 /** The method of a task's RequestEntry; its target is the task's name. HTTP has no such method. */
 export const TASK_METHOD = 'TASK'
 
-/** Names are parts of keys. */
-export const LONGEST_TASK_NAME = 100
+const LONGEST_TASK_NAME = 100
+export const TASK_NAME_RULE = `The name of a task must have 1 to ${LONGEST_TASK_NAME} characters, no control characters.`
+
+/** Returns whether a task can have this name: names are parts of keys, and lines of heads. */
+export const isTaskName = (name: unknown): name is string =>
+  typeof name === 'string' &&
+  name !== '' &&
+  name.length <= LONGEST_TASK_NAME &&
+  name.isWellFormed() &&
+  !/\p{Cc}/u.test(name)
 
 /** Distinguishes the outcome of a task from a worker's own responses, which are plain text. */
 const MEDIA_TYPE = 'application/vnd.takespace.task'

@@ -1,6 +1,6 @@
 /** Traces reach tasks: whoever calls, enqueues or schedules a task is in the trace of its runs, or is linked to it. */
 import { afterEach, expect, test } from '@jest/globals'
-import { context, SpanKind, trace } from '@opentelemetry/api'
+import { context, propagation, SpanKind, trace } from '@opentelemetry/api'
 import { createClient, createScheduler, type Space } from '../../src/index.js'
 import { createWorker, giveUp, type TaskContext } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
@@ -35,6 +35,23 @@ async function serve(space: Space): Promise<(string | undefined)[]> {
 const runs = (ended: Ended[]): Ended[] => ended.filter(({ name }) => name.startsWith('process '))
 
 everyEngine('traces', (opened) => {
+  test('what a propagator adds and no head can carry is left out, and the task runs', async () => {
+    bringSdk()
+    propagation.disable()
+    propagation.setGlobalPropagator({
+      inject(_context, carrier, setter) {
+        for (const value of ['a\nX-Admin\n1', 'a\r', '\0', '大']) setter.set(carrier, 'baggage', value)
+        setter.set(carrier, 'x\ny', '1')
+      },
+      extract: (context) => context,
+      fields: () => [],
+    })
+    const { space, other } = opened()
+    const seen = await serve(other)
+    await createClient({ space }).call('see')
+    expect(seen).toHaveLength(1)
+  })
+
   test('a called task is a part of the trace of its caller; the call is a span, too', async () => {
     const ended = bringSdk()
     const { space, other } = opened()

@@ -1,4 +1,5 @@
 /** The decoders of bytes that come from Redis and from proxies, each with valid inputs to begin from. Any input gives a value or an error. */
+import { isDeepStrictEqual } from 'node:util'
 import { readProxyHeader } from '../../gateway/proxy-header.js'
 import { bodyWithChecksum, checkedBody } from '../../src/engines/redis/checksum.js'
 import { parseRecord } from '../../src/engines/redis/record.js'
@@ -7,12 +8,15 @@ import { headOf, readItems, readPage } from '../../src/engines/redis/wire/push.j
 import { decodeFields, encodeFields } from '../../src/entry/codec.js'
 import { deadLetterEntry } from '../../src/entry/dead-letter.js'
 import { readSignature } from '../../src/entry/signature.js'
+import { lengthOfHead } from '../../src/request/lines.js'
 import {
   decodeRequest,
   decodeResponse,
+  decodeTrailers,
   encodePlace,
   encodeRequest,
   encodeResponse,
+  encodeTrailers,
   placeIn,
 } from '../../src/request/message.js'
 import { readFrames } from '../../src/request/streams/frames.js'
@@ -44,7 +48,28 @@ const request = encodeRequest({
   client: { address: '203.0.113.7', protocol: 'https', host: 'shop.example' },
   id: 'of-the-proxy',
 })
+const plain = { method: 'TASK', target: 'größe ändern 大', httpVersion: '1.0', peer: '', secure: true }
+const streamed = encodeRequest({ ...plain, headers: [], body: Buffer.alloc(0), more: 'body' })
 const response = encodeResponse({ status: 200, reason: 'OK', headers: ['A', 'b'], body: Buffer.from('ok') })
+const trailers = ['X-Sum', '1', 'X-Empty', '']
+const trailed = encodeResponse({ status: 200, reason: '', headers: [], trailers, body: Buffer.from('ok') })
+
+/** A decoded message that is not the same when it is written and read again: a value has become two, or part of another. */
+class Smuggled {
+  readonly message: unknown
+  constructor(message: unknown) {
+    this.message = message
+  }
+}
+
+/** Returns a decoder whose values are written and read again. Throws Smuggled, which is no error, so it is a finding. */
+const twice =
+  <T>(decode: (bytes: Buffer) => T, encode: (value: T) => Buffer) =>
+  (bytes: Buffer): T => {
+    const value = decode(bytes)
+    if (!isDeepStrictEqual(decode(encode(value)), value)) throw new Smuggled(value)
+    return value
+  }
 const fields = encodeFields({
   n: 1,
   text: 'x',
@@ -93,8 +118,10 @@ export const DECODERS: readonly Decoder[] = [
     decode: (bytes) => sessionIn(bytes, NOW, ''),
   },
   { name: 'fields', seeds: [fields], decode: decodeFields },
-  { name: 'requests', seeds: [request], decode: decodeRequest },
-  { name: 'responses', seeds: [response], decode: decodeResponse },
+  { name: 'requests', seeds: [request, streamed], decode: twice(decodeRequest, encodeRequest) },
+  { name: 'responses', seeds: [response, trailed], decode: twice(decodeResponse, encodeResponse) },
+  { name: 'trailers', seeds: [encodeTrailers(trailers)], decode: twice(decodeTrailers, encodeTrailers) },
+  { name: 'beginnings of heads', seeds: [response, request], decode: lengthOfHead },
   { name: 'stream places', seeds: [encodePlace({ claim: 'a:b', holder: 'c' }), response], decode: placeIn },
   {
     name: 'task calls',

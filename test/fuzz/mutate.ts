@@ -3,6 +3,8 @@
 /** Pieces that the formats of takespace are made of. */
 const PIECES = [
   '\n',
+  '\r',
+  ' ',
   '\t',
   '|',
   ';',

@@ -214,6 +214,19 @@ everyEngine('calling', (opened, engine) => {
     expect(await space.takeIfExists(Note)).toBeNull()
   })
 
+  test('the name of a task may be of any script, and has no control character: heads have a line for it', async () => {
+    const { space, other } = opened()
+    const names = ['größe ändern', '大きさ', '🙂 "a" \\n']
+    await createWorker({ space: other, tasks: Object.fromEntries(names.map((name) => [name, () => name])) }).start()
+    const client = createClient({ space })
+    expect(await Promise.all(names.map((name) => client.call(name)))).toEqual(names)
+    for (const name of ['a\nb', 'a\r', '\0', '\x7f', 'a\ud800']) {
+      await expect(client.call(name)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      const wrong = () => createWorker({ space, tasks: { [name]: () => 1 } })
+      expect(wrong).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }))
+    }
+  })
+
   test('a wrong call is refused', async () => {
     const client = createClient({ space: opened().space })
     const wrong: [string, object][] = [
