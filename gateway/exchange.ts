@@ -156,14 +156,14 @@ async function askStreaming(
  * restarts the deadline.
  */
 function awaitOutcome(
-  { req: { socket } }: Exchange,
+  { req: { socket }, edge }: Exchange,
   sent: Sent,
   timeoutMs: number,
   upload?: Upload,
 ): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     const settle = (): void => {
-      clearTimeout(timer)
+      timeout.end()
       socket.off('close', onGone)
       if (!upload) return
       upload.onProgress = undefined
@@ -178,13 +178,12 @@ function awaitOutcome(
     const onBroken = (): void => sent.upload?.destroy('OUTCOME_UNKNOWN')
     // The event of the socket, not of the response: one that is queued behind another (pipelining) emits no close.
     const onGone = (): void => giveUp(CLIENT_GONE)
-    const timer = setTimeout(
-      () => giveUp(upload?.isStalled ? BODY_TOO_SLOW : new SpaceError('REQUEST_TIMEOUT')),
-      timeoutMs,
+    const timeout = edge.space.timeouts.start(timeoutMs, () =>
+      giveUp(upload?.isStalled ? BODY_TOO_SLOW : new SpaceError('REQUEST_TIMEOUT')),
     )
     socket.on('close', onGone)
     if (upload) {
-      upload.onProgress = () => timer.refresh()
+      upload.onProgress = () => timeout.restart()
       upload.onFailed = giveUp
     }
     sent.response.then(

@@ -8,6 +8,7 @@ import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
+import { Timeouts } from './runtime/timeouts.js'
 import type { ContentsOptions } from './space/contents.js'
 import { checkedFind, type EndlessFindOptions, type FindOptions } from './space/find.js'
 import { Finder } from './space/finder.js'
@@ -31,6 +32,8 @@ export class Space {
   readonly engine: Engine
   /** @internal Streams between processes. */
   readonly streams: Streams
+  /** @internal The timeouts of requests and calls. */
+  readonly timeouts = new Timeouts()
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
@@ -353,6 +356,7 @@ export class Space {
     this.#over.abort(new SpaceError('SPACE_CLOSED'))
     this.streams.close()
     await this.engine.close()
+    this.timeouts.close()
   }
 
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {

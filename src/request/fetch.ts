@@ -70,6 +70,7 @@ export async function fetchThrough(
   const sent = sendRequest(space, httpRequestOf(request, body), { service, timeoutMs, priority, repeatable: again })
   const response = await withDeadline(sent.response, {
     timeoutMs,
+    timeouts: space.timeouts,
     signal,
     late: () => new SpaceError('REQUEST_TIMEOUT'),
     onGivenUp: () => sent.withdraw(),

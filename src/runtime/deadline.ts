@@ -1,10 +1,13 @@
 /** Promises with a deadline: whichever comes first of a result, the end of a time, and an AbortSignal. */
 import { LONGEST_TIMER_MS } from '../clock.js'
 import { onAbort } from './abort.js'
+import type { Timeout, Timeouts } from './timeouts.js'
 
 export interface DeadlineTerms {
   /** In ms; a longer time than Node.js timers have (24 days) counts as that. Default Infinity: no timer. */
   readonly timeoutMs?: number
+  /** Default: a timer of its own. */
+  readonly timeouts?: Pick<Timeouts, 'start'>
   /** Fires before the time is over. A signal that had fired before the call is not heeded. */
   readonly signal?: AbortSignal | undefined
   /** Returns the reason of the rejection at the end of the time. */
@@ -20,10 +23,10 @@ export interface DeadlineTerms {
  * fires; what becomes of `promise` after that is dropped.
  */
 export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Promise<T> {
-  const { timeoutMs = Number.POSITIVE_INFINITY, signal, late, onGivenUp, onStart } = terms
+  const { timeoutMs = Number.POSITIVE_INFINITY, timeouts = OWN_TIMER, signal, late, onGivenUp, onStart } = terms
   return new Promise((resolve, reject) => {
     const settle = (): void => {
-      clearTimeout(timer)
+      timeout?.end()
       unlisten?.()
     }
     const giveUp = (reason: unknown): void => {
@@ -31,12 +34,10 @@ export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Prom
       onGivenUp?.()
       reject(reason)
     }
-    const timer =
-      timeoutMs === Number.POSITIVE_INFINITY
-        ? undefined
-        : setTimeout(() => giveUp(late?.()), Math.min(timeoutMs, LONGEST_TIMER_MS))
+    const timeout =
+      timeoutMs === Number.POSITIVE_INFINITY ? undefined : timeouts.start(timeoutMs, () => giveUp(late?.()))
     const unlisten = signal && onAbort(signal, () => giveUp(signal.reason))
-    onStart?.(() => timer?.refresh())
+    onStart?.(() => timeout?.restart())
     promise.then(
       (value) => {
         settle()
@@ -48,6 +49,13 @@ export function withDeadline<T>(promise: Promise<T>, terms: DeadlineTerms): Prom
       },
     )
   })
+}
+
+const OWN_TIMER: Pick<Timeouts, 'start'> = {
+  start(ms, onOver): Timeout {
+    const timer = setTimeout(onOver, Math.min(ms, LONGEST_TIMER_MS))
+    return { restart: () => void timer.refresh(), end: () => clearTimeout(timer) }
+  },
 }
 
 /** Returns the result, or undefined at the end of `ms`. Rejects if the promise rejected within `ms`. */

@@ -49,7 +49,8 @@ export async function call(
     priority,
     repeatable,
   })
-  const terms: DeadlineTerms = { timeoutMs, signal, late: () => DEADLINE, onGivenUp: sent.withdraw }
+  const { timeouts } = space
+  const terms: DeadlineTerms = { timeoutMs, timeouts, signal, late: () => DEADLINE, onGivenUp: sent.withdraw }
   const since = monotonicMs()
   try {
     let response = await withDeadline(sent.response, terms)
