@@ -60,6 +60,7 @@ export const ERRORS = {
   DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
   DATA_OLDER: kind(500, false, 'The space was written by an older takespace, whose data this one does not read.'),
   DATA_DAMAGED: kind(502, false, 'Something in the space is not what takespace has written.'),
+  PARTITIONS_DIFFER: kind(500, false, 'The space has another number of partitions than was asked for.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
   APP_FILE_MISSING: kind(500, false, 'The app file cannot be loaded.'),
   APP_NOT_EXPORTED: kind(

@@ -53,6 +53,7 @@ describe('an address', () => {
     ['a database of a Cluster without a number', 'redis+cluster://a,b/x', /database must be a number/],
     ['partitions that are no number', 'redis+cluster://a?partitions=many', /partitions must be a number from 1 to 256/],
     ['partitions of a single server', 'redis://a?partitions=3', /unknown parameter partitions/],
+    ['two passwords of the Sentinels', 'redis+sentinel://a/m?sentinelPassword=x&sentinelPasswordFile=y', /one of them/],
     ['a setting of Sentinels on a Cluster', 'redis+cluster://a?sentinelPassword=x', /unknown parameter/],
     ['a space before it', ' redis://127.0.0.1', /has a space/],
     ['a line break behind it', 'memory\n', /has a space/],

@@ -1,6 +1,10 @@
 /** A space behind Sentinels: the primary is found by its name, and found again after a failover. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { defineEntry, isSpaceError, openSpace, type Space } from '../../src/index.js'
+import { createClient, createScheduler, defineEntry, isSpaceError, openSpace } from '../../src/index.js'
+import { createWorker } from '../../workers/index.js'
 import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Replicas, startReplicas } from '../support/replicas.js'
@@ -8,24 +12,24 @@ import { type Replicas, startReplicas } from '../support/replicas.js'
 const Job = defineEntry<{ id: number; text?: string }>('Job')
 const LARGE = 'x'.repeat(50_000)
 
-/** What the old primary had not replicated is lost with it, and its writer learns that. */
-async function surelyWritten(space: Space, id: number): Promise<void> {
-  const error = await space.write(Job({ id })).catch((error: unknown) => error)
-  if (!isSpaceError(error, 'OUTCOME_UNKNOWN')) return
-  await space.write(Job({ id }))
-}
-
 describeOnRedis('a space behind Sentinels', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'takespace-sentinels-'))
   let replicas: Replicas
   let names = 0
   const name = (): string => `sentinels ${++names}`
   beforeAll(async () => {
     replicas = await startReplicas({ password: 'secret', sentinelPassword: 'watch?' })
   })
-  afterAll(() => replicas.stop())
+  afterAll(async () => {
+    rmSync(folder, { recursive: true })
+    await replicas.stop()
+  })
 
   test('is opened by the name of its primary, with the passwords of both, and waits for one replica', async () => {
-    await using space = await openSpace(replicas.url, { name: name() })
+    const file = join(folder, 'password')
+    writeFileSync(file, 'watch?\n')
+    const url = replicas.url.replace(/sentinelPassword=.*/, `sentinelPasswordFile=${file}`)
+    await using space = await openSpace(url, { name: name() })
     expect(space.durability).toBe('replicated:1')
     await space.write(Job({ id: 1, text: LARGE }))
     expect(await space.take(Job)).toMatchObject({ id: 1 })
@@ -38,10 +42,24 @@ describeOnRedis('a space behind Sentinels', () => {
     await space.write(Job({ id: 1 }))
     const waiting = other.take(Job.template({ id: 2 }))
     await replicas.failover()
-    await surelyWritten(space, 2)
+    await space.write(Job({ id: 2 }))
     expect(await waiting).toMatchObject({ id: 2 })
     expect(await other.take(Job)).toMatchObject({ id: 1 })
     expect(await other.takeIfExists(Job)).toBeNull()
+  })
+
+  test('runs later tasks, also after a failover', async () => {
+    const named = name()
+    await using space = await openSpace(replicas.url, { name: named })
+    await createScheduler({ space }).start()
+    await createWorker({ space, tasks: { double: async (n: number) => 2 * n } }).start()
+    const client = createClient({ space })
+    const resultOf = async (n: number): Promise<unknown> =>
+      (await client.enqueue('double', n, { delayMs: 1 })).result({ waitMs: 20_000 })
+    expect(await resultOf(1)).toBe(2)
+    await replicas.failover()
+    await replicas.settled()
+    expect(await resultOf(2)).toBe(4)
   })
 
   test.each([

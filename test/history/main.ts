@@ -9,8 +9,10 @@ const { values } = parseArgs({
   options: {
     /** Of faults, for each run. */
     seconds: { type: 'string', default: '5' },
+    /** `sentinels`: a primary with replicas behind Sentinels, where a restart is a failover. */
+    on: { type: 'string' },
     /** Profiles, one run each; a+b strikes with both at once. */
-    faults: { type: 'string', default: `none,${Object.keys(FAULTS).join(',')}` },
+    faults: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     /** So many, from that one on. */
     seeds: { type: 'string', default: '1' },
@@ -23,7 +25,10 @@ const { values } = parseArgs({
 
 const MOST_TOLD = 10
 const seed = Number(values.seed)
-const profiles = values.faults
+if (values.on !== undefined && values.on !== 'sentinels') throw new Error('--on is sentinels, or left out.')
+/** The link leads to one server, which fails over behind Sentinels. */
+const own = Object.keys(FAULTS).filter((fault) => values.on === undefined || fault !== 'drop')
+const profiles = (values.faults ?? `none,${own.join(',')}`)
   .split(',')
   .filter((profile) => profile !== '')
   .map((profile) => profile.split('+').filter((fault) => fault !== 'none'))
@@ -37,6 +42,7 @@ async function runOne(seed: number, faults: readonly string[]): Promise<number> 
     seed,
     seconds: Number(values.seconds),
     faults,
+    on: values.on as 'sentinels' | undefined,
   })
   const figures = { operations: history.operations.length, ...hits, executions, violations: violations.length }
   const list = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`)

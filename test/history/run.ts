@@ -8,6 +8,7 @@ import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
 import { violations } from '../support/invariants.js'
 import { startLink } from '../support/link.js'
+import { startPrimary } from '../support/primary.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
@@ -33,6 +34,8 @@ export interface Settings {
   readonly roles?: readonly string[]
   /** How long a handler works at most, usually, in ms. */
   readonly workMs?: number
+  /** Behind Sentinels a restart is a failover. Default: a single server. */
+  readonly on?: 'sentinels' | undefined
   /** Another build than ours: one with a defect. */
   readonly dist?: string
 }
@@ -116,7 +119,8 @@ class Running {
 
 export async function run(settings: Settings): Promise<Run> {
   const appendfsync = settings.faults.includes('restart') ? 'always' : 'everysec'
-  const redis = await startRedis({ appendonly: true, appendfsync })
+  const start = settings.on === 'sentinels' ? startPrimary : startRedis
+  const redis = await start({ appendonly: true, appendfsync })
   const link = await startLink(redis.port)
   const running = new Running(settings, redis, link.url)
   let watcher: Space | undefined

@@ -9,15 +9,19 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '30' },
     /** The AOF's: `always` must lose nothing. */
     fsync: { type: 'string', default: 'always' },
+    /** `sentinels`: a primary with replicas behind Sentinels. */
+    on: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
   },
 })
 
 const fsync = values.fsync as 'always' | 'everysec'
 if (fsync !== 'always' && fsync !== 'everysec') throw new Error('--fsync is always or everysec.')
+if (values.on !== undefined && values.on !== 'sentinels') throw new Error('--on is sentinels, or left out.')
+const on = values.on
 const seconds = Number(values.minutes) * 60
 console.log(`seed ${values.seed}, ${values.minutes} minutes, appendfsync ${fsync}`)
-const done = await soak({ seed: Number(values.seed), seconds, fsync, say: (line) => console.log(line) })
+const done = await soak({ seed: Number(values.seed), seconds, fsync, on, say: (line) => console.log(line) })
 const { lines, wrong } = report(done, seconds)
 for (const line of [...lines, ...wrong]) console.log(line)
 console.log(wrong.length === 0 ? 'all bounds kept' : `${wrong.length} bounds passed`)

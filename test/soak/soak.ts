@@ -10,6 +10,7 @@ import { type System, startSystem } from '../faults/system.js'
 import { randomOf } from '../history/children/random.js'
 import { dropUnwritten, violations } from '../support/invariants.js'
 import { type Answer, type Load, startLoad } from '../support/load.js'
+import { startPrimary } from '../support/primary.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
@@ -39,6 +40,8 @@ export interface Settings {
   readonly seconds: number
   /** What the server does with its AOF: `always` loses nothing when it is killed, `everysec` what it had put off (docs/durability.md). */
   readonly fsync: 'always' | 'everysec'
+  /** Behind Sentinels a kill of Redis is a failover. Default: a single server. */
+  readonly on?: 'sentinels' | undefined
   /** What is told while it goes on. */
   readonly say: (line: string) => void
 }
@@ -234,7 +237,8 @@ const isBack =
 
 export async function soak(settings: Settings): Promise<Soak> {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-soak-'))
-  const redis = await startRedis({ appendonly: true, appendfsync: settings.fsync })
+  const start = settings.on === 'sentinels' ? startPrimary : startRedis
+  const redis = await start({ appendonly: true, appendfsync: settings.fsync })
   const env = watched(folder)
   let system: System | undefined
   let program: Process | undefined

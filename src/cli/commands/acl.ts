@@ -22,8 +22,8 @@ export async function acl(
     import('../../engines/redis/roles.js'),
     import('../../engines/redis/wire/address.js'),
   ])
-  const { database } = addressOf(sharedUrl(command, url))
-  process.stdout.write(`${setUserCommand(role, { user, space: name, database, loads })}\n`)
+  const { database, seeds } = addressOf(sharedUrl(command, url))
+  process.stdout.write(`${setUserCommand(role, { user, space: name, database, seeds: seeds?.of, loads })}\n`)
 }
 
 export async function loadFunctions(flags: { readonly url: string }, command: Command): Promise<void> {

@@ -68,7 +68,7 @@ export class Acceptance {
   async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
     const named = { claim, transaction: tx }
     // Not repeatable: on a repetition, the space could not tell a take that is final already from a lost claim.
-    const options = { repeatable: false }
+    const options = { repeatable: false, redoable: true }
     if (!tx) return (await ask(this.#batches, 'acknowledge', named, options)).kind === REPLY.done
     try {
       return (await this.#transactions.ask(tx, 'acknowledge', named, options)).kind === REPLY.done

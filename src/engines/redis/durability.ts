@@ -36,4 +36,17 @@ export function agreedDurability(
   return durability
 }
 
+/**
+ * Returns the level that a server gives which was found after the space was opened at the level `agreed`: replicas may
+ * come later, and are waited for. @throws SpaceError DURABILITY_UNAVAILABLE if it is less than `asked`
+ */
+export function stillGiven(server: Server, agreed: string, asked: Durability | undefined, logger: Logger): string {
+  if (replicasOf(agreed) > 0) return agreed
+  const { durability } = server
+  const isLess = LEVELS.indexOf(durability) < LEVELS.indexOf(agreed)
+  if (isLess && asked) throw unavailable(`The space was opened at ${agreed}, this server gives ${durability}.`)
+  if (isLess) logger.warn({ before: agreed, now: durability }, 'this server keeps less than the one before')
+  return durability
+}
+
 const unavailable = (detail: string): SpaceError => new SpaceError('DURABILITY_UNAVAILABLE', detail)

@@ -29,10 +29,10 @@ import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
 import { Damage } from './damage.js'
-import { agreedDurability } from './durability.js'
+import { agreedDurability, stillGiven } from './durability.js'
 import { Finds } from './find.js'
 import { Holdings } from './holdings.js'
-import { keysOf } from './keys.js'
+import { keysOf, type Partition } from './keys.js'
 import { Listings, type SetAside } from './listing.js'
 import { Registrations } from './notify.js'
 import { Presence } from './presence.js'
@@ -61,6 +61,8 @@ export interface RedisOptions {
   readonly logger: Logger
   readonly bounds: Bounds
   readonly access: Access
+  /** The part of the space, on a Cluster. Default: all of it. */
+  readonly partition?: Partition | undefined
 }
 
 const FAREWELL_MS = 1_000
@@ -75,6 +77,8 @@ export class RedisEngine implements Engine {
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
   #durability = 'memory'
+  /** The level is agreed on: from then on, it is what every server must give. */
+  #isOpen = false
   readonly #connection: Connection
   readonly #level = new Level()
   readonly #batches: Batches
@@ -106,11 +110,11 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private constructor(url: string, { name, logger, bounds, access }: RedisOptions) {
+  private constructor(url: string, { name, logger, bounds, access, partition, durability }: RedisOptions) {
     this.server = url
     this.#damage = new Damage(logger)
     this.access = access
-    const keys = keysOf(name)
+    const keys = keysOf(name, partition)
     this.presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
@@ -164,6 +168,9 @@ export class RedisEngine implements Engine {
       access,
       { ...keys, pushes: keys.pushes(this.presence), messages: keys.messages(this.presence) },
       {
+        onFound: (server) => {
+          if (this.#isOpen) this.#durability = stillGiven(server, this.#durability, durability, logger)
+        },
         onUp: (link) => {
           this.#pushes.restart()
           this.#level.up(link)
@@ -201,6 +208,7 @@ export class RedisEngine implements Engine {
     const server = await this.#connection.open(connectTimeoutMs)
     this.#durability = agreedDurability(server, durability, this.#connection.failsOver, logger)
     this.#level.replicas = replicasOf(this.#durability)
+    this.#isOpen = true
     if (!(await within(connectTimeoutMs, this.#ownPresence.ready))) {
       throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
     }
@@ -255,7 +263,7 @@ export class RedisEngine implements Engine {
 
   async cancel(id: string): Promise<boolean> {
     if (this.#registrations.has(id)) return this.#registrations.cancel(id)
-    const { kind } = await ask(this.#batches, 'cancel', { id }, { repeatable: false })
+    const { kind } = await ask(this.#batches, 'cancel', { id }, { repeatable: false, redoable: true })
     return kind === REPLY.done
   }
 

@@ -5,7 +5,7 @@ import { SpaceError } from '../../errors.js'
 import { keysOf } from './keys.js'
 import type { Commands } from './wire/commands.js'
 import { ensureLibrary, LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
-import { lookAt } from './wire/look.js'
+import { atEachPrimary, lookAt } from './wire/look.js'
 import { fieldsOf, isCluster, unsuitableRole } from './wire/server.js'
 
 /** A field is null if the server does not report it or this user may not read it. */
@@ -73,11 +73,10 @@ export const inspect = (url: string, name: string, timeoutMs: number): Promise<I
   })
 
 /** Loads the function library if the server lacks it, and returns its name. @throws as inspect() */
-export const loadLibrary = (url: string, timeoutMs: number): Promise<string> =>
-  lookAt(url, timeoutMs, '', async (redis) => {
-    await ensureLibrary(redis, () => {})
-    return LIBRARY_NAME
-  })
+export async function loadLibrary(url: string, timeoutMs: number): Promise<string> {
+  await atEachPrimary(url, timeoutMs, (redis) => ensureLibrary(redis, () => {}))
+  return LIBRARY_NAME
+}
 
 const ask = <T>(redis: Commands, command: string, ...args: string[]): Promise<T | null> =>
   redis.call(command, ...args).then(

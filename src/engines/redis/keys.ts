@@ -1,11 +1,14 @@
 /** Names of a space's keys. All begin with one hash tag, so a Cluster keeps them in one slot (KEYS in protocol.ts). */
 import { KEYS } from './protocol.js'
+import { partitionTag } from './slot.js'
 
 export interface Keys {
   /** The beginning of every key, and of no key of another space. */
   readonly prefix: string
   /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
+  /** Of a space on a Cluster: the number of its partitions. */
+  readonly partitions: string
   /** The key that is written before a question to the replicas. */
   readonly level: string
   /**
@@ -25,10 +28,17 @@ export interface Keys {
   session(id: string): string
 }
 
-/** Returns the keys of a space of this name. */
-export function keysOf(space: string): Keys {
-  // Percent-encoding leaves no brace in the name, so it cannot change the hash tag.
-  const prefix = `{ts:${encodeURIComponent(space)}}:`
+/** Partition: one of the parts of a space on a Cluster. */
+export interface Partition {
+  readonly index: number
+  readonly count: number
+}
+
+/** Returns the keys of a space of this name, or of a partition of it. */
+export function keysOf(space: string, partition?: Partition): Keys {
+  // Percent-encoding leaves no brace and no slash in the name, so it cannot change the hash tag.
+  const base = `ts:${encodeURIComponent(space)}`
+  const prefix = `{${partition ? partitionTag(base, partition.index, partition.count) : base}}:`
   const named =
     ({ name }: { readonly name: string }) =>
     (of: string): string =>
@@ -36,6 +46,7 @@ export function keysOf(space: string): Keys {
   return {
     prefix,
     counters: `${prefix}${KEYS.counters.name}`,
+    partitions: `${prefix}${KEYS.partitions.name}`,
     level: `${prefix}${KEYS.level.name}`,
     never: [1, 2].map((n) => `${prefix}never:${n}`),
     pushes: named(KEYS.pushes),

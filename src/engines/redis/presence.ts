@@ -30,10 +30,11 @@ import type { Logger } from '../../log.js'
 import { Agreement } from './agreement.js'
 import type { Holdings } from './holdings.js'
 import { MODE, SHARED } from './protocol.js'
-import { type Batches, foreignKeyError, layoutError } from './wire/batches.js'
+import type { Batches } from './wire/batches.js'
 import type { Link } from './wire/link.js'
 import type { Operation } from './wire/operation.js'
 import { reactionTo } from './wire/reactions.js'
+import { foreignKeyError, layoutError } from './wire/refusal.js'
 
 const RENEW_MS = SHARED.presenceLeaseMs / 3
 const BEAT_ANSWER_MS = 3_000
@@ -52,6 +53,8 @@ export class Presence {
   #link: Link | undefined
   /** Server history and presence to which all unanswered batches belong: no other history knows their numbers. */
   #settled: string | undefined
+  /** The birth of the presence: one that is found again in another history has all replies that this history has. */
+  #born: string | undefined
   #beatTimer: NodeJS.Timeout | undefined
   #leaseTimer: NodeJS.Timeout | undefined
   /** No sync has been answered since the last join: it puts back deliveries, so they must not be acted on. */
@@ -151,10 +154,11 @@ export class Presence {
       this.#batches.lease.renewed(askedAt)
       const found = `${run} ${born}`
       const known = found === this.#settled
-      await this.#batches.settle(link, known)
+      await this.#batches.settle(link, known, this.#born === String(born))
       if (this.#link !== link) return
       if (!known) this.#afresh = true
       this.#settled = found
+      this.#born = String(born)
       await this.#sync(link)
     } catch (error) {
       const refused = refusalOf(error as Error)

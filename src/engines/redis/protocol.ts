@@ -328,6 +328,7 @@ export const KEYS = {
   body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
   bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
   ticketBytes: { name: 'ticket-bytes', type: 'hash', holds: 'owner → bytes of their tickets', until: 'leases end' },
+  partitions: { name: 'partitions', type: 'string', holds: 'on a Cluster: the number of partitions of the space', until: 'the space ends' },
   level: { name: 'level', type: 'string', holds: 'nothing; written before a question to the replicas', until: 'a TTL' },
   free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
   freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score', until: 'leases end' },

@@ -1,6 +1,7 @@
 /** The repair of a space: foreign keys are put aside, indexes and queues made anew from entries and processes. */
 import type { Repaired } from '../../engine.js'
-import { keysOf, patternOf } from './keys.js'
+import { type Keys, keysOf, patternOf } from './keys.js'
+import { partsOf } from './partition-count.js'
 import { KEYS } from './protocol.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
@@ -35,8 +36,12 @@ export async function repair(batches: Batches): Promise<Repaired> {
  * Renames the keys of a space whose type is not that of their name. Works on any data, so it comes before a process
  * joins. Returns their names; they are kept for a week.
  */
-export function putAside(url: string, space: string): Promise<string[]> {
-  const { prefix, counters } = keysOf(space)
+export async function putAside(url: string, space: string): Promise<string[]> {
+  const parts = await partsOf(url, space, TIMEOUT_MS)
+  return (await Promise.all(parts.map((part) => putAsideIn(url, keysOf(space, part))))).flat()
+}
+
+function putAsideIn(url: string, { prefix, counters }: Keys): Promise<string[]> {
   return lookAt(url, TIMEOUT_MS, counters, async (redis) => {
     const found: string[] = []
     let cursor = '0'

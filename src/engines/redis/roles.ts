@@ -52,16 +52,25 @@ export interface RuleTerms {
   /** The name of the space. */
   readonly space: string
   readonly database: number
+  /** What tells where the primary is; then its replicas are asked, too, and on a Cluster the space may have partitions. */
+  readonly seeds?: 'sentinel' | 'cluster' | undefined
   /** True if the role may load the function library; the loader always may. */
   readonly loads: boolean
 }
 
 /** Returns the rights of a role as ACL SETUSER takes them, without a password. */
-export function rightsOf(name: RoleName, { space, database, loads }: Omit<RuleTerms, 'user'>): string[] {
+export function rightsOf(name: RoleName, terms: Omit<RuleTerms, 'user'>): string[] {
+  const { space, database, seeds, loads } = terms
   const { commands, onBullmq, keys }: Role = ROLES[name]
-  const pattern = patternOf(keysOf(space).prefix)
-  const own = keys === 'none' ? [] : keys === 'read' ? [`%R~${pattern}`] : [`~${pattern}`, `&${pattern}`]
+  const { prefix } = keysOf(space)
+  const patterns = [prefix, ...(seeds === 'cluster' ? [prefix.replace(/\}:$/, '/')] : [])].map(patternOf)
+  const own =
+    keys === 'none'
+      ? []
+      : patterns.flatMap((pattern) => (keys === 'read' ? [`%R~${pattern}`] : [`~${pattern}`, `&${pattern}`]))
   const more = [...(loads && !keys ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
+  if (seeds && !keys) more.push('WAIT')
+  if (seeds === 'cluster') more.push('CLUSTER SLOTS')
   const selector = onBullmq ? [`(~bull:* ${additions(onBullmq).join(' ')})`] : []
   return [...own, ...additions([...commands, ...more]), ...selector]
 }

@@ -53,7 +53,7 @@ export class TakesOfMany {
     const named = { after, most: String(most), transaction: tx, template: packedTemplate(template) }
     // Repeatable under the same conditions as a single take, see Finds.
     return tx
-      ? this.#transactions.ask(tx, 'takeMany', named, { repeatable: false })
+      ? this.#transactions.ask(tx, 'takeMany', named, { repeatable: false, redoable: true })
       : ask(this.#batches, 'takeMany', named, { repeatable: true })
   }
 }

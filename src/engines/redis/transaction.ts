@@ -136,7 +136,7 @@ export class Transactions {
   async #commit(tx: string, isAnnounced: boolean, entries: readonly Argument[]): Promise<Reply> {
     this.#committing.add(tx)
     try {
-      const options = { repeatable: false, entries: Number(entries[0]) }
+      const options = { repeatable: false, redoable: true, entries: Number(entries[0]) }
       return await (isAnnounced
         ? ask(this.#batches, 'commit', { transaction: tx, entries }, options)
         : ask(this.#batches, 'writeAll', { entries }, options))

@@ -2,13 +2,14 @@
 import type { Engine } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { checkedBody } from './checksum.js'
-import { keysOf } from './keys.js'
+import { type Keys, keysOf } from './keys.js'
 import { Listings } from './listing.js'
+import { partsOf } from './partition-count.js'
 import { REFUSAL } from './protocol.js'
-import { layoutError } from './wire/batches.js'
 import { ensureLibrary, LOOK } from './wire/library.js'
 import { type LookingClient, openLook } from './wire/look.js'
 import { appendOperations, type Operation } from './wire/operation.js'
+import { layoutError } from './wire/refusal.js'
 import { fieldsOf, unsuitableRole } from './wire/server.js'
 
 export interface View {
@@ -18,7 +19,40 @@ export interface View {
 
 /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
 export async function openView(url: string, name: string, timeoutMs: number): Promise<View> {
-  const keys = keysOf(name)
+  const parts = await partsOf(url, name, timeoutMs)
+  const opened = await Promise.allSettled(parts.map((part) => openPart(url, keysOf(name, part), timeoutMs)))
+  const views = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const close = (): void => {
+    for (const view of views) view.close()
+  }
+  const failed = opened.find((each) => each.status === 'rejected')
+  if (!failed) return { engine: viewOfAll(views.map(({ engine }) => engine)), close }
+  close()
+  throw failed.reason
+}
+
+/** One part after the other: their pages are not merged by priority and age. */
+function viewOfAll(parts: readonly View['engine'][]): View['engine'] {
+  if (parts.length === 1) return parts[0]!
+  return {
+    async kinds() {
+      const sum = new Map<string, number>()
+      for (const kinds of await Promise.all(parts.map((part) => part.kinds()))) {
+        for (const [kind, free] of kinds) sum.set(kind, (sum.get(kind) ?? 0) + free)
+      }
+      return sum
+    },
+    async list(template, after, most) {
+      const [, part = '0', place = ''] = /^(\d+)\/(.*)$/s.exec(after ?? '') ?? []
+      const index = Number(part)
+      const { entries, next } = await parts[index]!.list(template, place || null, most)
+      const isLast = index + 1 === parts.length
+      return { entries, next: next !== null ? `${index}/${next}` : isLast ? null : `${index + 1}/` }
+    },
+  }
+}
+
+async function openPart(url: string, keys: Keys, timeoutMs: number): Promise<View> {
   const { client, close, errorOf } = await openLook(url, timeoutMs, keys.counters)
   try {
     const info = fieldsOf(await client.info())

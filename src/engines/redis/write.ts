@@ -50,7 +50,7 @@ export class Writes {
   }
 
   async #write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
-    const options = { repeatable: false, entries: entries.length }
+    const options = { repeatable: false, redoable: true, entries: entries.length }
     const { kind, values, now } = await (tx === undefined
       ? ask(this.#batches, 'writeAll', { entries: this.#packed(entries) }, options)
       : this.#transactions.ask(tx, 'writeUnder', { transaction: tx, entries: this.#packed(entries) }, options))

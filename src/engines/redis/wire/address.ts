@@ -22,6 +22,7 @@ export interface Seeds {
   readonly primary: string
   /** The user and password of the Sentinels. */
   readonly login: Partial<Credentials>
+  readonly passwordFile: string | undefined
 }
 
 export interface Address {
@@ -78,12 +79,7 @@ export function addressOf(url: string, { tls, credentials }: Access = {}): Addre
 
 /** Returns the user and password to connect with now. @throws SpaceError INVALID_ARGUMENT if they cannot be read */
 export async function loginOf({ login, passwordFile, credentials }: Address): Promise<Partial<Credentials>> {
-  if (passwordFile !== undefined) {
-    const password = (await readText(passwordFile, 'password file')).replace(/\r?\n$/, '')
-    if (password === '') throw new SpaceError('INVALID_ARGUMENT', `The password file ${passwordFile} is empty.`)
-    return { ...login, password }
-  }
-  if (!credentials) return login
+  if (passwordFile !== undefined || !credentials) return withPasswordOf(passwordFile, login)
   const given: unknown = await credentials()
   const { username, password } = (given ?? {}) as Partial<Credentials>
   const isName = username === undefined || typeof username === 'string'
@@ -91,6 +87,17 @@ export async function loginOf({ login, passwordFile, credentials }: Address): Pr
     throw new SpaceError('INVALID_ARGUMENT', 'credentials() must return { username, password }, both texts.')
   }
   return username === undefined ? { password } : { username, password }
+}
+
+/** Returns the user and password for a Sentinel. @throws as loginOf() */
+export const sentinelLoginOf = ({ login, passwordFile }: Seeds): Promise<Partial<Credentials>> =>
+  withPasswordOf(passwordFile, login)
+
+async function withPasswordOf(file: string | undefined, login: Partial<Credentials>): Promise<Partial<Credentials>> {
+  if (file === undefined) return login
+  const password = (await readText(file, 'password file')).replace(/\r?\n$/, '')
+  if (password === '') throw new SpaceError('INVALID_ARGUMENT', `The password file ${file} is empty.`)
+  return { ...login, password }
 }
 
 /**
@@ -143,7 +150,7 @@ interface SeveralHosts {
 const SENTINEL_ADVICE = 'Write redis+sentinel://host:26379,host:26379/NAME, with the name of the primary.'
 const CLUSTER_ADVICE = 'Write redis+cluster://host:6379,host:6379.'
 const SEVERAL_PARAMETERS = {
-  sentinel: new Set([...PARAMETERS, 'sentinelUsername', 'sentinelPassword']),
+  sentinel: new Set([...PARAMETERS, 'sentinelUsername', 'sentinelPassword', 'sentinelPasswordFile']),
   cluster: new Set([...PARAMETERS, 'partitions']),
 }
 const DEFAULT_PORTS = { sentinel: '26379', cluster: String(DEFAULT_PORT) }
@@ -175,12 +182,16 @@ function severalHosts(url: string): SeveralHosts | undefined {
 }
 
 function seedsOf({ of, hosts, primary }: SeveralHosts, given: Parameters): Seeds {
-  const { sentinelUsername: username, sentinelPassword: password } = given
+  const { sentinelUsername: username, sentinelPassword: password, sentinelPasswordFile: passwordFile } = given
+  if (password !== undefined && passwordFile !== undefined) {
+    throw wrong('The address has a sentinelPassword and a sentinelPasswordFile: give one of them.')
+  }
   return {
     of,
     hosts: hosts.map((host) => hostOf(parse(`redis://${host}`))),
     primary,
     login: { ...(username !== undefined && { username }), ...(password !== undefined && { password }) },
+    passwordFile,
   }
 }
 

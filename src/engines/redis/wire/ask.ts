@@ -10,7 +10,7 @@ export interface Reply {
   readonly now: number
 }
 
-export type AskOptions = Pick<Operation, 'repeatable' | 'standing' | 'entries' | 'began'>
+export type AskOptions = Pick<Operation, 'repeatable' | 'redoable' | 'standing' | 'entries' | 'began'>
 
 /** @example const { kind } = await ask(batches, 'cancel', { id }, { repeatable: true }) */
 export function ask<N extends OperationName>(

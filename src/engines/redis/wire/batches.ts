@@ -32,6 +32,7 @@ import { appendOperations, type Operation } from './operation.js'
 import { PresenceLease } from './presence-lease.js'
 import { Queue, type Queued, queued } from './queue.js'
 import { type Reaction, reactionTo } from './reactions.js'
+import { callRefusal, layoutError } from './refusal.js'
 import type { Argument } from './resp.js'
 
 /**
@@ -78,6 +79,10 @@ export class Batches {
   #watch: NodeJS.Timeout | undefined
   /** The server refuses calls for now: the batches that it refused wait, and nothing overtakes them. */
   #refusal: Reaction | undefined
+  /** As settle() was told. */
+  #hasSurvived = false
+  /** How many operations of settled batches run again, in their order. */
+  #againCount = 0
   /** The last words of a server that could not serve. */
   #lastWords: Error | undefined
   #pause: NodeJS.Timeout | undefined
@@ -137,10 +142,13 @@ export class Batches {
 
   /**
    * Settles the batches that were unanswered on a former link. `known`: the presence was found again in the same
-   * history, so numbers still count; otherwise batches are only asked about.
+   * history, so numbers still count; otherwise batches are only asked about. `survived`: the presence was found again,
+   * so a batch that is not recorded is no part of this history.
    */
-  async settle(link: Link, known: boolean): Promise<void> {
+  async settle(link: Link, known: boolean, survived: boolean): Promise<void> {
     this.#link = link
+    this.#hasSurvived = survived
+    this.#againCount = 0
     for (const batch of this.#ledger.all()) {
       await this.#send(batch, known ? MODE.run : MODE.askOnly)
       if (this.#link !== link) return
@@ -238,7 +246,7 @@ export class Batches {
     if (reaction?.next === 'again' && this.#flowing) return this.#sendAgain(batch, reaction)
     if (reaction) return link.cut(error.message)
     this.#ledger.drop(batch)
-    const failure = refusalOf(error)
+    const failure = callRefusal(error)
     if (failure.code === 'DATA_DAMAGED') this.unusable()
     for (const operation of batch.operations) operation.fail(failure)
   }
@@ -342,14 +350,17 @@ export class Batches {
     }
     // This very sending has not run, and it was the only one that may have.
     const surelyNotRun = batch.sent === 1 && (why === REFUSAL.presence || why === REFUSAL.unrecorded)
+    // Nobody was told of its effects: every process of this level waits for the replicas before it acts on a push.
+    const wasUntold = why === REFUSAL.unrecorded && this.#hasSurvived && !this.level.isNone
     const again: Queued[] = []
     for (const operation of batch.operations) {
       if (operation.standing) operation.fail(new SpaceError('SPACE_UNREACHABLE'))
-      else if (surelyNotRun) again.push(operation)
+      else if (surelyNotRun || (wasUntold && operation.redoable)) again.push(operation)
       else if (operation.repeatable) again.push({ ...operation, name: operation.again ?? operation.name })
       else operation.fail(new SpaceError('OUTCOME_UNKNOWN'))
     }
-    this.#queue.addFirst(again)
+    this.#queue.addFirst(again, this.#flowing ? 0 : this.#againCount)
+    this.#againCount += again.length
     if (why === REFUSAL.presence && this.#flowing) {
       this.#flowing = false
       this.#onPresenceLost()
@@ -376,20 +387,3 @@ export class Batches {
     this.#ledger.failUnless(({ operations }) => now - operations[0]!.since < GIVE_UP_MS, unansweredError)
   }
 }
-
-/** Returns the error of a call that the server refused, and always will. */
-function refusalOf(error: Error): SpaceError {
-  const { message } = error
-  if (/^NOPERM/.test(message)) return new SpaceError('REDIS_REFUSED', message)
-  return foreignKeyError(error) ?? new SpaceError('INTERNAL', message, { cause: error })
-}
-
-/** Returns the error for a key of another type than takespace has written; undefined for another error. */
-export const foreignKeyError = (cause: Error): SpaceError | undefined =>
-  /^WRONGTYPE/.test(cause.message)
-    ? new SpaceError('DATA_DAMAGED', 'A key has another type. Run takespace doctor --repair.', { cause })
-    : undefined
-
-/** Returns the error for data in the layout of another release. */
-export const layoutError = (refusal: string): SpaceError =>
-  new SpaceError(refusal === REFUSAL.dataOlder ? 'DATA_OLDER' : 'DATA_NEWER')

@@ -1,6 +1,6 @@
 /** The connection of BullMQ to the servers of a space: BullMQ has clients of its own, which reconnect by themselves. */
 import type { Access } from '../../../engine/access.js'
-import { type Address, addressOf, type Seeds } from './address.js'
+import { type Address, addressOf, type Seeds, sentinelLoginOf } from './address.js'
 import { bareTerms, clientTerms, newCluster } from './client.js'
 
 export interface BullmqConnection {
@@ -28,7 +28,9 @@ export async function bullmqConnection(url: string, access?: Access): Promise<Bu
   return { connection: cluster, prefix: `{${PREFIX}}`, end: () => cluster.disconnect() }
 }
 
-async function behindSentinels(address: Address, { hosts, primary, login }: Seeds): Promise<object> {
+async function behindSentinels(address: Address, seeds: Seeds): Promise<object> {
+  const { hosts, primary } = seeds
+  const login = await sentinelLoginOf(seeds)
   const { host, port, ...terms } = await clientTerms(address, address.at)
   const { tls } = await bareTerms(address, address.at, login)
   return {

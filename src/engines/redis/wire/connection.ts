@@ -109,6 +109,7 @@ export class Connection {
       // The client goes on after a SELECT that was refused: in database 0.
       if (heard) throw heard
       const server = await examine(client, this.#names.counters, this.#address.seeds !== undefined)
+      this.#listener.onFound(server)
       await this.#ensureLibrary(client)
       await checkRights(client, this.#names.counters)
       await client.ssubscribe(this.#names.pushes)

@@ -18,6 +18,8 @@ export interface BeatReply {
 }
 
 export interface LinkListener {
+  /** A server was found, and no link to it is open yet. Throws if it gives less than was promised. */
+  onFound(server: Server): void
   /** The link is ready; nothing has been sent on it yet. */
   onUp(link: Link): void
   onDown(): void

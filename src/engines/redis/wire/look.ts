@@ -1,6 +1,7 @@
 /** Looks: short connections to a server that join no space. */
+import type { Access } from '../../../engine/access.js'
 import { SpaceError } from '../../../errors.js'
-import { addressOf } from './address.js'
+import { type Address, addressOf, type Place } from './address.js'
 import { clientTerms, newClient, release, type Terms } from './client.js'
 import type { Commands } from './commands.js'
 import { Primary } from './primary.js'
@@ -20,8 +21,12 @@ export interface Look {
 }
 
 /** Opens a connection for looks at the primary of a key: loads no library, subscribes to nothing. */
-export async function openLook(url: string, timeoutMs: number, key: string): Promise<Look> {
-  const address = addressOf(url)
+export const openLook = (url: string, timeoutMs: number, key: string, access?: Access): Promise<Look> => {
+  const address = addressOf(url, access)
+  return openLookWhere(address, timeoutMs, () => new Primary(address, key).find(timeoutMs))
+}
+
+async function openLookWhere(address: Address, timeoutMs: number, findPlace: () => Promise<Place>): Promise<Look> {
   let heard: Error | undefined
   const errorOf = (error: Error): SpaceError => {
     const cause = error instanceof SpaceError ? error : (heard ?? error)
@@ -29,7 +34,7 @@ export async function openLook(url: string, timeoutMs: number, key: string): Pro
   }
   let terms: Terms
   try {
-    terms = await clientTerms(address, await new Primary(address, key).find(timeoutMs))
+    terms = await clientTerms(address, await findPlace())
   } catch (error) {
     throw errorOf(error as Error)
   }
@@ -51,13 +56,31 @@ export async function openLook(url: string, timeoutMs: number, key: string): Pro
 }
 
 /** Looks at the primary of a key over a connection that ends with the look, or when the time is over. */
-export async function lookAt<T>(
+export const lookAt = async <T>(
   url: string,
   timeoutMs: number,
   key: string,
   look: (client: LookingClient) => Promise<T>,
+  access?: Access,
+): Promise<T> => lookOver(await openLook(url, timeoutMs, key, access), timeoutMs, look)
+
+/** Looks at each primary: on a Cluster all of them. */
+export async function atEachPrimary(
+  url: string,
+  timeoutMs: number,
+  look: (client: LookingClient) => Promise<void>,
+): Promise<void> {
+  const address = addressOf(url)
+  const places = await new Primary(address, '').all(timeoutMs)
+  for (const place of places)
+    await lookOver(await openLookWhere(address, timeoutMs, async () => place), timeoutMs, look)
+}
+
+async function lookOver<T>(
+  { client, close, errorOf }: Look,
+  timeoutMs: number,
+  look: (client: LookingClient) => Promise<T>,
 ): Promise<T> {
-  const { client, close, errorOf } = await openLook(url, timeoutMs, key)
   const bound = setTimeout(close, timeoutMs)
   try {
     return await look(client)

@@ -19,6 +19,11 @@ export interface Operation {
   readonly args: readonly Argument[]
   /** Can run again if it is unknown whether it ran. */
   readonly repeatable: boolean
+  /**
+   * Begins nothing outside of the space. So it runs again if a failover lost it from the history of the space, and
+   * nobody had been told of it (`replicated:n`).
+   */
+  readonly redoable?: boolean
   /** Takes its place when it runs again, with the same arguments. */
   readonly again?: OperationName
   /** How many entries it writes; default at most one. */

@@ -1,7 +1,8 @@
 /** The primary: the server that holds the keys of a partition now, as the Sentinels or the nodes of a Cluster tell. */
 import { slotOf } from '../slot.js'
-import { type Address, type HostAndPort, type Place, type Seeds, shownPlace } from './address.js'
+import { type Address, type HostAndPort, type Place, type Seeds, sentinelLoginOf, shownPlace } from './address.js'
 import { bareTerms, clientTerms, withClient } from './client.js'
+import type { Commands } from './commands.js'
 import { PrimaryUnknown } from './refusal.js'
 
 /** A server that is asked and does not answer for this long is passed over. */
@@ -44,12 +45,22 @@ export class Primary {
     throw failure
   }
 
+  /** Returns the places of all primaries. */
+  async all(timeoutMs: number): Promise<Place[]> {
+    // The first that answers is asked again for all.
+    const place = await this.find(timeoutMs)
+    if (this.#address.seeds?.of !== 'cluster') return [place]
+    const owners = await this.#ownersBy(this.#known[0]!, timeoutMs)
+    return Array.from(new Map(owners.map((owner) => [`${owner.host}:${owner.port}`, owner])).values())
+  }
+
   #ranFirst(host: HostAndPort): void {
     this.#known = [host, ...this.#known.filter((each) => each !== host)]
   }
 
-  async #askSentinel(host: HostAndPort, { primary, login }: Seeds, timeoutMs: number): Promise<Place> {
-    const terms = await bareTerms(this.#address, host, login)
+  async #askSentinel(host: HostAndPort, seeds: Seeds, timeoutMs: number): Promise<Place> {
+    const { primary } = seeds
+    const terms = await bareTerms(this.#address, host, await sentinelLoginOf(seeds))
     const found = (await withClient(terms, timeoutMs, (client) =>
       client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', primary),
     )) as [string, string] | null
@@ -59,13 +70,18 @@ export class Primary {
 
   /** Remembers the other nodes, too: the seeds may leave the Cluster. */
   async #askNode(host: HostAndPort, timeoutMs: number): Promise<Place> {
+    const owners = await this.#ownersBy(host, timeoutMs)
+    const owner = owners.find(({ from, to }) => from <= this.#slot && this.#slot <= to)
+    if (!owner) throw new PrimaryUnknown(`No node of the Cluster at ${shownPlace(host)} has slot ${this.#slot}.`)
+    return { host: owner.host, port: owner.port }
+  }
+
+  async #ownersBy(host: HostAndPort, timeoutMs: number): Promise<Owner[]> {
     const terms = await clientTerms(this.#address, host)
     const ranges = (await withClient(terms, timeoutMs, (client) => client.call('CLUSTER', 'SLOTS'))) as Range[]
     const owners = ranges.map(([from, to, [name, port]]) => ({ from, to, host: name || host.host, port }))
     this.#learn(owners)
-    const owner = owners.find(({ from, to }) => from <= this.#slot && this.#slot <= to)
-    if (!owner) throw new PrimaryUnknown(`No node of the Cluster at ${shownPlace(host)} has slot ${this.#slot}.`)
-    return { host: owner.host, port: owner.port }
+    return owners
   }
 
   #learn(nodes: readonly HostAndPort[]): void {
@@ -74,6 +90,18 @@ export class Primary {
       if (!this.#known.some((each) => each.host === host && each.port === port)) this.#known.push({ host, port })
     }
   }
+}
+
+/** Returns how many primaries a Cluster has. */
+export async function primariesIn(client: Commands): Promise<number> {
+  const ranges = (await client.call('CLUSTER', 'SLOTS')) as Range[]
+  return new Set(ranges.map(([, , [host, port]]) => `${host}:${port}`)).size
+}
+
+/** Who has the slots from one to another. */
+interface Owner extends HostAndPort {
+  readonly from: number
+  readonly to: number
 }
 
 /** First and last slot, then the node that has them, then its replicas. */

@@ -58,9 +58,9 @@ export class Queue {
     return true
   }
 
-  /** Puts operations that are sent again before all others. */
-  addFirst(operations: readonly Queued[]): void {
-    this.#operations.unshift(...operations)
+  /** Puts operations that are sent again before all others, but behind the first `behind`. */
+  addFirst(operations: readonly Queued[], behind = 0): void {
+    this.#operations.splice(behind, 0, ...operations)
   }
 
   /** Returns the number of operations per batch, if those that wait now are dealt out over `calls` calls. */

@@ -1,5 +1,6 @@
 /** Errors of the server and of a connection attempt: which end the attempt for good, and what to do about each. */
 import { SpaceError } from '../../../errors.js'
+import { REFUSAL } from '../protocol.js'
 import type { Address } from './address.js'
 import { reactionTo } from './reactions.js'
 
@@ -90,3 +91,20 @@ function tlsRefusal(error: NodeJS.ErrnoException, { tls, shown }: Address): Spac
   }
   return failed(`${shown}: ${message} (${code}).`)
 }
+
+/** Returns the error of a call that the server refused, and always will. */
+export function callRefusal(error: Error): SpaceError {
+  const { message } = error
+  if (/^NOPERM/.test(message)) return new SpaceError('REDIS_REFUSED', message)
+  return foreignKeyError(error) ?? new SpaceError('INTERNAL', message, { cause: error })
+}
+
+/** Returns the error for a key of another type than takespace has written; undefined for another error. */
+export const foreignKeyError = (cause: Error): SpaceError | undefined =>
+  /^WRONGTYPE/.test(cause.message)
+    ? new SpaceError('DATA_DAMAGED', 'A key has another type. Run takespace doctor --repair.', { cause })
+    : undefined
+
+/** Returns the error for data in the layout of another release. */
+export const layoutError = (refusal: string): SpaceError =>
+  new SpaceError(refusal === REFUSAL.dataOlder ? 'DATA_OLDER' : 'DATA_NEWER')

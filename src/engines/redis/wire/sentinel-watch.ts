@@ -2,7 +2,7 @@
  * The watch on a Sentinel: it tells at once when another server becomes the primary. The old one may go on for seconds
  * without knowing, and its connections with it.
  */
-import type { Address, HostAndPort, Seeds } from './address.js'
+import { type Address, type HostAndPort, type Seeds, sentinelLoginOf } from './address.js'
 import { ATTEMPT_MS, bareTerms, newClient, type RedisClient, release } from './client.js'
 
 const FIRST_RETRY_MS = 100
@@ -40,7 +40,8 @@ export class SentinelWatch {
   }
 
   async #subscribe(): Promise<void> {
-    const { hosts, primary, login } = this.#seeds
+    const { hosts, primary } = this.#seeds
+    const login = await sentinelLoginOf(this.#seeds)
     const host = hosts[this.#next++ % hosts.length]!
     const client = newClient(await bareTerms(this.#address, host, login), { connectTimeout: ATTEMPT_MS })
     this.#client = client
