@@ -91,6 +91,15 @@ export interface Offer {
    * connection is lost, and after the end.
    */
   readonly standing: boolean
+  /** The deliveries that there is still room for, as far as this process knows. */
+  readonly free: number
+  /** Adds room for one delivery more. */
+  addSlot(): Promise<void>
+  /**
+   * Removes room for one delivery. Returns false, without effect, if there is none left. A store that is away has lost
+   * the slot when it is back.
+   */
+  withdrawSlot(): Promise<boolean>
   /** Ends the offer. When the promise resolves, no further delivery will come. */
   end(): Promise<void>
 }
@@ -178,6 +187,12 @@ export interface Engine {
   /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries
 
+  /**
+   * Returns the entries under ids that tell where they are going to be written. Exists only in engines of several
+   * partitions. Throws OTHER_PARTITION if they belong to several, or to another one than the transaction.
+   */
+  placed?(entries: readonly EncodedEntry[], tx?: string): readonly EncodedEntry[]
+
   // Every call that names a transaction rejects with TRANSACTION_ENDED, without effect, once the transaction has ended.
 
   /** Writes all entries or none, in this order. */
@@ -196,9 +211,9 @@ export interface Engine {
 
   /**
    * Begins a transaction; the space learns of it with its first operation. `onEnded` is called when the lease has ended
-   * or the space has lost it.
+   * or the space has lost it. `near`: the delivery with whose completion it is to be committed.
    */
-  begin(leaseMs: number, onEnded: () => void): string
+  begin(leaseMs: number, onEnded: () => void, near?: Delivery): string
   renewTransaction(tx: string, leaseMs: number): Promise<Grant>
   /**
    * Commits all operations under the transaction together with these writes. When the promise resolves, they are

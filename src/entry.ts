@@ -68,6 +68,14 @@ export interface EntryOptions<F extends object> {
    * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
    */
   readonly index?: IndexOver<F> | undefined
+  /**
+   * The field that decides the partition of an entry, in a space of several partitions (docs/partitions.md): entries
+   * with the same value are in one partition, so they keep their order and can be changed in one transaction, and a
+   * template with this field is looked up there alone. Every program that uses the kind, or one that extends it,
+   * declares it. Default: an entry goes to any partition.
+   * @example defineEntry<{ id: string; customer: string }>('Order', { partition: 'customer' })
+   */
+  readonly partition?: NameOf<F> | undefined
   readonly schema?: undefined
 }
 
@@ -79,6 +87,8 @@ export interface SchemaOptions<S extends StandardSchema<object, object>> {
   readonly schema: S
   /** As of EntryOptions. */
   readonly index?: IndexOver<OutputOf<S>> | undefined
+  /** As of EntryOptions. */
+  readonly partition?: NameOf<OutputOf<S>> | undefined
 }
 
 /** Names that both declare, with types that exclude each other. */
@@ -123,7 +133,7 @@ export interface EntryKind<F extends object, I extends object = F> extends Defin
 export function revive(fields: object, kinds: readonly string[], info: EntryInfo, kind: Definition): Entry {
   const entry = { ...fields }
   const own = kinds[0] === kind.kind ? kind : undefined
-  remember(entry, { kinds, index: own?.index, schemas: own?.schemas, info })
+  remember(entry, { kinds, index: own?.index, partition: own?.partition, schemas: own?.schemas, info })
   return entry as Entry
 }
 
@@ -152,10 +162,11 @@ export function defineEntry(kind: string, options: Options = {}): EntryKind<obje
 
 interface Options {
   readonly index?: Index
+  readonly partition?: string
   readonly schema?: unknown
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['index', 'schema'])
+const OPTIONS: ReadonlySet<string> = new Set(['index', 'partition', 'schema'])
 
 /** A schema covers all fields; the schemas of the extended kinds apply as well. */
 function schemasOf(schema: StandardSchema | undefined, inherited: Schemas | undefined): Schemas | undefined {
@@ -195,6 +206,24 @@ function checkedIndex(
   return index.map((item) => (typeof item === 'string' ? item : [...item].sort()))
 }
 
+/** An extended kind has the field of its parent: templates of the parent match its entries. */
+function checkedPartition(
+  kind: string,
+  field: unknown,
+  names: ReadonlySet<string> | undefined,
+  inherited: string | undefined,
+): string | undefined {
+  if (field === undefined || field === inherited) return inherited
+  if (typeof field !== 'string' || field === '' || names?.has(field) === false) {
+    throw new SpaceError('INVALID_ARGUMENT', `The partition of ${kind} must be the name of one of its fields.`)
+  }
+  if (inherited === undefined) return field
+  throw new SpaceError(
+    'INVALID_ARGUMENT',
+    `The partition of ${kind} is decided by ${inherited}, as that of the kind it extends.`,
+  )
+}
+
 /** Copies the caller's fields once: getters run only here. Too many are refused before they are read. */
 function copied(kind: string, fields: unknown): object {
   let count: number
@@ -217,8 +246,9 @@ function define(what: string, kind: string, options: Options, parent: Definition
   const names = schema && namesOf(schema)
   const own = checkedIndex(kind, options.index, names)
   const index = parent?.index || own ? [...(parent?.index ?? []), ...(own ?? [])] : undefined
-  const definition: Definition = { kind, parent, index, schemas, names }
-  const origin: Origin = { kinds: chainOf(definition), index, schemas, info: undefined }
+  const partition = checkedPartition(kind, options.partition, names, parent?.partition)
+  const definition: Definition = { kind, parent, index, partition, schemas, names }
+  const origin: Origin = { kinds: chainOf(definition), index, partition, schemas, info: undefined }
   const make = (fields: object): Entry<object> => {
     const entry = copied(kind, fields)
     remember(entry, origin)

@@ -26,6 +26,11 @@ export const ERRORS = {
   OUTCOME_UNKNOWN: kind(502, false, 'No answer came that can be relied on; the operation may have taken effect.'),
   LEASE_UNKNOWN: kind(404, false, 'The space knows no such lease: it ended, was cancelled, or its entry was taken.'),
   TRANSACTION_ENDED: kind(409, false, 'The transaction has ended: it was committed or aborted, or its lease is over.'),
+  OTHER_PARTITION: kind(
+    409,
+    false,
+    'These operations belong to different partitions of the space; nothing of this call was done.',
+  ),
   CLAIM_LOST: kind(409, false, 'The space has given this entry to another holder; nothing of this attempt was kept.'),
   REQUEST_TIMEOUT: kind(504, false, 'No worker answered before the deadline; one may have started.'),
   SESSION_CONFLICT: kind(

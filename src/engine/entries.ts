@@ -16,6 +16,8 @@ export interface EncodedEntry {
   readonly priority: number
   /** Set for a request: its outcome is reported to the process that wrote it. */
   readonly request?: RequestTerms
+  /** The token of the field that decides the partition; absent: any partition will do. */
+  readonly partition?: string | undefined
 }
 
 export interface RequestTerms {
@@ -59,6 +61,8 @@ export interface EncodedTemplate {
    * other tokens, each is searched by its own index.
    */
   readonly anyOf?: readonly string[]
+  /** The token that decides the partition of all matches; absent: they may be in any. */
+  readonly partition?: string | undefined
 }
 
 /** The template kind that matches every kind but the framework's own. */

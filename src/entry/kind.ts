@@ -10,6 +10,8 @@ export interface Definition {
   /** The kind it extends, if any. */
   readonly parent: Definition | undefined
   readonly index: Index | undefined
+  /** The field that decides the partition of its entries. */
+  readonly partition?: string | undefined
   /** The schemas of its fields. */
   readonly schemas?: Schemas | undefined
   /** The names of all fields, if its schema tells them. */
@@ -32,6 +34,7 @@ export interface Origin {
   /** Its own kind first, then the kinds it extends. */
   readonly kinds: readonly string[]
   readonly index: Index | undefined
+  readonly partition?: string | undefined
   readonly schemas?: Schemas | undefined
   readonly info: EntryInfo | undefined
 }

@@ -31,6 +31,7 @@ export class Template<F extends object> {
       kind: any ? ANY_KIND : kindName(kind.kind),
       root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
       ...tokensOf(packed, kind.index),
+      ...partitionOf(packed, kind.partition),
     }
   }
 }
@@ -64,7 +65,7 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   if (!origin) {
     throw new SpaceError('INVALID_ENTRY', 'Only entries made by a kind can be written: Task({ … }), see defineEntry.')
   }
-  const { kinds, index, schemas } = origin
+  const { kinds, index, partition, schemas } = origin
   const encode = (fields: object): Encoded => {
     const packed = packFields(fields)
     const { indexed, verified, compound } = tokensOf(packed, index)
@@ -74,6 +75,7 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
       indexed: compound ? [...indexed, ...compound] : indexed,
       verified,
       index: index ? `:${index.map(indexName).join(':')}:` : '*',
+      ...partitionOf(packed, partition),
     }
   }
   return schemas ? fieldsToStore(kinds[0]!, schemas, entry).then(encode) : encode(entry)
@@ -81,6 +83,13 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
 
 const indexName = (item: string | readonly string[]): string =>
   typeof item === 'string' ? fieldName(item) : compoundName(item)
+
+/** Returns the token of the field that decides the partition, if there is such a field and it has a value. */
+function partitionOf(packed: PackedFields, field: string | undefined): Pick<EncodedEntry, 'partition'> | undefined {
+  if (field === undefined) return undefined
+  const name = Object.keys(packed).find((each) => nameOf(each) === field)
+  return name === undefined ? undefined : { partition: tokenOf(packed[name]!) }
+}
 
 /**
  * Returns `field=token` of each field, sorted by name, split by whether the field is indexed; and the tokens of

@@ -12,6 +12,7 @@ export const resultTemplate = (id: string): EncodedTemplate => ({
   root: TICKET,
   indexed: [token(id)],
   verified: [],
+  partition: id,
 })
 
 /** A ticket on which something is noted; those of a group, or a single one. */
@@ -20,6 +21,7 @@ export const progressTemplate = (by: { readonly id?: string; readonly group?: st
   root: TICKET,
   indexed: [],
   verified: [by.id === undefined ? `group=${tokenOf(by.group ?? '')}` : token(by.id)],
+  partition: by.id,
 })
 
 /** The entry that a ticket is until it is settled. */

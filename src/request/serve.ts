@@ -277,7 +277,7 @@ class ServedRequest implements HeldRequest {
 
   /** Made when first read: most handlers never do. */
   get transaction(): Transaction {
-    this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, true)
+    this.#transaction ??= new Transaction(this.#terms.engine, Math.max(this.remainingMs, 0), () => {}, this.#delivery)
     return this.#transaction
   }
 

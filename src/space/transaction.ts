@@ -7,7 +7,7 @@
  */
 
 import { LONGEST_TIMER_MS, monotonicMs, wallMs } from '../clock.js'
-import type { CompletionEffects, EncodedEntry, Engine, Grant } from '../engine.js'
+import type { CompletionEffects, Delivery, EncodedEntry, Engine, Grant } from '../engine.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { isSpaceError, SpaceError } from '../errors.js'
 import { underAny } from '../runtime/abort.js'
@@ -77,13 +77,13 @@ export class Transaction implements AsyncDisposable {
     engine: Engine,
     leaseMs: number | undefined,
     onOver: (transaction: Transaction) => void,
-    ofRequest = false,
+    request?: Delivery,
   ) {
     this.#engine = engine
-    this.#ofRequest = ofRequest
+    this.#ofRequest = request !== undefined
     this.#onOver = onOver
     const granted = grantedOf(leaseMs)
-    this.id = engine.begin(granted, () => this.#over(new SpaceError('TRANSACTION_ENDED')))
+    this.id = engine.begin(granted, () => this.#over(new SpaceError('TRANSACTION_ENDED')), request)
     this.#trust(monotonicMs(), granted)
   }
 

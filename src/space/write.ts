@@ -68,7 +68,8 @@ export async function writeEntries(
   const encoding = encodeAll(entries)
   if (encoding instanceof Promise) tx?.checking(encoding)
   const encoded = encoding instanceof Promise ? await encoding : encoding
-  const encodedEntries = encoded.map((own, i): EncodedEntry => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
+  const made = encoded.map((own, i): EncodedEntry => ({ ...own, id: newId(), leaseMs: leases[i]!, priority }))
+  const encodedEntries = engine.placed?.(made, tx?.id) ?? made
   const asked = monotonicMs()
   const grants = await (tx ? tx.write(encodedEntries) : engine.write(encodedEntries))
   return encodedEntries.map(

@@ -4,7 +4,7 @@ import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../../src/index.js'
 import { requestEntry } from '../../src/request.js'
 import { createWorker } from '../../workers/index.js'
-import { describeOnRedis, everyEngine } from '../support/every-engine.js'
+import { describeOnRedis, everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { ask } from './serving.js'
@@ -39,7 +39,7 @@ everyEngine('stored answers', (opened) => {
     expect(await violations()).toEqual([])
   })
 
-  test('a share is free again when what is stored there has expired', async () => {
+  testInOnePartition('a share is free again when what is stored there has expired', async () => {
     const { space, violations } = opened()
     const { tickets } = space.engine
     const request = { method: 'POST', target: '/', httpVersion: '1.1', headers: [], body: Buffer.alloc(0), peer: '' }

@@ -15,7 +15,7 @@ const FULL = { code: 'SPACE_FULL', status: 503, retryable: true }
 
 const tasks = (n: number) => Array.from({ length: n }, (_, i) => Task({ id: `t${i}` }))
 
-everyEngine('A bounded space', (opened, engine) => {
+everyEngine({ what: 'A bounded space', partitions: 'none' }, (opened, engine) => {
   const idsIn = async (space: Space): Promise<string[]> => {
     const ids: string[] = []
     for await (const { id } of space.contents(Task)) ids.push(id)

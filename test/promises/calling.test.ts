@@ -5,7 +5,7 @@ import { defineEntry } from '../../src/entry.js'
 import type { SpaceError } from '../../src/errors.js'
 import type { Space } from '../../src/space.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext, type Worker } from '../../workers/index.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
 const workers: Worker[] = []
@@ -153,7 +153,7 @@ everyEngine('calling', (opened, engine) => {
     await expect(ticket.result({ waitMs: 20 })).rejects.toThrow(/is waiting\. .* Did you mean resize\?$/)
   })
 
-  test('where a process waits for too much to look through, nothing is said of workers', async () => {
+  testInOnePartition('where a process waits for too much to look through, nothing is said of workers', async () => {
     const { space, other } = opened()
     await work(other, { resize: () => 'resized' })
     const stop = new AbortController()
@@ -193,9 +193,10 @@ everyEngine('calling', (opened, engine) => {
     const started = gate()
     await work(other, { once: () => new Promise(() => started.open()) })
     const called = createClient({ space }).call('once', 0, { repeatable: false })
+    const lost = expect(called).rejects.toMatchObject({ code: 'WORKER_LOST' })
     await started.opened
     await space.declareDead(other.presence)
-    await expect(called).rejects.toMatchObject({ code: 'WORKER_LOST' })
+    await lost
   })
 
   test('what a task writes under its transaction becomes so with its result, and not if it fails', async () => {

@@ -1,7 +1,7 @@
 /** What contents promises: all that stays, nothing twice, nothing taken; locked under a transaction; and once over, over. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'
 
@@ -52,23 +52,26 @@ everyEngine('contents', (opened) => {
     expect((await contents.next()).done).toBe(true)
   })
 
-  test('under a transaction what it yields is locked until that ends, also when nobody asks on', async () => {
-    const { space, other } = opened()
-    await other.writeAll([Task({ id: 'a' }), Task({ id: 'b' })])
-    const tx = await space.begin()
-    await space.write(Task({ id: 'own' }), { tx })
-    expect(await names(space.contents(Task, { tx }))).toEqual(['a', 'b', 'own'])
-    expect(await names(other.contents(Task))).toEqual(['a', 'b'])
-    expect(await other.takeIfExists(Task)).toBeNull()
-    const waiting = other.take(Task.template({ id: 'b' }))
-    await tx.commit()
-    expect(await waiting).toEqual({ id: 'b' })
-    expect(await other.takeAll([Task], { waitMs: 0 })).toEqual([{ id: 'a' }, { id: 'own' }])
-  })
+  testInOnePartition(
+    'under a transaction what it yields is locked until that ends, also when nobody asks on',
+    async () => {
+      const { space, other } = opened()
+      await other.writeAll([Task({ id: 'a' }), Task({ id: 'b' })])
+      const tx = await space.begin()
+      await space.write(Task({ id: 'own' }), { tx })
+      expect(await names(space.contents(Task, { tx }))).toEqual(['a', 'b', 'own'])
+      expect(await names(other.contents(Task))).toEqual(['a', 'b'])
+      expect(await other.takeIfExists(Task)).toBeNull()
+      const waiting = other.take(Task.template({ id: 'b' }))
+      await tx.commit()
+      expect(await waiting).toEqual({ id: 'b' })
+      expect(await other.takeAll([Task], { waitMs: 0 })).toEqual([{ id: 'a' }, { id: 'own' }])
+    },
+  )
 
   test('what others have read comes, what they have taken or not yet committed does not', async () => {
     const { space, other } = opened()
-    for (const id of ['a', 'b', 'c', 'd']) await space.write(Task({ id }))
+    await space.writeAll(['a', 'b', 'c', 'd'].map((id) => Task({ id })))
     const tx = await other.begin()
     await other.read(Task.template({ id: 'b' }), { tx })
     await other.take(Task.template({ id: 'c' }), { tx })

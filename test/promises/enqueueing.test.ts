@@ -6,7 +6,7 @@ import { isSpaceError } from '../../src/errors.js'
 import type { Space } from '../../src/space.js'
 import { deadLetterOf } from '../../src/tasks/dead-letter.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext, type Worker } from '../../workers/index.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
 const workers: Worker[] = []
@@ -209,7 +209,7 @@ everyEngine('enqueueing', (opened) => {
     await expect(waiting).rejects.toThrow('enough')
   })
 
-  test('tickets keep within their bytes', async () => {
+  testInOnePartition('tickets keep within their bytes', async () => {
     const { space, other } = opened()
     await work(other, { big: () => 'x'.repeat(50_000) })
     const client = createClient({ space, maxTicketBytes: 60_000 })

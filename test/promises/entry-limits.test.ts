@@ -85,7 +85,7 @@ test('what is too much to have been written is refused before it is read as JSON
   expect(decodeFields(encodeFields({ text }))).toEqual({ text })
 })
 
-everyEngine('limits of entries', (opened) => {
+everyEngine({ what: 'limits of entries', partitions: 'all' }, (opened) => {
   test('nothing of a refused entry is stored, and the largest are returned as they were', async () => {
     const { space } = opened()
     const rows = Array.from({ length: 20_000 }, (_, id) => ({ id, at: new Date(id), text: `row ${id}` }))

@@ -5,7 +5,7 @@ import type { Delivery, EncodedEntry } from '../../src/engine.js'
 import { progressTemplate, resultTemplate } from '../../src/entry/ticket.js'
 import { AnyEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
 const KIND = 'takespace.Task'
@@ -219,7 +219,7 @@ everyEngine('keeping outcomes', (opened) => {
     expect(await tickets.open(terms('t'), request('t.3'))).toBe('opened')
   })
 
-  test('all tickets together keep within their bytes, and what goes makes room', async () => {
+  testInOnePartition('all tickets together keep within their bytes, and what goes makes room', async () => {
     const { space, other } = opened()
     const { tickets } = space.engine
     const open = (id: string) => tickets.open(terms(id, { maxBytes: 10_000, keptMs: 60_000 }), request(`${id}.1`))
@@ -237,7 +237,7 @@ everyEngine('keeping outcomes', (opened) => {
     expect(await open('c')).toBe('opened')
   })
 
-  test('a bounded space has no room for a ticket without its request', async () => {
+  testInOnePartition('a bounded space has no room for a ticket without its request', async () => {
     const { bounded } = opened()
     const space = await bounded({ maxEntries: 3 })
     const { tickets } = space.engine

@@ -6,7 +6,7 @@ import { AnyEntry, entryInfo } from '../../src/entry.js'
 import { backlogOf, REQUEST, sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { deadLetterOf } from '../../src/tasks/dead-letter.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'
 
@@ -34,7 +34,7 @@ const request = {
 }
 
 everyEngine('listing', (opened) => {
-  test('all that matches is told once, in the order in which it would be taken, and stays', async () => {
+  testInOnePartition('all that matches is told once, in the order in which it would be taken, and stays', async () => {
     const { space } = opened()
     for (let i = 0; i < 25; i++) {
       const make = i % 5 === 0 ? BigTask({ id: `t${i}`, shards: i }) : Task({ id: `t${i}` })
@@ -52,7 +52,7 @@ everyEngine('listing', (opened) => {
     expect(told.map(({ id }) => id)).toEqual(taken)
   })
 
-  test('what is taken between two pages is not told, and nothing is told twice', async () => {
+  testInOnePartition('what is taken between two pages is not told, and nothing is told twice', async () => {
     const { space } = opened()
     for (let i = 0; i < 10; i++) await space.write(Task({ id: `t${i}` }))
     const first = await space.engine.list(templateOf(Task).encoded, null, 4)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/index.js'
 import type { Space } from '../../src/space.js'
-import { describeOnRedis, everyEngine } from '../support/every-engine.js'
+import { describeOnRedis, everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { type Redis, startRedis } from '../support/redis.js'
 
 const Job = defineEntry<{ n: number; text?: string }>('Job', { index: ['n'] })
@@ -16,26 +16,29 @@ async function countIn(space: Space): Promise<number> {
   return count
 }
 
-everyEngine('many at once', (opened) => {
-  test('thousands of entries are written in order, all or none; too many are refused at once', async () => {
-    const { space, other, bounded } = opened()
-    const leases = await space.writeAll(jobs(1_200), { leaseMs: 60_000 })
-    expect(leases).toHaveLength(1_200)
-    expect(leases[1_199]!.leaseMs).toBe(60_000)
-    expect(await other.take(Job)).toEqual({ n: 0 })
-    expect(await other.take(Job)).toEqual({ n: 1 })
-    expect(await countIn(other)).toBe(1_198)
-    const narrow = await bounded({ maxEntries: 2_000 })
-    await expect(narrow.writeAll(jobs(1_200))).rejects.toMatchObject({ code: 'SPACE_FULL' })
-    expect(await countIn(other)).toBe(1_198)
-    const tick = space.snapshot(Job({ n: -1 }))
-    const tooMany = Array.from({ length: 100_001 }, () => tick)
-    const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('100000') }
-    await expect(space.writeAll(tooMany)).rejects.toMatchObject(refused)
-    // Large bodies among them keep their places.
-    await space.writeAll([Job({ n: -3, text: 'x'.repeat(5_000) }), ...jobs(1_500), Job({ n: -4 })], { priority: 1 })
-    expect((await other.take(Job)).n).toBe(-3)
-  })
+everyEngine({ what: 'many at once', partitions: 'all' }, (opened) => {
+  testInOnePartition(
+    'thousands of entries are written in order, all or none; too many are refused at once',
+    async () => {
+      const { space, other, bounded } = opened()
+      const leases = await space.writeAll(jobs(1_200), { leaseMs: 60_000 })
+      expect(leases).toHaveLength(1_200)
+      expect(leases[1_199]!.leaseMs).toBe(60_000)
+      expect(await other.take(Job)).toEqual({ n: 0 })
+      expect(await other.take(Job)).toEqual({ n: 1 })
+      expect(await countIn(other)).toBe(1_198)
+      const narrow = await bounded({ maxEntries: 2_000 })
+      await expect(narrow.writeAll(jobs(1_200))).rejects.toMatchObject({ code: 'SPACE_FULL' })
+      expect(await countIn(other)).toBe(1_198)
+      const tick = space.snapshot(Job({ n: -1 }))
+      const tooMany = Array.from({ length: 100_001 }, () => tick)
+      const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('100000') }
+      await expect(space.writeAll(tooMany)).rejects.toMatchObject(refused)
+      // Large bodies among them keep their places.
+      await space.writeAll([Job({ n: -3, text: 'x'.repeat(5_000) }), ...jobs(1_500), Job({ n: -4 })], { priority: 1 })
+      expect((await other.take(Job)).n).toBe(-3)
+    },
+  )
 
   test('leases are renewed and cancelled in any number', async () => {
     const { space } = opened()

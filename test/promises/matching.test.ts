@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { AnyEntry, defineEntry, entryInfo } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 
 const Loose = defineEntry<Record<string, unknown>>('Loose | = : {x} \n ünïcode')
@@ -106,42 +106,49 @@ everyEngine('matching', (opened) => {
     expect(await space.take(AnyEntry.template({ extra: 'e' }), { waitMs: 0 })).toMatchObject({ id: 'c' })
   })
 
-  test('fields that are indexed together find what they hold, whoever wrote it and however it was declared', async () => {
-    const { space, other } = opened()
-    type Order = { id: string; customer?: string | null; state?: unknown; note?: string }
-    const Plain = defineEntry<Order>('Order')
-    const Listed = defineEntry<Order>('Order', { index: ['id'] })
-    const Together = defineEntry<Order>('Order', { index: ['id', ['customer', 'state']] })
-    const Reversed = defineEntry<Order>('Order', { index: [['state', 'customer'], 'id'] })
-    const Urgent = Together.extend<{ by: Date }>('Urgent', { index: [['by', 'customer']] })
-    const by = new Date(86_400_000)
-    const both = { customer: 'c', state: [1, 'open'] }
-    const ids = async (): Promise<unknown[]> => {
-      const templates = [Together, Reversed, Listed, Plain].map((kind) => kind.template(both))
-      const found = await Promise.all(templates.map((template) => other.readIfExists(template)))
-      return found.map((entry) => entry?.id)
-    }
-    await space.write(Together({ id: 'half', customer: 'c' }))
-    await space.write(Together({ id: 'null', customer: null, state: 'open' }))
-    expect(await ids()).toEqual([undefined, undefined, undefined, undefined])
-    expect(await space.readIfExists(Reversed.template({ customer: null, state: 'open' }))).toMatchObject({ id: 'null' })
-    await space.write(Reversed({ id: 'reversed', ...both, note: 'n' }))
-    await space.write(Urgent({ id: 'urgent', ...both, by }))
-    expect(await ids()).toEqual(['reversed', 'reversed', 'reversed', 'reversed'])
-    expect(await other.readIfExists(Together.template({ ...both, note: 'm' }))).toBeNull()
-    expect(await other.readIfExists(Together.template({ ...both, id: 'urgent' }))).toMatchObject({ by })
-    expect(await other.readIfExists(Urgent.template({ customer: 'c', by }))).toMatchObject({ id: 'urgent' })
-    const waiting = other.take(Together.template({ customer: 'late', state: 'open' }))
-    await other.readIfExists(Together)
-    // From here on it is not what everybody indexes.
-    await space.write(Listed({ id: 'listed', customer: 'late', state: 'open' }))
-    expect(await waiting).toMatchObject({ id: 'listed' })
-    await space.write(Plain({ id: 'plain', customer: 'p', state: 'open' }))
-    expect(await other.readIfExists(Together.template({ customer: 'p', state: 'open' }))).toMatchObject({ id: 'plain' })
-    expect(await ids()).toEqual(['reversed', 'reversed', 'reversed', 'reversed'])
-    expect(await space.take(Reversed.template(both))).toMatchObject({ id: 'reversed' })
-    expect(await ids()).toEqual(['urgent', 'urgent', 'urgent', 'urgent'])
-  })
+  testInOnePartition(
+    'fields that are indexed together find what they hold, whoever wrote it and however it was declared',
+    async () => {
+      const { space, other } = opened()
+      type Order = { id: string; customer?: string | null; state?: unknown; note?: string }
+      const Plain = defineEntry<Order>('Order')
+      const Listed = defineEntry<Order>('Order', { index: ['id'] })
+      const Together = defineEntry<Order>('Order', { index: ['id', ['customer', 'state']] })
+      const Reversed = defineEntry<Order>('Order', { index: [['state', 'customer'], 'id'] })
+      const Urgent = Together.extend<{ by: Date }>('Urgent', { index: [['by', 'customer']] })
+      const by = new Date(86_400_000)
+      const both = { customer: 'c', state: [1, 'open'] }
+      const ids = async (): Promise<unknown[]> => {
+        const templates = [Together, Reversed, Listed, Plain].map((kind) => kind.template(both))
+        const found = await Promise.all(templates.map((template) => other.readIfExists(template)))
+        return found.map((entry) => entry?.id)
+      }
+      await space.write(Together({ id: 'half', customer: 'c' }))
+      await space.write(Together({ id: 'null', customer: null, state: 'open' }))
+      expect(await ids()).toEqual([undefined, undefined, undefined, undefined])
+      expect(await space.readIfExists(Reversed.template({ customer: null, state: 'open' }))).toMatchObject({
+        id: 'null',
+      })
+      await space.write(Reversed({ id: 'reversed', ...both, note: 'n' }))
+      await space.write(Urgent({ id: 'urgent', ...both, by }))
+      expect(await ids()).toEqual(['reversed', 'reversed', 'reversed', 'reversed'])
+      expect(await other.readIfExists(Together.template({ ...both, note: 'm' }))).toBeNull()
+      expect(await other.readIfExists(Together.template({ ...both, id: 'urgent' }))).toMatchObject({ by })
+      expect(await other.readIfExists(Urgent.template({ customer: 'c', by }))).toMatchObject({ id: 'urgent' })
+      const waiting = other.take(Together.template({ customer: 'late', state: 'open' }))
+      await other.readIfExists(Together)
+      // From here on it is not what everybody indexes.
+      await space.write(Listed({ id: 'listed', customer: 'late', state: 'open' }))
+      expect(await waiting).toMatchObject({ id: 'listed' })
+      await space.write(Plain({ id: 'plain', customer: 'p', state: 'open' }))
+      expect(await other.readIfExists(Together.template({ customer: 'p', state: 'open' }))).toMatchObject({
+        id: 'plain',
+      })
+      expect(await ids()).toEqual(['reversed', 'reversed', 'reversed', 'reversed'])
+      expect(await space.take(Reversed.template(both))).toMatchObject({ id: 'reversed' })
+      expect(await ids()).toEqual(['urgent', 'urgent', 'urgent', 'urgent'])
+    },
+  )
 
   test.each([[[['id']]], [[['id', 'id']]], [[['id', 7]]], [[[]]], ['id'], [[{ 0: 'id', 1: 'type' }]]])(
     'an index over %j is refused',

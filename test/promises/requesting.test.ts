@@ -15,7 +15,7 @@ import {
 } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { deadLetterOf } from '../../src/tasks/dead-letter.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 import { whole } from '../support/whole.js'
 
@@ -58,7 +58,7 @@ async function hold(
   return { held, serving, next }
 }
 
-everyEngine('requesting', (opened) => {
+everyEngine({ what: 'requesting', partitions: 'redis' }, (opened) => {
   test('a request reaches one worker as it was sent, and its answer comes back as it was given', async () => {
     const { space, other } = opened()
     const worker = await hold(other)
@@ -93,7 +93,7 @@ everyEngine('requesting', (opened) => {
     expect((await whole(await sent.response)).body.equals(body)).toBe(true)
   })
 
-  test('a worker is handed no more than it has room for, and the rest in order', async () => {
+  testInOnePartition('a worker is handed no more than it has room for, and the rest in order', async () => {
     const { space, other } = opened()
     const worker = await hold(other, 2)
     const sent = ['1', '2', '3', '4', '5'].map((n) => sendRequest(space, request(n), terms()))
@@ -135,7 +135,7 @@ everyEngine('requesting', (opened) => {
     for (const s of sent) s.withdraw()
   })
 
-  test('work goes round all workers before one gets a second piece, however many there are', async () => {
+  testInOnePartition('work goes round all workers before one gets a second piece, however many there are', async () => {
     const { space, other } = opened()
     const workers = await Promise.all(Array.from({ length: 20 }, (_, i) => hold(i % 2 ? other : space, 2)))
     const given = () => workers.map(({ held }) => held.length)
@@ -152,10 +152,11 @@ everyEngine('requesting', (opened) => {
     const { space, other } = opened()
     const { held, next } = await hold(other)
     const sent = sendRequest(space, request('/once'), terms({ repeatable: false }))
+    const lost = expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST' })
     const given = await next()
     expect(await given.start()).toBe(true)
     await given.release()
-    await expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST' })
+    await lost
     expect(held).toEqual([])
   })
 
@@ -266,9 +267,10 @@ everyEngine('requesting', (opened) => {
     const heir = await hold(space)
     await heir.serving.stop()
     const sent = sendRequest(space, request('/'), terms({ repeatable: false }))
+    const lost = expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST', status: 502 })
     expect(await (await dying.next()).start()).toBe(true)
     await space.declareDead(other.presence)
-    await expect(sent.response).rejects.toMatchObject({ code: 'WORKER_LOST', status: 502 })
+    await lost
     expect(heir.held).toHaveLength(0)
   })
 
@@ -298,7 +300,7 @@ everyEngine('requesting', (opened) => {
     const running = await silent.next()
     const again = sendRequest(space, request('/again'), terms())
     const unread = await silent.next()
-    const heir = await hold(space)
+    const heir = await hold(space, 3)
     await space.suspend(other.presence, [running.id])
     const taken = await heir.next()
     // Nobody has died of it.
@@ -317,32 +319,35 @@ everyEngine('requesting', (opened) => {
     next.withdraw()
   })
 
-  test('what a dead worker held goes on together; only what two have died with is handed out alone', async () => {
-    const { space, other } = opened()
-    const worker = await hold(other, 3)
-    const sent = ['1', '2', '3'].map((n) => sendRequest(space, request(n), terms()))
-    const died = async (): Promise<void> => {
-      await space.declareDead(other.presence)
-      // The process is alive and joins again.
-      await worker.serving.stop()
-      worker.held.length = 0
-      Object.assign(worker, await hold(other, 3))
-    }
-    await until(() => worker.held.length === 3, 'all are handed out')
-    await died()
-    await until(() => worker.held.length === 3, 'all are handed out again')
-    expect(worker.held.map(({ attempt }) => attempt)).toEqual([2, 2, 2])
-    await died()
-    for (const { id, response } of sent) {
-      const taken = await worker.next()
-      expect(taken).toMatchObject({ id, attempt: 3 })
-      // Answered behind everything that was handed out: nothing more is on its way.
-      await other.engine.renew('unknown', 1)
-      expect(worker.held).toHaveLength(0)
-      await taken.complete(answer('done'))
-      await response
-    }
-  })
+  testInOnePartition(
+    'what a dead worker held goes on together; only what two have died with is handed out alone',
+    async () => {
+      const { space, other } = opened()
+      const worker = await hold(other, 3)
+      const sent = ['1', '2', '3'].map((n) => sendRequest(space, request(n), terms()))
+      const died = async (): Promise<void> => {
+        await space.declareDead(other.presence)
+        // The process is alive and joins again.
+        await worker.serving.stop()
+        worker.held.length = 0
+        Object.assign(worker, await hold(other, 3))
+      }
+      await until(() => worker.held.length === 3, 'all are handed out')
+      await died()
+      await until(() => worker.held.length === 3, 'all are handed out again')
+      expect(worker.held.map(({ attempt }) => attempt)).toEqual([2, 2, 2])
+      await died()
+      for (const { id, response } of sent) {
+        const taken = await worker.next()
+        expect(taken).toMatchObject({ id, attempt: 3 })
+        // Answered behind everything that was handed out: nothing more is on its way.
+        await other.engine.renew('unknown', 1)
+        expect(worker.held).toHaveLength(0)
+        await taken.complete(answer('done'))
+        await response
+      }
+    },
+  )
 
   test.each([
     [undefined, 3, 0],

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { endedOf, type LoadedSession, ownerToken, SESSION } from '../../src/engine/sessions.js'
 import type { Space } from '../../src/space.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 import { change, codeOf, ID, makerOf, readerOf, sessionsOf, versionsOf } from './session-changes.js'
 
@@ -237,7 +237,7 @@ everyEngine('Session entries', (opened) => {
   })
 
   describe('in a bounded space', () => {
-    test('sessions count as entries; those that are there go on', async () => {
+    testInOnePartition('sessions count as entries; those that are there go on', async () => {
       const { bounded, other } = opened()
       const space = await bounded({ maxEntries: 2 })
       await make({ n: '1' }, {}, '$1')
@@ -249,7 +249,7 @@ everyEngine('Session entries', (opened) => {
       expect(await sessionsOf(space).count()).toBe(2)
     })
 
-    test('their bytes count, too', async () => {
+    testInOnePartition('their bytes count, too', async () => {
       const { bounded } = opened()
       // What Redis needs for itself is not of sessions.
       const space = await bounded({ maxBytes: 20_000 })

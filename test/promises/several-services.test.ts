@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals'
 import { type HeldRequest, OfferedServices, type Serving, sendRequest, serveRequests } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
 const REQUEST = {
@@ -44,7 +44,7 @@ everyEngine('a worker of several services', (opened) => {
     )
   })
 
-  test('holds as many at a time as it has slots, best first, whatever their services', async () => {
+  testInOnePartition('holds as many at a time as it has slots, best first, whatever their services', async () => {
     const { space, other } = opened()
     await take(other, ['web', 'api'], 2)
     send(space, 'web')

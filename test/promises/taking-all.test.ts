@@ -1,7 +1,7 @@
 /** What takeAll promises: it waits for the first match, then takes what is there; never more than it may, never one twice, none lost. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 
 const ids = (entries: readonly unknown[]): string[] => entries.map((entry) => (entry as { id: string }).id)
@@ -10,7 +10,7 @@ const tasks = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, i) => Task({ id: String(from + i), type: 'x' }))
 
 everyEngine('takeAll', (opened) => {
-  test('what is there, the best first, up to max', async () => {
+  testInOnePartition('what is there, the best first, up to max', async () => {
     const { space, other } = opened()
     await space.writeAll(tasks(0, 250))
     await space.write(Task({ id: 'urgent' }), { priority: 1 })
@@ -35,20 +35,23 @@ everyEngine('takeAll', (opened) => {
     expect(await space.takeAll([Task], { max: 2_000 })).toHaveLength(1_000 - expected.length)
   })
 
-  test('under a transaction all of them are back when it aborts, in their places, and gone when it commits', async () => {
-    const { space, other } = opened()
-    await space.writeAll(tasks(0, 300))
-    const undone = await space.begin()
-    expect(await space.takeAll([Task], { max: 200, tx: undone })).toHaveLength(200)
-    expect(ids(await other.takeAll([Task], { max: 1 }))).toEqual(['200'])
-    await undone.abort()
-    const tx = await space.begin()
-    await space.write(Task({ id: 'own' }), { tx })
-    const all = ids(await space.takeAll([Task], { max: 1_000, tx }))
-    expect(all).toEqual([...tasks(0, 300).map(({ id }) => id), 'own'].filter((id) => id !== '200'))
-    await tx.commit()
-    expect(await other.takeIfExists(Task)).toBeNull()
-  })
+  testInOnePartition(
+    'under a transaction all of them are back when it aborts, in their places, and gone when it commits',
+    async () => {
+      const { space, other } = opened()
+      await space.writeAll(tasks(0, 300))
+      const undone = await space.begin()
+      expect(await space.takeAll([Task], { max: 200, tx: undone })).toHaveLength(200)
+      expect(ids(await other.takeAll([Task], { max: 1 }))).toEqual(['200'])
+      await undone.abort()
+      const tx = await space.begin()
+      await space.write(Task({ id: 'own' }), { tx })
+      const all = ids(await space.takeAll([Task], { max: 1_000, tx }))
+      expect(all).toEqual([...tasks(0, 300).map(({ id }) => id), 'own'].filter((id) => id !== '200'))
+      await tx.commit()
+      expect(await other.takeIfExists(Task)).toBeNull()
+    },
+  )
 
   test('at the end of the wait it is empty, not before', async () => {
     const { space } = opened()

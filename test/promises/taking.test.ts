@@ -1,10 +1,10 @@
 /** What taking promises: an entry is given to one taker, once, the right one first, and a waiting taker gets it without asking again. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry, entryInfo } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 
-everyEngine('taking', (opened) => {
+everyEngine({ what: 'taking', partitions: 'redis' }, (opened) => {
   test('a written entry is there until it is taken, and then no more', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: 't1', type: 'resize', size: 3 }))
@@ -30,7 +30,7 @@ everyEngine('taking', (opened) => {
     expect(got.flatMap((entry) => (entry ? [entry.id] : [])).sort()).toEqual(['a', 'b', 'c'])
   })
 
-  test('oldest first within a priority, higher priority first', async () => {
+  testInOnePartition('oldest first within a priority, higher priority first', async () => {
     const { space } = opened()
     for (const [id, priority] of [
       ['n1', 0],
@@ -74,7 +74,7 @@ everyEngine('taking', (opened) => {
     expect(await space.takeIfExists(Task)).toEqual({ id: 'no', type: 'crop' })
   })
 
-  test('waiting takers are served in the order in which they came', async () => {
+  testInOnePartition('waiting takers are served in the order in which they came', async () => {
     const { space } = opened()
     const served: number[] = []
     const waits: Promise<unknown>[] = []
@@ -121,7 +121,7 @@ everyEngine('taking', (opened) => {
     expect(taken.sort()).toEqual(Array.from({ length: 60 }, (_, i) => `r${i}`).sort())
   })
 
-  test('AnyEntry matches every kind, oldest first', async () => {
+  testInOnePartition('AnyEntry matches every kind, oldest first', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: '1' }))
     await other.write(Other({ id: '2' }))

@@ -1,7 +1,7 @@
 /** What transactions promise to those who wait: under one, for the end of one, and in which order they are served. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { pending } from '../support/pending.js'
 import { until } from '../support/until.js'
@@ -258,7 +258,7 @@ everyEngine('waits and transactions', (opened) => {
     }
   })
 
-  test('of those who wait, a taker outside comes before a reader under one', async () => {
+  testInOnePartition('of those who wait, a taker outside comes before a reader under one', async () => {
     const { space, other } = opened()
     const tx = await space.begin()
     const reading = space.read(Task, { tx })
@@ -291,7 +291,7 @@ everyEngine('waits and transactions', (opened) => {
     }
   })
 
-  test('what is set free together goes to who waits in the order of its places', async () => {
+  testInOnePartition('what is set free together goes to who waits in the order of its places', async () => {
     const { space, other } = opened()
     const ids = Array.from({ length: 8 }, (_, i) => `t${i}`)
     for (const id of ids) await space.write(Task({ id }), { priority: id === 't5' ? 1 : 0 })

@@ -3,12 +3,12 @@ import { expect, test } from '@jest/globals'
 import { DEAD_LETTER } from '../../src/engine.js'
 import type { StandardSchema } from '../../src/entry/schema.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { Other, Task } from '../support/kinds.js'
 import { pending } from '../support/pending.js'
 import { until } from '../support/until.js'
 
-everyEngine('transactions', (opened) => {
+everyEngine({ what: 'transactions', partitions: 'redis' }, (opened) => {
   const nothing = async (): Promise<void> => {
     const { space } = opened()
     expect(await space.readIfExists(AnyEntry)).toBeNull()
@@ -36,21 +36,24 @@ everyEngine('transactions', (opened) => {
     await expect(lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
   })
 
-  test('what is taken under one is seen by nobody; after an abort it is back in its place, after a commit it is gone', async () => {
-    const { space, other } = opened()
-    for (const id of ['a', 'b', 'c']) await space.write(Task({ id }))
-    const tx = await space.begin()
-    expect(await space.take(Task, { tx, waitMs: 0 })).toEqual({ id: 'a' })
-    expect(await space.readIfExists(Task.template({ id: 'a' }), { tx })).toBeNull()
-    expect(await other.readIfExists(Task)).toEqual({ id: 'b' })
-    await tx.abort()
-    expect(await other.readIfExists(Task)).toEqual({ id: 'a' })
-    await space.transact(async (next) => {
-      expect(await space.take(Task, { tx: next, waitMs: 0 })).toEqual({ id: 'a' })
-    })
-    expect(await other.readIfExists(Task)).toEqual({ id: 'b' })
-    expect(await other.readIfExists(Task.template({ id: 'a' }))).toBeNull()
-  })
+  testInOnePartition(
+    'what is taken under one is seen by nobody; after an abort it is back in its place, after a commit it is gone',
+    async () => {
+      const { space, other } = opened()
+      for (const id of ['a', 'b', 'c']) await space.write(Task({ id }))
+      const tx = await space.begin()
+      expect(await space.take(Task, { tx, waitMs: 0 })).toEqual({ id: 'a' })
+      expect(await space.readIfExists(Task.template({ id: 'a' }), { tx })).toBeNull()
+      expect(await other.readIfExists(Task)).toEqual({ id: 'b' })
+      await tx.abort()
+      expect(await other.readIfExists(Task)).toEqual({ id: 'a' })
+      await space.transact(async (next) => {
+        expect(await space.take(Task, { tx: next, waitMs: 0 })).toEqual({ id: 'a' })
+      })
+      expect(await other.readIfExists(Task)).toEqual({ id: 'b' })
+      expect(await other.readIfExists(Task.template({ id: 'a' }))).toBeNull()
+    },
+  )
 
   test('what is read under one is read by others and taken by none of them, until it ends', async () => {
     const { space, other } = opened()
@@ -228,49 +231,59 @@ everyEngine('transactions', (opened) => {
     expect(aborted.signal.aborted).toBe(true)
   })
 
-  test('locks do not stop leases: an entry whose lease ends while it is held is gone after the abort', async () => {
-    const { space } = opened()
-    await space.write(Task({ id: 'a' }), { leaseMs: 100 })
-    const lease = await space.write(Other({ id: 'b' }), { leaseMs: 60_000 })
-    const tx = await space.begin()
-    await space.take(Task, { tx })
-    await space.take(Other, { tx })
-    await space.write(Task({ id: 'c' }), { tx, leaseMs: 50 })
-    // The lease of what is written under it runs from the write, and both can be renewed and cancelled all the same.
-    await lease.renew(30_000)
-    await lease.cancel()
-    const over = performance.now() + 150
-    await until(() => performance.now() > over, 'the leases to end')
-    await tx.abort()
-    await nothing()
-    const next = await space.begin()
-    await space.write(Task({ id: 'd' }), { tx: next, leaseMs: 30 })
-    const later = performance.now() + 60
-    await until(() => performance.now() > later, 'the lease to end')
-    await next.commit()
-    await nothing()
-  })
+  testInOnePartition(
+    'locks do not stop leases: an entry whose lease ends while it is held is gone after the abort',
+    async () => {
+      const { space } = opened()
+      await space.write(Task({ id: 'a' }), { leaseMs: 100 })
+      const lease = await space.write(Other({ id: 'b' }), { leaseMs: 60_000 })
+      const tx = await space.begin()
+      await space.take(Task, { tx })
+      await space.take(Other, { tx })
+      await space.write(Task({ id: 'c' }), { tx, leaseMs: 50 })
+      // The lease of what is written under it runs from the write, and both can be renewed and cancelled all the same.
+      await lease.renew(30_000)
+      await lease.cancel()
+      const over = performance.now() + 150
+      await until(() => performance.now() > over, 'the leases to end')
+      await tx.abort()
+      await nothing()
+      const next = await space.begin()
+      await space.write(Task({ id: 'd' }), { tx: next, leaseMs: 30 })
+      const later = performance.now() + 60
+      await until(() => performance.now() > later, 'the lease to end')
+      await next.commit()
+      await nothing()
+    },
+  )
 
-  test('oldest first within a priority holds under one, too: among what is free, what was read, and what was written inside', async () => {
-    const { space, other } = opened()
-    await space.write(Task({ id: 'read' }))
-    await space.write(Task({ id: 'free' }))
-    const reader = await other.begin()
-    await other.read(Task.template({ id: 'read' }), { tx: reader })
-    const tx = await space.begin()
-    await space.write(Task({ id: 'own' }), { tx })
-    await space.write(Task({ id: 'later' }))
-    expect(await space.readIfExists(Task)).toMatchObject({ id: 'read' })
-    const order: (string | undefined)[] = []
-    for (let i = 0; i < 4; i++) order.push((await space.takeIfExists(Task, { tx }))?.id)
-    expect(order).toEqual(['free', 'own', 'later', undefined])
-    await reader.abort()
-    expect(await space.takeIfExists(Task, { tx })).toMatchObject({ id: 'read' })
-    await tx.abort()
-    expect(await space.takeAll([Task], { waitMs: 0 })).toMatchObject([{ id: 'read' }, { id: 'free' }, { id: 'later' }])
-  })
+  testInOnePartition(
+    'oldest first within a priority holds under one, too: among what is free, what was read, and what was written inside',
+    async () => {
+      const { space, other } = opened()
+      await space.write(Task({ id: 'read' }))
+      await space.write(Task({ id: 'free' }))
+      const reader = await other.begin()
+      await other.read(Task.template({ id: 'read' }), { tx: reader })
+      const tx = await space.begin()
+      await space.write(Task({ id: 'own' }), { tx })
+      await space.write(Task({ id: 'later' }))
+      expect(await space.readIfExists(Task)).toMatchObject({ id: 'read' })
+      const order: (string | undefined)[] = []
+      for (let i = 0; i < 4; i++) order.push((await space.takeIfExists(Task, { tx }))?.id)
+      expect(order).toEqual(['free', 'own', 'later', undefined])
+      await reader.abort()
+      expect(await space.takeIfExists(Task, { tx })).toMatchObject({ id: 'read' })
+      await tx.abort()
+      expect(await space.takeAll([Task], { waitMs: 0 })).toMatchObject([
+        { id: 'read' },
+        { id: 'free' },
+        { id: 'later' },
+      ])
+    },
+  )
 
-  test('what was set aside while one held it stays set aside, however that ends', async () => {
+  testInOnePartition('what was set aside while one held it stays set aside, however that ends', async () => {
     const { space, other } = opened()
     for (const end of ['commit', 'abort'] as const) {
       const tx = await space.begin()

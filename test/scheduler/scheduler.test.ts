@@ -6,7 +6,7 @@ import type { DeadLetter } from '../../src/tasks/dead-letter.js'
 import { lacksScheduler } from '../../src/tasks/later.js'
 import { deadLetters } from '../../src/tasks/requeue.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext } from '../../workers/index.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
 const schedule = async (space: Space, more: Partial<SchedulerOptions> = {}) => {
@@ -116,7 +116,7 @@ everyEngine('later', (opened) => {
     expect(ran).toEqual([7])
   })
 
-  test('of those that are due at once the higher priority comes first', async () => {
+  testInOnePartition('of those that are due at once the higher priority comes first', async () => {
     const { space } = opened()
     const order: number[] = []
     await schedule(space)

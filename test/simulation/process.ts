@@ -174,6 +174,11 @@ export class Process {
           get standing() {
             return offer.standing
           },
+          get free() {
+            return offer.free
+          },
+          addSlot: () => call(() => offer.addSlot()),
+          withdrawSlot: () => call(() => offer.withdrawSlot()),
           end: () => call(() => offer.end()),
         }
       },

@@ -1,9 +1,12 @@
 /** One suite of promises for every engine: the same tests run in memory and on a real Redis server. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@jest/globals'
 import type { Bounds } from '../../src/engine/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
+import { PartitionedEngine } from '../../src/engines/partitions/index.js'
+import { RedisEngine } from '../../src/engines/redis/index.js'
 import { rightsOf } from '../../src/engines/redis/roles.js'
+import { silent } from '../../src/log.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
 import { violations } from './invariants.js'
@@ -24,8 +27,53 @@ export interface Opened {
   violations(): Promise<string[]>
 }
 
+/** The number of partitions in which a space is tested. */
+const PARTITIONS = 3
+
+/** With `TEST_PARTITIONS=all` every suite is run in several partitions, on Redis too. */
+const ALL = process.env.TEST_PARTITIONS === 'all'
+
+export interface Suite {
+  readonly what: string
+  /**
+   * Where the promises are tested in several partitions, too: `memory` (the default), `redis` as well, `all` only if all
+   * are asked for (they take long), or `none`: they are promises of one partition.
+   */
+  readonly partitions?: 'memory' | 'redis' | 'all' | 'none'
+}
+
+let isPartitioned = false
+
+/**
+ * A test of what holds within one partition: an order of all entries, a bound of the space, or a transaction over
+ * entries that have no key in common (docs/partitions.md). It is left out in several partitions.
+ */
+export const testInOnePartition = (name: string, run: () => Promise<void> | void): void =>
+  (isPartitioned ? test.skip : test)(name, run)
+
+/** A space of several partitions in memory, shared by all engines that are opened on its worlds. */
+export function partitionedInMemory(worlds: readonly World[], bounds?: Bounds): PartitionedEngine {
+  const [first, ...others] = worlds
+  const engine = new MemoryEngine(first, bounds)
+  return new PartitionedEngine([engine, ...others.map((world) => new MemoryEngine(world, bounds, engine.presence))])
+}
+
+/** The same on Redis: each partition is a space of its own name. */
+export async function partitionedOnRedis(url: string, names: readonly string[], bounds: Bounds = {}) {
+  const terms = { durability: undefined, connectTimeoutMs: 5_000, logger: silent, bounds, access: {} }
+  const [first = '', ...others] = names
+  const engine = await RedisEngine.open(url, { ...terms, name: first })
+  const { presence } = engine
+  const rest = await Promise.all(others.map((name) => RedisEngine.open(url, { ...terms, name, presence })))
+  return new PartitionedEngine([engine, ...rest])
+}
+
 /** Calls `promises` once for each engine; inside a test, `opened()` is the space to test. */
-export function everyEngine(what: string, promises: (opened: () => Opened, engine: 'memory' | 'redis') => void): void {
+export function everyEngine(
+  suite: string | Suite,
+  promises: (opened: () => Opened, engine: 'memory' | 'redis') => void,
+): void {
+  const { what, partitions = 'memory' } = typeof suite === 'string' ? { what: suite } : suite
   const opened = new Set<Space>()
   const kept = (space: Space): Space => {
     opened.add(space)
@@ -35,39 +83,71 @@ export function everyEngine(what: string, promises: (opened: () => Opened, engin
     await Promise.all(Array.from(opened, (space) => space.close()))
     opened.clear()
   }
-
-  describe(`${what}, in memory`, () => {
-    let views: Opened
-    afterEach(closeAll)
-    beforeEach(() => {
-      const world = new World()
-      const open = (bounds?: Bounds): Space => kept(new Space(new MemoryEngine(world, bounds), 'memory'))
-      views = { space: open(), other: open(), bounded: async (bounds) => open(bounds), violations: async () => [] }
+  const inMemory = (where: string, opener: () => (bounds?: Bounds) => Space): void =>
+    describe(`${what}, ${where}`, () => {
+      let views: Opened
+      afterEach(closeAll)
+      beforeEach(() => {
+        const make = opener()
+        const open = (bounds?: Bounds): Space => kept(make(bounds))
+        views = { space: open(), other: open(), bounded: async (bounds) => open(bounds), violations: async () => [] }
+      })
+      promises(() => views, 'memory')
     })
-    promises(() => views, 'memory')
-  })
 
   // As a user with the least rights of a program and a scheduler: a right that is missing fails the suite that needs it.
-  describeOnRedis(`${what}, on Redis`, () => {
-    let redis: Redis
-    let views: Opened
-    let names = 0
-    beforeAll(async () => {
-      redis = await startRedis()
+  const onRedis = (
+    where: string,
+    namesOf: (name: string) => string[],
+    opener: (url: string, names: string[], bounds?: Bounds) => Promise<Space>,
+  ): void =>
+    describeOnRedis(`${what}, ${where}`, () => {
+      let redis: Redis
+      let views: Opened
+      let count = 0
+      beforeAll(async () => {
+        redis = await startRedis()
+      })
+      beforeEach(async () => {
+        const names = namesOf(`space ${++count} {:}`)
+        const rights = names.flatMap((space) => {
+          const terms = { space, database: 0, loads: true }
+          return [...rightsOf('program', terms), ...rightsOf('scheduler', terms)]
+        })
+        await redis.cli('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
+        const url = redis.url.replace('://', '://program:secret@')
+        const open = async (bounds?: Bounds): Promise<Space> => kept(await opener(url, names, bounds))
+        const found = async (): Promise<string[]> =>
+          (await Promise.all(names.map((name) => violations(redis, name)))).flat()
+        views = { space: await open(), other: await open(), bounded: open, violations: found }
+      })
+      afterEach(closeAll)
+      afterAll(() => redis.stop())
+      promises(() => views, 'redis')
     })
-    beforeEach(async () => {
-      const name = `space ${++names} {:}`
-      const terms = { space: name, database: 0, loads: true }
-      const rights = [...rightsOf('program', terms), ...rightsOf('scheduler', terms)]
-      await redis.cli('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
-      const url = redis.url.replace('://', '://program:secret@')
-      const open = async (bounds?: Bounds): Promise<Space> => kept(await openSpace(url, { name, ...bounds }))
-      views = { space: await open(), other: await open(), bounded: open, violations: () => violations(redis, name) }
-    })
-    afterEach(closeAll)
-    afterAll(() => redis.stop())
-    promises(() => views, 'redis')
+
+  inMemory('in memory', () => {
+    const world = new World()
+    return (bounds) => new Space(new MemoryEngine(world, bounds), 'memory')
   })
+  onRedis(
+    'on Redis',
+    (name) => [name],
+    (url, [name], bounds) => openSpace(url, { name, ...bounds }),
+  )
+  isPartitioned = true
+  if (partitions !== 'none' && (ALL || partitions !== 'all'))
+    inMemory('in memory, in three partitions', () => {
+      const worlds = Array.from({ length: PARTITIONS }, () => new World())
+      return (bounds) => new Space(partitionedInMemory(worlds, bounds), 'memory')
+    })
+  if (partitions !== 'none' && (ALL || partitions === 'redis'))
+    onRedis(
+      'on Redis, in three partitions',
+      (name) => Array.from({ length: PARTITIONS }, (_, i) => `${name}/${i}`),
+      async (url, names, bounds) => new Space(await partitionedOnRedis(url, names, bounds), 'redis'),
+    )
+  isPartitioned = false
 
   failOnLeaks()
 }

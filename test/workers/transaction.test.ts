@@ -4,7 +4,7 @@ import { expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
 import { AnyEntry } from '../../src/entry.js'
 import { createWorker, currentRequest } from '../../workers/index.js'
-import { everyEngine } from '../support/every-engine.js'
+import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { Other, Task } from '../support/kinds.js'
 
 everyEngine('the transaction of a request', (opened) => {
@@ -32,7 +32,7 @@ everyEngine('the transaction of a request', (opened) => {
     expect(await space.takeAll([Task, Other], { waitMs: 0 })).toMatchObject([{ id: 'a' }, { id: 'b' }, { id: 'c' }])
   })
 
-  test('it takes and reads, too, and sees what was written under it', async () => {
+  testInOnePartition('it takes and reads, too, and sees what was written under it', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: 'in' }))
     await space.write(Other({ id: 'kept' }))
@@ -50,28 +50,28 @@ everyEngine('the transaction of a request', (opened) => {
     expect(await space.takeAll([Task, Other], { waitMs: 0 })).toEqual([{ id: 'out' }, { id: 'kept' }])
   })
 
-  test.each([
-    ['throws', () => Promise.reject(new Error('mine'))],
-    [
-      'answers 500',
-      async (res: ServerResponse) => {
-        res.statusCode = 500
-        res.end()
-      },
-    ],
-  ])('a handler that %s: nothing of it is so, and what it took is back', async (_, end) => {
-    const { space, other } = opened()
-    await space.write(Task({ id: 'in' }))
-    const response = await ask(async (res) => {
-      const { transaction: tx } = currentRequest()
-      await other.take(Task, { tx })
-      await other.write(Task({ id: 'out' }), { tx })
-      await end(res)
+  const failing = {
+    throws: () => Promise.reject(new Error('mine')),
+    'answers 500': async (res: ServerResponse) => {
+      res.statusCode = 500
+      res.end()
+    },
+  }
+  for (const [what, end] of Object.entries(failing)) {
+    testInOnePartition(`a handler that ${what}: nothing of it is so, and what it took is back`, async () => {
+      const { space, other } = opened()
+      await space.write(Task({ id: 'in' }))
+      const response = await ask(async (res) => {
+        const { transaction: tx } = currentRequest()
+        await other.take(Task, { tx })
+        await other.write(Task({ id: 'out' }), { tx })
+        await end(res)
+      })
+      expect(response.status).toBe(500)
+      expect(await space.take(Task, { waitMs: 5_000 })).toEqual({ id: 'in' })
+      expect(await space.readIfExists(AnyEntry)).toBeNull()
     })
-    expect(response.status).toBe(500)
-    expect(await space.take(Task, { waitMs: 5_000 })).toEqual({ id: 'in' })
-    expect(await space.readIfExists(AnyEntry)).toBeNull()
-  })
+  }
 
   test('it ends with its request, not by hand, and not before', async () => {
     const { other } = opened()

@@ -50,11 +50,14 @@ export class MemoryEngine implements Engine {
   #refusedAt = Number.NEGATIVE_INFINITY
   #closed = false
 
-  /** Processes with the same world share a space; each has its own bounds for its writes. */
-  constructor(world = new World(), bounds: Bounds = {}) {
+  /**
+   * Processes with the same world share a space; each has its own bounds for its writes. `presence`: the name of the
+   * process, if it has one in another world.
+   */
+  constructor(world = new World(), bounds: Bounds = {}, presence?: string) {
     this.world = world
     this.#bounds = bounds
-    this.presence = world.join()
+    this.presence = world.join(presence)
     this.tickets = new MemoryTickets(world, this.presence, (entries) => {
       this.#open()
       this.#refuseBeyond(entries)

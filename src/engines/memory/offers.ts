@@ -53,6 +53,15 @@ export class Offers {
       get standing() {
         return waiters.has(offer)
       },
+      get free() {
+        return offer.credit
+      },
+      addSlot: async () => this.#give(offer, 1),
+      withdrawSlot: async () => {
+        const isFree = offer.credit > 0
+        if (isFree) offer.credit--
+        return isFree
+      },
       end: async () => {
         this.#waiters.remove(offer)
         offer.credit = 0

@@ -33,9 +33,9 @@ export class World {
     this.#onEmpty = onEmpty
   }
 
-  /** Returns a name for a new process. */
-  join(): string {
-    const presence = `memory${++this.#sessions}`
+  /** Returns the name of a new process: `given`, or a new one. */
+  join(given?: string): string {
+    const presence = given ?? `memory${++this.#sessions}`
     this.#joined.add(presence)
     return presence
   }

@@ -27,7 +27,7 @@ interface StandingOffer {
   readonly template: EncodedTemplate
   readonly onDelivery: (delivery: Delivery) => void
   /** Most deliveries that may occupy a slot at a time; `held` is how many do. */
-  readonly capacity: number
+  capacity: number
   held: number
   /** The space has confirmed the registration since it was last requested. */
   answered: boolean
@@ -81,6 +81,11 @@ export class Claims {
       get standing() {
         return offer.answered && !offer.ended && batches.flowing
       },
+      get free() {
+        return offer.ended ? 0 : Math.max(offer.capacity - offer.held, 0)
+      },
+      addSlot: () => this.#addSlot(offer),
+      withdrawSlot: () => this.#withdrawSlot(offer),
       end: async () => {
         if (offer.ended) return
         offer.ended = true
@@ -120,6 +125,29 @@ export class Claims {
     if (kind !== REPLY.done) return false
     held.mark = SIGN.started
     return true
+  }
+
+  /**
+   * Without a link the slot is requested with the offer, whose credit is what its capacity has left. A beat compares
+   * that with the space, so the capacity changes with the reply.
+   */
+  async #addSlot(offer: StandingOffer): Promise<void> {
+    const options = { repeatable: false, standing: true }
+    if (!offer.ended) await ask(this.#batches, 'releaseSlot', { wait: offer.wait }, options).catch(() => {})
+    offer.capacity++
+  }
+
+  /** Without a link the offer is registered anew without the slot, unless a delivery has taken it. */
+  async #withdrawSlot(offer: StandingOffer): Promise<boolean> {
+    const hasFree = (): boolean => !offer.ended && offer.capacity > offer.held
+    if (!hasFree()) return false
+    const options = { repeatable: false, standing: true }
+    const isFree = await ask(this.#batches, 'withdrawSlot', { wait: offer.wait }, options).then(
+      ({ kind }) => kind === REPLY.done,
+      hasFree,
+    )
+    if (isFree) offer.capacity--
+    return isFree
   }
 
   async releaseSlot(delivery: Delivery): Promise<void> {

@@ -63,6 +63,8 @@ export interface RedisOptions {
   readonly access: Access
   /** The part of the space, on a Cluster. Default: all of it. */
   readonly partition?: Partition | undefined
+  /** The name of this process, if it has one in another space. Default: a new one. */
+  readonly presence?: string | undefined
 }
 
 const FAREWELL_MS = 1_000
@@ -110,12 +112,12 @@ export class RedisEngine implements Engine {
     }
   }
 
-  private constructor(url: string, { name, logger, bounds, access, partition, durability }: RedisOptions) {
+  private constructor(url: string, { name, logger, bounds, access, partition, presence, durability }: RedisOptions) {
     this.server = url
     this.#damage = new Damage(logger)
     this.access = access
     const keys = keysOf(name, partition)
-    this.presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
+    this.presence = presence ?? uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
     const nonce = `.${randomBytes(3).toString('base64url')}`
     this.#batches = new Batches(
       this.presence,

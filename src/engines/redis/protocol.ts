@@ -39,6 +39,7 @@ export const OPERATIONS = {
   start: { args: ['claim'], does: 'notes that a holder begins what must not be done twice' },
   beginStreaming: { args: ['claim', 'answers'], does: 'notes that a holder reads or answers bit by bit: no lease ends it, no other follows it' },
   releaseSlot: { args: ['wait'], does: 'gives an offer one credit more' },
+  withdrawSlot: { args: ['wait'], does: 'takes one credit from an offer, if it has one' },
   complete: { args: ['header', 'claim', 'outcome'], does: 'ends a claim with an outcome' },
   completeWith: { args: ['header', 'claim', 'outcome', 'transaction', 'entries'], does: 'ends a claim, commits its transaction and writes entries: all or nothing' },
   giveBack: { args: ['claim', 'wait'], does: 'gives back an entry that was not processed' },

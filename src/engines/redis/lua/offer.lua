@@ -21,6 +21,21 @@ function OPS.endOffer(wait)
   reply(REPLY.done)
 end
 
+-- Credit that this call has raised is not in the queue yet.
+function OPS.withdrawSlot(wait)
+  local more = credits[wait] or 0
+  if more > 0 then
+    credits[wait] = more > 1 and more - 1 or nil
+    return reply(REPLY.done)
+  end
+  local spec, waiter = specOf(self, wait), self .. ':' .. wait
+  -- Without a remembered age it only returns the credit.
+  memory.ages[waiter] = nil
+  local credit = spec and raiseCredit(spec.key, waiter, 0) or 0
+  if credit > 0 then setCredit(spec.key, waiter, credit - 1) end
+  reply(credit > 0 and REPLY.done or REPLY.none)
+end
+
 -- Adds matches that one search has not reached because of entries without an alternative, or that were not searched
 -- for because the alternatives are all that the template names: each alternative has an index. Returns whether there
 -- may be more.

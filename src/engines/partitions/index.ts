@@ -1,0 +1,266 @@
+/**
+ * The engine of several partitions: one space over several engines, each of which has a part of its entries. Order,
+ * bounds and transactions are within one partition; docs/partitions.md says what that means for a program.
+ */
+import type {
+  Backlog,
+  CompletionEffects,
+  Delivery,
+  EncodedEntry,
+  EncodedTemplate,
+  Engine,
+  Find,
+  Grant,
+  Health,
+  Interest,
+  Offer,
+  Outcome,
+  Page,
+  Registered,
+  Repaired,
+  Stored,
+} from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import { PartitionedFinds } from './finds.js'
+import { PartitionedListings } from './listings.js'
+import { PartitionedOffers, type PlacedDelivery } from './offers.js'
+import { Placement } from './placement.js'
+import { PartitionedRegistrations } from './registrations.js'
+import { PartitionedSessions } from './sessions.js'
+import { PartitionedTickets } from './tickets.js'
+import { PartitionedTransactions } from './transactions.js'
+
+/** Levels of durability, the weakest first. */
+const LEVELS = ['memory', 'local', 'fsync']
+
+export class PartitionedEngine implements Engine {
+  readonly presence: string
+  readonly sessions: PartitionedSessions
+  readonly tickets: PartitionedTickets
+  readonly #members: readonly Engine[]
+  readonly #placement: Placement
+  readonly #transactions: PartitionedTransactions
+  readonly #finds: PartitionedFinds
+  readonly #offers: PartitionedOffers
+  readonly #registrations: PartitionedRegistrations
+  readonly #listings: PartitionedListings
+
+  /**
+   * `members`: the partitions, in the same order in every process of the space. This process has the same name in all
+   * of them.
+   */
+  constructor(members: readonly Engine[]) {
+    const [first] = members
+    if (!first || members.some(({ presence }) => presence !== first.presence)) {
+      throw new SpaceError('INTERNAL', 'A process must have the same name in all partitions.')
+    }
+    this.presence = first.presence
+    this.#members = members
+    this.#placement = new Placement(members.length, first.presence)
+    this.#transactions = new PartitionedTransactions(members, this.#placement)
+    this.#finds = new PartitionedFinds(members, this.#placement, this.#transactions)
+    this.#offers = new PartitionedOffers(members, this.#placement, this.#transactions)
+    this.#registrations = new PartitionedRegistrations(members, this.#placement, this.#transactions)
+    this.#listings = new PartitionedListings(members, this.#placement, this.#transactions)
+    this.sessions = new PartitionedSessions(members, this.#placement)
+    this.tickets = new PartitionedTickets(members, this.#placement, this.#offers)
+  }
+
+  /** The weakest of all. */
+  get durability(): string {
+    const ranks = this.#members.map(({ durability }) => LEVELS.indexOf(durability))
+    return this.#members[ranks.indexOf(Math.min(...ranks))]!.durability
+  }
+
+  get server(): string | undefined {
+    return this.#members[0]!.server
+  }
+
+  get access(): Engine['access'] {
+    return this.#members[0]!.access
+  }
+
+  get isCertain(): boolean {
+    for (const member of this.#members) if (!member.isCertain) return false
+    return true
+  }
+
+  placed(entries: readonly EncodedEntry[], tx?: string): readonly EncodedEntry[] {
+    const partition =
+      tx === undefined
+        ? (this.#transactions.keyed(entries) ?? this.#placement.next())
+        : this.#transactions.homeFor(this.#transactions.get(tx), entries)
+    return entries.map((entry) => ({ ...entry, id: this.#placement.mark(entry.id, partition) }))
+  }
+
+  async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
+    if (tx !== undefined) {
+      const own = this.#transactions.get(tx)
+      const home = this.#transactions.homeFor(own, entries)
+      return this.#members[home]!.write(entries, this.#transactions.in(own, home))
+    }
+    const partition = this.#transactions.keyed(entries) ?? this.#placement.ofId(entries[0]?.id ?? '')
+    return this.#members[partition]!.write(entries)
+  }
+
+  find(find: Find): Promise<Stored | null> {
+    return this.#finds.find(find)
+  }
+
+  takeMany(find: Find, most: number): Promise<Stored[]> {
+    return this.#finds.takeMany(find, most)
+  }
+
+  async renew(id: string, leaseMs: number): Promise<Grant | null> {
+    if (this.#registrations.has(id)) return this.#registrations.renew(id, leaseMs)
+    return this.#wherever(id, (member) => member.renew(id, leaseMs))
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    if (this.#registrations.has(id)) return this.#registrations.cancel(id)
+    return this.#wherever(id, (member) => member.cancel(id))
+  }
+
+  begin(leaseMs: number, onEnded: () => void, near?: Delivery): string {
+    if (this.#isClosed) throw new SpaceError('SPACE_CLOSED')
+    return this.#transactions.begin(leaseMs, onEnded, (near as PlacedDelivery | undefined)?.home)
+  }
+
+  async renewTransaction(tx: string, leaseMs: number): Promise<Grant> {
+    return this.#transactions.renew(tx, leaseMs)
+  }
+
+  async commit(tx: string, entries: readonly EncodedEntry[]): Promise<void> {
+    return this.#transactions.commit(tx, entries)
+  }
+
+  async abort(tx: string): Promise<void> {
+    return this.#transactions.abort(tx)
+  }
+
+  async notify(interest: Interest): Promise<Registered> {
+    return this.#registrations.notify(interest)
+  }
+
+  request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
+    return this.#of(entry.id).request(entry, onOutcome)
+  }
+
+  withdraw(id: string): Promise<void> {
+    return this.#of(id).withdraw(id)
+  }
+
+  offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    return this.#offers.open(template, credit, onDelivery)
+  }
+
+  start(delivery: Delivery): Promise<boolean> {
+    return this.#offers.of(delivery).start(delivery)
+  }
+
+  beginStreaming(delivery: Delivery, answers: boolean): Promise<boolean> {
+    return this.#offers.of(delivery).beginStreaming(delivery, answers)
+  }
+
+  releaseSlot(delivery: Delivery): Promise<void> {
+    return this.#offers.releaseSlot(delivery)
+  }
+
+  awaitIndefinitely(id: string): void {
+    this.#of(id).awaitIndefinitely(id)
+  }
+
+  complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
+    return this.#offers.complete(delivery, body, credit, along)
+  }
+
+  release(delivery: Delivery): Promise<void> {
+    return this.#offers.release(delivery)
+  }
+
+  async declareDead(presence: string): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.declareDead(presence)))
+  }
+
+  async suspend(presence: string, running: readonly string[] | undefined): Promise<void> {
+    await Promise.all(this.#members.map((member) => member.suspend(presence, running)))
+  }
+
+  /** All messages to one process pass through one partition, so they keep their order. */
+  post(presence: string, message: readonly Buffer[]): Promise<boolean> {
+    return this.#members[this.#placement.ofKey(presence)]!.post(presence, message)
+  }
+
+  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
+    return this.#members[this.#placement.ofKey(this.presence)]!.hear(onMessage, onGap)
+  }
+
+  async deadLetter(id: string, reason: string): Promise<boolean> {
+    return this.#wherever(id, (member) => member.deadLetter(id, reason))
+  }
+
+  list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
+    return this.#listings.page(template, after, most, tx)
+  }
+
+  backlog(template: EncodedTemplate): Promise<Backlog> {
+    return this.#listings.backlog(template)
+  }
+
+  offered(template: EncodedTemplate): Promise<readonly string[] | null> {
+    return this.#listings.offered(template)
+  }
+
+  kinds(): Promise<ReadonlyMap<string, number>> {
+    return this.#listings.kinds()
+  }
+
+  async health(): Promise<Health> {
+    const all = await Promise.all(this.#members.map((member) => member.health()))
+    const sum = (count: (health: Health) => number): number => all.reduce((total, each) => total + count(each), 0)
+    return {
+      connected: all.every(({ connected }) => connected),
+      answeredMsAgo: Math.max(...all.map(({ answeredMsAgo }) => answeredMsAgo)),
+      full: all.some(({ full }) => full),
+      evicts: all.find(({ evicts }) => evicts !== undefined)?.evicts,
+      damaged: sum(({ damaged }) => damaged),
+      unusable: all.some(({ unusable }) => unusable),
+      queued: sum(({ queued }) => queued),
+      reconnects: sum(({ reconnects }) => reconnects),
+    }
+  }
+
+  async repair(): Promise<Repaired> {
+    const all = await Promise.all(this.#members.map((member) => member.repair()))
+    const sum = (count: (repaired: Repaired) => number): number => all.reduce((total, each) => total + count(each), 0)
+    return {
+      entries: sum(({ entries }) => entries),
+      restored: sum(({ restored }) => restored),
+      damaged: sum(({ damaged }) => damaged),
+      unsure: sum(({ unsure }) => unsure),
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.all(this.#members.map((member) => member.close()))
+  }
+
+  #isClosed = false
+
+  #of(id: string): Engine {
+    return this.#members[this.#placement.ofId(id)]!
+  }
+
+  /**
+   * Returns the first result that is one. An id without a mark may be that of an entry beside another one: then the
+   * other partitions are asked, too.
+   */
+  async #wherever<T>(id: string, ask: (member: Engine) => Promise<T>): Promise<T> {
+    const likely = this.#of(id)
+    const found = await ask(likely)
+    if (found || this.#placement.marked(id) !== undefined) return found
+    const others = await Promise.all(this.#members.filter((member) => member !== likely).map(ask))
+    return others.find(Boolean) ?? found
+  }
+}

@@ -1,0 +1,101 @@
+/** Listings over partitions: pages with a share of each, sums of backlogs and kinds. */
+import type { Backlog, EncodedTemplate, Engine, Listed, Page } from '../../engine.js'
+import { SpaceError } from '../../errors.js'
+import type { Placement } from './placement.js'
+import { otherPartition, type PartitionedTransactions } from './transactions.js'
+
+/** Where the listing goes on in each partition: null after its last page. */
+type Cursors = (string | null)[]
+
+export class PartitionedListings {
+  readonly #members: readonly Engine[]
+  readonly #placement: Placement
+  readonly #transactions: PartitionedTransactions
+
+  constructor(members: readonly Engine[], placement: Placement, transactions: PartitionedTransactions) {
+    this.#members = members
+    this.#placement = placement
+    this.#transactions = transactions
+  }
+
+  /**
+   * Each partition gives a share of a page, so the order of all holds within a page only. Under a transaction the
+   * entries are locked, in its home alone.
+   */
+  async page(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
+    if (tx !== undefined) return this.#pageUnder(tx, template, after, most)
+    const only = this.#placement.ofTemplate(template)
+    if (only !== undefined) return this.#members[only]!.list(template, after, most)
+    const [turn, cursors] = this.#read(after)
+    const open = cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition]))
+    const first = Math.max(
+      open.findIndex((partition) => partition >= turn),
+      0,
+    )
+    const asked = [...open.slice(first), ...open.slice(0, first)].slice(0, most)
+    const share = (i: number): number => Math.floor(most / asked.length) + (i < most % asked.length ? 1 : 0)
+    const pages = await Promise.all(
+      asked.map((partition, i) => this.#members[partition]!.list(template, cursors[partition] || null, share(i))),
+    )
+    for (const [i, partition] of asked.entries()) cursors[partition] = pages[i]!.next
+    const entries = pages.flatMap((page) => page.entries).sort(inOrder)
+    const isOver = cursors.every((cursor) => cursor === null)
+    const next = isOver ? null : JSON.stringify([((asked.at(-1) ?? 0) + 1) % cursors.length, ...cursors])
+    return { entries, next }
+  }
+
+  async backlog(template: EncodedTemplate): Promise<Backlog> {
+    const among = this.#placement.among(template)
+    const all = await Promise.all(among.map((partition) => this.#members[partition]!.backlog(template)))
+    return {
+      count: all.reduce((sum, { count }) => sum + count, 0),
+      oldestMs: Math.max(...all.map(({ oldestMs }) => oldestMs)),
+    }
+  }
+
+  async offered(template: EncodedTemplate): Promise<readonly string[] | null> {
+    const all = await Promise.all(this.#members.map((member) => member.offered(template)))
+    const tokens = new Set<string>()
+    for (const own of all) {
+      if (own === null) return null
+      for (const token of own) tokens.add(token)
+    }
+    return [...tokens]
+  }
+
+  async kinds(): Promise<ReadonlyMap<string, number>> {
+    const counts = new Map<string, number>()
+    for (const own of await Promise.all(this.#members.map((member) => member.kinds()))) {
+      for (const [kind, count] of own) counts.set(kind, (counts.get(kind) ?? 0) + count)
+    }
+    return counts
+  }
+
+  /** A transaction without a home gets the first partition with a match. */
+  async #pageUnder(id: string, template: EncodedTemplate, after: string | null, most: number): Promise<Page> {
+    const tx = this.#transactions.get(id)
+    const only = this.#placement.ofTemplate(template)
+    if (only !== undefined && tx.home !== undefined && only !== tx.home)
+      throw otherPartition('The transaction', tx.home, 'the template', only)
+    const among = tx.home !== undefined ? [tx.home] : this.#placement.among(template)
+    for (const partition of among) {
+      const page = await this.#members[partition]!.list(template, after, most, this.#transactions.in(tx, partition))
+      if (page.entries.length === 0 && page.next === null) continue
+      if (this.#transactions.settle(tx, partition)) return page
+      await this.#transactions.undo(tx, partition)
+      return this.#pageUnder(id, template, after, most)
+    }
+    return { entries: [], next: null }
+  }
+
+  /** Returns the partition whose turn it is, and where each goes on. */
+  #read(after: string | null): [turn: number, cursors: Cursors] {
+    if (after === null) return [0, this.#members.map(() => '')]
+    const [turn, ...cursors] = JSON.parse(after) as [number, ...Cursors]
+    if (cursors.length === this.#members.length) return [turn, cursors]
+    throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is of a space with other partitions.')
+  }
+}
+
+/** Higher priority first, then oldest first. */
+const inOrder = (a: Listed, b: Listed): number => b.priority - a.priority || a.writtenAt - b.writtenAt

@@ -1,0 +1,105 @@
+/** Offers over partitions, and what their holders do with deliveries. */
+import type { CompletionEffects, Delivery, EncodedTemplate, Engine, Offer } from '../../engine.js'
+import type { Placement } from './placement.js'
+import { SpreadCredit } from './spread-credit.js'
+import { otherPartition, type PartitionedTransactions } from './transactions.js'
+
+/** A delivery with its way back; the fields are set on the object that the member has made. */
+export interface PlacedDelivery extends Delivery {
+  /** The partition that it came from. */
+  home?: number
+  /** The credit that it takes part of. */
+  credit?: SpreadCredit
+}
+
+export class PartitionedOffers {
+  readonly #members: readonly Engine[]
+  readonly #placement: Placement
+  readonly #transactions: PartitionedTransactions
+
+  constructor(members: readonly Engine[], placement: Placement, transactions: PartitionedTransactions) {
+    this.#members = members
+    this.#placement = placement
+    this.#transactions = transactions
+  }
+
+  async open(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
+    const among = this.#placement.among(template)
+    const spread = new SpreadCredit(template)
+    const deliver =
+      (home: number) =>
+      (delivery: PlacedDelivery): void => {
+        delivery.home = home
+        delivery.credit = spread
+        spread.changed()
+        onDelivery(delivery)
+      }
+    // The first ones have one more where it is not even; a partition without any is scouted.
+    const share = (i: number): number => Math.floor(credit / among.length) + (i < credit % among.length ? 1 : 0)
+    const offers = await Promise.allSettled(
+      among.map((partition, i) => this.#members[partition]!.offer(template, share(i), deliver(partition))),
+    )
+    const failed = offers.find(({ status }) => status === 'rejected')
+    if (failed?.status === 'rejected') {
+      for (const each of offers) if (each.status === 'fulfilled') each.value.end().catch(() => {})
+      throw failed.reason
+    }
+    spread.begin(
+      offers.flatMap((each, i) =>
+        each.status === 'fulfilled' ? [{ member: this.#members[among[i]!]!, offer: each.value }] : [],
+      ),
+    )
+    return spread
+  }
+
+  /** The engine that a delivery came from. */
+  of(delivery: PlacedDelivery): Engine {
+    return this.#members[delivery.home ?? this.#placement.ofId(delivery.id)]!
+  }
+
+  async complete(
+    delivery: PlacedDelivery,
+    body: Buffer,
+    credit: number,
+    along: CompletionEffects | undefined,
+  ): Promise<boolean> {
+    try {
+      return along
+        ? await this.#completeWith(delivery, body, credit, along)
+        : await this.of(delivery).complete(delivery, body, credit)
+    } finally {
+      delivery.credit?.changed()
+    }
+  }
+
+  async release(delivery: PlacedDelivery): Promise<void> {
+    try {
+      await this.of(delivery).release(delivery)
+    } finally {
+      delivery.credit?.changed()
+    }
+  }
+
+  async releaseSlot(delivery: PlacedDelivery): Promise<void> {
+    await this.of(delivery).releaseSlot(delivery)
+    delivery.credit?.changed()
+  }
+
+  async #completeWith(
+    delivery: PlacedDelivery,
+    body: Buffer,
+    credit: number,
+    { entries, tx: id }: CompletionEffects,
+  ): Promise<boolean> {
+    const home = delivery.home ?? this.#placement.ofId(delivery.id)
+    const keyed = this.#transactions.keyed(entries)
+    if (keyed !== undefined && keyed !== home) throw otherPartition('The delivery', home, 'the entry', keyed)
+    if (id === undefined) return this.#members[home]!.complete(delivery, body, credit, { entries })
+    const tx = this.#transactions.get(id)
+    if (!this.#transactions.settle(tx, home)) throw otherPartition('The delivery', home, 'the transaction', tx.home!)
+    const along = { entries, tx: this.#transactions.in(tx, home) }
+    const done = await this.#members[home]!.complete(delivery, body, credit, along)
+    if (done) await this.#transactions.close(id)
+    return done
+  }
+}
