@@ -24,6 +24,11 @@ export interface OpenOptions extends Bounds, Access {
   readonly durability?: Durability | undefined
   /** How long to try to reach the server, in ms. Default 5 000. */
   readonly connectTimeoutMs?: number | undefined
+  /**
+   * On a Cluster: the number of partitions of the space (docs/partitions.md), 1 to 256, which it keeps from its first
+   * process on. Default: that of the space; for a new one, one for each primary.
+   */
+  readonly partitions?: number | undefined
   /** Maximum bytes in flight of one streamed body in each direction. Default 1 MiB. */
   readonly maxStreamBytes?: number | undefined
   /** Maximum bytes in flight of all streams that this process writes. Default 64 MiB. */
@@ -44,6 +49,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
     'name',
     'durability',
     'connectTimeoutMs',
+    'partitions',
     'maxEntries',
     'maxBytes',
     'maxStreamBytes',
@@ -58,6 +64,8 @@ const OPTIONS: ReadonlySet<string> = new Set([
 /** Returns whether a URL is that of a Redis server, by its form. */
 export const isRedisUrl = (url: string): boolean => /^(rediss?(\+sentinel|\+cluster)?|unix):\/\//.test(url)
 
+const isClusterUrl = (url: string): boolean => /^rediss?\+cluster:/.test(url)
+
 /**
  * Opens a space.
  *
@@ -67,7 +75,7 @@ export const isRedisUrl = (url: string): boolean => /^(rediss?(\+sentinel|\+clus
  *   space of this process), or `memory:LABEL` (a space of this process that is shared by label; it ends when the last
  *   user closes it). Parameters of a URL are files and names: `?passwordFile=…&ca=…&cert=…&key=…&servername=…`
  * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS,
- *   REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, DATA_NEWER, DURABILITY_UNAVAILABLE, INVALID_ARGUMENT
+ *   REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, DATA_NEWER, DURABILITY_UNAVAILABLE, PARTITIONS_DIFFER, INVALID_ARGUMENT
  * @example
  * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
  */
@@ -77,6 +85,7 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   if (typeof name !== 'string' || name === '' || name.length > 100 || !name.isWellFormed()) {
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
   }
+  checkPartitions(url, options.partitions)
   if (durability !== undefined && !isDurability(durability)) {
     throw new SpaceError('INVALID_ARGUMENT', 'durability is memory, local, fsync, or replicated:n with n from 1 to 99.')
   }
@@ -97,10 +106,12 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   if (isRedisUrl(url)) {
     // Loaded when needed: tests and `takespace dev` need no Redis client.
-    const { RedisEngine } = await import('./engines/redis/index.js')
-    const { tls, credentials } = options
+    const { tls, credentials, partitions } = options
     const access = { tls, credentials }
-    const engine = await RedisEngine.open(url, { name, durability, connectTimeoutMs, logger, bounds, access })
+    const terms = { name, durability, connectTimeoutMs, logger, bounds, access }
+    const engine = isClusterUrl(url)
+      ? await (await import('./engines/redis/cluster.js')).openOnCluster(url, terms, partitions)
+      : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms)
     return new Space(engine, name, logger, streamBounds, direct)
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')
@@ -116,6 +127,18 @@ const VIEW_TIMEOUT_MS = 5_000
 export async function openListings(url: string, name: string): Promise<Listable & { close(): void }> {
   const { openView } = await import('./engines/redis/view.js')
   return openView(url, name, VIEW_TIMEOUT_MS)
+}
+
+const MOST_PARTITIONS = 256
+
+function checkPartitions(url: unknown, partitions: number | undefined): void {
+  if (partitions === undefined) return
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > MOST_PARTITIONS) {
+    throw new SpaceError('INVALID_ARGUMENT', `partitions is a number from 1 to ${MOST_PARTITIONS}.`)
+  }
+  if (typeof url === 'string' && !isClusterUrl(url)) {
+    throw new SpaceError('INVALID_ARGUMENT', 'Only a space on a Cluster has partitions: redis+cluster://…')
+  }
 }
 
 const LEAST_STREAM_BYTES = 16_384

@@ -11,6 +11,16 @@ const REPLICATED = /^replicated:([1-9]\d?)$/
 /** Returns the number of replicas of a level; 0 for the levels without. */
 export const replicasOf = (durability: string): number => Number(REPLICATED.exec(durability)?.[1] ?? 0)
 
+const WITHOUT_REPLICAS = ['memory', 'local', 'fsync']
+const rankOf = (level: string): number => {
+  const replicas = replicasOf(level)
+  return replicas > 0 ? WITHOUT_REPLICAS.length + replicas : WITHOUT_REPLICAS.indexOf(level)
+}
+
+/** Returns the level that survives least. */
+export const weakestOf = (levels: readonly string[]): string =>
+  levels.reduce((weakest, level) => (rankOf(level) < rankOf(weakest) ? level : weakest))
+
 /** Returns whether a text is a level. */
 export const isDurability = (text: unknown): text is Durability =>
-  typeof text === 'string' && (['memory', 'local', 'fsync'].includes(text) || REPLICATED.test(text))
+  typeof text === 'string' && (WITHOUT_REPLICAS.includes(text) || REPLICATED.test(text))

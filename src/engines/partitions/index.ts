@@ -2,6 +2,8 @@
  * The engine of several partitions: one space over several engines, each of which has a part of its entries. Order,
  * bounds and transactions are within one partition; docs/partitions.md says what that means for a program.
  */
+
+import { weakestOf } from '../../engine/durability.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -29,9 +31,6 @@ import { PartitionedRegistrations } from './registrations.js'
 import { PartitionedSessions } from './sessions.js'
 import { PartitionedTickets } from './tickets.js'
 import { PartitionedTransactions } from './transactions.js'
-
-/** Levels of durability, the weakest first. */
-const LEVELS = ['memory', 'local', 'fsync']
 
 export class PartitionedEngine implements Engine {
   readonly presence: string
@@ -68,8 +67,7 @@ export class PartitionedEngine implements Engine {
 
   /** The weakest of all. */
   get durability(): string {
-    const ranks = this.#members.map(({ durability }) => LEVELS.indexOf(durability))
-    return this.#members[ranks.indexOf(Math.min(...ranks))]!.durability
+    return weakestOf(this.#members.map(({ durability }) => durability))
   }
 
   get server(): string | undefined {

@@ -1,0 +1,27 @@
+/** A space on a Cluster: one engine for each partition, wherever its slot is. */
+import { v7 as uuidv7 } from 'uuid'
+import type { Engine } from '../../engine.js'
+import { PartitionedEngine } from '../partitions/index.js'
+import { RedisEngine, type RedisOptions } from './index.js'
+import { agreedCount } from './partition-count.js'
+
+/**
+ * Opens a space on a Cluster, in all of its partitions.
+ *
+ * @param asked the number of partitions; undefined: that of the space, and for a new space one for each primary
+ * @throws SpaceError as RedisEngine.open(), and PARTITIONS_DIFFER
+ */
+export async function openOnCluster(url: string, options: RedisOptions, asked: number | undefined): Promise<Engine> {
+  const count = await agreedCount(url, options, asked)
+  if (count === 1) return RedisEngine.open(url, options)
+  const presence = uuidv7(undefined, Buffer.alloc(16)).toString('base64url')
+  const opening = Array.from({ length: count }, (_, index) =>
+    RedisEngine.open(url, { ...options, presence, partition: { index, count } }),
+  )
+  const opened = await Promise.allSettled(opening)
+  const failed = opened.find((each) => each.status === 'rejected')
+  const members = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  if (!failed) return new PartitionedEngine(members)
+  await Promise.all(members.map((member) => member.close()))
+  throw failed.reason
+}
