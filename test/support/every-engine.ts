@@ -9,9 +9,9 @@ import { rightsOf } from '../../src/engines/redis/roles.js'
 import { silent } from '../../src/log.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
-import { violations } from './invariants.js'
 import { failOnLeaks } from './leaks.js'
-import { MEMORY_ONLY, type Redis, startRedis } from './redis.js'
+import { MEMORY_ONLY } from './redis.js'
+import { startTested, TEST_ON, type Tested } from './tested.js'
 
 /** A group of tests that start a Redis server. `npm run test:quick` skips it. */
 export const describeOnRedis: (what: string, tests: () => void) => void = MEMORY_ONLY ? describe.skip : describe
@@ -102,27 +102,27 @@ export function everyEngine(
     opener: (url: string, names: string[], bounds?: Bounds) => Promise<Space>,
   ): void =>
     describeOnRedis(`${what}, ${where}`, () => {
-      let redis: Redis
+      let tested: Tested
       let views: Opened
       let count = 0
       beforeAll(async () => {
-        redis = await startRedis()
+        tested = await startTested()
       })
       beforeEach(async () => {
         const names = namesOf(`space ${++count} {:}`)
         const rights = names.flatMap((space) => {
-          const terms = { space, database: 0, loads: true }
+          const terms = { space, database: 0, loads: true, seeds: tested.seeds }
           return [...rightsOf('program', terms), ...rightsOf('scheduler', terms)]
         })
-        await redis.cli('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
-        const url = redis.url.replace('://', '://program:secret@')
+        await tested.command('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
+        const url = tested.url.replace('://', '://program:secret@')
         const open = async (bounds?: Bounds): Promise<Space> => kept(await opener(url, names, bounds))
         const found = async (): Promise<string[]> =>
-          (await Promise.all(names.map((name) => violations(redis, name)))).flat()
+          (await Promise.all(names.map((name) => tested.violations(name)))).flat()
         views = { space: await open(), other: await open(), bounded: open, violations: found }
       })
       afterEach(closeAll)
-      afterAll(() => redis.stop())
+      afterAll(() => tested.stop())
       promises(() => views, 'redis')
     })
 
@@ -130,18 +130,21 @@ export function everyEngine(
     const world = new World()
     return (bounds) => new Space(new MemoryEngine(world, bounds), 'memory')
   })
-  onRedis(
-    'on Redis',
-    (name) => [name],
-    (url, [name], bounds) => openSpace(url, { name, ...bounds }),
-  )
+  const onServers = (where: string): void =>
+    onRedis(
+      where,
+      (name) => [name],
+      (url, [name], bounds) => openSpace(url, { name, ...bounds }),
+    )
+  if (TEST_ON !== 'cluster') onServers(TEST_ON === 'sentinels' ? 'behind Sentinels' : 'on Redis')
   isPartitioned = true
+  if (TEST_ON === 'cluster' && partitions !== 'none') onServers('on a Cluster')
   if (partitions !== 'none' && (ALL || partitions !== 'all'))
     inMemory('in memory, in three partitions', () => {
       const worlds = Array.from({ length: PARTITIONS }, () => new World())
       return (bounds) => new Space(partitionedInMemory(worlds, bounds), 'memory')
     })
-  if (partitions !== 'none' && (ALL || partitions === 'redis'))
+  if (TEST_ON === undefined && partitions !== 'none' && (ALL || partitions === 'redis'))
     onRedis(
       'on Redis, in three partitions',
       (name) => Array.from({ length: PARTITIONS }, (_, i) => `${name}/${i}`),

@@ -273,8 +273,11 @@ return table.concat(wrong, '\\n')
 `
 
 /** What is wrong with a space as it stands now, one line each; [] if nothing is. */
-export async function violations(redis: Pick<Redis, 'cli'>, name = 'default'): Promise<string[]> {
-  const prefix = keysOf(name).counters.slice(0, -1)
+export async function violations(
+  redis: Pick<Redis, 'cli'>,
+  name = 'default',
+  { prefix } = keysOf(name),
+): Promise<string[]> {
   const answer = await redis.cli('EVAL', SCAN, '0', prefix)
   return answer.split('\n').filter((line) => line !== '')
 }

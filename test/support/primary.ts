@@ -1,12 +1,12 @@
 /** The primary behind Sentinels, to be used where a test has a single server: killed, it is another one that comes back. */
-import type { Redis, RedisOptions } from './redis.js'
-import { type Replica, type Replicas, startReplicas } from './replicas.js'
+import type { Redis } from './redis.js'
+import { type Replica, type Replicas, type ReplicasOptions, startReplicas } from './replicas.js'
 
 /**
  * `kill` kills the primary of the moment. `restart` ends one that still runs, resolves when a replica has taken its place,
  * and starts the old one as a replica of that. `port`, `pid` and `folder` are those of the first primary.
  */
-export async function startPrimary(options: RedisOptions): Promise<Redis> {
+export async function startPrimary(options: ReplicasOptions): Promise<Redis> {
   const replicas: Replicas = await startReplicas(options)
   let killed: Replica | undefined
   const kill = async (signal?: NodeJS.Signals): Promise<void> => {
