@@ -5,21 +5,14 @@ import { type ErrorCode, SpaceError } from '../../errors.js'
 import { isRedisUrl, openSpace } from '../../open.js'
 import { describe } from '../failure.js'
 import { sharedUrl } from '../settings/shared-url.js'
+import { type Check, check } from './doctor-check.js'
+import { nodeChecks } from './doctor-nodes.js'
 
 interface Flags {
   readonly url: string
   readonly name: string
   readonly json?: true
   readonly repair?: true
-}
-
-interface Check {
-  readonly check: string
-  /** `warn` should be looked at, `fail` keeps takespace from working. */
-  readonly status: 'ok' | 'warn' | 'fail'
-  readonly found: string
-  /** The remedy; '' if the check is ok. */
-  readonly todo: string
 }
 
 const TIMEOUT_MS = 5_000
@@ -79,14 +72,6 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
 const lineOf = ({ check, status, found, todo }: Check): string =>
   `${status.padEnd(4)}  ${check.padEnd(12)}  ${found}${todo && `  → ${todo}`}\n`
 
-/** `wrong` is the problem; false without one. */
-const check = (name: string, found: string, wrong: false | ['warn' | 'fail', string]): Check => ({
-  check: name,
-  status: wrong ? wrong[0] : 'ok',
-  found,
-  todo: wrong ? wrong[1] : '',
-})
-
 function checksOf(server: Inspection): readonly Check[] {
   const { version, role, unsuitable, slotError, policy, aof, appendfsync, latencyMs, clockOffsetMs } = server
   const full = server.maxmemory > 0 && server.usedMemory > server.maxmemory * NEARLY_FULL
@@ -125,6 +110,7 @@ function checksOf(server: Inspection): readonly Check[] {
       `${server.connections} of ${server.maxConnections ?? 'unknown'}`,
       crowded && ['warn', 'Raise maxclients before the server refuses new processes.'],
     ),
+    ...nodeChecks(server.surroundings, server.sentinels),
   ]
 }
 

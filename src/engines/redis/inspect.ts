@@ -2,7 +2,10 @@
 
 import { monotonicMs, wallMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
+import { inspectNodes, type Surroundings } from './inspect-nodes.js'
+import { inspectSentinels, type SentinelView } from './inspect-sentinels.js'
 import { keysOf } from './keys.js'
+import { addressOf } from './wire/address.js'
 import type { Commands } from './wire/commands.js'
 import { ensureLibrary, LIBRARY_NAME, type LibraryState, libraryState, missingRights } from './wire/library.js'
 import { atEachPrimary, lookAt } from './wire/look.js'
@@ -33,6 +36,9 @@ export interface Inspection {
   readonly latencyMs: number
   readonly connections: number
   readonly maxConnections: number | null
+  readonly surroundings: Surroundings
+  /** Null without Sentinels in the address. */
+  readonly sentinels: SentinelView | null
 }
 
 const ROUND_TRIPS = 9
@@ -40,6 +46,7 @@ const ROUND_TRIPS = 9
 /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
 export const inspect = (url: string, name: string, timeoutMs: number): Promise<Inspection> =>
   lookAt(url, timeoutMs, keysOf(name).counters, async (redis) => {
+    const address = addressOf(url)
     const { counters } = keysOf(name)
     const info = fieldsOf(await redis.info())
     const unsuitable = unsuitableRole(info) ?? null
@@ -69,6 +76,8 @@ export const inspect = (url: string, name: string, timeoutMs: number): Promise<I
       ...(await clockOf(redis)),
       connections: Number(info.get('connected_clients') ?? 0),
       maxConnections: maxConnections === null ? null : Number(maxConnections),
+      sentinels: await inspectSentinels(address),
+      surroundings: await inspectNodes(redis, info, address),
     }
   })
 
