@@ -13,7 +13,8 @@ export interface BullmqConnection {
 }
 
 const PREFIX = 'bull'
-const SETTINGS = { maxRetriesPerRequest: null }
+// A user needs no right to CLIENT.
+const SETTINGS = { maxRetriesPerRequest: null, disableClientInfo: true }
 /** A connection that is left at a former primary is replaced. */
 const reconnectOnError = ({ message }: Error): boolean => message.startsWith('READONLY')
 
