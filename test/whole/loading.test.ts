@@ -297,7 +297,7 @@ test('a program in JavaScript, without a tsconfig of its own, imports TypeScript
   }
   write('lib/package.json', '{"name":"lib","type":"module","exports":"./index.ts"}')
   write('lib/index.ts', "export { text } from './text.js'")
-  write('lib/text.ts', "export const text: string = 'typed'")
+  write('lib/text.ts', "enum Text { is = 'typed' }\nexport const text: string = Text.is")
   write('app/package.json', MODULE)
   const app = write('app/main.js', "import { text } from 'lib'\nexport const app = text")
   mkdirSync(join(folder, 'workspace/node_modules'))

@@ -58,9 +58,17 @@ const imported = (url: string): Promise<Exports> => import(url)
  */
 const nextGeneration = (path: string): string => `${pathToFileURL(path).href}?takespace=${++generation}`
 
+/** How Node.js fails at TypeScript: up to 22.17 at its extension, since then at what it does not strip or find. */
+const MET: Readonly<Record<string, RegExp>> = {
+  ERR_UNKNOWN_FILE_EXTENSION: /"\.([cm]?ts|tsx|jsx)"/,
+  ERR_MODULE_NOT_FOUND: /imported from .*\.([cm]?ts|tsx|jsx)$/,
+  ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX: /./,
+  ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING: /./,
+}
+
 /** JavaScript may import a TypeScript package of its workspace. */
 const meetsTypeScript = (error: { code?: unknown; message?: unknown } | undefined): boolean =>
-  error?.code === 'ERR_UNKNOWN_FILE_EXTENSION' && /"\.([cm]?ts|tsx|jsx)"/.test(String(error.message))
+  MET[String(error?.code)]?.test(String(error?.message)) === true
 
 /** Loads the app file again, and the files of the app that it imports, without packages. */
 export function reloadApp<App>(file: string, options: LoadOptions): Promise<LoadedApp<App>> {
