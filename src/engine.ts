@@ -184,6 +184,9 @@ export interface Engine {
    */
   readonly isCertain: boolean
 
+  /** True while the store can be asked at once: false without a connection. */
+  readonly isReachable: boolean
+
   /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries
 

@@ -5,7 +5,9 @@ import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { PartitionedEngine } from '../../src/engines/partitions/index.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS } from '../../src/engines/redis/protocol.js'
+import { serveRequests } from '../../src/request.js'
 import { Space } from '../../src/space.js'
+import { OK, outcomeOf, send } from '../faults/requests.js'
 import { describeOnRedis, partitionedOnRedis } from '../support/every-engine.js'
 import { Other } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -15,6 +17,7 @@ import { until } from '../support/until.js'
 import { Keyed, laneOf, spaceOn, worldsOf } from './spaces.js'
 
 const LANES = [laneOf(0, 3), laneOf(1, 3), laneOf(2, 3)] as const
+const LOAD_MS = 2_000
 const idle = (space: Space) => () => space.readIfExists(Other)
 
 test('a wait is served from whichever partition has a match, and only once', async () => {
@@ -112,6 +115,18 @@ describeOnRedis('on Redis', () => {
     await offer.end()
     await until(async () => (await left()) === 0, 'nothing is left')
     await space.close()
+  })
+
+  test('a process has one name in all partitions of a server, and misses none of their pushes', async () => {
+    const [space, other] = [await open(), await open()]
+    const serving = await serveRequests(other, 'web', 4, (taken) => void taken.complete(OK))
+    // Several beats of each process, which compare the pushes that were sent with those that came.
+    const end = performance.now() + LOAD_MS
+    for (let i = 0; performance.now() < end; i++)
+      expect(await outcomeOf(send(space, `/${i}`, { repeatable: true }))).toBe('200')
+    for (const each of [space, other]) expect((await each.engine.health()).reconnects).toBe(0)
+    await serving.stop()
+    await Promise.all([space.close(), other.close()])
   })
 
   test('many waits of several processes and many writers: each entry is taken once', async () => {

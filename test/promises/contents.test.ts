@@ -84,9 +84,9 @@ everyEngine('contents', (opened) => {
   test('its lease ends it, and bad arguments are refused', async () => {
     const { space } = opened()
     await space.writeAll([Task({ id: 'a' }), Task({ id: 'b' })])
-    const contents = space.contents(Task, { leaseMs: 30 })
+    const contents = space.contents(Task, { leaseMs: 200 })
     await contents.next()
-    const later = performance.now() + 50
+    const later = performance.now() + 220
     await until(() => performance.now() > later, 'the lease to end')
     await expect(contents.next()).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
     const wrong = { code: 'INVALID_ARGUMENT' }

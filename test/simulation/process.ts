@@ -132,6 +132,7 @@ export class Process {
     return {
       durability: 'memory',
       isCertain: true,
+      isReachable: true,
       presence: own.presence,
       sessions: own.sessions,
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),

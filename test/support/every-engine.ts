@@ -58,14 +58,20 @@ export function partitionedInMemory(worlds: readonly World[], bounds?: Bounds): 
   return new PartitionedEngine([engine, ...others.map((world) => new MemoryEngine(world, bounds, engine.presence))])
 }
 
-/** The same on Redis: each partition is a space of its own name. */
-export async function partitionedOnRedis(url: string, names: readonly string[], bounds: Bounds = {}) {
-  const terms = { durability: undefined, connectTimeoutMs: 5_000, logger: silent, bounds, access: {} }
-  const [first = '', ...others] = names
-  const engine = await RedisEngine.open(url, { ...terms, name: first })
-  const { presence } = engine
-  const rest = await Promise.all(others.map((name) => RedisEngine.open(url, { ...terms, name, presence })))
-  return new PartitionedEngine([engine, ...rest])
+/** The same on Redis: each partition is a space of its own name, at one address or each at its own. */
+export async function partitionedOnRedis(
+  url: string | readonly string[],
+  names: readonly string[],
+  bounds: Bounds = {},
+) {
+  const open = (i: number, presence?: string): Promise<RedisEngine> => {
+    const own = typeof url === 'string' ? url : (url[i] as string)
+    const terms = { durability: undefined, connectTimeoutMs: 5_000, logger: silent, bounds, access: {} }
+    return RedisEngine.open(own, { ...terms, name: names[i] as string, presence })
+  }
+  const first = await open(0)
+  const rest = names.slice(1).map((_, i) => open(i + 1, first.presence))
+  return new PartitionedEngine([first, ...(await Promise.all(rest))])
 }
 
 /** Calls `promises` once for each engine; inside a test, `opened()` is the space to test. */

@@ -38,6 +38,7 @@ const FULL_MS = 3_000
 export class MemoryEngine implements Engine {
   readonly durability = 'memory'
   readonly isCertain = true
+  readonly isReachable = true
   readonly presence: string
   readonly tickets: MemoryTickets
   readonly sessions: SessionAccess

@@ -29,6 +29,7 @@ export class PartitionedFinds {
   async takeMany(find: Find, most: number): Promise<Stored[]> {
     const tx = find.tx === undefined ? undefined : this.#transactions.get(find.tx)
     const taken: Stored[] = []
+    let away: unknown
     for (const partition of this.#homeOr(tx, this.#placement.ofTemplate(find.template))) {
       if (taken.length >= most) break
       const member = this.#members[partition]!
@@ -42,10 +43,15 @@ export class PartitionedFinds {
         }
         taken.push(...(await member.takeMany(find, most - taken.length)))
       } catch (error) {
-        if (taken.length === 0) throw error
-        break
+        // A partition that is away keeps nothing from the others.
+        if (!isSpaceError(error) || !error.retryable || tx) {
+          if (taken.length === 0) throw error
+          break
+        }
+        away = error
       }
     }
+    if (taken.length === 0 && away !== undefined) throw away
     return taken
   }
 

@@ -28,6 +28,7 @@ import { PartitionedListings } from './listings.js'
 import { PartitionedOffers, type PlacedDelivery } from './offers.js'
 import { Placement } from './placement.js'
 import { PartitionedRegistrations } from './registrations.js'
+import { PartitionedRequests } from './requests.js'
 import { PartitionedSessions } from './sessions.js'
 import { PartitionedTickets } from './tickets.js'
 import { PartitionedTransactions } from './transactions.js'
@@ -43,6 +44,7 @@ export class PartitionedEngine implements Engine {
   readonly #offers: PartitionedOffers
   readonly #registrations: PartitionedRegistrations
   readonly #listings: PartitionedListings
+  readonly #requests: PartitionedRequests
 
   /**
    * `members`: the partitions, in the same order in every process of the space. This process has the same name in all
@@ -55,12 +57,13 @@ export class PartitionedEngine implements Engine {
     }
     this.presence = first.presence
     this.#members = members
-    this.#placement = new Placement(members.length, first.presence)
+    this.#placement = new Placement(members.length, first.presence, (partition) => members[partition]!.isReachable)
     this.#transactions = new PartitionedTransactions(members, this.#placement)
     this.#finds = new PartitionedFinds(members, this.#placement, this.#transactions)
     this.#offers = new PartitionedOffers(members, this.#placement, this.#transactions)
     this.#registrations = new PartitionedRegistrations(members, this.#placement, this.#transactions)
     this.#listings = new PartitionedListings(members, this.#placement, this.#transactions)
+    this.#requests = new PartitionedRequests(members, this.#placement)
     this.sessions = new PartitionedSessions(members, this.#placement)
     this.tickets = new PartitionedTickets(members, this.#placement, this.#offers)
   }
@@ -80,6 +83,11 @@ export class PartitionedEngine implements Engine {
 
   get isCertain(): boolean {
     for (const member of this.#members) if (!member.isCertain) return false
+    return true
+  }
+
+  get isReachable(): boolean {
+    for (const member of this.#members) if (!member.isReachable) return false
     return true
   }
 
@@ -141,11 +149,11 @@ export class PartitionedEngine implements Engine {
   }
 
   request(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
-    return this.#of(entry.id).request(entry, onOutcome)
+    return this.#requests.write(entry, onOutcome)
   }
 
   withdraw(id: string): Promise<void> {
-    return this.#of(id).withdraw(id)
+    return this.#requests.withdraw(id)
   }
 
   offer(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
@@ -165,7 +173,7 @@ export class PartitionedEngine implements Engine {
   }
 
   awaitIndefinitely(id: string): void {
-    this.#of(id).awaitIndefinitely(id)
+    this.#requests.awaitIndefinitely(id)
   }
 
   complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {

@@ -7,25 +7,32 @@ const MARK = '~'
 export class Placement {
   readonly count: number
   readonly #all: readonly number[]
+  readonly #isReachable: (partition: number) => boolean
   #turn: number
 
   /** `process`: its turns begin elsewhere than those of other processes. */
-  constructor(count: number, process: string) {
+  constructor(count: number, process: string, isReachable: (partition: number) => boolean = () => true) {
     this.count = count
     this.#all = Array.from({ length: count }, (_, i) => i)
+    this.#isReachable = isReachable
     this.#turn = this.ofKey(process)
   }
 
-  /** Returns one partition after the other, for whatever may be in any. */
+  /** Returns one partition after the other, for whatever may be in any; one that is away only if all are. */
   next(): number {
-    this.#turn = (this.#turn + 1) % this.count
+    for (let tries = 0; tries < this.count; tries++) {
+      this.#turn = (this.#turn + 1) % this.count
+      if (this.#isReachable(this.#turn)) break
+    }
     return this.#turn
   }
 
-  /** Returns all partitions, beginning with the next one. */
+  /** Returns all partitions, beginning with the next one; those that are away come last. */
   inTurn(): readonly number[] {
     const first = this.next()
-    return [...this.#all.slice(first), ...this.#all.slice(0, first)]
+    const turn = [...this.#all.slice(first), ...this.#all.slice(0, first)]
+    if (turn.every(this.#isReachable)) return turn
+    return [...turn.filter(this.#isReachable), ...turn.filter((partition) => !this.#isReachable(partition))]
   }
 
   /** FNV-1a: short, without allocation, and even over keys that differ in their last character only. */

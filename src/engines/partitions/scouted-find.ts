@@ -25,7 +25,7 @@ export async function findScouted(
   const scouts = among.map((partition) => new Scout(members[partition]!, find, () => scouted.look(partition)))
   try {
     // A partition that is away must not keep the wait from the others.
-    const reachable = scouts.filter((_, i) => members[among[i]!]!.isCertain)
+    const reachable = scouts.filter((_, i) => members[among[i]!]!.isReachable)
     for (const scout of scouts) scout.send()
     await Promise.all(reachable.map(({ sent }) => sent))
     return await scouted.run()

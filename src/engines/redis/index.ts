@@ -202,6 +202,10 @@ export class RedisEngine implements Engine {
     return this.#batches.lease.remainingMs > 0
   }
 
+  get isReachable(): boolean {
+    return this.#ownPresence.connected
+  }
+
   get durability(): string {
     return this.#durability
   }

@@ -7,15 +7,16 @@ local LENGTHS = {}
 -- messages cost less than one.
 local LARGEST_PUSH = 7000
 
--- How many messages each process was sent since this library was loaded: by their numbers a process notices that it
--- has lost some. Two libraries on one server number their messages by themselves.
+-- How many messages were sent to each channel since this library was loaded: by their numbers a process notices that
+-- it has lost some. A process may have one name in several spaces. Two libraries on one server number their messages by
+-- themselves.
 local numbers, numbered = {}, 0
 local MOST_NUMBERED = 4096
 -- The last digits of the library's name: every byte of a push costs.
 local LIBRARY = ('VERSION_'):sub(-5)
 
 -- Returns the number of the last message to a process.
-local function pushedTo(presence) return numbers[presence] or 0 end
+local function pushedTo(presence) return numbers[keysOf(presence).pushes] or 0 end
 
 -- Returns a number as text, with zeros before it. Most numbers share all digits but the last three.
 local lastThousand, lastThousandText
@@ -26,14 +27,15 @@ local function numberText(number)
 end
 
 local function send(presence, list)
-  if not numbers[presence] then
+  local channel = keysOf(presence).pushes
+  if not numbers[channel] then
     if numbered >= MOST_NUMBERED then numbers, numbered = {}, 0 end
-    numbers[presence], numbered = 0, numbered + 1
+    numbers[channel], numbered = 0, numbered + 1
   end
-  local number = numbers[presence] + 1
-  numbers[presence] = number
+  local number = numbers[channel] + 1
+  numbers[channel] = number
   list[1], list[2], list[3], list[4] = nowText, LIBRARY, numberText(number), '\n'
-  call('SPUBLISH', keysOf(presence).pushes, concat(list))
+  call('SPUBLISH', channel, concat(list))
 end
 
 -- Publishes all messages. A push is only a hint, the stored data decide: so pushes are not sent to replicas and the
