@@ -1,5 +1,6 @@
 /** The end of every fault test: faults off, drain, and then nothing is left in Redis. */
 import { openSpace } from '../../src/open.js'
+import type { Cluster } from '../support/cluster.js'
 import { dropUnwritten, violations } from '../support/invariants.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
@@ -8,10 +9,37 @@ import { until } from '../support/until.js'
  * What stays of a space that nobody uses (src/engines/redis/protocol.ts): its counters, the roots of kinds, and the lists of ids that
  * a later sweep will look at.
  */
-const CONSTANT = /\}:(m|kinds|sweep:\d+)$/
+const CONSTANT = /\}:(m|kinds|level|sweep:\d+)$/
+
+const isLeft = (key: string): boolean => key !== '' && !CONSTANT.test(key)
+
+/** Resolves when the dead are buried and nothing but the constant keys is on any primary; else says what is left. */
+export async function nothingIsLeftOn(cluster: Cluster, timeoutMs = 10_000): Promise<void> {
+  const keys = async (): Promise<string[]> => {
+    const all = await Promise.all((await cluster.primaries()).map((node) => node.cli('KEYS', '*')))
+    return all.flatMap((each) => each.split('\n')).filter(isLeft)
+  }
+  const buried = (left: readonly string[], next: string): boolean =>
+    left.every((key) => !/\}:presence:/.test(key) || key.endsWith(next))
+  const next = await openSpace(cluster.url)
+  try {
+    await until(async () => buried(await keys(), next.presence), 'nobody else is there', timeoutMs)
+  } finally {
+    await next.close()
+  }
+  await until(
+    async () => {
+      const left = await keys()
+      if (left.length > 0) throw new Error(`left on the Cluster after the drain: ${left.slice(0, 20).join(', ')}`)
+      return true
+    },
+    'nothing is left on the Cluster',
+    timeoutMs,
+  )
+}
 
 /** Resolves when the dead are buried, every process has left and nothing but the constant keys is there; else says what is left. */
-export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<void> {
+export async function nothingIsLeft(redis: Pick<Redis, 'url' | 'cli'>, timeoutMs = 5_000): Promise<void> {
   // Whoever died last is noticed by who comes next.
   const next = await openSpace(redis.url)
   try {
@@ -34,7 +62,7 @@ export async function nothingIsLeft(redis: Redis, timeoutMs = 5_000): Promise<vo
     await until(
       async () => {
         const keys = await redis.cli('KEYS', '*')
-        left = keys.split('\n').filter((key) => key !== '' && !CONSTANT.test(key))
+        left = keys.split('\n').filter(isLeft)
         return left.length === 0
       },
       'nothing is left in Redis',

@@ -1,6 +1,6 @@
 /** Inspects the Sentinels of a primary for `takespace doctor`. Changes nothing. */
 import { NODE_TIMEOUT_MS, placeOf } from './inspect-nodes.js'
-import { type Address, type HostAndPort, shownPlace } from './wire/address.js'
+import { type Address, type HostAndPort, sentinelLoginOf, shownPlace } from './wire/address.js'
 import { bareTerms, withClient } from './wire/client.js'
 import type { Commands } from './wire/commands.js'
 
@@ -19,9 +19,10 @@ export interface SentinelView {
 export async function inspectSentinels(address: Address): Promise<SentinelView | null> {
   const { seeds } = address
   if (seeds?.of !== 'sentinel') return null
+  const login = await sentinelLoginOf(seeds)
   const views = new Map<string, Told | null>()
   const look = async (place: HostAndPort): Promise<void> => {
-    const terms = await bareTerms(address, place, seeds.login)
+    const terms = await bareTerms(address, place, login)
     const asked = withClient(terms, NODE_TIMEOUT_MS, (sentinel) => askSentinel(sentinel, seeds.primary))
     views.set(shownPlace(place), await asked.catch(() => null))
   }
