@@ -132,21 +132,24 @@ describeOnRedis('on Redis', () => {
   test('many waits of several processes and many writers: each entry is taken once', async () => {
     const spaces = [await open(), await open()]
     const taken: string[] = []
+    const stop = new AbortController()
     const takers = Array.from({ length: 16 }, async (_, i) => {
       const space = spaces[i % 2] as Space
       for (;;) {
-        const entry = await space.take(Keyed, { waitMs: 500 })
-        if (!entry) return
-        taken.push(entry.id)
+        // Some waits end while an entry is on its way to them.
+        const entry = await space.take(Keyed, { waitMs: ((i % 4) + 1) * 10, signal: stop.signal })
+        if (entry) taken.push(entry.id)
       }
     })
     const writers = Array.from({ length: 4 }, async (_, w) => {
       for (let i = 0; i < 50; i++) await spaces[w % 2]!.write(Keyed({ id: `${w} ${i}`, lane: LANES[(w + i) % 3]! }))
     })
     await Promise.all(writers)
-    await Promise.all(takers)
-    expect(taken).toHaveLength(200)
+    await until(() => taken.length >= 200, 'every entry is taken')
+    stop.abort(new Error('over'))
+    for (const each of await Promise.allSettled(takers)) expect(each).toMatchObject({ reason: { message: 'over' } })
     expect(new Set(taken).size).toBe(200)
+    expect(taken).toHaveLength(200)
     expect(await spaces[0]!.takeIfExists(Keyed)).toBeNull()
     await Promise.all(spaces.map((space) => space.close()))
   })

@@ -249,6 +249,7 @@ export class PartitionedEngine implements Engine {
 
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#offers.close()
     await Promise.all(this.#members.map((member) => member.close()))
   }
 

@@ -16,6 +16,7 @@ export class PartitionedOffers {
   readonly #members: readonly Engine[]
   readonly #placement: Placement
   readonly #transactions: PartitionedTransactions
+  readonly #open = new Set<SpreadCredit>()
 
   constructor(members: readonly Engine[], placement: Placement, transactions: PartitionedTransactions) {
     this.#members = members
@@ -25,7 +26,8 @@ export class PartitionedOffers {
 
   async open(template: EncodedTemplate, credit: number, onDelivery: (delivery: Delivery) => void): Promise<Offer> {
     const among = this.#placement.among(template)
-    const spread = new SpreadCredit(template)
+    const spread = new SpreadCredit(template, (ended) => this.#open.delete(ended))
+    this.#open.add(spread)
     const deliver =
       (home: number) =>
       (delivery: PlacedDelivery): void => {
@@ -41,6 +43,7 @@ export class PartitionedOffers {
     )
     const failed = offers.find(({ status }) => status === 'rejected')
     if (failed?.status === 'rejected') {
+      spread.stop()
       for (const each of offers) if (each.status === 'fulfilled') each.value.end().catch(() => {})
       throw failed.reason
     }
@@ -52,7 +55,11 @@ export class PartitionedOffers {
     return spread
   }
 
-  /** The engine that a delivery came from. */
+  close(): void {
+    for (const spread of this.#open) spread.stop()
+  }
+
+  /** Returns the engine that a delivery came from. */
   of(delivery: PlacedDelivery): Engine {
     return this.#members[delivery.home ?? this.#placement.ofId(delivery.id)]!
   }

@@ -26,6 +26,7 @@ const MOST_ALTERNATIVES = 8
 
 export class SpreadCredit implements Offer {
   readonly #templates: readonly EncodedTemplate[]
+  readonly #onEnded: (spread: SpreadCredit) => void
   #parts: readonly Part[] = []
   #turn: NodeJS.Immediate | undefined
   #again: NodeJS.Timeout | undefined
@@ -33,8 +34,9 @@ export class SpreadCredit implements Offer {
   #isDue = false
   #isEnded = false
 
-  constructor(template: EncodedTemplate) {
+  constructor(template: EncodedTemplate, onEnded: (spread: SpreadCredit) => void) {
     this.#templates = templatesOf(template)
+    this.#onEnded = onEnded
   }
 
   begin(parts: readonly { readonly member: Engine; readonly offer: Offer }[]): void {
@@ -61,10 +63,16 @@ export class SpreadCredit implements Offer {
     return false
   }
 
-  async end(): Promise<void> {
+  /** Moves nothing from now on. */
+  stop(): void {
     this.#isEnded = true
     clearImmediate(this.#turn)
     clearTimeout(this.#again)
+    this.#onEnded(this)
+  }
+
+  async end(): Promise<void> {
+    this.stop()
     await Promise.all(this.#parts.map(({ offer }) => offer.end()))
     await this.#running
     for (const part of this.#parts) this.#recall(part)
@@ -92,6 +100,7 @@ export class SpreadCredit implements Offer {
 
   #lookLater(): void {
     clearTimeout(this.#again)
+    if (this.#isEnded) return
     this.#again = setTimeout(() => this.changed(), AGAIN_MS).unref()
   }
 
