@@ -43,6 +43,12 @@ describeOnRedis('a space on a Cluster', () => {
     expect(await space.takeIfExists(Job)).toBeNull()
   })
 
+  test('divides its bounds among its partitions', async () => {
+    const space = await open('bounded', { maxEntries: 6 })
+    for (let id = 0; id < 6; id++) await space.write(Job({ id }))
+    await expect(space.write(Job({ id: 6 }))).rejects.toMatchObject({ code: 'SPACE_FULL' })
+  })
+
   test('keeps the number of its partitions, and refuses another', async () => {
     await open('kept', { partitions: 5 })
     await open('kept')
