@@ -6,10 +6,10 @@ import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
 /**
- * What stays of a space that nobody uses (src/engines/redis/protocol.ts): its counters, the roots of kinds, and the lists of ids that
- * a later sweep will look at.
+ * What stays of a space that nobody uses (src/engines/redis/protocol.ts): its counters, the number of its partitions, the roots of kinds,
+ * what was written before a question to the replicas, and the lists of ids that a later sweep will look at.
  */
-const CONSTANT = /\}:(m|kinds|level|sweep:\d+)$/
+const CONSTANT = /\}:(m|kinds|level|partitions|sweep:\d+)$/
 
 const isLeft = (key: string): boolean => key !== '' && !CONSTANT.test(key)
 
