@@ -71,7 +71,8 @@ export function rightsOf(name: RoleName, terms: Omit<RuleTerms, 'user'>): string
   const more = [...(loads && !keys ? ['FUNCTION LOAD'] : []), ...(database > 0 ? ['SELECT'] : [])]
   if (seeds && !keys) more.push('WAIT')
   if (seeds === 'cluster') more.push('CLUSTER SLOTS')
-  const selector = onBullmq ? [`(~bull:* ${additions(onBullmq).join(' ')})`] : []
+  const queues = seeds === 'cluster' ? '{bull}:*' : 'bull:*'
+  const selector = onBullmq ? [`(~${queues} ${additions(onBullmq).join(' ')})`] : []
   return [...own, ...additions([...commands, ...more]), ...selector]
 }
 

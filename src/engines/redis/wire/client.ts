@@ -73,7 +73,8 @@ export const newClient = (terms: Terms, settings: ClientSettings): RedisClient =
 /** Makes a client of all nodes of a Cluster, which follows the slots by itself. */
 export function newCluster(seeds: readonly HostAndPort[], terms: RedisOptions): Cluster {
   const { host, port, path, db, ...redisOptions } = terms
-  return new Cluster([...seeds], { redisOptions, lazyConnect: true })
+  // A user needs no right to CLUSTER INFO.
+  return new Cluster([...seeds], { redisOptions, lazyConnect: true, enableReadyCheck: false })
 }
 
 /**
