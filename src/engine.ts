@@ -55,6 +55,9 @@ export interface Find {
 /** The changes of an entry that a registration can ask for (JavaSpaces notify; JavaSpace05 availability events). */
 export type Transition = 'written' | 'visible' | 'available'
 
+/** Receives a piece of a message from another process; `isFirst` begins a message. */
+export type OnMessagePart = (part: Buffer, isFirst: boolean) => void
+
 /** A registration for events. */
 export interface Interest {
   readonly templates: readonly EncodedTemplate[]
@@ -274,10 +277,11 @@ export interface Engine {
    */
   post(presence: string, message: readonly Buffer[]): Promise<boolean>
   /**
-   * Receives the messages to this process; may be called once. `onGap` is called when some may have been lost. Resolves
-   * when messages can arrive.
+   * Receives the messages to this process, in order; may be called once. `onPart` is called with each piece of a
+   * message, whose memory is then the receiver's; `isFirst` begins a message, also if the one before is incomplete.
+   * `onGap` is called when messages may have been lost. Resolves when messages can arrive.
    */
-  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void>
+  hear(onPart: OnMessagePart, onGap: () => void): Promise<void>
 
   /** Moves an entry to the dead letters, for a week. Returns false if the entry is not there. */
   deadLetter(id: string, reason: string): Promise<boolean>

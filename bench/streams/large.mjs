@@ -5,7 +5,8 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { freePort } from '../redis.mjs'
 import { APP, answered, listed, percentile, startSystem, watchCpu, watchMemory } from './system.mjs'
 
@@ -86,15 +87,20 @@ async function pass(way, { url, pids }, mib) {
 }
 
 /** All are asked in turns, so that what else the machine does strikes all of them; the medians of the rounds are told. */
-export async function large({ mib, aof, rounds = 3, profileFolder }) {
+export async function large({ mib, aof, rounds = 3, profileFolder, against }) {
   const stops = []
   const sides = {}
+  const start = async (startSystem, name, flags) => {
+    const folder = profileFolder && `${profileFolder}/${name.replaceAll(/\W+/g, '-')}`
+    const system = await startSystem({ aof, processes: 1, flags, profileFolder: folder })
+    stops.push(() => system.stop())
+    sides[name] = { url: system.url, pids: system.pids }
+  }
   try {
-    for (const [name, flags] of Object.entries(WAYS)) {
-      const folder = profileFolder && `${profileFolder}/${name.replaceAll(/\W+/g, '-')}`
-      const system = await startSystem({ aof, processes: 1, flags, profileFolder: folder })
-      stops.push(() => system.stop())
-      sides[name] = { url: system.url, pids: system.pids }
+    for (const [name, flags] of Object.entries(WAYS)) await start(startSystem, name, flags)
+    if (against) {
+      const other = await import(pathToFileURL(resolve(against, 'bench/streams/system.mjs')))
+      for (const [name, flags] of Object.entries(WAYS)) await start(other.startSystem, `${name}, ${against}`, flags)
     }
     const app = await direct()
     stops.push(app.stop)
@@ -128,7 +134,8 @@ async function compared(sides, mib, rounds) {
     }
   }
   const than = sides['behind HAProxy'] ? 'behind HAProxy' : 'the app, directly'
-  for (const name of Object.keys(WAYS)) {
+  for (const name of Object.keys(sides)) {
+    if (name === than) continue
     const [up, down] = ['up', 'down'].map((way) =>
       percentile(
         rates[name][way].map((rate, i) => rate / rates[than][way][i]),

@@ -26,6 +26,8 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '3' },
     /** Of part large: a folder for CPU profiles, for `node bench/profile.mjs`. */
     'cpu-profile': { type: 'string' },
+    /** Of part large: a checkout of another commit that has been built there; its systems take turns with these. */
+    against: { type: 'string' },
     aof: { type: 'boolean', default: false },
   },
 })
@@ -37,6 +39,7 @@ const terms = {
   aof: values.aof,
   rounds: Number(values.rounds),
   profileFolder: values['cpu-profile'],
+  against: values.against,
 }
 for (const name of values.only.split(',')) {
   if (!PARTS[name]) throw new Error(`there is no part ${name}; there are ${Object.keys(PARTS).join(', ')}`)

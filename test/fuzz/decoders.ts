@@ -19,7 +19,7 @@ import {
   encodeTrailers,
   placeIn,
 } from '../../src/request/message.js'
-import { readFrames } from '../../src/request/streams/frames.js'
+import { MessagesIn } from '../../src/request/streams/messages-in.js'
 import { deadLetterOf } from '../../src/tasks/dead-letter.js'
 import { decodeCall, decodeOutcome, encodeCall, encodeOutcome } from '../../src/tasks/message.js'
 import { decodeProgress } from '../../src/tasks/progress.js'
@@ -104,7 +104,7 @@ export const DECODERS: readonly Decoder[] = [
   {
     name: 'stream messages',
     seeds: [Buffer.from('presence\ndclaim\t0\t3\nabcgclaim\t10\t0\n')],
-    decode: (bytes) => readFrames(bytes, nothing),
+    decode: (bytes) => new MessagesIn(nothing).read(bytes, true),
   },
   {
     name: 'records',

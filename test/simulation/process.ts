@@ -194,10 +194,10 @@ export class Process {
       releaseSlot: (delivery) => call(() => own.releaseSlot(delivery)),
       awaitIndefinitely: (id) => own.awaitIndefinitely(id),
       post: (session, message) => call(() => own.post(session, message)),
-      hear: (onMessage, onGap) =>
-        own.hear((message) => {
+      hear: (onPart, onGap) =>
+        own.hear((part, isFirst) => {
           const missed = (): void => tell(onGap, missed)
-          tell(() => onMessage(message), missed)
+          tell(() => onPart(part, isFirst), missed)
         }),
       release: (delivery) => call(() => own.release(delivery)),
       declareDead: (session) => call(() => own.declareDead(session)),

@@ -4,10 +4,10 @@ import { afterEach, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { silent } from '../../src/log.js'
 import { directTerms } from '../../src/request/streams/direct/address.js'
-import { FramesIn } from '../../src/request/streams/direct/frames-in.js'
 import { guestLine } from '../../src/request/streams/direct/proof.js'
-import { readFrames } from '../../src/request/streams/frames.js'
+import { FramesIn } from '../../src/request/streams/frames-in.js'
 import { Streams } from '../../src/request/streams/index.js'
+import { MessagesIn } from '../../src/request/streams/messages-in.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { until } from '../support/until.js'
@@ -83,9 +83,9 @@ function numbered(length: number, from = 0): Buffer {
 /** Frames that a wire has carried to a process, by letter. */
 function framesTo(wire: Wire, to: string): { from: string; letter: string; place: string; bytes: Buffer }[] {
   const seen: { from: string; letter: string; place: string; bytes: Buffer }[] = []
+  const messages = new MessagesIn((from, letter, _id, place, bytes) => seen.push({ from, letter, place, bytes }))
   wire.onPost = (receiver, message) => {
-    if (receiver !== to) return
-    readFrames(message, (from, letter, _id, place, bytes) => seen.push({ from, letter, place, bytes }))
+    if (receiver === to) messages.read(Buffer.from(message), true)
   }
   return seen
 }

@@ -1,9 +1,9 @@
 /** A wire between processes that exchange messages of streams: delivered one by one, and lost while a link is cut. */
-import type { Engine } from '../../src/engine.js'
+import type { Engine, OnMessagePart } from '../../src/engine.js'
 
 /** Two processes whose messages may be lost whenever a link is, each way for itself; both hear of it when it is back. */
 export class Wire {
-  readonly #ends = new Map<string, { onMessage(message: Buffer): void; onGap(): void; cut: boolean }>()
+  readonly #ends = new Map<string, { onPart: OnMessagePart; onGap(): void; cut: boolean }>()
   readonly #queue: (() => void)[] = []
   lost = 0
   bytes = 0
@@ -11,7 +11,7 @@ export class Wire {
   onPost: ((to: string, message: Buffer) => void) | undefined
 
   engine(presence: string): Engine {
-    const end = { onMessage: (_: Buffer) => {}, onGap: () => {}, cut: false }
+    const end = { onPart: (() => {}) as OnMessagePart, onGap: () => {}, cut: false }
     this.#ends.set(presence, end)
     return {
       presence,
@@ -27,12 +27,12 @@ export class Wire {
         this.#queue.push(() => {
           // It may be cut while the message is under way.
           if (other.cut) this.lost++
-          else other.onMessage(message)
+          else other.onPart(message, true)
         })
         return true
       },
-      hear: async (onMessage: (message: Buffer) => void, onGap: () => void) => {
-        end.onMessage = onMessage
+      hear: async (onPart: OnMessagePart, onGap: () => void) => {
+        end.onPart = onPart
         end.onGap = onGap
       },
     } as unknown as Engine

@@ -26,6 +26,8 @@ export interface Link {
   heal(): void
   /** The next reply (that `which` picks) is lost and its connection cut after its request has passed. Resolves when that has happened. */
   dropNextReplyThenCut(which?: (bytes: Buffer) => boolean): Promise<void>
+  /** Sends these bytes to the clients that the faults hit, behind what the server has sent. */
+  say(text: string): void
   /** Each chunk arrives this much later, in both directions. */
   delay(ms: number): void
   /** Ends everything. */
@@ -186,6 +188,9 @@ export async function startLink(targetPort: number, { only = '' }: { readonly on
       new Promise((done) => {
         doomed = { which, done }
       }),
+    say(text) {
+      for (const pair of pairs) if (pair.isMeant) pair.lanes[1]!.push(Buffer.from(text))
+    },
     delay(ms) {
       weather.delayMs = ms
     },

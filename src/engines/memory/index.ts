@@ -18,6 +18,7 @@ import type {
   Health,
   Interest,
   Offer,
+  OnMessagePart,
   Outcome,
   Page,
   Registered,
@@ -238,8 +239,8 @@ export class MemoryEngine implements Engine {
     return this.world.post(presence, Buffer.concat(message))
   }
 
-  async hear(onMessage: (message: Buffer) => void): Promise<void> {
-    this.world.listeners.set(this.presence, onMessage)
+  async hear(onPart: OnMessagePart): Promise<void> {
+    this.world.listeners.set(this.presence, onPart)
   }
 
   async complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {

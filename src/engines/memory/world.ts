@@ -4,7 +4,7 @@
  */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../engine/sessions.js'
-import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Outcome } from '../../engine.js'
+import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type OnMessagePart, type Outcome } from '../../engine.js'
 import { deadLetterEntry } from '../../entry/dead-letter.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, inPlace, storedOf } from './bag.js'
 import { type HeldDelivery, Offers } from './offers.js'
@@ -21,7 +21,7 @@ export class World {
   readonly registrations = new MemoryRegistrations()
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** Message listeners, by presence. */
-  readonly listeners = new Map<string, (message: Buffer) => void>()
+  readonly listeners = new Map<string, OnMessagePart>()
   #sessions = 0
   readonly #joined = new Set<string>()
   readonly #onEmpty: () => void
@@ -167,9 +167,9 @@ export class World {
 
   /** Delivers a message in a microtask. */
   post(presence: string, message: Buffer): boolean {
-    const onMessage = this.listeners.get(presence)
-    if (onMessage) queueMicrotask(() => this.listeners.get(presence) === onMessage && onMessage(message))
-    return onMessage !== undefined
+    const onPart = this.listeners.get(presence)
+    if (onPart) queueMicrotask(() => this.listeners.get(presence) === onPart && onPart(message, true))
+    return onPart !== undefined
   }
 
   /**

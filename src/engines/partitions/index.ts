@@ -16,6 +16,7 @@ import type {
   Health,
   Interest,
   Offer,
+  OnMessagePart,
   Outcome,
   Page,
   Registered,
@@ -197,8 +198,8 @@ export class PartitionedEngine implements Engine {
     return this.#members[this.#placement.ofKey(presence)]!.post(presence, message)
   }
 
-  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
-    return this.#members[this.#placement.ofKey(this.presence)]!.hear(onMessage, onGap)
+  hear(onPart: OnMessagePart, onGap: () => void): Promise<void> {
+    return this.#members[this.#placement.ofKey(this.presence)]!.hear(onPart, onGap)
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {

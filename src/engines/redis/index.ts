@@ -16,6 +16,7 @@ import type {
   Health,
   Interest,
   Offer,
+  OnMessagePart,
   Outcome,
   Page,
   Registered,
@@ -191,7 +192,7 @@ export class RedisEngine implements Engine {
           this.#ownPresence.down()
         },
         onPush: (message) => this.#pushes.arrived(message),
-        onMessage: (message) => this.#frames.heard(message),
+        onMessagePart: (part, isFirst) => this.#frames.heard(part, isFirst),
         onDeaf: () => this.#frames.deaf(),
       },
       logger,
@@ -305,8 +306,8 @@ export class RedisEngine implements Engine {
     return this.#frames.post(presence, message)
   }
 
-  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
-    return this.#frames.hear(onMessage, onGap)
+  hear(onPart: OnMessagePart, onGap: () => void): Promise<void> {
+    return this.#frames.hear(onPart, onGap)
   }
 
   complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {

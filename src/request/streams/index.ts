@@ -28,7 +28,8 @@ import { ByteBudget } from './byte-budget.js'
 import { Copies } from './copies.js'
 import { type DirectTerms, NO_DIRECT } from './direct/address.js'
 import { DirectLinks } from './direct/index.js'
-import { readFrames, writeFrame } from './frames.js'
+import { writeFrame } from './frames.js'
+import { MessagesIn } from './messages-in.js'
 import { StreamReader } from './reader.js'
 import { StreamWriter } from './writer.js'
 
@@ -78,6 +79,10 @@ export class Streams {
   readonly #writers = new Map<string, StreamWriter>()
   readonly #readers = new Map<string, StreamReader>()
   readonly #direct: DirectLinks
+  readonly #messages = new MessagesIn((from, letter, id, place, bytes) => {
+    if (letter !== 'c') this.#frame(from, letter, id, place, bytes)
+    else if (this.#hasStreamWith(from)) void this.#direct.accept(from, place, bytes)
+  })
   readonly ended: StreamCounts = { direct: 0, published: 0 }
   readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
@@ -103,7 +108,7 @@ export class Streams {
   /** Resolves when this process receives messages. */
   ready(): Promise<void> {
     this.#ready ??= this.#engine.hear(
-      (message) => this.#heard(message),
+      (part, isFirst) => this.#messages.read(part, isFirst),
       () => this.#gap(),
     )
     return this.#ready
@@ -233,13 +238,6 @@ export class Streams {
       else this.#posting.delete(to)
       if (!heard) for (const writer of pending.of) writer.unheard()
       this.#flushTo(to)
-    })
-  }
-
-  #heard(message: Buffer): void {
-    readFrames(message, (from, letter, id, place, bytes) => {
-      if (letter !== 'c') this.#frame(from, letter, id, place, bytes)
-      else if (this.#hasStreamWith(from)) void this.#direct.accept(from, place, bytes)
     })
   }
 

@@ -78,6 +78,30 @@ export function newCluster(seeds: readonly HostAndPort[], terms: RedisOptions): 
 }
 
 /**
+ * Has the bytes that a client receives read by a reader, which passes on what the client's own decoder is to read. What
+ * the reader throws ends the connection. To be called before the client is connected.
+ */
+export function readReplies(
+  client: RedisClient,
+  readerFor: (pass: (bytes: Buffer) => void) => { read(bytes: Buffer): void },
+): void {
+  client.once('connect', () => {
+    const { stream } = client as unknown as { stream: Socket }
+    const [decode] = stream.listeners('data')
+    if (!decode) return
+    stream.removeListener('data', decode as () => void)
+    const reader = readerFor((bytes) => decode.call(stream, bytes))
+    stream.on('data', (bytes: Buffer) => {
+      try {
+        reader.read(bytes)
+      } catch (error) {
+        stream.destroy(error as Error)
+      }
+    })
+  })
+}
+
+/**
  * Disconnects, unless the stream has closed: the client would wait two seconds for that to happen, and keep the
  * process alive.
  */

@@ -2,7 +2,7 @@
  * Messages from process to process, on the connection of large bodies: published to the current subscribers, never
  * stored.
  */
-
+import type { OnMessagePart } from '../../../engine.js'
 import type { Keys } from '../keys.js'
 import type { Link } from './link.js'
 
@@ -12,7 +12,7 @@ const LONGEST_RETRY_MS = 1_000
 export class Frames {
   readonly #keys: Keys
   #link: Link | undefined
-  #onMessage: ((message: Buffer) => void) | undefined
+  #onPart: OnMessagePart | undefined
   #onGap: (() => void) | undefined
   #hearing: Promise<void> | undefined
   #heardOnce: (() => void) | undefined
@@ -45,8 +45,8 @@ export class Frames {
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
   }
 
-  heard(message: Buffer): void {
-    this.#onMessage?.(message)
+  heard(part: Buffer, isFirst: boolean): void {
+    this.#onPart?.(part, isFirst)
   }
 
   async post(presence: string, message: readonly Buffer[]): Promise<boolean> {
@@ -58,8 +58,8 @@ export class Frames {
     }
   }
 
-  hear(onMessage: (message: Buffer) => void, onGap: () => void): Promise<void> {
-    this.#onMessage = onMessage
+  hear(onPart: OnMessagePart, onGap: () => void): Promise<void> {
+    this.#onPart = onPart
     this.#onGap = onGap
     this.#hearing ??= new Promise((resolve) => {
       this.#heardOnce = resolve

@@ -1,7 +1,8 @@
 /** Link: one life of the connection to the primary, from a handshake to the cut. */
 import type { Logger } from '../../../log.js'
-import { ATTEMPT_MS, EncodedCommand, newClient, type RedisClient, release, type Terms } from './client.js'
+import { ATTEMPT_MS, EncodedCommand, newClient, type RedisClient, readReplies, release, type Terms } from './client.js'
 import { BATCH, BEAT, isLibraryMissing, SAVE } from './library.js'
+import { MessageDemux } from './message-demux.js'
 import { isLoginRefused } from './refusal.js'
 import { type Argument, encodeCommand, encodeFcall, writePublish } from './resp.js'
 import { evictionIn, fieldsOf, type Server } from './server.js'
@@ -24,8 +25,8 @@ export interface LinkListener {
   onUp(link: Link): void
   onDown(): void
   onPush(message: Buffer): void
-  /** A message from another process has arrived. */
-  onMessage(message: Buffer): void
+  /** A piece of a message from another process has arrived; `isFirst` begins a message. */
+  onMessagePart(part: Buffer, isFirst: boolean): void
   /** The subscription to messages has ended, though the link is up. */
   onDeaf(): void
 }
@@ -186,9 +187,13 @@ export class Link {
     if (!this.#bulk || this.#bulk.status === 'end') {
       const bulk = this.#further({ commandTimeout: BULK_MS })
       this.#bulk = bulk
-      bulk.on('smessageBuffer', (_channel: Buffer, message: Buffer) => {
-        if (this.#bulk === bulk) this.#with.listener.onMessage(message)
-      })
+      const onPart = (part: Buffer, isFirst: boolean): void => {
+        if (this.#bulk === bulk) this.#with.listener.onMessagePart(part, isFirst)
+      }
+      const channel = this.#with.names.messages
+      readReplies(bulk, (pass) => new MessageDemux({ channel, onPart, pass }))
+      // Those that the demux does not find, over RESP2 for example.
+      bulk.on('smessageBuffer', (_channel: Buffer, message: Buffer) => onPart(message, true))
     }
     return this.#bulk
   }

@@ -1,7 +1,7 @@
 /** DirectLink: a proven connection to another process, which carries the frames of all streams between the two. */
 import type { Socket } from 'node:net'
 import { monotonicMs } from '../../../clock.js'
-import { FramesIn, type OnFrame } from './frames-in.js'
+import { FramesIn, type OnFrame } from '../frames-in.js'
 
 /** Silence after which the other end is asked for a sign of life, while there are streams. */
 const SILENT_MS = 2_000

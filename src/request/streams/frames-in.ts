@@ -1,8 +1,8 @@
 /**
- * Reads the frames of a connection from its pieces. Bytes of bodies (`d`) are passed on as they arrive: those of one stream
- * that follow each other in a piece as one frame, at their position.
+ * Reads the frames of a direct connection or of a published message from its pieces. Bytes of bodies (`d`) are passed
+ * on as they arrive: those of one stream that follow each other in a piece as one frame, at their position.
  */
-import { decimalIn } from '../../../runtime/decimal.js'
+import { decimalIn } from '../../runtime/decimal.js'
 
 const NEWLINE = 10
 const TAB = 9
@@ -33,7 +33,7 @@ export class FramesIn {
     this.#onFrame = onFrame
   }
 
-  /** Reads a piece, whose memory is then the reader's. Returns false if it is malformed: nothing more can be read then. */
+  /** Reads a piece, whose memory is then the reader's. Returns false if it is malformed: no more can be read. */
   read(piece: Buffer): boolean {
     const bytes = this.#held.length > 0 ? Buffer.concat([this.#held, piece]) : piece
     this.#held = NOTHING
@@ -71,7 +71,7 @@ export class FramesIn {
 
   #whole(bytes: Buffer, content: Buffer): void {
     this.#passOn(bytes)
-    this.#onFrame(this.#letter, this.#id, this.#place, content)
+    this.#tell(this.#letter, this.#id, this.#place, content)
   }
 
   /** Adds bytes of a body to those before them, over the header between the two, by moving the shorter part. */
@@ -98,7 +98,18 @@ export class FramesIn {
   #passOn(bytes: Buffer): void {
     const run = bytes.subarray(this.#runStart, this.#runEnd)
     this.#runStart = this.#runEnd
-    if (run.length > 0) this.#onFrame('d', this.#runId, String(this.#runPlace), run)
+    if (run.length > 0) this.#tell('d', this.#runId, String(this.#runPlace), run)
+  }
+
+  /** An error of the listener is thrown in a turn of its own: it must not lose the frames behind. */
+  #tell(letter: string, id: string, place: string, bytes: Buffer): void {
+    try {
+      this.#onFrame(letter, id, place, bytes)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 
   #header(bytes: Buffer, at: number, end: number): boolean {
