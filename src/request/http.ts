@@ -1,8 +1,8 @@
 /** Rules of HTTP that gateway, workers and `client.fetch` share: methods, field names, the form of a host. */
 
 /**
- * Characters that a field value or a reason phrase may not have: control characters but the tab, and non-Latin-1 (RFC 9110
- * §5.5).
+ * Characters that a field value or a reason phrase may not have: control characters but the tab, and non-Latin-1
+ * (RFC 9110 §5.5).
  */
 export const NOT_TEXT = /[^\t\x20-\x7e\x80-\xff]/
 

@@ -6,13 +6,13 @@
 const LF = 10
 const SPACE = 32
 const ZERO = 48
-/** In bytes, of the first line. */
+/** Maximum length of the first line, in bytes. */
 const LONGEST_FIRST = 80
 const NOTHING: Buffer = Buffer.alloc(0)
 
 /**
- * Returns each value as a line. If one has a CR, LF or NUL, the reader refuses all of them: there is a character that no
- * line has, or a line more than the numbers say.
+ * Returns each value as a line. If a value has a CR, LF or NUL, the reader refuses the head: a CR or NUL is in no line,
+ * and a LF makes more lines than the numbers say.
  */
 export function linesOf(values: readonly string[]): string {
   let lines = ''
@@ -32,7 +32,7 @@ export function encodeLines(letter: string, numbers: string, lines: string, body
   return bytes
 }
 
-/** Reads lines one by one. Each method throws a TypeError if they are malformed. */
+/** Reads lines one by one. The constructor and each method throw a TypeError if the lines are malformed. */
 export class LineReader {
   /** The numbers of the first line: the length, then the others; -1 for one without digits. */
   readonly numbers: number[] = []
@@ -59,7 +59,7 @@ export class LineReader {
     return value
   }
 
-  /** Returns the values of so many lines, an even number: name, value, name, value … */
+  /** Returns the values of `count` lines: name, value, name, value … Throws if `count` is missing or odd. */
   fields(count = -1): string[] {
     if (count < 0 || count % 2 !== 0) throw malformed()
     const values: string[] = []
@@ -67,13 +67,13 @@ export class LineReader {
     return values
   }
 
-  /** To be called behind the last value: throws if there are further lines. */
+  /** Throws if there are further lines. */
   end(): void {
     if (this.#at !== this.#text.length) throw malformed()
   }
 }
 
-/** Returns the length of a head in bytes; undefined if more bytes are needed to tell. @throws TypeError if malformed */
+/** Returns the length of a head in bytes; undefined if its first line is incomplete. @throws TypeError if malformed */
 export function lengthOfHead(bytes: Buffer): number | undefined {
   const numbers: number[] = []
   const from = readFirst(bytes, numbers)

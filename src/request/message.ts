@@ -75,10 +75,10 @@ export type ResponseHead = Pick<HttpResponse, 'status' | 'reason' | 'headers'>
 
 export type More = 'body' | 'upgrade'
 
-// A request. Numbers: the parts that it has (`PARTS`), lines of headers, of trailers, the minor version of HTTP, 1 for TLS,
-// what more comes, the peer's port, the local port. Lines: method, target, peer; the address that the peer has connected
-// to; address, protocol and host of a client behind proxies; a proxy's id; headers; trailers. Header values are Latin-1 in
-// Node.js and names of tasks are any text, so lines are UTF-8.
+// A request. Numbers: the sum of the optional lines (LOCAL, CLIENT, ID), lines of headers, of trailers, the minor
+// version of HTTP, 1 for TLS, an index of MORE, the peer's port, the local port. Lines: method, target, peer; the
+// address that the peer has connected to; address, protocol and host of a client behind proxies; a proxy's id; headers;
+// trailers. Header values are Latin-1 in Node.js and names of tasks are any text, so lines are UTF-8.
 const REQUEST = 'q'
 const LOCAL = 1
 const CLIENT = 2
@@ -162,8 +162,8 @@ function trailersIn(reader: LineReader, count: number | undefined): string[] | u
 const portIn = (number = -1): number | undefined => (number < 0 ? undefined : number)
 
 /**
- * Returns a copy of an address. To V8 a part of a text is a view of the text, and apps keep addresses for long, to limit
- * rates for example: without a copy each would keep the whole head.
+ * Returns a copy of an address. To V8 a part of a text is a view of the text, and apps keep addresses for long, to
+ * limit rates for example: without a copy each would keep the whole head.
  */
 const copied = (address: string): string => ` ${address}`.slice(1)
 

@@ -12,7 +12,7 @@ export interface Due {
   overdue(): void
 }
 
-/** Of no request: a timer keeps the async context in which it is set, and passes it on to those that it calls. */
+/** A timer keeps the async context in which it is set and calls back in it: here, the context of no request. */
 const context = new AsyncResource('takespace.Deadlines')
 
 export class Deadlines {
@@ -25,7 +25,7 @@ export class Deadlines {
     this.#inFlight = inFlight
   }
 
-  /** To be called for each that is new, and for one whose `dueAt` has become earlier. */
+  /** Must be called for each new deadline, and if a `dueAt` becomes earlier. */
   watch(due: Due): void {
     if (due.dueAt < this.#firesAt) this.#arm(due.dueAt)
   }
@@ -54,7 +54,7 @@ export class Deadlines {
   #sweep(): void {
     const now = monotonicMs()
     let next = Number.POSITIVE_INFINITY
-    // Those that are called may set the timer anew.
+    // Callbacks may set the timer anew.
     this.#firesAt = next
     const overdue: Due[] = []
     for (const due of this.#inFlight) {
@@ -63,7 +63,7 @@ export class Deadlines {
     }
     overdue.sort((a, b) => a.dueAt - b.dueAt)
     for (const due of overdue) {
-      // One that was called before may have given this one more time.
+      // A callback before this one may have prolonged it.
       if (due.dueAt <= now) callOverdue(due)
       // A turn that has been cut is due again, at the end of its grace.
       if (due.dueAt > now && due.dueAt < next) next = due.dueAt
@@ -72,7 +72,7 @@ export class Deadlines {
   }
 }
 
-/** What one of them throws is not caught, like what a timer of its own throws, and the others are called too. */
+/** Throws an error of `overdue` in a turn of its own, as a timer would: the others are called too. */
 function callOverdue(due: Due): void {
   try {
     due.overdue()

@@ -16,7 +16,7 @@ export class Timeouts {
   #isClosed = false
 
   /**
-   * Calls `onOver` after `ms`, unless the timeout ends before. It keeps the process alive until then.
+   * Calls `onOver` after `ms`, unless the timeout is ended before. A timeout keeps the process alive.
    *
    * @param ms a longer time than Node.js timers have (24 days) counts as that
    */
@@ -28,14 +28,14 @@ export class Timeouts {
     return running
   }
 
-  /** Called by a timeout. Returns false if it has ended before. */
+  /** Called by a timeout. Returns false if the timeout has ended before. */
   remove(running: Running): boolean {
     const isRemoved = this.#running.remove(running)
     if (this.#running.size === 0) this.#rest()
     return isRemoved
   }
 
-  /** Leaves no timer once no timeout runs. Those that run are not ended. */
+  /** Leaves no timer once no timeout runs. Does not end timeouts that run. */
   close(): void {
     this.#isClosed = true
     if (this.#running.size === 0) this.#rest()
