@@ -5,9 +5,11 @@ import { createClient, createScheduler, defineEntry, openSpace, type Space } fro
 import { SpaceSessionStore } from '../../src/session/index.js'
 import { createWorker } from '../../workers/index.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
+import type { ClusterNode } from '../support/cluster-node.js'
 import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
+import { until } from '../support/until.js'
 
 const Job = defineEntry<{ id: number; text?: string }>('Job')
 const LARGE = 'x'.repeat(50_000)
@@ -41,6 +43,38 @@ describeOnRedis('a space on a Cluster', () => {
     const ids = Array.from({ length: 12 }, (_, i) => i)
     for (const list of [seen, taken.map(({ id }) => id)]) expect(list.toSorted((a, b) => a - b)).toEqual(ids)
     expect(await space.takeIfExists(Job)).toBeNull()
+  })
+
+  test('goes on while the slot of a partition moves and comes back: nothing is lost, and nobody hears of it', async () => {
+    const space = await open('moved')
+    const other = await open('moved')
+    const written: number[] = []
+    const taken: number[] = []
+    let isOver = false
+    const writing = (async () => {
+      for (let id = 0; !isOver; id++) {
+        await space.write(Job({ id, ...(id % 10 === 0 && { text: LARGE }) }))
+        written.push(id)
+      }
+    })()
+    const taking = (async () => {
+      while (!isOver || taken.length < written.length) {
+        const job = await other.take(Job, { waitMs: 100 })
+        if (job) taken.push(job.id)
+      }
+    })()
+    const [from, to] = (await cluster.primaries()) as [ClusterNode, ClusterNode]
+    for (const [source, target] of [
+      [from, to],
+      [to, from],
+    ] as const) {
+      const before = taken.length
+      await until(() => taken.length > before + 20, 'entries pass')
+      await cluster.moveSlots(source, target, [slotOf(`{${partitionTag('ts:moved', 0, 3)}}`)])
+    }
+    isOver = true
+    await Promise.all([writing, taking])
+    expect(taken.toSorted((a, b) => a - b)).toEqual(written)
   })
 
   test('divides its bounds among its partitions', async () => {

@@ -1,10 +1,11 @@
 /** Promises 4 and 8 on a Cluster: a primary is killed, slots move, a node comes and goes, and clients of the other slots notice nothing. */
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect } from '@jest/globals'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import type { ClusterNode } from '../support/cluster-node.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { nothingIsLeftOn } from './drained.js'
 import { form, isLong, LONG_SECONDS } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { expectNothingLost, type Outcome, startWriters, tellOutcome, type Writers } from './writers.js'
 
 const PER_SECOND = 250
@@ -45,65 +46,71 @@ async function heard(nodes: readonly ClusterNode[]): Promise<number> {
   return told.reduce((sum, stats) => sum + Number(/total_net_input_bytes:(\d+)/.exec(stats)?.[1]), 0)
 }
 
-test('a primary is killed under load: nothing that was acknowledged is lost, and the others go on', async () => {
-  const running = await start()
-  const kills = form(1, Math.max(1, Math.round(LONG_SECONDS / 10)))
-  const shares: number[] = []
-  for (let i = 0; i < kills; i++) {
-    const primaries = await cluster.primaries()
-    // Of the first one a part of the space, whatever its number of partitions.
-    const old = i === 0 ? await cluster.ownerOf('{ts:default}:m') : (primaries[i % primaries.length] as ClusterNode)
-    const used = await Promise.all(primaries.map((node) => cluster.usedSlots(node)))
-    const others = primaries.filter((node, at) => node !== old && used[at]!.length > 0)
-    const rate = async (during: () => Promise<unknown>): Promise<number> => {
-      const [bytes, since] = [await heard(others), performance.now()]
-      await during()
-      return ((await heard(others)) - bytes) / (performance.now() - since)
+testInLongForm(
+  'a primary is killed under load: nothing that was acknowledged is lost, and the others go on',
+  async () => {
+    const running = await start()
+    const kills = form(1, Math.max(1, Math.round(LONG_SECONDS / 10)))
+    const shares: number[] = []
+    for (let i = 0; i < kills; i++) {
+      const primaries = await cluster.primaries()
+      // Of the first one a part of the space, whatever its number of partitions.
+      const old = i === 0 ? await cluster.ownerOf('{ts:default}:m') : (primaries[i % primaries.length] as ClusterNode)
+      const used = await Promise.all(primaries.map((node) => cluster.usedSlots(node)))
+      const others = primaries.filter((node, at) => node !== old && used[at]!.length > 0)
+      const rate = async (during: () => Promise<unknown>): Promise<number> => {
+        const [bytes, since] = [await heard(others), performance.now()]
+        await during()
+        return ((await heard(others)) - bytes) / (performance.now() - since)
+      }
+      const before = await rate(() => running.answered(PER_SECOND))
+      await old.kill()
+      const away = await rate(() => cluster.promoted(old))
+      // With one partition the others have nothing to do.
+      if (others.length > 0) shares.push(away / before)
+      // Until a replica follows the new primary, `replicated:1` is not met there.
+      await old.restart()
+      await running.answered(PER_SECOND)
+      await cluster.settled()
     }
-    const before = await rate(() => running.answered(PER_SECOND))
-    await old.kill()
-    const away = await rate(() => cluster.promoted(old))
-    // With one partition the others have nothing to do.
-    if (others.length > 0) shares.push(away / before)
-    // Until a replica follows the new primary, `replicated:1` is not met there.
-    await old.restart()
-    await running.answered(PER_SECOND)
-    await cluster.settled()
-  }
-  const outcome = await running.finish()
-  const least = Math.min(...shares)
-  tellOutcome(
-    'primary of a Cluster killed, `replicated:1`',
-    outcome,
-    `${kills} promoted${shares.length > 0 ? `, others at ${least.toFixed(2)}` : ''}`,
-  )
-  expectNothingLost(outcome)
-  expectNoneTold(running, outcome)
-  if (isLong) expect(least).toBeGreaterThanOrEqual(LEAST_SHARE_OF_OTHERS)
-})
+    const outcome = await running.finish()
+    const least = Math.min(...shares)
+    tellOutcome(
+      'primary of a Cluster killed, `replicated:1`',
+      outcome,
+      `${kills} promoted${shares.length > 0 ? `, others at ${least.toFixed(2)}` : ''}`,
+    )
+    expectNothingLost(outcome)
+    expectNoneTold(running, outcome)
+    if (isLong) expect(least).toBeGreaterThanOrEqual(LEAST_SHARE_OF_OTHERS)
+  },
+)
 
-test('slots move under load, to a node that was added and back before it is removed: no client notices', async () => {
-  const running = await start()
-  const primaries = await cluster.primaries()
-  const slots = await Promise.all(primaries.map((node) => cluster.usedSlots(node)))
-  // One that holds a part of the space, whatever its number of partitions.
-  const at = slots.findIndex(({ length }) => length > 0)
-  const [first, second] = [primaries[at], primaries[(at + 1) % primaries.length]] as [ClusterNode, ClusterNode]
-  const used = slots[at] as readonly number[]
-  const rest = (await cluster.slotsOf(first)).filter((slot) => !used.includes(slot))
-  const moved = [...used, ...rest].slice(0, form(100, MOVED_SLOTS))
-  await cluster.moveSlots(first, second, moved)
-  await running.answered(PER_SECOND / 2)
-  const added = await cluster.addNode()
-  await cluster.moveSlots(second, added, moved)
-  await running.answered(PER_SECOND / 2)
-  expect((await cluster.usedSlots(added)).length).toBeGreaterThan(0)
-  await cluster.removeNode(added, first)
-  await running.answered(PER_SECOND / 2)
-  const outcome = await running.finish()
-  tellOutcome('slots of a Cluster moved', outcome, `${3 * moved.length} moved, a node added and removed`)
-  expectNothingLost(outcome)
-  expectNoneTold(running, outcome)
-})
+testInLongForm(
+  'slots move under load, to a node that was added and back before it is removed: no client notices',
+  async () => {
+    const running = await start()
+    const primaries = await cluster.primaries()
+    const slots = await Promise.all(primaries.map((node) => cluster.usedSlots(node)))
+    // One that holds a part of the space, whatever its number of partitions.
+    const at = slots.findIndex(({ length }) => length > 0)
+    const [first, second] = [primaries[at], primaries[(at + 1) % primaries.length]] as [ClusterNode, ClusterNode]
+    const used = slots[at] as readonly number[]
+    const rest = (await cluster.slotsOf(first)).filter((slot) => !used.includes(slot))
+    const moved = [...used, ...rest].slice(0, form(100, MOVED_SLOTS))
+    await cluster.moveSlots(first, second, moved)
+    await running.answered(PER_SECOND / 2)
+    const added = await cluster.addNode()
+    await cluster.moveSlots(second, added, moved)
+    await running.answered(PER_SECOND / 2)
+    expect((await cluster.usedSlots(added)).length).toBeGreaterThan(0)
+    await cluster.removeNode(added, first)
+    await running.answered(PER_SECOND / 2)
+    const outcome = await running.finish()
+    tellOutcome('slots of a Cluster moved', outcome, `${3 * moved.length} moved, a node added and removed`)
+    expectNothingLost(outcome)
+    expectNoneTold(running, outcome)
+  },
+)
 
 failOnLeaks()

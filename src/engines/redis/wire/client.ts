@@ -121,7 +121,10 @@ export async function withClient<T>(
   client.on('error', (error: Error) => {
     heard ??= error
   })
-  const bound = setTimeout(() => release(client), timeoutMs)
+  const bound = setTimeout(() => {
+    heard ??= new Error(`no answer within ${timeoutMs} ms`)
+    release(client)
+  }, timeoutMs)
   try {
     await client.connect()
     if (heard) throw heard

@@ -13,7 +13,7 @@ import { ATTEMPT_MS, clientTerms, newClient, type RedisClient, release, type Ter
 import { checkRights, ensureLibrary } from './library.js'
 import { Link, type LinkListener, type LinkNames } from './link.js'
 import { Primary } from './primary.js'
-import { isLoginRefused, serverRefusal, unreachable } from './refusal.js'
+import { isLoginRefused, PrimaryUnknown, serverRefusal, unreachable } from './refusal.js'
 import { SentinelWatch } from './sentinel-watch.js'
 import { examine, type Server } from './server.js'
 
@@ -59,13 +59,17 @@ export class Connection {
    */
   async open(timeoutMs: number): Promise<Server> {
     const until = monotonicMs() + timeoutMs
+    // The last attempt may have no time for an answer.
+    let told: Error | undefined
     for (;;) {
       try {
         return await this.#connect(Math.max(until - monotonicMs(), 1))
       } catch (error) {
+        if (error instanceof PrimaryUnknown) told = error
         const refusal = serverRefusal(error as Error, this.#address)
         if (refusal && !(isLoginRefused(error as Error) && (await this.#hasNewLogin()))) throw refusal
-        if (monotonicMs() + this.#retryMs >= until) throw refusal ?? unreachable(error as Error, this.#address)
+        if (monotonicMs() + this.#retryMs >= until)
+          throw refusal ?? unreachable(told ?? (error as Error), this.#address)
         await new Promise<void>((resolve) => {
           this.#retry = setTimeout(resolve, this.#nextPause())
         })

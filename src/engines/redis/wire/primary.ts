@@ -6,7 +6,9 @@ import type { Commands } from './commands.js'
 import { PrimaryUnknown } from './refusal.js'
 
 /** A server that is asked and does not answer for this long is passed over. */
-const ASK_MS = 1_000
+const ASK_MS = 2_000
+/** So many are asked at once, and the first answer counts: one that is frozen holds up nobody. */
+const ASKED_AT_ONCE = 3
 /** Nodes that are remembered beside the seeds. */
 const MOST_KNOWN = 64
 
@@ -31,18 +33,25 @@ export class Primary {
     const { seeds, at } = this.#address
     if (!seeds) return at
     const within = Math.min(timeoutMs, ASK_MS)
-    let failure: unknown
-    for (const host of [...this.#known]) {
+    const failures: unknown[] = []
+    const hosts = [...this.#known]
+    while (hosts.length > 0) {
+      const asked = hosts
+        .splice(0, ASKED_AT_ONCE)
+        .map(async (host) => ({ host, place: await this.#ask(host, seeds, within) }))
       try {
-        const found =
-          seeds.of === 'sentinel' ? await this.#askSentinel(host, seeds, within) : await this.#askNode(host, within)
+        const { host, place } = await Promise.any(asked)
         this.#ranFirst(host)
-        return found
+        return place
       } catch (error) {
-        if (!(failure instanceof PrimaryUnknown)) failure = error
+        failures.push(...(error as AggregateError).errors)
       }
     }
-    throw failure
+    throw failures.find((error) => error instanceof PrimaryUnknown) ?? failures[0]
+  }
+
+  #ask(host: HostAndPort, seeds: Seeds, timeoutMs: number): Promise<Place> {
+    return seeds.of === 'sentinel' ? this.#askSentinel(host, seeds, timeoutMs) : this.#askNode(host, timeoutMs)
   }
 
   /** Returns the places of all primaries. */
