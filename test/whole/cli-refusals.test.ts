@@ -112,7 +112,7 @@ test.each<Wrong>([
     what: 'a durability of no kind',
     code: 2,
     args: ['gateway', '--durability', 'disk'],
-    says: /--durability.*one of memory, local, fsync/,
+    says: /--durability.*memory, local, fsync, or replicated:n/,
   },
   {
     what: 'a bound of nothing',
