@@ -8,7 +8,7 @@ import type { Row } from './table.js'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const PAGE = join(ROOT, 'bench', 'FAULTS.md')
 const ROWS = join(ROOT, '.cache', 'faults')
-const FOLDERS = ['test/faults', 'test/simulation', 'test/whole/idle.test.ts']
+const FOLDERS = ['test/faults', 'test/simulation', 'test/whole/idle.test.ts', 'test/whole/support-']
 
 interface Figures {
   readonly what: string

@@ -4,6 +4,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { type Replicas, startReplicas } from '../support/replicas.js'
 import { until } from '../support/until.js'
 import { form } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { expectNothingLost, type Outcome, startWriters, tellOutcome, type Writers } from './writers.js'
 
 /** Less beside other tests: what a busy machine cannot answer waits for ever. */
@@ -41,9 +42,12 @@ test('at replicated:1 nothing that was acknowledged is lost; what no replica con
   expect(outcome.statuses['HTTP 503'] ?? 0).toBeGreaterThan(0)
 })
 
-test('at local what was acknowledged while nothing was replicated is lost, as docs/durability.md says', async () => {
-  const outcome = await cutThenKilled('local')
-  expect(outcome.lost.length).toBeGreaterThan(0)
-})
+testInLongForm(
+  'at local what was acknowledged while nothing was replicated is lost, as docs/durability.md says',
+  async () => {
+    const outcome = await cutThenKilled('local')
+    expect(outcome.lost.length).toBeGreaterThan(0)
+  },
+)
 
 failOnLeaks()

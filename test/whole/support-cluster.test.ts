@@ -1,5 +1,6 @@
 /** The tests' own Cluster does what the tests of clusters rely on. */
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect } from '@jest/globals'
+import { testInLongForm } from '../faults/long-form.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { command } from '../support/resp.js'
@@ -14,7 +15,7 @@ afterAll(() => cluster.stop())
 /** Of a name that is in a slot of its own. */
 const keysOf = (name: string, count: number): string[] => Array.from({ length: count }, (_, i) => `{${name}}:${i}`)
 
-test('three primaries share the slots, and each has a replica', async () => {
+testInLongForm('three primaries share the slots, and each has a replica', async () => {
   const primaries = await cluster.primaries()
   expect(primaries).toEqual(cluster.nodes.slice(0, 3))
   expect(cluster.url).toBe(`redis+cluster://${primaries.map(({ port }) => `127.0.0.1:${port}`).join(',')}`)
@@ -24,7 +25,7 @@ test('three primaries share the slots, and each has a replica', async () => {
   expect(await cluster.ownerOf('{ts:default}:m')).toBe(await cluster.ownerOf('{ts:default}:entries'))
 })
 
-test('slots move with their keys', async () => {
+testInLongForm('slots move with their keys', async () => {
   const owner = await cluster.ownerOf('{moving}')
   const [to] = (await cluster.primaries()).filter((node) => node !== owner)
   const keys = keysOf('moving', 25)
@@ -38,7 +39,7 @@ test('slots move with their keys', async () => {
   await expect(owner.cli('GET', keys[0]!)).rejects.toThrow(`MOVED ${slot} 127.0.0.1:${to?.port}`)
 })
 
-test('the replica of a killed primary is promoted, while the others serve their slots', async () => {
+testInLongForm('the replica of a killed primary is promoted, while the others serve their slots', async () => {
   const old = await cluster.ownerOf('{failing}')
   await old.cli('SET', '{failing}', 'kept')
   expect(await old.cli('WAIT', '0', '1')).toMatch(/\d/)
@@ -55,7 +56,7 @@ test('the replica of a killed primary is promoted, while the others serve their 
   expect(await old.cli('ROLE')).toMatch(/^slave\n/)
 })
 
-test('a node is added, gets slots, and is removed again', async () => {
+testInLongForm('a node is added, gets slots, and is removed again', async () => {
   const owner = await cluster.ownerOf('{joining}')
   const added = await cluster.addNode()
   expect(await cluster.slotsOf(added)).toEqual([])
@@ -71,7 +72,7 @@ test('a node is added, gets slots, and is removed again', async () => {
   await expect(command(added.port, ['PING'])).rejects.toThrow('ECONNREFUSED')
 })
 
-test('leaves nothing behind', async () => {
+testInLongForm('leaves nothing behind', async () => {
   await cluster.stop()
   expect(survivors()).toEqual([])
 })

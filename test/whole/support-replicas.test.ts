@@ -1,5 +1,6 @@
 /** The tests' own primary, replicas and Sentinels do what the tests of failovers rely on. */
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
+import { testInLongForm } from '../faults/long-form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Replicas, startReplicas } from '../support/replicas.js'
 import { command, dial } from '../support/resp.js'
@@ -16,7 +17,7 @@ afterEach(async () => {
 })
 afterAll(() => replicas.stop())
 
-test('one is the primary, the others follow it, and each Sentinel names it', async () => {
+testInLongForm('one is the primary, the others follow it, and each Sentinel names it', async () => {
   const [first, ...others] = replicas.nodes
   expect(await replicas.primary()).toBe(first)
   expect(await Promise.all(replicas.nodes.map((node) => node.role()))).toEqual(['master', 'slave', 'slave'])
@@ -30,7 +31,7 @@ test('one is the primary, the others follow it, and each Sentinel names it', asy
   }
 })
 
-test('what is replicated can be lost while everything else passes', async () => {
+testInLongForm('what is replicated can be lost while everything else passes', async () => {
   const primary = await replicas.primary()
   replicas.cutReplication()
   // On one connection: WAIT asks for what was written on its own.
@@ -45,7 +46,7 @@ test('what is replicated can be lost while everything else passes', async () => 
   for (const other of replicas.nodes) expect(await other.cli('GET', 'lost')).toBe('yes')
 })
 
-test('told to fail over, another one is the primary and all follow it', async () => {
+testInLongForm('told to fail over, another one is the primary and all follow it', async () => {
   const old = await replicas.primary()
   const next = await replicas.failover()
   expect(next).not.toBe(old)
@@ -54,21 +55,24 @@ test('told to fail over, another one is the primary and all follow it', async ()
   expect(await old.role()).toBe('slave')
 })
 
-test('a primary that was killed is replaced, without what was lost before, and comes back as a replica', async () => {
-  const old = await replicas.primary()
-  replicas.cutReplication()
-  await old.cli('SET', 'unheard', 'yes')
-  await old.kill()
-  await expect(command(old.port, ['PING'])).rejects.toThrow('ECONNREFUSED')
-  const next = await replicas.promoted(old)
-  replicas.healReplication()
-  expect(await next.cli('GET', 'unheard')).toBe('')
-  await old.restart()
-  await replicas.settled()
-  expect(await old.role()).toBe('slave')
-})
+testInLongForm(
+  'a primary that was killed is replaced, without what was lost before, and comes back as a replica',
+  async () => {
+    const old = await replicas.primary()
+    replicas.cutReplication()
+    await old.cli('SET', 'unheard', 'yes')
+    await old.kill()
+    await expect(command(old.port, ['PING'])).rejects.toThrow('ECONNREFUSED')
+    const next = await replicas.promoted(old)
+    replicas.healReplication()
+    expect(await next.cli('GET', 'unheard')).toBe('')
+    await old.restart()
+    await replicas.settled()
+    expect(await old.role()).toBe('slave')
+  },
+)
 
-test('a primary that was frozen is replaced and still takes it for its own when it wakes up', async () => {
+testInLongForm('a primary that was frozen is replaced and still takes it for its own when it wakes up', async () => {
   const old = await replicas.primary()
   old.pause()
   const next = await replicas.promoted(old)
@@ -79,7 +83,7 @@ test('a primary that was frozen is replaced and still takes it for its own when 
   expect(await old.cli('GET', 'stale')).toBe('')
 })
 
-test('asks for passwords, and leaves nothing behind', async () => {
+testInLongForm('asks for passwords, and leaves nothing behind', async () => {
   const before = survivors()
   const locked = await startReplicas({ replicas: 1, password: 'secret', sentinelPassword: 'guard' })
   const port = locked.sentinels[0]?.port as number
