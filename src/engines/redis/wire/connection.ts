@@ -13,6 +13,7 @@ import { ATTEMPT_MS, clientTerms, newClient, type RedisClient, release, type Ter
 import { checkRights, ensureLibrary } from './library.js'
 import { Link, type LinkListener, type LinkNames } from './link.js'
 import { Primary } from './primary.js'
+import { reactionTo } from './reactions.js'
 import { isLoginRefused, PrimaryUnknown, serverRefusal, unreachable } from './refusal.js'
 import { SentinelWatch } from './sentinel-watch.js'
 import { examine, type Server } from './server.js'
@@ -65,7 +66,7 @@ export class Connection {
       try {
         return await this.#connect(Math.max(until - monotonicMs(), 1))
       } catch (error) {
-        if (error instanceof PrimaryUnknown) told = error
+        if (error instanceof PrimaryUnknown || reactionTo(error as Error)) told = error as Error
         const refusal = serverRefusal(error as Error, this.#address)
         if (refusal && !(isLoginRefused(error as Error) && (await this.#hasNewLogin()))) throw refusal
         if (monotonicMs() + this.#retryMs >= until)
