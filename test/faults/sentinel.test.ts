@@ -4,6 +4,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { type Replicas, startReplicas } from '../support/replicas.js'
 import { until } from '../support/until.js'
 import { form, isLong, LONG_SECONDS } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { expectNothingLost, startWriters, tellOutcome, type Writers } from './writers.js'
 
 /** Less beside other tests: what a busy machine cannot answer waits for ever. */
@@ -44,7 +45,7 @@ test('a primary is killed under load: nothing that was acknowledged is lost, and
   if (isLong) expect(outcome.gapMs).toBeLessThanOrEqual(LONGEST_GAP_MS)
 })
 
-test('a primary is frozen and wakes up as one of two: what it then accepts is not acknowledged', async () => {
+testInLongForm('a primary is frozen and wakes up as one of two: what it then accepts is not acknowledged', async () => {
   const running = await start()
   const old = await replicas.primary()
   old.pause()
