@@ -3,9 +3,10 @@
  * takes per request: on a machine of few cores the nodes share them. As many requests are in flight for each primary.
  */
 import { fileURLToPath } from 'node:url'
-import { createClient, openSpace } from '../dist/src/index.js'
+import { openSpace } from '../dist/src/index.js'
 import { startCluster } from '../test/support/cluster.js'
 import { startProcess } from '../test/support/process.js'
+import { echoLoad } from './echo-load.js'
 import { median } from './median.mjs'
 
 const IN_FLIGHT_EACH = 512
@@ -32,17 +33,7 @@ async function measure(primaries: number): Promise<Cost> {
   try {
     await worker.line(/ready/)
     await using space = await openSpace(cluster.url)
-    const client = createClient({ space })
-    const call = async (until: number): Promise<number> => {
-      let count = 0
-      for (; performance.now() < until; count++) await client.call('echo', count)
-      return count
-    }
-    const load = async (ms: number): Promise<number> => {
-      const until = performance.now() + ms
-      const counts = await Promise.all(Array.from({ length: inFlight }, () => call(until)))
-      return counts.reduce((sum, count) => sum + count, 0)
-    }
+    const load = echoLoad(space, inFlight)
     const cpus = (): Promise<number[]> =>
       Promise.all(cluster.nodes.map(async (node) => cpuOf(await node.cli('INFO', 'cpu'))))
     await load(WARM_MS)

@@ -3,9 +3,10 @@
  * primary with one replica.
  */
 import { fileURLToPath } from 'node:url'
-import { createClient, openSpace } from '../dist/src/index.js'
+import { openSpace } from '../dist/src/index.js'
 import { startProcess } from '../test/support/process.js'
 import { type Replicas, startReplicas } from '../test/support/replicas.js'
+import { echoLoad } from './echo-load.js'
 import { median } from './median.mjs'
 
 const PAIRS = 5
@@ -20,17 +21,7 @@ async function rateOf(replicas: Replicas, durability: 'local' | 'replicated:1', 
   try {
     await worker.line(/ready/)
     await using space = await openSpace(replicas.url, { durability })
-    const client = createClient({ space })
-    const call = async (until: number): Promise<number> => {
-      let count = 0
-      for (; performance.now() < until; count++) await client.call('echo', count)
-      return count
-    }
-    const load = async (ms: number): Promise<number> => {
-      const until = performance.now() + ms
-      const counts = await Promise.all(Array.from({ length: inFlight }, () => call(until)))
-      return counts.reduce((sum, count) => sum + count, 0)
-    }
+    const load = echoLoad(space, inFlight)
     await load(WARM_MS)
     return ((await load(MEASURED_MS)) * 1000) / MEASURED_MS
   } finally {

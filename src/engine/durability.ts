@@ -17,9 +17,12 @@ const rankOf = (level: string): number => {
   return replicas > 0 ? WITHOUT_REPLICAS.length + replicas : WITHOUT_REPLICAS.indexOf(level)
 }
 
+/** Returns whether a level survives less than another one. */
+export const isWeaker = (level: string, than: string): boolean => rankOf(level) < rankOf(than)
+
 /** Returns the level that survives least. */
 export const weakestOf = (levels: readonly string[]): string =>
-  levels.reduce((weakest, level) => (rankOf(level) < rankOf(weakest) ? level : weakest))
+  levels.reduce((weakest, level) => (isWeaker(level, weakest) ? level : weakest))
 
 /** Returns whether a text is a level. */
 export const isDurability = (text: unknown): text is Durability =>

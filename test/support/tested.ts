@@ -8,7 +8,7 @@ import { startRedis } from './redis.js'
 
 export interface Tested {
   readonly url: string
-  /** What tells where the primary is. */
+  /** The servers that tell where the primary is. */
   readonly seeds: Seeds['of'] | undefined
   /** Runs a command at every primary. */
   command(...args: string[]): Promise<void>

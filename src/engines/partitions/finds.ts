@@ -25,7 +25,7 @@ export class PartitionedFinds {
     return this.#findAmong(among, find, (partition, own) => this.#members[partition]!.find(own))
   }
 
-  /** Of a transaction without a home, all are from the first partition with a match. */
+  /** Takes what is there. A transaction without a home takes from the first partition with a match alone. */
   async takeMany(find: Find, most: number): Promise<Stored[]> {
     const tx = find.tx === undefined ? undefined : this.#transactions.get(find.tx)
     const taken: Stored[] = []

@@ -1,6 +1,7 @@
 /** Listings over partitions: pages with a share of each, sums of backlogs and kinds. */
 import type { Backlog, EncodedTemplate, Engine, Listed, Page } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { evenShare } from './even-share.js'
 import type { Placement } from './placement.js'
 import { otherPartition, type PartitionedTransactions } from './transactions.js'
 
@@ -33,9 +34,10 @@ export class PartitionedListings {
       0,
     )
     const asked = [...open.slice(first), ...open.slice(0, first)].slice(0, most)
-    const share = (i: number): number => Math.floor(most / asked.length) + (i < most % asked.length ? 1 : 0)
     const pages = await Promise.all(
-      asked.map((partition, i) => this.#members[partition]!.list(template, cursors[partition] || null, share(i))),
+      asked.map((partition, i) =>
+        this.#members[partition]!.list(template, cursors[partition] || null, evenShare(most, asked.length, i)),
+      ),
     )
     for (const [i, partition] of asked.entries()) cursors[partition] = pages[i]!.next
     const entries = pages.flatMap((page) => page.entries).sort(inOrder)
@@ -64,11 +66,7 @@ export class PartitionedListings {
   }
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
-    const counts = new Map<string, number>()
-    for (const own of await Promise.all(this.#members.map((member) => member.kinds()))) {
-      for (const [kind, count] of own) counts.set(kind, (counts.get(kind) ?? 0) + count)
-    }
-    return counts
+    return sumOfKinds(await Promise.all(this.#members.map((member) => member.kinds())))
   }
 
   /** A transaction without a home gets the first partition with a match. */
@@ -95,6 +93,13 @@ export class PartitionedListings {
     if (cursors.length === this.#members.length) return [turn, cursors]
     throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is of a space with other partitions.')
   }
+}
+
+/** Returns the counts of all parts of a space, added up by kind. */
+export function sumOfKinds(parts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const own of parts) for (const [kind, count] of own) counts.set(kind, (counts.get(kind) ?? 0) + count)
+  return counts
 }
 
 /** Higher priority first, then oldest first. */

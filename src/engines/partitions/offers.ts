@@ -1,5 +1,7 @@
 /** Offers over partitions, and what their holders do with deliveries. */
 import type { CompletionEffects, Delivery, EncodedTemplate, Engine, Offer } from '../../engine.js'
+import { allOrNone } from '../../runtime/all-or-none.js'
+import { evenShare } from './even-share.js'
 import type { Placement } from './placement.js'
 import { SpreadCredit } from './spread-credit.js'
 import { otherPartition, type PartitionedTransactions } from './transactions.js'
@@ -36,22 +38,17 @@ export class PartitionedOffers {
         spread.changed()
         onDelivery(delivery)
       }
-    // The first ones have one more where it is not even; a partition without any is scouted.
-    const share = (i: number): number => Math.floor(credit / among.length) + (i < credit % among.length ? 1 : 0)
-    const offers = await Promise.allSettled(
-      among.map((partition, i) => this.#members[partition]!.offer(template, share(i), deliver(partition))),
-    )
-    const failed = offers.find(({ status }) => status === 'rejected')
-    if (failed?.status === 'rejected') {
+    // A partition without any credit is scouted.
+    const opening = among.map(async (partition, i) => {
+      const member = this.#members[partition]!
+      return { member, offer: await member.offer(template, evenShare(credit, among.length, i), deliver(partition)) }
+    })
+    try {
+      spread.begin(await allOrNone(opening, ({ offer }) => void offer.end().catch(() => {})))
+    } catch (error) {
       spread.stop()
-      for (const each of offers) if (each.status === 'fulfilled') each.value.end().catch(() => {})
-      throw failed.reason
+      throw error
     }
-    spread.begin(
-      offers.flatMap((each, i) =>
-        each.status === 'fulfilled' ? [{ member: this.#members[among[i]!]!, offer: each.value }] : [],
-      ),
-    )
     return spread
   }
 

@@ -2,6 +2,7 @@
 import { v7 as uuidv7 } from 'uuid'
 import type { Bounds } from '../../engine/bounds.js'
 import type { Engine } from '../../engine.js'
+import { allOrNone } from '../../runtime/all-or-none.js'
 import { PartitionedEngine } from '../partitions/index.js'
 import { RedisEngine, type RedisOptions } from './index.js'
 import { agreedCount } from './partition-count.js'
@@ -26,10 +27,5 @@ export async function openOnCluster(url: string, options: RedisOptions, asked: n
   const opening = Array.from({ length: count }, (_, index) =>
     RedisEngine.open(url, { ...options, bounds, presence, partition: { index, count } }),
   )
-  const opened = await Promise.allSettled(opening)
-  const failed = opened.find((each) => each.status === 'rejected')
-  const members = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
-  if (!failed) return new PartitionedEngine(members)
-  await Promise.all(members.map((member) => member.close()))
-  throw failed.reason
+  return new PartitionedEngine(await allOrNone(opening, (member) => member.close()))
 }

@@ -1,10 +1,9 @@
 /** The check that a server keeps acknowledged data as well as was asked for. */
-import { type Durability, replicasOf } from '../../engine/durability.js'
+import { type Durability, isWeaker, replicasOf } from '../../engine/durability.js'
 import { SpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { Server } from './wire/server.js'
 
-const LEVELS: readonly string[] = ['memory', 'local', 'fsync']
 /** Where there are replicas, one more machine has what was acknowledged. */
 const WITH_REPLICAS = 'replicated:1'
 
@@ -26,7 +25,7 @@ export function agreedDurability(
     throw unavailable(`Asked for ${asked}, it has ${replicas} connected replicas: see INFO replication.`)
   }
   if (count > 0) logger.warn({}, 'this primary has no connected replica: a failover loses what was acknowledged')
-  else if (asked && LEVELS.indexOf(durability) < LEVELS.indexOf(asked)) {
+  else if (asked && isWeaker(durability, asked)) {
     const also = asked === 'fsync' ? ' and appendfsync always' : ''
     throw unavailable(`Asked for ${asked}, it gives ${durability}: set appendonly yes${also}.`)
   }
@@ -43,7 +42,7 @@ export function agreedDurability(
 export function stillGiven(server: Server, agreed: string, asked: Durability | undefined, logger: Logger): string {
   if (replicasOf(agreed) > 0) return agreed
   const { durability } = server
-  const isLess = LEVELS.indexOf(durability) < LEVELS.indexOf(agreed)
+  const isLess = isWeaker(durability, agreed)
   if (isLess && asked) throw unavailable(`The space was opened at ${agreed}, this server gives ${durability}.`)
   if (isLess) logger.warn({ before: agreed, now: durability }, 'this server keeps less than the one before')
   return durability

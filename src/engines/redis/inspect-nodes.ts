@@ -19,9 +19,9 @@ export interface NodeSettings {
   readonly replicas: readonly ReplicaView[]
   /** Null if this user may not read the setting. */
   readonly minReplicas: number | null
-  /** What a replica may miss and still catch up without a copy of all data. */
+  /** Bytes that a replica may miss and still catch up without a copy of all data. */
   readonly backlogBytes: number
-  /** Whether a Cluster refuses all keys while some slots have no primary; null outside a Cluster, or if unknown. */
+  /** True if a Cluster refuses all keys while some slots have no primary; null outside a Cluster, or if unknown. */
   readonly needsAllSlots: boolean | null
 }
 

@@ -7,7 +7,7 @@ export interface Keys {
   readonly prefix: string
   /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
-  /** Of a space on a Cluster: the number of its partitions. */
+  /** The key with the number of partitions of a space on a Cluster. */
   readonly partitions: string
   /** The key that is written before a question to the replicas. */
   readonly level: string

@@ -62,7 +62,7 @@ async function decided(client: LookingClient, key: string, wanted: number | unde
   const known = await client.call('GET', key)
   if (known !== null) return Number(known)
   const count = wanted ?? (await primariesIn(client))
-  // Of several processes that make the space at once, one decides.
+  // One decides, if several processes make the space at once.
   await client.call('SET', key, String(count), 'NX')
   // A failover should not lose it: then it would be decided again.
   await client.call('WAIT', '1', REPLICATED_WITHIN_MS)

@@ -52,7 +52,7 @@ export interface RuleTerms {
   /** The name of the space. */
   readonly space: string
   readonly database: number
-  /** What tells where the primary is; then its replicas are asked, too, and on a Cluster the space may have partitions. */
+  /** The servers that tell where the primary is; then its replicas are asked, too, and on a Cluster there may be partitions. */
   readonly seeds?: 'sentinel' | 'cluster' | undefined
   /** True if the role may load the function library; the loader always may. */
   readonly loads: boolean

@@ -1,6 +1,8 @@
 /** A view of a space: its listings, read without a presence in it, as a user who may only read. */
 import type { Engine } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { allOrNone } from '../../runtime/all-or-none.js'
+import { sumOfKinds } from '../partitions/listings.js'
 import { checkedBody } from './checksum.js'
 import { type Keys, keysOf } from './keys.js'
 import { Listings } from './listing.js'
@@ -20,15 +22,12 @@ export interface View {
 /** @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN */
 export async function openView(url: string, name: string, timeoutMs: number): Promise<View> {
   const parts = await partsOf(url, name, timeoutMs)
-  const opened = await Promise.allSettled(parts.map((part) => openPart(url, keysOf(name, part), timeoutMs)))
-  const views = opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))
+  const opening = parts.map((part) => openPart(url, keysOf(name, part), timeoutMs))
+  const views = await allOrNone(opening, (view) => view.close())
   const close = (): void => {
     for (const view of views) view.close()
   }
-  const failed = opened.find((each) => each.status === 'rejected')
-  if (!failed) return { engine: viewOfAll(views.map(({ engine }) => engine)), close }
-  close()
-  throw failed.reason
+  return { engine: viewOfAll(views.map(({ engine }) => engine)), close }
 }
 
 /** One part after the other: their pages are not merged by priority and age. */
@@ -36,11 +35,7 @@ function viewOfAll(parts: readonly View['engine'][]): View['engine'] {
   if (parts.length === 1) return parts[0]!
   return {
     async kinds() {
-      const sum = new Map<string, number>()
-      for (const kinds of await Promise.all(parts.map((part) => part.kinds()))) {
-        for (const [kind, free] of kinds) sum.set(kind, (sum.get(kind) ?? 0) + free)
-      }
-      return sum
+      return sumOfKinds(await Promise.all(parts.map((part) => part.kinds())))
     },
     async list(template, after, most) {
       const [, part = '0', place = ''] = /^(\d+)\/(.*)$/s.exec(after ?? '') ?? []

@@ -5,7 +5,7 @@
 -- refuses to check a command with a number of arguments that it would not run with.
 local COUNTS = { 2, 1, 0, 3, 4 }
 
--- Whether the server knows the command, and whether the user may run it.
+-- Returns whether the server knows the command, and whether the user may run it.
 local function check(command, key)
   for _, count in ipairs(COUNTS) do
     local words = {}

@@ -4,7 +4,7 @@ import { type Address, addressOf, type Seeds, sentinelLoginOf } from './address.
 import { bareTerms, clientTerms, newCluster } from './client.js'
 
 export interface BullmqConnection {
-  /** What BullMQ takes as `connection`. */
+  /** The `connection` in the options of BullMQ. */
   readonly connection: object
   /** The beginning of the keys of its queues. On a Cluster they are in one slot. */
   readonly prefix: string

@@ -60,7 +60,7 @@ export class Primary {
     const place = await this.find(timeoutMs)
     if (this.#address.seeds?.of !== 'cluster') return [place]
     const owners = await this.#ownersBy(this.#known[0]!, timeoutMs)
-    return Array.from(new Map(owners.map((owner) => [`${owner.host}:${owner.port}`, owner])).values())
+    return distinct(owners)
   }
 
   #ranFirst(host: HostAndPort): void {
@@ -70,11 +70,9 @@ export class Primary {
   async #askSentinel(host: HostAndPort, seeds: Seeds, timeoutMs: number): Promise<Place> {
     const { primary } = seeds
     const terms = await bareTerms(this.#address, host, await sentinelLoginOf(seeds))
-    const found = (await withClient(terms, timeoutMs, (client) =>
-      client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', primary),
-    )) as [string, string] | null
+    const found = await withClient(terms, timeoutMs, (client) => primaryNamed(client, primary))
     if (!found) throw new PrimaryUnknown(`The Sentinel at ${shownPlace(host)} knows no primary named ${primary}.`)
-    return { host: found[0], port: Number(found[1]) }
+    return found
   }
 
   /** Remembers the other nodes, too: the seeds may leave the Cluster. */
@@ -87,8 +85,7 @@ export class Primary {
 
   async #ownersBy(host: HostAndPort, timeoutMs: number): Promise<Owner[]> {
     const terms = await clientTerms(this.#address, host)
-    const ranges = (await withClient(terms, timeoutMs, (client) => client.call('CLUSTER', 'SLOTS'))) as Range[]
-    const owners = ranges.map(([from, to, [name, port]]) => ({ from, to, host: name || host.host, port }))
+    const owners = await withClient(terms, timeoutMs, (client) => ownersIn(client, host.host))
     this.#learn(owners)
     return owners
   }
@@ -101,11 +98,23 @@ export class Primary {
   }
 }
 
-/** Returns how many primaries a Cluster has. */
-export async function primariesIn(client: Commands): Promise<number> {
-  const ranges = (await client.call('CLUSTER', 'SLOTS')) as Range[]
-  return new Set(ranges.map(([, , [host, port]]) => `${host}:${port}`)).size
+/** Returns the place of the primary that a Sentinel knows by a name; null if it knows none. */
+export async function primaryNamed(sentinel: Commands, name: string): Promise<HostAndPort | null> {
+  const found = (await sentinel.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name)) as [string, string] | null
+  return found && { host: found[0], port: Number(found[1]) }
 }
+
+/** Returns how many primaries a Cluster has. */
+export const primariesIn = async (node: Commands): Promise<number> => distinct(await ownersIn(node, '')).length
+
+/** Returns who has which slots, as a node tells. `asked`: the host of the node, which may not know its own. */
+async function ownersIn(node: Commands, asked: string): Promise<Owner[]> {
+  const ranges = (await node.call('CLUSTER', 'SLOTS')) as Range[]
+  return ranges.map(([from, to, [host, port]]) => ({ from, to, host: host || asked, port }))
+}
+
+const distinct = (owners: readonly Owner[]): Owner[] =>
+  Array.from(new Map(owners.map((owner) => [`${owner.host}:${owner.port}`, owner])).values())
 
 /** Who has the slots from one to another. */
 interface Owner extends HostAndPort {

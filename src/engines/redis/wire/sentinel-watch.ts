@@ -4,6 +4,7 @@
  */
 import { type Address, type HostAndPort, type Seeds, sentinelLoginOf } from './address.js'
 import { ATTEMPT_MS, bareTerms, newClient, type RedisClient, release } from './client.js'
+import { primaryNamed } from './primary.js'
 
 const FIRST_RETRY_MS = 100
 const LONGEST_RETRY_MS = 2_000
@@ -57,8 +58,8 @@ export class SentinelWatch {
       await client.connect()
       await client.subscribe(SWITCH)
       // The switch may have been before the subscription.
-      const named = (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', primary)) as [string, string] | null
-      if (named) this.#onPrimary({ host: named[0], port: Number(named[1]) })
+      const named = await primaryNamed(client, primary)
+      if (named) this.#onPrimary(named)
       this.#retryMs = FIRST_RETRY_MS
     } catch (error) {
       release(client)
