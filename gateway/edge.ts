@@ -32,6 +32,8 @@ export interface Edge {
    * same, without new connections. stopped: takes none.
    */
   phase: 'open' | 'leaving' | 'draining' | 'stopped'
+  /** The services that are paused and whose requests are refused at once. */
+  refused: ReadonlySet<string>
   /** Maximum bytes of a streamed body that are buffered for a retry. */
   readonly replayBytes: number
   readonly idempotency: Required<IdempotencyOptions>

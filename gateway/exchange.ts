@@ -31,6 +31,7 @@ import {
   problemHeaders,
   reasonPhrase,
   refusalOf,
+  SERVICE_PAUSED,
   STOPPING,
 } from './refusals.js'
 import { relay } from './relay.js'
@@ -80,17 +81,19 @@ export async function handleExchange(edge: Edge, req: IncomingMessage, res: Serv
 
 /** Returns the route of a request, before its body is read. Throws a Refusal if the request is not admitted. */
 export function admit(exchange: Exchange, head: Head): Route {
-  const { limits, routes, phase } = exchange.edge
+  const { edge } = exchange
+  const { limits, routes, phase } = edge
   if (phase === 'stopped') throw STOPPING
   // Behind a trusted proxy, the host that the client asked for.
   const route = routes.find(head.client?.host ?? head.host, head.target)
   if (!route) throw NO_SERVICE
+  if (edge.refused.has(route.once.service)) throw SERVICE_PAUSED
   route.bodies.checkAnnounced(head.length)
   limits.enter()
   exchange.entered = true
   exchange.service = route.once.service
   exchange.load = route.load
-  exchange.edge.outages.enter(route.load)
+  edge.outages.enter(route.load)
   return route
 }
 

@@ -7,6 +7,7 @@ import { Admin } from '../src/admin/index.js'
 import { type GatewayState, gatewayMeasures, type Measure } from '../src/admin/measures.js'
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
+import { controlOf, type Member } from '../src/control.js'
 import { OfferedServices } from '../src/request.js'
 import { GatewayCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
@@ -99,6 +100,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     upgraded: new Set(),
     log: logger,
     phase: 'open',
+    refused: new Set(),
     watch: undefined,
     tracing: tracing(),
   }
@@ -138,9 +140,33 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (terms.proxyProtocol) expectProxyHeaders(server, (socket) => proxies.trusts(socket), logger)
   }
   const isUpgrade = (req: IncomingMessage): boolean => askedProtocol(req, upgradeProtocols) !== undefined
+  const control = controlOf(space)
+  const member: Member = {
+    role: 'gateway',
+    services: [...new Set(routes.all.map(({ once }) => once.service))],
+    tasks: [],
+    logger,
+    load: () => ({
+      capacity: inFlight,
+      held: limits.inFlight,
+      // Known if metrics are read.
+      oldestMs: edge.watch ? stateOf(edge.watch, inFlight).oldestMs : 0,
+    }),
+    // New connections are served still, until load balancers have noticed.
+    drain: (drains) => {
+      if (edge.phase === 'open' || edge.phase === 'leaving') edge.phase = drains ? 'leaving' : 'open'
+    },
+    onPauses: (pauses) => {
+      edge.refused = new Set(
+        pauses.filter(({ what, refuses }) => what === 'service' && refuses).map(({ name }) => name),
+      )
+    },
+    stop: () => gateway.stop(),
+  }
   const server = service(
     async () => {
       edge.tracing ??= tracing()
+      await control.join(member)
       const open = async (): Promise<void> => {
         await certificates?.load()
         await space.streams.listen(logger)
@@ -158,7 +184,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   let leaving: Promise<void> | undefined
   /** Waits until load balancers have noticed. */
   const leave = (): Promise<void> | undefined => {
-    if (edge.phase !== 'open') return leaving
+    if (leaving || edge.phase === 'draining' || edge.phase === 'stopped') return leaving
     edge.phase = 'draining'
     if (!listening || drainDelayMs === 0) return undefined
     edge.phase = 'leaving'
@@ -173,6 +199,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     start: server.start,
     async stop() {
       if (admin) admin.phase = 'draining'
+      control.stopping(member)
       await leave()
       // Upgraded connections do not end by themselves.
       for (const closeUpgraded of [...edge.upgraded]) closeUpgraded()
@@ -182,6 +209,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       release()
       edge.phase = 'stopped'
       outages.stop()
+      await control.leave(member)
       await admin?.close()
       space.disown(gateway)
     },

@@ -14,6 +14,11 @@ export class Limits {
     readonly maxHeldBytes: number = MAX_HELD_BYTES,
   ) {}
 
+  /** Requests in flight. */
+  get inFlight(): number {
+    return this.#inFlight
+  }
+
   /** Counts a request, or throws a Refusal. Each enter() is followed by one leave(). */
   enter(): void {
     if (this.#inFlight >= this.maxInFlight) throw OVERLOADED

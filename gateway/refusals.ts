@@ -79,6 +79,11 @@ export const NO_WORKER = new Refusal(
   'NO_WORKER',
   'No process that serves this path is running. The request was not run; try again shortly.',
 )
+export const SERVICE_PAUSED = new Refusal(
+  503,
+  'SERVICE_PAUSED',
+  'What serves this path is paused. The request was not run; try again later.',
+)
 export const OVERLOADED = new Refusal(503, 'OVERLOADED', 'Too many requests are under way. Try again shortly.')
 export const STOPPING = new Refusal(503, 'GATEWAY_STOPPING', 'This gateway is stopping. Try again shortly.', true)
 export const BAD_RESPONSE = new Refusal(502, 'BAD_RESPONSE', 'The application answered with an invalid response.')

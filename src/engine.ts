@@ -23,7 +23,7 @@ import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
 
 export type { Delivery, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from './engine/entries.js'
-export { ANY_KIND, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
+export { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
 
 /**
  * The result of a write or a renewal: the end of the lease on the space's wall clock, ms since 1970; Infinity = never.

@@ -238,9 +238,20 @@ function copied(kind: string, fields: unknown): object {
   throw new SpaceError('INVALID_ENTRY', `${kind} has ${count} fields, more than ${MOST_FIELDS}.`)
 }
 
+/** @internal Defines a kind of the framework's own, which AnyEntry does not match. */
+export const defineOwn = <F extends object>(
+  name: string,
+  options: EntryOptions<F> = {},
+  parent?: Definition,
+): EntryKind<F> => defined(`${OWN_KINDS}${name}`, options as Options, parent) as unknown as EntryKind<F>
+
 function define(what: string, kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
   onlyKnown(what, options, OPTIONS)
   checkedName(kind)
+  return defined(kind, options, parent)
+}
+
+function defined(kind: string, options: Options, parent: Definition | undefined): EntryKind<object> {
   const schema = options.schema === undefined ? undefined : checkedSchema(kind, options.schema)
   const schemas = schemasOf(schema, parent?.schemas)
   const names = schema && namesOf(schema)

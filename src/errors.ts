@@ -67,6 +67,12 @@ export const ERRORS = {
   DATA_DAMAGED: kind(502, false, 'Something in the space is not what takespace has written.'),
   PARTITIONS_DIFFER: kind(500, false, 'The space has another number of partitions than was asked for.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
+  ORDER_REFUSED: kind(409, false, 'The process did not obey the order.'),
+  ORDER_UNANSWERED: kind(
+    504,
+    true,
+    'The process did not answer: it is blocked, has ended, or runs a version that takes no orders.',
+  ),
   APP_FILE_MISSING: kind(500, false, 'The app file cannot be loaded.'),
   APP_NOT_EXPORTED: kind(
     500,

@@ -3,6 +3,7 @@
  * timers in memory.
  */
 
+import { controlOf, type Member } from './control.js'
 import { onlyKnown } from './errors/unknown-option.js'
 import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
@@ -95,14 +96,26 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     throw wrong('logger must be a pino instance or have the methods debug, info, warn and error.')
 
   const queueName = queueNameOf(space.name)
+  const control = controlOf(space)
+  const member: Member = {
+    role: 'scheduler',
+    services: [],
+    tasks: [],
+    logger,
+    load: () => ({ capacity: 0, held: 0, oldestMs: 0 }),
+    stop: () => scheduler.stop(),
+  }
   let running: RunningScheduler | undefined
   const start = async (): Promise<void> => {
     const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
     running = await startOn(url, terms)
+    await control.join(member)
     logger.info({ queue: queueName, fromQueues }, 'the scheduler has started')
   }
   const stop = async (): Promise<void> => {
+    control.stopping(member)
     await running?.stop()
+    await control.leave(member)
     space.disown(scheduler)
     logger.info({}, 'the scheduler has stopped')
   }

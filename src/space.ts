@@ -66,6 +66,11 @@ export class Space {
     return this.engine.durability
   }
 
+  /** @internal True for a space in memory. */
+  get isOfThisProcess(): boolean {
+    return this.engine.server === undefined
+  }
+
   /** The name of this process in the space. */
   get presence(): string {
     return this.engine.presence

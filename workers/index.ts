@@ -5,6 +5,7 @@ import { Admin } from '../src/admin/index.js'
 import { type Measure, workerMeasures } from '../src/admin/measures.js'
 import { type AdminOptions, checkedAdmin, MOVED_TO_ADMIN } from '../src/admin/options.js'
 import type { Checks } from '../src/admin/probes.js'
+import { controlOf, type Member } from '../src/control.js'
 import { onlyKnown } from '../src/errors/unknown-option.js'
 import { SpaceError } from '../src/errors.js'
 import { type Logger, silent } from '../src/log.js'
@@ -193,9 +194,23 @@ export function createWorker(options: WorkerOptions): Worker {
       measures: [...measures, ...backlogMeasures(space, services)],
     })
   const stopped = new AbortController()
+  const control = controlOf(space)
+  const member: Member = {
+    role: 'worker',
+    services,
+    tasks: named ? [...named.keys()] : [],
+    logger,
+    load: () => ({ capacity, held: loop.inFlight, oldestMs: loop.oldestMs }),
+    drain: (drains) => loop.drain(drains),
+    recall: () => loop.recall(),
+    onPauses: (pauses) => loop.pause(pauses),
+    stop: () => worker.stop(),
+  }
   const take = async (): Promise<void> => {
     // A stop waits for the start that it meets; an app that never gets ready must not keep it waiting.
     if (app !== undefined) await withDeadline(readyOf(app), { signal: stopped.signal })
+    // What is paused is known before anything is taken.
+    await control.join(member)
     await loop.start()
   }
   const start = async (): Promise<void> => {
@@ -204,7 +219,9 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   const stop = async (): Promise<void> => {
     if (admin) admin.phase = 'draining'
+    control.stopping(member)
     await loop.stop()
+    await control.leave(member)
     await admin?.close()
     space.disown(worker)
     logger.info({ service: label }, 'the worker has stopped')

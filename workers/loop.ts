@@ -1,17 +1,18 @@
 /** The loop: the standing takes of a worker on its services, and its turns in flight. */
 import { tracing } from '../src/admin/spans.js'
 import { monotonicMs } from '../src/clock.js'
+import type { PauseFields } from '../src/control/kinds.js'
 import type { Logger } from '../src/log.js'
-import { type HeldRequest, type Serving, serveRequests } from '../src/request.js'
+import type { HeldRequest } from '../src/request.js'
 import type { WorkerCounters } from '../src/runtime/counters.js'
 import { within } from '../src/runtime/deadline.js'
 import { Deadlines } from '../src/runtime/deadlines.js'
 import { InFlight } from '../src/runtime/in-flight.js'
 import type { Space } from '../src/space.js'
-import { taskOffer } from '../src/tasks/task-offer.js'
 import { attribute } from './crash.js'
 import type { Handler } from './handler.js'
 import { mostOverrunHandlers, OverrunHandlers } from './overrun.js'
+import { type Serves, Takes } from './takes.js'
 import { Turn, type TurnMonitor } from './turn.js'
 
 /** How long a stop waits, after the cut, until the space has been told. It matters only if Redis is away. */
@@ -24,12 +25,6 @@ export interface LoopTerms {
   readonly crashGraceMs: number
   readonly logger: Logger
   readonly counters: WorkerCounters
-}
-
-/** The handlers of requests for the app, and of requests for tasks. */
-export interface Serves {
-  readonly app: Handler | undefined
-  readonly tasks: { readonly names: readonly string[]; readonly handle: Handler } | undefined
 }
 
 /** A turn in flight, as a supervisor lists it. */
@@ -50,13 +45,12 @@ const MOST_LISTED = 20
 
 export class Loop {
   readonly #space: Space
-  readonly #serves: Serves
+  readonly #takes: Takes
   readonly #terms: LoopTerms
   readonly #turns = new InFlight<Turn>()
   readonly #deadlines = new Deadlines(this.#turns)
   readonly #overrun: OverrunHandlers
   #watch: TurnMonitor
-  #serving: Serving[] = []
   #cutting = false
   /** An error was not caught: what has not begun is given back. */
   #crashed = false
@@ -72,16 +66,17 @@ export class Loop {
 
   constructor(space: Space, serves: Serves, terms: LoopTerms) {
     this.#space = space
-    this.#serves = serves
     this.#terms = terms
-    const { logger, counters } = terms
+    const { logger, counters, services, concurrency } = terms
+    const begin = (held: HeldRequest, handle: Handler): void => this.#begin(held, handle)
+    this.#takes = new Takes({ space, serves, services, concurrency, begin })
     this.#overrun = new OverrunHandlers(this.maxOverrunHandlers)
     this.#watch = { logger, counters: counters, overrun: this.#overrun, deadlines: this.#deadlines }
   }
 
-  /** True while the space has the worker's takes. */
+  /** True while the space has the worker's takes; also if all that it serves is paused. */
   get standing(): boolean {
-    return this.#serving.length > 0 && this.#serving.every(({ standing }) => standing)
+    return this.#takes.standing
   }
 
   /** Requests taken since the start. */
@@ -137,14 +132,23 @@ export class Loop {
   }
 
   async start(): Promise<void> {
-    const { services, concurrency } = this.#terms
     this.#watch = { ...this.#watch, tracing: tracing() }
-    const { app, tasks } = this.#serves
-    const serve = (of: string | readonly string[], handle: Handler, names?: readonly string[]): Promise<Serving> =>
-      serveRequests(this.#space, of, concurrency, (held) => this.#begin(held, handle), names && taskOffer(names))
-    this.#serving = []
-    if (app) this.#serving.push(await serve(services, app))
-    for (const each of tasks ? services : []) this.#serving.push(await serve(each, tasks!.handle, tasks!.names))
+    await this.#takes.start()
+  }
+
+  /** Takes nothing new, at an operator's order; or takes again. */
+  drain(drains: boolean): void {
+    this.#changed(this.#takes.drain(drains))
+  }
+
+  /** Takes nothing of what is paused. */
+  pause(pauses: readonly PauseFields[]): void {
+    this.#changed(this.#takes.pause(pauses))
+  }
+
+  /** Gives requests back that have not begun. */
+  recall(): Promise<void> {
+    return this.#space.suspend(this.#space.presence, this.ids())
   }
 
   /** True once it takes nothing new. */
@@ -208,6 +212,12 @@ export class Loop {
     })
   }
 
+  #changed(change: Promise<void>): void {
+    change.catch((error) => {
+      if (!this.#leaving) this.#terms.logger.warn({ err: error }, 'the takes of this worker could not be changed')
+    })
+  }
+
   #isInDoubt(): boolean {
     const now = monotonicMs()
     this.#doubtsUntil = Math.min(this.#doubtsUntil, now + DOUBT_MS)
@@ -218,7 +228,7 @@ export class Loop {
 
   async #drained(): Promise<void> {
     try {
-      await Promise.all(this.#serving.map((serving) => serving.stop()))
+      await this.#takes.stop()
     } catch (error) {
       this.#terms.logger.warn({ err: error }, 'the space could not be told that this worker takes no more requests')
     }

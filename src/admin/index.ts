@@ -2,6 +2,7 @@
  * The admin port of a gateway or a worker: opened before its start and closed after its stop, so that probes see both.
  */
 import { isIPv6 } from 'node:net'
+import { StateSampler } from '../control/state.js'
 import type { Health } from '../engine.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
@@ -68,7 +69,12 @@ export class Admin {
       return prometheus.textOf(gather ? await gather(own) : own)
     }
     const metrics = { contentType: prometheus.CONTENT_TYPE, text }
-    this.#listening = await serveAdmin({ host, port, allowedHosts }, this.#probes(health), metrics)
+    this.#listening = await serveAdmin(
+      { host, port, allowedHosts },
+      this.#probes(health),
+      metrics,
+      new StateSampler(space),
+    )
     logger.info({ adminUrl: this.url }, 'the admin port is open')
   }
 

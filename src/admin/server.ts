@@ -1,4 +1,4 @@
-/** The admin port: three probes and /metrics over HTTP. The only file that imports hono. */
+/** The admin port: three probes, /metrics and the state of the space over HTTP. The only file that imports hono. */
 import type { Server } from 'node:http'
 import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
@@ -10,6 +10,11 @@ import type { ProbeResult, Probes } from './probes.js'
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
+}
+
+/** The content of /api/v1/state. */
+export interface States {
+  state(): Promise<object>
 }
 
 /** Where an admin port listens, and the names beside its own under which it is asked. */
@@ -28,7 +33,7 @@ export interface AdminServer {
  * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
  * machine.
  */
-export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics): Promise<AdminServer> {
+export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics, states: States): Promise<AdminServer> {
   const { host, port, allowedHosts } = at
   const app = new Hono()
   app.use(async (c, next) => {
@@ -39,6 +44,13 @@ export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics): 
   app.get('/startupz', (c) => probeResponse(c, probes.started()))
   app.get('/readyz', async (c) => probeResponse(c, await probes.ready()))
   app.get('/metrics', async (c) => c.body(await metrics.text(), 200, { 'Content-Type': metrics.contentType }))
+  app.get('/api/v1/state', async (c) => {
+    try {
+      return c.json(await states.state(), 200, { 'Cache-Control': 'no-store' })
+    } catch (error) {
+      return c.json({ error: (error as Error).message }, 503, { 'Cache-Control': 'no-store' })
+    }
+  })
   return new Promise((resolve, reject) => {
     // The global Request and Response stay those of Node.js.
     const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }

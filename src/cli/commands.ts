@@ -2,6 +2,7 @@
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander'
 import type { RoleName } from '../engines/redis/roles.js'
 import { readFields, readJson } from './commands/fields.js'
+import { operate } from './operate.js'
 import { settingsOf } from './settings/precedence.js'
 import {
   addOptions,
@@ -10,6 +11,7 @@ import {
   integer,
   nameOption,
   processesOption,
+  releaseOption,
   serviceOption,
   supervisorOptions,
   urlOption,
@@ -20,7 +22,7 @@ const APP = 'the app file: it exports its app (default, `app` or `createApp`) or
 
 /** Adds all commands, in the order of the help text. */
 export function addCommands(program: Command): void {
-  for (const add of [dev, gateway, worker, processes, scheduler, enqueue, list, entries, dead, doctor, acl])
+  for (const add of [dev, gateway, worker, processes, scheduler, enqueue, list, entries, dead, operate, doctor, acl])
     add(program)
 }
 
@@ -93,6 +95,7 @@ function scheduler(program: Command): void {
     .addOption(urlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
+    .addOption(releaseOption())
     .option('--jobs <n>', 'maximum number of jobs of a queue that workers hold at a time', integer(1, 100_000), 1_000)
     .option('--job-timeout-ms <ms>', 'maximum time for a job of --from-queue', integer(1, 2 ** 31 - 1), 86_400_000)
     .action(async (flags, self: Command) => (await import('./commands/scheduler.js')).scheduler(flags, self))
@@ -192,10 +195,19 @@ function dead(program: Command): void {
     100,
   )
   const id = (): Argument => new Argument('<id...>', 'id of a dead letter, from `dead ls`')
+  const ids = (): Argument => new Argument('[id...]', 'ids of dead letters, from `dead ls`')
   add('show', 'show dead letters with their input').addArgument(id())
-  add('requeue', 'enqueue the tasks or requests again').addArgument(id())
-  add('drop', 'remove dead letters').addArgument(id())
+  chosenLetters(add('requeue', 'enqueue the tasks or requests again').addArgument(ids()))
+  chosenLetters(add('drop', 'remove dead letters').addArgument(ids()))
 }
+
+const chosenLetters = (command: Command): Command =>
+  command
+    .option('--all', 'all dead letters')
+    .option('--reason <reason>', 'those of this reason')
+    .option('--service <name>', 'those of this service')
+    .option('--task <name>', 'those of this task')
+    .option('--max <n>', 'maximum number of chosen dead letters', integer(1, 1_000_000), 1_000)
 
 function doctor(program: Command): void {
   program
@@ -212,7 +224,7 @@ function doctor(program: Command): void {
 const ROLES = {
   gateway: 'gateway',
   worker: 'worker',
-  program: 'openSpace, write, take, read, enqueue, dead requeue and drop',
+  program: 'openSpace, write, take, read, enqueue, dead requeue and drop, top, nodes, drain, order, pause, resume',
   scheduler: 'scheduler, gateway --scheduler',
   observer: 'ls, dead ls, dead show, doctor',
   loader: 'load',

@@ -11,12 +11,13 @@ import {
   name,
   oneOf,
   protocolNames,
+  releaseName,
   settingText,
   trustedProxies,
 } from './settings/schema.js'
 import { oneService, servicesOfGateway, servicesOfWorker } from './settings/services.js'
 
-export { integer } from './settings/schema.js'
+export { integer, oneOf } from './settings/schema.js'
 
 export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
@@ -52,6 +53,10 @@ export const logLevelOption = (): Option =>
     .env('LOG_LEVEL')
     .default('info')
     .argParser(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']))
+
+/** Told to operators, and the choice of `takespace drain --release`. */
+export const releaseOption = (): Option =>
+  new Option('--release <name>', 'the release of the app, for operators').default('').argParser(releaseName)
 
 const number = (flags: string, description: string, min: number, max: number, initially?: number): Option => {
   const option = new Option(flags, description).argParser(integer(min, max))
@@ -150,6 +155,7 @@ export const gatewayOptions = (): Option[] => [
   number('--max-key-bytes <n>', 'maximum bytes of kept responses in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
   number('--max-entries <n>', 'maximum number of entries in the space', 1, MAX_SAFE_INTEGER),
   number('--max-bytes <n>', 'maximum bytes in the space', 1, MAX_SAFE_INTEGER),
+  releaseOption(),
   ...adminOptions(),
 ]
 
@@ -241,6 +247,7 @@ export const workerOptions = (): Option[] => [
   )
     .default('app')
     .argParser(oneOf(['app', 'keep'])),
+  releaseOption(),
 ]
 
 /** The options of `createWorker` among the flags. */

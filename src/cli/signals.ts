@@ -2,6 +2,7 @@
  * Stops on SIGTERM and SIGINT: the first drains, the second ends at once. The app's own listeners run after the drain.
  */
 import { constants } from 'node:os'
+import { controlOf } from '../control.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
 
@@ -16,15 +17,18 @@ export interface Stopping {
   now?(): void
 }
 
-/** For most commands: the space stops what was created on it, and closes. */
-export const closeOnSignal = (space: Space, logger: Logger): void =>
-  stopOnSignal({
-    async stop() {
-      logger.info({}, 'stopping')
-      await space.close()
-      logger.info({}, 'stopped')
-    },
-  })
+/** For most commands: at a signal, or at the order of an operator, the space stops what was created on it, and closes. */
+export function closeOnSignal(space: Space, logger: Logger): void {
+  let closing: Promise<void> | undefined
+  const close = async (): Promise<void> => {
+    logger.info({}, 'stopping')
+    await space.close()
+    logger.info({}, 'stopped')
+  }
+  const stop = (): Promise<void> => (closing ??= close())
+  controlOf(space).onStop = stop
+  stopOnSignal({ stop })
+}
 
 /** The first signal drains; after that the process has nothing left to do and ends. A second one ends it at once. */
 export function stopOnSignal({ stop, now }: Stopping): void {

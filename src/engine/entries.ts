@@ -77,6 +77,9 @@ export const OWN_KINDS = 'takespace.'
  */
 export const DEAD_LETTER = `${OWN_KINDS}DeadLetter`
 
+/** The root of the kinds of the control: they are beside the bounds of the space, and as many as its processes. */
+export const CONTROL = `${OWN_KINDS}Control`
+
 /** An entry that was handed to an offer: held under a claim until it is completed, released or lost. */
 export interface Delivery extends Stored {
   /** `field=token` of each indexed field. */

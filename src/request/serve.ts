@@ -74,8 +74,15 @@ export interface HeldRequest {
 export interface Serving {
   /** True while the space has the take; false while the connection is lost. */
   readonly standing: boolean
-  /** Ends the take. When it resolves, no further request will come; requests in hand go on. */
-  stop(): Promise<void>
+  /** Requests in hand that still have a slot of the take. */
+  readonly occupied: number
+  /** Adds room for one request more. */
+  addSlot(): Promise<void>
+  /**
+   * Ends the take. When it resolves, no further request will come; requests in hand go on. `onFreed` is called when one
+   * of them no longer has a slot.
+   */
+  stop(onFreed?: () => void): Promise<void>
 }
 
 /** Requests for tasks rather than for the app of a service. */
@@ -99,14 +106,23 @@ export async function serveRequests(
 ): Promise<Serving> {
   const services = typeof service === 'string' ? [service] : service
   const template = tasks ? requestTemplate(services[0]!, tasks.names) : appTemplate(services)
-  const terms: ServeTerms = { space, engine: space.engine, services: byToken(services), tasks, credit: 1 }
-  const offer = await space.engine.offer(template, concurrency, (delivery) => {
+  const { engine } = space
+  const terms: ServeTerms = {
+    space,
+    engine,
+    services: byToken(services),
+    tasks,
+    credit: 1,
+    occupied: 0,
+    onFreed: undefined,
+  }
+  const offer = await engine.offer(template, concurrency, (delivery) => {
     let request: HttpRequest
     try {
       request = decodeRequest(delivery.body)
     } catch {
       // Malformed: answered, so that it is neither run nor delivered again.
-      void space.engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
+      void engine.complete(delivery, encodeResponse(UNREADABLE), terms.credit).catch(() => {})
       return
     }
     onRequest(new ServedRequest(terms, delivery, request))
@@ -115,8 +131,13 @@ export async function serveRequests(
     get standing() {
       return offer.standing
     },
-    async stop() {
+    get occupied() {
+      return terms.occupied
+    },
+    addSlot: () => offer.addSlot(),
+    async stop(onFreed) {
       terms.credit = 0
+      terms.onFreed = onFreed
       await offer.end()
     },
   }
@@ -134,6 +155,9 @@ interface ServeTerms {
   readonly tasks: TaskOffer | undefined
   /** Credit that a completion gives back: 1 while more is taken, then 0. */
   credit: number
+  /** Requests that have a slot. */
+  occupied: number
+  onFreed: (() => void) | undefined
 }
 
 /** One object per request, with methods rather than closures: every request takes this path. */
@@ -147,11 +171,13 @@ class ServedRequest implements HeldRequest {
   #responseStream: ResponseStream | undefined
   #keptResponse: KeptResponse | undefined
   #isLost = false
+  #hasSlot = true
 
   constructor(terms: ServeTerms, delivery: Delivery, request: HttpRequest) {
     this.request = request
     this.#terms = terms
     this.#delivery = delivery
+    terms.occupied++
     delivery.holder = this
   }
 
@@ -222,6 +248,7 @@ class ServedRequest implements HeldRequest {
   }
 
   releaseSlot(): void {
+    this.#free()
     void this.#terms.engine.releaseSlot(this.#delivery)
   }
 
@@ -232,6 +259,7 @@ class ServedRequest implements HeldRequest {
   }
 
   complete(answer: HttpResponse): Promise<boolean> {
+    this.#free()
     this.#requestStream?.cancel()
     const isKept = this.isKept
     const response = isKept ? (this.#keptResponse?.complete(answer) ?? keptWhole(answer)) : answer
@@ -282,6 +310,7 @@ class ServedRequest implements HeldRequest {
   }
 
   release(): Promise<void> {
+    this.#free()
     this.breakOff()
     void this.#transaction?.end()
     return this.#terms.engine.release(this.#delivery)
@@ -290,7 +319,15 @@ class ServedRequest implements HeldRequest {
   /** Called by the engine. */
   lost(): void {
     this.#isLost = true
+    this.#free()
     this.onLost?.()
+  }
+
+  #free(): void {
+    if (!this.#hasSlot) return
+    this.#hasSlot = false
+    this.#terms.occupied--
+    this.#terms.onFreed?.()
   }
 }
 

@@ -2,8 +2,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import { wallMs } from '../clock.js'
 import type { LaterTask } from '../tasks/enqueue.js'
-import type { Scheduled } from '../tasks/schedule.js'
-import type { Queueing } from './asked.js'
+import type { Planned, Scheduled } from '../tasks/schedule.js'
+import { MOST_PLANNED, type Queueing } from './asked.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 
 /** A later task, or a retry. */
@@ -65,6 +65,23 @@ export class Agenda implements Queueing {
 
   async unschedule(name: string): Promise<boolean> {
     return this.#drop(name)
+  }
+
+  async runSchedule(name: string): Promise<boolean> {
+    const firing = this.#firings.get(name)
+    if (!firing) return false
+    const { task, input, retries, trace } = firing.scheduled
+    const { repeatable: _, ...options } = retries
+    const now = wallMs()
+    this.#add({ ...options, id: `run:${name}:${now}:${this.#numbers}`, task, input, trace, dueAt: now })
+    return true
+  }
+
+  async schedules(): Promise<Planned[]> {
+    const planned = Array.from(this.#firings.values(), ({ dueAt, scheduled: { name, task, times, retries } }) => {
+      return { name, task, service: retries.service, times, next: dueAt }
+    })
+    return planned.sort((a, b) => (a.name < b.name ? -1 : 1)).slice(0, MOST_PLANNED)
   }
 
   #drop(name: string): boolean {

@@ -1,4 +1,4 @@
-/** Asked: the requests that schedulers answer: a later task, a schedule, the end of a schedule. */
+/** Asked: the requests that schedulers answer: a later task; a schedule, its end, one more run of it, and all schedules. */
 
 import type { Logger } from '../log.js'
 import { type HeldRequest, type Serving, serveRequests } from '../request.js'
@@ -7,14 +7,20 @@ import type { LaterTask } from '../tasks/enqueue.js'
 import { failureOf } from '../tasks/failure.js'
 import { SCHEDULER } from '../tasks/later.js'
 import { decodeCall, encodeOutcome } from '../tasks/message.js'
-import type { Scheduled } from '../tasks/schedule.js'
+import type { Planned, Scheduled } from '../tasks/schedule.js'
 
 export interface Queueing {
   later(task: LaterTask): Promise<void>
   /** Returns when it is due next, ms since 1970. */
   schedule(scheduled: Scheduled): Promise<number>
   unschedule(name: string): Promise<boolean>
+  /** Has the task of a schedule done now, once more. Returns false if there is no such schedule. */
+  runSchedule(name: string): Promise<boolean>
+  /** Returns all schedules, by name, at most MOST_PLANNED. */
+  schedules(): Promise<Planned[]>
 }
+
+export const MOST_PLANNED = 1_000
 
 /** A scheduler that has been started. */
 export interface RunningScheduler {
@@ -32,7 +38,9 @@ export function serveAsked(space: Space, queueing: Queueing, logger: Logger): Pr
       logger.warn({ id: taken.id, err }, 'an answer did not reach the space'),
     )
   }
-  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, { names: ['later', 'schedule', 'unschedule'] })
+  return serveRequests(space, SCHEDULER, CONCURRENCY, onTaken, {
+    names: ['later', 'schedule', 'unschedule', 'runSchedule', 'schedules'],
+  })
 }
 
 async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): Promise<void> {
@@ -41,7 +49,9 @@ async function answer(taken: HeldRequest, queueing: Queueing, logger: Logger): P
     const { task, input } = decodeCall(taken.request)
     if (task === 'later') value = await queueing.later(input as LaterTask)
     else if (task === 'schedule') value = await queueing.schedule(input as Scheduled)
-    else value = await queueing.unschedule(String(input))
+    else if (task === 'unschedule') value = await queueing.unschedule(String(input))
+    else if (task === 'runSchedule') value = await queueing.runSchedule(String(input))
+    else value = await queueing.schedules()
   } catch (error) {
     if (taken.request.target === 'later') {
       // The program does not wait for this answer, but for the task.

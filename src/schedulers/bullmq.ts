@@ -14,8 +14,8 @@ import type { Space } from '../space.js'
 import { attemptId } from '../tasks/attempt.js'
 import type { LaterTask, RetryOptions } from '../tasks/enqueue.js'
 import type { Failure } from '../tasks/failure.js'
-import type { Scheduled } from '../tasks/schedule.js'
-import { type Queueing, type RunningScheduler, serveAsked } from './asked.js'
+import type { Planned, Scheduled } from '../tasks/schedule.js'
+import { MOST_PLANNED, type Queueing, type RunningScheduler, serveAsked } from './asked.js'
 import type { Job } from './job.js'
 import { firingAfter, firstFiring, missedBetween, type Recurrence, recurrenceOf } from './recurrence.js'
 import { Underway } from './underway.js'
@@ -248,6 +248,22 @@ function queueingIn(queue: Queue<Data>): Queueing {
       return (job.opts as { prevMillis?: number }).prevMillis ?? job.timestamp + (job.delay ?? 0)
     },
     unschedule: (name) => queue.removeJobScheduler(name),
+    async runSchedule(name) {
+      const scheduler = await queue.getJobScheduler(name)
+      if (!scheduler?.template?.data) return false
+      const { attempts, backoff, removeOnComplete, removeOnFail } = scheduler.template.opts ?? {}
+      const opts = { attempts, backoff, removeOnComplete, removeOnFail }
+      await queue.add(scheduler.name, scheduler.template.data, opts as JobTemplate['opts'])
+      return true
+    },
+    async schedules() {
+      const all = await queue.getJobSchedulers(0, MOST_PLANNED - 1, true)
+      const planned = all.map(({ key, name, pattern, tz, every, next, template }): Planned => {
+        const times = pattern === undefined ? { everyMs: Number(every) } : { cron: pattern, timeZone: tz ?? 'UTC' }
+        return { name: key, task: name, service: template?.data?.service ?? '', times, next: Number(next) }
+      })
+      return planned.sort((a, b) => (a.name < b.name ? -1 : 1))
+    },
   }
 }
 

@@ -1,4 +1,4 @@
-/** schedule: has a task done again and again, by a cron expression or at an interval; schedulers run it. */
+/** schedule: has a task done again and again, by a cron expression or at an interval; schedulers run it, list it and end it. */
 
 import { wallMs } from '../clock.js'
 import { onlyKnown } from '../errors/unknown-option.js'
@@ -27,6 +27,8 @@ export interface ScheduleOptions extends RetryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+type AskOptions = Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>
+
 /** A schedule, as sent to a scheduler. */
 export interface Scheduled {
   readonly name: string
@@ -36,6 +38,16 @@ export interface Scheduled {
   readonly retries: ReturnType<typeof checkedRetries>
   /** Headers of the trace in which it was declared. */
   readonly trace?: readonly string[] | undefined
+}
+
+/** A schedule, as schedulers tell of it. */
+export interface Planned {
+  readonly name: string
+  readonly task: string
+  readonly service: string
+  readonly times: Times
+  /** When it is due next, ms since 1970. */
+  readonly next: number
 }
 
 const UNSCHEDULE_OPTIONS: ReadonlySet<string> = new Set(['callTimeoutMs', 'signal'])
@@ -62,21 +74,30 @@ export async function schedule(
   return { next: new Date(Number(next)) }
 }
 
-export async function unschedule(
-  space: Space,
-  name: string,
-  options: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'> = {},
-) {
+export async function unschedule(space: Space, name: string, options: AskOptions = {}) {
   onlyKnown('unschedule', options, UNSCHEDULE_OPTIONS)
   checkedName(name)
   return (await askScheduler(space, 'unschedule', name, options)) === true
+}
+
+/** Returns all schedules, by name, at most 1,000. @throws SpaceError REQUEST_TIMEOUT: no scheduler runs */
+export async function schedules(space: Space, options: AskOptions = {}): Promise<Planned[]> {
+  onlyKnown('schedules', options, UNSCHEDULE_OPTIONS)
+  return (await askScheduler(space, 'schedules', undefined, options)) as Planned[]
+}
+
+/** Has the task of a schedule done now, once more. Returns false if no schedule has this name. Throws as schedules(). */
+export async function runSchedule(space: Space, name: string, options: AskOptions = {}): Promise<boolean> {
+  onlyKnown('runSchedule', options, UNSCHEDULE_OPTIONS)
+  checkedName(name)
+  return (await askScheduler(space, 'runSchedule', name, options)) === true
 }
 
 async function askScheduler(
   space: Space,
   task: string,
   input: unknown,
-  { callTimeoutMs: timeoutMs = 30_000, signal }: Pick<ScheduleOptions, 'callTimeoutMs' | 'signal'>,
+  { callTimeoutMs: timeoutMs = 30_000, signal }: AskOptions,
 ): Promise<unknown> {
   checkedTime('callTimeoutMs', timeoutMs)
   signal?.throwIfAborted()

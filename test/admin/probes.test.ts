@@ -3,6 +3,8 @@ import type { ServerResponse } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { createGateway } from '../../gateway/index.js'
 import { probesOf } from '../../src/admin/probes.js'
+import { defineEntry } from '../../src/entry.js'
+import { isSpaceError } from '../../src/errors.js'
 import { openSpace } from '../../src/open.js'
 import { sendRequest } from '../../src/request.js'
 import { type App, createWorker } from '../../workers/index.js'
@@ -247,6 +249,13 @@ describe('on Redis', () => {
     await gateway.start()
     await redis.cli('CONFIG', 'SET', 'maxmemory', '1')
     try {
+      // The functions look at the memory every 100 ms.
+      const isFull = (): Promise<boolean> =>
+        space.write(defineEntry('Probe')({})).then(
+          () => false,
+          (error) => isSpaceError(error, 'SPACE_FULL'),
+        )
+      await until(isFull, 'the functions have seen it')
       const response = await fetch(gateway.url, { headers: { connection: 'close' } })
       expect(response.status).toBe(503)
       const [status, checks] = await probe(gateway.adminUrl, '/readyz')

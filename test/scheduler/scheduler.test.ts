@@ -5,6 +5,7 @@ import { backlogOf } from '../../src/request.js'
 import type { DeadLetter } from '../../src/tasks/dead-letter.js'
 import { lacksScheduler } from '../../src/tasks/later.js'
 import { deadLetters } from '../../src/tasks/requeue.js'
+import { runSchedule, schedules } from '../../src/tasks/schedule.js'
 import { createWorker, giveUp, retryIn, type Task, type TaskContext } from '../../workers/index.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
@@ -51,6 +52,33 @@ everyEngine('later', (opened) => {
     expect(await early.status()).toMatchObject({ state: 'completed' })
     const past = await client.enqueue('note', 3, { at: begun - 5_000 })
     await past.result()
+  })
+
+  test('schedules are listed, run once more at an order, and ended', async () => {
+    const { space } = opened()
+    const ran: number[] = []
+    await work(space, { note: (n: number) => void ran.push(n) })
+    await schedule(space)
+    const client = createClient({ space })
+    const { next } = await client.schedule('yearly', { cron: '0 0 1 1 *', timeZone: 'Europe/Berlin' }, 'note', 7)
+    await client.schedule('hourly', { everyMs: 3_600_000 }, 'note', 8)
+    await until(() => ran.includes(8), 'the even one has begun')
+    const planned = await schedules(space)
+    const yearly = {
+      name: 'yearly',
+      task: 'note',
+      service: 'web',
+      times: { cron: '0 0 1 1 *', timeZone: 'Europe/Berlin' },
+    }
+    expect(planned.map(({ name }) => name)).toEqual(['hourly', 'yearly'])
+    expect(planned[1]).toEqual({ ...yearly, next: next.getTime() })
+    expect(planned[0]?.times).toEqual({ everyMs: 3_600_000 })
+    expect(await runSchedule(space, 'yearly')).toBe(true)
+    await until(() => ran.includes(7), 'it has run once more')
+    expect((await schedules(space))[1]?.next).toBe(next.getTime())
+    expect(await runSchedule(space, 'never')).toBe(false)
+    await client.unschedule('hourly')
+    expect((await schedules(space)).map(({ name }) => name)).toEqual(['yearly'])
   })
 
   test('one that waits for a scheduler says so at the end of the wait', async () => {

@@ -1,7 +1,7 @@
 /** One seed, one run: gateways and workers on a memory space, with chance at every message, and what must hold whatever it brings. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createGateway } from '../../gateway/index.js'
-import { DEAD_LETTER } from '../../src/engine.js'
+import { CONTROL, DEAD_LETTER } from '../../src/engine.js'
 import { World } from '../../src/engines/memory/world.js'
 import { silent } from '../../src/log.js'
 import type { HttpRequest } from '../../src/request.js'
@@ -205,7 +205,8 @@ class Simulation {
   #judged(): Simulated {
     const violations = this.#ledger.violations
     const statuses: Record<number, number> = {}
-    const left = this.#world.bag.entries()
+    // What killed processes have told of themselves stays: in memory it has no lease.
+    const left = this.#world.bag.entries().filter(({ entry }) => !entry.kinds.includes(CONTROL))
     const letters = left.filter(({ entry }) => entry.kinds[0] === DEAD_LETTER).length
     for (const sent of this.#sent) {
       const { id, method, gateway, status, text } = sent

@@ -55,7 +55,7 @@ test('no file is a drawer', () => {
 /**
  * The parts of the system, each with the parts that it may import, types included. `engine.ts` belongs to the folder `engine`, and so on.
  *
- *     cli ─▶ gateway, workers ─▶ admin ─▶ tasks ─▶ request ─▶ space ─▶ entry, streams ─▶ engine ─▶ bottom
+ *     cli ─▶ gateway, workers ─▶ admin ─▶ control, tasks ─▶ request ─▶ space ─▶ entry, streams ─▶ engine ─▶ bottom
  *     open, engines, schedulers: implementations, which only `open`, `scheduler.ts` and the command line name
  */
 const BOTTOM = ['clock', 'log', 'errors', 'runtime']
@@ -72,15 +72,29 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   request: ['streams', 'space', 'entry', 'engine', ...BOTTOM],
   tasks: TO_REQUEST,
   session: ['space', 'engine', ...BOTTOM],
-  admin: ['tasks', ...TO_REQUEST],
+  control: ['request', 'space', 'entry', 'engine', 'version', ...BOTTOM],
+  version: [],
+  admin: ['control', 'tasks', ...TO_REQUEST],
   client: ['admin', 'tasks', ...TO_REQUEST],
   engines: ['entry', 'engine', ...BOTTOM],
-  schedulers: ['engines', 'tasks', ...TO_REQUEST],
+  schedulers: ['engines', 'control', 'tasks', ...TO_REQUEST],
   open: ['engines', ...TO_REQUEST],
   index: ['client', 'open', 'schedulers', 'tasks', ...TO_REQUEST],
-  gateway: ['admin', 'tasks', ...TO_REQUEST],
-  workers: ['admin', 'tasks', ...TO_REQUEST],
-  cli: ['gateway', 'workers', 'admin', 'client', 'engines', 'index', 'open', 'schedulers', 'tasks', ...TO_REQUEST],
+  gateway: ['admin', 'control', 'tasks', ...TO_REQUEST],
+  workers: ['admin', 'control', 'tasks', ...TO_REQUEST],
+  cli: [
+    'gateway',
+    'workers',
+    'admin',
+    'client',
+    'control',
+    'engines',
+    'index',
+    'open',
+    'schedulers',
+    'tasks',
+    ...TO_REQUEST,
+  ],
 }
 
 function partOf(path: string): string {

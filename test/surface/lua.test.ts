@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
-import { ANY_KIND, DEAD_LETTER, OWN_KINDS } from '../../src/engine/entries.js'
+import { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from '../../src/engine/entries.js'
 import { SESSION } from '../../src/engine/sessions.js'
 import { CANCELLED, COMPLETED, EXHAUSTED, LOST, PENDING, RESULT, TICKET } from '../../src/engine/tickets.js'
 import * as protocol from '../../src/engines/redis/protocol.js'
@@ -144,6 +144,7 @@ test('the kinds of the protocol are those of the framework', () => {
     request: REQUEST,
     task: TASK,
     deadLetter: DEAD_LETTER,
+    control: CONTROL,
     ticket: TICKET,
     pending: PENDING,
     result: RESULT,

@@ -124,6 +124,16 @@ test('attempts are made as asked; what fails for good is listed, shown, enqueued
   expect((await shell('dead', 'drop', one.id)).code).toBe(1)
   expect(await ids()).toHaveLength(1)
   expect((await shell('ls', 'takespace.DeadLetter')).output).toContain('"path":"sometimes"')
+  const state = await shell('ticket', JSON.parse(failed.output).ticket)
+  expect(state).toMatchObject({ code: 0, output: expect.stringContaining('failed, attempt 2  Error: not the 2. time') })
+  // A choice handles all that it means, and no other.
+  expect((await shell('dead', 'drop')).code).toBe(2)
+  expect(await shell('dead', 'drop', '--task', 'others')).toEqual({ code: 0, output: '0 removed' })
+  expect(await shell('dead', 'drop', '--task', 'sometimes', '--reason', 'failed')).toEqual({
+    code: 0,
+    output: '1 removed',
+  })
+  expect(await ids()).toEqual([])
 })
 
 test('examples/tasks.js does what it says', async () => {

@@ -13,6 +13,10 @@ interface Flags {
   readonly name: string
   readonly max: number
   readonly json?: true
+  readonly all?: true
+  readonly reason?: string
+  readonly service?: string
+  readonly task?: string
 }
 
 /** The exit code if there is no such dead letter. */
@@ -36,12 +40,28 @@ export async function dead(
     }
     return
   }
-  const space = await openSpace(url, { name: flags.name })
-  try {
-    await each(ids, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id)))
-  } finally {
-    await space.close()
+  const isChosen = flags.all || [flags.reason, flags.service, flags.task].some((each) => each !== undefined)
+  if (isChosen === ids.length > 0)
+    command.error('error: name dead letters, or choose: --reason, --service, --task, --all.')
+  await using space = await openSpace(url, { name: flags.name })
+  const chosen = isChosen ? await chosenIds(space, flags) : ids
+  await each(chosen, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id)))
+  if (!isChosen) return
+  const done = verb === 'requeue' ? 'enqueued again' : 'removed'
+  process.stdout.write(flags.json ? `${JSON.stringify({ chosen: chosen.length })}\n` : `${chosen.length} ${done}\n`)
+}
+
+/** All of them are read before the first is handled: requeued ones may fail again at once. */
+async function chosenIds(space: Listable, { max, reason, service, task }: Flags): Promise<string[]> {
+  const ids: string[] = []
+  for await (const [letter] of deadLetters(space)) {
+    if (reason !== undefined && letter.reason !== reason) continue
+    if (service !== undefined && letter.service !== service) continue
+    if (task !== undefined && letter.task !== task) continue
+    ids.push(letter.id)
+    if (ids.length === max) break
   }
+  return ids
 }
 
 async function each(ids: readonly string[], act: (id: string) => Promise<void>): Promise<void> {

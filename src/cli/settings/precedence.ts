@@ -65,7 +65,9 @@ async function settle(program: Command, command: Command): Promise<void> {
     await applyConfig(program, command)
   }
   // For the logger, and for child processes.
-  process.env.LOG_LEVEL = command.opts().logLevel
+  const { logLevel, release } = command.opts()
+  process.env.LOG_LEVEL = logLevel
+  if (release) process.env.TAKESPACE_RELEASE = release
 }
 
 function refuseUnknownVariables(program: Command, command: Command): void {

@@ -24,6 +24,11 @@ export const name = reader(
   'It must have 1 to 100 characters.',
 )
 
+export const releaseName = reader(
+  (text) => (text.length <= 100 ? text : undefined),
+  'It must have at most 100 characters.',
+)
+
 export const hostNames = reader(
   (text) => (/^[^\s:/,]+(,[^\s:/,]+)*$/.test(text) ? text : undefined),
   'It must be host names without ports, with commas between them.',

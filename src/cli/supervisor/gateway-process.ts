@@ -3,6 +3,7 @@
  * gone.
  */
 import cluster from 'node:cluster'
+import { controlOf } from '../../control.js'
 import type { Space } from '../../space.js'
 import { type GatewayCommandFlags, startGateway } from '../commands/gateway.js'
 import { openLog } from '../log.js'
@@ -47,6 +48,7 @@ export async function gatewayProcess(): Promise<void> {
     await startBeat(TURNLESS, logger, (beat) => report({ beat }))
     await startGateway(url, { ...flags, adminPort: undefined }, logger, (gateway, opened) => {
       space = opened
+      controlOf(opened).onStop = stop
       report({ presence: opened.presence })
       reportFamilies = familiesReporter(gateway.measures, opened, logger)
     })

@@ -1,5 +1,6 @@
 /** Runs a supervisor until a signal: its connection to the space, its admin port, its start and its end. */
 import type { AdminAddress } from '../../admin/server.js'
+import { controlOf, type Member } from '../../control.js'
 import type { Durability } from '../../engine/durability.js'
 import { openSpace } from '../../open.js'
 import { openLog } from '../log.js'
@@ -44,23 +45,32 @@ export async function supervise(
     throw error
   })
   const admin = adminAt && supervisorAdmin(supervisor, space, { services, ...adminAt }, logger)
-  const stop = async (): Promise<void> => {
+  const control = controlOf(space)
+  const member: Member = {
+    role: 'supervisor',
+    services,
+    tasks: [],
+    logger,
+    load: () => ({ capacity: 0, held: 0, oldestMs: 0 }),
+    stop: () => stop(),
+  }
+  let stopping: Promise<void> | undefined
+  const stopAll = async (): Promise<void> => {
+    logger.info({}, 'stopping')
     if (admin) admin.phase = 'draining'
+    control.stopping(member)
     await supervisor.stop()
+    await control.leave(member)
     await admin?.close()
     await space.close()
+    logger.info({}, 'stopped')
   }
-  stopOnSignal({
-    async stop() {
-      logger.info({}, 'stopping')
-      await stop()
-      logger.info({}, 'stopped')
-    },
-    now: () => supervisor.killAll(),
-  })
+  const stop = (): Promise<void> => (stopping ??= stopAll())
+  stopOnSignal({ stop, now: () => supervisor.killAll() })
   logger.info(shown, 'starting')
   try {
     await (admin ? admin.during(() => started) : started)
+    await control.join(member)
   } catch (error) {
     await stop()
     throw error

@@ -5,6 +5,7 @@
 import type { Command } from 'commander'
 import { type App, createWorker, type Worker } from '../../../workers/index.js'
 import { monotonicMs } from '../../clock.js'
+import { controlOf } from '../../control.js'
 import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
 import { closeApp } from '../load/close.js'
@@ -90,6 +91,7 @@ export async function workerProcess(file: string, flags: Flags, command: Command
     })
     close = closeOfApp
     space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, directStreams, logger })
+    controlOf(space).onStop = stop
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
     reportFamilies = familiesReporter(worker.measures, space, logger)

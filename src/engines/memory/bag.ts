@@ -2,7 +2,7 @@
 
 import { wallMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
-import type { EncodedEntry, EncodedTemplate, Outcome, Stored } from '../../engine.js'
+import { CONTROL, type EncodedEntry, type EncodedTemplate, type Outcome, type Stored } from '../../engine.js'
 import { matches } from './match.js'
 
 /** The size of the sessions, which are stored elsewhere. */
@@ -167,10 +167,10 @@ export class Bag {
     more: Size,
   ): boolean {
     const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds
-    const items = this.entries()
+    const items = this.entries().filter(({ entry }) => isBounded(entry))
     const before = items.map(({ entry }) => entry)
     const stays = items.filter((item) => !goes(item)).map(({ entry }) => entry)
-    const after = [...stays, ...entries.filter(({ leaseMs }) => leaseMs > 0)]
+    const after = [...stays, ...entries.filter((entry) => entry.leaseMs > 0 && isBounded(entry))]
     const [count, bytes] = [before.length + sessions.count, storedBytes(before) + sessions.bytes]
     return (
       after.length + sessions.count + more.count <= Math.max(maxEntries, count) &&
@@ -184,6 +184,9 @@ export class Bag {
     this.#sweepAt = Math.max(1024, this.#items.size * 2)
   }
 }
+
+/** Entries of the control are as many as processes. */
+const isBounded = ({ kinds }: EncodedEntry): boolean => !kinds.includes(CONTROL)
 
 const storedBytes = (entries: readonly EncodedEntry[]): number =>
   entries.reduce((bytes, { body }) => bytes + body.length, 0)

@@ -265,6 +265,7 @@ export const KIND = {
   request: 'takespace.Request',
   task: 'takespace.Task',
   deadLetter: 'takespace.DeadLetter',
+  control: 'takespace.Control',
   ticket: 'takespace.Ticket',
   pending: 'takespace.Pending',
   result: 'takespace.Result',

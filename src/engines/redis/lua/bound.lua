@@ -30,9 +30,9 @@ end
 -- Returns whether the space has no room for a change. If the change leaves no more than before, there is always room:
 -- processes with other bounds may have written.
 local function exceeds(count, bytes)
-  if mostEntries and count > 0
-    and call('HLEN', keys.entries) + call('ZCARD', keys.sessions) + putCount / 2 + count > mostEntries then
-    return true
+  if mostEntries and count > 0 then
+    local over = call('HLEN', keys.entries) + call('ZCARD', keys.sessions) + putCount / 2 + count - mostEntries
+    if over > 0 and over > call('ZCARD', freeKey(KIND.control)) then return true end
   end
   if not mostBytes or bytes <= 0 then return false end
   bytesBefore = bytesBefore or (call('MEMORY', 'USAGE', keys.entries, 'SAMPLES', SAMPLES) or 0) + counters.large
@@ -40,12 +40,12 @@ local function exceeds(count, bytes)
   return bytesBefore + bytesSince + bytes > mostBytes
 end
 
--- Returns the number of entries that an operation writes, and their bytes.
+-- Returns the number of entries that an operation writes, and their bytes. Those of the control do not count.
 local function sizeOf(from, last)
   local count, bytes = 0, 0
   for at = from, last, 3 do
     local header, id = sharedHeader(argv[at]), argv[at + 1]
-    if not header.dead then
+    if not header.dead and header.info.root ~= KIND.control then
       count = count + 1
       bytes = bytes + header.size + #argv[at + 2] + #id + OVERHEAD
       if header.large and mostBytes then bytes = bytes + call('STRLEN', bodyKey(id)) end

@@ -1,0 +1,49 @@
+/** `takespace pause` and `takespace resume`: services and tasks of which no worker takes requests. */
+import { userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { wallMs } from '../../clock.js'
+import { pausesIn, pauseWork, resumeWork } from '../../control/pauses.js'
+import { openSpace } from '../../open.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { durationText, tableOf } from '../table.js'
+import { print } from './nodes.js'
+
+interface Flags {
+  readonly url: string
+  readonly name: string
+  readonly task?: true
+  readonly refuse?: true
+  readonly json?: true
+}
+
+export async function pauseCommand(
+  verb: 'pause' | 'resume',
+  name: string | undefined,
+  flags: Flags,
+  command: Command,
+): Promise<void> {
+  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  const what = flags.task ? 'task' : 'service'
+  if (name === undefined) {
+    const pauses = await pausesIn(space)
+    const rows = pauses.map((each) => [
+      each.what,
+      each.name,
+      each.refuses ? 'refused' : 'wait',
+      each.by,
+      durationText(wallMs() - each.since),
+    ])
+    return print(
+      flags.json
+        ? pauses.map((each) => JSON.stringify(each))
+        : tableOf(['WHAT', 'NAME', 'REQUESTS', 'BY', 'SINCE'], rows),
+    )
+  }
+  const changed =
+    verb === 'pause'
+      ? await pauseWork(space, what, name, { refuses: flags.refuse ?? false, by: userInfo().username })
+      : await resumeWork(space, what, name)
+  const outcome = verb === 'pause' ? 'is paused' : changed ? 'goes on' : 'was not paused'
+  print([flags.json ? JSON.stringify({ what, name, paused: verb === 'pause', changed }) : `${what} ${name} ${outcome}`])
+  if (verb === 'resume' && !changed) process.exitCode = 1
+}

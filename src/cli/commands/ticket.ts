@@ -1,0 +1,32 @@
+/** `takespace ticket`: prints the state of an enqueued task, or cancels it. */
+import type { Command } from 'commander'
+import { createClient } from '../../client.js'
+import { isSpaceError } from '../../errors.js'
+import { openSpace } from '../../open.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { print } from './nodes.js'
+
+interface Flags {
+  readonly url: string
+  readonly name: string
+  readonly cancel?: true
+  readonly json?: true
+}
+
+export async function ticketCommand(id: string, flags: Flags, command: Command): Promise<void> {
+  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  const ticket = createClient({ space }).ticket(id)
+  if (flags.cancel && !(await ticket.cancel())) process.exitCode = 1
+  const status = await ticket.status().catch((error) => {
+    if (!isSpaceError(error, 'TICKET_UNKNOWN')) throw error
+    throw new Error(`there is no ticket ${id}, or its outcome is no longer kept`)
+  })
+  const { state, attempt, progress, error, dueAt } = status
+  if (flags.json) return print([JSON.stringify({ id, ...status })])
+  const more = [
+    ...(progress === undefined ? [] : [`progress ${JSON.stringify(progress)}`]),
+    ...(error ? [`${error.name}: ${error.message}`] : []),
+    ...(dueAt ? [`due ${dueAt.toISOString()}`] : []),
+  ]
+  print([[`${id}  ${state}, attempt ${attempt}`, ...more].join('  ').replace(/\s*\n\s*/g, ' ')])
+}

@@ -1,0 +1,153 @@
+/** `takespace top`: the state of a space, drawn anew on a terminal; once, or as JSON, elsewhere. */
+import type { Command } from 'commander'
+import type { ProcessReport } from '../../control/kinds.js'
+import { chosenOf } from '../../control/processes.js'
+import { type SpaceState, stateOf } from '../../control/state.js'
+import { openSpace } from '../../open.js'
+import type { Space } from '../../space.js'
+import { Screen } from '../screen.js'
+import { sharedUrl } from '../settings/shared-url.js'
+import { durationText, tableOf } from '../table.js'
+import { print, processTable } from './nodes.js'
+import { give } from './order.js'
+
+interface Flags {
+  readonly url: string
+  readonly name: string
+  readonly once?: true
+  readonly json?: true
+  readonly intervalMs: number
+  readonly count?: number
+}
+
+/** The exit codes of a monitor's check. */
+const EXITS = { good: 0, degraded: 1, bad: 2 } as const
+
+export async function top(flags: Flags, command: Command): Promise<void> {
+  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  const { json, once, intervalMs, count } = flags
+  if (process.stdout.isTTY && !json && !once) return new View(space, intervalMs).run(count ?? Number.POSITIVE_INFINITY)
+  const times = once ? 1 : (count ?? (json ? Number.POSITIVE_INFINITY : 1))
+  for (let shown = 0; shown < times; shown++) {
+    if (shown > 0) await new Promise((resolve) => setTimeout(resolve, intervalMs))
+    const state = await stateOf(space)
+    process.exitCode = EXITS[state.rating]
+    print(json ? [JSON.stringify(state)] : linesOfState(state))
+  }
+}
+
+const ORDERS = {
+  name: ({ process }: ProcessReport) => process,
+  held: ({ held }: ProcessReport) => -held,
+  oldest: ({ oldestMs }: ProcessReport) => -oldestMs,
+  lag: ({ loopLagMs }: ProcessReport) => -loopLagMs,
+  memory: ({ rssBytes }: ProcessReport) => -rssBytes,
+} as const
+const ORDER_NAMES = Object.keys(ORDERS) as (keyof typeof ORDERS)[]
+
+const HELP = 'q quit  space hold  / filter  < > sort  D drain'
+
+/** The screen of `top`, with its keys. */
+class View {
+  readonly #space: Space
+  readonly #intervalMs: number
+  readonly #screen: Screen
+  #state: SpaceState | undefined
+  #isHeld = false
+  #filter = ''
+  #order = 0
+  #said = ''
+
+  constructor(space: Space, intervalMs: number) {
+    this.#space = space
+    this.#intervalMs = intervalMs
+    this.#screen = new Screen({ onKey: (key) => this.#press(key), onChange: () => this.#draw() })
+  }
+
+  async run(times: number): Promise<void> {
+    try {
+      for (let shown = 0; shown < times && !this.#screen.isLeft; shown++) {
+        if (shown > 0) await this.#screen.pause(this.#intervalMs)
+        if (this.#isHeld || this.#screen.isLeft) continue
+        // While the space is away, the last state stays, with its time.
+        await stateOf(this.#space).then(
+          (state) => {
+            this.#state = state
+          },
+          (error: Error) => {
+            this.#said = error.message
+          },
+        )
+        this.#draw()
+      }
+    } finally {
+      this.#screen.leave()
+    }
+  }
+
+  #draw(): void {
+    if (!this.#state || this.#screen.isLeft) return
+    const has = (texts: readonly string[]): boolean => texts.some((text) => text.includes(this.#filter))
+    const order = ORDERS[ORDER_NAMES[this.#order]!]
+    const state: SpaceState = {
+      ...this.#state,
+      services: this.#state.services.filter(({ name }) => has([name])),
+      processes: this.#state.processes
+        .filter(({ process, host, release, services, roles }) => has([process, host, release, ...services, ...roles]))
+        .sort((a, b) => (order(a) < order(b) ? -1 : Number(order(a) > order(b)))),
+    }
+    const notes = [
+      `sorted by ${ORDER_NAMES[this.#order]}`,
+      ...(this.#filter ? [`with ${this.#filter}`] : []),
+      ...(this.#isHeld ? ['HELD'] : []),
+      ...(this.#said ? [this.#said] : []),
+    ]
+    this.#screen.draw(linesOfState(state), `${HELP}  |  ${notes.join('  ')}`)
+  }
+
+  #press(key: string): void {
+    if (key === ' ') this.#isHeld = !this.#isHeld
+    else if (key === '<') this.#order = (this.#order + ORDER_NAMES.length - 1) % ORDER_NAMES.length
+    else if (key === '>') this.#order = (this.#order + 1) % ORDER_NAMES.length
+    else if (key === '/')
+      this.#screen.ask('filter:', (text) => {
+        this.#filter = text
+      })
+    else if (key === 'D')
+      this.#screen.ask('drain (the beginning of a name, host=…, or release=…):', (text) => void this.#drain(text))
+  }
+
+  async #drain(text: string): Promise<void> {
+    const [, by, value] = /^(host|release)=(.+)$/.exec(text) ?? []
+    if (!text || !this.#state) return
+    const chosen = by ? { [by]: value } : { process: text }
+    const workers = this.#state.processes.filter(({ roles }) => roles.some((r) => r === 'gateway' || r === 'worker'))
+    const found = chosenOf(workers, chosen)
+    this.#said = `drain: ${found.length} processes were told`
+    this.#draw()
+    const obeyed = await Promise.all(found.map((each) => give(this.#space, each, 'drain'))).catch(() => [])
+    this.#said = `drain: ${obeyed.filter(({ refusal }) => !refusal).length} of ${found.length} obey`
+    this.#draw()
+  }
+}
+
+const SERVICE_HEAD = ['SERVICE', 'WAITING', 'OLDEST', 'WORKERS', 'HELD', 'PAUSED']
+
+/** Returns the lines of a state: the head, what needs somebody, services, processes. */
+export function linesOfState(state: SpaceState): string[] {
+  const { services, processes, needs, deadLetters } = state
+  const waiting = services.reduce((sum, each) => sum + each.waiting, 0)
+  const head =
+    `${state.space}: ${state.rating}  ${new Date(state.at).toISOString()}  durability ${state.durability}  ` +
+    `waiting ${waiting}  dead letters ${deadLetters}  processes ${processes.length}`
+  const rows = services.map((each) => [
+    each.name,
+    String(each.waiting),
+    each.waiting > 0 ? durationText(each.oldestMs) : '',
+    String(each.workers),
+    `${each.held}/${each.capacity}`,
+    each.paused === 'no' ? '' : each.paused,
+  ])
+  const lines = [head, ...needs.map(({ rating, what, advice }) => `  ${rating}: ${what}. ${advice}`), '']
+  return [...lines, ...tableOf(SERVICE_HEAD, rows), '', ...processTable(processes)]
+}

@@ -1,0 +1,195 @@
+/**
+ * The control of a process: it tells the space what this process is and does, obeys the orders of operators, and keeps
+ * to pauses. One for each space that a process has opened, from the start of its first member to the end of its last.
+ */
+import { hostname } from 'node:os'
+import { wallMs } from './clock.js'
+import type { PauseFields, ProcessReport, ProcessState, Role, Verb } from './control/kinds.js'
+import { Orders } from './control/orders.js'
+import { KnownPauses } from './control/pauses.js'
+import { PresenceEntry } from './control/presence.js'
+import { SpaceError } from './errors.js'
+import type { Logger } from './log.js'
+import { within } from './runtime/deadline.js'
+import type { Space } from './space.js'
+import { VERSION } from './version.js'
+
+/** A gateway, worker or scheduler of this process. */
+export interface Member {
+  readonly role: Role
+  readonly services: readonly string[]
+  readonly tasks: readonly string[]
+  readonly logger: Logger
+  load(): MemberLoad
+  /** Takes nothing new; or takes again. Not of what cannot be drained. */
+  drain?(drains: boolean): void
+  /** Gives back what has not begun. */
+  recall?(): Promise<void>
+  /** Called with all pauses at the start, and at each change. */
+  onPauses?(pauses: readonly PauseFields[]): void
+  /** Drains, then ends. */
+  stop(): Promise<unknown>
+}
+
+export interface MemberLoad {
+  /** Requests that it can work on at a time. */
+  readonly capacity: number
+  readonly held: number
+  readonly oldestMs: number
+}
+
+/** The longest wait of a start for what is paused. */
+const KNOWN_MS = 1_000
+/** How long an end waits for the space, which may be away. */
+const FAREWELL_MS = 500
+const LONGEST_RELEASE = 100
+const LEVELS: ReadonlySet<string> = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+/** While it drains, its report is renewed as often: an operator waits for the end. */
+const DRAINING_MS = 300
+
+export class Control {
+  readonly #space: Space
+  readonly #members = new Set<Member>()
+  readonly #startedAt = wallMs()
+  #presence: PresenceEntry | undefined
+  #orders: Orders | undefined
+  #pauses: KnownPauses | undefined
+  #known: readonly PauseFields[] = []
+  #drains = false
+  readonly #stopping = new Set<Member>()
+  #draining: NodeJS.Timeout | undefined
+  /** Ends the process, if it can be told to. */
+  onStop: (() => unknown) | undefined
+
+  constructor(space: Space) {
+    this.#space = space
+  }
+
+  /** Adds a member that starts. Resolves when it knows what is paused, or after KNOWN_MS. */
+  async join(member: Member): Promise<void> {
+    this.#members.add(member)
+    if (this.#drains) member.drain?.(true)
+    if (this.#presence) {
+      member.onPauses?.(this.#known)
+      this.#presence.changed()
+      return
+    }
+    this.#presence = new PresenceEntry(this.#space, () => this.#report())
+    this.#orders = new Orders(this.#space, (verb, argument, by) => this.#obey(verb, argument, by))
+    this.#pauses = new KnownPauses(this.#space, (pauses) => {
+      this.#known = pauses
+      for (const each of this.#members) each.onPauses?.(pauses)
+    })
+    this.#presence.start()
+    this.#orders.start()
+    await within(KNOWN_MS, this.#pauses.start())
+  }
+
+  /** Tells that a member is about to end. */
+  stopping(member: Member): void {
+    if (!this.#members.has(member)) return
+    this.#stopping.add(member)
+    this.#presence?.changed()
+  }
+
+  /** Removes a member. With the last one the process is not told of any more. */
+  async leave(member: Member): Promise<void> {
+    if (!this.#members.delete(member)) return
+    this.#stopping.delete(member)
+    if (this.#members.size > 0) return this.#presence?.changed()
+    const ending = [this.#presence?.stop(), this.#pauses?.stop()]
+    clearInterval(this.#draining)
+    this.#orders?.stop()
+    this.#presence = undefined
+    this.#orders = undefined
+    this.#pauses = undefined
+    await within(FAREWELL_MS, Promise.all(ending))
+  }
+
+  get #state(): ProcessState {
+    if (this.#stopping.size === this.#members.size) return 'stopping'
+    if (!this.#drains) return 'running'
+    return this.#held > 0 ? 'draining' : 'drained'
+  }
+
+  get #held(): number {
+    let held = 0
+    for (const member of this.#members) held += member.load().held
+    return held
+  }
+
+  #report(): Omit<ProcessReport, 'loopLagMs' | 'at'> {
+    // Pauses are looked at as often, in case an announcement was lost.
+    void this.#pauses?.look()
+    const members = [...this.#members]
+    const loads = members.map((member) => member.load())
+    const all = (of: (member: Member) => readonly string[]): string[] => [...new Set(members.flatMap(of))]
+    return {
+      process: this.#space.presence,
+      host: hostname(),
+      pid: process.pid,
+      roles: [...new Set(members.map(({ role }) => role))],
+      services: all(({ services }) => services),
+      tasks: all(({ tasks }) => tasks),
+      release: (process.env.TAKESPACE_RELEASE ?? '').slice(0, LONGEST_RELEASE),
+      version: VERSION,
+      startedAt: this.#startedAt,
+      capacity: loads.reduce((sum, { capacity }) => sum + capacity, 0),
+      held: this.#held,
+      oldestMs: Math.round(Math.max(0, ...loads.map(({ oldestMs }) => oldestMs))),
+      rssBytes: process.memoryUsage.rss(),
+      state: this.#state,
+    }
+  }
+
+  async #obey(verb: Verb, argument: string, by: string): Promise<void> {
+    const [first] = this.#members
+    first?.logger.info({ order: verb, argument, by }, 'an operator has given an order')
+    if (verb === 'drain' || verb === 'resume') this.#drain(verb === 'drain')
+    else if (verb === 'logLevel') this.#logFrom(argument)
+    else if (verb === 'recall') await Promise.all(Array.from(this.#members, (member) => member.recall?.()))
+    else this.#stop()
+  }
+
+  #drain(drains: boolean): void {
+    if (this.#state === 'stopping') throw new SpaceError('ORDER_REFUSED', 'The process is stopping.')
+    this.#drains = drains
+    for (const member of this.#members) member.drain?.(drains)
+    this.#presence?.changed()
+    clearInterval(this.#draining)
+    if (!drains) return
+    this.#draining = setInterval(() => {
+      this.#presence?.changed()
+      if (this.#state === 'drained') clearInterval(this.#draining)
+    }, DRAINING_MS).unref()
+  }
+
+  #stop(): void {
+    for (const member of this.#members) this.stopping(member)
+    const stop = this.onStop ?? (() => Promise.all(Array.from(this.#members, (member) => member.stop())))
+    // Its answer goes first.
+    setTimeout(() => void stop(), ANSWERED_MS).unref()
+  }
+
+  #logFrom(level: string): void {
+    if (!LEVELS.has(level)) throw new SpaceError('ORDER_REFUSED', `The level is one of ${[...LEVELS].join(', ')}.`)
+    const settable = Array.from(this.#members, ({ logger }) => logger).filter((logger) => 'level' in logger)
+    if (settable.length === 0) throw new SpaceError('ORDER_REFUSED', 'The logger of the process has no level.')
+    for (const logger of settable) (logger as Logger & { level: string }).level = level
+  }
+}
+
+/** Time for the answer to an order to stop to be sent. */
+const ANSWERED_MS = 50
+
+const controls = new WeakMap<Space, Control>()
+
+/** Returns the control of this process in a space. */
+export function controlOf(space: Space): Control {
+  let control = controls.get(space)
+  if (!control) {
+    control = new Control(space)
+    controls.set(space, control)
+  }
+  return control
+}

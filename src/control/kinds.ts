@@ -1,0 +1,98 @@
+/** The kinds of the control room: what each process tells of itself, what an operator orders, and the answer. */
+import { defineOwn } from '../entry.js'
+
+/** The parent of all: entries of the control are beside the bounds of the space. */
+const Control = defineOwn<Record<never, never>>('Control')
+
+/** What a process does for a space. */
+export type Role = 'gateway' | 'worker' | 'scheduler' | 'supervisor'
+
+/**
+ * `running`: takes work. `draining`: takes nothing new, and has some left. `drained`: has none left. `stopping`: is about
+ * to end.
+ */
+export type ProcessState = 'running' | 'draining' | 'drained' | 'stopping'
+
+/** A process, as it tells of itself every few seconds and at each change of its state. */
+export interface ProcessReport {
+  /** The name of the process in the space. */
+  readonly process: string
+  readonly host: string
+  readonly pid: number
+  readonly roles: readonly Role[]
+  /** The services whose requests it takes or writes. */
+  readonly services: readonly string[]
+  /** The tasks that it has. */
+  readonly tasks: readonly string[]
+  /** The release of the app: TAKESPACE_RELEASE, at most 100 characters; '' without. */
+  readonly release: string
+  /** The version of takespace. */
+  readonly version: string
+  /** ms since 1970. */
+  readonly startedAt: number
+  /** Requests that it can work on at a time. */
+  readonly capacity: number
+  /** Requests that it works on. */
+  readonly held: number
+  /** Age of the oldest of them, in ms. */
+  readonly oldestMs: number
+  /** The longest delay of its event loop since the report before, in ms. */
+  readonly loopLagMs: number
+  readonly rssBytes: number
+  readonly state: ProcessState
+  /** When it told this, in ms since 1970. */
+  readonly at: number
+}
+
+export const ProcessPresence = defineOwn<ProcessReport>(
+  'Presence',
+  { index: ['process'], partition: 'process' },
+  Control,
+)
+
+/**
+ * `drain`: take nothing new. `resume`: take again. `stop`: drain, then end. `logLevel`: log from this level on.
+ * `recall`: give back what has not begun.
+ */
+export type Verb = 'drain' | 'resume' | 'stop' | 'logLevel' | 'recall'
+
+export const VERBS: ReadonlySet<string> = new Set<Verb>(['drain', 'resume', 'stop', 'logLevel', 'recall'])
+
+/** An order for one process, which takes it and answers it. */
+export interface OrderFields {
+  readonly id: string
+  /** The name of the process in the space. */
+  readonly process: string
+  readonly verb: string
+  /** The level, for `logLevel`; else ''. */
+  readonly argument: string
+  /** Who gave it, for the log: at most 100 characters. */
+  readonly by: string
+}
+
+export const Order = defineOwn<OrderFields>('Order', { index: ['process'], partition: 'process' }, Control)
+
+export interface AnswerFields {
+  /** The id of the order. */
+  readonly order: string
+  /** '' if it was obeyed; else why not. */
+  readonly refusal: string
+}
+
+export const Answer = defineOwn<AnswerFields>('Answer', { index: ['order'], partition: 'order' }, Control)
+
+/** A service or a task that is paused. It stands in the space until it is resumed. */
+export interface PauseFields {
+  readonly what: 'service' | 'task'
+  readonly name: string
+  /** Gateways answer 503 at once; otherwise requests wait until their deadline. Services only. */
+  readonly refuses: boolean
+  readonly by: string
+  /** ms since 1970. */
+  readonly since: number
+}
+
+export const Pause = defineOwn<PauseFields>('Pause', { index: ['name'] }, Control)
+
+/** Written at each change of a pause: processes look at all pauses again. */
+export const PauseChange = defineOwn<{ readonly name: string }>('PauseChange', { index: ['name'] }, Control)

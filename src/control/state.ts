@@ -1,0 +1,155 @@
+/** The state of a space as operators see it: its services, processes and pauses, and what needs somebody. */
+import { monotonicMs, wallMs } from '../clock.js'
+import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
+import { backlogOf } from '../request.js'
+import type { Space } from '../space.js'
+import type { PauseFields, ProcessReport } from './kinds.js'
+import { pausesIn } from './pauses.js'
+import { processesIn } from './processes.js'
+
+/** As a monitor rates it. */
+export type Rating = 'good' | 'degraded' | 'bad'
+
+export interface Need {
+  readonly rating: 'degraded' | 'bad'
+  /** What is wrong, and of what. */
+  readonly what: string
+  /** What to do. */
+  readonly advice: string
+}
+
+export interface ServiceState {
+  readonly name: string
+  /** Requests that no worker has taken. */
+  readonly waiting: number
+  /** Age of the oldest of them, in ms. */
+  readonly oldestMs: number
+  /** Worker processes that take its requests; drained ones do not count. */
+  readonly workers: number
+  /** Requests that these can work on, and do work on. */
+  readonly capacity: number
+  readonly held: number
+  /** Whether it is paused, and what happens to its requests. */
+  readonly paused: 'no' | 'wait' | 'refused'
+}
+
+/**
+ * The answer of `GET /api/v1/state`. Fields may be added; none changes its meaning or goes before version 2 of the
+ * path.
+ */
+export interface SpaceState {
+  readonly version: 1
+  /** ms since 1970. */
+  readonly at: number
+  readonly space: string
+  readonly durability: string
+  readonly rating: Rating
+  /** Worst first. */
+  readonly needs: readonly Need[]
+  readonly services: readonly ServiceState[]
+  readonly processes: readonly ProcessReport[]
+  readonly pauses: readonly PauseFields[]
+  readonly deadLetters: number
+}
+
+const DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+
+/** Returns the state of a space. @throws SpaceError SPACE_UNREACHABLE */
+export async function stateOf(space: Space): Promise<SpaceState> {
+  const asked = [processesIn(space), pausesIn(space), space.engine.backlog(DEAD_LETTERS)] as const
+  const [processes, pauses, { count: deadLetters }] = await Promise.all(asked)
+  const named = [...processes.flatMap((each) => each.services), ...namesOf('service', pauses)]
+  const names = [...new Set(named)].sort()
+  const backlogs = await Promise.all(names.map((name) => backlogOf(space, name)))
+  const services = names.map((name, i) => serviceState(name, backlogs[i]!, processes, pauses))
+  const needs = needsOf(services, processes, pauses, deadLetters)
+  return {
+    version: 1,
+    at: wallMs(),
+    space: space.name,
+    durability: space.durability,
+    rating: needs[0]?.rating ?? 'good',
+    needs,
+    services,
+    processes,
+    pauses,
+    deadLetters,
+  }
+}
+
+const namesOf = (what: PauseFields['what'], pauses: readonly PauseFields[]): string[] =>
+  pauses.filter((each) => each.what === what).map(({ name }) => name)
+
+function serviceState(
+  name: string,
+  { count, oldestMs }: Backlog,
+  processes: readonly ProcessReport[],
+  pauses: readonly PauseFields[],
+): ServiceState {
+  const workers = processes.filter(
+    ({ roles, services, state }) => roles.includes('worker') && services.includes(name) && state === 'running',
+  )
+  const sum = (of: (each: ProcessReport) => number): number => workers.reduce((total, each) => total + of(each), 0)
+  const paused = pauses.find((each) => each.what === 'service' && each.name === name)
+  return {
+    name,
+    waiting: count,
+    oldestMs,
+    workers: workers.length,
+    capacity: sum(({ capacity }) => capacity),
+    held: sum(({ held }) => held),
+    paused: paused ? (paused.refuses ? 'refused' : 'wait') : 'no',
+  }
+}
+
+/** Requests that wait longer need more workers, or faster ones. */
+const LONG_WAIT_MS = 5_000
+/** A longer delay of an event loop is one that requests notice. */
+const LONG_LAG_MS = 1_000
+
+function needsOf(
+  services: readonly ServiceState[],
+  processes: readonly ProcessReport[],
+  pauses: readonly PauseFields[],
+  deadLetters: number,
+): Need[] {
+  const needs: Need[] = []
+  const add = (rating: Need['rating'], what: string, advice: string): void => void needs.push({ rating, what, advice })
+  for (const { name, waiting, workers, oldestMs, paused } of services) {
+    if (paused !== 'no') continue
+    if (waiting > 0 && workers === 0)
+      add('bad', `${waiting} requests for ${name} wait, and no worker takes them`, 'Start a worker.')
+    else if (oldestMs > LONG_WAIT_MS)
+      add('degraded', `requests for ${name} wait for ${Math.round(oldestMs / 1_000)} s`, 'Start more workers.')
+  }
+  for (const { what, name, by } of pauses) add('degraded', `the ${what} ${name} is paused by ${by}`, 'takespace resume')
+  for (const { host, pid, loopLagMs } of processes)
+    if (loopLagMs > LONG_LAG_MS)
+      add('degraded', `process ${pid} of ${host} was blocked for ${loopLagMs} ms`, 'Its log has the stack.')
+  if (deadLetters > 0) add('degraded', `${deadLetters} dead letters`, 'takespace dead ls')
+  return needs.sort((a, b) => Number(b.rating === 'bad') - Number(a.rating === 'bad'))
+}
+
+/** A state that is asked for more often is the same one. */
+const SHARED_MS = 1_000
+
+/** Samples the state of a space at most once a second, whoever asks how often. */
+export class StateSampler {
+  readonly #space: Space
+  #sampled: Promise<SpaceState> | undefined
+  #sampledAt = 0
+
+  constructor(space: Space) {
+    this.#space = space
+  }
+
+  /** @throws SpaceError as stateOf() */
+  state(): Promise<SpaceState> {
+    const now = monotonicMs()
+    if (!this.#sampled || now - this.#sampledAt >= SHARED_MS) {
+      this.#sampledAt = now
+      this.#sampled = stateOf(this.#space)
+    }
+    return this.#sampled
+  }
+}
