@@ -21,6 +21,7 @@ import type { Access } from './engine/access.js'
 import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
 import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
+import type { TwoPhase } from './engine/two-phase.js'
 
 export type { Delivery, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from './engine/entries.js'
 export { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
@@ -217,9 +218,10 @@ export interface Engine {
 
   /**
    * Begins a transaction; the space learns of it with its first operation. `onEnded` is called when the lease has ended
-   * or the space has lost it. `near`: the delivery with whose completion it is to be committed.
+   * or the space has lost it. `near`: the delivery with whose completion it is to be committed. `spans`: it may have
+   * effects in several partitions.
    */
-  begin(leaseMs: number, onEnded: () => void, near?: Delivery): string
+  begin(leaseMs: number, onEnded: () => void, near?: Delivery, spans?: boolean): string
   renewTransaction(tx: string, leaseMs: number): Promise<Grant>
   /**
    * Commits all operations under the transaction together with these writes. When the promise resolves, they are
@@ -228,6 +230,8 @@ export interface Engine {
   commit(tx: string, entries: readonly EncodedEntry[]): Promise<void>
   /** Undoes all operations under the transaction. */
   abort(tx: string): Promise<void>
+  /** Transactions with effects in other partitions, too. Exists only in engines that may be a partition. */
+  readonly twoPhase?: TwoPhase
 
   /** Calls `onEvent` for each change of a match, once, however many of the templates match. */
   notify(interest: Interest): Promise<Registered>

@@ -276,9 +276,10 @@ export class Space {
    * @example await using tx = await space.begin({ leaseMs: 10_000 }); await space.take(Task, { tx }); await tx.commit()
    */
   async begin(options: TransactionOptions = {}): Promise<Transaction> {
-    const { leaseMs } = checkedTransaction(options)
+    const { leaseMs, span } = checkedTransaction(options)
     this.#open()
-    const transaction = new Transaction(this.engine, leaseMs, (over) => this.#transactions.delete(over))
+    const onOver = (over: Transaction): boolean => this.#transactions.delete(over)
+    const transaction = new Transaction(this.engine, leaseMs, onOver, undefined, span === 'all')
     this.#transactions.add(transaction)
     return transaction
   }

@@ -27,13 +27,22 @@ export interface TransactionOptions {
    * 000.
    */
   readonly leaseMs?: number | undefined
+  /**
+   * `all`: it may write, take and read in all partitions of the space (docs/partitions.md). Its commit then takes two more
+   * calls for each partition but one, if it has effects in several. Default: it lives in the partition of its first
+   * effect, and refuses others with OTHER_PARTITION. In a space of one partition both are the same.
+   */
+  readonly span?: 'all' | undefined
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['leaseMs'])
+const OPTIONS: ReadonlySet<string> = new Set(['leaseMs', 'span'])
 
 /** @throws SpaceError INVALID_ARGUMENT */
-export const checkedTransaction = (options: TransactionOptions): TransactionOptions =>
-  onlyKnown('A transaction', options, OPTIONS)
+export function checkedTransaction(options: TransactionOptions): TransactionOptions {
+  const known = onlyKnown('A transaction', options, OPTIONS)
+  if (known.span === undefined || known.span === 'all') return known
+  throw new SpaceError('INVALID_ARGUMENT', "span is 'all', or left out.")
+}
 
 export class Transaction implements AsyncDisposable {
   readonly #engine: Engine
@@ -78,12 +87,13 @@ export class Transaction implements AsyncDisposable {
     leaseMs: number | undefined,
     onOver: (transaction: Transaction) => void,
     request?: Delivery,
+    spans?: boolean,
   ) {
     this.#engine = engine
     this.#ofRequest = request !== undefined
     this.#onOver = onOver
     const granted = grantedOf(leaseMs)
-    this.id = engine.begin(granted, () => this.#over(new SpaceError('TRANSACTION_ENDED')), request)
+    this.id = engine.begin(granted, () => this.#over(new SpaceError('TRANSACTION_ENDED')), request, spans)
     this.#trust(monotonicMs(), granted)
   }
 

@@ -3,13 +3,11 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@jes
 import type { Bounds } from '../../src/engine/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
-import { PartitionedEngine } from '../../src/engines/partitions/index.js'
-import { RedisEngine } from '../../src/engines/redis/index.js'
 import { rightsOf } from '../../src/engines/redis/roles.js'
-import { silent } from '../../src/log.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
 import { failOnLeaks } from './leaks.js'
+import { partitionedInMemory, partitionedOnRedis } from './partitioned.js'
 import { MEMORY_ONLY } from './redis.js'
 import { startTested, TEST_ON, type Tested } from './tested.js'
 
@@ -50,29 +48,6 @@ let isPartitioned = false
  */
 export const testInOnePartition = (name: string, run: () => Promise<void> | void): void =>
   (isPartitioned ? test.skip : test)(name, run)
-
-/** A space of several partitions in memory, shared by all engines that are opened on its worlds. */
-export function partitionedInMemory(worlds: readonly World[], bounds?: Bounds): PartitionedEngine {
-  const [first, ...others] = worlds
-  const engine = new MemoryEngine(first, bounds)
-  return new PartitionedEngine([engine, ...others.map((world) => new MemoryEngine(world, bounds, engine.presence))])
-}
-
-/** The same on Redis: each partition is a space of its own name, at one address or each at its own. */
-export async function partitionedOnRedis(
-  url: string | readonly string[],
-  names: readonly string[],
-  bounds: Bounds = {},
-) {
-  const open = (i: number, presence?: string): Promise<RedisEngine> => {
-    const own = typeof url === 'string' ? url : (url[i] as string)
-    const terms = { durability: undefined, connectTimeoutMs: 5_000, logger: silent, bounds, access: {} }
-    return RedisEngine.open(own, { ...terms, name: names[i] as string, presence })
-  }
-  const first = await open(0)
-  const rest = names.slice(1).map((_, i) => open(i + 1, first.presence))
-  return new PartitionedEngine([first, ...(await Promise.all(rest))])
-}
 
 /** Calls `promises` once for each engine; inside a test, `opened()` is the space to test. */
 export function everyEngine(

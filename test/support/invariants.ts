@@ -3,7 +3,7 @@
  * kept of what has ended (docs/redis.md, Keys).
  */
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS, KIND, PLACE, RECORD, RECORD_TYPE } from '../../src/engines/redis/protocol.js'
+import { KEYS, KIND, PLACE, RECORD, RECORD_TYPE, SHARED } from '../../src/engines/redis/protocol.js'
 import type { Redis } from './redis.js'
 
 /** The names of keys as a Lua table: by its name in protocol.ts, the text of the key and whether more follows. */
@@ -265,7 +265,20 @@ for reg, shapes in pairs(hash('shapes')) do
   for shape in shapes:gmatch('[^|]+') do if not kept[reg .. shape] then say('shapes', reg, shape, 'of no wait') end end
 end
 for member in pairs(set('ifExists')) do if not names[member] or not names[member].ifExists then say('ifExists', member, 'does not wait') end end
-for name in pairs(T) do if not presences[name:sub(1, 22)] then say('transactions', name, 'of no presence') end end
+local waiting = {}
+for member in pairs(zset('prepared')) do
+  local name = member:match('^(%S+) %d+ %S+$')
+  waiting[name or ''] = true
+  if not T[name] then say('prepared', member, 'of no transaction') end
+end
+for member in pairs(zset('decisions')) do
+  local name = member:match('^(%S+) %d+ %S+$')
+  if not name or T[name] and tonumber(T[name]) >= 0 then say('decisions', member, 'of an open transaction') end
+end
+for name, ends in pairs(T) do
+  if (tonumber(ends) >= ${SHARED.neverMs}) ~= (waiting[name] == true) then say('transactions', name, 'is half prepared') end
+end
+for name in pairs(T) do if not presences[name:sub(1, 22)] and not waiting[name] then say('transactions', name, 'of no presence') end end
 for name in pairs(N) do
   if redis.call('HEXISTS', key_('events', name:sub(1, 22)), name:sub(24)) == 0 then say('registrations', name, 'of no registration') end
 end

@@ -10,6 +10,8 @@ export interface OpenTransaction {
   expiresAt: number
   readonly onEnded: () => void
   timer: NodeJS.Timeout | undefined
+  /** True once it is prepared for the decision of another partition (two-phase.ts): it has no lease from then on. */
+  isPrepared: boolean
 }
 
 export class MemoryTransactions {
@@ -30,6 +32,7 @@ export class MemoryTransactions {
       expiresAt: wallMs() + leaseMs,
       onEnded,
       timer: undefined,
+      isPrepared: false,
     }
     this.#open.set(id, transaction)
     this.#arm(transaction)
@@ -39,7 +42,7 @@ export class MemoryTransactions {
   /** @throws SpaceError TRANSACTION_ENDED */
   get(id: string): OpenTransaction {
     const transaction = this.#open.get(id)
-    if (!transaction) throw new SpaceError('TRANSACTION_ENDED')
+    if (!transaction || transaction.isPrepared) throw new SpaceError('TRANSACTION_ENDED')
     return transaction
   }
 
@@ -50,16 +53,37 @@ export class MemoryTransactions {
     return transaction.expiresAt
   }
 
+  /** @throws SpaceError TRANSACTION_ENDED */
+  prepare(id: string): void {
+    const transaction = this.get(id)
+    clearTimeout(transaction.timer)
+    transaction.isPrepared = true
+  }
+
+  /** Returns whether a transaction is open, and not prepared. */
+  isOpen(id: string): boolean {
+    return this.#open.get(id)?.isPrepared === false
+  }
+
+  /** Has end() settle a prepared transaction. Returns false if there is none of this name. */
+  release(id: string): boolean {
+    const transaction = this.#open.get(id)
+    if (!transaction?.isPrepared) return false
+    transaction.isPrepared = false
+    return true
+  }
+
   /** Closes a transaction. Returns undefined if it was not open. */
   close(id: string): OpenTransaction | undefined {
     const transaction = this.#open.get(id)
+    if (transaction?.isPrepared) return undefined
     clearTimeout(transaction?.timer)
     this.#open.delete(id)
     return transaction
   }
 
   of(presence: string): OpenTransaction[] {
-    return [...this.#open.values()].filter((transaction) => transaction.presence === presence)
+    return [...this.#open.values()].filter((each) => each.presence === presence && !each.isPrepared)
   }
 
   #arm(transaction: OpenTransaction): void {

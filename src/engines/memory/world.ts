@@ -11,6 +11,7 @@ import { type HeldDelivery, Offers } from './offers.js'
 import { MemoryRegistrations } from './registrations.js'
 import { MemorySessions } from './session-entries.js'
 import { MemoryTransactions, type OpenTransaction } from './transactions.js'
+import { UnfinishedCommits } from './unfinished.js'
 import { type Waiter, Waiters } from './waiters.js'
 
 export class World {
@@ -18,6 +19,7 @@ export class World {
   readonly waiters = new Waiters()
   readonly offers = new Offers(this.bag, this.waiters)
   readonly transactions = new MemoryTransactions((transaction) => this.#expired(transaction))
+  readonly unfinished = new UnfinishedCommits()
   readonly registrations = new MemoryRegistrations()
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** Message listeners, by presence. */
@@ -196,6 +198,7 @@ export class World {
     this.sessions.bury(presence, true)
     this.bury(presence)
     this.listeners.delete(presence)
+    this.unfinished.watchers.delete(presence)
     for (const item of this.bag.requestsOf(presence)) {
       item.requester = undefined
       // The holder's result is of no use.

@@ -5,7 +5,7 @@ import { isSpaceError } from '../../errors.js'
 import { underAny } from '../../runtime/abort.js'
 import type { Placement } from './placement.js'
 import { readAnywhere } from './read-anywhere.js'
-import { type Ask, findScouted } from './scouted-find.js'
+import { type Ask, findScouted, type Under } from './scouted-find.js'
 import { otherPartition, type PartitionedTransaction, type PartitionedTransactions } from './transactions.js'
 
 export class PartitionedFinds {
@@ -25,7 +25,10 @@ export class PartitionedFinds {
     return this.#findAmong(among, find, (partition, own) => this.#members[partition]!.find(own))
   }
 
-  /** Takes what is there. A transaction without a home takes from the first partition with a match alone. */
+  /**
+   * Takes what is there. A transaction without a home takes from the first partition with a match alone, unless it spans
+   * all.
+   */
   async takeMany(find: Find, most: number): Promise<Stored[]> {
     const tx = find.tx === undefined ? undefined : this.#transactions.get(find.tx)
     const taken: Stored[] = []
@@ -35,8 +38,14 @@ export class PartitionedFinds {
       const member = this.#members[partition]!
       try {
         if (tx) {
-          const own = await member.takeMany({ ...find, tx: this.#transactions.in(tx, partition) }, most)
+          const under = { ...find, tx: this.#transactions.in(tx, partition) }
+          const own = await member.takeMany(under, most - taken.length)
           if (own.length === 0) continue
+          if (tx.spans) {
+            this.#transactions.settle(tx, partition)
+            taken.push(...own)
+            continue
+          }
           if (this.#transactions.settle(tx, partition)) return own
           await this.#transactions.undo(tx, partition)
           return this.takeMany(find, most)
@@ -55,8 +64,8 @@ export class PartitionedFinds {
     return taken
   }
 
-  #homeOr({ home, id }: Partial<PartitionedTransaction> = {}, only: number | undefined): readonly number[] {
-    if (home === undefined) return only === undefined ? this.#placement.inTurn() : [only]
+  #homeOr({ home, id, spans }: Partial<PartitionedTransaction> = {}, only: number | undefined): readonly number[] {
+    if (home === undefined || spans) return only === undefined ? this.#placement.inTurn() : [only]
     if (only !== undefined && only !== home) throw otherPartition(`Transaction ${id}`, home, 'the template', only)
     return [home]
   }
@@ -71,6 +80,7 @@ export class PartitionedFinds {
       await this.#transactions.undo(tx, partition)
       throw otherPartition(`Transaction ${tx.id}`, tx.home!, 'the entry', partition)
     }
+    if (tx.spans) return this.#findAmong(among, find, ask, (partition) => this.#transactions.in(tx, partition))
     if (tx.home !== undefined) return ask(tx.home, find)
     tx.settled ??= new AbortController()
     const { signal } = tx.settled
@@ -85,7 +95,7 @@ export class PartitionedFinds {
     }
   }
 
-  async #findAmong(among: readonly number[], find: Find, ask: Ask): Promise<Stored | null> {
+  async #findAmong(among: readonly number[], find: Find, ask: Ask, scoutUnder?: Under): Promise<Stored | null> {
     const [first] = among
     if (among.length === 1) return ask(first!, find)
     // A read claims nothing, so it can wait everywhere at once, and is shown what comes from now on.
@@ -101,7 +111,7 @@ export class PartitionedFinds {
         away = error
       }
     }
-    if (find.waitMs > 0) return findScouted(this.#members, among, find, ask)
+    if (find.waitMs > 0) return findScouted(this.#members, among, find, ask, scoutUnder)
     if (away !== undefined) throw away
     return null
   }

@@ -1,6 +1,6 @@
 /**
  * The engine of several partitions: one space over several engines, each of which has a part of its entries. Order,
- * bounds and transactions are within one partition; docs/partitions.md says what that means for a program.
+ * bounds and most transactions are within one partition; docs/partitions.md says what that means for a program.
  */
 
 import { weakestOf } from '../../engine/durability.js'
@@ -93,16 +93,23 @@ export class PartitionedEngine implements Engine {
   }
 
   placed(entries: readonly EncodedEntry[], tx?: string): readonly EncodedEntry[] {
-    const partition =
-      tx === undefined
-        ? (this.#transactions.keyed(entries) ?? this.#placement.next())
-        : this.#transactions.homeFor(this.#transactions.get(tx), entries)
+    const own = tx === undefined ? undefined : this.#transactions.get(tx)
+    if (own?.spans) {
+      return entries.map((entry) => ({
+        ...entry,
+        id: this.#placement.mark(entry.id, this.#transactions.placeFor(own, entry)),
+      }))
+    }
+    const partition = own
+      ? this.#transactions.homeFor(own, entries)
+      : (this.#transactions.keyed(entries) ?? this.#placement.next())
     return entries.map((entry) => ({ ...entry, id: this.#placement.mark(entry.id, partition) }))
   }
 
   async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {
     if (tx !== undefined) {
       const own = this.#transactions.get(tx)
+      if (own.spans) return this.#transactions.write(own, entries)
       const home = this.#transactions.homeFor(own, entries)
       return this.#members[home]!.write(entries, this.#transactions.in(own, home))
     }
@@ -128,9 +135,9 @@ export class PartitionedEngine implements Engine {
     return this.#wherever(id, (member) => member.cancel(id))
   }
 
-  begin(leaseMs: number, onEnded: () => void, near?: Delivery): string {
+  begin(leaseMs: number, onEnded: () => void, near?: Delivery, spans?: boolean): string {
     if (this.#isClosed) throw new SpaceError('SPACE_CLOSED')
-    return this.#transactions.begin(leaseMs, onEnded, (near as PlacedDelivery | undefined)?.home)
+    return this.#transactions.begin(leaseMs, onEnded, (near as PlacedDelivery | undefined)?.home, spans)
   }
 
   async renewTransaction(tx: string, leaseMs: number): Promise<Grant> {

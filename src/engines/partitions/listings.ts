@@ -3,7 +3,7 @@ import type { Backlog, EncodedTemplate, Engine, Listed, Page } from '../../engin
 import { SpaceError } from '../../errors.js'
 import { evenShare } from './even-share.js'
 import type { Placement } from './placement.js'
-import { otherPartition, type PartitionedTransactions } from './transactions.js'
+import { otherPartition, type PartitionedTransaction, type PartitionedTransactions } from './transactions.js'
 
 /** Where the listing goes on in each partition: null after its last page. */
 type Cursors = (string | null)[]
@@ -21,12 +21,19 @@ export class PartitionedListings {
 
   /**
    * Each partition gives a share of a page, so the order of all holds within a page only. Under a transaction the
-   * entries are locked, in its home alone.
+   * entries are locked, in its home alone unless it spans all.
    */
-  async page(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
-    if (tx !== undefined) return this.#pageUnder(tx, template, after, most)
+  async page(template: EncodedTemplate, after: string | null, most: number, id?: string): Promise<Page> {
+    const tx = id === undefined ? undefined : this.#transactions.get(id)
+    if (tx && !tx.spans) return this.#pageUnder(tx, template, after, most)
+    const list = async (partition: number, from: string | null, share: number): Promise<Page> => {
+      const own = tx && this.#transactions.in(tx, partition)
+      const page = await this.#members[partition]!.list(template, from, share, own)
+      if (tx && page.entries.length > 0) this.#transactions.settle(tx, partition)
+      return page
+    }
     const only = this.#placement.ofTemplate(template)
-    if (only !== undefined) return this.#members[only]!.list(template, after, most)
+    if (only !== undefined) return list(only, after, most)
     const [turn, cursors] = this.#read(after)
     const open = cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition]))
     const first = Math.max(
@@ -35,9 +42,7 @@ export class PartitionedListings {
     )
     const asked = [...open.slice(first), ...open.slice(0, first)].slice(0, most)
     const pages = await Promise.all(
-      asked.map((partition, i) =>
-        this.#members[partition]!.list(template, cursors[partition] || null, evenShare(most, asked.length, i)),
-      ),
+      asked.map((partition, i) => list(partition, cursors[partition] || null, evenShare(most, asked.length, i))),
     )
     for (const [i, partition] of asked.entries()) cursors[partition] = pages[i]!.next
     const entries = pages.flatMap((page) => page.entries).sort(inOrder)
@@ -70,8 +75,12 @@ export class PartitionedListings {
   }
 
   /** A transaction without a home gets the first partition with a match. */
-  async #pageUnder(id: string, template: EncodedTemplate, after: string | null, most: number): Promise<Page> {
-    const tx = this.#transactions.get(id)
+  async #pageUnder(
+    tx: PartitionedTransaction,
+    template: EncodedTemplate,
+    after: string | null,
+    most: number,
+  ): Promise<Page> {
     const only = this.#placement.ofTemplate(template)
     if (only !== undefined && tx.home !== undefined && only !== tx.home)
       throw otherPartition('The transaction', tx.home, 'the template', only)
@@ -81,7 +90,7 @@ export class PartitionedListings {
       if (page.entries.length === 0 && page.next === null) continue
       if (this.#transactions.settle(tx, partition)) return page
       await this.#transactions.undo(tx, partition)
-      return this.#pageUnder(id, template, after, most)
+      return this.#pageUnder(tx, template, after, most)
     }
     return { entries: [], next: null }
   }

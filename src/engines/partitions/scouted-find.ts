@@ -12,6 +12,9 @@ import { onAbort } from '../../runtime/abort.js'
 /** Runs a find in one partition. */
 export type Ask = (partition: number, find: Find) => Promise<Stored | null>
 
+/** Names, in a partition, the transaction under which its scout sees what that transaction alone may have. */
+export type Under = (partition: number) => string
+
 /** How long after a failure a scout is sent again. */
 const AGAIN_MS = 500
 
@@ -20,9 +23,13 @@ export async function findScouted(
   among: readonly number[],
   find: Find,
   ask: Ask,
+  under?: Under,
 ): Promise<Stored | null> {
   const scouted = new ScoutedFind(among, find, ask)
-  const scouts = among.map((partition) => new Scout(members[partition]!, find, () => scouted.look(partition)))
+  const scouts = among.map((partition) => {
+    const onSeen = (): void => scouted.look(partition)
+    return new Scout(members[partition]!, find, onSeen, under && (() => under(partition)))
+  })
   try {
     // A partition that is away must not keep the wait from the others.
     const reachable = scouts.filter((_, i) => members[among[i]!]!.isReachable)
@@ -124,15 +131,17 @@ class Scout {
   readonly #member: Engine
   readonly #interest: Interest
   readonly #onSeen: () => void
+  readonly #tx: (() => string) | undefined
   #id: string | undefined
   #isRecalled = false
   #timer: NodeJS.Timeout | undefined
   /** Resolves when the last attempt to send it has succeeded or failed. */
   sent: Promise<void> = Promise.resolve()
 
-  constructor(member: Engine, { template, take }: Find, onSeen: () => void) {
+  constructor(member: Engine, { template, take }: Find, onSeen: () => void, tx?: () => string) {
     this.#member = member
     this.#onSeen = onSeen
+    this.#tx = tx
     this.#interest = {
       templates: [template],
       on: take ? 'available' : 'visible',
@@ -155,7 +164,7 @@ class Scout {
 
   async #send(): Promise<void> {
     try {
-      this.#id = (await this.#member.notify(this.#interest)).id
+      this.#id = (await this.#member.notify({ ...this.#interest, tx: this.#tx?.() })).id
     } catch (error) {
       if (isSpaceError(error) && error.retryable) this.#sendLater()
       return

@@ -46,6 +46,7 @@ import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
+import { TwoPhaseOnRedis } from './two-phase.js'
 import { ask } from './wire/ask.js'
 import { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
@@ -79,6 +80,7 @@ export class RedisEngine implements Engine {
   readonly access: Access
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
+  readonly twoPhase: TwoPhaseOnRedis
   #durability = 'memory'
   /** The level is agreed on: from then on, it is what every server must give. */
   #isOpen = false
@@ -129,6 +131,7 @@ export class RedisEngine implements Engine {
       () => this.#requests.arrivals(),
     )
     this.#transactions = new Transactions(this.presence, this.#batches)
+    this.twoPhase = new TwoPhaseOnRedis(this.#batches, this.#transactions)
     this.#acceptance = new Acceptance(this.#batches, this.#bodies, keys, this.#transactions)
     this.#finds = new Finds(this.#batches, this.#acceptance, this.#transactions)
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#acceptance)
@@ -159,6 +162,7 @@ export class RedisEngine implements Engine {
       claims: this.#claims,
       finds: this.#finds,
       transactions: this.#transactions,
+      twoPhase: this.twoPhase,
       registrations: this.#registrations,
       sessions: this.sessions,
       presence: this.#ownPresence,

@@ -53,6 +53,11 @@ export const OPERATIONS = {
   commit: { args: ['transaction', 'entries'], does: 'commits a transaction and writes entries with it' },
   abort: { args: ['transaction'], does: 'aborts a transaction' },
   awaitEnd: { args: ['transaction'], does: 'tells whether a transaction whose end is decided has effects left' },
+  prepare: { args: ['transaction', 'decider'], does: 'prepares a transaction for the decision of another partition' },
+  decide: { args: ['transaction', 'others'], does: 'commits a transaction, and records that those of other partitions have to be committed' },
+  settlePrepared: { args: ['transaction', 'decider', 'committed'], does: 'ends a prepared transaction as was decided' },
+  decisionOn: { args: ['transaction', 'other'], does: 'tells what was decided on a prepared transaction of another partition' },
+  forgetDecision: { args: ['transaction', 'other'], does: 'forgets a decision once it was carried out in another partition' },
 
   notify: { args: ['registration', 'sequence', 'leaseMs', 'transaction', 'templates'], does: 'registers for events' },
   renewRegistration: { args: ['registration', 'leaseMs'], does: 'renews the lease of a registration' },
@@ -145,6 +150,8 @@ export const PUSH = {
   missed: 'z',
   lookAgain: 'A',
   ended: 'T',
+  prepared: 'P',
+  decided: 'C',
   item: 'i',
 } as const
 
@@ -350,6 +357,8 @@ export const KEYS = {
   events: { name: 'events:', of: 'presence', type: 'hash', holds: 'its registrations: the number of the last event, how many templates', until: 'the presence ends' },
   suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which two holders have died', until: 'presences end' },
   transactions: { name: 'transactions', type: 'zset', holds: 'transactions, by the end of their leases', until: 'leases end' },
+  prepared: { name: 'prepared', type: 'zset', holds: 'prepared transactions, each with the partition and transaction that decide on it, by when a process is asked to find out', until: 'they are settled' },
+  decisions: { name: 'decisions', type: 'zset', holds: 'committed transactions, each with a partition and transaction that have to be committed too, by when a process is asked to see to it', until: 'these are committed' },
   marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
   written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },
   readers: { name: 'readers', type: 'hash', holds: 'id → the transactions that have read it', until: 'transactions end' },

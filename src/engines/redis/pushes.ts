@@ -8,6 +8,7 @@ import { PUSH, WAIT } from './protocol.js'
 import type { Requests } from './requests.js'
 import type { SessionEntriesOnRedis } from './session-entry.js'
 import type { Transactions } from './transaction.js'
+import type { TwoPhaseOnRedis } from './two-phase.js'
 import type { Level } from './wire/level.js'
 import { LIBRARY } from './wire/library.js'
 import { headOf, type PushHead, type PushItem, readItems } from './wire/push.js'
@@ -19,6 +20,7 @@ export interface Receivers {
   readonly claims: Claims
   readonly finds: Finds
   readonly transactions: Transactions
+  readonly twoPhase: TwoPhaseOnRedis
   readonly registrations: Registrations
   readonly sessions: SessionEntriesOnRedis
   readonly presence: Presence
@@ -84,6 +86,10 @@ export class Pushes {
     if (kind === PUSH.damaged) return damage.found(first)
     if (kind === PUSH.ended) return (first.startsWith(':') ? registrations : transactions).ended(first.slice(1))
     if (kind === PUSH.event) return registrations.event(first, second, bytes, now)
+    if (kind === PUSH.prepared || kind === PUSH.decided) {
+      if (!this.#to.twoPhase.unfinished(kind, bytes)) damage.malformed()
+      return
+    }
     if (presence.syncing) return
     const isLock = first.startsWith(WAIT.lock)
     if (kind === PUSH.missed) return isLock ? sessions.missed(first) : finds.missed(first)

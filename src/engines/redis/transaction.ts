@@ -88,18 +88,35 @@ export class Transactions {
       this.#open.set(numberOf(tx), open)
       throw noted(values[0]!)
     }
-    if (kind === REPLY.askAgain) await this.#visible(tx)
+    if (kind === REPLY.askAgain) await this.visible(tx)
+  }
+
+  /**
+   * Runs the operation that ends a transaction for its owner, who asks for nothing under it from now on.
+   * @throws SpaceError TRANSACTION_ENDED
+   */
+  async ending(tx: string, operation: () => Promise<Reply>): Promise<Reply> {
+    this.announce(tx)
+    this.#end(tx)
+    this.#committing.add(tx)
+    try {
+      const answer = await operation()
+      if (answer.kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
+      return answer
+    } finally {
+      this.#committing.delete(tx)
+    }
   }
 
   async abort(tx: string): Promise<void> {
     if (this.#end(tx)?.announced === false) return
     // Also sent after a commit whose outcome is unknown; does nothing if the commit took effect.
     const { kind } = await ask(this.#batches, 'abort', { transaction: tx }, { repeatable: true })
-    if (kind === REPLY.askAgain) await this.#visible(tx)
+    if (kind === REPLY.askAgain) await this.visible(tx)
   }
 
   /** Resolves when all effects of a large transaction are visible: its end is decided, and takes effect in slices. */
-  async #visible(tx: string): Promise<void> {
+  async visible(tx: string): Promise<void> {
     try {
       for (let hasMore = true; hasMore; ) {
         const { kind } = await ask(this.#batches, 'awaitEnd', { transaction: tx }, { repeatable: true })

@@ -161,14 +161,14 @@ local function isPresent(presence)
   return known
 end
 
--- Returns whether a transaction is open; its lease ends exactly.
+-- Returns whether a transaction is open; its lease ends exactly. One that is prepared has no lease, and is not open.
 local function isOpen(transaction)
   local ends = facts[transaction]
   if not ends then
     ends = tonumber(call('ZSCORE', keys.transactions, transaction) or 0)
     facts[transaction] = ends
   end
-  return ends > now
+  return ends > now and ends < SHARED.neverMs
 end
 
 -- Takes an entry out of indexes. Returns whether it was there: it is in all of them, or in none. A ticket has none, and

@@ -142,9 +142,11 @@ local function endTransaction(transaction, committed, goesOn)
   return hasMore
 end
 
--- Returns whether effects are left.
+-- Returns whether effects are left. A transaction that is prepared is left as it is.
 local function rollBack(transaction)
-  if isDecided(transaction) then return true end
+  local score = tonumber(call('ZSCORE', keys.transactions, transaction) or 0)
+  if score < 0 then return true end
+  if score >= SHARED.neverMs then return false end
   call('ZREM', keys.transactions, transaction)
   facts[transaction] = 0
   return endTransaction(transaction, false)
@@ -176,12 +178,15 @@ local function endDue()
   local over = call('ZRANGEBYSCORE', keys.registrations, '-inf', now, 'LIMIT', 0, MOST_DUE)
   for j = 1, #over do dropRegistration(presenceOf(over[j]), sub(over[j], SHARED.presenceLength + 2)) end
   endSessionsDue()
+  LATER.showUnfinished()
   counters.due = 0
   -- Their names without the presence: `.number`, `:registration`.
   for _, names in ipairs({ ended, over }) do
     for j = 1, #names do push(presenceOf(names[j]), PUSH.ended, sub(names[j], SHARED.presenceLength + 1) .. '\t', '') end
   end
-  for _, key in ipairs({ keys.transactions, keys.registrations, keys.sessions, keys.locks }) do
+  local timed = { keys.transactions, keys.registrations, keys.sessions, keys.locks }
+  if counters.spanning then timed[5], timed[6] = keys.prepared, keys.decisions end
+  for _, key in ipairs(timed) do
     local first = call('ZRANGE', key, 0, 0, 'WITHSCORES')[2]
     if first then dueAt(tonumber(first) > 0 and tonumber(first) or 1) end
   end
