@@ -25,6 +25,8 @@ export interface Writers {
   readonly load: Mixed
   /** Resolves when so many more have been answered with 200. */
   answered(more: number): Promise<void>
+  /** Resolves when no more than those of half a second are unanswered. */
+  caughtUp(): Promise<void>
   /** Ends the load, takes all entries out of the space, ends the system, and compares. */
   finish(): Promise<Outcome>
   destroy(): Promise<void>
@@ -63,6 +65,10 @@ export async function startWriters(
     async answered(more) {
       const enough = good() + more
       await until(() => good() >= enough, `${more} more requests are answered`)
+    },
+    async caughtUp() {
+      const open = (): number => load.sent - load.gets.answers.length - load.posts.answers.length
+      await until(() => open() <= perSecond / 2, 'what a fault held up is answered')
     },
     async finish() {
       const answers = await load.stop()

@@ -44,7 +44,7 @@ function clusterCheck(
   return check('Cluster', found, wrong)
 }
 
-function sentinelCheck({ known, answering, quorum, downAfterMs, refusal }: SentinelView): Check {
+function sentinelCheck({ known, answering, named, quorum, downAfterMs, refusal }: SentinelView): Check {
   const found = `${answering} of ${known} answer, quorum ${quorum}, down after ${downAfterMs} ms`
   const wrong: Problem =
     refusal !== null
@@ -53,7 +53,12 @@ function sentinelCheck({ known, answering, quorum, downAfterMs, refusal }: Senti
         ? ['warn', `Run at least ${LEAST_SENTINELS} Sentinels on machines of their own: a failover needs a majority.`]
         : answering < known
           ? ['warn', 'Start the missing Sentinels, or forget them: SENTINEL RESET on each of the others.']
-          : quorum > Math.floor(known / 2) + 1 && ['warn', 'Lower the quorum to a majority of the Sentinels.']
+          : named < known
+            ? [
+                'warn',
+                `Name all ${known} in the address: only the one that leads a failover tells of it before its end.`,
+              ]
+            : quorum > Math.floor(known / 2) + 1 && ['warn', 'Lower the quorum to a majority of the Sentinels.']
   return check('Sentinels', found, wrong)
 }
 

@@ -195,6 +195,7 @@ export class RedisEngine implements Engine {
           this.sessions.down()
           this.#ownPresence.down()
         },
+        onFailover: (isUnderWay) => this.#level.distrust(isUnderWay),
         onPush: (message) => this.#pushes.arrived(message),
         onMessagePart: (part, isFirst) => this.#frames.heard(part, isFirst),
         onDeaf: () => this.#frames.deaf(),

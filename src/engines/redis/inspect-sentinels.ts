@@ -3,11 +3,14 @@ import { NODE_TIMEOUT_MS, placeOf } from './inspect-nodes.js'
 import { type Address, type HostAndPort, sentinelLoginOf, shownPlace } from './wire/address.js'
 import { bareTerms, withClient } from './wire/client.js'
 import type { Commands } from './wire/commands.js'
+import { fieldsIn } from './wire/primary.js'
 
 export interface SentinelView {
   /** How many Sentinels watch the primary, those that do not answer included. */
   readonly known: number
   readonly answering: number
+  /** How many the address names. */
+  readonly named: number
   /** How many must agree that the primary is down. */
   readonly quorum: number
   readonly downAfterMs: number
@@ -38,6 +41,7 @@ export async function inspectSentinels(address: Address): Promise<SentinelView |
   return {
     known: Math.max(...told.map((each) => each.others.length + 1)),
     answering,
+    named: seeds.hosts.length,
     quorum: first.quorum,
     downAfterMs: first.downAfterMs,
     refusal: told.find(({ refusal }) => refusal !== null)?.refusal ?? null,
@@ -67,12 +71,4 @@ async function askSentinel(sentinel: Commands, name: string): Promise<Told> {
     refusal,
     others: others.map((other) => [other.get('runid') ?? '', `${other.get('ip')}:${other.get('port')}`] as const),
   }
-}
-
-/** A map of RESP3, or the list of names and values of RESP2. */
-function fieldsIn(reply: unknown): ReadonlyMap<string, string> {
-  if (reply instanceof Map) return new Map([...reply].map(([name, value]) => [String(name), String(value)]))
-  if (!Array.isArray(reply))
-    return new Map(Object.entries(reply as object).map(([name, value]) => [name, String(value)]))
-  return new Map(Array.from({ length: reply.length / 2 }, (_, i) => [String(reply[2 * i]), String(reply[2 * i + 1])]))
 }

@@ -186,6 +186,14 @@ function OPS.suspend(presence, running)
   reply(REPLY.done)
 end
 
+-- Returns the name by which a process knows a claim that it holds; nil if it does not know the claim. It may not have heard
+-- yet that its start was noted.
+local function knownAs(claim, known)
+  if known[claim] then return claim end
+  local unstarted = isStarted(claim) and sub(claim, 1, -2)
+  return unstarted and known[unstarted] and unstarted
+end
+
 -- Settles the claims of the presence against the claims that its process knows to hold. Claim unknown to the process:
 -- the push was lost, so the entry goes back; if the holder had started, it has given up, which counts as a death.
 -- Claim unknown to the space: the process is told.
@@ -193,8 +201,9 @@ local function syncClaims(known)
   local held = call('SMEMBERS', ownKeys.claims)
   for j = 1, #held do
     local claim = held[j]
-    if known[claim] then
-      known[claim] = nil
+    local name = knownAs(claim, known)
+    if name then
+      known[name] = nil
       local record = isClaim(claim) and recordOf(idOf(claim))
       if record and isRequest(record) and not isPresent(requesterOf(record)) then
         push(self, PUSH.claimLost, claim .. '\t', '')

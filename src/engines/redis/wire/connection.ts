@@ -8,18 +8,19 @@ import { monotonicMs } from '../../../clock.js'
 import type { Access } from '../../../engine/access.js'
 import { SpaceError } from '../../../errors.js'
 import type { Logger } from '../../../log.js'
-import { type Address, addressOf, type HostAndPort, type Place } from './address.js'
+import { type Address, addressOf, type Place } from './address.js'
 import { ATTEMPT_MS, clientTerms, newClient, type RedisClient, release, type Terms } from './client.js'
+import { Failover } from './failover.js'
 import { checkRights, ensureLibrary } from './library.js'
 import { Link, type LinkListener, type LinkNames } from './link.js'
 import { Primary } from './primary.js'
 import { reactionTo } from './reactions.js'
 import { isLoginRefused, PrimaryUnknown, serverRefusal, unreachable } from './refusal.js'
-import { SentinelWatch } from './sentinel-watch.js'
 import { examine, type Server } from './server.js'
 
 const FIRST_RETRY_MS = 20
 const LONGEST_RETRY_MS = 1_000
+const REPLACED = 'the Sentinels name another primary'
 
 export class Connection {
   readonly #address: Address
@@ -27,11 +28,13 @@ export class Connection {
   readonly #listener: LinkListener
   readonly #logger: Logger
   readonly #primary: Primary
-  readonly #watch: SentinelWatch | undefined
+  readonly #failover: Failover
   #link: Link | undefined
   /** The client of the last attempt, until it has a link. */
   #attempt: RedisClient | undefined
   #place: Place
+  /** The next primary, as a Sentinel told unasked: others may not have heard of it when they are asked. */
+  #named: Place | undefined
   /** The terms of the last attempt: user, password and certificates are read again for each. */
   #terms: Terms = {}
   #retry: NodeJS.Timeout | undefined
@@ -45,9 +48,13 @@ export class Connection {
     this.#logger = logger
     this.#primary = new Primary(this.#address, names.counters)
     this.#place = this.#address.at
-    const { seeds } = this.#address
-    const isWatched = seeds?.of === 'sentinel'
-    this.#watch = isWatched ? new SentinelWatch(this.#address, seeds, (place) => this.#named(place)) : undefined
+    this.#failover = new Failover(this.#address, {
+      onFailover: (isUnderWay) => listener.onFailover(isUnderWay),
+      onReplaced: (by) => {
+        this.#named = by
+        this.#link?.cut(REPLACED)
+      },
+    })
   }
 
   /** Whether another server may become the primary. */
@@ -81,7 +88,7 @@ export class Connection {
   close(): void {
     this.#closed = true
     clearTimeout(this.#retry)
-    this.#watch?.close()
+    this.#failover.close()
     if (this.#attempt) release(this.#attempt)
     this.#drop()
   }
@@ -93,7 +100,11 @@ export class Connection {
   }
 
   async #connect(timeoutMs: number): Promise<Server> {
-    this.#place = await this.#primary.find(timeoutMs)
+    const found = this.#named ?? (await this.#primary.find(timeoutMs))
+    // A Sentinel may have told of another one meanwhile.
+    this.#place = this.#named ?? found
+    this.#named = undefined
+    this.#failover.use(this.#place)
     await this.#readTerms()
     const client = newClient(this.#terms, { connectTimeout: Math.min(timeoutMs, ATTEMPT_MS) })
     this.#attempt = client
@@ -125,7 +136,9 @@ export class Connection {
         if (this.#link === link) this.#lost()
       })
       this.#listener.onUp(link)
-      this.#watch?.start()
+      this.#failover.start()
+      // Told while this link was made.
+      if (this.#named) link.cut(REPLACED)
       return server
     } catch (error) {
       release(client)
@@ -168,13 +181,6 @@ export class Connection {
     return ensureLibrary(client, () =>
       this.#logger.warn({}, 'another function library stood under the name of ours in Redis and was replaced'),
     )
-  }
-
-  /** Sentinels name a primary. */
-  #named({ host, port }: HostAndPort): void {
-    const place = this.#place
-    if ('path' in place || (place.host === host && place.port === port)) return
-    this.#link?.cut('the Sentinels name another primary')
   }
 
   #lost(): void {

@@ -1,7 +1,8 @@
 /**
  * The level `replicated:n`: what a server tells is held back until n replicas have all that it had written by then. One
  * question to the replicas is under way at a time, and its answer counts for all that was held back before it was
- * asked: a thousand writes in flight cost one WAIT (decision 0026).
+ * asked: a thousand writes in flight cost one WAIT (decision 0026). While the primary is being replaced, what its replicas
+ * confirm counts for nothing: the one that is promoted may not have it.
  */
 import type { Link } from './link.js'
 import { reactionTo } from './reactions.js'
@@ -27,6 +28,8 @@ export class Level {
   /** What the question under way is for. */
   #asked: Held[] = []
   #isAsking = false
+  #isDistrusted = false
+  #onTrusted: (() => void) | undefined
 
   /** 0: nothing is held back. */
   set replicas(count: number) {
@@ -45,10 +48,17 @@ export class Level {
   /** Forgets what is held back: another link settles the batches, and has the space push again what it had pushed. */
   down(): void {
     this.#link = undefined
+    this.#onTrusted?.()
     const lost = [...this.#asked, ...this.#held]
     this.#asked = []
     this.#held = []
     for (const each of lost) each.lost?.()
+  }
+
+  /** Tells whether the primary is being replaced (failover.ts). */
+  distrust(isDistrusted: boolean): void {
+    this.#isDistrusted = isDistrusted
+    if (!isDistrusted) this.#onTrusted?.()
   }
 
   /**
@@ -77,7 +87,10 @@ export class Level {
     for (let link = this.#link; link && this.#held.length > 0; ) {
       this.#asked = this.#held
       this.#held = []
-      const count = await this.#replicasOf(link)
+      let count = await this.#replicasOf(link)
+      // News of a failover that have arrived by now are read first, also if this process was busy for long.
+      await new Promise(setImmediate)
+      if (this.#isDistrusted && !(await this.#trusted())) count = 0
       if (this.#link !== link) return
       const asked = this.#asked
       this.#asked = []
@@ -102,5 +115,18 @@ export class Level {
       }
     }
     return 0
+  }
+
+  /** Returns false if the primary is still being replaced when it is too late. */
+  #trusted(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const end = (isTrusted: boolean): void => {
+        clearTimeout(late)
+        this.#onTrusted = undefined
+        resolve(isTrusted)
+      }
+      const late = setTimeout(() => end(false), LATE_MS).unref()
+      this.#onTrusted = () => end(true)
+    })
   }
 }

@@ -24,6 +24,8 @@ export interface LinkListener {
   /** The link is ready; nothing has been sent on it yet. */
   onUp(link: Link): void
   onDown(): void
+  /** Another server is to become the primary, or that has been given up. Told on any link, or between two. */
+  onFailover(isUnderWay: boolean): void
   onPush(message: Buffer): void
   /** A piece of a message from another process has arrived; `isFirst` begins a message. */
   onMessagePart(part: Buffer, isFirst: boolean): void
@@ -72,6 +74,7 @@ export class Link {
   /** For questions to the replicas: they block their connection. */
   #asking: RedisClient | undefined
   #hasServed = false
+  #isCut = false
 
   constructor(client: RedisClient, terms: LinkTerms) {
     this.server = terms.server
@@ -150,7 +153,8 @@ export class Link {
 
   /** Cuts the link: everything unanswered on it rejects, and a new link is opened. */
   cut(reason: string): void {
-    if (this.#client.status === 'end') return
+    if (this.#isCut || this.#client.status === 'end') return
+    this.#isCut = true
     this.#with.logger.warn({ reason }, 'the link to the space is given up')
     this.#client.disconnect()
   }

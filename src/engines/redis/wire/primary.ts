@@ -104,6 +104,14 @@ export async function primaryNamed(sentinel: Commands, name: string): Promise<Ho
   return found && { host: found[0], port: Number(found[1]) }
 }
 
+/** Returns a reply of names and values: a map of RESP3, or the list of RESP2. */
+export function fieldsIn(reply: unknown): ReadonlyMap<string, string> {
+  if (reply instanceof Map) return new Map([...reply].map(([name, value]) => [String(name), String(value)]))
+  if (!Array.isArray(reply))
+    return new Map(Object.entries(reply as object).map(([name, value]) => [name, String(value)]))
+  return new Map(Array.from({ length: reply.length / 2 }, (_, i) => [String(reply[2 * i]), String(reply[2 * i + 1])]))
+}
+
 /** Returns how many primaries a Cluster has. */
 export const primariesIn = async (node: Commands): Promise<number> => distinct(await ownersIn(node, '')).length
 
