@@ -4,7 +4,7 @@
  */
 import { hostname } from 'node:os'
 import { wallMs } from './clock.js'
-import type { PauseFields, ProcessReport, ProcessState, Role, Verb } from './control/kinds.js'
+import type { PauseFields, ProcessReport, ProcessState, Role, RunningRequest, Verb } from './control/kinds.js'
 import { Orders } from './control/orders.js'
 import { KnownPauses } from './control/pauses.js'
 import { PresenceEntry } from './control/presence.js'
@@ -21,6 +21,8 @@ export interface Member {
   readonly tasks: readonly string[]
   readonly logger: Logger
   load(): MemberLoad
+  /** The oldest requests that it works on, oldest first. */
+  running?(): readonly RunningRequest[]
   /** Takes nothing new; or takes again. Not of what cannot be drained. */
   drain?(drains: boolean): void
   /** Gives back what has not begun. */
@@ -139,6 +141,10 @@ export class Control {
       oldestMs: Math.round(Math.max(0, ...loads.map(({ oldestMs }) => oldestMs))),
       rssBytes: process.memoryUsage.rss(),
       state: this.#state,
+      running: members
+        .flatMap((member) => member.running?.() ?? [])
+        .slice(0, MOST_RUNNING)
+        .map(told),
     }
   }
 
@@ -178,6 +184,11 @@ export class Control {
     for (const logger of settable) (logger as Logger & { level: string }).level = level
   }
 }
+
+/** An entry is small, and tells what has run for long. */
+const MOST_RUNNING = 5
+
+const told = ({ ms, ...request }: RunningRequest): RunningRequest => ({ ...request, ms: Math.round(ms) })
 
 /** Time for the answer to an order to stop to be sent. */
 const ANSWERED_MS = 50

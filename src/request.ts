@@ -1,6 +1,6 @@
 /** Requests and responses as entries: the contract between gateway and workers. */
 
-import type { Backlog, Outcome } from './engine.js'
+import type { Backlog, EncodedTemplate, Outcome } from './engine.js'
 import { isSpaceError, SpaceError, unconfirmedError } from './errors.js'
 import { requestEntry, requestTemplate, type SendOptions, TASK } from './request/kinds.js'
 import { decodeResponse, type HttpRequest, type HttpResponse, placeIn, type ResponseHead } from './request/message.js'
@@ -112,10 +112,15 @@ function bodyOfOutcome(outcome: Exclude<Outcome, { kind: 'responseStarted' }>): 
   return outcome.body
 }
 
+/** Returns the templates of the requests of a service that wait: those for its app, and those for tasks. */
+export const waitingTemplates = (service: string): readonly EncodedTemplate[] => [
+  requestTemplate(service),
+  { ...requestTemplate(service), kind: TASK, root: TASK },
+]
+
 /** Returns how many requests for the app and the tasks of a service wait for a worker, and the age of the oldest. */
 export async function backlogOf(space: Space, service: string): Promise<Backlog> {
   const { engine } = space
-  const templates = [requestTemplate(service), { ...requestTemplate(service), kind: TASK, root: TASK }]
-  const [requests, tasks] = await Promise.all(templates.map((template) => engine.backlog(template)))
+  const [requests, tasks] = await Promise.all(waitingTemplates(service).map((template) => engine.backlog(template)))
   return { count: requests!.count + tasks!.count, oldestMs: Math.max(requests!.oldestMs, tasks!.oldestMs) }
 }

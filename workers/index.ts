@@ -201,6 +201,7 @@ export function createWorker(options: WorkerOptions): Worker {
     tasks: named ? [...named.keys()] : [],
     logger,
     load: () => ({ capacity, held: loop.inFlight, oldestMs: loop.oldestMs }),
+    running: () => loop.list(),
     drain: (drains) => loop.drain(drains),
     recall: () => loop.recall(),
     onPauses: (pauses) => loop.pause(pauses),

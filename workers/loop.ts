@@ -30,6 +30,7 @@ export interface LoopTerms {
 /** A turn in flight, as a supervisor lists it. */
 export interface TurnInFlight {
   readonly id: string
+  readonly service: string
   readonly method: string
   /** Without its query, at most 200 characters. */
   readonly path: string
@@ -107,7 +108,7 @@ export class Loop {
   list(): TurnInFlight[] {
     const now = monotonicMs()
     const oldest = [...this.#turns].sort((a, b) => a.takenAt - b.takenAt).slice(0, MOST_LISTED)
-    return oldest.map(({ id, method, path, takenAt }) => ({ id, method, path, ms: now - takenAt }))
+    return oldest.map(({ id, service, method, path, takenAt }) => ({ id, service, method, path, ms: now - takenAt }))
   }
 
   /** Returns the ids of the entries of all turns in flight. */

@@ -66,6 +66,13 @@ export function operate(program: Command): void {
     .action(async (order, process, flags, self: Command) =>
       (await import('./commands/order.js')).orderCommand(order, process, flags, self),
     )
+  shared(
+    program.command('requests').description('list the oldest requests that run, and those that wait, with the reason'),
+  )
+    .option('--service <name>', 'those of this service')
+    .option('--id <id>', 'the one of this id, as in the logs')
+    .option('--max <n>', 'maximum number of waiting requests', integer(1, 1_000_000), 100)
+    .action(async (flags, self: Command) => (await import('./commands/requests.js')).requests(flags, self))
   shared(program.command('schedules').description('list schedules, run one now, or end one'))
     .option('--run <schedule>', 'have its task done now, once more')
     .option('--remove <schedule>', 'end it')

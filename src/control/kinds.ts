@@ -13,6 +13,19 @@ export type Role = 'gateway' | 'worker' | 'scheduler' | 'supervisor'
  */
 export type ProcessState = 'running' | 'draining' | 'drained' | 'stopping'
 
+/** A request that a worker works on. */
+export interface RunningRequest {
+  /** As in every log. */
+  readonly id: string
+  readonly service: string
+  /** Its method, or `TASK`. */
+  readonly method: string
+  /** Without the query, or the name of the task; at most 200 characters. */
+  readonly path: string
+  /** Time since it was taken, when this was told. */
+  readonly ms: number
+}
+
 /** A process, as it tells of itself every few seconds and at each change of its state. */
 export interface ProcessReport {
   /** The name of the process in the space. */
@@ -40,6 +53,8 @@ export interface ProcessReport {
   readonly loopLagMs: number
   readonly rssBytes: number
   readonly state: ProcessState
+  /** The oldest requests that it works on, at most five. */
+  readonly running: readonly RunningRequest[]
   /** When it told this, in ms since 1970. */
   readonly at: number
 }

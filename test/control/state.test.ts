@@ -1,8 +1,10 @@
 /** The state of a space as operators see it: what is rated how, and what it costs to ask. */
+import type { ServerResponse } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { order } from '../../src/control/orders.js'
 import { pauseWork } from '../../src/control/pauses.js'
 import { processesIn } from '../../src/control/processes.js'
+import { requestsIn } from '../../src/control/requests.js'
 import { type SpaceState, StateSampler, stateOf } from '../../src/control/state.js'
 import { sendRequest } from '../../src/request.js'
 import { createWorker } from '../../workers/index.js'
@@ -50,6 +52,41 @@ everyEngine('the state of a space', (opened) => {
     })
     await order(space, other.presence, 'resume', { by: 'the test' })
     expect((await sent.response).status).toBe(200)
+  })
+
+  test('of a request it is told where it runs, or why it waits', async () => {
+    const { space, other } = opened()
+    const held: ServerResponse[] = []
+    await using worker = createWorker({ space: other, app: (_req, res) => void held.push(res), concurrency: 1 })
+    await worker.start()
+    const send = (target: string) =>
+      sendRequest(space, requestOf({ target }), { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: true })
+    const sent = [send('/first?secret=1'), send('/second')]
+    await until(() => held.length === 1, 'the first runs')
+    await order(space, other.presence, 'drain', { by: 'the test' })
+    let seen = await requestsIn(space, await stateOf(space), undefined, 10)
+    await until(async () => {
+      seen = await requestsIn(space, await stateOf(space), undefined, 10)
+      return seen.length === 2
+    }, 'the process has told what it does')
+    const shared = { service: 'web', method: 'GET', ageMs: expect.any(Number) }
+    expect(seen).toEqual([
+      { ...shared, id: sent[0]!.id, state: 'running', path: '/first', process: other.presence },
+      {
+        ...shared,
+        id: sent[1]!.id,
+        state: 'waiting',
+        path: '/second',
+        leftMs: expect.any(Number),
+        deaths: 0,
+        why: 'no worker takes requests of the service',
+      },
+    ])
+    await order(space, other.presence, 'resume', { by: 'the test' })
+    held[0]!.end()
+    await until(() => held.length === 2, 'the second runs')
+    held[1]!.end()
+    for (const { response } of sent) expect((await response).status).toBe(200)
   })
 
   test('whoever asks how often, it is sampled once a second', async () => {
