@@ -15,6 +15,8 @@ export interface Process {
   output(): string
   /** Resolves as soon as the output matches, also what it wrote before; rejects, with the output, if it exits first. */
   line(pattern: RegExp, timeoutMs?: number): Promise<RegExpMatchArray>
+  /** Writes to its standard input, if it has one. */
+  write(text: string): void
   /** Signals the process itself, not those that it started. */
   kill(signal?: NodeJS.Signals): void
   readonly exited: Promise<Exit>
@@ -39,7 +41,7 @@ function commandOf([first = '', ...rest]: readonly string[]): [string, string[]]
 
 export function startProcess(
   command: readonly string[],
-  options: { readonly env?: Record<string, string>; readonly cwd?: string } = {},
+  options: { readonly env?: Record<string, string>; readonly cwd?: string; readonly hasInput?: true } = {},
 ): Process {
   const [file, args] = commandOf(command)
   const child = spawn(file, args, {
@@ -47,7 +49,7 @@ export function startProcess(
     env: environment(options.env ?? {}),
     // A group of its own, so that the processes which it starts can be found and ended with it.
     detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.hasInput ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   const { pid } = child
   let output = ''
@@ -59,8 +61,8 @@ export function startProcess(
     output += chunk
     look()
   }
-  child.stdout.setEncoding('utf8').on('data', hear)
-  child.stderr.setEncoding('utf8').on('data', hear)
+  child.stdout!.setEncoding('utf8').on('data', hear)
+  child.stderr!.setEncoding('utf8').on('data', hear)
 
   let over: Exit | undefined
   const exited = new Promise<Exit>((resolve) => {
@@ -102,6 +104,7 @@ export function startProcess(
     pid: pid ?? -1,
     output: () => output,
     line,
+    write: (text) => void child.stdin?.write(text),
     kill: (signal = 'SIGTERM') => void child.kill(signal),
     exited,
   }

@@ -26,7 +26,10 @@ const EXITS = { good: 0, degraded: 1, bad: 2 } as const
 export async function top(flags: Flags, command: Command): Promise<void> {
   await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
   const { json, once, intervalMs, count } = flags
-  if (process.stdout.isTTY && !json && !once) return new View(space, intervalMs).run(count ?? Number.POSITIVE_INFINITY)
+  if (process.stdout.isTTY && !json && !once) {
+    await new View(space, intervalMs).run(count ?? Number.POSITIVE_INFINITY)
+    return
+  }
   const times = once ? 1 : (count ?? (json ? Number.POSITIVE_INFINITY : 1))
   for (let shown = 0; shown < times; shown++) {
     if (shown > 0) await new Promise((resolve) => setTimeout(resolve, intervalMs))
@@ -78,6 +81,7 @@ class View {
             this.#said = error.message
           },
         )
+        if (this.#state) process.exitCode = EXITS[this.#state.rating]
         this.#draw()
       }
     } finally {
@@ -86,7 +90,8 @@ class View {
   }
 
   #draw(): void {
-    if (!this.#state || this.#screen.isLeft) return
+    if (this.#screen.isLeft) return
+    if (!this.#state) return this.#screen.draw([], this.#said)
     const has = (texts: readonly string[]): boolean => texts.some((text) => text.includes(this.#filter))
     const order = ORDERS[ORDER_NAMES[this.#order]!]
     const state: SpaceState = {
