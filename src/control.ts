@@ -87,6 +87,16 @@ export class Control {
     await within(KNOWN_MS, this.#pauses.start())
   }
 
+  /** What is paused, as this process knows. */
+  get pauses(): readonly PauseFields[] {
+    return this.#known
+  }
+
+  /** True after an order to drain. */
+  get isDrained(): boolean {
+    return this.#drains
+  }
+
   /** Tells that a member is about to end. */
   stopping(member: Member): void {
     if (!this.#members.has(member)) return

@@ -167,7 +167,7 @@ export function createWorker(options: WorkerOptions): Worker {
   const named = tasks === undefined ? undefined : checkedTasks(tasks)
   const serves = {
     app: app === undefined ? undefined : handlerOf(app),
-    tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger) },
+    tasks: named && { names: [...named.keys()], handle: taskHandler(named, logger, counters) },
   }
   const loop = new Loop(space, serves, { services, concurrency, stopTimeoutMs, crashGraceMs, logger, counters })
   const capacity = concurrency * (Number(app !== undefined) + (tasks === undefined ? 0 : services.length))

@@ -2,6 +2,7 @@
 import { SpaceError } from '../src/errors.js'
 import type { Logger } from '../src/log.js'
 import type { HttpResponse } from '../src/request.js'
+import type { TaskEnding, WorkerCounters } from '../src/runtime/counters.js'
 import { failureOf, gaveUpFor } from '../src/tasks/failure.js'
 import {
   decodeCall,
@@ -49,7 +50,7 @@ export function checkedTasks(tasks: unknown): ReadonlyMap<string, Task> {
   return new Map(entries)
 }
 
-export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): Handler {
+export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger, counters: WorkerCounters): Handler {
   const handle: Handler = async (request, turn) => {
     const called = decodeCall(request)
     let outcome: TaskOutcome
@@ -61,9 +62,14 @@ export function taskHandler(tasks: ReadonlyMap<string, Task>, logger: Logger): H
       report(error, called, turn, logger)
       outcome = { kind: 'failed', failure: failureOf(error, called.stack) }
     }
+    // Other names come from whoever sends requests.
+    const ended = (ending: TaskEnding): void => void (tasks.has(called.task) && counters.taskEnded(called.task, ending))
     try {
-      return encodeOutcome(outcome, called.attempt + turn.attempt - 1)
+      const response = encodeOutcome(outcome, called.attempt + turn.attempt - 1)
+      ended(outcome.kind)
+      return response
     } catch (error) {
+      ended('failed')
       return failed(error, called, turn, logger)
     }
   }

@@ -1,5 +1,6 @@
 /** The metrics of a space, a gateway and a worker, read from their state when they are asked for. */
 
+import { controlOf } from '../control.js'
 import { BOUNDS_MS, type GatewayCounters, type Histogram, type WorkerCounters } from '../runtime/counters.js'
 import type { Space } from '../space.js'
 
@@ -79,6 +80,15 @@ export function spaceMeasures(space: Space): Measure[] {
       type: 'counter',
       samples: () => Object.entries(space.streams.ended).map(([way, value]) => ({ labels: { way }, value })),
     },
+    {
+      name: 'takespace_paused',
+      help: '1 for each service and task that is paused, as this process knows.',
+      type: 'gauge',
+      samples: () => controlOf(space).pauses.map(({ what, name }) => ({ labels: { what, name }, value: 1 })),
+    },
+    gauge('takespace_drained', '1 while an operator has this process take nothing new.', () =>
+      Number(controlOf(space).isDrained),
+    ),
     gauge('takespace_direct_connections', 'Direct connections of streams.', () => space.streams.direct.links),
     counter(
       'takespace_direct_refused_total',
@@ -158,5 +168,14 @@ export function workerMeasures(counters: WorkerCounters, { service, capacity, tu
       labels,
     ),
     counter('takespace_overrun_handlers_total', 'Handlers that ever did.', () => counters.overrunHandlers, labels),
+    {
+      name: 'takespace_tasks_total',
+      help: 'Runs of tasks, by how they ended.',
+      type: 'counter',
+      samples: () =>
+        [...counters.tasks].flatMap(([task, endings]) =>
+          Object.entries(endings).map(([ending, value]) => ({ labels: { ...labels, task, ending }, value })),
+        ),
+    },
   ]
 }

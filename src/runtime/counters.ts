@@ -52,6 +52,9 @@ export class GatewayCounters {
 /** The endings of a turn; see workers/turn.ts. */
 export type Ending = 'answered' | 'failed' | 'late' | 'lost' | 'stopped'
 
+/** The endings of a run of a task; see workers/tasks.ts. */
+export type TaskEnding = 'done' | 'failed' | 'retry' | 'gaveUp'
+
 /** The counters of a worker. */
 export class WorkerCounters {
   readonly endings: Record<Ending, number> = { answered: 0, failed: 0, late: 0, lost: 0, stopped: 0 }
@@ -67,4 +70,15 @@ export class WorkerCounters {
   refused = 0
   /** Overrun handlers so far. */
   overrunHandlers = 0
+  /** Runs of each task, by how they ended. */
+  readonly tasks = new Map<string, Record<TaskEnding, number>>()
+
+  taskEnded(task: string, ending: TaskEnding): void {
+    let endings = this.tasks.get(task)
+    if (!endings) {
+      endings = { done: 0, failed: 0, retry: 0, gaveUp: 0 }
+      this.tasks.set(task, endings)
+    }
+    endings[ending]++
+  }
 }

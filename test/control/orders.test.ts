@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { createGateway } from '../../gateway/index.js'
+import { spaceMeasures } from '../../src/admin/measures.js'
 import { createClient } from '../../src/client.js'
 import { Order } from '../../src/control/kinds.js'
 import { order } from '../../src/control/orders.js'
@@ -127,6 +128,8 @@ everyEngine('operators', (opened) => {
     await second.start()
     await space.readIfExists(AnyEntry)
     expect([early.held.length, late.held.length]).toEqual([1, 0])
+    const paused = spaceMeasures(other).find(({ name }) => name === 'takespace_paused')
+    expect(await paused?.samples()).toEqual([{ labels: { what: 'service', name: 'web' }, value: 1 }])
     expect(await pausesIn(space)).toEqual([expect.objectContaining({ what: 'service', name: 'web', by })])
 
     expect(await resumeWork(space, 'service', 'web')).toBe(true)
@@ -151,6 +154,14 @@ everyEngine('operators', (opened) => {
     await resumeWork(space, 'task', 'mail')
     await mail
     expect(done).toEqual(['resize', 'mail'])
+    const counted = await worker.measures.find(({ name }) => name === 'takespace_tasks_total')?.samples()
+    const ran = counted
+      ?.filter(({ value }) => value > 0)
+      .map(({ labels: { task, ending }, value }) => [task, ending, value])
+    expect(ran).toEqual([
+      ['resize', 'done', 1],
+      ['mail', 'done', 1],
+    ])
   })
 
   test('a gateway refuses requests of a service that is paused so, and serves others', async () => {
