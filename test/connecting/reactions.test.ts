@@ -20,7 +20,10 @@ const NOWHERE = ['127.0.0.1', '1']
 interface State {
   /** What the server replies, to a write or also to a read. */
   readonly reply: keyof typeof REACTIONS
-  begin(redis: Redis): Promise<unknown>
+  /** Default: in memory alone. */
+  readonly appendonly?: boolean
+  /** `args`: those of the next start. */
+  begin(redis: Redis, args: string[]): Promise<unknown>
   end(redis: Redis): Promise<unknown>
 }
 
@@ -33,6 +36,11 @@ async function failToSave(redis: Redis): Promise<void> {
   await redis.cli('BGSAVE')
   await until(async () => /rdb_last_bgsave_status:err/.test(await redis.cli('INFO', 'persistence')), 'the save fails')
 }
+
+/** So many keys the server reads after a restart, each with a pause. It answers clients once in 1,024 keys. */
+const WRITE_KEYS = 'for i = 1, 4096 do redis.call("SET", "key:" .. i, "x") end'
+const LOAD_DELAY_US = '400'
+let restarted: Promise<void> | undefined
 
 const STATES: Readonly<Record<string, State>> = {
   'with too few replicas': {
@@ -58,6 +66,16 @@ const STATES: Readonly<Record<string, State>> = {
     },
     end: (redis) => redis.cli('REPLICAOF', 'NO', 'ONE'),
   },
+  'that reads its data after a restart': {
+    reply: 'LOADING',
+    appendonly: true,
+    async begin(redis, args) {
+      await redis.cli('EVAL', WRITE_KEYS, '0')
+      args.push('--key-load-delay', LOAD_DELAY_US)
+      restarted = redis.restart()
+    },
+    end: () => restarted as Promise<void>,
+  },
 }
 
 describeOnRedis('a server', () => {
@@ -80,12 +98,13 @@ describeOnRedis('a server', () => {
     }, `the server replies ${word}`)
 
   test.each(Object.entries(STATES))('%s: calls wait, run once, and no client hears a 500', async (_what, state) => {
-    redis = await startRedis({ args: ['--enable-protected-configs', 'yes'] })
+    const args = ['--enable-protected-configs', 'yes']
+    redis = await startRedis({ args, appendonly: state.appendonly ?? false })
     const space = await open()
     const other = await open()
     const { gateway, port } = await serving(() => ({ body: Buffer.from('done') }), { space })
     const waiting = other.take(Job.template({ id: 0 }))
-    await state.begin(redis)
+    await state.begin(redis, args)
     await isReplying(state.reply)
     const answer = ask(port)
     const posted = ask(port, { method: 'POST', body: 'x' })

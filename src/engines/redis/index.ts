@@ -195,6 +195,7 @@ export class RedisEngine implements Engine {
           this.sessions.down()
           this.#ownPresence.down()
         },
+        onAway: (error) => this.#batches.away(error),
         onFailover: (isUnderWay) => this.#level.distrust(isUnderWay),
         onPush: (message) => this.#pushes.arrived(message),
         onMessagePart: (part, isFirst) => this.#frames.heard(part, isFirst),

@@ -25,7 +25,7 @@ import type { Bounds } from '../../../engine/bounds.js'
 import { SpaceError, unconfirmedError } from '../../../errors.js'
 import { MODE, REFUSAL, REPLY, REPLY_VALUES } from '../protocol.js'
 import { LeaseClock } from './lease-clock.js'
-import { type Batch, Ledger, unansweredError } from './ledger.js'
+import { type Batch, isUncertain, Ledger } from './ledger.js'
 import type { Level } from './level.js'
 import type { Link } from './link.js'
 import { appendOperations, type Operation } from './operation.js'
@@ -133,6 +133,11 @@ export class Batches {
       () => this.#unreachable(),
     )
     for (const batch of this.#ledger.all()) batch.held = false
+  }
+
+  /** The server could not be reached again, or does not serve: what it said is the reason that operations give. */
+  away(error: Error): void {
+    if (reactionTo(error)) this.#lastWords = error
   }
 
   /** Sends an operation at once and alone, even while nothing flows. */
@@ -384,6 +389,9 @@ export class Batches {
       () => this.#unreachable(),
     )
     if (this.#link) return
-    this.#ledger.failUnless(({ operations }) => now - operations[0]!.since < GIVE_UP_MS, unansweredError)
+    this.#ledger.failUnless(
+      ({ operations }) => now - operations[0]!.since < GIVE_UP_MS,
+      (operation, batch) => (isUncertain(operation, batch) ? new SpaceError('OUTCOME_UNKNOWN') : this.#unreachable()),
+    )
   }
 }

@@ -195,6 +195,7 @@ export class Connection {
       this.#connect(ATTEMPT_MS).catch((error: Error) => {
         const { message: reason } = serverRefusal(error, this.#address) ?? error
         this.#logger.warn({ reason }, 'the space is not reachable')
+        this.#listener.onAway(error)
         this.#reconnect()
       })
     }, this.#nextPause())

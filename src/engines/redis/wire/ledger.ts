@@ -1,5 +1,5 @@
 /** Batches that have been sent and not answered, in the order of their numbers. */
-import { SpaceError } from '../../../errors.js'
+import type { SpaceError } from '../../../errors.js'
 import type { Queued } from './queue.js'
 
 export interface Batch {
@@ -78,8 +78,5 @@ export class Ledger {
   }
 }
 
-/**
- * Returns SPACE_UNREACHABLE if an operation is repeatable, or its batch has surely not run; else OUTCOME_UNKNOWN.
- */
-export const unansweredError = ({ repeatable }: Queued, { sent }: Batch): SpaceError =>
-  new SpaceError(repeatable || sent === 0 ? 'SPACE_UNREACHABLE' : 'OUTCOME_UNKNOWN')
+/** Returns whether it matters that the operation may have run. */
+export const isUncertain = ({ repeatable }: Queued, { sent }: Batch): boolean => !repeatable && sent > 0

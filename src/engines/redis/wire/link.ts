@@ -24,6 +24,8 @@ export interface LinkListener {
   /** The link is ready; nothing has been sent on it yet. */
   onUp(link: Link): void
   onDown(): void
+  /** An attempt to open another link has failed. */
+  onAway(error: Error): void
   /** Another server is to become the primary, or that has been given up. Told on any link, or between two. */
   onFailover(isUnderWay: boolean): void
   onPush(message: Buffer): void
