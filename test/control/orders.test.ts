@@ -52,6 +52,15 @@ everyEngine('operators', (opened) => {
     expect(await processesIn(space)).toEqual([])
   })
 
+  test('a process that is taken for dead is told of no more, and its orders are gone', async () => {
+    const { space, other } = opened()
+    await using worker = createWorker({ space: other, app: gated().app })
+    await worker.start()
+    await until(async () => (await processesIn(space)).length === 1, 'it has told of itself')
+    await space.declareDead(other.presence)
+    expect((await processesIn(space)).length).toBe(0)
+  })
+
   test('programs meet none of it as entries of theirs', async () => {
     const { space, other } = opened()
     await using worker = createWorker({ space: other, app: gated().app })

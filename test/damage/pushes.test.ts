@@ -7,7 +7,7 @@ import type { Space } from '../../src/space.js'
 import { createWorker, type Worker } from '../../workers/index.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Link, startLink } from '../support/link.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { type Bytes, bytesOf, randomOf } from './damage.js'
 
@@ -63,7 +63,7 @@ test('a take that waits, and whose entry is lost on the way, gets it', async () 
 
 test('a requester whose outcome is lost gets it', async () => {
   const answer = createClient({ space: far, service: 'sums' }).call('triple', 3, { timeoutMs: 60_000 })
-  await until(async () => Number(await redis.cli('HLEN', '{ts:default}:entries')) === 1, 'the request waits')
+  await until(async () => (await entriesIn(redis)) === 1, 'the request waits')
   link.dropPushes(true)
   const other = createWorker({ space: near, service: 'sums', tasks: { triple: (n: number) => n * 3 } })
   await other.start()

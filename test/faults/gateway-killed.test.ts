@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
 import { form } from './form.js'
@@ -58,12 +58,12 @@ test('what waits when its gateway is killed, and no worker comes, is gone with t
   const [, url] = await gateway.line(/"url":"([^"]+)"/)
   const asked = Array.from({ length: 8 }, (_, n) => fetch(`${url}/${n}`, { method: n % 2 ? 'GET' : 'POST' }))
   const cut = Promise.allSettled(asked)
-  const waiting = async (): Promise<string> => redis.cli('HLEN', '{ts:default}:entries')
-  await until(async () => (await waiting()) === '8', 'they wait in the space')
+  const waiting = (): Promise<number> => entriesIn(redis)
+  await until(async () => (await waiting()) === 8, 'they wait in the space')
   gateway.kill('SIGKILL')
   await cut
   // The fault hit: they outlive their gateway.
-  expect(await waiting()).toBe('8')
+  expect(await waiting()).toBe(8)
   await nothingIsLeft(redis)
 })
 

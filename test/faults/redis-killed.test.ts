@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Load, startLoad } from '../support/load.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, LONG_SECONDS, spread } from './form.js'
 import { type System, startSystem } from './system.js'
@@ -47,12 +47,9 @@ test('requests in the space when Redis was killed are answered after its restart
   const load = startLoad(running.url, { perSecond: 10_000, method: 'GET', path: (n) => `/waiting/${n}?ms=300` })
   await until(() => load.sent >= 40, '40 are on their way')
   const answers = load.stop()
-  await until(
-    async () => Number(await redis.cli('HLEN', '{ts:default}:entries')) === load.sent - load.answers.length,
-    'all are in the space',
-  )
+  await until(async () => (await entriesIn(redis)) === load.sent - load.answers.length, 'all are in the space')
   await until(() => running.runs().length >= 4, 'four of them run')
-  const inSpace = Number(await redis.cli('HLEN', '{ts:default}:entries'))
+  const inSpace = await entriesIn(redis)
   await redis.kill()
   // The fault hit: those that run end while Redis is away.
   await until(() => running.runs().filter(({ ended }) => ended !== undefined).length >= 4, 'their handlers end')

@@ -12,7 +12,7 @@ import { violations } from '../support/invariants.js'
 import { Other, Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, LEASE_MS, LONG_SECONDS, report, spread } from './form.js'
 import { OK } from './requests.js'
@@ -68,7 +68,7 @@ test('maxmemory under load: 503 with Retry-After, what waits is worked off, writ
   const load = startLoad(running.url, { perSecond: 220, method: 'POST', path })
   const numberOf = (url: string): number => Number(/\d+/.exec(url))
   const waiting = async (): Promise<number> => Number(await redis.cli('ZCARD', '{ts:default}:free@takespace.Request'))
-  const entries = async (): Promise<number> => Number(await redis.cli('HLEN', '{ts:default}:entries'))
+  const entries = (): Promise<number> => entriesIn(redis)
 
   const backlogs: number[] = []
   const drains: number[] = []

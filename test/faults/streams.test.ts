@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { WebSocket } from 'ws'
 import { type Streaming, startStreaming } from '../streams/system.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, report, spread } from './form.js'
 import { row } from './table.js'
@@ -164,7 +164,7 @@ describe.each([
     const requests = Array.from({ length: clients }, (_, n) => begin(`${system!.urls[0]}/wait?ms=20000&client=${n}`))
     const begun = () => system!.notes().filter(({ event }) => event === 'begun')
     await until(() => begun().length === 16, 'the workers have what they have room for')
-    const written = async () => Number(await redis.cli('HLEN', '{ts:default}:entries'))
+    const written = () => entriesIn(redis)
     await until(async () => (await written()) === clients, 'all others wait in the space')
     const goneAt = Date.now()
     for (const { req } of requests) req.destroy()

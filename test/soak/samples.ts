@@ -34,6 +34,7 @@ export const watched = (folder: string): Record<string, string> => ({
   SOAK_FOLDER: folder,
 })
 
+const REPORTS_WITHIN_S = 12
 const SWEEP_LIST = /\}:sweep:\d+$/
 
 export class Samples {
@@ -76,6 +77,13 @@ export class Samples {
     })
   }
 
+  /** How many lists of the sweep are due soon: those of what processes tell of themselves, every few seconds. */
+  async #ofReports(keys: readonly string[]): Promise<number> {
+    const now = Number((await this.redis.cli('TIME')).split('\n')[0])
+    const seconds = keys.filter((key) => SWEEP_LIST.test(key)).map((key) => Number(key.split(':').at(-1)))
+    return seconds.filter((second) => second <= now + REPORTS_WITHIN_S).length
+  }
+
   /** Resolves with what is there now. */
   async idle(): Promise<Idle> {
     const before = new Map(this.names.map((name) => [name, this.of(name).length]))
@@ -85,7 +93,7 @@ export class Samples {
     const kept = keys.filter((key) => !SWEEP_LIST.test(key))
     return {
       keys: kept.map((key) => key.replace(/[\w-]{22}$/, '<presence>')).sort(),
-      unswept: keys.length - kept.length,
+      unswept: keys.length - kept.length - (await this.#ofReports(keys)),
       samples: new Map(this.names.map((name) => [name, this.of(name).at(-1)!])),
     }
   }

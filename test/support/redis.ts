@@ -39,3 +39,12 @@ export async function startRedis(options: RedisOptions = {}): Promise<Redis> {
     cli: (...args: string[]) => command(port, args),
   })
 }
+
+/** Returns how many entries a space has, without those of the control: each process has one. */
+export async function entriesIn(redis: Pick<Redis, 'cli'>, name = 'default'): Promise<number> {
+  const [all, ofControl] = await Promise.all([
+    redis.cli('HLEN', `{ts:${name}}:entries`),
+    redis.cli('ZCARD', `{ts:${name}}:free@takespace.Control`),
+  ])
+  return Number(all) - Number(ofControl)
+}

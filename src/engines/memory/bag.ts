@@ -178,6 +178,13 @@ export class Bag {
     )
   }
 
+  /** Removes what a process has told of itself, and orders for it. */
+  removeTold(presence: string): void {
+    const token = `process=s:${presence}`
+    for (const { entry } of this.entries())
+      if (entry.kinds.includes(CONTROL) && entry.indexed.includes(token)) this.remove(entry.id)
+  }
+
   /** The next sweep comes at twice the remaining size, so that each write pays for a bounded part of it. */
   #sweep(): void {
     for (const item of this.#items.values()) this.#alive(item)

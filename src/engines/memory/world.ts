@@ -182,6 +182,7 @@ export class World {
     for (const transaction of this.transactions.of(presence)) this.#expired(transaction)
     for (const held of this.offers.of(presence)) this.#recover(held)
     this.sessions.bury(presence, false)
+    this.bag.removeTold(presence)
   }
 
   /** Leaves in good order: requests that have not started are given back, without counting a death. */

@@ -33,6 +33,16 @@ local function removeOrphans()
   end
 end
 
+-- Removes what a process has told of itself, and orders for it.
+local MOST_TOLD = 64
+local function removeTold(presence)
+  local ids = call('ZRANGE', freeWithKey(KIND.control .. '|process=s:' .. presence), 0, MOST_TOLD - 1)
+  for i = 1, #ids do
+    local record = recordOf(ids[i])
+    if record then remove(ids[i], record) end
+  end
+end
+
 -- Ends a presence whose process is gone: its claims are freed, and nothing of the presence remains. `leaving`: the
 -- process itself asks, so claims that it has not started do not count as deaths.
 local function endPresence(presence, leaving)
@@ -59,6 +69,7 @@ local function endPresence(presence, leaving)
     end
   end
   push(presence, PUSH.presenceLost .. '\t', '', '')
+  removeTold(presence)
   flush()
   if leaving and call('EXISTS', keys.presences) == 0 then removeOrphans() end
 end
