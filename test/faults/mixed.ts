@@ -13,6 +13,11 @@ export interface Mixed {
 
 /** Over 2 KiB: it takes the second connection of a process. */
 const LARGE_BYTES = 5_000
+/**
+ * A port has room for 511 connections that its process has not yet accepted, on a machine that is too busy for seconds.
+ * More are reset, and ever more would wait for ever longer.
+ */
+const MOST_OPEN = 250
 
 export interface MixedOptions {
   readonly perSecond?: number
@@ -27,11 +32,13 @@ export function startMixed({ urls }: Pick<System, 'urls'>, options: MixedOptions
   const isLarge = (n: number): boolean => large && n % 2 === 1
   const gets = startLoad(urls, {
     perSecond: perSecond / 2,
+    mostOpen: MOST_OPEN,
     method: 'GET',
     path: (n) => `/get/${n}?ms=${workMs}${isLarge(n) ? `&bytes=${LARGE_BYTES}` : ''}`,
   })
   const posts = startLoad(urls, {
     perSecond: perSecond / 2,
+    mostOpen: MOST_OPEN,
     method: 'POST',
     path: (n) => `/post/${n}?ms=${workMs}`,
     body: (n) => (isLarge(n) ? 'x'.repeat(LARGE_BYTES) : ''),

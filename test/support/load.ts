@@ -1,4 +1,4 @@
-/** An HTTP client that sends so many requests a second, whether or not earlier ones have been answered, and keeps every answer. */
+/** An HTTP client that sends so many requests a second, unless very many are open, and keeps every answer. */
 import { Agent, request } from 'node:http'
 
 export interface Answer {
@@ -31,6 +31,8 @@ export interface LoadOptions {
   readonly body?: (n: number) => string
   /** So many, and then no more. */
   readonly most?: number
+  /** Beyond so many open ones it leaves out those that would come; default no bound. */
+  readonly mostOpen?: number
   /** A client's patience; one that it ends counts as no answer. */
   readonly timeoutMs?: number
 }
@@ -39,12 +41,14 @@ const TICK_MS = 5
 
 /** @param to one server, or several that are asked in turn */
 export function startLoad(to: string | readonly string[], options: LoadOptions): Load {
-  const { perSecond, method, path, body = () => '', most = Number.POSITIVE_INFINITY, timeoutMs = 30_000 } = options
+  const { perSecond, method, path, body = () => '', most = Number.POSITIVE_INFINITY } = options
+  const { mostOpen = Number.POSITIVE_INFINITY, timeoutMs = 30_000 } = options
   // Node's agent heeds what a server says of idle connections (Keep-Alive: timeout=60) only below a timeout of its own.
   const agent = new Agent({ keepAlive: true, timeout: 600_000 })
   const servers = [to].flat().map((url) => new URL(url))
   const answers: Answer[] = []
   let sent = 0
+  let leftOut = 0
   let onAll: (() => void) | undefined
 
   const send = (n: number): void => {
@@ -73,8 +77,11 @@ export function startLoad(to: string | readonly string[], options: LoadOptions):
 
   const began = performance.now()
   const timer = setInterval(() => {
-    const due = Math.min(((performance.now() - began) / 1_000) * perSecond, most)
-    while (sent < due) send(sent++)
+    const due = ((performance.now() - began) / 1_000) * perSecond
+    while (sent + leftOut < due && sent < most) {
+      if (sent - answers.length < mostOpen) send(sent++)
+      else leftOut++
+    }
   }, TICK_MS)
   // A test that failed does not stop it, and is to end.
   timer.unref()
