@@ -64,6 +64,11 @@ export const ERRORS = {
   TLS_FAILED: kind(500, false, 'The TLS connection to Redis was not established.'),
   DATA_NEWER: kind(500, false, 'The space was written by a newer takespace. Upgrade this process.'),
   DATA_OLDER: kind(500, false, 'The space was written by an older takespace, whose data this one does not read.'),
+  OLDER_PROCESSES: kind(
+    503,
+    true,
+    'Processes of an older takespace are in the space and would undo this. Nothing was done; upgrade them.',
+  ),
   DATA_DAMAGED: kind(502, false, 'Something in the space is not what takespace has written.'),
   PARTITIONS_DIFFER: kind(500, false, 'The space has another number of partitions than was asked for.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),

@@ -126,7 +126,8 @@ export class Transaction implements AsyncDisposable {
    * finds that were not awaited, those that have a match return it, the others reject with TRANSACTION_ENDED.
    * @throws SpaceError TRANSACTION_ENDED: nothing was done; OUTCOME_UNKNOWN: all or nothing, unknown which; the error
    *   of a write under it: it is aborted; SPACE_FULL: no room for the writes that are sent with it (at most 1,000;
-   *   more are sent ahead), nothing was done, the transaction is still open and may be committed again
+   *   more are sent ahead), nothing was done, the transaction is still open and may be committed again;
+   *   OLDER_PROCESSES: it has effects in several partitions and is aborted
    */
   async commit(): Promise<void> {
     this.check()

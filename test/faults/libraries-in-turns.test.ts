@@ -8,7 +8,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
-const LAYOUT = 'LAYOUT = 4\n'
+const LAYOUT = 'LAYOUT = 5\n'
 const ROUNDS = 40
 const Task = defineEntry<{ n: number }>('Task')
 

@@ -1,46 +1,33 @@
 /** Two releases share a space as long as the layout of its data is the same; the older one refuses a newer layout, and says so. */
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { ledgerApp } from '../support/app.js'
 import { changedBuild } from '../support/builds.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { type Process, startProcess } from '../support/process.js'
+import type { Process } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
+import { startedCommands } from '../support/started.js'
 import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
 import { form } from './form.js'
 import { startMixed } from './mixed.js'
 import { tell, verdictOf } from './verdict.js'
 
-const LAYOUT = 'LAYOUT = 4\n'
+const LAYOUT = 'LAYOUT = 5\n'
 const ROUNDS = form(2, 10)
 
 let redis: Redis
-const processes: Process[] = []
 beforeAll(async () => {
   redis = await startRedis({ appendonly: true })
-})
-afterEach(() => {
-  for (const { pid } of processes.splice(0)) {
-    try {
-      process.kill(-pid, 'SIGKILL')
-    } catch {
-      // It has ended.
-    }
-  }
 })
 afterAll(() => redis.stop())
 
 /** Our own command line, or that of another build. */
 const cliOf = (dist?: string): string => (dist ? join(dist, 'src', 'cli', 'main.js') : 'takespace')
 
-function start(cli: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Process {
-  const started = startProcess([cli, ...args], { env: { TAKESPACE_URL: redis.url, ...env } })
-  processes.push(started)
-  return started
-}
+const start = startedCommands(() => redis.url)
 
 async function ended(process: Process): Promise<void> {
   process.kill('SIGTERM')
@@ -104,7 +91,7 @@ test(
 )
 
 test('data of a newer layout is refused by the older release, in code and on the command line, and stays as it is', async () => {
-  const later = changedBuild({ name: 'a newer layout', of: 'lua', pieces: [[LAYOUT, 'LAYOUT = 5\n']] })
+  const later = changedBuild({ name: 'a newer layout', of: 'lua', pieces: [[LAYOUT, 'LAYOUT = 6\n']] })
   const name = ['--name', 'later']
   const ok = async (cli: string, ...args: string[]): Promise<string> => {
     const started = start(cli, [...args, ...name])

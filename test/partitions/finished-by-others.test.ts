@@ -5,6 +5,8 @@
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { PartitionedEngine } from '../../src/engines/partitions/index.js'
+import { keysOf } from '../../src/engines/redis/keys.js'
+import { KEYS } from '../../src/engines/redis/protocol.js'
 import { Space } from '../../src/space.js'
 import { isLong } from '../faults/form.js'
 import { bundled } from '../support/bundled.js'
@@ -23,6 +25,8 @@ import { worldsOf } from './spaces.js'
 const DECIDE = 2
 const STEPS = 7
 const NAMES = ['span/0', 'span/1', 'span/2'] as const
+/** What a transaction that has not ended is in. */
+const HOLDING = [KEYS.prepared, KEYS.decisions, KEYS.transactions]
 
 describeOnRedis('with a server for each partition', () => {
   let servers: Redis[]
@@ -61,10 +65,8 @@ describeOnRedis('with a server for each partition', () => {
   const nothingIsHeld = (): Promise<void> =>
     until(async () => {
       for (const [i, server] of servers.entries()) {
-        const held = await server.cli(
-          'EXISTS',
-          ...['prepared', 'decisions', 'transactions'].map((key) => `{ts:${NAMES[i]}}:${key}`),
-        )
+        const { prefix } = keysOf(NAMES[i]!)
+        const held = await server.cli('EXISTS', ...HOLDING.map(({ name }) => `${prefix}${name}`))
         if (held !== '0') return false
         expect(await violations(server, NAMES[i])).toEqual([])
       }
@@ -80,6 +82,16 @@ describeOnRedis('with a server for each partition', () => {
     child.kill('SIGKILL')
     const outcomes = await Promise.all(transfers.map((transfer) => outcomeOf(space, transfer)))
     expect(outcomes).toEqual(transfers.map((_, stopAt) => (stopAt <= DECIDE ? 'nothing' : 'all')))
+    await nothingIsHeld()
+  })
+
+  test('killed after the decision, and the counters of all partitions are damaged meanwhile', async () => {
+    await openAccounts(space, 'damaged')
+    const child = coordinator({ damaged: DECIDE + 1 })
+    await child.line(/^damaged: stopped$/m)
+    for (const [i, server] of servers.entries()) await server.cli('SET', keysOf(NAMES[i]!).counters, 'damaged')
+    child.kill('SIGKILL')
+    expect(await outcomeOf(space, 'damaged')).toBe('all')
     await nothingIsHeld()
   })
 

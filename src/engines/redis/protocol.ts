@@ -287,8 +287,10 @@ export const KIND = {
 
 /** Numbers and texts that both sides need. */
 export const SHARED = {
-  /** The layout of the data; a library refuses data of another layout. */
-  layout: 4,
+  /** The layout of the data that the library writes. */
+  layout: 5,
+  /** The oldest layout that it works in, as processes of that layout do (docs/decisions/0028). */
+  oldestLayout: 4,
   /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
   besideOutcome: 120,
   /** The token by which templates name a ticket, without the id of the ticket. */
@@ -350,15 +352,15 @@ export const KEYS = {
   sweep: { name: 'sweep:', of: 'second', type: 'list', holds: 'ids to be looked at by the sweep in that second', until: 'it is swept' },
   kinds: { name: 'kinds', type: 'hash', holds: 'root kind → what is indexed there', until: 'the space ends' },
   presences: { name: 'presences', type: 'zset', holds: 'presences, by the end of their leases', until: 'presences end' },
-  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'the run id it subscribed in; when it joined; its last 64 replies, and the greatest number among them', until: 'the presence ends' },
+  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'run id it subscribed in; when it joined; its layout; its last 64 replies, and the greatest number', until: 'the presence ends' },
   claims: { name: 'claims:', of: 'presence', type: 'set', holds: 'what it holds: `id:token`, `!` behind it once it has started', until: 'the presence ends' },
   outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
   waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },
   events: { name: 'events:', of: 'presence', type: 'hash', holds: 'its registrations: the number of the last event, how many templates', until: 'the presence ends' },
   suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which two holders have died', until: 'presences end' },
   transactions: { name: 'transactions', type: 'zset', holds: 'transactions, by the end of their leases', until: 'leases end' },
-  prepared: { name: 'prepared', type: 'zset', holds: 'prepared transactions, each with the partition and transaction that decide on it, by when a process is asked to find out', until: 'they are settled' },
-  decisions: { name: 'decisions', type: 'zset', holds: 'committed transactions, each with a partition and transaction that have to be committed too, by when a process is asked to see to it', until: 'these are committed' },
+  prepared: { name: 'prepared', type: 'zset', holds: 'prepared transactions, each with the one that decides on it, by when a process is to find out', until: 'they are settled' },
+  decisions: { name: 'decisions', type: 'zset', holds: 'committed transactions, each with one that has to be, by when a process is to see to it', until: 'these are committed' },
   marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
   written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },
   readers: { name: 'readers', type: 'hash', holds: 'id → the transactions that have read it', until: 'transactions end' },

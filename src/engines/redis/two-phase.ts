@@ -1,5 +1,6 @@
 /** Two-phase commits on Redis: the operations of prepare.lua. */
 import type { Decision, ElsewhereTransaction, TwoPhase, Unfinished } from '../../engine/two-phase.js'
+import { SpaceError } from '../../errors.js'
 import { PUSH, REPLY } from './protocol.js'
 import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
@@ -19,9 +20,9 @@ export class TwoPhaseOnRedis implements TwoPhase {
   }
 
   async prepare(tx: string, decider: ElsewhereTransaction): Promise<void> {
-    await this.#transactions.ending(tx, () =>
-      ask(this.#batches, 'prepare', { transaction: tx, decider: textOf(decider) }, ONCE),
-    )
+    const named = { transaction: tx, decider: textOf(decider) }
+    const { kind, values } = await this.#transactions.ending(tx, () => ask(this.#batches, 'prepare', named, ONCE))
+    if (kind === REPLY.failed) throw olderProcesses(values[0]!.toString('latin1').split(' ').slice(1))
   }
 
   async decide(tx: string, others: readonly ElsewhereTransaction[]): Promise<void> {
@@ -60,3 +61,6 @@ export class TwoPhaseOnRedis implements TwoPhase {
 }
 
 const textOf = ({ partition, tx }: ElsewhereTransaction): string => `${partition} ${tx}`
+
+const olderProcesses = (presences: readonly string[]): SpaceError =>
+  new SpaceError('OLDER_PROCESSES', `It has effects in several partitions. Their presences: ${presences.join(', ')}.`)

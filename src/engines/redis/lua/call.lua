@@ -9,7 +9,7 @@
 -- shares: bounded, facts, LATER, OPS, LAYOUT, exists, begin, saveCounters
 -- shares: flushRecords, flushQueue, flush
 
--- The layout of the data that this library reads and writes.
+-- The layout of the data that this library writes; it also works in those from oldestLayout on (layout.lua).
 local LAYOUT = SHARED.layout
 -- How far ahead numbers are saved, so that most calls use them without saving the counters: tokens by more than the
 -- second after which the clocks are saved, since they follow the clock in µs.
@@ -101,8 +101,8 @@ local function forgetLastCall()
 end
 
 -- Returns new counters. `seq`: the order of writing goes on from there.
-local function newCounters(seq)
-  return { layout = LAYOUT, run = '', clock = wall, wall = wall, tok = 0, seq = seq, wait = 0, look = 0,
+local function newCounters(seq, layout)
+  return { layout = layout, run = '', clock = wall, wall = wall, tok = 0, seq = seq, wait = 0, look = 0,
     sweep = floor(wall / 1000), gone = '', askedFull = 0, full = false, from = 0, due = 0 }
 end
 
@@ -113,17 +113,33 @@ local function sumOfCounters(c, layout)
     + c.from * 23 + c.due * 29 + (c.generation or 0) * 2 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + #c.gone
 end
 
+-- Returns whether the sum of counters is that of a layout.
+local function hasSumOf(layout)
+  local isWhole, sum = pcall(sumOfCounters, counters, layout)
+  return isWhole and counters.sum == sum
+end
+
 -- Reads the counters. Damaged ones begin anew: the order of writing goes on from a number that no space has reached,
--- and all presences get a full lease. Counters of another layout are left as they are.
+-- and all presences get a full lease. Counters of a layout that this library does not know are left as they are.
 local function readCounters(packed)
   counters = unpacked(packed)
-  local isWhole, sum = pcall(sumOfCounters, counters, LAYOUT)
-  if isWhole and counters.sum == sum then
-    counters.layout = LAYOUT
-  elseif not counters or type(counters.layout) ~= 'number' or counters.layout == LAYOUT then
-    counters = newCounters(wall)
-    counters.damaged = true
+  local layout = counters and counters.layout
+  if type(layout) == 'number' and layout >= SHARED.oldestLayout and layout <= LAYOUT then
+    if hasSumOf(layout) then return end
+  else
+    -- The layout alone may be damaged.
+    for known = SHARED.oldestLayout, LAYOUT do
+      if hasSumOf(known) then
+        counters.layout = known
+        return
+      end
+    end
+    if counters and type(layout) == 'number' then return end
+    layout = LAYOUT
   end
+  counters = newCounters(wall, layout)
+  -- When something ends next, and whether a commit is unfinished, is found out anew.
+  counters.damaged, counters.due, counters.spanning = true, 1, true
 end
 
 -- Finds the counters as the last call has left them, and returns their stored text. If the text is the one that this
@@ -137,7 +153,7 @@ local function findCounters(key)
     counters = saved.counters
   else
     saved = nil
-    if packed then readCounters(packed) else counters = newCounters(0) end
+    if packed then readCounters(packed) else counters = newCounters(0, LAYOUT) end
   end
   return packed
 end
@@ -187,7 +203,7 @@ local function saveCounters()
   if saved then
     counters.tok, counters.seq, counters.wait = tok + TOKENS_AHEAD, seq + NUMBERS_AHEAD, wait + NUMBERS_AHEAD
   end
-  counters.sum = sumOfCounters(counters, LAYOUT)
+  counters.sum = sumOfCounters(counters, counters.layout)
   -- Packed: formatting and parsing a dozen numbers would cost more than most operations.
   saved = { text = cmsgpack.pack(counters), counters = counters, tok = counters.tok, seq = counters.seq, wait = counters.wait }
   counters.tok, counters.seq, counters.wait = tok, seq, wait

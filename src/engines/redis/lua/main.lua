@@ -50,11 +50,13 @@ local function runOperations(first)
   end
 end
 
--- Returns why this library must not touch the data, or nil. An older layout is taken over if it holds no data: under
--- the keys of layout 1, which had one letter each, or of a later layout.
+-- Returns why this library must not touch the data, or nil. It works in an older layout that it knows as processes of that
+-- layout do. Another older one is taken over if it holds no data: under the keys of layout 1, which had one letter each, or
+-- of a later layout.
 local function refusalOfLayout()
   if counters.layout == LAYOUT then return nil end
   if counters.layout > LAYOUT then return REFUSAL.dataNewer end
+  if counters.layout >= SHARED.oldestLayout then return nil end
   if call('EXISTS', prefix .. 'e', prefix .. 'S', keys.entries, keys.presences) > 0 then return REFUSAL.dataOlder end
   call('UNLINK', prefix .. 'K')
   counters.layout = LAYOUT
@@ -98,6 +100,7 @@ local function batch(names, arguments)
   nonce = argv[5]
   if mode == MODE.join then
     local born = join()
+    LATER.raiseLayout()
     countersChanged = true
     saveCounters()
     endCall()
@@ -134,7 +137,7 @@ local function beat(names, arguments)
   argv = arguments
   begin(names[1], argv[1], argv[2])
   -- The data of another release; its batches refuse them.
-  if counters.layout ~= LAYOUT then return { LONGEST_ROUND_MS, nowText, textOf(pushedTo(self)), '' } end
+  if counters.layout > LAYOUT or counters.layout < SHARED.oldestLayout then return { LONGEST_ROUND_MS, nowText, textOf(pushedTo(self)), '' } end
   recall()
   recall(true)
   nonce = '.b'
@@ -143,6 +146,7 @@ local function beat(names, arguments)
   local dead, list = watchPresences(true)
   endDue()
   sweepInBeat()
+  local isConverting = LATER.raiseLayout()
   local untilScan = LATER.scan()
   if facts.recheck and exists(keys.ifExists) then endVainWaits() end
   flush()
@@ -152,6 +156,7 @@ local function beat(names, arguments)
   local known = knownOf(self)
   endCall()
   if untilScan then return { untilScan, nowText, pushed, known } end
+  if isConverting then return { DUE_AGAIN_MS, nowText, pushed, known } end
   if counters.gone ~= '' then return { SHARED.graceMs + 10, nowText, pushed, known } end
   -- The end of a large transaction, or of many, goes on in the next call.
   if counters.due ~= 0 and counters.due <= now then return { DUE_AGAIN_MS, nowText, pushed, known } end
@@ -186,7 +191,7 @@ local function lookUp(names, arguments)
   argv = arguments
   begin(names[1], '', arguments[1])
   if counters.layout > LAYOUT then return { REFUSAL.dataNewer } end
-  if counters.layout < LAYOUT then return { REFUSAL.dataOlder } end
+  if counters.layout < SHARED.oldestLayout then return { REFUSAL.dataOlder } end
   if not LOOKS[argv[2]] then error(argv[2] .. ' is no operation of a look') end
   recall(true)
   nonce = ''

@@ -16,7 +16,12 @@ local function noteUnfinished(key, member)
   dueAt(now + SHOWN_AFTER_MS)
 end
 
+-- A library of layout 4 would end a prepared transaction with its presence.
+local PREPARED_SINCE = 5
+
 function OPS.prepare(transaction, decider)
+  local refusal = LATER.refusalBelow(PREPARED_SINCE)
+  if refusal then return reply(REPLY.failed, refusal) end
   if not isOpen(transaction) then return reply(REPLY.transactionEnded) end
   call('ZADD', keys.transactions, PREPARED, transaction)
   facts[transaction] = PREPARED

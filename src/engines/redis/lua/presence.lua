@@ -266,7 +266,7 @@ end
 -- another one of the same name.
 local function join()
   local isNew = call('EXISTS', ownKeys.presence) == 0
-  call('HSET', ownKeys.presence, 'run', counters.run)
+  call('HSET', ownKeys.presence, 'run', counters.run, 'layout', LAYOUT)
   call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, self)
   -- The connection may be cut again before a look at it: then it has been missing since the new cut, not since the one
   -- before.
