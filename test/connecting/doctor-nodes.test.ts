@@ -93,6 +93,14 @@ describeOnRedis('a Cluster', () => {
     expect(checks.get('AOF of all')).toMatchObject({ status: 'ok', found: 'on for 6 of 6 servers' })
   })
 
+  test('is not passed over in silence if this user may not ask for its nodes', async () => {
+    const node = cluster.nodes.find((each) => each.url === url)
+    await node?.cli('ACL', 'SETUSER', 'observer', 'on', '>seen', '+@all', '-cluster', 'allkeys', 'allchannels')
+    const told = (await checksOf(url.replace('://', '://observer:seen@'))).get('Cluster')
+    expect(told).toMatchObject({ status: 'warn', found: 'unknown', todo: expect.stringContaining('CLUSTER NODES') })
+    await node?.cli('ACL', 'DELUSER', 'observer')
+  })
+
   test('that refuses all for the slots of one primary is advised not to', async () => {
     const [first] = await cluster.primaries()
     await first?.cli('CONFIG', 'SET', 'cluster-require-full-coverage', 'yes')

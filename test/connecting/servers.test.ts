@@ -1,14 +1,14 @@
 /** Servers that a space is opened on: sockets and databases are what the address says; unsuitable servers are named. */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { AnyEntry, defineEntry, openSpace } from '../../src/index.js'
 import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { freePort } from '../support/port.js'
 import { startProcess } from '../support/process.js'
 import { type Redis, type RedisOptions, startRedis } from '../support/redis.js'
+import { startSentinel } from '../support/sentinel.js'
 import { until } from '../support/until.js'
 
 const Job = defineEntry<{ id: number }>('Job')
@@ -162,26 +162,16 @@ describeOnRedis('an unsuitable server', () => {
 
   test('a Sentinel is named', async () => {
     const master = await start()
-    const sentinel = await startSentinel(master)
+    const terms = { primaryPort: master.port, quorum: 1, downAfterMs: 1_000, failoverTimeoutMs: 3_000 }
+    const sentinel = await startSentinel(terms)
     try {
-      const { code, message, doctor } = await refusals(sentinel.url)
+      const { code, message, doctor } = await refusals(`redis://127.0.0.1:${sentinel.port}`)
       expect(code).toBe('REDIS_UNSUITABLE')
       for (const text of [message, doctor]) expect(text).toMatch(/is a Sentinel.*redis\+sentinel:\/\//)
     } finally {
-      sentinel.process.kill('SIGKILL')
-      await sentinel.process.exited
+      await sentinel.stop()
     }
   })
 })
-
-async function startSentinel(master: Redis): Promise<{ url: string; process: ReturnType<typeof startProcess> }> {
-  const port = await freePort()
-  const file = join(folder, 'sentinel.conf')
-  writeFileSync(file, `port ${port}\nbind 127.0.0.1\ndir ${folder}\nsentinel monitor main 127.0.0.1 ${master.port} 1\n`)
-  const found = JSON.parse(readFileSync(new URL('../../.cache/redis/server.json', import.meta.url), 'utf8'))
-  const process = startProcess([found.command, file, '--sentinel'], { env: { LD_LIBRARY_PATH: found.libraryPath } })
-  await process.line(/\+monitor master/)
-  return { url: `redis://127.0.0.1:${port}`, process }
-}
 
 failOnLeaks()

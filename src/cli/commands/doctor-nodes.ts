@@ -32,6 +32,11 @@ function clusterCheck(
   { state, slotsServed }: NonNullable<Surroundings['cluster']>,
   primaries: readonly Reached[],
 ): Check {
+  if (slotsServed === null)
+    return check('Cluster', 'unknown', [
+      'warn',
+      'Let this user run CLUSTER INFO and CLUSTER NODES, or run this as another one: the other nodes were not looked at.',
+    ])
   const needsAll = primaries.some(({ settings }) => settings.needsAllSlots)
   const found = `${state}, ${slotsServed} of ${SLOTS} slots served, ${primaries.length} primaries answer`
   const wrong: Problem =

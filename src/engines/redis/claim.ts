@@ -156,8 +156,8 @@ export class Claims {
     held.slotReleased = true
     held.offer.held--
     // Without a link, the slot is requested with the offer, whose credit excludes only what it holds.
-    if (!held.offer.ended)
-      await ask(this.#batches, 'releaseSlot', { wait: held.offer.wait }, { repeatable: false }).catch(() => {})
+    const options = { repeatable: false, standing: true }
+    if (!held.offer.ended) await ask(this.#batches, 'releaseSlot', { wait: held.offer.wait }, options).catch(() => {})
   }
 
   complete(delivery: Delivery, body: Buffer, credit: number, along?: CompletionEffects): Promise<boolean> {
@@ -351,7 +351,8 @@ export class Claims {
     ask(this.#batches, 'deadLetter', { id, reason: tokenOf(reason), claim }, { repeatable: true }).catch(() => {
       // Without a link, the next sync gives the claim back, and the next holder sets the entry aside.
     })
-    if (!offer.ended) ask(this.#batches, 'releaseSlot', { wait: offer.wait }, { repeatable: false }).catch(() => {})
+    const options = { repeatable: false, standing: true }
+    if (!offer.ended) ask(this.#batches, 'releaseSlot', { wait: offer.wait }, options).catch(() => {})
   }
 
   #isHeld(held: ClaimedDelivery): boolean {

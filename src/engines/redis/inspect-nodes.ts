@@ -33,9 +33,9 @@ export interface ReplicaView {
   readonly bytesBehind: number
 }
 
-/** The slots of a Cluster: how many are served, of 16,384. */
+/** The slots of a Cluster: how many are served, of 16,384. Null if this user may not ask. */
 export interface ClusterView {
-  readonly slotsServed: number
+  readonly slotsServed: number | null
   readonly state: string
 }
 
@@ -45,6 +45,8 @@ export interface Surroundings {
   /** Null outside a Cluster. */
   readonly cluster: ClusterView | null
 }
+
+const UNKNOWN: ClusterView = { slotsServed: null, state: 'unknown' }
 
 /** All are asked at once, so this much longer may the whole take. */
 export const NODE_TIMEOUT_MS = 2_000
@@ -56,8 +58,9 @@ export async function inspectNodes(
   address: Address,
 ): Promise<Surroundings> {
   const here: NodeView = { shown: 'this server', settings: await settingsOf(redis, info) }
-  const cluster = isCluster(info) ? await clusterOf(redis) : null
-  const others = cluster?.others ?? (here.settings?.replicas ?? []).map(({ shown }) => shown)
+  const known = (here.settings?.replicas ?? []).map(({ shown }) => shown)
+  const cluster = isCluster(info) ? ((await clusterOf(redis)) ?? { view: UNKNOWN, others: known }) : null
+  const others = cluster?.others ?? known
   const look = async (shown: string): Promise<NodeView> => {
     try {
       const terms = await clientTerms(address, placeOf(shown))

@@ -241,7 +241,8 @@ export class Presence {
       if (next < 0) return this.lost()
       if (askedAt !== undefined) lease.renewed(askedAt)
       this.#watchLease()
-      const wasQuiet = isQuiet && this.#batches.sent === sent
+      // What is asked and not yet sent counts here already, and not there.
+      const wasQuiet = isQuiet && this.#batches.sent === sent && this.#batches.queued === 0
       const difference = this.#agreement.difference(known, wasQuiet)
       if (!this.#allArrived(pushed)) this.outOfStep('pushes were lost')
       else if (difference) this.outOfStep(difference)
