@@ -61,8 +61,9 @@ everyEngine('the state of a space', (opened) => {
     await worker.start()
     const send = (target: string) =>
       sendRequest(space, requestOf({ target }), { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: true })
-    const sent = [send('/first?secret=1'), send('/second')]
+    const first = send('/first?secret=1')
     await until(() => held.length === 1, 'the first runs')
+    const sent = [first, send('/second')]
     await order(space, other.presence, 'drain', { by: 'the test' })
     let seen = await requestsIn(space, await stateOf(space), undefined, 10)
     await until(async () => {

@@ -26,7 +26,7 @@ afterAll(() => redis.stop())
 beforeEach(async () => {
   space++
   listening = connect(redis.port, '127.0.0.1')
-  listening.write(`SUBSCRIBE ${[PROCESS, ANOTHER].map((of) => `{ts:${space}}:pushes:${of}`).join(' ')}\r\n`)
+  listening.write(`SSUBSCRIBE ${[PROCESS, ANOTHER].map((of) => `{ts:${space}}:pushes:${of}`).join(' ')}\r\n`)
   await once(listening, 'data')
   await batch(0, MODE.join)
 })
