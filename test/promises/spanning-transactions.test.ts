@@ -16,7 +16,7 @@ const OWNERS = [laneOf(0, 3), laneOf(1, 3), laneOf(2, 3)] as const
 const [ANN, BOB, CID] = OWNERS
 const of = (owner: string) => Account.template({ owner })
 const ALL = { span: 'all' } as const
-const SHORT_MS = 1_500
+const SHORT_MS = 800
 
 everyEngine({ what: 'transactions over all partitions', partitions: 'redis' }, (opened) => {
   const open = (balance: number): Promise<unknown> =>
