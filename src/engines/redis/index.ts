@@ -384,15 +384,11 @@ export class RedisEngine implements Engine {
     this.sessions.close()
     this.#frames.close()
     this.#ownPresence.leave()
-    if (this.#ownPresence.connected) await this.#farewell()
+    // Gives back at once what this process holds, instead of when another process notices that it is gone.
+    if (this.#ownPresence.connected) await within(FAREWELL_MS, this.declareDead(this.presence)).catch(() => {})
     this.#ownPresence.close()
     this.#batches.close()
     this.#connection.close()
-  }
-
-  /** Gives back at once what this process holds, instead of when another process notices that it is gone. */
-  async #farewell(): Promise<void> {
-    await within(FAREWELL_MS, this.declareDead(this.presence)).catch(() => {})
   }
 
   #lost(): void {
