@@ -19,6 +19,7 @@
 
 import type { Access } from './engine/access.js'
 import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
+import type { Move } from './engine/move.js'
 import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
 import type { TwoPhase } from './engine/two-phase.js'
@@ -56,8 +57,11 @@ export interface Find {
 /** The changes of an entry that a registration can ask for (JavaSpaces notify; JavaSpace05 availability events). */
 export type Transition = 'written' | 'visible' | 'available'
 
-/** Receives a piece of a message from another process; `isFirst` begins a message. */
-export type OnMessagePart = (part: Buffer, isFirst: boolean) => void
+/**
+ * Receives a piece of a message from another process; `isFirst` begins a message. Messages of different sources (default 0)
+ * may come piece by piece at the same time.
+ */
+export type OnMessagePart = (part: Buffer, isFirst: boolean, source?: number) => void
 
 /** A registration for events. */
 export interface Interest {
@@ -190,6 +194,11 @@ export interface Engine {
 
   /** True while the store can be asked at once: false without a connection. */
   readonly isReachable: boolean
+
+  /** True while entries may move to other partitions: a listing may then meet an entry twice. */
+  readonly isMoving?: boolean
+  /** The move of the space to another server, if it moves. */
+  readonly move?: Move
 
   /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries

@@ -29,6 +29,11 @@ export interface OpenOptions extends Bounds, Access {
    * process on. Default: that of the space; for a new one, one for each primary.
    */
   readonly partitions?: number | undefined
+  /**
+   * Where the space moves to (docs/operations.md#move-a-space): an address like `url`, of another server. While it moves,
+   * every process has both. Default: it does not move.
+   */
+  readonly nextUrl?: string | undefined
   /** Maximum bytes in flight of one streamed body in each direction. Default 1 MiB. */
   readonly maxStreamBytes?: number | undefined
   /** Maximum bytes in flight of all streams that this process writes. Default 64 MiB. */
@@ -50,6 +55,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
     'durability',
     'connectTimeoutMs',
     'partitions',
+    'nextUrl',
     'maxEntries',
     'maxBytes',
     'maxStreamBytes',
@@ -75,7 +81,8 @@ const isClusterUrl = (url: string): boolean => /^rediss?\+cluster:/.test(url)
  *   space of this process), or `memory:LABEL` (a space of this process that is shared by label; it ends when the last
  *   user closes it). Parameters of a URL are files and names: `?passwordFile=…&ca=…&cert=…&key=…&servername=…`
  * @throws SpaceError URL_UNKNOWN, SPACE_UNREACHABLE (within connectTimeoutMs), REDIS_TOO_OLD, REDIS_EVICTS,
- *   REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, DATA_NEWER, DURABILITY_UNAVAILABLE, PARTITIONS_DIFFER, INVALID_ARGUMENT
+ *   REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, DATA_NEWER, DURABILITY_UNAVAILABLE, PARTITIONS_DIFFER, SPACE_MOVES,
+ *   INVALID_ARGUMENT
  * @example
  * await using space = await openSpace('redis://127.0.0.1:6379', { name: 'orders' })
  */
@@ -86,6 +93,7 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     throw new SpaceError('INVALID_ARGUMENT', 'name is a text of 1 to 100 characters.')
   }
   checkPartitions(url, options.partitions)
+  checkNext(url, options.nextUrl)
   if (durability !== undefined && !isDurability(durability)) {
     throw new SpaceError('INVALID_ARGUMENT', 'durability is memory, local, fsync, or replicated:n with n from 1 to 99.')
   }
@@ -106,12 +114,14 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   }
   if (isRedisUrl(url)) {
     // Loaded when needed: tests and `takespace dev` need no Redis client.
-    const { tls, credentials, partitions } = options
+    const { tls, credentials, partitions, nextUrl } = options
     const access = { tls, credentials }
     const terms = { name, durability, connectTimeoutMs, logger, bounds, access }
-    const engine = isClusterUrl(url)
-      ? await (await import('./engines/redis/cluster.js')).openOnCluster(url, terms, partitions)
-      : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms)
+    const engine = nextUrl
+      ? await (await import('./engines/redis/moving.js')).openMoving(url, nextUrl, terms, partitions)
+      : isClusterUrl(url)
+        ? await (await import('./engines/redis/cluster.js')).openOnCluster(url, terms, partitions)
+        : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms)
     return new Space(engine, name, logger, streamBounds, direct)
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')
@@ -138,6 +148,16 @@ function checkPartitions(url: unknown, partitions: number | undefined): void {
   }
   if (typeof url === 'string' && !isClusterUrl(url)) {
     throw new SpaceError('INVALID_ARGUMENT', 'Only a space on a Cluster has partitions: redis+cluster://…')
+  }
+}
+
+function checkNext(url: unknown, nextUrl: unknown): void {
+  if (nextUrl === undefined) return
+  if (typeof nextUrl !== 'string' || !isRedisUrl(nextUrl)) {
+    throw new SpaceError('INVALID_ARGUMENT', 'nextUrl is the address of a Redis: redis://host:6379, …')
+  }
+  if (typeof url !== 'string' || !isRedisUrl(url)) {
+    throw new SpaceError('INVALID_ARGUMENT', 'Only a space on Redis moves.')
   }
 }
 

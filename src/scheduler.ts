@@ -10,6 +10,7 @@ import { type Logger, silent } from './log.js'
 import { type Service, service as serviceOf } from './runtime/lifecycle.js'
 import type { RunningScheduler } from './schedulers/asked.js'
 import type { SchedulerTerms } from './schedulers/bullmq.js'
+import { runMoving } from './schedulers/moving.js'
 import type { Space } from './space.js'
 
 export interface SchedulerOptions {
@@ -108,7 +109,11 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
   let running: RunningScheduler | undefined
   const start = async (): Promise<void> => {
     const terms = { space, queueName, fromQueues, service, timeoutMs, concurrency, stopTimeoutMs, logger }
-    running = await startOn(url, terms)
+    const { engine } = space
+    const isBeside = options.url === undefined && engine.move !== undefined
+    running = isBeside
+      ? await runMoving(engine.move!, () => startOn(engine.server, terms), logger)
+      : await startOn(url, terms)
     await control.join(member)
     logger.info({ queue: queueName, fromQueues }, 'the scheduler has started')
   }

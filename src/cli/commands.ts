@@ -10,6 +10,7 @@ import {
   gatewayOptions,
   integer,
   nameOption,
+  nextUrlOption,
   processesOption,
   releaseOption,
   serviceOption,
@@ -22,7 +23,21 @@ const APP = 'the app file: it exports its app (default, `app` or `createApp`) or
 
 /** Adds all commands, in the order of the help text. */
 export function addCommands(program: Command): void {
-  for (const add of [dev, gateway, worker, processes, scheduler, enqueue, list, entries, dead, operate, doctor, acl])
+  for (const add of [
+    dev,
+    gateway,
+    worker,
+    processes,
+    scheduler,
+    enqueue,
+    list,
+    entries,
+    dead,
+    operate,
+    migrate,
+    doctor,
+    acl,
+  ])
     add(program)
 }
 
@@ -52,7 +67,7 @@ function dev(program: Command): void {
 
 function gateway(program: Command): void {
   const command = program.command('gateway').description('take HTTP requests and write them into the space')
-  addOptions(command, urlOption(), nameOption(), ...gatewayOptions(), processesOption('gateway'))
+  addOptions(command, urlOption(), nextUrlOption(), nameOption(), ...gatewayOptions(), processesOption('gateway'))
     .option('--scheduler', 'run a scheduler in this process, too, like takespace scheduler')
     .action(async (flags, self: Command) => (await import('./commands/gateway.js')).gateway(flags, self))
 }
@@ -62,7 +77,7 @@ function worker(program: Command): void {
     .command('worker')
     .description('take requests from the space and answer them with an app')
     .argument('<app>', APP)
-  addOptions(command, urlOption(), nameOption(), ...workerOptions(), ...supervisorOptions()).action(
+  addOptions(command, urlOption(), nextUrlOption(), nameOption(), ...workerOptions(), ...supervisorOptions()).action(
     async (app, flags, self: Command) => (await import('./commands/worker.js')).worker(app, flags, self),
   )
 }
@@ -70,8 +85,9 @@ function worker(program: Command): void {
 /** The processes of a supervisor. */
 function processes(program: Command): void {
   const worker = program.command('worker-process', { hidden: true }).argument('<app>')
-  addOptions(worker, urlOption(), nameOption(), ...workerOptions()).action(async (app, flags, self: Command) =>
-    (await import('./supervisor/worker-process.js')).workerProcess(app, flags, self),
+  addOptions(worker, urlOption(), nextUrlOption(), nameOption(), ...workerOptions()).action(
+    async (app, flags, self: Command) =>
+      (await import('./supervisor/worker-process.js')).workerProcess(app, flags, self),
   )
   program
     .command('gateway-process', { hidden: true })
@@ -93,6 +109,7 @@ function scheduler(program: Command): void {
     .option('--from-queue <name>', 'run the jobs of a BullMQ queue as tasks; may be given again', queues)
     .addOption(serviceOption())
     .addOption(urlOption())
+    .addOption(nextUrlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
     .addOption(releaseOption())
@@ -123,6 +140,7 @@ function enqueue(program: Command): void {
     .option('--key <text>', 'idempotency key: a task is enqueued once per key')
     .addOption(serviceOption())
     .addOption(urlOption())
+    .addOption(nextUrlOption())
     .addOption(nameOption())
     .option('--json', 'print JSON')
     .action(async (task, input, flags, self: Command) =>
@@ -172,6 +190,7 @@ const onEntries = (program: Command, verb: string, what: string): Command =>
     .argument('<kind>', verb === 'write' ? 'name of the kind' : "name of the kind; '*' = every kind")
     .argument('[fields...]', 'name=value, or one JSON object', readFields)
     .addOption(urlOption())
+    .addOption(nextUrlOption())
     .addOption(nameOption())
     .option('--json', 'print JSON')
 
@@ -182,6 +201,7 @@ function dead(program: Command): void {
       .command(verb)
       .description(what)
       .addOption(urlOption())
+      .addOption(nextUrlOption())
       .addOption(nameOption())
       .option('--json', 'print JSON')
       .action(async (...args) => {
@@ -209,6 +229,18 @@ const chosenLetters = (command: Command): Command =>
     .option('--task <name>', 'those of this task')
     .option('--max <n>', 'maximum number of chosen dead letters', integer(1, 1_000_000), 1_000)
 
+function migrate(program: Command): void {
+  program
+    .command('migrate')
+    .description('move a space to another Redis while it serves; all processes must have both addresses')
+    .addOption(urlOption())
+    .addOption(nextUrlOption())
+    .addOption(nameOption())
+    .option('--dry-run', 'print where the move stands, and change nothing')
+    .option('--json', 'print JSON, a line each')
+    .action(async (flags, self: Command) => (await import('./commands/migrate.js')).migrate(flags, self))
+}
+
 function doctor(program: Command): void {
   program
     .command('doctor')
@@ -226,6 +258,7 @@ const ROLES = {
   worker: 'worker',
   program: 'openSpace, write, take, read, enqueue, dead requeue and drop, top, nodes, drain, order, pause, resume',
   scheduler: 'scheduler, gateway --scheduler',
+  mover: 'migrate, at both addresses',
   observer: 'ls, dead ls, dead show, doctor',
   loader: 'load',
 } satisfies Record<RoleName, string>

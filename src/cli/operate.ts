@@ -1,6 +1,6 @@
 /** The commands of operators: top, nodes, drain, order, pause and resume; their names, arguments, flags and texts. */
 import { Argument, type Command, Option } from 'commander'
-import { integer, nameOption, oneOf, urlOption } from './settings.js'
+import { integer, nameOption, nextUrlOption, oneOf, urlOption } from './settings.js'
 
 const ROLES = ['gateway', 'worker', 'scheduler', 'supervisor'] as const
 
@@ -13,7 +13,11 @@ const chosen = (command: Command): Command =>
     .option('--of-release <name>', 'processes of this release')
 
 const shared = (command: Command): Command =>
-  command.addOption(urlOption()).addOption(nameOption()).option('--json', 'print JSON, a line each')
+  command
+    .addOption(urlOption())
+    .addOption(nextUrlOption())
+    .addOption(nameOption())
+    .option('--json', 'print JSON, a line each')
 
 const LONGEST_WAIT_MS = 86_400_000
 
@@ -34,6 +38,7 @@ export function operate(program: Command): void {
     .command('top')
     .description('show services and processes of a space; the exit code rates it: 0 good, 1 degraded, 2 bad')
     .addOption(urlOption())
+    .addOption(nextUrlOption())
     .addOption(nameOption())
     .option('--once', 'print the state once; without a terminal that is the default')
     .option('--json', 'print JSON, a line each time')

@@ -25,6 +25,10 @@ export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 export const urlOption = (): Option =>
   new Option('--url <url>', 'address of the space; REDIS_URL is read, too').env('TAKESPACE_URL').default(DEFAULT_URL)
 
+/** The address to which the space moves. */
+export const nextUrlOption = (): Option =>
+  new Option('--next-url <url>', 'address to which the space moves; while it moves, all processes have both')
+
 export const nameOption = (): Option =>
   new Option('--name <name>', 'name of the space on that server').default('default').argParser(name)
 

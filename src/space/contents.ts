@@ -43,12 +43,15 @@ export async function* contentsOf(
   if (max !== Number.POSITIVE_INFINITY) checkedMax(max)
   if (checkedLease(leaseMs) === 0) throw new SpaceError('INVALID_ARGUMENT', 'leaseMs is more than 0.')
   const endsAt = monotonicMs() + leaseMs
+  const seen = engine.isMoving ? new Set<string>() : undefined
   let left = max
   for (let after: string | null = null; left > 0; ) {
     const most = Math.min(left, PAGE)
     const from = after
     const list = (): Promise<Page> => engine.list(encoded, from, most, tx?.id)
-    const { entries, next }: Page = tx ? await tx.find(undefined, list) : await list()
+    const page: Page = tx ? await tx.find(undefined, list) : await list()
+    const { next } = page
+    const entries = seen ? page.entries.filter(({ id }) => !seen.has(id) && seen.add(id)) : page.entries
     for (const entry of entries) {
       if (monotonicMs() >= endsAt) throw new SpaceError('LEASE_UNKNOWN', 'The lease of the contents had ended.')
       yield entry

@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import type { World } from '../../src/engines/memory/world.js'
 import { PartitionedEngine } from '../../src/engines/partitions/index.js'
-import { Placement } from '../../src/engines/partitions/placement.js'
+import { FixedPlacement } from '../../src/engines/partitions/placement.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -33,7 +33,7 @@ test('entries of one key are in one partition, whatever their kind; without a ke
 
 test('the partition of a key is the same in every process and in every release', () => {
   const keys = ['s:ann', 's:bob', 'n:42', 's:42', 's:#é', '']
-  const placed = (count: number): number[] => keys.map((key) => new Placement(count, 'any').ofKey(key))
+  const placed = (count: number): number[] => keys.map((key) => new FixedPlacement(count, 'any').ofKey(key))
   expect([placed(2), placed(3), placed(16)]).toEqual([
     [0, 1, 1, 0, 0, 0],
     [0, 1, 2, 0, 0, 2],

@@ -80,7 +80,7 @@ export function everyEngine(
   const onRedis = (
     where: string,
     namesOf: (name: string) => string[],
-    opener: (url: string, names: string[], bounds?: Bounds) => Promise<Space>,
+    opener: (url: string, names: string[], bounds?: Bounds, nextUrl?: string) => Promise<Space>,
   ): void =>
     describeOnRedis(`${what}, ${where}`, () => {
       let tested: Tested
@@ -97,7 +97,9 @@ export function everyEngine(
         })
         await tested.command('ACL', 'SETUSER', 'program', 'reset', 'on', '>secret', ...rights)
         const url = tested.url.replace('://', '://program:secret@')
-        const open = async (bounds?: Bounds): Promise<Space> => kept(await opener(url, names, bounds))
+        if (tested.prepare) for (const name of names) await tested.prepare(name)
+        const open = async (bounds?: Bounds): Promise<Space> =>
+          kept(await opener(url, names, bounds, tested.nextUrl?.replace('://', '://program:secret@')))
         const found = async (): Promise<string[]> =>
           (await Promise.all(names.map((name) => tested.violations(name)))).flat()
         views = { space: await open(), other: await open(), bounded: open, violations: found }
@@ -115,11 +117,12 @@ export function everyEngine(
     onRedis(
       where,
       (name) => [name],
-      (url, [name], bounds) => openSpace(url, { name, ...bounds }),
+      (url, [name], bounds, nextUrl) => openSpace(url, { name, ...bounds, nextUrl }),
     )
-  if (TEST_ON !== 'cluster') onServers(TEST_ON === 'sentinels' ? 'behind Sentinels' : 'on Redis')
+  const isOne = TEST_ON === undefined || TEST_ON === 'sentinels'
+  if (isOne) onServers(TEST_ON === 'sentinels' ? 'behind Sentinels' : 'on Redis')
   isPartitioned = true
-  if (TEST_ON === 'cluster' && partitions !== 'none') onServers('on a Cluster')
+  if (!isOne && partitions !== 'none') onServers(TEST_ON === 'cluster' ? 'on a Cluster' : 'moving to another Redis')
   if (partitions !== 'none' && (ALL || partitions !== 'all'))
     inMemory('in memory, in three partitions', () => {
       const worlds = Array.from({ length: PARTITIONS }, () => new World())

@@ -1,6 +1,12 @@
-/** The server that the promises are tested on: one, or by TEST_ON a primary behind `sentinels`, or a `cluster`. */
+/**
+ * The server that the promises are tested on: one, or by TEST_ON a primary behind `sentinels`, a `cluster`, or two servers
+ * between which the space is `moving`.
+ */
 import { keysOf } from '../../src/engines/redis/keys.js'
+import type { MovingEngine } from '../../src/engines/redis/moving.js'
+import { PHASE } from '../../src/engines/redis/protocol.js'
 import type { Seeds } from '../../src/engines/redis/wire/address.js'
+import { openSpace } from '../../src/open.js'
 import { startCluster } from './cluster.js'
 import { violations } from './invariants.js'
 import { startPrimary } from './primary.js'
@@ -8,6 +14,10 @@ import { startRedis } from './redis.js'
 
 export interface Tested {
   readonly url: string
+  /** Where the space moves to. */
+  readonly nextUrl?: string
+  /** Makes a space of this name what it is tested as, before processes join it. */
+  prepare?(space: string): Promise<void>
   /** The servers that tell where the primary is. */
   readonly seeds: Seeds['of'] | undefined
   /** Runs a command at every primary. */
@@ -17,7 +27,7 @@ export interface Tested {
   stop(): Promise<void>
 }
 
-/** `sentinels`, `cluster`, or undefined for a single server. */
+/** `sentinels`, `cluster`, `moving`, or undefined for a single server. */
 export const TEST_ON = process.env.TEST_ON || undefined
 
 const PARTITIONS = 3
@@ -53,4 +63,29 @@ async function startSeveral(): Promise<Tested> {
   }
 }
 
-export const startTested = (): Promise<Tested> => (TEST_ON === 'cluster' ? startSeveral() : startOne())
+/** Two servers. What a test makes is made at the second one, and is looked for in both. */
+async function startMoving(): Promise<Tested> {
+  const [old, fresh] = await Promise.all([startRedis(), startRedis()])
+  return {
+    url: old.url,
+    nextUrl: fresh.url,
+    seeds: undefined,
+    async prepare(name) {
+      const space = await openSpace(old.url, { name, nextUrl: fresh.url })
+      const engine = space.engine as MovingEngine
+      for (const moves of engine.fresh) await moves.setOrigin(PHASE.arriving)
+      for (const moves of engine.old) await moves.setPhase(PHASE.moving)
+      await space.close()
+    },
+    async command(...args) {
+      for (const server of [old, fresh]) await server.cli(...args)
+    },
+    violations: async (space) => [...(await violations(old, space)), ...(await violations(fresh, space))],
+    stop: async () => void (await Promise.all([old.stop(), fresh.stop()])),
+  }
+}
+
+export function startTested(): Promise<Tested> {
+  if (TEST_ON === 'moving') return startMoving()
+  return TEST_ON === 'cluster' ? startSeveral() : startOne()
+}

@@ -6,10 +6,11 @@ import type { Space } from '../../space.js'
 import type { DeadLetter } from '../../tasks/dead-letter.js'
 import { decodeCall } from '../../tasks/message.js'
 import { deadLetters, dropDeadLetter, findDeadLetter, requeueDeadLetter } from '../../tasks/requeue.js'
-import { sharedUrl } from '../settings/shared-url.js'
+import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 
 interface Flags {
   readonly url?: string
+  readonly nextUrl?: string
   readonly name: string
   readonly max: number
   readonly json?: true
@@ -43,7 +44,7 @@ export async function dead(
   const isChosen = flags.all || [flags.reason, flags.service, flags.task].some((each) => each !== undefined)
   if (isChosen === ids.length > 0)
     command.error('error: name dead letters, or choose: --reason, --service, --task, --all.')
-  await using space = await openSpace(url, { name: flags.name })
+  await using space = await openSpace(url, { name: flags.name, nextUrl: sharedNextUrl(command, flags.nextUrl) })
   const chosen = isChosen ? await chosenIds(space, flags) : ids
   await each(chosen, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id)))
   if (!isChosen) return

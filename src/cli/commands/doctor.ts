@@ -1,6 +1,7 @@
 /** `takespace doctor`: checks the server of a space and says what to do. */
 import type { Command } from 'commander'
 import type { Inspection } from '../../engines/redis/inspect.js'
+import type { SeenMove } from '../../engines/redis/inspect-move.js'
 import { type ErrorCode, SpaceError } from '../../errors.js'
 import { isRedisUrl, openSpace } from '../../open.js'
 import { describe } from '../failure.js'
@@ -24,6 +25,7 @@ const NEARLY_FULL = 0.8
 export async function doctor({ url: given, name, json, repair }: Flags, command: Command): Promise<void> {
   const url = sharedUrl(command, given)
   const checks = [...(await checkServer(url, name))]
+  if (checks.every(({ status }) => status !== 'fail')) checks.push(...(await moveChecks(url, name)))
   if (repair && checks.every(({ status }) => status !== 'fail')) checks.push(await repaired(url, name))
   process.stdout.write(json ? `${JSON.stringify(checks, null, 2)}\n` : checks.map(lineOf).join(''))
   if (checks.some(({ status }) => status === 'fail')) process.exitCode = 1
@@ -40,6 +42,23 @@ async function checkServer(url: string, name: string): Promise<readonly Check[]>
     const check = code === 'URL_UNKNOWN' ? 'address' : 'connection'
     return [{ check, status: 'fail', found: describe(error), todo: REMEDIES[code] ?? REMEDIES.URL_UNKNOWN! }]
   }
+}
+
+const MOVES: Readonly<Record<SeenMove, [found: string, todo: string]>> = {
+  joined: [
+    'is about to move to another address',
+    'Restart all processes with both addresses; takespace migrate goes on.',
+  ],
+  moving: ['moves to another address', 'Give processes both addresses. If takespace migrate has ended, run it again.'],
+  moved: ['has moved to another address', 'Give processes the new address alone.'],
+  arriving: ['moves to this address', 'Give processes both addresses until it has arrived.'],
+}
+
+/** Returns a check if the space moves. */
+async function moveChecks(url: string, name: string): Promise<readonly Check[]> {
+  const { inspectMove } = await import('../../engines/redis/inspect-move.js')
+  const move = await inspectMove(url, name, TIMEOUT_MS).catch(() => undefined)
+  return move ? [check('move', `the space ${MOVES[move][0]}`, ['warn', MOVES[move][1]])] : []
 }
 
 /** Repairs a space while its processes run. */

@@ -2,10 +2,9 @@
 import type { Command } from 'commander'
 import { monotonicMs } from '../../clock.js'
 import { processesIn } from '../../control/processes.js'
-import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { print } from './nodes.js'
+import { openOperated } from './operated.js'
 import { give, meant, type Obeyed, type OrderFlags, printObeyed } from './order.js'
 
 interface Flags extends OrderFlags {
@@ -17,7 +16,7 @@ interface Flags extends OrderFlags {
 const LOOK_MS = 200
 
 export async function drain(process: string | undefined, flags: Flags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const found = (await meant(space, process, flags, command)).filter(({ roles }) => roles.some(canDrain))
   if (found.length === 0) throw new Error('none of them takes requests: only gateways and workers are drained')
   const verb = flags.undo ? 'resume' : 'drain'

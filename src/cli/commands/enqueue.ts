@@ -7,10 +7,11 @@ import type { EnqueueOptions } from '../../tasks/enqueue.js'
 import { failureOf } from '../../tasks/failure.js'
 import type { Ticket } from '../../tasks/ticket.js'
 import { describe } from '../failure.js'
-import { sharedUrl } from '../settings/shared-url.js'
+import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 
 interface Flags {
   readonly url?: string
+  readonly nextUrl?: string
   readonly name: string
   readonly service: string
   readonly wait?: true
@@ -27,7 +28,7 @@ const EXIT_FAILED = 1
 
 export async function enqueueCommand(task: string, input: unknown, flags: Flags, command: Command): Promise<void> {
   const { name, service, delay, attempts, backoff, priority, key, wait, json } = flags
-  const space = await openSpace(sharedUrl(command, flags.url), { name })
+  const space = await openSpace(sharedUrl(command, flags.url), { name, nextUrl: sharedNextUrl(command, flags.nextUrl) })
   try {
     const options: EnqueueOptions = {
       attempts,

@@ -2,11 +2,12 @@
 import type { Command } from 'commander'
 import { AnyEntry, defineEntry, type Entry, entryInfo, type Space } from '../../index.js'
 import { openSpace } from '../../open.js'
-import { sharedUrl } from '../settings/shared-url.js'
+import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 import type { Fields } from './fields.js'
 
 interface Flags {
   readonly url: string
+  readonly nextUrl?: string
   readonly name: string
   readonly json?: true
   readonly waitMs: number
@@ -32,7 +33,10 @@ export function writeEntry(kind: string, fields: Fields | [], flags: Flags, comm
 }
 
 async function withSpace(command: Command, flags: Flags, use: (space: Space) => Promise<void>): Promise<void> {
-  const space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  const space = await openSpace(sharedUrl(command, flags.url), {
+    name: flags.name,
+    nextUrl: sharedNextUrl(command, flags.nextUrl),
+  })
   try {
     await use(space)
   } finally {

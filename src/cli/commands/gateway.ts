@@ -7,7 +7,7 @@ import { createScheduler } from '../../scheduler.js'
 import type { Space } from '../../space.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
-import { sharedUrl } from '../settings/shared-url.js'
+import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 import { adminTerms, type GatewayFlags, gatewayTerms, spaceTerms } from '../settings.js'
 import { closeOnSignal } from '../signals.js'
 import { launchSharingPort } from '../supervisor/launch.js'
@@ -15,13 +15,15 @@ import { supervise } from '../supervisor/supervise.js'
 
 export interface GatewayCommandFlags extends GatewayFlags {
   readonly url?: string
+  readonly nextUrl?: string
   readonly name: string
   readonly processes: number
   readonly scheduler?: true
 }
 
-export async function gateway(flags: GatewayCommandFlags, command: Command): Promise<void> {
-  const url = sharedUrl(command, flags.url)
+export async function gateway(given: GatewayCommandFlags, command: Command): Promise<void> {
+  const url = sharedUrl(command, given.url)
+  const flags = { ...given, nextUrl: sharedNextUrl(command, given.nextUrl) }
   if (flags.processes > 1) return runProcesses(flags, url)
   const logger = await openLog('gateway')
   closeOnSignal(await startGateway(url, flags, logger), logger)
@@ -34,11 +36,11 @@ export async function startGateway(
   logger: Logger,
   created?: (gateway: Gateway, space: Space) => void,
 ): Promise<Space> {
-  const { name, durability, scheduler } = flags
+  const { name, nextUrl, durability, scheduler } = flags
   let started: Gateway | undefined
   // Before the start, which reads the certificates anyway: without a listener the signal ends the process.
   process.on('SIGHUP', () => void started?.reloadCertificates())
-  const space = await openSpace(url, { name, durability, ...spaceTerms(flags), logger })
+  const space = await openSpace(url, { name, nextUrl, durability, ...spaceTerms(flags), logger })
   try {
     const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
     created?.(gateway, space)
@@ -61,13 +63,19 @@ const BLOCKED_MS = 10_000
 const AFTERWARDS_MS = 1_000
 
 async function runProcesses(flags: GatewayCommandFlags, url: string): Promise<void> {
-  const { name, processes, services = [{ service: 'web' }], timeoutMs, drainDelayMs } = flags
+  const { name, nextUrl, processes, services = [{ service: 'web' }], timeoutMs, drainDelayMs } = flags
   // Each process looks at the certificates by itself.
   process.on('SIGHUP', () => {})
   const longestMs = Math.max(timeoutMs, ...services.map((each) => each.timeoutMs ?? 0))
   await supervise(
     url,
-    { name, durability: flags.durability, admin: adminTerms(flags), services: services.map(({ service }) => service) },
+    {
+      name,
+      nextUrl,
+      durability: flags.durability,
+      admin: adminTerms(flags),
+      services: services.map(({ service }) => service),
+    },
     {
       role: 'gateway',
       launch: launchSharingPort,

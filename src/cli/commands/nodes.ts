@@ -3,22 +3,18 @@ import type { Command } from 'commander'
 import { wallMs } from '../../clock.js'
 import type { ProcessReport } from '../../control/kinds.js'
 import { chosenOf, processesIn } from '../../control/processes.js'
-import { openSpace } from '../../open.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { durationText, tableOf } from '../table.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 
-export interface ChosenFlags {
-  readonly url: string
-  readonly name: string
+export interface ChosenFlags extends SpaceFlags {
   readonly host?: string
   readonly role?: string
   readonly service?: string
   readonly ofRelease?: string
-  readonly json?: true
 }
 
 export async function nodes(process: string | undefined, flags: ChosenFlags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const found = chosenOf(await processesIn(space), { ...flags, process, release: flags.ofRelease })
   print(flags.json ? found.map((each) => JSON.stringify(each)) : processTable(found))
 }

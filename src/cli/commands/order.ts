@@ -5,10 +5,9 @@ import type { ProcessReport, Verb } from '../../control/kinds.js'
 import { order } from '../../control/orders.js'
 import { chosenOf, processesIn } from '../../control/processes.js'
 import { isSpaceError } from '../../errors.js'
-import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { type ChosenFlags, print } from './nodes.js'
+import { openOperated } from './operated.js'
 
 export interface OrderFlags extends ChosenFlags {
   readonly all?: true
@@ -28,7 +27,7 @@ export async function orderCommand(
   flags: OrderFlags,
   command: Command,
 ): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const found = await meant(space, process, flags, command)
   const isVerb = asked === 'stop' || asked === 'recall'
   const obeyed = await Promise.all(

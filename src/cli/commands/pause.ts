@@ -3,17 +3,13 @@ import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { wallMs } from '../../clock.js'
 import { pausesIn, pauseWork, resumeWork } from '../../control/pauses.js'
-import { openSpace } from '../../open.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { durationText, tableOf } from '../table.js'
 import { print } from './nodes.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 
-interface Flags {
-  readonly url: string
-  readonly name: string
+interface Flags extends SpaceFlags {
   readonly task?: true
   readonly refuse?: true
-  readonly json?: true
 }
 
 export async function pauseCommand(
@@ -22,7 +18,7 @@ export async function pauseCommand(
   flags: Flags,
   command: Command,
 ): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const what = flags.task ? 'task' : 'service'
   if (name === undefined) {
     const pauses = await pausesIn(space)

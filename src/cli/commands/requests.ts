@@ -2,22 +2,18 @@
 import type { Command } from 'commander'
 import { requestsIn, type SeenRequest } from '../../control/requests.js'
 import { stateOf } from '../../control/state.js'
-import { openSpace } from '../../open.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { durationText, tableOf } from '../table.js'
 import { print } from './nodes.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 
-interface Flags {
-  readonly url: string
-  readonly name: string
+interface Flags extends SpaceFlags {
   readonly service?: string
   readonly id?: string
   readonly max: number
-  readonly json?: true
 }
 
 export async function requests(flags: Flags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const { service, id, max, json } = flags
   const seen = await requestsIn(space, await stateOf(space), service, max)
   const found = seen.filter((each) => id === undefined || each.id === id)

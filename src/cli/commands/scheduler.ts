@@ -8,11 +8,12 @@ import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
-import { sharedUrl } from '../settings/shared-url.js'
+import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 import { closeOnSignal } from '../signals.js'
 
 interface Flags {
   readonly url?: string
+  readonly nextUrl?: string
   readonly name: string
   readonly durability?: Durability
   readonly fromQueue?: readonly string[]
@@ -25,7 +26,7 @@ export async function scheduler(flags: Flags, command: Command): Promise<void> {
   const { name, durability, fromQueue = [], service, jobs, jobTimeoutMs } = flags
   const url = sharedUrl(command, flags.url)
   const logger = await openLog('scheduler')
-  const space = await openSpace(url, { name, durability, logger })
+  const space = await openSpace(url, { name, nextUrl: sharedNextUrl(command, flags.nextUrl), durability, logger })
   try {
     const terms = { fromQueues: fromQueue, service, concurrency: jobs, timeoutMs: jobTimeoutMs }
     await createScheduler({ space, ...terms, logger }).start()

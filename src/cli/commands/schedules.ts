@@ -1,24 +1,20 @@
 /** `takespace schedules`: lists schedules, has the task of one done once more, or ends one. */
 import type { Command } from 'commander'
-import { openSpace } from '../../open.js'
 import { type Planned, runSchedule, schedules, unschedule } from '../../tasks/schedule.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { tableOf } from '../table.js'
 import { print } from './nodes.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 
-interface Flags {
-  readonly url: string
-  readonly name: string
+interface Flags extends SpaceFlags {
   readonly run?: string
   readonly remove?: string
-  readonly json?: true
 }
 
 /** How long a scheduler may take to answer. */
 const ANSWER_MS = 10_000
 
 export async function schedulesCommand(flags: Flags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const { run, remove, json } = flags
   const options = { callTimeoutMs: ANSWER_MS }
   if (run !== undefined) return report(run, 'was run', await runSchedule(space, run, options), flags)

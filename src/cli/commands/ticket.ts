@@ -2,19 +2,15 @@
 import type { Command } from 'commander'
 import { createClient } from '../../client.js'
 import { isSpaceError } from '../../errors.js'
-import { openSpace } from '../../open.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { print } from './nodes.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 
-interface Flags {
-  readonly url: string
-  readonly name: string
+interface Flags extends SpaceFlags {
   readonly cancel?: true
-  readonly json?: true
 }
 
 export async function ticketCommand(id: string, flags: Flags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const ticket = createClient({ space }).ticket(id)
   if (flags.cancel && !(await ticket.cancel())) process.exitCode = 1
   const status = await ticket.status().catch((error) => {

@@ -3,19 +3,15 @@ import type { Command } from 'commander'
 import type { ProcessReport } from '../../control/kinds.js'
 import { chosenOf } from '../../control/processes.js'
 import { type SpaceState, stateOf } from '../../control/state.js'
-import { openSpace } from '../../open.js'
 import type { Space } from '../../space.js'
 import { Screen } from '../screen.js'
-import { sharedUrl } from '../settings/shared-url.js'
 import { durationText, tableOf } from '../table.js'
 import { print, processTable } from './nodes.js'
+import { openOperated, type SpaceFlags } from './operated.js'
 import { give } from './order.js'
 
-interface Flags {
-  readonly url: string
-  readonly name: string
+interface Flags extends SpaceFlags {
   readonly once?: true
-  readonly json?: true
   readonly intervalMs: number
   readonly count?: number
 }
@@ -24,7 +20,7 @@ interface Flags {
 const EXITS = { good: 0, degraded: 1, bad: 2 } as const
 
 export async function top(flags: Flags, command: Command): Promise<void> {
-  await using space = await openSpace(sharedUrl(command, flags.url), { name: flags.name })
+  await using space = await openOperated(command, flags)
   const { json, once, intervalMs, count } = flags
   if (process.stdout.isTTY && !json && !once) {
     await new View(space, intervalMs).run(count ?? Number.POSITIVE_INFINITY)

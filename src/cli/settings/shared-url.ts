@@ -18,6 +18,10 @@ export function sharedUrl(command: Command, url: string = DEFAULT_URL): string {
   return withAccess(command, url)
 }
 
+/** Returns the address to which the space moves, if it moves, with the settings of the connection. */
+export const sharedNextUrl = (command: Command, nextUrl: string | undefined): string | undefined =>
+  nextUrl === undefined ? undefined : withAccess(command, nextUrl)
+
 /** Returns the address with these settings as its parameters. */
 function withAccess(command: Command, url: string): string {
   const flags = command.opts<Record<string, string | undefined>>()

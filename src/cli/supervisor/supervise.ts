@@ -13,6 +13,7 @@ export interface SuperviseTerms {
   /** The name of the space. */
   readonly name: string
   readonly durability: Durability | undefined
+  readonly nextUrl: string | undefined
   /** The admin port of the supervisor, for all processes. */
   readonly admin: AdminAddress | undefined
   /** The services of the processes. */
@@ -22,12 +23,12 @@ export interface SuperviseTerms {
 /** Resolves when all processes are ready. `shown` are the fields of the log line of the start. */
 export async function supervise(
   url: string,
-  { name, durability, admin: adminAt, services }: SuperviseTerms,
+  { name, nextUrl, durability, admin: adminAt, services }: SuperviseTerms,
   processes: Omit<SupervisorTerms, 'failureReports' | 'logger' | 'settings'> & { readonly settings?: object },
   shown: object,
 ): Promise<void> {
   const logger = await openLog('supervisor')
-  const opening = openSpace(url, { name, durability, logger })
+  const opening = openSpace(url, { name, nextUrl, durability, logger })
   const settings = opening.then(() => processes.settings ?? {})
   settings.catch(() => {})
   const supervisor = new Supervisor({

@@ -20,6 +20,7 @@ import { familiesReporter, report, reportFailure } from './to-supervisor.js'
 
 interface Flags extends WorkerFlags {
   readonly url?: string
+  readonly nextUrl?: string
   readonly name: string
 }
 
@@ -31,7 +32,7 @@ const EXIT_CRASHED = 1
 
 export async function workerProcess(file: string, flags: Flags, command: Command): Promise<void> {
   const url = sharedUrl(command, flags.url)
-  const { name, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, directStreams, listen } = flags
+  const { name, nextUrl, durability, stopTimeoutMs, maxStreamBytes, maxStreamingBytes, directStreams, listen } = flags
   let worker: Worker | undefined
   let space: Space | undefined
   let close: (() => unknown) | undefined
@@ -90,7 +91,15 @@ export async function workerProcess(file: string, flags: Flags, command: Command
       tell: (line) => logger.info({ app: file }, line),
     })
     close = closeOfApp
-    space = await openSpace(url, { name, durability, maxStreamBytes, maxStreamingBytes, directStreams, logger })
+    space = await openSpace(url, {
+      name,
+      nextUrl,
+      durability,
+      maxStreamBytes,
+      maxStreamingBytes,
+      directStreams,
+      logger,
+    })
     controlOf(space).onStop = stop
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })

@@ -22,7 +22,7 @@ export class PartitionedFinds {
   find(find: Find): Promise<Stored | null> {
     if (find.tx !== undefined) return this.#findUnder(this.#transactions.get(find.tx), find)
     const among = this.#placement.among(find.template)
-    return this.#findAmong(among, find, (partition, own) => this.#members[partition]!.find(own))
+    return this.#findAmong(among, find, (partition, own) => this.#ask(partition, own))
   }
 
   /**
@@ -37,6 +37,7 @@ export class PartitionedFinds {
       if (taken.length >= most) break
       const member = this.#members[partition]!
       try {
+        await this.#placement.arrived?.(partition)
         if (tx) {
           const under = { ...find, tx: this.#transactions.in(tx, partition) }
           const own = await member.takeMany(under, most - taken.length)
@@ -64,10 +65,19 @@ export class PartitionedFinds {
     return taken
   }
 
-  #homeOr({ home, id, spans }: Partial<PartitionedTransaction> = {}, only: number | undefined): readonly number[] {
-    if (home === undefined || spans) return only === undefined ? this.#placement.inTurn() : [only]
-    if (only !== undefined && only !== home) throw otherPartition(`Transaction ${id}`, home, 'the template', only)
+  #homeOr(
+    { home, id, spans }: Partial<PartitionedTransaction> = {},
+    only: readonly number[] | undefined,
+  ): readonly number[] {
+    if (home === undefined || spans) return only ?? this.#placement.inTurn()
+    if (only && !only.includes(home)) throw otherPartition(`Transaction ${id}`, home, 'the template', only[0]!)
     return [home]
+  }
+
+  #ask(partition: number, find: Find): Promise<Stored | null> {
+    const member = this.#members[partition]!
+    const arrived = this.#placement.arrived?.(partition)
+    return arrived ? arrived.then(() => member.find(find)) : member.find(find)
   }
 
   async #findUnder(tx: PartitionedTransaction, find: Find): Promise<Stored | null> {
@@ -75,13 +85,13 @@ export class PartitionedFinds {
     const only = this.#placement.ofTemplate(find.template)
     const among = this.#homeOr(tx, only)
     const ask: Ask = async (partition, own) => {
-      const stored = await this.#members[partition]!.find({ ...own, tx: this.#transactions.in(tx, partition) })
+      const stored = await this.#ask(partition, { ...own, tx: this.#transactions.in(tx, partition) })
       if (!stored || this.#transactions.settle(tx, partition)) return stored
       await this.#transactions.undo(tx, partition)
       throw otherPartition(`Transaction ${tx.id}`, tx.home!, 'the entry', partition)
     }
     if (tx.spans) return this.#findAmong(among, find, ask, (partition) => this.#transactions.in(tx, partition))
-    if (tx.home !== undefined) return ask(tx.home, find)
+    if (tx.home !== undefined) return this.#findAtHome(tx.home, find, ask)
     tx.settled ??= new AbortController()
     const { signal } = tx.settled
     try {
@@ -89,10 +99,18 @@ export class PartitionedFinds {
       return await underAny(signals, (ends) => this.#findAmong(among, { ...find, signal: ends }, ask))
     } catch (error) {
       const hasMoved = error === signal.reason || isSpaceError(error, 'OTHER_PARTITION')
-      if (!hasMoved || tx.home === undefined || (only !== undefined && only !== tx.home)) throw error
+      if (!hasMoved || tx.home === undefined || (only && !only.includes(tx.home))) throw error
       // Another operation has given it a home meanwhile.
       return ask(tx.home, { ...find, waitMs: Math.max(endsAt - monotonicMs(), 0) })
     }
+  }
+
+  async #findAtHome(home: number, find: Find, ask: Ask): Promise<Stored | null> {
+    if (!this.#placement.bring) return ask(home, find)
+    const found = await ask(home, { ...find, waitMs: 0 })
+    if (found) return found
+    await this.#placement.bring(find.template, home)
+    return ask(home, find)
   }
 
   async #findAmong(among: readonly number[], find: Find, ask: Ask, scoutUnder?: Under): Promise<Stored | null> {

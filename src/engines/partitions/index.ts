@@ -25,9 +25,10 @@ import type {
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { PartitionedFinds } from './finds.js'
+import { firstOf } from './first-placed.js'
 import { PartitionedListings } from './listings.js'
 import { PartitionedOffers, type PlacedDelivery } from './offers.js'
-import { Placement } from './placement.js'
+import { FixedPlacement, type Placement } from './placement.js'
 import { PartitionedRegistrations } from './registrations.js'
 import { PartitionedRequests } from './requests.js'
 import { PartitionedSessions } from './sessions.js'
@@ -39,6 +40,8 @@ export class PartitionedEngine implements Engine {
   readonly sessions: PartitionedSessions
   readonly tickets: PartitionedTickets
   readonly #members: readonly Engine[]
+  /** Those that are part of the space now. */
+  #inUse: readonly Engine[]
   readonly #placement: Placement
   readonly #transactions: PartitionedTransactions
   readonly #finds: PartitionedFinds
@@ -49,16 +52,18 @@ export class PartitionedEngine implements Engine {
 
   /**
    * `members`: the partitions, in the same order in every process of the space. This process has the same name in all
-   * of them.
+   * of them. `placement`: where things are; default: every partition has its share.
    */
-  constructor(members: readonly Engine[]) {
+  constructor(members: readonly Engine[], placement?: Placement) {
     const [first] = members
     if (!first || members.some(({ presence }) => presence !== first.presence)) {
       throw new SpaceError('INTERNAL', 'A process must have the same name in all partitions.')
     }
     this.presence = first.presence
     this.#members = members
-    this.#placement = new Placement(members.length, first.presence, (partition) => members[partition]!.isReachable)
+    this.#inUse = members
+    const isReachable = (partition: number): boolean => members[partition]!.isReachable
+    this.#placement = placement ?? new FixedPlacement(members.length, first.presence, isReachable)
     this.#transactions = new PartitionedTransactions(members, this.#placement)
     this.#finds = new PartitionedFinds(members, this.#placement, this.#transactions)
     this.#offers = new PartitionedOffers(members, this.#placement, this.#transactions)
@@ -69,26 +74,36 @@ export class PartitionedEngine implements Engine {
     this.tickets = new PartitionedTickets(members, this.#placement, this.#offers)
   }
 
+  /** To be called when the placement uses other partitions than before. */
+  placementChanged(): void {
+    this.#inUse = this.#placement.all.map((partition) => this.#members[partition]!)
+  }
+
+  /** True while entries may move from one partition to another. */
+  get isMoving(): boolean {
+    return this.#placement.arrived !== undefined
+  }
+
   /** The weakest of all. */
   get durability(): string {
-    return weakestOf(this.#members.map(({ durability }) => durability))
+    return weakestOf(this.#inUse.map(({ durability }) => durability))
   }
 
   get server(): string | undefined {
-    return this.#members[0]!.server
+    return this.#inUse[0]!.server
   }
 
   get access(): Engine['access'] {
-    return this.#members[0]!.access
+    return this.#inUse[0]!.access
   }
 
   get isCertain(): boolean {
-    for (const member of this.#members) if (!member.isCertain) return false
+    for (const member of this.#inUse) if (!member.isCertain) return false
     return true
   }
 
   get isReachable(): boolean {
-    for (const member of this.#members) if (!member.isReachable) return false
+    for (const member of this.#inUse) if (!member.isReachable) return false
     return true
   }
 
@@ -193,20 +208,25 @@ export class PartitionedEngine implements Engine {
   }
 
   async declareDead(presence: string): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.declareDead(presence)))
+    await Promise.all(this.#inUse.map((member) => member.declareDead(presence)))
   }
 
   async suspend(presence: string, running: readonly string[] | undefined): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.suspend(presence, running)))
+    await Promise.all(this.#inUse.map((member) => member.suspend(presence, running)))
   }
 
   /** All messages to one process pass through one partition, so they keep their order. */
   post(presence: string, message: readonly Buffer[]): Promise<boolean> {
-    return this.#members[this.#placement.ofKey(presence)]!.post(presence, message)
+    const { turning } = this.#placement
+    if (turning) return turning.then(() => this.post(presence, message))
+    return this.#members[this.#placement.ofMessagesTo(presence)]!.post(presence, message)
   }
 
-  hear(onPart: OnMessagePart, onGap: () => void): Promise<void> {
-    return this.#members[this.#placement.ofKey(this.presence)]!.hear(onPart, onGap)
+  async hear(onPart: OnMessagePart, onGap: () => void): Promise<void> {
+    const heard = this.#placement.heardAt(this.presence).map((partition, source) => {
+      return this.#members[partition]!.hear((part, isFirst) => onPart(part, isFirst, source), onGap)
+    })
+    await Promise.all(heard)
   }
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
@@ -230,7 +250,7 @@ export class PartitionedEngine implements Engine {
   }
 
   async health(): Promise<Health> {
-    const all = await Promise.all(this.#members.map((member) => member.health()))
+    const all = await Promise.all(this.#inUse.map((member) => member.health()))
     const sum = (count: (health: Health) => number): number => all.reduce((total, each) => total + count(each), 0)
     return {
       connected: all.every(({ connected }) => connected),
@@ -245,7 +265,7 @@ export class PartitionedEngine implements Engine {
   }
 
   async repair(): Promise<Repaired> {
-    const all = await Promise.all(this.#members.map((member) => member.repair()))
+    const all = await Promise.all(this.#inUse.map((member) => member.repair()))
     const sum = (count: (repaired: Repaired) => number): number => all.reduce((total, each) => total + count(each), 0)
     return {
       entries: sum(({ entries }) => entries),
@@ -272,6 +292,8 @@ export class PartitionedEngine implements Engine {
    * other partitions are asked, too.
    */
   async #wherever<T>(id: string, ask: (member: Engine) => Promise<T>): Promise<T> {
+    if (this.#placement.arrived)
+      return firstOf(this.#placement, this.#placement.inTurn(), (partition) => ask(this.#members[partition]!))
     const likely = this.#of(id)
     const found = await ask(likely)
     if (found || this.#placement.marked(id) !== undefined) return found

@@ -33,14 +33,15 @@ export class PartitionedListings {
       return page
     }
     const only = this.#placement.ofTemplate(template)
-    if (only !== undefined) return list(only, after, most)
-    const [turn, cursors] = this.#read(after)
-    const open = cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition]))
+    if (only?.length === 1) return list(only[0]!, after, most)
+    const [turn, cursors] = this.#read(after, only ?? this.#placement.all)
+    const open = this.#placement.first(cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition])))
     const first = Math.max(
       open.findIndex((partition) => partition >= turn),
       0,
     )
     const asked = [...open.slice(first), ...open.slice(0, first)].slice(0, most)
+    await Promise.all(asked.map((partition) => this.#placement.arrived?.(partition)))
     const pages = await Promise.all(
       asked.map((partition, i) => list(partition, cursors[partition] || null, evenShare(most, asked.length, i))),
     )
@@ -48,7 +49,8 @@ export class PartitionedListings {
     const entries = pages.flatMap((page) => page.entries).sort(inOrder)
     const isOver = cursors.every((cursor) => cursor === null)
     const next = isOver ? null : JSON.stringify([((asked.at(-1) ?? 0) + 1) % cursors.length, ...cursors])
-    return { entries, next }
+    // The partitions that are read first had none.
+    return next !== null && entries.length === 0 ? this.page(template, next, most, id) : { entries, next }
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {
@@ -61,7 +63,7 @@ export class PartitionedListings {
   }
 
   async offered(template: EncodedTemplate): Promise<readonly string[] | null> {
-    const all = await Promise.all(this.#members.map((member) => member.offered(template)))
+    const all = await Promise.all(this.#placement.all.map((partition) => this.#members[partition]!.offered(template)))
     const tokens = new Set<string>()
     for (const own of all) {
       if (own === null) return null
@@ -71,7 +73,7 @@ export class PartitionedListings {
   }
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
-    return sumOfKinds(await Promise.all(this.#members.map((member) => member.kinds())))
+    return sumOfKinds(await Promise.all(this.#placement.all.map((partition) => this.#members[partition]!.kinds())))
   }
 
   /** A transaction without a home gets the first partition with a match. */
@@ -82,10 +84,11 @@ export class PartitionedListings {
     most: number,
   ): Promise<Page> {
     const only = this.#placement.ofTemplate(template)
-    if (only !== undefined && tx.home !== undefined && only !== tx.home)
-      throw otherPartition('The transaction', tx.home, 'the template', only)
+    if (only && tx.home !== undefined && !only.includes(tx.home))
+      throw otherPartition('The transaction', tx.home, 'the template', only[0]!)
     const among = tx.home !== undefined ? [tx.home] : this.#placement.among(template)
     for (const partition of among) {
+      await this.#placement.arrived?.(partition)
       const page = await this.#members[partition]!.list(template, after, most, this.#transactions.in(tx, partition))
       if (page.entries.length === 0 && page.next === null) continue
       if (this.#transactions.settle(tx, partition)) return page
@@ -96,8 +99,8 @@ export class PartitionedListings {
   }
 
   /** Returns the partition whose turn it is, and where each goes on. */
-  #read(after: string | null): [turn: number, cursors: Cursors] {
-    if (after === null) return [0, this.#members.map(() => '')]
+  #read(after: string | null, among: readonly number[]): [turn: number, cursors: Cursors] {
+    if (after === null) return [0, this.#members.map((_, partition) => (among.includes(partition) ? '' : null))]
     const [turn, ...cursors] = JSON.parse(after) as [number, ...Cursors]
     if (cursors.length === this.#members.length) return [turn, cursors]
     throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is of a space with other partitions.')

@@ -96,7 +96,7 @@ export class PartitionedOffers {
     { entries, tx: id }: CompletionEffects,
   ): Promise<boolean> {
     const home = delivery.home ?? this.#placement.ofId(delivery.id)
-    const keyed = this.#transactions.keyed(entries)
+    const keyed = this.#transactions.keyed(entries, home)
     if (keyed !== undefined && keyed !== home) throw otherPartition('The delivery', home, 'the entry', keyed)
     if (id === undefined) return this.#members[home]!.complete(delivery, body, credit, { entries })
     const tx = this.#transactions.get(id)

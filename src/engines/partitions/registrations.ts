@@ -75,7 +75,7 @@ export class PartitionedRegistrations {
   #among(templates: readonly EncodedTemplate[]): readonly number[] {
     const named = templates.map((template) => this.#placement.ofTemplate(template))
     if (named.includes(undefined)) return this.#placement.inTurn()
-    return [...new Set(named as number[])]
+    return [...new Set((named as (readonly number[])[]).flat())]
   }
 }
 

@@ -5,7 +5,7 @@ import type { Placement } from './placement.js'
 export class PartitionedRequests {
   readonly #members: readonly Engine[]
   readonly #placement: Placement
-  /** Where the requests are that were written while their own partitions were away, until they have outcomes. */
+  /** Where the requests are, until they have outcomes, that may not be in the partitions of their ids. */
   readonly #elsewhere = new Map<string, Engine>()
 
   constructor(members: readonly Engine[], placement: Placement) {
@@ -16,8 +16,9 @@ export class PartitionedRequests {
   write(entry: EncodedEntry, onOutcome: (outcome: Outcome) => void): Promise<void> {
     const { id } = entry
     const own = this.#members[this.#placement.ofId(id)]!
-    if (own.isReachable) return own.request(entry, onOutcome)
-    const other = this.#members[this.#placement.next()]!
+    // While the space moves, the place of new ones changes.
+    if (own.isReachable && !this.#placement.arrived) return own.request(entry, onOutcome)
+    const other = own.isReachable ? own : this.#members[this.#placement.next()]!
     this.#elsewhere.set(id, other)
     const written = other.request(entry, (outcome) => {
       if (outcome.kind !== 'responseStarted') this.#elsewhere.delete(id)

@@ -9,7 +9,8 @@ import type {
   SessionPage,
 } from '../../engine/sessions.js'
 import type { Engine } from '../../engine.js'
-import type { Placement } from './placement.js'
+import { firstPlaced } from './first-placed.js'
+import { markOf, type Placement, withMark, withoutMark } from './placement.js'
 
 export class PartitionedSessions implements SessionEntries {
   readonly #members: readonly Engine[]
@@ -20,64 +21,76 @@ export class PartitionedSessions implements SessionEntries {
     this.#placement = placement
   }
 
-  async load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
-    return this.#marked(id, await this.#of(id).load(id, terms))
+  load(id: string, terms?: LockTerms): Promise<LoadedSession | null> {
+    return this.#wherever(id, async (sessions, partition) => marked(await sessions.load(id, terms), partition))
   }
 
-  async reload(id: string, lock: string): Promise<LoadedSession | null> {
-    return this.#marked(id, await this.#of(id).reload(id, this.#plain(lock)))
+  reload(id: string, lock: string): Promise<LoadedSession | null> {
+    const plain = plainOf(lock)
+    return this.#wherever(id, async (sessions, partition) => marked(await sessions.reload(id, plain), partition))
   }
 
-  save(id: string, change: SessionChange): Promise<SavedSession | null> {
-    return this.#of(id).save(id, change.lock === '' ? change : { ...change, lock: this.#plain(change.lock) })
+  async save(id: string, change: SessionChange): Promise<SavedSession | null> {
+    const own = change.lock === '' ? change : { ...change, lock: plainOf(change.lock) }
+    if (!change.isNew) return this.#wherever(id, (sessions) => sessions.save(id, own))
+    const [first] = this.#placement.placesOf(id)
+    const made = this.#placement.ofKey(id)
+    // It replaces one of this id wherever that is.
+    if (first !== made) await this.#in(first!).destroy(id)
+    await this.#placement.arrived?.(made)
+    return this.#in(made).save(id, own)
   }
 
   touch(id: string, leaseMs: number, lock: string, base?: KnownSession): Promise<boolean> {
-    return this.#of(id).touch(id, leaseMs, this.#plain(lock), base)
+    const plain = plainOf(lock)
+    return this.#wherever(id, (sessions) => sessions.touch(id, leaseMs, plain, base))
   }
 
   destroy(id: string): Promise<boolean> {
-    return this.#of(id).destroy(id)
+    return this.#wherever(id, (sessions) => sessions.destroy(id))
   }
 
   async release(lock: string): Promise<void> {
-    const partition = this.#placement.marked(lock)
-    if (partition !== undefined) await this.#members[partition]!.sessions.release(this.#plain(lock))
+    const partition = markOf(lock, this.#members.length)
+    if (partition !== undefined) await this.#in(partition).release(plainOf(lock))
   }
 
   async count(owner?: string): Promise<number> {
-    const counts = await Promise.all(this.#members.map(({ sessions }) => sessions.count(owner)))
+    const counts = await Promise.all(this.#placement.all.map((partition) => this.#in(partition).count(owner)))
     return counts.reduce((sum, count) => sum + count, 0)
   }
 
   /** A page of each partition; the cursor has where each goes on. */
   async list(owner: string | undefined, after: string | null): Promise<SessionPage> {
-    const cursors = after === null ? this.#members.map(() => '') : (JSON.parse(after) as (string | null)[])
-    const over: SessionPage = { ids: [], next: null }
+    const begin = (_: Engine, partition: number): string | null => (this.#placement.all.includes(partition) ? '' : null)
+    const cursors = after === null ? this.#members.map(begin) : (JSON.parse(after) as (string | null)[])
+    const open = cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition]))
+    const asked = this.#placement.first(open)
     const pages = await Promise.all(
-      this.#members.map(({ sessions }, i) => {
-        const cursor = cursors[i] ?? null
-        return cursor === null ? over : sessions.list(owner, cursor === '' ? null : cursor)
+      asked.map(async (partition) => {
+        await this.#placement.arrived?.(partition)
+        return this.#in(partition).list(owner, cursors[partition] || null)
       }),
     )
-    const next = pages.map((page) => page.next)
-    return {
-      ids: pages.flatMap(({ ids }) => ids),
-      next: next.every((cursor) => cursor === null) ? null : JSON.stringify(next),
-    }
+    for (const [i, partition] of asked.entries()) cursors[partition] = pages[i]!.next
+    const ids = pages.flatMap((page) => page.ids)
+    const next = cursors.every((cursor) => cursor === null) ? null : JSON.stringify(cursors)
+    return next !== null && ids.length === 0 ? this.list(owner, next) : { ids, next }
   }
 
-  #of(id: string): SessionEntries {
-    return this.#members[this.#placement.ofKey(id)]!.sessions
+  #in(partition: number): SessionEntries {
+    return this.#members[partition]!.sessions
   }
 
-  /** A lock is released without the id of its session. */
-  #marked(id: string, loaded: LoadedSession | null): LoadedSession | null {
-    if (!loaded || loaded.lock === '') return loaded
-    return { ...loaded, lock: this.#placement.mark(loaded.lock, this.#placement.ofKey(id)) }
-  }
-
-  #plain(lock: string): string {
-    return lock === '' ? '' : this.#placement.unmarked(lock)
+  #wherever<T>(id: string, ask: (sessions: SessionEntries, partition: number) => Promise<T>): Promise<T> {
+    return firstPlaced(this.#placement, id, (partition) => ask(this.#in(partition), partition))
   }
 }
+
+/** A lock is released without the id of its session. */
+function marked(loaded: LoadedSession | null, partition: number): LoadedSession | null {
+  if (!loaded || loaded.lock === '') return loaded
+  return { ...loaded, lock: withMark(loaded.lock, partition) }
+}
+
+const plainOf = (lock: string): string => (lock === '' ? '' : withoutMark(lock))

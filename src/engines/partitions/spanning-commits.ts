@@ -10,12 +10,15 @@
 import type { ElsewhereTransaction, TwoPhase, Unfinished } from '../../engine/two-phase.js'
 import type { Engine } from '../../engine.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
+import type { Placement } from './placement.js'
 
 export class SpanningCommits {
   readonly #members: readonly Engine[]
+  readonly #placement: Placement
 
-  constructor(members: readonly Engine[]) {
+  constructor(members: readonly Engine[], placement: Placement) {
     this.#members = members
+    this.#placement = placement
     for (const [partition, member] of members.entries()) {
       member.twoPhase?.watch((unfinished) => {
         // Shown again while it is unfinished.
@@ -28,10 +31,14 @@ export class SpanningCommits {
    * Commits a transaction in all partitions, or in none. When the promise resolves it is committed, and visible where the
    * partition is there; in one that is away its effects are hidden until that is back.
    *
-   * @param decider its name in the partition that decides @param others its names in the others with effects
+   * @param first its name in the partition that decides @param rest its names in the others with effects
    * @throws SpaceError as Engine.commit
    */
-  async commit(decider: ElsewhereTransaction, others: readonly ElsewhereTransaction[]): Promise<void> {
+  async commit(first: ElsewhereTransaction, rest: readonly ElsewhereTransaction[]): Promise<void> {
+    const [decider, ...others] = [first, ...rest].map((each) => this.#known(each)) as [
+      ElsewhereTransaction,
+      ...ElsewhereTransaction[],
+    ]
     let isAsked = false
     try {
       await this.#prepare(decider, others)
@@ -59,7 +66,7 @@ export class SpanningCommits {
   /** The partition shows what is left to another process, so what needs it is not waited for while it is away. */
   async #handOver({ partition }: ElsewhereTransaction, operation: () => Promise<unknown>): Promise<void> {
     const done = operation().catch(() => {})
-    if (this.#members[partition]!.isReachable) await done
+    if (this.#members[this.#placement.numbered(partition)]!.isReachable) await done
   }
 
   /** Aborts what can be aborted. Returns true if it turns out that the transaction, which may be decided, is committed. */
@@ -68,11 +75,11 @@ export class SpanningCommits {
     others: readonly ElsewhereTransaction[],
     mayBeDecided: boolean,
   ): Promise<boolean> {
-    await this.#handOver(decider, () => this.#members[decider.partition]!.abort(decider.tx))
+    await this.#handOver(decider, () => this.#memberOf(decider)!.abort(decider.tx))
     let isCommitted = false
     const ends = others.map((other) =>
       this.#handOver(other, async () => {
-        await this.#members[other.partition]!.abort(other.tx)
+        await this.#memberOf(other)!.abort(other.tx)
         if (!mayBeDecided) await this.#of(other).settle(other.tx, decider, false)
         else if (await this.#settle(other, decider)) isCommitted = true
       }),
@@ -92,7 +99,7 @@ export class SpanningCommits {
   }
 
   async #finish(partition: number, { tx, other, isDecided }: Unfinished): Promise<void> {
-    const own = { partition, tx }
+    const own = this.#known({ partition, tx })
     await (isDecided ? this.#carryOut(own, other) : this.#settle(own, other))
   }
 
@@ -104,9 +111,18 @@ export class SpanningCommits {
   }
 
   #of({ partition }: ElsewhereTransaction): TwoPhase {
-    const twoPhase = this.#members[partition]?.twoPhase
+    const twoPhase = this.#members[this.#placement.numbered(partition)]?.twoPhase
     if (!twoPhase) throw new SpaceError('INTERNAL', `There is no partition ${partition} for a transaction.`)
     return twoPhase
+  }
+
+  #memberOf({ partition }: ElsewhereTransaction): Engine | undefined {
+    return this.#members[this.#placement.numbered(partition)]
+  }
+
+  /** Returns a transaction with the number that other processes know its partition by. */
+  #known({ partition, tx }: ElsewhereTransaction): ElsewhereTransaction {
+    return { partition: this.#placement.numberOf(partition), tx }
   }
 }
 

@@ -36,7 +36,7 @@ export class PartitionedTransactions {
   constructor(members: readonly Engine[], placement: Placement) {
     this.#members = members
     this.#placement = placement
-    this.#spanning = new SpanningCommits(members)
+    this.#spanning = new SpanningCommits(members, placement)
   }
 
   begin(leaseMs: number, onEnded: () => void, home: number | undefined, spans = false): string {
@@ -95,7 +95,7 @@ export class PartitionedTransactions {
   placeFor(tx: PartitionedTransaction, { id, partition }: EncodedEntry): number {
     if (partition !== undefined) return this.#placement.ofKey(partition)
     tx.home ??= this.#placement.next()
-    return this.#placement.marked(id) ?? tx.home
+    return this.#placement.marked(id) ?? this.#placement.besideIn(tx.home, id)
   }
 
   /** Writes entries under a transaction that spans all, those of each partition together. Returns grants in their order. */
@@ -122,18 +122,21 @@ export class PartitionedTransactions {
    * @throws SpaceError OTHER_PARTITION
    */
   homeFor(tx: PartitionedTransaction, entries: readonly EncodedEntry[]): number {
-    const keyed = this.keyed(entries)
+    const keyed = this.keyed(entries, tx.home)
     const home = keyed ?? tx.home ?? this.#placement.next()
     if (!this.settle(tx, home)) throw otherPartition('The transaction', tx.home!, 'the entry', home)
     return home
   }
 
-  /** Returns the partition that the keys of entries name, if any. @throws SpaceError OTHER_PARTITION if they name several */
-  keyed(entries: readonly EncodedEntry[]): number | undefined {
+  /**
+   * Returns the partition that the keys of entries name, if any. @param beside the partition of what they are written with
+   * @throws SpaceError OTHER_PARTITION if they name several
+   */
+  keyed(entries: readonly EncodedEntry[], beside?: number): number | undefined {
     let keyed: number | undefined
     for (const { partition } of entries) {
       if (partition === undefined) continue
-      const own = this.#placement.ofKey(partition)
+      const own = this.#placement.ofKey(partition, beside)
       if (keyed !== undefined && own !== keyed) throw otherPartition('An entry', keyed, 'another', own)
       keyed = own
     }
@@ -164,12 +167,14 @@ export class PartitionedTransactions {
 
   async #commitSpanning(tx: PartitionedTransaction, entries: readonly EncodedEntry[]): Promise<void> {
     const left = entries.filter(({ id }) => !tx.written.has(id))
-    const touched = new Set([...tx.effects, ...left.map((entry) => this.placeFor(tx, entry))])
+    let touched: ReadonlySet<number> = new Set([...tx.effects, ...left.map((entry) => this.placeFor(tx, entry))])
     const [only] = touched
     if (touched.size > 1) {
       // A partition without room refuses before anything is prepared: the transaction is still open.
       if (left.length > 0) await this.write(tx, left)
       this.get(tx.id)
+      // While the space moves, the place of new entries changes.
+      touched = new Set(tx.effects)
     } else if (only !== undefined) {
       await this.#members[only]!.commit(this.in(tx, only), left)
     }

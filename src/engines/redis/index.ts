@@ -2,8 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { v7 as uuidv7 } from 'uuid'
 import type { Access } from '../../engine/access.js'
-import type { Bounds } from '../../engine/bounds.js'
-import { type Durability, replicasOf } from '../../engine/durability.js'
+import { replicasOf } from '../../engine/durability.js'
 import type {
   Backlog,
   CompletionEffects,
@@ -25,7 +24,6 @@ import type {
 } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
-import type { Logger } from '../../log.js'
 import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
 import { Claims } from './claim.js'
@@ -33,9 +31,11 @@ import { Damage } from './damage.js'
 import { agreedDurability, stillGiven } from './durability.js'
 import { Finds } from './find.js'
 import { Holdings } from './holdings.js'
-import { keysOf, type Partition } from './keys.js'
+import { keysOf } from './keys.js'
 import { Listings, type SetAside } from './listing.js'
+import { Moves } from './moves.js'
 import { Registrations } from './notify.js'
+import type { RedisOptions } from './options.js'
 import { Presence } from './presence.js'
 import { REPLY } from './protocol.js'
 import { Pushes } from './pushes.js'
@@ -56,18 +56,7 @@ import { Frames } from './wire/frames.js'
 import { Level } from './wire/level.js'
 import { Writes } from './write.js'
 
-export interface RedisOptions {
-  readonly name: string
-  readonly durability: Durability | undefined
-  readonly connectTimeoutMs: number
-  readonly logger: Logger
-  readonly bounds: Bounds
-  readonly access: Access
-  /** The part of the space, on a Cluster. Default: all of it. */
-  readonly partition?: Partition | undefined
-  /** The name of this process, if it has one in another space. Default: a new one. */
-  readonly presence?: string | undefined
-}
+export type { RedisOptions } from './options.js'
 
 const FAREWELL_MS = 1_000
 /** If the space has been silent for this long, health() sends a request and waits ASK_MS for the reply. */
@@ -81,6 +70,7 @@ export class RedisEngine implements Engine {
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
   readonly twoPhase: TwoPhaseOnRedis
+  readonly moves: Moves
   #durability = 'memory'
   /** The level is agreed on: from then on, it is what every server must give. */
   #isOpen = false
@@ -144,6 +134,7 @@ export class RedisEngine implements Engine {
     this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions, setAside)
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
+    this.moves = new Moves(this.#batches, this.#bodies, keys)
     this.#frames = new Frames(keys)
     const holdings = new Holdings({
       acceptance: this.#acceptance,
@@ -217,7 +208,7 @@ export class RedisEngine implements Engine {
     return this.#durability
   }
 
-  async #open({ durability, connectTimeoutMs, logger }: RedisOptions): Promise<void> {
+  async #open({ durability, connectTimeoutMs, logger, isMoving }: RedisOptions): Promise<void> {
     const server = await this.#connection.open(connectTimeoutMs)
     this.#durability = agreedDurability(server, durability, this.#connection.failsOver, logger)
     this.#level.replicas = replicasOf(this.#durability)
@@ -225,6 +216,8 @@ export class RedisEngine implements Engine {
     if (!(await within(connectTimeoutMs, this.#ownPresence.ready))) {
       throw new SpaceError('SPACE_UNREACHABLE', `No answer within ${connectTimeoutMs} ms.`)
     }
+    // Once the presence is there: a move begins only if every presence knows of it.
+    await this.moves.opened(server.run, isMoving === true)
   }
 
   async write(entries: readonly EncodedEntry[], tx?: string): Promise<Grant[]> {

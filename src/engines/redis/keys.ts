@@ -9,6 +9,9 @@ export interface Keys {
   readonly counters: string
   /** The key with the number of partitions of a space on a Cluster. */
   readonly partitions: string
+  /** The keys with the phases of a move from here and of one to here. */
+  readonly move: string
+  readonly origin: string
   /** The key that is written before a question to the replicas. */
   readonly level: string
   /**
@@ -47,6 +50,8 @@ export function keysOf(space: string, partition?: Partition): Keys {
     prefix,
     counters: `${prefix}${KEYS.counters.name}`,
     partitions: `${prefix}${KEYS.partitions.name}`,
+    move: `${prefix}${KEYS.move.name}`,
+    origin: `${prefix}${KEYS.origin.name}`,
     level: `${prefix}${KEYS.level.name}`,
     never: [1, 2].map((n) => `${prefix}never:${n}`),
     pushes: named(KEYS.pushes),

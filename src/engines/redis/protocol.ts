@@ -86,6 +86,22 @@ export const OPERATIONS = {
   unlockSession: { args: ['lock'], does: 'gives a lock back' },
   countSessions: { args: ['owner'], does: 'counts session entries, of one owner or all' },
   listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
+
+  learnPhase: { args: ['phase'], does: 'notes which phase of a move the process follows, and tells the phase of the space' },
+  setOrigin: { args: ['phase'], does: 'sets the phase of a move to here; one begins in an empty space only' },
+  setPhase: { args: ['phase'], does: 'sets the phase of a move, unless a process does not follow the one before' },
+  listPhases: { args: [], does: 'tells which phase each presence follows' },
+  raiseOrder: { args: ['atLeast'], does: 'raises the order of writing' },
+  indexedKinds: { args: [], does: 'tells what is indexed of each root kind' },
+  countMovable: { args: [], does: 'counts entries, session entries, batches that are arriving, and unfinished transactions' },
+  movable: { args: ['cursor'], does: 'reads a page of entries that may be moved' },
+  movableEntry: { args: ['id'], does: 'reads an entry that may be moved' },
+  movableSessions: { args: ['cursor'], does: 'reads a page of session entries that may be moved' },
+  arrive: { args: ['batch', 'entries'], does: 'stores a batch that is moving here, where nothing finds it' },
+  arriving: { args: [], does: 'names the batches that are moving here' },
+  depart: { args: ['batch', 'entries'], does: 'removes what is unchanged and free of a batch, and records its ids' },
+  land: { args: ['batch', 'ids'], does: 'makes those of a batch appear that have left their old partition' },
+  forgetDeparture: { args: ['batch'], does: 'forgets which entries have left in a batch' },
 } as const
 
 /** Replies to an operation, a character each. Those of a batch are in one string, and their values follow in order. */
@@ -109,6 +125,7 @@ export const REPLY = {
   differs: 'd',
   full: 'F',
   shareFull: 'S',
+  text: 't',
 } as const
 
 /** The values that follow a reply, in order; replies that are not listed have none. */
@@ -121,6 +138,7 @@ export const REPLY_VALUES = {
   taken: ['next', 'names', 'items'],
   state: ['state', 'progress'],
   session: ['lock', 'contents'],
+  text: ['text'],
 } as const
 
 /** How a batch is sent. */
@@ -263,6 +281,9 @@ export const SESSION_RECORD = {
   owner: { from: 48 },
 } as const
 
+/** The phases of a move: three of the old partitions (decision 0029), and whether the new ones have everything. */
+export const PHASE = { joined: 1, moving: 2, moved: 3, arriving: 1, arrived: 2 } as const
+
 /** The state of a ticket. */
 export const TICKET_STATE = { settled: 's', waiting: 'w', running: 'r', absent: 'a' } as const
 
@@ -340,6 +361,10 @@ export const KEYS = {
   bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
   ticketBytes: { name: 'ticket-bytes', type: 'hash', holds: 'owner → bytes of their tickets', until: 'leases end' },
   partitions: { name: 'partitions', type: 'string', holds: 'on a Cluster: the number of partitions of the space', until: 'the space ends' },
+  move: { name: 'move', type: 'string', holds: 'the phase of a move to other partitions', until: 'the space ends' },
+  origin: { name: 'origin', type: 'string', holds: 'the phase of a move from other partitions', until: 'the space ends' },
+  arriving: { name: 'arriving', type: 'hash', holds: 'batch → what is moving here, packed', until: 'it has arrived' },
+  departed: { name: 'departed', type: 'hash', holds: 'batch → the ids that have left in it', until: 'they have arrived' },
   level: { name: 'level', type: 'string', holds: 'nothing; written before a question to the replicas', until: 'a TTL' },
   free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
   freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score', until: 'leases end' },

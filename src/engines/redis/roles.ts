@@ -35,12 +35,16 @@ const BULLMQ = (
   'ZRANGE ZRANGEBYLEX ZRANGEBYSCORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE'
 ).split(' ')
 
+/** Commands by which the queue of a scheduler is copied to another server. */
+const COPYING = 'GET HGETALL HSET LRANGE PEXPIRE PTTL RPUSH SADD SET SMEMBERS TYPE UNLINK ZADD ZRANGE'.split(' ')
+
 export const ROLES = {
   gateway: { commands: TAKING_PART },
   // Loads of sessions bypass the functions by MGET.
   worker: { commands: [...TAKING_PART, 'MGET'] },
   program: { commands: [...TAKING_PART, 'MGET'] },
   scheduler: { commands: [...TAKING_PART, 'CLIENT SETNAME'], onBullmq: BULLMQ },
+  mover: { commands: [...TAKING_PART, 'MGET', 'SCAN'], onBullmq: COPYING },
   observer: { commands: [...LOOKING, ...READING], keys: 'read' },
   loader: { commands: ['FUNCTION LIST', 'FUNCTION LOAD'], keys: 'none' },
 } as const satisfies Record<string, Role>

@@ -79,10 +79,8 @@ export class Streams {
   readonly #writers = new Map<string, StreamWriter>()
   readonly #readers = new Map<string, StreamReader>()
   readonly #direct: DirectLinks
-  readonly #messages = new MessagesIn((from, letter, id, place, bytes) => {
-    if (letter !== 'c') this.#frame(from, letter, id, place, bytes)
-    else if (this.#hasStreamWith(from)) void this.#direct.accept(from, place, bytes)
-  })
+  /** By source. */
+  readonly #messages: MessagesIn[] = []
   readonly ended: StreamCounts = { direct: 0, published: 0 }
   readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
@@ -108,7 +106,10 @@ export class Streams {
   /** Resolves when this process receives messages. */
   ready(): Promise<void> {
     this.#ready ??= this.#engine.hear(
-      (part, isFirst) => this.#messages.read(part, isFirst),
+      (part, isFirst, source = 0) => {
+        this.#messages[source] ??= this.#messagesIn()
+        this.#messages[source].read(part, isFirst)
+      },
       () => this.#gap(),
     )
     return this.#ready
@@ -186,6 +187,13 @@ export class Streams {
     for (const reader of [...this.#readers.values()]) reader.fail('SPACE_CLOSED')
     for (const [to, pending] of [...this.#pending]) this.#post(to, pending)
     this.#direct.close()
+  }
+
+  #messagesIn(): MessagesIn {
+    return new MessagesIn((from, letter, id, place, bytes) => {
+      if (letter !== 'c') this.#frame(from, letter, id, place, bytes)
+      else if (this.#hasStreamWith(from)) void this.#direct.accept(from, place, bytes)
+    })
   }
 
   #count(peer: string | undefined): void {

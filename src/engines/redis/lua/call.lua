@@ -139,7 +139,7 @@ local function readCounters(packed)
   end
   counters = newCounters(wall, layout)
   -- When something ends next, and whether a commit is unfinished, is found out anew.
-  counters.damaged, counters.due, counters.spanning = true, 1, true
+  counters.damaged, counters.due, counters.spanning, counters.moving = true, 1, true, LATER.isMoving()
 end
 
 -- Finds the counters as the last call has left them, and returns their stored text. If the text is the one that this

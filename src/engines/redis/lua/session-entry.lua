@@ -77,6 +77,8 @@ local function versionIn(head) return sub(head, SESSION_RECORD.version.from, SES
 
 local function ownerIn(head) return sub(head, SESSION_RECORD.owner.from, -2) end
 
+LATER.sessionLine = { leaseHead = leaseHead, sizeIn = sizeIn, ownerIn = ownerIn }
+
 -- Adds to the bytes of all session entries. `key`: where they are counted.
 local function growSessions(key, by)
   if by == 0 then return end

@@ -13,6 +13,8 @@ local function ticketInfo(ticket, signature)
   return indexInfo(sub(signature, 1, at) .. SHARED.ticketToken .. ticket .. sub(signature, at))
 end
 
+LATER.ticketInfo = ticketInfo
+
 -- Returns the record of a ticket, the contents of its signature, and whether it is pending; nil if there is none.
 local function readTicket(ticket)
   flushRecords()
@@ -33,6 +35,8 @@ local function pendingState(record)
   if not (blank and stop) then return '', '-', '' end
   return sub(record, from, blank - 1), sub(record, blank + 1, stop - 1), sub(record, stop + 1)
 end
+
+LATER.pendingState = pendingState
 
 -- Returns the record of a pending ticket with another body.
 local function withBody(record, body)
@@ -122,11 +126,12 @@ end
 
 -- Replies `full` or `shareFull` if tickets have no room, `done` if the ticket was opened; `joined` if it existed, and
 -- is settled or no other process waits for it;
--- `busy` if one does; `differs` if it is of another request.
+-- `busy` if one does; `differs` if it is of another request. While the space moves, new ones are opened elsewhere.
 function OPS.openTicket(maxBytes, from, last)
   local header, ticket, request = sharedHeader(argv[from]), argv[from + 1], argv[last - 1]
   local record, info, isPending = readTicket(ticket)
   if record then return joinTicket(ticket, record, info, isPending, header, request) end
+  if counters.moving then return reply(REPLY.failed, 'SPACE_MOVES') end
   local most, owner = tonumber(maxBytes), header.info.tokens.owner
   local size = header.size + CHECKSUM.length + #request + 24 + SHARED.besideOutcome
   if exceedsTicketBytes(size, most) then return reply(REPLY.full) end

@@ -1,8 +1,9 @@
 -- Writes: entries into the space.
 -- shares: isFull, addRecord, writeEach
 
--- Returns whether the server is full. Asked at most every 100 ms: INFO costs as much as two writes.
+-- Returns whether the server is full, or the space has left it. Asked at most every 100 ms: INFO costs as much as two writes.
 local function isFull()
+  if counters.moving == PHASE.moved then return true end
   local since = wall - counters.askedFull
   if since >= 0 and since < 100 then return counters.full end
   local info = call('INFO', 'memory')

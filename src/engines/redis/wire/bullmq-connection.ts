@@ -18,6 +18,10 @@ const SETTINGS = { maxRetriesPerRequest: null, disableClientInfo: true }
 /** A connection that is left at a former primary is replaced. */
 const reconnectOnError = ({ message }: Error): boolean => message.startsWith('READONLY')
 
+/** Returns the beginning of the keys of BullMQ's queues at an address. */
+export const bullmqPrefix = (url: string, access?: Access): string =>
+  addressOf(url, access).seeds?.of === 'cluster' ? `{${PREFIX}}` : PREFIX
+
 /** @throws SpaceError URL_UNKNOWN, INVALID_ARGUMENT */
 export async function bullmqConnection(url: string, access?: Access): Promise<BullmqConnection> {
   const address = addressOf(url, access)

@@ -1,0 +1,50 @@
+/** A space leaves a Cluster for one server: its partitions become one, and ids of before work. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { defineEntry } from '../../src/entry.js'
+import { openSpace } from '../../src/open.js'
+import { change } from '../promises/session-changes.js'
+import { type Cluster, startCluster } from '../support/cluster.js'
+import { describeOnRedis } from '../support/every-engine.js'
+import { violations } from '../support/invariants.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { type Redis, startRedis } from '../support/redis.js'
+import { startMove } from './moving.js'
+
+const Item = defineEntry<{ id: number; lane: string }>('Item', { partition: 'lane' })
+
+describeOnRedis('a space that leaves a Cluster', () => {
+  let cluster: Cluster
+  let fresh: Redis
+  beforeAll(async () => {
+    cluster = await startCluster({ primaries: 2 })
+    fresh = await startRedis()
+  })
+  afterAll(async () => {
+    await cluster?.stop()
+    await fresh?.stop()
+  })
+
+  test('has everything at the one server, found by key and without, in the order of each partition', async () => {
+    const name = 'clustered'
+    const space = await openSpace(cluster.url, { name, partitions: 2, nextUrl: fresh.url, durability: 'memory' })
+    const leases = await Promise.all(
+      Array.from({ length: 120 }, (_, id) => space.write(Item({ id, lane: `lane ${id % 6}` }), { leaseMs: 600_000 })),
+    )
+    for (let i = 0; i < 10; i++) await space.engine.sessions.save(`$${i}`, change({ a: `${i}` }, { isNew: true }))
+    const move = await startMove({ old: cluster, fresh }, name)
+    await move.done
+    await leases[3]!.renew(700_000)
+    await leases[4]!.cancel()
+    const alone = await openSpace(fresh.url, { name })
+    const lane = Item.template({ lane: 'lane 5' })
+    const ids: number[] = []
+    for (let item = await alone.takeIfExists(lane); item; item = await alone.takeIfExists(lane)) ids.push(item.id)
+    expect(ids).toEqual(Array.from({ length: 20 }, (_, i) => i * 6 + 5))
+    expect(await alone.takeAll([Item], { max: 1_000, waitMs: 0 })).toHaveLength(99)
+    expect(await alone.engine.sessions.count()).toBe(10)
+    expect(await violations(fresh, name)).toEqual([])
+    await Promise.all([space.close(), alone.close()])
+  })
+})
+
+failOnLeaks()
