@@ -14,7 +14,7 @@ const EMPTY_MS = 4_000
 /** Whose process died while Redis was away is buried when its lease ends (15 s). */
 const BURIED_MS = 20_000
 /** What stays of a space that nobody uses, as in test/faults/drained.ts. */
-const CONSTANT = /\}:(m|kinds|level|sweep:\d+)$/
+const CONSTANT = /\}:(m|kinds|level|partitions|sweep:\d+)$/
 
 /** Answers what is left. What it takes is part of the history. */
 export async function drain(redis: Redis, file: string): Promise<string[]> {

@@ -1,5 +1,6 @@
 /** check:history: each fault profile with each seed, then the planted defects; says what was done, what hit, and what was found. */
 import { parseArgs } from 'node:util'
+import { placeOf } from '../support/places.js'
 import { CHECK_NAMES } from './checks/index.js'
 import { DEFECTS, hunt, isCaught } from './defects.js'
 import { FAULTS } from './faults.js'
@@ -9,7 +10,7 @@ const { values } = parseArgs({
   options: {
     /** Of faults, for each run. */
     seconds: { type: 'string', default: '5' },
-    /** `sentinels`: a primary with replicas behind Sentinels, where a restart is a failover. */
+    /** `sentinels`, `cluster`: a primary with replicas behind Sentinels, or on a Cluster; a restart is a failover there. */
     on: { type: 'string' },
     /** Profiles, one run each; a+b strikes with both at once. */
     faults: { type: 'string' },
@@ -25,9 +26,9 @@ const { values } = parseArgs({
 
 const MOST_TOLD = 10
 const seed = Number(values.seed)
-if (values.on !== undefined && values.on !== 'sentinels') throw new Error('--on is sentinels, or left out.')
-/** The link leads to one server, which fails over behind Sentinels. */
-const own = Object.keys(FAULTS).filter((fault) => values.on === undefined || fault !== 'drop')
+const on = placeOf(values.on)
+/** The link leads to one server, and the space is not always there. */
+const own = Object.keys(FAULTS).filter((fault) => on === undefined || fault !== 'drop')
 const profiles = (values.faults ?? `none,${own.join(',')}`)
   .split(',')
   .filter((profile) => profile !== '')
@@ -42,7 +43,7 @@ async function runOne(seed: number, faults: readonly string[]): Promise<number> 
     seed,
     seconds: Number(values.seconds),
     faults,
-    on: values.on as 'sentinels' | undefined,
+    on,
   })
   const figures = { operations: history.operations.length, ...hits, executions, violations: violations.length }
   const list = Object.entries(figures).map(([name, figure]) => `${name} ${figure}`)

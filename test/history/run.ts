@@ -8,9 +8,9 @@ import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
 import { violations } from '../support/invariants.js'
 import { startLink } from '../support/link.js'
-import { startPrimary } from '../support/primary.js'
+import { type Place, startOn } from '../support/places.js'
 import { startProcess } from '../support/process.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { check, type Violation } from './checks/index.js'
 import { randomOf } from './children/random.js'
@@ -35,7 +35,7 @@ export interface Settings {
   /** How long a handler works at most, usually, in ms. */
   readonly workMs?: number
   /** Behind Sentinels a restart is a failover. Default: a single server. */
-  readonly on?: 'sentinels' | undefined
+  readonly on?: Place | undefined
   /** Another build than ours: one with a defect. */
   readonly dist?: string
 }
@@ -119,8 +119,7 @@ class Running {
 
 export async function run(settings: Settings): Promise<Run> {
   const appendfsync = settings.faults.includes('restart') ? 'always' : 'everysec'
-  const start = settings.on === 'sentinels' ? startPrimary : startRedis
-  const redis = await start({ appendonly: true, appendfsync })
+  const redis = await startOn(settings.on, SPACE, { appendonly: true, appendfsync })
   const link = await startLink(redis.port)
   const running = new Running(settings, redis, link.url)
   let watcher: Space | undefined

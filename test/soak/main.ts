@@ -1,5 +1,6 @@
 /** test:soak: a system under load and mixed faults for many minutes; says in one table what each process takes before, during and after. */
 import { parseArgs } from 'node:util'
+import { placeOf } from '../support/places.js'
 import { report } from './report.js'
 import { soak } from './soak.js'
 
@@ -9,7 +10,7 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '30' },
     /** The AOF's: `always` must lose nothing. */
     fsync: { type: 'string', default: 'always' },
-    /** `sentinels`: a primary with replicas behind Sentinels. */
+    /** `sentinels`, `cluster`: a primary with replicas behind Sentinels, or on a Cluster. */
     on: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
   },
@@ -17,8 +18,7 @@ const { values } = parseArgs({
 
 const fsync = values.fsync as 'always' | 'everysec'
 if (fsync !== 'always' && fsync !== 'everysec') throw new Error('--fsync is always or everysec.')
-if (values.on !== undefined && values.on !== 'sentinels') throw new Error('--on is sentinels, or left out.')
-const on = values.on
+const on = placeOf(values.on)
 const seconds = Number(values.minutes) * 60
 console.log(`seed ${values.seed}, ${values.minutes} minutes, appendfsync ${fsync}`)
 const done = await soak({ seed: Number(values.seed), seconds, fsync, on, say: (line) => console.log(line) })

@@ -10,9 +10,9 @@ import { type System, startSystem } from '../faults/system.js'
 import { randomOf } from '../history/children/random.js'
 import { dropUnwritten, violations } from '../support/invariants.js'
 import { type Answer, type Load, startLoad } from '../support/load.js'
-import { startPrimary } from '../support/primary.js'
+import { type Place, startOn } from '../support/places.js'
 import { type Process, startProcess } from '../support/process.js'
-import { type Redis, startRedis } from '../support/redis.js'
+import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { type Account, accountOf } from './account.js'
 import { FAULT_NAMES, strikeAll } from './faults.js'
@@ -41,7 +41,7 @@ export interface Settings {
   /** What the server does with its AOF: `always` loses nothing when it is killed, `everysec` what it had put off (docs/durability.md). */
   readonly fsync: 'always' | 'everysec'
   /** Behind Sentinels a kill of Redis is a failover. Default: a single server. */
-  readonly on?: 'sentinels' | undefined
+  readonly on?: Place | undefined
   /** What is told while it goes on. */
   readonly say: (line: string) => void
 }
@@ -237,8 +237,7 @@ const isBack =
 
 export async function soak(settings: Settings): Promise<Soak> {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-soak-'))
-  const start = settings.on === 'sentinels' ? startPrimary : startRedis
-  const redis = await start({ appendonly: true, appendfsync: settings.fsync })
+  const redis = await startOn(settings.on, 'default', { appendonly: true, appendfsync: settings.fsync })
   const env = watched(folder)
   let system: System | undefined
   let program: Process | undefined
