@@ -255,10 +255,7 @@ export const RECORD = {
   requestSignature: { from: 72 },
 } as const
 
-/**
- * A checksum has 8 hexadecimal digits: the CRC-32 if a process has made it, the first of a SHA-1 if the library has. A
- * large body under a key of its own ends with its CRC-32.
- */
+/** Hexadecimal digits: a process makes a CRC-32, the library the first of a SHA-1. A large body ends with its CRC-32. */
 export const CHECKSUM = { length: 8 } as const
 
 /** Request types. `streamed`: only its requester may write the request again; `once`: no process may. */
