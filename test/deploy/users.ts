@@ -1,4 +1,8 @@
-/** The users of examples/deploy/redis/users.acl, as this release needs them. */
+/**
+ * The users of examples/deploy/redis/users.acl, as this release needs them. `node --import jiti/register test/deploy/users.ts`
+ * writes the file.
+ */
+import { writeFileSync } from 'node:fs'
 import { ROLES, type RoleName, rightsOf } from '../../src/engines/redis/roles.js'
 
 const NAMES = Object.keys(ROLES) as RoleName[]
@@ -13,4 +17,8 @@ export function aclFile(): string {
     return ['user', role, 'reset', 'on', `>${passwordOf(role)}`, ...rights].join(' ')
   })
   return `${['user default off', ...users].join('\n')}\n`
+}
+
+if (process.argv[1]?.endsWith('users.ts')) {
+  writeFileSync(new URL('../../examples/deploy/redis/users.acl', import.meta.url), aclFile())
 }

@@ -139,6 +139,8 @@ test('a task fails with its error, and is attempted again only as its caller sai
   await using space = await openSpace(redis.url, { name: 'task' })
   const failed = { code: 'TASK_FAILED', cause: { message: 'nothing catches this: task' } }
   await expect(createClient({ space }).call('crash')).rejects.toMatchObject(failed)
+  // The log is written in batches; the outcome does not wait for it.
+  await until(() => times('"message":"nothing catches this: task"') > 0, 'the log tells')
   expect(times('"message":"nothing catches this: task"')).toBe(1)
 })
 
