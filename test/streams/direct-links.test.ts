@@ -143,6 +143,22 @@ test.each(['x'.repeat(2_000), 'no tabs\n', 'did\t0\tmany\n', `eid\t0\t${2 ** 40}
   },
 )
 
+test('a process that streams to itself does not connect to itself', async () => {
+  const wire = movingWire()
+  const at = presence()
+  const both = await open(wire, at)
+  await both.listen(silent)
+  const invitations = framesTo(wire, at)
+  const { got } = read(both, 'claim', at)
+  const writer = both.writer('claim', at)
+  writer.write(numbered(50_000), true)
+  writer.end(Buffer.alloc(0))
+  await until(() => got.ended, 'all has been read')
+  expect(Buffer.concat(got.bytes).equals(numbered(50_000))).toBe(true)
+  expect(invitations.filter(({ letter }) => letter === 'c')).toEqual([])
+  expect(both.direct.links).toBe(0)
+})
+
 test('no byte is lost or repeated when connections are cut, again and again', async () => {
   const wire = movingWire()
   const { gateway, worker, at, of } = await pair(wire)

@@ -163,7 +163,13 @@ test('a worker lists what it works on, oldest first, at most twenty, and nothing
     long.slice(0, 200),
     ...Array.from({ length: 19 }, (_, i) => `/${i + 1}`),
   ])
-  expect(list[0]).toEqual({ id: sent[0]?.id, method: 'GET', path: long.slice(0, 200), ms: expect.any(Number) })
+  expect(list[0]).toEqual({
+    id: sent[0]?.id,
+    service: 'web',
+    method: 'GET',
+    path: long.slice(0, 200),
+    ms: expect.any(Number),
+  })
   expect(list[0]!.ms).toBeGreaterThanOrEqual(list[19]!.ms)
   open()
   await Promise.all(sent.map(({ response }) => response))

@@ -65,9 +65,12 @@ export class DirectLinks {
     return this.#door?.refused ?? 0
   }
 
-  /** Returns the invitation to send to a process; undefined if it has one, or this process has no door. */
+  /**
+   * Returns the invitation to send to a process; undefined if it has one, or this process has no door. A process does not
+   * invite itself: both ends would be the connection to the same name, and each would close the other for a new one.
+   */
   invite(presence: string): { addresses: string; secret: Buffer } | undefined {
-    return this.#isClosed ? undefined : this.#door?.invite(presence)
+    return this.#isClosed || presence === this.#presence ? undefined : this.#door?.invite(presence)
   }
 
   /** Accepts an invitation, if it has an address to which this process may connect. */
