@@ -18,6 +18,9 @@ export interface BeatReply {
   readonly known: string
 }
 
+/** How often a call loads the functions: they may be flushed again before the call arrives. */
+const MOST_LOADS = 10
+
 export interface LinkListener {
   /** A server was found, and no link to it is open yet. Throws if it gives less than was promised. */
   onFound(server: Server): void
@@ -172,14 +175,15 @@ export class Link {
   async #fcall(name: string, args: readonly Argument[], keys = this.#counters): Promise<unknown> {
     const bytes = encodeFcall(name, keys, args)
     const call = () => this.#client.sendCommand(new EncodedCommand('fcall', () => bytes))
-    try {
-      const reply = await call()
-      if (!this.#hasServed) this.#served()
-      return reply
-    } catch (error) {
-      if (!isLibraryMissing(error as Error)) throw error
-      await this.#with.ensureLibrary(this.#client)
-      return call()
+    for (let left = MOST_LOADS; ; left--) {
+      try {
+        const reply = await call()
+        if (!this.#hasServed) this.#served()
+        return reply
+      } catch (error) {
+        if (!isLibraryMissing(error as Error) || left === 0) throw error
+        await this.#with.ensureLibrary(this.#client)
+      }
     }
   }
 
