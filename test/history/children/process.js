@@ -12,7 +12,8 @@ const settings = JSON.parse(process.argv[2])
 const { openSpace, defineEntry } = await import(pathToFileURL(join(settings.dist, 'src', 'index.js')).href)
 
 const recorder = new Recorder(settings.file, settings.name)
-const space = await openSpace(settings.url, { name: 'history' })
+// Its link is cut again and again, also while it opens.
+const space = await openSpace(settings.url, { name: 'history', connectTimeoutMs: 30_000 })
 recorder.event('hello', { session: space.presence, pid: process.pid })
 
 const stop = new AbortController()
