@@ -5,7 +5,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
@@ -121,8 +121,12 @@ test.each([
 })
 
 test('strangers at the door are closed and counted, whatever they say, and streams go on', async () => {
-  const before = new Set(readdirSync(FOLDER))
-  system = await startStreaming(redis, { processes: 1, gatewayFlags: ['--admin-port', '0'] })
+  // Gateways of other tests have their sockets in the usual folder.
+  system = await startStreaming(redis, {
+    processes: 1,
+    gatewayFlags: ['--admin-port', '0'],
+    env: { TMPDIR: elsewhere },
+  })
   const [, admin] = await system.gateways[0]!.line(/"adminUrl":"([^"]+)"/)
   const metric = async (name: string): Promise<number> => {
     const lines = (await (await fetch(`${admin}/metrics`)).text()).split('\n')
@@ -130,7 +134,8 @@ test('strangers at the door are closed and counted, whatever they say, and strea
   }
   await download(system.urls[0]!)
   await until(async () => (await metric('takespace_direct_connections')) === 1, 'the worker has connected')
-  const [name] = readdirSync(FOLDER).filter((each) => !before.has(each))
+  const folder = join(elsewhere, basename(FOLDER))
+  const [name] = readdirSync(folder)
   const words = [
     'GET / HTTP/1.1\r\nHost: a\r\n\r\n',
     `takespace-streams/1 ${'A'.repeat(22)} ${'B'.repeat(43)}\n`,
@@ -139,7 +144,7 @@ test('strangers at the door are closed and counted, whatever they say, and strea
     '',
   ]
   for (const text of words) {
-    const socket = connect(join(FOLDER, name!))
+    const socket = connect(join(folder, name!))
     let got = 0
     socket.on('data', (bytes) => {
       got += bytes.length

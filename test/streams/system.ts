@@ -37,6 +37,8 @@ interface Terms {
   readonly workerFlags?: readonly string[]
   /** What `--direct-streams` is for all of them. Default: not given. */
   readonly directStreams?: string | undefined
+  /** The environment of all processes, beside ours. */
+  readonly env?: Record<string, string>
   /** The environment of the workers, beside that of all. */
   readonly workerEnv?: Record<string, string>
 }
@@ -48,7 +50,7 @@ export async function startStreaming(redis: Redis, terms: Terms = {}): Promise<S
   const workerFlags = [...both, ...(terms.workerFlags ?? [])]
   const folder = mkdtempSync(join(tmpdir(), 'takespace-streams-'))
   const ledger = join(folder, 'ledger')
-  const env = { TAKESPACE_URL: redis.url, LEDGER: ledger }
+  const env = { TAKESPACE_URL: redis.url, LEDGER: ledger, ...terms.env }
   const gateways = Array.from({ length: count }, () =>
     startProcess(['takespace', 'gateway', '--port', '0', '--max-body-bytes', String(2 ** 40), ...gatewayFlags], {
       env,
