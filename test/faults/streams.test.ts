@@ -9,6 +9,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { entriesIn, type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, report, spread } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { row } from './table.js'
 
 let redis: Redis
@@ -63,6 +64,9 @@ describe.each([
   ['directly', 'host'],
   ['through Redis', 'off'],
 ])('%s', (way, directStreams) => {
+  // The other way takes as long again.
+  const inOneWay = way === 'directly' ? test : testInLongForm
+
   test('a PUT whose worker dies while it reads is given whole to another one; a POST gets 502, and so does what is longer than is kept', async () => {
     system = await startStreaming(redis, { directStreams, gatewayFlags: ['--max-replay-bytes', String(2 << 20)] })
     const [url] = system.urls as [string]
@@ -97,7 +101,7 @@ describe.each([
     await system.drain()
   })
 
-  test('a PUT that kills each worker kills three, and is set aside', async () => {
+  inOneWay('a PUT that kills each worker kills three, and is set aside', async () => {
     system = await startStreaming(redis, { directStreams })
     const path = '/up?poison'
     const { req, response } = begin(system.urls[0] + path, 'PUT')
@@ -114,7 +118,7 @@ describe.each([
     await redis.cli('FLUSHALL')
   })
 
-  test('killing a worker is seen by each of its clients, and by no other', async () => {
+  inOneWay('killing a worker is seen by each of its clients, and by no other', async () => {
     const clients = form(40, 200)
     system = await startStreaming(redis, { directStreams, processes: 3 })
     const events = await Promise.all(
@@ -178,7 +182,7 @@ describe.each([
     await system.drain()
   })
 
-  test('a gateway that is killed: who worked for its clients is told so', async () => {
+  inOneWay('a gateway that is killed: who worked for its clients is told so', async () => {
     system = await startStreaming(redis, { directStreams, gateways: 2 })
     begin(`${system.urls[0]}/wait?ms=20000`)
     const streaming = begin(`${system.urls[0]}/events`)
@@ -198,7 +202,7 @@ describe.each([
     await system.supervisor.exited
   })
 
-  test('an upload that takes longer than its deadline goes on over a restart of Redis', async () => {
+  inOneWay('an upload that takes longer than its deadline goes on over a restart of Redis', async () => {
     system = await startStreaming(redis, { directStreams, gatewayFlags: ['--timeout-ms', '2000'] })
     const path = '/up?restart'
     const { req, response } = begin(system.urls[0] + path, 'POST')
@@ -219,7 +223,7 @@ describe.each([
     await system.drain()
   })
 
-  test('a WebSocket whose worker is killed is closed with 1012; one whose worker stops, too', async () => {
+  inOneWay('a WebSocket whose worker is killed is closed with 1012; one whose worker stops, too', async () => {
     const count = form(20, 200)
     system = await startStreaming(redis, { directStreams, processes: 2 })
     const open = async () => {

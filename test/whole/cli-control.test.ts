@@ -7,6 +7,7 @@ import type { ProcessReport } from '../../src/control/kinds.js'
 import { type Chosen, chosenOf, processesIn } from '../../src/control/processes.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { testInLongForm } from '../faults/long-form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
 import { type Process, startProcess } from '../support/process.js'
@@ -92,7 +93,7 @@ test('a process, and all of a release, are drained and stopped under load, and n
   await end(workers[0]!, gateway)
 })
 
-test('a pause survives the processes that were told of it', async () => {
+testInLongForm('a pause survives the processes that were told of it', async () => {
   const gateway = start(['gateway', '--port', '0', '--name', 'paused'])
   const [, url] = await gateway.line(/"url":"([^"]+)"/)
   await run(['pause', 'web', '--refuse', '--name', 'paused'])
