@@ -9,7 +9,7 @@ import { Orders } from './control/orders.js'
 import { KnownPauses } from './control/pauses.js'
 import { PresenceEntry } from './control/presence.js'
 import { SpaceError } from './errors.js'
-import type { Logger } from './log.js'
+import { LOG_LEVELS, type Logger } from './log.js'
 import { within } from './runtime/deadline.js'
 import type { Space } from './space.js'
 import { VERSION } from './version.js'
@@ -20,7 +20,8 @@ export interface Member {
   readonly services: readonly string[]
   readonly tasks: readonly string[]
   readonly logger: Logger
-  load(): MemberLoad
+  /** Default: it works on no requests. */
+  load?(): MemberLoad
   /** The oldest requests that it works on, oldest first. */
   running?(): readonly RunningRequest[]
   /** Takes nothing new; or takes again. Not of what cannot be drained. */
@@ -45,7 +46,7 @@ const KNOWN_MS = 1_000
 /** How long an end waits for the space, which may be away. */
 const FAREWELL_MS = 500
 const LONGEST_RELEASE = 100
-const LEVELS: ReadonlySet<string> = new Set(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+const LEVELS: ReadonlySet<string> = new Set(LOG_LEVELS)
 /** While it drains, its report is renewed as often: an operator waits for the end. */
 const DRAINING_MS = 300
 
@@ -87,7 +88,7 @@ export class Control {
     await within(KNOWN_MS, this.#pauses.start())
   }
 
-  /** What is paused, as this process knows. */
+  /** The pauses, as far as this process knows. */
   get pauses(): readonly PauseFields[] {
     return this.#known
   }
@@ -118,23 +119,28 @@ export class Control {
     await within(FAREWELL_MS, Promise.all(ending))
   }
 
-  get #state(): ProcessState {
-    if (this.#stopping.size === this.#members.size) return 'stopping'
-    if (!this.#drains) return 'running'
-    return this.#held > 0 ? 'draining' : 'drained'
+  get #isStopping(): boolean {
+    return this.#stopping.size === this.#members.size
   }
 
   get #held(): number {
     let held = 0
-    for (const member of this.#members) held += member.load().held
+    for (const member of this.#members) held += member.load?.().held ?? 0
     return held
+  }
+
+  #stateWith(held: number): ProcessState {
+    if (this.#isStopping) return 'stopping'
+    if (!this.#drains) return 'running'
+    return held > 0 ? 'draining' : 'drained'
   }
 
   #report(): Omit<ProcessReport, 'loopLagMs' | 'at'> {
     // Pauses are looked at as often, in case an announcement was lost.
     void this.#pauses?.look()
     const members = [...this.#members]
-    const loads = members.map((member) => member.load())
+    const loads = members.flatMap((member) => member.load?.() ?? [])
+    const held = loads.reduce((sum, load) => sum + load.held, 0)
     const all = (of: (member: Member) => readonly string[]): string[] => [...new Set(members.flatMap(of))]
     return {
       process: this.#space.presence,
@@ -147,10 +153,10 @@ export class Control {
       version: VERSION,
       startedAt: this.#startedAt,
       capacity: loads.reduce((sum, { capacity }) => sum + capacity, 0),
-      held: this.#held,
+      held,
       oldestMs: Math.round(Math.max(0, ...loads.map(({ oldestMs }) => oldestMs))),
       rssBytes: process.memoryUsage.rss(),
-      state: this.#state,
+      state: this.#stateWith(held),
       running: members
         .flatMap((member) => member.running?.() ?? [])
         .slice(0, MOST_RUNNING)
@@ -168,7 +174,7 @@ export class Control {
   }
 
   #drain(drains: boolean): void {
-    if (this.#state === 'stopping') throw new SpaceError('ORDER_REFUSED', 'The process is stopping.')
+    if (this.#isStopping) throw new SpaceError('ORDER_REFUSED', 'The process is stopping.')
     this.#drains = drains
     for (const member of this.#members) member.drain?.(drains)
     this.#presence?.changed()
@@ -176,7 +182,7 @@ export class Control {
     if (!drains) return
     this.#draining = setInterval(() => {
       this.#presence?.changed()
-      if (this.#state === 'drained') clearInterval(this.#draining)
+      if (this.#held === 0) clearInterval(this.#draining)
     }, DRAINING_MS).unref()
   }
 

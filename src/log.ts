@@ -6,6 +6,9 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
+/** Levels of a log, from the least. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
+
 const nothing = (): void => {}
 
 export const silent: Logger = { debug: nothing, info: nothing, warn: nothing, error: nothing }

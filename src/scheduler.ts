@@ -103,7 +103,6 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
     services: [],
     tasks: [],
     logger,
-    load: () => ({ capacity: 0, held: 0, oldestMs: 0 }),
     stop: () => scheduler.stop(),
   }
   let running: RunningScheduler | undefined

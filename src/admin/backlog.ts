@@ -1,5 +1,6 @@
 /** Metrics of a space, the same wherever they are read: waiting requests and dead letters. */
-import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
+import type { Backlog } from '../engine.js'
+import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { backlogOf } from '../request.js'
 import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
@@ -8,14 +9,12 @@ import type { Measure } from './measures.js'
 /** If the space takes longer, these metrics are left out. */
 const ANSWERED_WITHIN_MS = 900
 
-const DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
-
 export function backlogMeasures(space: Space, services: readonly string[]): Measure[] {
   const waiting = [...new Set(services)].map((service) => ({
     labels: { service },
     ask: together(() => backlogOf(space, service)),
   }))
-  const letters = [{ labels: {}, ask: together(() => space.engine.backlog(DEAD_LETTERS)) }]
+  const letters = [{ labels: {}, ask: together(() => space.engine.backlog(ALL_DEAD_LETTERS)) }]
   return [
     gauge('takespace_waiting', 'Requests that wait for a worker.', waiting, ({ count }) => count),
     gauge(

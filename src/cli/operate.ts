@@ -1,14 +1,18 @@
 /** The commands of operators: top, nodes, drain, order, pause and resume; their names, arguments, flags and texts. */
 import { Argument, type Command, Option } from 'commander'
+import { PROCESS_ROLES } from '../control/kinds.js'
+import { LOG_LEVELS } from '../log.js'
 import { integer, nameOption, nextUrlOption, oneOf, urlOption } from './settings.js'
-
-const ROLES = ['gateway', 'worker', 'scheduler', 'supervisor'] as const
 
 const chosen = (command: Command): Command =>
   command
     .argument('[process]', 'the beginning of its name, from `takespace nodes`')
     .option('--host <name>', 'processes of this host')
-    .addOption(new Option('--role <role>', `processes of this role: ${ROLES.join(', ')}`).argParser(oneOf(ROLES)))
+    .addOption(
+      new Option('--role <role>', `processes of this role: ${PROCESS_ROLES.join(', ')}`).argParser(
+        oneOf(PROCESS_ROLES),
+      ),
+    )
     .option('--service <name>', 'processes of this service')
     .option('--of-release <name>', 'processes of this release')
 
@@ -63,7 +67,7 @@ export function operate(program: Command): void {
           new Argument(
             '<order>',
             'stop: drain and end; recall: give back what has not begun; suspend: be handed nothing until it answers; or a log level',
-          ).choices(['stop', 'recall', 'suspend', 'trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+          ).choices(['stop', 'recall', 'suspend', ...LOG_LEVELS]),
         ),
     ),
   )

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander'
 import type { ServiceOptions } from '../../gateway/index.js'
 import type { Durability } from '../engine/durability.js'
+import { LOG_LEVELS } from '../log.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import {
   directStreams,
@@ -56,7 +57,7 @@ export const logLevelOption = (): Option =>
   new Option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
     .env('LOG_LEVEL')
     .default('info')
-    .argParser(oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']))
+    .argParser(oneOf(LOG_LEVELS))
 
 /** Told to operators, and the choice of `takespace drain --release`. */
 export const releaseOption = (): Option =>

@@ -4,8 +4,9 @@ import { defineOwn } from '../entry.js'
 /** The parent of all: entries of the control are beside the bounds of the space. */
 const Control = defineOwn<Record<never, never>>('Control')
 
-/** What a process does for a space. */
-export type Role = 'gateway' | 'worker' | 'scheduler' | 'supervisor'
+/** The parts that a process can have in a space. */
+export const PROCESS_ROLES = ['gateway', 'worker', 'scheduler', 'supervisor'] as const
+export type Role = (typeof PROCESS_ROLES)[number]
 
 /**
  * `running`: takes work. `draining`: takes nothing new, and has some left. `drained`: has none left. `stopping`: is about
@@ -81,7 +82,7 @@ export interface OrderFields {
   readonly verb: string
   /** The level, for `logLevel`; else ''. */
   readonly argument: string
-  /** Who gave it, for the log: at most 100 characters. */
+  /** The operator, for the log: at most 100 characters. */
   readonly by: string
 }
 

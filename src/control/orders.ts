@@ -1,5 +1,6 @@
 /** Orders: what an operator tells one process to do. The process takes its orders from the space and answers each. */
 import { SpaceError } from '../errors.js'
+import { pause } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
 import { Answer, Order, type OrderFields, VERBS, type Verb } from './kinds.js'
 
@@ -11,7 +12,7 @@ const LONGEST_NAME = 100
 export interface OrderOptions {
   /** The level, for `logLevel`. */
   readonly argument?: string
-  /** Who gives it. */
+  /** The operator, for the log. */
   readonly by: string
   /** How long to wait for the answer, in ms. Default 5 000. */
   readonly waitMs?: number
@@ -61,7 +62,7 @@ export class Orders {
     while (!signal.aborted) {
       const order = await this.#space.take(mine, { signal }).catch(() => undefined)
       if (!order) {
-        if (!signal.aborted) await pauseFor(RETRY_MS)
+        await pause(RETRY_MS, signal).catch(() => {})
         continue
       }
       const refusal = await this.#refusalOf(order)
@@ -83,5 +84,3 @@ export class Orders {
 
 /** Time after a take that has failed: the space is away. */
 const RETRY_MS = 1_000
-
-const pauseFor = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref())

@@ -7,7 +7,7 @@ import { ProcessPresence, type ProcessReport } from './kinds.js'
 /** Time between two reports of a process whose state does not change. */
 const REPORT_MS = 3_000
 /** After this time without a report the entry is gone. */
-export const REPORT_LEASE_MS = 10_000
+const REPORT_LEASE_MS = 10_000
 /** The event loop is looked at as often. */
 const LOOK_MS = 500
 

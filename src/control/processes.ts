@@ -15,7 +15,7 @@ export async function processesIn(space: Space): Promise<ProcessReport[]> {
   return [...newest.values()].sort((a, b) => text(a).localeCompare(text(b)) || a.startedAt - b.startedAt)
 }
 
-/** What processes have in common; those that have all of it are meant. */
+/** A choice of processes: those that have all that is given. */
 export interface Chosen {
   /** The beginning of a name, at least 4 characters. */
   readonly process?: string | undefined

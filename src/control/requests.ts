@@ -2,7 +2,7 @@
 import { wallMs } from '../clock.js'
 import type { Listed } from '../engine.js'
 import { kindNamed } from '../entry/token.js'
-import { decodeRequest } from '../request/message.js'
+import { shownIn } from '../request/shown.js'
 import { TASK, waitingTemplates } from '../request.js'
 import { listEntries } from '../space/listing.js'
 import type { Space } from '../space.js'
@@ -19,11 +19,11 @@ export interface SeenRequest {
   readonly path: string
   /** Time since it was written, or taken, in ms. */
   readonly ageMs: number
-  /** Of a waiting one: time until its deadline, in ms; how often a process has died with it; why it waits. */
+  /** For a waiting request: time until its deadline, in ms; how often a process has died with it; why it waits. */
   readonly leftMs?: number
   readonly deaths?: number
   readonly why?: string
-  /** Of a running one: the process that works on it. */
+  /** For a running request: the process that works on it. */
   readonly process?: string
 }
 
@@ -62,26 +62,17 @@ export async function requestsIn(
 function waitingOf(entry: Listed, service: ServiceState): SeenRequest {
   const { id, kinds, body, writtenAt, remainingMs, deaths } = entry
   const isTask = kindNamed(kinds[0]!) === TASK
-  const { method = '', target = '' } = headOf(body)
+  const { method = '', path = '' } = shownIn(body)
   return {
     id,
     state: 'waiting',
     service: service.name,
     method: isTask ? 'TASK' : method,
-    path: target.replace(/\?.*/s, ''),
+    path,
     ageMs: Math.max(wallMs() - writtenAt, 0),
     leftMs: Math.round(remainingMs),
     deaths,
     why: whyWaiting(service),
-  }
-}
-
-/** The body may be stored elsewhere because it is large, or be damaged. */
-function headOf(body: Buffer): { method?: string; target?: string } {
-  try {
-    return decodeRequest(body)
-  } catch {
-    return {}
   }
 }
 

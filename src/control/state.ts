@@ -1,6 +1,7 @@
 /** The state of a space as operators see it: its services, processes and pauses, and what needs somebody. */
 import { monotonicMs, wallMs } from '../clock.js'
-import { type Backlog, DEAD_LETTER, type EncodedTemplate } from '../engine.js'
+import type { Backlog } from '../engine.js'
+import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { backlogOf } from '../request.js'
 import type { Space } from '../space.js'
 import type { PauseFields, ProcessReport } from './kinds.js'
@@ -12,9 +13,9 @@ export type Rating = 'good' | 'degraded' | 'bad'
 
 export interface Need {
   readonly rating: 'degraded' | 'bad'
-  /** What is wrong, and of what. */
+  /** The problem, and where it is. */
   readonly what: string
-  /** What to do. */
+  /** The remedy. */
   readonly advice: string
 }
 
@@ -52,11 +53,9 @@ export interface SpaceState {
   readonly deadLetters: number
 }
 
-const DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
-
 /** Returns the state of a space. @throws SpaceError SPACE_UNREACHABLE */
 export async function stateOf(space: Space): Promise<SpaceState> {
-  const asked = [processesIn(space), pausesIn(space), space.engine.backlog(DEAD_LETTERS)] as const
+  const asked = [processesIn(space), pausesIn(space), space.engine.backlog(ALL_DEAD_LETTERS)] as const
   const [processes, pauses, { count: deadLetters }] = await Promise.all(asked)
   const named = [...processes.flatMap((each) => each.services), ...namesOf('service', pauses)]
   const names = [...new Set(named)].sort()

@@ -1,5 +1,5 @@
 /** The entry of a dead letter. The Lua library makes the same of records in Redis. */
-import { DEAD_LETTER, type EncodedEntry } from '../engine.js'
+import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate } from '../engine.js'
 import { type Signed, signatureOf } from './signature.js'
 import { tokenOf } from './token.js'
 
@@ -21,6 +21,9 @@ export function deadLetterEntry(id: string, reason: string, was: Signed, body: B
 }
 
 const idToken = (id: string): string => `id=s:${id}`
+
+/** The template of all dead letters. */
+export const ALL_DEAD_LETTERS: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
 /** Returns the template of one dead letter. */
 export const deadLetterTemplate = (id: string) => ({

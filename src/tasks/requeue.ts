@@ -1,7 +1,7 @@
 /** Dead letters are enqueued again, or dropped. */
 import { wallMs } from '../clock.js'
-import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type Listed } from '../engine.js'
-import { deadLetterTemplate } from '../entry/dead-letter.js'
+import type { EncodedEntry, EncodedTemplate, Listed } from '../engine.js'
+import { ALL_DEAD_LETTERS, deadLetterTemplate } from '../entry/dead-letter.js'
 import { readSignature } from '../entry/signature.js'
 import { SpaceError } from '../errors.js'
 import { REQUEST, requestEntry, TASK } from '../request.js'
@@ -18,7 +18,7 @@ const MOST_TICKET_BYTES = 1 << 30
 /** Yields all dead letters, oldest first; malformed ones are left out. */
 export async function* deadLetters(
   space: Listable,
-  template: EncodedTemplate = ALL,
+  template: EncodedTemplate = ALL_DEAD_LETTERS,
 ): AsyncGenerator<[DeadLetter, Listed]> {
   for (let after: string | null = null; ; ) {
     const { entries, next } = await space.engine.list(template, after, PAGE)
@@ -33,8 +33,6 @@ export async function* deadLetters(
 
 /** The reasons of dead letters whose contents are lost. */
 const UNREADABLE = new Set(['damaged', 'bodiless'])
-
-const ALL: EncodedTemplate = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
 
 function deadLetterIn(entry: Listed): DeadLetter | undefined {
   try {

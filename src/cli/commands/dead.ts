@@ -1,6 +1,7 @@
 /** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
 import { openListings, openSpace } from '../../open.js'
+import { shownRequest } from '../../request/shown.js'
 import type { Listable } from '../../space/listing.js'
 import type { Space } from '../../space.js'
 import type { DeadLetter } from '../../tasks/dead-letter.js'
@@ -89,8 +90,7 @@ function plainDeadLetter({
   error,
   request,
 }: DeadLetter): Record<string, unknown> {
-  const path = task === undefined && request ? request.target.replace(/\?.*/s, '') : undefined
-  const method = task === undefined ? request?.method : undefined
+  const { method, path } = task === undefined && request ? shownRequest(request) : {}
   return { id, reason, kind, attempts, writtenAt, service, task, method, path, error }
 }
 

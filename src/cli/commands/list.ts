@@ -5,7 +5,7 @@ import { decodeFields } from '../../entry/codec.js'
 import { Template } from '../../entry/template.js'
 import { kindNamed } from '../../entry/token.js'
 import { openListings } from '../../open.js'
-import { decodeRequest } from '../../request/message.js'
+import { shownIn, shownRequest } from '../../request/shown.js'
 import { REQUEST, TASK } from '../../request.js'
 import { freeEntries, type Listable, listEntries } from '../../space/listing.js'
 import { deadLetterOf } from '../../tasks/dead-letter.js'
@@ -52,7 +52,7 @@ function plainEntry(entry: Listed): Record<string, unknown> {
   const { id, priority, writtenAt, remainingMs, deaths } = entry
   const kind = kindNamed(entry.kinds[0]!)
   const info = { kind, id, priority, writtenAt, leaseMs: Number.isFinite(remainingMs) ? remainingMs : null }
-  if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...lineOfRequest(entry.body) }
+  if (kind === REQUEST || kind === TASK) return { ...info, attempts: deaths, ...shownIn(entry.body) }
   if (kind !== DEAD_LETTER && kind.startsWith(OWN_KINDS)) return info
   if (kind !== DEAD_LETTER) return { ...info, fields: decodeFields(entry.body) }
   const { request, ...deadLetter } = deadLetterOf(entry)
@@ -62,19 +62,7 @@ function plainEntry(entry: Listed): Record<string, unknown> {
     reason: deadLetter.reason,
     attempts: deadLetter.attempts,
     service: deadLetter.service,
-    ...short(request),
-  }
-}
-
-const short = (request: { method: string; target: string } | undefined): object =>
-  request ? { method: request.method, path: request.target.replace(/\?.*/s, '') } : {}
-
-function lineOfRequest(body: Buffer): object {
-  try {
-    return short(decodeRequest(body))
-  } catch {
-    // The body is stored elsewhere because it is large, or it is foreign.
-    return {}
+    ...(request && shownRequest(request)),
   }
 }
 

@@ -52,7 +52,6 @@ export async function supervise(
     services,
     tasks: [],
     logger,
-    load: () => ({ capacity: 0, held: 0, oldestMs: 0 }),
     stop: () => stop(),
   }
   let stopping: Promise<void> | undefined
