@@ -62,7 +62,7 @@ export class Orders {
     while (!signal.aborted) {
       const order = await this.#space.take(mine, { signal }).catch(() => undefined)
       if (!order) {
-        await pause(RETRY_MS, signal).catch(() => {})
+        if (!signal.aborted) await pause(RETRY_MS, signal).catch(() => {})
         continue
       }
       const refusal = await this.#refusalOf(order)
