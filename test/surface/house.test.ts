@@ -23,7 +23,7 @@ const { filesIn, importsOf, ownImportsOf, circlesOf, exportedTwice } = (await im
 
 const ENDING = /\.(ts|lua|mjs|js)$/
 const code = filesIn(root, ['src', 'gateway', 'workers'], ENDING)
-const all = [...code, ...filesIn(root, ['.ci', 'bench', 'examples', 'test'], ENDING)]
+const all = [...code, ...filesIn(root, ['.ci', 'bench', 'create-takespace', 'examples', 'test'], ENDING)]
 
 const pathsOf = (files: readonly File[]): string[] => files.map(({ path }) => path).sort()
 

@@ -14,7 +14,7 @@ const filesIn = (folder: string, ending: RegExp): string[] =>
 
 const pages = [
   ...readdirSync(root).filter((file) => file.endsWith('.md')),
-  ...['docs', 'bench', 'examples', '.github']
+  ...['docs', 'bench', 'create-takespace', 'examples', '.github']
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) => filesIn(folder, /\.md$/)),
 ]
@@ -67,7 +67,7 @@ test('docs/README.md leads to every page of docs', () => {
 })
 
 test('every page that code, comments and messages name exists', () => {
-  const code = ['src', 'gateway', 'workers', 'test', 'bench', 'examples', '.ci'].flatMap((folder) =>
+  const code = ['src', 'gateway', 'workers', 'test', 'bench', 'create-takespace', 'examples', '.ci'].flatMap((folder) =>
     filesIn(folder, /\.(ts|lua|mjs|js)$/),
   )
   const missing = code.flatMap((file) =>

@@ -1,0 +1,6 @@
+/** The root module. */
+import { Module } from '@nestjs/common'
+import { AppController } from './app.controller.js'
+
+@Module({ controllers: [AppController] })
+export class AppModule {}
