@@ -1,6 +1,7 @@
 /**
  * Makes a clone ready to run: installs and builds what is missing or outdated, says so in one line each, and is silent otherwise.
- * `prepare.mjs start` installs no packages that only tests need; `prepare.mjs bench` also those of bench/package.json.
+ * `prepare.mjs start` installs no packages that only tests need; `prepare.mjs bench` also those of bench/package.json,
+ * `prepare.mjs site` those of site/package.json.
  */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ const purpose = process.argv[2]
 const installs = [{ name: '', folder: root, set: purpose === 'start' ? 'start' : 'all' }]
 if (purpose === 'bench')
   installs.push({ name: ' the peers of the benchmarks', folder: join(root, 'bench'), set: 'all' })
+if (purpose === 'site') installs.push({ name: ' what builds the site', folder: join(root, 'site'), set: 'all' })
 
 // Standard error, because `npm test -- --json` has the standard output for itself.
 const say = (line) => process.stderr.write(`takespace: ${line}\n`)

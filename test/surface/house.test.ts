@@ -23,7 +23,8 @@ const { filesIn, importsOf, ownImportsOf, circlesOf, exportedTwice } = (await im
 
 const ENDING = /\.(ts|lua|mjs|js)$/
 const code = filesIn(root, ['src', 'gateway', 'workers'], ENDING)
-const all = [...code, ...filesIn(root, ['.ci', 'bench', 'create-takespace', 'examples', 'test'], ENDING)]
+const site = filesIn(root, ['site'], ENDING).filter(({ path }) => !/^site\/(dist|\.pages|\.cache)\//.test(path))
+const all = [...code, ...site, ...filesIn(root, ['.ci', 'bench', 'create-takespace', 'examples', 'test'], ENDING)]
 
 const pathsOf = (files: readonly File[]): string[] => files.map(({ path }) => path).sort()
 

@@ -1,0 +1,29 @@
+/** The settings of the site: everything is served from its own files, no other host is asked. */
+import { fileURLToPath } from 'node:url'
+import { defineConfig } from 'vitepress'
+import { sidebarOf } from '../sidebar.mjs'
+
+const pages = fileURLToPath(new URL('../.pages', import.meta.url))
+
+export default defineConfig({
+  title: 'takespace',
+  description: 'A tuple space for Node.js, and request distribution built on it: workers take what they have room for.',
+  lang: 'en',
+  srcDir: '.pages',
+  outDir: 'dist',
+  cacheDir: '.cache',
+  cleanUrls: true,
+  markdown: { languageAlias: { haproxy: 'nginx' } },
+  vite: { publicDir: 'public' },
+  themeConfig: {
+    nav: [
+      { text: 'Five minutes', link: '/start' },
+      { text: 'Recipes', link: '/recipes/' },
+      { text: 'API', link: '/api/' },
+    ],
+    sidebar: sidebarOf(pages),
+    outline: [2, 3],
+    search: { provider: 'local' },
+    socialLinks: [{ icon: 'github', link: 'https://github.com/takespace/takespace' }],
+  },
+})
