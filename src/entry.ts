@@ -2,6 +2,7 @@
 
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { isPlain } from './entry/codec.js'
+import { noteKeyedKind } from './entry/keyed-kinds.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
 import { MOST_FIELDS } from './entry/limits.js'
 import {
@@ -258,6 +259,7 @@ function defined(kind: string, options: Options, parent: Definition | undefined)
   const own = checkedIndex(kind, options.index, names)
   const index = parent?.index || own ? [...(parent?.index ?? []), ...(own ?? [])] : undefined
   const partition = checkedPartition(kind, options.partition, names, parent?.partition)
+  if (partition !== undefined) noteKeyedKind(kind, partition)
   const definition: Definition = { kind, parent, index, partition, schemas, names }
   const origin: Origin = { kinds: chainOf(definition), index, partition, schemas, info: undefined }
   const make = (fields: object): Entry<object> => {

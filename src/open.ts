@@ -117,11 +117,18 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     const { tls, credentials, partitions, nextUrl } = options
     const access = { tls, credentials }
     const terms = { name, durability, connectTimeoutMs, logger, bounds, access }
-    const engine = nextUrl
+    const moving = nextUrl
       ? await (await import('./engines/redis/moving.js')).openMoving(url, nextUrl, terms, partitions)
-      : isClusterUrl(url)
-        ? await (await import('./engines/redis/cluster.js')).openOnCluster(url, terms, partitions)
-        : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms)
+      : null
+    const engine =
+      moving ??
+      (isClusterUrl(url)
+        ? await (await import('./engines/redis/cluster.js')).openOnCluster(
+            nextUrl ?? url,
+            terms,
+            nextUrl ? undefined : partitions,
+          )
+        : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms))
     return new Space(engine, name, logger, streamBounds, direct)
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')

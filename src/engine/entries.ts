@@ -18,6 +18,8 @@ export interface EncodedEntry {
   readonly request?: RequestTerms
   /** The token of the field that decides the partition; absent: any partition will do. */
   readonly partition?: string | undefined
+  /** The name of that field, as tokens have it. */
+  readonly partitionField?: string | undefined
 }
 
 export interface RequestTerms {

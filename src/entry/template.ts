@@ -84,11 +84,14 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
 const indexName = (item: string | readonly string[]): string =>
   typeof item === 'string' ? fieldName(item) : compoundName(item)
 
-/** Returns the token of the field that decides the partition, if there is such a field and it has a value. */
-function partitionOf(packed: PackedFields, field: string | undefined): Pick<EncodedEntry, 'partition'> | undefined {
+/** Returns the field that decides the partition and its token, if there is such a field and it has a value. */
+function partitionOf(
+  packed: PackedFields,
+  field: string | undefined,
+): Pick<EncodedEntry, 'partition' | 'partitionField'> | undefined {
   if (field === undefined) return undefined
   const name = Object.keys(packed).find((each) => nameOf(each) === field)
-  return name === undefined ? undefined : { partition: tokenOf(packed[name]!) }
+  return name === undefined ? undefined : { partition: tokenOf(packed[name]!), partitionField: fieldName(field) }
 }
 
 /**

@@ -1,29 +1,38 @@
 /** A mover that ends between any two of its steps leaves nothing behind: any process, or another mover, ends the batch. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import type { TicketTerms } from '../../src/engine/tickets.js'
-import type { Movable } from '../../src/engines/redis/moves.js'
+import type { Movable, Moves } from '../../src/engines/redis/moves.js'
 import type { MovingEngine } from '../../src/engines/redis/moving.js'
-import { PHASE } from '../../src/engines/redis/protocol.js'
 import { defineEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
 import { change } from '../promises/session-changes.js'
-import { describeOnRedis } from '../support/every-engine.js'
-import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { until } from '../support/until.js'
-import { openBoth, type Servers, startMove, startServers } from './moving.js'
+import { beginMoving, everyMove, type Ground, openBoth, startMove } from './moving.js'
 
 const Item = defineEntry<{ id: string; body?: string }>('Item')
-const BATCH = '0/1/batch'
 
-describeOnRedis('a move that is interrupted', () => {
-  let servers: Servers
+/** What a mover sends from an old partition to a new one. */
+interface Batch {
+  readonly name: string
+  readonly from: Moves
+  readonly to: Moves
+  readonly items: readonly Movable[]
+}
+
+const arrive = ({ name, from, to, items }: Batch): Promise<void> => to.arrive(name, items, from)
+const depart = ({ name, from, items }: Batch): Promise<readonly string[]> => from.depart(name, items)
+const land = async ({ name, from, to }: Batch): Promise<void> => to.land(name, await from.depart(name, []))
+const forget = ({ name, from }: Batch): Promise<void> => from.forgetDeparture(name)
+
+everyMove('a move that is interrupted', (start) => {
+  let servers: Ground
   let name: string
   let space: Space
   let other: Space
   let count = 0
   beforeAll(async () => {
-    servers = await startServers()
+    servers = await start()
   })
   beforeEach(async () => {
     name = `interrupted ${++count}`
@@ -32,38 +41,45 @@ describeOnRedis('a move that is interrupted', () => {
   })
   afterEach(async () => {
     await Promise.all([space.close(), other.close()])
-    expect([...(await violations(servers.old, name)), ...(await violations(servers.fresh, name))]).toEqual([])
+    expect(await servers.violations(name)).toEqual([])
   })
-  afterAll(() => servers.stop())
+  afterAll(() => servers?.stop())
 
   const engineOf = (of: Space): MovingEngine => of.engine as MovingEngine
 
-  async function beginMoving(): Promise<void> {
-    const { old, fresh } = engineOf(space)
-    await fresh[0]!.setOrigin(PHASE.arriving)
-    await until(async () => (await old[0]!.setPhase(PHASE.moving)).length === 0, 'it moves')
+  /** Everything that may be moved, as a mover sends it. */
+  async function batches(): Promise<Batch[]> {
+    const { old, fresh, destinations } = engineOf(space)
+    const made = old.map(async (from, index) => {
+      const pages = [await from.page('movable', '0'), await from.page('movableSessions', '0')]
+      const items = pages.flatMap((page) => page.items)
+      const ofEach = fresh.map((to, i) => {
+        const own = items.filter((item) => destinations.of(item) === i)
+        return { name: `${index}/1/batch${i}`, from, to, items: own }
+      })
+      return ofEach.filter((batch) => batch.items.length > 0)
+    })
+    return (await Promise.all(made)).flat()
   }
 
-  async function allMovable(): Promise<Movable[]> {
-    const [old] = engineOf(space).old
-    const pages = [await old!.page('movable', '0'), await old!.page('movableSessions', '0')]
-    return pages.flatMap(({ items }) => items)
-  }
+  const inEach = async <T>(all: readonly Batch[], step: (batch: Batch) => Promise<T>): Promise<T[]> =>
+    Promise.all(all.map(step))
+  const arriving = async (): Promise<number> =>
+    (await Promise.all(engineOf(space).fresh.map((moves) => moves.arriving()))).flat().length
 
   const steps = ['arrive', 'depart', 'land', 'forget'] as const
 
   test.each(steps)('after the step %s is ended by a process that serves', async (last) => {
     await space.writeAll([Item({ id: 'small' }), Item({ id: 'large', body: 'x'.repeat(5_000) })])
     await space.engine.sessions.save('$s', change({ a: '1' }, { isNew: true }))
-    await beginMoving()
-    const [old, fresh] = [engineOf(space).old[0]!, engineOf(space).fresh[0]!]
-    const items = await allMovable()
-    expect(items.map(({ id }) => id)).toContain('$s')
+    await beginMoving(space)
+    const all = await batches()
+    expect(all.flatMap(({ items }) => items.map(({ id }) => id))).toContain('$s')
     const run = {
-      arrive: () => fresh.arrive(BATCH, items, old),
-      depart: async () => expect(await old.depart(BATCH, items)).toHaveLength(3),
-      land: async () => fresh.land(BATCH, await old.depart(BATCH, [])),
-      forget: () => old.forgetDeparture(BATCH),
+      arrive: () => inEach(all, arrive),
+      depart: async () => expect((await inEach(all, depart)).flat()).toHaveLength(3),
+      land: () => inEach(all, land),
+      forget: () => inEach(all, forget),
     }
     for (const step of steps.slice(0, steps.indexOf(last) + 1)) await run[step]()
     await until(() => engineOf(other).phase === 'moving', 'the other process follows')
@@ -71,11 +87,11 @@ describeOnRedis('a move that is interrupted', () => {
     expect(await other.engine.sessions.load('$s')).toMatchObject({ attributes: new Map([['a', expect.anything()]]) })
     expect(await other.readIfExists(Item.template({ id: 'large' }))).toEqual({ id: 'large', body: 'x'.repeat(5_000) })
     expect(await other.readIfExists(Item.template({ id: 'small' }))).toEqual({ id: 'small' })
-    await until(async () => (await fresh.arriving()).length === 0, 'nothing is on its way')
+    await until(async () => (await arriving()) === 0, 'nothing is on its way')
     expect(await space.engine.sessions.count()).toBe(1)
     expect(await space.takeAll([Item], { waitMs: 0 })).toHaveLength(2)
     // The mover was slow, not dead: it moves nothing any more.
-    await fresh.land(BATCH, await old.depart(BATCH, items))
+    for (const batch of all) await batch.to.land(batch.name, await depart(batch))
     expect(await space.readIfExists(Item)).toBeNull()
   })
 
@@ -95,17 +111,16 @@ describeOnRedis('a move that is interrupted', () => {
     await space.writeAll([Item({ id: 'taken' }), Item({ id: 'renewed' }), Item({ id: 'held' })])
     const lease = await space.write(Item({ id: 'lease' }), { leaseMs: 30_000 })
     await space.engine.sessions.save('$s', change({ a: '1' }, { isNew: true }))
-    await beginMoving()
-    const [old, fresh] = [engineOf(space).old[0]!, engineOf(space).fresh[0]!]
-    const items = await allMovable()
-    await fresh.arrive(BATCH, items, old)
+    await beginMoving(space)
+    const all = await batches()
+    await inEach(all, arrive)
     expect(await other.takeIfExists(Item.template({ id: 'taken' }))).toEqual({ id: 'taken' })
     await lease.renew(60_000)
     await other.engine.sessions.save('$s', change({ a: '2' }))
     const tx = await other.begin()
     expect(await other.take(Item.template({ id: 'held' }), { tx })).toEqual({ id: 'held' })
-    expect(await old.depart(BATCH, items)).toHaveLength(1)
-    await fresh.land(BATCH, await old.depart(BATCH, []))
+    expect((await inEach(all, depart)).flat()).toHaveLength(1)
+    await inEach(all, land)
     expect(await space.readIfExists(Item.template({ id: 'renewed' }))).toEqual({ id: 'renewed' })
     expect((await space.engine.sessions.load('$s'))?.attributes.get('a')?.text).toBe('2')
     await tx.abort()
@@ -146,7 +161,7 @@ describeOnRedis('a move that is interrupted', () => {
       for (let i = 0; !isMoving; i++) await both(i)
     })()
     await until(() => opened > 20, 'tickets are opened')
-    await beginMoving()
+    await beginMoving(space)
     await until(() => engineOf(space).phase === 'moving' && engineOf(other).phase === 'moving', 'both follow')
     isMoving = true
     await opening

@@ -2,13 +2,12 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
 import type { MovingEngine } from '../../src/engines/redis/moving.js'
-import { PHASE } from '../../src/engines/redis/protocol.js'
 import { createWorker, currentRequest } from '../../workers/index.js'
 import { describeOnRedis } from '../support/every-engine.js'
 import { Other, Task } from '../support/kinds.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { until } from '../support/until.js'
-import { openBoth, type Servers, startServers } from './moving.js'
+import { beginMoving, openBoth, type Servers, startServers } from './moving.js'
 
 describeOnRedis('requests in a space that moves', () => {
   let servers: Servers
@@ -21,9 +20,7 @@ describeOnRedis('requests in a space that moves', () => {
     const space = await openBoth(servers, 'requests')
     const other = await openBoth(servers, 'requests')
     await space.writeAll([Task({ id: 'in' }), Task({ id: 'more' }), Other({ id: 'kept' })])
-    const { old, fresh } = space.engine as MovingEngine
-    await fresh[0]!.setOrigin(PHASE.arriving)
-    await until(async () => (await old[0]!.setPhase(PHASE.moving)).length === 0, 'it moves')
+    await beginMoving(space)
     for (const each of [space, other]) {
       await until(() => (each.engine as MovingEngine).phase === 'moving', 'a process follows')
     }

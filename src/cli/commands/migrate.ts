@@ -1,4 +1,7 @@
-/** `takespace migrate`: moves a space to another Redis while its processes serve, or tells where a move stands. */
+/**
+ * `takespace migrate`: moves a space to another Redis, or to another number of partitions, while its processes serve; or
+ * tells where a move stands.
+ */
 import type { Command } from 'commander'
 import { monotonicMs } from '../../clock.js'
 import type { MoveProgress } from '../../engines/redis/mover.js'
@@ -29,10 +32,10 @@ export async function migrate(flags: Flags, command: Command): Promise<void> {
   const nextUrl = sharedNextUrl(command, flags.nextUrl)
   if (nextUrl === undefined) throw new SpaceError('INVALID_ARGUMENT', 'Give the address to move to with --next-url.')
   if (!isRedisUrl(url) || !isRedisUrl(nextUrl)) throw new SpaceError('URL_UNKNOWN')
-  const [{ openMoving }, { Mover }, { copyQueue }] = await Promise.all([
+  const [{ openMoving }, { Mover }, { carryingOf }] = await Promise.all([
     import('../../engines/redis/moving.js'),
     import('../../engines/redis/mover.js'),
-    import('../../engines/redis/queues.js'),
+    import('../../engines/redis/carrying.js'),
   ])
   const terms = {
     name,
@@ -42,14 +45,14 @@ export async function migrate(flags: Flags, command: Command): Promise<void> {
     bounds: {},
     access: {},
   }
+  const print = printer(json === true)
   const engine = await openMoving(url, nextUrl, terms, undefined)
+  if (!engine) return print(THERE, true)
   const stop = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort(STOPPED))
-  const print = printer(json === true)
-  const queue = queueNameOf(name)
-  const carry = (): Promise<void> => copyQueue({ url, nextUrl, access: {}, queue })
+  const carrying = carryingOf(engine, { ...terms, url, nextUrl, queue: queueNameOf(name) })
   try {
-    const mover = new Mover(engine, carry, print, stop.signal)
+    const mover = new Mover(engine, carrying, print, stop.signal)
     if (dryRun) {
       const progress = await mover.status()
       print(progress, true)
@@ -69,6 +72,9 @@ export async function migrate(flags: Flags, command: Command): Promise<void> {
 }
 
 const STOPPED = new Error('Interrupted')
+
+/** Within a Cluster the space has the new partitions already. */
+const THERE: MoveProgress = { step: 'moved', phase: 'moved', behind: [], moved: 0, left: { entries: 0, sessions: 0 } }
 
 /** Prints a line when something else is to be said, and at most one a second. */
 function printer(json: boolean): (progress: MoveProgress, always?: boolean) => void {
@@ -95,7 +101,7 @@ function lineOf({ step, phase, behind, moved, left }: MoveProgress): string {
       ? `waiting for ${behind.length} processes to be restarted with both addresses: ${names}`
       : `waiting for ${behind.length} processes to follow: ${names}`
   }
-  if (step === 'moved') return 'moved: nothing is left at the old address'
+  if (step === 'moved') return 'moved: nothing is left in the old partitions'
   const rest = `${left.entries} entries and ${left.sessions} sessions are left`
   return step === 'settling'
     ? `settling: ${rest}, which processes hold or are about to take`

@@ -3,7 +3,7 @@
  * Things are made in the set of the phase, looked for in the old one first, and move to the new one alone.
  */
 import type { EncodedTemplate } from '../../engine.js'
-import { FixedPlacement, NEW_NUMBERS, type Placement } from './placement.js'
+import { FixedPlacement, type Placement } from './placement.js'
 
 /** In which set things are made, and whether the old one has any left. */
 export type MovePhase = 'joined' | 'moving' | 'moved'
@@ -11,9 +11,15 @@ export type MovePhase = 'joined' | 'moving' | 'moved'
 /** How long messages pause when they go by the new partitions: those before them have arrived then. */
 const TURNING_MS = 500
 
+/** A set of partitions, and how often others had been replaced before it. */
+export interface Generation {
+  readonly count: number
+  readonly generation: number
+}
+
 export interface MovingTerms {
-  readonly old: number
-  readonly fresh: number
+  readonly old: Generation
+  readonly fresh: Generation
   readonly process: string
   readonly isReachable: (partition: number) => boolean
   /** Resolves when what is on its way to a new partition has arrived. */
@@ -34,11 +40,12 @@ export class MovingPlacement implements Placement {
   #turning: Promise<void> | undefined
 
   constructor({ old, fresh, process, isReachable, arrived, bring }: MovingTerms) {
-    this.count = old + fresh
-    this.#old = new FixedPlacement(old, process, isReachable)
-    this.#fresh = new FixedPlacement(fresh, process, (partition) => isReachable(old + partition))
+    const isFreshReachable = (partition: number): boolean => isReachable(old.count + partition)
+    this.count = old.count + fresh.count
+    this.#old = new FixedPlacement(old.count, process, isReachable, old.generation)
+    this.#fresh = new FixedPlacement(fresh.count, process, isFreshReachable, fresh.generation)
     this.#inOrder = Array.from({ length: this.count }, (_, i) => i)
-    this.#onlyFresh = this.#inOrder.slice(old)
+    this.#onlyFresh = this.#inOrder.slice(old.count)
     this.#arrived = arrived
     this.#bring = bring
   }
@@ -117,13 +124,12 @@ export class MovingPlacement implements Placement {
   }
 
   numberOf(partition: number): number {
-    return partition < this.#old.count ? partition : NEW_NUMBERS + partition - this.#old.count
+    const { count } = this.#old
+    return partition < count ? this.#old.numberOf(partition) : this.#fresh.numberOf(partition - count)
   }
 
-  /** Once it has moved, a process that has the new address alone may have numbered the new partitions from 0. */
   numbered(number: number): number {
-    const isNew = number >= NEW_NUMBERS || this.#phase === 'moved'
-    return isNew ? this.#new(number % NEW_NUMBERS) : number
+    return this.#fresh.hasNumber(number) ? this.#new(this.#fresh.numbered(number)) : this.#old.numbered(number)
   }
 
   /** The mark is that of the set, which processes know that have one address. A single partition needs none. */

@@ -3,12 +3,15 @@ import type { EncodedTemplate } from '../../engine.js'
 
 /** Between an id and the partition that it was written to, in base 36. */
 const MARK = '~'
+/** Between the partition and its generation, if that is not 0. */
+const GENERATION_MARK = '_'
 
 /**
- * The numbers of the new partitions of a space that moves, while it has old ones: more than a space may have. They last in
- * transactions that are unfinished.
+ * By the numbers of their partitions transactions of several generations are told apart, while a space moves: more than a
+ * space may have, and more generations than it has at a time. Numbers last in transactions that are unfinished.
  */
-export const NEW_NUMBERS = 1_024
+const NUMBERS = 1_024
+const NUMBERED_GENERATIONS = 8
 
 export interface Placement {
   readonly count: number
@@ -69,17 +72,23 @@ function partitionOf(key: string, count: number): number {
 }
 
 /** Returns an id with the mark of a partition. */
-export const withMark = (id: string, partition: number): string => `${id}${MARK}${partition.toString(36)}`
+export const withMark = (id: string, partition: number, generation = 0): string => {
+  const later = generation === 0 ? '' : `${GENERATION_MARK}${generation.toString(36)}`
+  return `${id}${MARK}${partition.toString(36)}${later}`
+}
 
 /** Returns an id without its mark. */
 export const withoutMark = (id: string): string => id.slice(0, id.lastIndexOf(MARK))
 
-/** Returns the number in the mark of an id; undefined if there is none below `count`. */
-export function markOf(id: string, count: number): number | undefined {
+/** Returns the partition in the mark of an id; undefined if there is none of this generation below `count`. */
+export function markOf(id: string, count: number, generation = 0): number | undefined {
   const at = id.lastIndexOf(MARK)
   if (at < 0) return undefined
-  const partition = Number.parseInt(id.slice(at + 1), 36)
-  return partition < count ? partition : undefined
+  const [partition = Number.NaN, marked = 0] = id
+    .slice(at + 1)
+    .split(GENERATION_MARK)
+    .map((part) => Number.parseInt(part, 36))
+  return marked === generation && partition < count ? partition : undefined
 }
 
 /** A set of partitions that stays as it is. */
@@ -87,21 +96,21 @@ export class FixedPlacement implements Placement {
   readonly count: number
   readonly all: readonly number[]
   readonly #isReachable: (partition: number) => boolean
-  readonly #hasMoved: boolean
+  readonly #generation: number
   #turn: number
 
   /**
-   * `process`: its turns begin elsewhere than those of other processes. `hasMoved`: entries have come from other
-   * partitions, whose marks they have.
+   * `process`: its turns begin elsewhere than those of other processes. `generation`: how often the partitions of the space
+   * had been replaced by others; ids keep the marks of those in which they were made.
    */
   constructor(
     count: number,
     process: string,
     isReachable: (partition: number) => boolean = () => true,
-    hasMoved = false,
+    generation = 0,
   ) {
     this.count = count
-    this.#hasMoved = hasMoved
+    this.#generation = generation
     this.all = Array.from({ length: count }, (_, i) => i)
     this.#isReachable = isReachable
     this.#turn = this.ofKey(process)
@@ -144,11 +153,16 @@ export class FixedPlacement implements Placement {
   }
 
   numberOf(partition: number): number {
-    return partition
+    return (this.#generation % NUMBERED_GENERATIONS) * NUMBERS + partition
   }
 
   numbered(number: number): number {
-    return number % NEW_NUMBERS
+    return number % NUMBERS
+  }
+
+  /** Returns whether the number of a partition is one of this generation. */
+  hasNumber(number: number): boolean {
+    return Math.floor(number / NUMBERS) === this.#generation % NUMBERED_GENERATIONS
   }
 
   ofMessagesTo(presence: string): number {
@@ -160,17 +174,17 @@ export class FixedPlacement implements Placement {
   }
 
   marked(id: string): number | undefined {
-    return this.#hasMoved ? undefined : markOf(id, this.count)
+    return markOf(id, this.count, this.#generation)
   }
 
   /** A request that settles a ticket is beside it: its id is `<ticket>.<suffix>`. */
   ofId(id: string): number {
     const dot = id.indexOf('.')
-    return dot >= 0 ? this.ofKey(id.slice(0, dot)) : (markOf(id, this.count) ?? this.ofKey(id))
+    return dot >= 0 ? this.ofKey(id.slice(0, dot)) : (this.marked(id) ?? this.ofKey(id))
   }
 
   mark(id: string, partition: number): string {
-    return withMark(id, partition)
+    return withMark(id, partition, this.#generation)
   }
 
   ofTemplate({ partition }: EncodedTemplate): readonly number[] | undefined {

@@ -10,18 +10,22 @@ const LEFT_BEHIND_MS = 1_000
 export class Arrivals {
   readonly #old: readonly Moves[]
   readonly #fresh: readonly Moves[]
+  readonly #isInterleaved: boolean
   /** Since when batches are known to be on their way. */
   readonly #since = new Map<string, number>()
 
-  constructor(old: readonly Moves[], fresh: readonly Moves[]) {
+  /** `isInterleaved`: several old partitions have the same numbers in their orders of writing. */
+  constructor(old: readonly Moves[], fresh: readonly Moves[], isInterleaved: boolean) {
     this.#old = old
     this.#fresh = fresh
+    this.#isInterleaved = isInterleaved
   }
 
   /** Moves a batch from an old partition to a new one. Returns how many of it have moved: what was unchanged and free. */
   async send(old: number, fresh: number, items: readonly Movable[]): Promise<number> {
     const [from, to] = [this.#old[old]!, this.#fresh[fresh]!]
-    const batch = `${old}/${this.#old.length}/${randomBytes(9).toString('base64url')}`
+    const count = this.#isInterleaved ? this.#old.length : 1
+    const batch = `${old}/${count}/${randomBytes(9).toString('base64url')}`
     await to.arrive(batch, items, from)
     const left = await from.depart(batch, items)
     await to.land(batch, left)

@@ -7,8 +7,9 @@ export interface Keys {
   readonly prefix: string
   /** The key that every batch declares; the library makes all others from its prefix. */
   readonly counters: string
-  /** The key with the number of partitions of a space on a Cluster. */
+  /** The keys with the partitions of a space on a Cluster, and with those that it moves to. */
   readonly partitions: string
+  readonly nextPartitions: string
   /** The keys with the phases of a move from here and of one to here. */
   readonly move: string
   readonly origin: string
@@ -35,13 +36,15 @@ export interface Keys {
 export interface Partition {
   readonly index: number
   readonly count: number
+  /** How often the partitions of the space had been replaced: those before them have other keys. Default 0. */
+  readonly generation?: number
 }
 
 /** Returns the keys of a space of this name, or of a partition of it. */
 export function keysOf(space: string, partition?: Partition): Keys {
   // Percent-encoding leaves no brace and no slash in the name, so it cannot change the hash tag.
   const base = `ts:${encodeURIComponent(space)}`
-  const prefix = `{${partition ? partitionTag(base, partition.index, partition.count) : base}}:`
+  const prefix = `{${partition ? partitionTag(base, partition.index, partition.count, partition.generation) : base}}:`
   const named =
     ({ name }: { readonly name: string }) =>
     (of: string): string =>
@@ -50,6 +53,7 @@ export function keysOf(space: string, partition?: Partition): Keys {
     prefix,
     counters: `${prefix}${KEYS.counters.name}`,
     partitions: `${prefix}${KEYS.partitions.name}`,
+    nextPartitions: `${prefix}${KEYS.nextPartitions.name}`,
     move: `${prefix}${KEYS.move.name}`,
     origin: `${prefix}${KEYS.origin.name}`,
     level: `${prefix}${KEYS.level.name}`,

@@ -3,14 +3,19 @@
  * and each may end at any point: another one goes on (decision 0029).
  */
 import { SpaceError } from '../../errors.js'
-import type { Moves } from './moves.js'
+import type { Movable, Moves } from './moves.js'
 import type { MovingEngine } from './moving.js'
 import { PHASE } from './protocol.js'
 
+/** Of several new partitions each is sent about so many entries at a time, but no more than MOST_PENDING in all. */
+const EACH = 64
+const MOST_PENDING = 1_024
 /** How often it looks whether processes follow, and whether more can be moved. */
 const LOOK_MS = 200
 /** The order of writing in the new partitions begins this far above that of the old ones, which goes on meanwhile. */
 const AHEAD = 2 ** 30
+/** Half of the orders that a score has room for: beyond, new entries may come before moved ones. */
+const MOST_ORDER = 2 ** 43
 
 export interface MoveProgress {
   /** waiting: for the processes in `behind`; settling: entries are left that processes hold, or that wait for one. */
@@ -24,17 +29,24 @@ export interface MoveProgress {
   readonly left: { readonly entries: number; readonly sessions: number }
 }
 
+/** What is done when no process works in the old partitions any more. */
+export interface Carrying {
+  /** Takes along what is beside the space on its server. */
+  queue(): Promise<void>
+  /** Makes the new partitions those of the space, once everything is there. */
+  settle(): Promise<void>
+}
+
 export class Mover {
   readonly #engine: MovingEngine
-  readonly #carry: () => Promise<void>
+  readonly #carry: Carrying
   readonly #onProgress: (progress: MoveProgress) => void
   readonly #signal: AbortSignal | undefined
   #moved = 0
 
-  /** `carry` takes along what is beside the space, when no process works at the old address any more. */
   constructor(
     engine: MovingEngine,
-    carry: () => Promise<void>,
+    carry: Carrying,
     onProgress: (progress: MoveProgress) => void,
     signal?: AbortSignal,
   ) {
@@ -55,8 +67,11 @@ export class Mover {
     while (!(await this.#isEmpty())) await this.#pass()
     await this.#reach(PHASE.moved, PHASE.moving)
     await this.#waitFor(PHASE.moved)
-    if (!(await this.#hasArrived())) await this.#carry()
+    // Kinds that were first written while it moved have keys, too, if it moves again.
+    await this.#adoptKinds()
+    if (!(await this.#hasArrived())) await this.#carry.queue()
     await Promise.all(this.#engine.fresh.map((moves) => moves.setOrigin(PHASE.arrived)))
+    await this.#carry.settle()
     await this.#report('moved', [])
   }
 
@@ -78,7 +93,7 @@ export class Mover {
   }
 
   async #begin(): Promise<void> {
-    const { old, fresh } = this.#engine
+    const { old, fresh, isInterleaved } = this.#engine
     if ((await this.#phase()) >= PHASE.moving) return
     const areEmpty = await Promise.all(fresh.map((moves) => moves.setOrigin(PHASE.arriving)))
     if (areEmpty.includes(false)) {
@@ -87,13 +102,17 @@ export class Mover {
         'The new address has entries in a space of this name: a space moves into an empty one.',
       )
     }
-    await Promise.all(old.map((moves) => moves.setPhase(PHASE.joined)))
+    await Promise.all(old.map((moves) => moves.setPhase(PHASE.joined, this.#engine.target)))
     const orders = await Promise.all(old.map((moves) => moves.raiseOrder(0)))
-    const above = Math.max(...orders) * old.length + AHEAD
-    for (const moves of fresh) {
-      await moves.raiseOrder(above)
-      for (const from of old) await moves.adoptKinds(from)
-    }
+    const most = Math.max(...orders) * (isInterleaved ? old.length : 1)
+    const above = Math.min(Math.ceil((most + AHEAD) / fresh.length) * fresh.length, MOST_ORDER)
+    for (const [index, moves] of fresh.entries()) await moves.raiseOrder(above + index, fresh.length)
+    await this.#adoptKinds()
+  }
+
+  async #adoptKinds(): Promise<void> {
+    const { old, fresh } = this.#engine
+    for (const moves of fresh) for (const from of old) await moves.adoptKinds(from)
   }
 
   /** Sets a phase once all processes follow the one before. */
@@ -101,7 +120,7 @@ export class Mover {
     if ((await this.#phase()) < phase) await this.#waitFor(before)
     for (const moves of this.#engine.old) {
       for (;;) {
-        const behind = await moves.setPhase(phase)
+        const behind = await moves.setPhase(phase, this.#engine.target)
         if (behind.length === 0) break
         await this.#report('waiting', behind)
         await this.#pause()
@@ -122,7 +141,8 @@ export class Mover {
 
   /** Returns the processes that do not follow a phase, and those that are in the new partitions alone. */
   async #behind(phase: number): Promise<readonly string[]> {
-    const [old, fresh] = await Promise.all([this.#engine.old[0]!.phases(), this.#engine.fresh[0]!.phases()])
+    const { old: from, fresh: to, target } = this.#engine
+    const [old, fresh] = await Promise.all([from[0]!.phases(target), to[0]!.phases(target)])
     const behind = [...old].filter(([, followed]) => followed < phase).map(([presence]) => presence)
     const alone = phase < PHASE.moved ? [...fresh.keys()].filter((presence) => !old.has(presence)) : []
     return [...behind, ...alone]
@@ -146,6 +166,7 @@ export class Mover {
   /** Moves everything that can be moved now. */
   async #pass(): Promise<void> {
     const before = this.#moved
+    this.#engine.destinations.know(await this.#engine.keyedKinds())
     for (const [index, moves] of this.#engine.old.entries()) {
       await this.#passOver(index, moves, 'movableSessions')
       await this.#passOver(index, moves, 'movable')
@@ -158,12 +179,32 @@ export class Mover {
 
   async #passOver(index: number, moves: Moves, what: 'movable' | 'movableSessions'): Promise<void> {
     let cursor = '0'
+    let pending: Movable[] = []
     do {
       this.#signal?.throwIfAborted()
       const { items, next } = await moves.page(what, cursor)
-      if (items.length > 0) this.#moved += await this.#engine.arrivals.send(index, 0, items)
+      pending.push(...items)
       cursor = next
+      if (cursor !== '0' && pending.length < Math.min(EACH * this.#engine.fresh.length, MOST_PENDING)) continue
+      await this.#send(index, pending)
+      pending = []
     } while (cursor !== '0')
+  }
+
+  /** Sends each new partition what belongs there. What must go together does. */
+  async #send(index: number, items: readonly Movable[]): Promise<void> {
+    const groups = new Map<number, Movable[]>()
+    let to: number | undefined
+    for (const item of items) {
+      to ??= this.#engine.destinations.of(item)
+      groups.set(to, [...(groups.get(to) ?? []), item])
+      if (!item.hasNext) to = undefined
+    }
+    const sent = Array.from(groups, ([partition, own]) => this.#engine.arrivals.send(index, partition, own))
+    for (const each of await Promise.allSettled(sent)) {
+      if (each.status === 'rejected') throw each.reason
+      this.#moved += each.value
+    }
   }
 
   async #report(step: MoveProgress['step'], behind: readonly string[]): Promise<void> {

@@ -50,7 +50,6 @@ export class Moves {
   readonly #bodies: Bodies
   readonly #keys: Keys
   #run = ''
-  #hasMovedHere = false
 
   constructor(batches: Batches, bodies: Bodies, keys: Keys) {
     this.#batches = batches
@@ -66,23 +65,17 @@ export class Moves {
   async opened(run: string, hasBoth: boolean): Promise<void> {
     this.#run = run
     const phases = await this.learnPhase(0)
-    this.#hasMovedHere = phases.to === PHASE.arrived
     if (!hasBoth) checkMove(phases)
   }
 
-  /** The run id of the server on which it was opened. */
-  get run(): string {
-    return this.#run
+  /** The keys of the partition, and the run of the server on which it was opened. */
+  get place(): string {
+    return `${this.#run} ${this.#keys.prefix}`
   }
 
-  /** True if entries have come here from other partitions. */
-  get hasMovedHere(): boolean {
-    return this.#hasMovedHere
-  }
-
-  /** Notes which phase this process follows (0: it knows of no second place). */
-  async learnPhase(followed: number): Promise<Phases> {
-    const [from = 0, to = 0] = words(await this.#text('learnPhase', { phase: String(followed) })).map(Number)
+  /** Notes which phase this process follows (0: it knows of no second place), and which new partitions it knows. */
+  async learnPhase(followed: number, target = ''): Promise<Phases> {
+    const [from = 0, to = 0] = words(await this.#text('learnPhase', { phase: String(followed), target })).map(Number)
     return { from, to }
   }
 
@@ -92,23 +85,36 @@ export class Moves {
   }
 
   /** Returns the presences that keep the phase from being set; [] if it is set. A later phase stays. */
-  async setPhase(phase: number): Promise<readonly string[]> {
-    return words(await this.#text('setPhase', { phase: String(phase) }))
+  async setPhase(phase: number, target = ''): Promise<readonly string[]> {
+    return words(await this.#text('setPhase', { phase: String(phase), target }))
   }
 
-  /** Returns the phase that each presence follows. */
-  async phases(): Promise<ReadonlyMap<string, number>> {
-    const each = words(await this.#text('listPhases', {})).map((word) => word.split('=') as [string, string])
+  /** Returns the phase of a move to these partitions that each presence follows. */
+  async phases(target = ''): Promise<ReadonlyMap<string, number>> {
+    const each = words(await this.#text('listPhases', { target })).map((word) => word.split('=') as [string, string])
     return new Map(each.map(([presence, phase]) => [presence, Number(phase)]))
   }
 
-  /** Raises the order of writing. Returns where it is. */
-  async raiseOrder(atLeast: number): Promise<number> {
-    return Number(await this.#text('raiseOrder', { atLeast: String(atLeast) }))
+  /** Raises the order of writing, which goes on in steps. Returns where it is. */
+  async raiseOrder(atLeast: number, step = 1): Promise<number> {
+    return Number(await this.#text('raiseOrder', { atLeast: String(atLeast), step: String(step) }))
   }
 
-  /** Makes the root kinds of another partition known here, with what is indexed of them. */
+  /** Makes the fields known here that decide the partition of kinds. */
+  async announceKeys(fields: ReadonlyMap<string, string>): Promise<void> {
+    await Promise.all(Array.from(fields, ([kind, field]) => this.#ask('announceKey', { kind, field })))
+  }
+
+  /** Returns the field that decides the partition, by kind. */
+  async keyedKinds(): Promise<ReadonlyMap<string, string>> {
+    const { values } = await this.#ask('keyedKinds', {})
+    const lines = values[0]!.toString('utf8').split('\n')
+    return new Map(lines.flatMap((kind, i) => (i % 2 === 0 && kind !== '' ? [[kind, lines[i + 1]!]] : [])))
+  }
+
+  /** Makes the root kinds of another partition known here, with what is indexed of them, and the keys of kinds. */
   async adoptKinds(from: Moves): Promise<void> {
+    await this.announceKeys(await from.keyedKinds())
     const lines = (await from.#text('indexedKinds', {})).split('\n')
     for (let i = 0; i + 1 < lines.length; i += 2) {
       const [root, policy] = [lines[i]!, lines[i + 1]!]

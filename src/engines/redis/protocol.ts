@@ -21,6 +21,7 @@ export const OPERATIONS = {
   writeAll: { args: ['entries'], does: 'writes entries, all or none' },
   writeUnder: { args: ['transaction', 'entries'], does: 'writes entries under a transaction, all or none' },
   announceKind: { args: ['root', 'index'], does: 'makes a root kind known, and what is indexed there' },
+  announceKey: { args: ['kind', 'field'], does: 'makes the field known that decides the partition of a kind' },
   renew: { args: ['id', 'leaseMs'], does: 'renews the lease of an entry; -1: for ever' },
   cancel: { args: ['id'], does: 'removes an entry; its holder, if there is one, is told' },
 
@@ -87,12 +88,13 @@ export const OPERATIONS = {
   countSessions: { args: ['owner'], does: 'counts session entries, of one owner or all' },
   listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
 
-  learnPhase: { args: ['phase'], does: 'notes which phase of a move the process follows, and tells the phase of the space' },
+  learnPhase: { args: ['phase', 'target'], does: 'notes which phase of a move the process follows, to which partitions, and tells the phase of the space' },
   setOrigin: { args: ['phase'], does: 'sets the phase of a move to here; one begins in an empty space only' },
-  setPhase: { args: ['phase'], does: 'sets the phase of a move, unless a process does not follow the one before' },
-  listPhases: { args: [], does: 'tells which phase each presence follows' },
-  raiseOrder: { args: ['atLeast'], does: 'raises the order of writing' },
+  setPhase: { args: ['phase', 'target'], does: 'sets the phase of a move to these partitions, unless a process does not follow the one before' },
+  listPhases: { args: ['target'], does: 'tells which phase each presence follows' },
+  raiseOrder: { args: ['atLeast', 'step'], does: 'raises the order of writing, which goes on in steps' },
   indexedKinds: { args: [], does: 'tells what is indexed of each root kind' },
+  keyedKinds: { args: [], does: 'tells which field decides the partition of each kind that has one' },
   countMovable: { args: [], does: 'counts entries, session entries, batches that are arriving, and unfinished transactions' },
   movable: { args: ['cursor'], does: 'reads a page of entries that may be moved' },
   movableEntry: { args: ['id'], does: 'reads an entry that may be moved' },
@@ -346,10 +348,7 @@ export const SHARED = {
   remembered: 64,
 } as const
 
-/**
- * The keys of a space, each behind its prefix `{ts:NAME}:`. With `of`, the name of something follows. The counters
- * keep their name in all layouts: every release reads the layout there.
- */
+/** The keys of a space, each behind its prefix `{ts:NAME}:`. With `of`, a name follows. The counters keep theirs in all layouts. */
 // biome-ignore format: a line each
 export const KEYS = {
   counters: { name: 'm', type: 'string', holds: 'the counters, packed: layout, run id, lease clock, tokens, order, generation, sweep', until: 'the space ends' },
@@ -357,7 +356,8 @@ export const KEYS = {
   body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
   bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
   ticketBytes: { name: 'ticket-bytes', type: 'hash', holds: 'owner → bytes of their tickets', until: 'leases end' },
-  partitions: { name: 'partitions', type: 'string', holds: 'on a Cluster: the number of partitions of the space', until: 'the space ends' },
+  partitions: { name: 'partitions', type: 'string', holds: 'on a Cluster, and after a move: the number of partitions of the space, and how often they were replaced', until: 'the space ends' },
+  nextPartitions: { name: 'next-partitions', type: 'string', holds: 'on a Cluster: the same of those that the space moves to', until: 'it has moved' },
   move: { name: 'move', type: 'string', holds: 'the phase of a move to other partitions', until: 'the space ends' },
   origin: { name: 'origin', type: 'string', holds: 'the phase of a move from other partitions', until: 'the space ends' },
   arriving: { name: 'arriving', type: 'hash', holds: 'batch → what is moving here, packed', until: 'it has arrived' },
@@ -373,8 +373,9 @@ export const KEYS = {
   ifExists: { name: 'waits-if-exists', type: 'set', holds: 'the waits that wait only for what transactions hold', until: 'waits end' },
   sweep: { name: 'sweep:', of: 'second', type: 'list', holds: 'ids to be looked at by the sweep in that second', until: 'it is swept' },
   kinds: { name: 'kinds', type: 'hash', holds: 'root kind → what is indexed there', until: 'the space ends' },
+  keyed: { name: 'keyed', type: 'hash', holds: 'kind → the field that decides the partition', until: 'the space ends' },
   presences: { name: 'presences', type: 'zset', holds: 'presences, by the end of their leases', until: 'presences end' },
-  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'run id it subscribed in; when it joined; its layout; its last 64 replies, and the greatest number', until: 'the presence ends' },
+  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'run id it subscribed in; when it joined; its layout; the phase of a move that it follows, and to which partitions; its last 64 replies, and the greatest number', until: 'the presence ends' },
   claims: { name: 'claims:', of: 'presence', type: 'set', holds: 'what it holds: `id:token`, `!` behind it once it has started', until: 'the presence ends' },
   outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
   waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },

@@ -1,11 +1,10 @@
 /** The BullMQ queue of a space's scheduler moves with the space: copied by type, so servers of any release will do. */
 import type { Access } from '../../engine/access.js'
-import { patternOf } from './keys.js'
+import { keysUnder } from './scan.js'
 import { bullmqPrefix } from './wire/bullmq-connection.js'
 import { type LookingClient, openLook } from './wire/look.js'
 
 const TIMEOUT_MS = 5_000
-const SCANNED = 500
 /** Values in one command. */
 const AT_ONCE = 1_000
 
@@ -36,7 +35,7 @@ export async function copyQueue({ url, nextUrl, access, queue }: QueueTerms): Pr
   try {
     const fresh = await openLook(nextUrl, TIMEOUT_MS, to, access)
     try {
-      for await (const key of keysIn(old.client, from)) {
+      for await (const key of keysUnder(old.client, from)) {
         await copyKey(old.client, fresh.client, key, `${to}${key.slice(from.length)}`)
       }
     } finally {
@@ -45,16 +44,6 @@ export async function copyQueue({ url, nextUrl, access, queue }: QueueTerms): Pr
   } finally {
     old.close()
   }
-}
-
-async function* keysIn(client: LookingClient, prefix: string): AsyncGenerator<string> {
-  let cursor = '0'
-  do {
-    const found = await client.call('SCAN', cursor, 'MATCH', patternOf(prefix), 'COUNT', String(SCANNED))
-    const [next, keys] = found as [string, string[]]
-    yield* keys
-    cursor = next
-  } while (cursor !== '0')
 }
 
 async function copyKey(old: LookingClient, fresh: LookingClient, key: string, name: string): Promise<void> {

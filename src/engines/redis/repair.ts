@@ -1,8 +1,9 @@
 /** The repair of a space: foreign keys are put aside, indexes and queues made anew from entries and processes. */
 import type { Repaired } from '../../engine.js'
-import { type Keys, keysOf, patternOf } from './keys.js'
+import { type Keys, keysOf } from './keys.js'
 import { partsOf } from './partition-count.js'
 import { KEYS } from './protocol.js'
+import { keysUnder } from './scan.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Commands } from './wire/commands.js'
@@ -12,7 +13,6 @@ import { lookAt } from './wire/look.js'
 const ASIDE_MS = 7 * 24 * 60 * 60 * 1000
 const ASIDE = 'aside:'
 const TIMEOUT_MS = 5_000
-const SCANNED = 500
 
 /** Compares all entries with their indexes, and has all processes register their waits anew. */
 export async function repair(batches: Batches): Promise<Repaired> {
@@ -44,15 +44,9 @@ export async function putAside(url: string, space: string): Promise<string[]> {
 function putAsideIn(url: string, { prefix, counters }: Keys): Promise<string[]> {
   return lookAt(url, TIMEOUT_MS, counters, async (redis) => {
     const found: string[] = []
-    let cursor = '0'
-    do {
-      const [next, keys] = (await redis.call('SCAN', cursor, 'MATCH', patternOf(prefix), 'COUNT', String(SCANNED))) as [
-        string,
-        string[],
-      ]
-      for (const key of keys) if (await isForeign(redis, key.slice(prefix.length), key)) found.push(key)
-      cursor = next
-    } while (cursor !== '0')
+    for await (const key of keysUnder(redis, prefix)) {
+      if (await isForeign(redis, key.slice(prefix.length), key)) found.push(key)
+    }
     for (const key of found) {
       const aside = `${prefix}${ASIDE}${key.slice(prefix.length)}`
       await redis.call('RENAME', key, aside)

@@ -53,7 +53,7 @@ export class TwoPhaseOnRedis implements TwoPhase {
 
   /** Handles a push. Returns false if it is malformed. */
   unfinished(kind: string, bytes: Buffer): boolean {
-    const [, tx, partition, other] = /^(\S+) (\d{1,3}) (\S+)$/.exec(bytes.toString('latin1')) ?? []
+    const [, tx, partition, other] = /^(\S+) (\d{1,4}) (\S+)$/.exec(bytes.toString('latin1')) ?? []
     if (tx === undefined || other === undefined) return false
     this.#onUnfinished({ tx, other: { partition: Number(partition), tx: other }, isDecided: kind === PUSH.decided })
     return true

@@ -9,6 +9,7 @@ import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
+import type { OperationName } from './wire/operation.js'
 import type { Argument } from './wire/resp.js'
 
 /** The space counts as full for this long after a refused write; then a process without traffic tries again. */
@@ -26,8 +27,8 @@ export class Writes {
   readonly #bodies: Bodies
   readonly #keys: Keys
   readonly #transactions: Transactions
-  /** Roots that this process has announced, each with the fields that are indexed there. */
-  readonly #roots = new Set<string>()
+  /** What this process has announced: roots with the fields that are indexed there, kinds with the field that is their key. */
+  readonly #announced = new Set<string>()
   #refusedAt = Number.NEGATIVE_INFINITY
 
   constructor(presence: string, batches: Batches, bodies: Bodies, keys: Keys, transactions: Transactions) {
@@ -110,7 +111,7 @@ export class Writes {
 
   /** Forgets announcements: the server may have lost its data. */
   askAnew(): void {
-    this.#roots.clear()
+    this.#announced.clear()
   }
 
   /** The space refused a write within the last FULL_MS because it is full. */
@@ -144,20 +145,25 @@ export class Writes {
 
   /** Announces roots and the fields indexed there: a search can use only fields that all writers of a root index. */
   #announce(entries: readonly EncodedEntry[]): void {
-    for (const { kinds, index = '*' } of entries) {
+    for (const { kinds, index = '*', partitionField } of entries) {
+      if (partitionField !== undefined) this.#announceKey(kinds[0]!, partitionField)
       const root = kinds[kinds.length - 1]!
       const known = `${root} ${index}`
       // AnyEntry does not match the framework's own kinds.
-      if (root.startsWith(OWN_KINDS) || this.#roots.has(known)) continue
-      this.#roots.add(known)
-      this.#batches.add({
-        name: 'announceKind',
-        args: [root, index],
-        repeatable: true,
-        reply: () => {},
-        fail: () => this.#roots.delete(known),
-      })
+      if (root.startsWith(OWN_KINDS) || this.#announced.has(known)) continue
+      this.#announceOnce(known, 'announceKind', [root, index])
     }
+  }
+
+  /** A record does not say which of its fields decides its partition, and the space may move to other partitions. */
+  #announceKey(kind: string, field: string): void {
+    const known = `${kind}=${field}`
+    if (!this.#announced.has(known)) this.#announceOnce(known, 'announceKey', [kind, field])
+  }
+
+  #announceOnce(known: string, name: OperationName, args: Argument[]): void {
+    this.#announced.add(known)
+    this.#batches.add({ name, args, repeatable: true, reply: () => {}, fail: () => this.#announced.delete(known) })
   }
 }
 

@@ -110,7 +110,7 @@ end
 -- 2^51, all others are far smaller.
 local function sumOfCounters(c, layout)
   return layout + c.tok + c.clock * 2 + c.wall * 3 + c.seq * 7 + c.wait * 11 + c.look * 13 + c.sweep * 17 + c.askedFull * 19
-    + c.from * 23 + c.due * 29 + (c.generation or 0) * 2 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + #c.gone
+    + c.from * 23 + c.due * 29 + (c.generation or 0) * 2 + (c.tickets or 0) * 31 + (c.large or 0) * 37 + (c.ticketCount or 0) * 41 + (c.step or 0) * 43 + #c.gone
 end
 
 -- Returns whether the sum of counters is that of a layout.
@@ -201,7 +201,8 @@ local function saveCounters()
   counters.clock, counters.wall = now, wall
   -- Libraries of two releases that take turns reserve nothing: each would waste what the other has left.
   if saved then
-    counters.tok, counters.seq, counters.wait = tok + TOKENS_AHEAD, seq + NUMBERS_AHEAD, wait + NUMBERS_AHEAD
+    counters.tok, counters.wait = tok + TOKENS_AHEAD, wait + NUMBERS_AHEAD
+    counters.seq = seq + NUMBERS_AHEAD * (counters.step or 1)
   end
   counters.sum = sumOfCounters(counters, counters.layout)
   -- Packed: formatting and parsing a dozen numbers would cost more than most operations.

@@ -74,7 +74,7 @@ local MOST_KEPT = 65536
 function LATER.setAside(id, record)
   local name = id:gsub('[^%w_.:-]', '?')
   local deadLetter = indexInfo('|' .. SIGN.kind .. KIND.deadLetter .. '|reason=s:damaged|;|id=s:' .. name .. '|')
-  counters.seq = counters.seq + 1
+  counters.seq = counters.seq + (counters.step or 1)
   countersChanged = true
   local fixed = nowText .. '0' .. scoreText(SHARED.scoreZero + counters.seq)
   storeDeadLetter(id, fixed, PLACE.inline, deadLetter, 's:damaged|' .. SIGN.kind .. '?|;|\n' .. sub(record, 1, MOST_KEPT))

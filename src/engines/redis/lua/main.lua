@@ -117,7 +117,7 @@ local function batch(names, arguments)
   runOperations(6)
   settleCompletions()
   if next(credits) then refillOffers() end
-  sweepAfter(counters.seq - written)
+  sweepAfter((counters.seq - written) / (counters.step or 1))
   watchPresences()
   if facts.recheck and exists(keys.ifExists) then endVainWaits() end
   flush()

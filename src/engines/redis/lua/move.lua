@@ -10,11 +10,11 @@ local MOVED, MOVED_SESSIONS, MOVED_BYTES = 64, 32, 1048576
 
 local function phaseOf() return tonumber(call('GET', keys.move) or 0) end
 
--- `phase`: the phase that this process follows, 0 if it knows of no second place. Replies the phase of the move from
--- here, and of that to here.
-function OPS.learnPhase(phase)
+-- `phase`: the phase that this process follows, 0 if it knows of no second place; `target`: the partitions that it knows as
+-- the new ones. Replies the phase of the move from here, and of that to here.
+function OPS.learnPhase(phase, target)
   if phase ~= '0' and call('HGET', ownKeys.presence, 'phase') ~= phase then
-    call('HSET', ownKeys.presence, 'phase', phase)
+    call('HSET', ownKeys.presence, 'phase', phase, 'target', target)
   end
   reply(REPLY.text, textOf(phaseOf()) .. ' ' .. (call('GET', keys.origin) or '0'))
 end
@@ -33,14 +33,21 @@ function OPS.setOrigin(phase)
   reply(REPLY.done)
 end
 
+-- Returns the phase of a move to `target` that a presence follows. Processes of older releases name no target: they know
+-- one that has no name alone.
+local function phaseFollowed(presence, target)
+  local known = call('HMGET', keysOf(presence).presence, 'phase', 'target')
+  return (known[2] or '') == target and known[1] or '0'
+end
+
 -- Replies the presences that do not follow the phase before `phase`, separated by spaces; if there are none, this is the
 -- phase from now on. A later phase stays.
-function OPS.setPhase(phase)
+function OPS.setPhase(phase, target)
   local wanted, behind = tonumber(phase), {}
   if wanted > PHASE.joined then
     local all = call('ZRANGE', keys.presences, 0, -1)
     for j = 1, #all do
-      if tonumber(call('HGET', keysOf(all[j]).presence, 'phase') or 0) < wanted - 1 then behind[#behind + 1] = all[j] end
+      if tonumber(phaseFollowed(all[j], target)) < wanted - 1 then behind[#behind + 1] = all[j] end
     end
   end
   if #behind == 0 and wanted > phaseOf() then
@@ -58,23 +65,31 @@ function LATER.isMoving()
   return phase >= PHASE.moving and phase or nil
 end
 
--- Replies the presences with the phases that they follow: `presence=phase`, separated by spaces.
-function OPS.listPhases()
+-- Replies the presences with the phases of a move to `target` that they follow: `presence=phase`, separated by spaces.
+function OPS.listPhases(target)
   local all = call('ZRANGE', keys.presences, 0, -1)
-  for j = 1, #all do all[j] = all[j] .. '=' .. (call('HGET', keysOf(all[j]).presence, 'phase') or '0') end
+  for j = 1, #all do all[j] = all[j] .. '=' .. phaseFollowed(all[j], target) end
   reply(REPLY.text, concat(all, ' '))
 end
 
--- The order of writing goes on above `atLeast`. Replies where it is.
-function OPS.raiseOrder(atLeast)
+-- The order of writing goes on above `atLeast`, in steps: each of several new partitions has numbers that no other has, so
+-- entries keep them if the space moves again. Replies where the order is.
+function OPS.raiseOrder(atLeast, step)
   local order = tonumber(atLeast)
-  if order > counters.seq then counters.seq, countersChanged = order, true end
+  if order > counters.seq then
+    counters.seq, counters.step, countersChanged = order, step ~= '1' and tonumber(step) or nil, true
+  end
   reply(REPLY.text, format('%.0f', counters.seq))
 end
 
 -- Replies the root kinds with the text of what is indexed there (announceKind), separated by newlines.
 function OPS.indexedKinds()
   reply(REPLY.text, concat(call('HGETALL', keys.kinds), '\n'))
+end
+
+-- Replies the kinds whose entries have a key with the field that it is, separated by newlines.
+function OPS.keyedKinds()
+  reply(REPLY.text, concat(call('HGETALL', keys.keyed), '\n'))
 end
 
 -- Replies the numbers of entries, session entries, batches that are arriving, and transactions of several partitions that

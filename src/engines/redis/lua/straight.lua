@@ -23,7 +23,7 @@ local function writeStraight(at, count)
   local key = onlyQueue(info)
   if not key then return 0 end
   local before, typeAndPlace, after = header.before, header.typeAndPlace, header.after
-  local sum, zero, swept, n = header.sum, header.zero, header.sweepList, 0
+  local sum, zero, step, swept, n = header.sum, header.zero, counters.step or 1, header.sweepList, 0
   local sweptBefore = #swept
   repeat
     local queue, place = bestIn(key)
@@ -32,7 +32,7 @@ local function writeStraight(at, count)
     if not who or who.once then return n end
     useCredit(queue, place)
     local id = argv[at + 1]
-    counters.seq = counters.seq + 1
+    counters.seq = counters.seq + step
     local number = zero + counters.seq
     local record = before .. scoreText(number) .. typeAndPlace .. sumWith(sum, number) .. after .. argv[at + 2]
     newRecords[putCount + 1], newRecords[putCount + 2] = id, record

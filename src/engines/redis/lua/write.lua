@@ -28,7 +28,7 @@ end
 
 -- Notes a new record, in no index so far. `body` begins with its checksum. Returns the record and its score.
 local function addRecord(header, id, body)
-  counters.seq = counters.seq + 1
+  counters.seq = counters.seq + (counters.step or 1)
   local number = header.zero + counters.seq
   local score = scoreText(number)
   local record = header.before .. score .. header.typeAndPlace .. sumWith(header.sum, number) .. header.after .. body
@@ -107,5 +107,11 @@ function OPS.announceKind(root, index)
   end
   local policy = (single and 's' or '-') .. fields
   if policy ~= kept then call('HSET', keys.kinds, root, policy) end
+  reply(REPLY.done)
+end
+
+-- Notes the field that decides the partition of a kind: the records of its entries do not say which of their fields it is.
+function OPS.announceKey(kind, field)
+  call('HSET', keys.keyed, kind, field)
   reply(REPLY.done)
 end

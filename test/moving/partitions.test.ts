@@ -1,0 +1,145 @@
+/** A space gets other partitions on the Cluster that it is on, back and forth: everything is where a process looks that knows the new ones alone. */
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import type { TicketTerms } from '../../src/engine/tickets.js'
+import { keysOf } from '../../src/engines/redis/keys.js'
+import type { MovingEngine } from '../../src/engines/redis/moving.js'
+import { defineEntry } from '../../src/entry.js'
+import { openSpace } from '../../src/open.js'
+import type { Lease } from '../../src/space/lease.js'
+import type { Space } from '../../src/space.js'
+import { change } from '../promises/session-changes.js'
+import { type Cluster, startCluster } from '../support/cluster.js'
+import { describeOnRedis } from '../support/every-engine.js'
+import { violations } from '../support/invariants.js'
+import { failOnLeaks } from '../support/leaks.js'
+import { startMove } from './moving.js'
+
+const Item = defineEntry<{ id: number; lane: string }>('Item', { partition: 'lane' })
+const Special = Item.extend<{ more: { deep: number } }>('Special')
+const Structured = defineEntry<{ of: { a: string }; n: number }>('Structured', { index: ['n'], partition: 'of' })
+const Plain = defineEntry<{ id: number }>('Plain')
+const LARGE = 'x'.repeat(5_000)
+const LANES = 8
+const EACH = 10
+
+describeOnRedis('a space that gets other partitions', () => {
+  let cluster: Cluster
+  const opened: Space[] = []
+  beforeAll(async () => {
+    cluster = await startCluster({ primaries: 2, replicas: 0 })
+  })
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((space) => space.close()))
+  })
+  afterAll(() => cluster?.stop())
+
+  const open = async (name: string, partitions?: number, next?: number): Promise<Space> => {
+    const nextUrl = next === undefined ? undefined : `${cluster.url}?partitions=${next}`
+    const space = await openSpace(cluster.url, { name, partitions, nextUrl, durability: 'memory' })
+    opened.push(space)
+    return space
+  }
+  const move = async (name: string, next: number): Promise<Space> => {
+    const space = await open(name, undefined, next)
+    const { done } = await startMove({ old: cluster, fresh: { url: `${cluster.url}?partitions=${next}` } }, name)
+    await done
+    return space
+  }
+  /** The names of all keys of a space, and what is wrong with its partitions. */
+  async function seen(name: string, count: number, generation: number): Promise<{ keys: string[]; wrong: string[] }> {
+    const nodes = await cluster.primaries()
+    const lists = await Promise.all(nodes.map((node) => node.cli('KEYS', `{ts:${name}*`)))
+    const keys = lists.flatMap((list) => list.split('\n')).filter((key) => key !== '')
+    const wrong = Array.from({ length: count }, async (_, index) => {
+      const own = keysOf(name, { index, count, generation })
+      return violations(await cluster.ownerOf(own.counters), name, own)
+    })
+    return { keys, wrong: (await Promise.all(wrong)).flat() }
+  }
+
+  test('finds all by key, id, session and ticket after each of three moves, and leaves nothing behind', async () => {
+    const name = 'resized'
+    const first = await open(name, 2)
+    const leases = new Map<string, Lease>()
+    for (let id = 0; id < LANES * EACH; id++) {
+      const lane = `lane ${id % LANES}`
+      const make = id % 3 === 0 ? Special({ id, lane, more: { deep: id } }) : Item({ id, lane })
+      leases.set(`${id}`, await first.write(make, { leaseMs: 600_000 }))
+    }
+    for (let n = 0; n < 12; n++) await first.write(Structured({ of: { a: `${n % 4}` }, n }))
+    for (let id = 0; id < 40; id++) leases.set(`plain ${id}`, await first.write(Plain({ id }), { leaseMs: 600_000 }))
+    for (let i = 0; i < 20; i++) {
+      await first.engine.sessions.save(`$${i}`, change({ a: i % 5 === 0 ? LARGE : `${i}` }, { isNew: true }))
+      expect(await first.engine.tickets.open(ticketTerms(`t${i}`), ticketRequest(`t${i}`))).toBe('opened')
+      if (i % 2 === 0) await first.engine.tickets.settle(`t${i}`, Buffer.from(`out ${i}`))
+    }
+    const rights = await openSpace(cluster.url, { name, partitions: 3, durability: 'memory' }).catch((error) => error)
+    expect(rights).toMatchObject({ code: 'PARTITIONS_DIFFER' })
+    await first.close()
+
+    for (const [round, count] of [5, 1, 3].entries()) {
+      const both = await move(name, count)
+      expect((both.engine as MovingEngine).phase).toBe('moved')
+      const alone = await open(name)
+      await expect(open(name, count + 1)).rejects.toMatchObject({ code: 'PARTITIONS_DIFFER' })
+      // A process that is restarted with both addresses, and one that asks for the number that it has.
+      for (const again of [await open(name, count), await open(name, count, count)]) {
+        expect(await again.readIfExists(Plain.template({ id: 7 }))).toEqual({ id: 7 })
+      }
+      for (let lane = 0; lane < LANES; lane++) {
+        const template = Item.template({ lane: `lane ${lane}` })
+        const ids: number[] = []
+        for await (const item of alone.contents(template)) ids.push(item.id)
+        expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: EACH }, (_, i) => i * LANES + lane))
+        expect(await alone.readIfExists(template)).toMatchObject({ lane: `lane ${lane}` })
+      }
+      for (let n = 0; n < 4; n++) {
+        const template = Structured.template({ of: { a: `${n}` } })
+        expect(await alone.takeAll([template], { waitMs: 0 })).toHaveLength(3)
+        for (let i = 0; i < 3; i++) await alone.write(Structured({ of: { a: `${n}` }, n: i }))
+      }
+      // What was written before any move, by its id.
+      for (const [id, lease] of leases) {
+        const [grant] = [await alone.engine.renew(lease.id, 500_000 + round)]
+        expect([id, grant !== null]).toEqual([id, true])
+      }
+      expect(await alone.engine.sessions.count()).toBe(20)
+      for (let i = 0; i < 20; i++) {
+        const loaded = await alone.engine.sessions.load(`$${i}`)
+        expect(loaded?.attributes.get('a')?.text).toBe(i % 5 === 0 ? LARGE : `${i}`)
+        const state = i % 2 === 0 ? 'settled' : 'waiting'
+        expect(await alone.engine.tickets.look(`t${i}`)).toMatchObject({ state })
+      }
+      await both.close()
+      await Promise.all(opened.splice(0).map((space) => space.close()))
+      const { keys, wrong } = await seen(name, count, round + 1)
+      expect(wrong).toEqual([])
+      const old = keys.filter((key) => !key.startsWith(`{ts:${name}/${round + 1}/`))
+      expect(old.filter((key) => !/:(m|move|partitions)$/.test(key))).toEqual([])
+    }
+    const last = await open(name)
+    expect(await last.takeAll([Item], { max: 1_000, waitMs: 0 })).toHaveLength(LANES * EACH)
+    expect(await last.takeAll([Plain], { max: 1_000, waitMs: 0 })).toHaveLength(40)
+  })
+})
+
+const ticketTerms = (id: string): TicketTerms => ({
+  id,
+  fingerprint: 'p',
+  leaseMs: 600_000,
+  keptMs: 600_000,
+  maxBytes: 1 << 20,
+})
+
+const ticketRequest = (id: string) => ({
+  id: `${id}.1`,
+  kinds: ['takespace.Task'],
+  indexed: ['service=s:web'],
+  verified: [],
+  body: Buffer.from('in'),
+  leaseMs: 600_000,
+  priority: 0,
+  request: { repeatable: true, maxDeliveries: 3 },
+})
+
+failOnLeaks()
