@@ -115,7 +115,7 @@ everyMove(
       const left: number[] = []
       for await (const filler of c.contents(Filler)) left.push(filler.id)
       // In order within each partition.
-    expect(left.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 4_000 }, (_, i) => i))
+      expect(left.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 4_000 }, (_, i) => i))
       expect(move.progress.some(({ step, moved }) => step === 'moving' && moved > 4_000)).toBe(true)
       await Promise.all(spaces.map((space) => space.close()))
     })

@@ -24,6 +24,8 @@ export interface Addresses {
 export interface Ground extends Addresses {
   /** What is wrong with the space in the partitions that it has at either address; [] if nothing is. */
   violations(name: string): Promise<string[]>
+  /** The server that may go once the space has left it. */
+  readonly former?: Redis
   /** The number of entries in the old partitions. */
   left(space: Space): Promise<number>
   stop(): Promise<void>
@@ -44,6 +46,7 @@ export async function startServers(): Promise<Servers> {
   return {
     old,
     fresh,
+    former: old,
     violations: async (name) => [...(await violations(old, name)), ...(await violations(fresh, name))],
     left: leftIn,
     stop: async () => void (await Promise.all([old.stop(), fresh.stop()])),
@@ -71,6 +74,7 @@ async function startServerAndCluster(): Promise<Ground> {
   return {
     ...cluster,
     old: server,
+    former: server,
     violations: async (name) => [...(await violations(server, name)), ...(await cluster.violations(name))],
     stop: async () => void (await Promise.all([server.stop(), cluster.stop()])),
   }

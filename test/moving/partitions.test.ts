@@ -1,18 +1,27 @@
 /** A space gets other partitions on the Cluster that it is on, back and forth: everything is where a process looks that knows the new ones alone. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { createClient } from '../../src/client.js'
 import type { TicketTerms } from '../../src/engine/tickets.js'
+import { RedisEngine } from '../../src/engines/redis/index.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import type { MovingEngine } from '../../src/engines/redis/moving.js'
+import { PHASE } from '../../src/engines/redis/protocol.js'
+import { rightsOf } from '../../src/engines/redis/roles.js'
+import { templateOf } from '../../src/entry/template.js'
 import { defineEntry } from '../../src/entry.js'
+import { silent } from '../../src/log.js'
 import { openSpace } from '../../src/open.js'
 import type { Lease } from '../../src/space/lease.js'
-import type { Space } from '../../src/space.js'
+import { Space } from '../../src/space.js'
+import { createWorker } from '../../workers/index.js'
+import { form } from '../faults/form.js'
 import { change } from '../promises/session-changes.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import { describeOnRedis } from '../support/every-engine.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { startMove } from './moving.js'
+import { until } from '../support/until.js'
+import { beginMoving, startMove } from './moving.js'
 
 const Item = defineEntry<{ id: number; lane: string }>('Item', { partition: 'lane' })
 const Special = Item.extend<{ more: { deep: number } }>('Special')
@@ -57,7 +66,7 @@ describeOnRedis('a space that gets other partitions', () => {
     return { keys, wrong: (await Promise.all(wrong)).flat() }
   }
 
-  test('finds all by key, id, session and ticket after each of three moves, and leaves nothing behind', async () => {
+  test('finds all by key, id, session and ticket after each of several moves, and leaves nothing behind', async () => {
     const name = 'resized'
     const first = await open(name, 2)
     const leases = new Map<string, Lease>()
@@ -73,11 +82,10 @@ describeOnRedis('a space that gets other partitions', () => {
       expect(await first.engine.tickets.open(ticketTerms(`t${i}`), ticketRequest(`t${i}`))).toBe('opened')
       if (i % 2 === 0) await first.engine.tickets.settle(`t${i}`, Buffer.from(`out ${i}`))
     }
-    const rights = await openSpace(cluster.url, { name, partitions: 3, durability: 'memory' }).catch((error) => error)
-    expect(rights).toMatchObject({ code: 'PARTITIONS_DIFFER' })
+    await expect(open(name, 3)).rejects.toMatchObject({ code: 'PARTITIONS_DIFFER' })
     await first.close()
 
-    for (const [round, count] of [5, 1, 3].entries()) {
+    for (const [round, count] of form([5, 3], [5, 1, 3, 4]).entries()) {
       const both = await move(name, count)
       expect((both.engine as MovingEngine).phase).toBe('moved')
       const alone = await open(name)
@@ -100,8 +108,7 @@ describeOnRedis('a space that gets other partitions', () => {
       }
       // What was written before any move, by its id.
       for (const [id, lease] of leases) {
-        const [grant] = [await alone.engine.renew(lease.id, 500_000 + round)]
-        expect([id, grant !== null]).toEqual([id, true])
+        expect([id, (await alone.engine.renew(lease.id, 500_000 + round)) !== null]).toEqual([id, true])
       }
       expect(await alone.engine.sessions.count()).toBe(20)
       for (let i = 0; i < 20; i++) {
@@ -120,6 +127,105 @@ describeOnRedis('a space that gets other partitions', () => {
     const last = await open(name)
     expect(await last.takeAll([Item], { max: 1_000, waitMs: 0 })).toHaveLength(LANES * EACH)
     expect(await last.takeAll([Plain], { max: 1_000, waitMs: 0 })).toHaveLength(40)
+  })
+
+  test('answers all requests, and loses and doubles nothing, while it moves with the rights of its roles', async () => {
+    const name = 'loaded'
+    for (const node of await cluster.primaries()) {
+      for (const role of ['program', 'mover'] as const) {
+        const rights = rightsOf(role, { space: name, database: 0, loads: true, seeds: 'cluster' })
+        await node.cli('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rights)
+      }
+    }
+    const as = (role: string, count: number): string =>
+      `${cluster.url.replace('://', `://${role}:secret@`)}?partitions=${count}`
+    const join = async (): Promise<Space> => {
+      const terms = { name, nextUrl: as('program', 5), durability: 'memory' } as const
+      const space = await openSpace(as('program', 2), terms)
+      opened.push(space)
+      return space
+    }
+    const [a, b] = [await join(), await join()]
+    const worker = createWorker({
+      space: b,
+      app: (_: unknown, res: { end(text: string): void }) => res.end('served'),
+      tasks: { double: (n: number) => 2 * n },
+    })
+    await worker.start()
+    const client = createClient({ space: a })
+    const early = await client.enqueue('double', 4)
+    const failures: unknown[] = []
+    const [written, taken] = [new Set<number>(), [] as number[]]
+    let [isOver, rounds, id] = [false, 0, 0]
+    const whileMoving = async (step: () => Promise<unknown>): Promise<void> => {
+      while (!isOver) await step().catch((error) => failures.push(error))
+    }
+    const running = [
+      whileMoving(async () => {
+        expect(await (await client.fetch('/', { timeoutMs: 30_000 })).text()).toBe('served')
+        rounds++
+      }),
+      whileMoving(async () =>
+        expect(await (await client.enqueue('double', rounds)).result()).toBeGreaterThanOrEqual(0),
+      ),
+      whileMoving(async () => {
+        written.add(++id)
+        await a.write(Item({ id, lane: `lane ${id % LANES}` }))
+      }),
+      whileMoving(async () => {
+        const item = await b.takeIfExists(Item.template({ lane: `lane ${(taken.length * 3) % LANES}` }))
+        if (item) taken.push(item.id)
+        else await b.takeIfExists(Item).then((other) => other && taken.push(other.id))
+      }),
+    ]
+    const { done } = await startMove({ old: { url: as('mover', 2) }, fresh: { url: as('mover', 5) } }, name)
+    await done
+    const before = rounds
+    await until(() => rounds > before + 20, 'requests go on')
+    isOver = true
+    await Promise.all(running)
+    expect(failures).toEqual([])
+    await worker.stop()
+    const alone = await open(name)
+    for (const { id: left } of await alone.takeAll([Item], { max: 100_000, waitMs: 0 })) taken.push(left)
+    expect(taken.toSorted((x, y) => x - y)).toEqual([...written])
+    expect(await createClient({ space: alone }).ticket(early.id).result()).toBe(8)
+  })
+
+  test('a transaction that a killed process left between new partitions is ended by another one', async () => {
+    const name = 'left'
+    const both = await open(name, 2, 3)
+    await beginMoving(both)
+    await until(() => (both.engine as MovingEngine).phase === 'moving', 'it follows')
+    const partition = { index: 0, count: 3, generation: 1 }
+    const terms = {
+      name,
+      durability: 'memory',
+      connectTimeoutMs: 5_000,
+      logger: silent,
+      bounds: {},
+      access: {},
+    } as const
+    const killed = await RedisEngine.open(cluster.url, { ...terms, partition, isMoving: true })
+    const { id } = await new Space(killed, name).write(Plain({ id: 1 }))
+    const tx = killed.begin(60_000, () => {})
+    expect(await killed.find({ template: templateOf(Plain).encoded, take: true, waitMs: 0, tx })).toMatchObject({ id })
+    await killed.twoPhase.prepare(tx, { partition: 1_024 + 2, tx: `${killed.presence}.none` })
+    expect(await both.readIfExists(Plain, { waitMs: 0 })).toBeNull()
+    await killed.close()
+    expect(await both.read(Plain, { waitMs: 20_000 })).toEqual({ id: 1 })
+  })
+
+  test('a number that nothing has moved to yet may be replaced by another; later it may not', async () => {
+    const name = 'replaced'
+    const former = await open(name, 2, 3)
+    const both = await open(name, undefined, 4)
+    expect(await (both.engine as MovingEngine).old[0]!.setPhase(PHASE.moving, '4/2')).toEqual([former.presence])
+    await former.close()
+    await beginMoving(both)
+    await expect(open(name, undefined, 3)).rejects.toMatchObject({ code: 'PARTITIONS_DIFFER' })
+    await expect(open(name)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+    expect(((await open(name, undefined, 4)).engine as MovingEngine).phase).toBe('moving')
   })
 })
 

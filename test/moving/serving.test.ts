@@ -1,14 +1,13 @@
-/** A space moves to another Redis under a gateway and workers: no request fails, sessions and tickets stay, the old Redis may go. */
+/** A space moves under a gateway and workers: no request fails, sessions and tickets stay, what it has left may go. */
 import { Agent, type RequestOptions, request } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
 import { openSpace } from '../../src/open.js'
-import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Process, startProcess } from '../support/process.js'
 import { until } from '../support/until.js'
-import { openBoth, type Servers, startServers } from './moving.js'
+import { everyMove, type Ground, openBoth } from './moving.js'
 
 const APP = fileURLToPath(new URL('children/counting-shop.js', import.meta.url))
 
@@ -67,90 +66,104 @@ class Browser {
   }
 }
 
-describeOnRedis('a space that moves under load', () => {
-  let servers: Servers
-  const started: Process[] = []
-  const browsers: Browser[] = []
-  afterAll(async () => {
-    for (const browser of browsers) browser.close()
-    for (const process of started) process.kill('SIGTERM')
-    await Promise.all(started.map(({ exited }) => exited))
-    await servers?.stop()
-  })
-
-  const start = (args: readonly string[], env: Record<string, string>): Process => {
-    const process = startProcess(['takespace', ...args], { env })
-    started.push(process)
-    return process
-  }
-  const startGateway = async (env: Record<string, string>): Promise<number> => {
-    const gateway = start(['gateway', '--port', '0'], env)
-    const [, port] = await gateway.line(/"url":"http:\/\/127\.0\.0\.1:(\d+)/)
-    return Number(port)
-  }
-
-  test('fails no request, keeps sessions, tickets and tasks, and needs the old Redis no more', async () => {
-    servers = await startServers()
-    const both = { TAKESPACE_URL: servers.old.url, TAKESPACE_NEXT_URL: servers.fresh.url }
-    const port = await startGateway(both)
-    const worker = start(['worker', APP, '--processes', '2'], both)
-    await worker.line(/worker process is ready[\s\S]*worker process is ready/)
-    for (let i = 0; i < 6; i++) browsers.push(new Browser(port, `user ${i}`))
-    for (const browser of browsers) await browser.login()
-    const space = await openBoth(servers, 'default')
-    const client = createClient({ space })
-    const settled = await client.enqueue('double', 21)
-    expect(await settled.result()).toBe(42)
-    // No worker has this service: the task waits throughout the move.
-    const waiting = await createClient({ space, service: 'later' }).enqueue('double', 4)
-    let over = false
-    const ordering = browsers.map(async (browser) => {
-      while (!over) await browser.order()
+everyMove(
+  'a space that moves under load',
+  (start) => {
+    let servers: Ground
+    const started: Process[] = []
+    const browsers: Browser[] = []
+    afterAll(async () => {
+      for (const browser of browsers) browser.close()
+      for (const process of started) process.kill('SIGTERM')
+      await Promise.all(started.map(({ exited }) => exited))
+      await servers?.stop()
     })
 
-    // A program that has not been restarted yet.
-    const former = await openSpace(servers.old.url)
-    const first = start(['migrate'], both)
-    await first.line(new RegExp(`waiting for 1 processes to be restarted.*${former.presence}`))
-    const asked = start(['migrate', '--dry-run', '--json'], both)
-    expect(await asked.exited).toEqual({ code: 1, signal: null })
-    expect(JSON.parse(asked.output())).toMatchObject({ step: 'waiting', phase: 'joined', behind: [former.presence] })
-    await former.close()
-    await first.line(/^moving: \d+ moved|settling: /m)
-    first.kill('SIGKILL')
-    const second = start(['migrate'], both)
-    const third = start(['migrate', '--json'], both)
-    await Promise.all([second.line(/^The space is at /m), third.line(/"step":"moved"/)])
-    for (const mover of [second, third]) expect(await mover.exited).toEqual({ code: 0, signal: null })
-    expect(second.output()).toContain(`Restart its processes with this address alone`)
-    await expect(openSpace(servers.old.url)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+    const run = (args: readonly string[], env: Record<string, string>): Process => {
+      const process = startProcess(['takespace', ...args], { env })
+      started.push(process)
+      return process
+    }
+    const startGateway = async (env: Record<string, string>): Promise<number> => {
+      const gateway = run(['gateway', '--port', '0'], env)
+      const [, port] = await gateway.line(/"url":"http:\/\/127\.0\.0\.1:(\d+)/)
+      return Number(port)
+    }
 
-    const doctor = start(['doctor'], { TAKESPACE_URL: servers.old.url })
-    await doctor.exited
-    expect(doctor.output()).toMatch(/^warn {2}move .*has moved to another address/m)
+    test('fails no request, keeps sessions, tickets and tasks, and needs the old partitions no more', async () => {
+      servers = await start()
+      const both = { TAKESPACE_URL: servers.old.url, TAKESPACE_NEXT_URL: servers.fresh.url }
+      // On a Cluster the first process decides the number of partitions.
+      await (await openSpace(servers.old.url)).close()
+      const port = await startGateway(both)
+      const worker = run(['worker', APP, '--processes', '2'], both)
+      await worker.line(/worker process is ready[\s\S]*worker process is ready/)
+      for (let i = 0; i < 6; i++) browsers.push(new Browser(port, `user ${i}`))
+      for (const browser of browsers) await browser.login()
+      const space = await openBoth(servers, 'default')
+      const client = createClient({ space })
+      const settled = await client.enqueue('double', 21)
+      expect(await settled.result()).toBe(42)
+      // No worker has this service: the task waits throughout the move.
+      const waiting = await createClient({ space, service: 'later' }).enqueue('double', 4)
+      let over = false
+      const ordering = browsers.map(async (browser) => {
+        while (!over) await browser.order()
+      })
 
-    const before = browsers.map(({ orders }) => orders)
-    await servers.old.kill()
-    await until(() => browsers.every(({ orders }, i) => orders > before[i]! + 5), 'orders go on without the old Redis')
-    const alone = { TAKESPACE_URL: servers.fresh.url }
-    const nextPort = await startGateway(alone)
-    for (const browser of browsers) browser.goTo(nextPort)
-    const then = browsers.map(({ orders }) => orders)
-    await until(
-      () => browsers.every(({ orders }, i) => orders > then[i]! + 5),
-      'orders go on by a gateway with one address',
-    )
-    over = true
-    await Promise.all(ordering)
-    expect(browsers.flatMap(({ failures }) => failures)).toEqual([])
+      // A program that has not been restarted yet.
+      const former = await openSpace(servers.old.url)
+      const first = run(['migrate'], both)
+      await first.line(new RegExp(`waiting for 1 processes to be restarted.*${former.presence}`))
+      const asked = run(['migrate', '--dry-run', '--json'], both)
+      expect(await asked.exited).toEqual({ code: 1, signal: null })
+      expect(JSON.parse(asked.output())).toMatchObject({ step: 'waiting', phase: 'joined', behind: [former.presence] })
+      await former.close()
+      await first.line(/^moving: \d+ moved|settling: /m)
+      first.kill('SIGKILL')
+      const second = run(['migrate'], both)
+      const third = run(['migrate', '--json'], both)
+      await Promise.all([second.line(/^The space is at /m), third.line(/"step":"moved"/)])
+      for (const mover of [second, third]) expect(await mover.exited).toEqual({ code: 0, signal: null })
+      expect(second.output()).toContain(`Restart its processes with this address alone`)
+      const code = servers.former ? 'SPACE_MOVES' : 'PARTITIONS_DIFFER'
+      await expect(openSpace(servers.old.url)).rejects.toMatchObject({ code })
 
-    const later = await openSpace(servers.fresh.url)
-    const laterClient = createClient({ space: later })
-    expect(await laterClient.ticket(settled.id).result()).toBe(42)
-    start(['worker', APP, '--service', 'later'], alone)
-    expect(await laterClient.ticket(waiting.id).result()).toBe(8)
-    await Promise.all([space.close(), later.close()])
-  })
-})
+      if (servers.former) {
+        const doctor = run(['doctor'], { TAKESPACE_URL: servers.old.url })
+        await doctor.exited
+        expect(doctor.output()).toMatch(/^warn {2}move .*has moved to another address/m)
+        await servers.former.kill()
+      } else {
+        // Nothing is left to do: the space has these partitions.
+        expect(await run(['migrate', '--dry-run'], both).exited).toEqual({ code: 0, signal: null })
+      }
+      const before = browsers.map(({ orders }) => orders)
+      await until(
+        () => browsers.every(({ orders }, i) => orders > before[i]! + 5),
+        'orders go on without the old partitions',
+      )
+      const alone = { TAKESPACE_URL: servers.fresh.url }
+      const nextPort = await startGateway(alone)
+      for (const browser of browsers) browser.goTo(nextPort)
+      const then = browsers.map(({ orders }) => orders)
+      await until(
+        () => browsers.every(({ orders }, i) => orders > then[i]! + 5),
+        'orders go on by a gateway with one address',
+      )
+      over = true
+      await Promise.all(ordering)
+      expect(browsers.flatMap(({ failures }) => failures)).toEqual([])
+
+      const later = await openSpace(servers.fresh.url)
+      const laterClient = createClient({ space: later })
+      expect(await laterClient.ticket(settled.id).result()).toBe(42)
+      run(['worker', APP, '--service', 'later'], alone)
+      expect(await laterClient.ticket(waiting.id).result()).toBe(8)
+      await Promise.all([space.close(), later.close()])
+    })
+  },
+  'servers',
+)
 
 failOnLeaks()
