@@ -71,7 +71,7 @@ export const ERRORS = {
   ),
   DATA_DAMAGED: kind(502, false, 'Something in the space is not what takespace has written.'),
   PARTITIONS_DIFFER: kind(500, false, 'The space has another number of partitions than was asked for.'),
-  SPACE_MOVES: kind(500, false, 'The space moves to another address, or has moved.'),
+  SPACE_MOVES: kind(500, false, 'The space moves to another address or to other partitions, or has moved.'),
   DURABILITY_UNAVAILABLE: kind(500, false, 'The server does not give the durability that was asked for.'),
   ORDER_REFUSED: kind(409, false, 'The process did not obey the order.'),
   ORDER_UNANSWERED: kind(

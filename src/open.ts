@@ -26,12 +26,13 @@ export interface OpenOptions extends Bounds, Access {
   readonly connectTimeoutMs?: number | undefined
   /**
    * On a Cluster: the number of partitions of the space (docs/partitions.md), 1 to 256, which it keeps from its first
-   * process on. Default: that of the space; for a new one, one for each primary.
+   * process on, until it moves to another number. Default: that of the space; for a new one, one for each primary.
    */
   readonly partitions?: number | undefined
   /**
-   * Where the space moves to (docs/operations.md#move-a-space): an address like `url`, of another server. While it moves,
-   * every process has both. Default: it does not move.
+   * Where the space moves to (docs/operations.md#move-a-space): an address like `url`, of another server, or of the same
+   * Cluster with another number of partitions. While it moves, every process has both. Default: it does not move.
+   * @example 'redis+cluster://h1:6379,h2:6379?partitions=12'
    */
   readonly nextUrl?: string | undefined
   /** Maximum bytes in flight of one streamed body in each direction. Default 1 MiB. */
@@ -120,15 +121,13 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
     const moving = nextUrl
       ? await (await import('./engines/redis/moving.js')).openMoving(url, nextUrl, terms, partitions)
       : null
+    // A space that has the next partitions of its Cluster is opened as any other.
+    const [at, asked] = nextUrl ? [nextUrl, undefined] : [url, partitions]
     const engine =
       moving ??
-      (isClusterUrl(url)
-        ? await (await import('./engines/redis/cluster.js')).openOnCluster(
-            nextUrl ?? url,
-            terms,
-            nextUrl ? undefined : partitions,
-          )
-        : await (await import('./engines/redis/index.js')).RedisEngine.open(url, terms))
+      (isClusterUrl(at)
+        ? await (await import('./engines/redis/cluster.js')).openOnCluster(at, terms, asked)
+        : await (await import('./engines/redis/index.js')).RedisEngine.open(at, terms))
     return new Space(engine, name, logger, streamBounds, direct)
   }
   const { adviceFor } = await import('./engines/redis/wire/address.js')

@@ -232,7 +232,9 @@ const chosenLetters = (command: Command): Command =>
 function migrate(program: Command): void {
   program
     .command('migrate')
-    .description('move a space to another Redis while it serves; all processes must have both addresses')
+    .description(
+      'move a space to another Redis, or to another number of partitions, while it serves; all processes must have both addresses',
+    )
     .addOption(urlOption())
     .addOption(nextUrlOption())
     .addOption(nameOption())

@@ -1,4 +1,4 @@
-/** A space leaves a Cluster for one server: its partitions become one, and ids of before work. */
+/** A space leaves a Cluster for one server, and comes back to other partitions: what has a key is found by it, ids of before work. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
@@ -44,6 +44,33 @@ describeOnRedis('a space that leaves a Cluster', () => {
     expect(await alone.engine.sessions.count()).toBe(10)
     expect(await violations(fresh, name)).toEqual([])
     await Promise.all([space.close(), alone.close()])
+  })
+
+  test('comes back to three partitions, each entry where its key belongs, in order', async () => {
+    const name = 'returned'
+    const there = await openSpace(cluster.url, { name, partitions: 2, nextUrl: fresh.url, durability: 'memory' })
+    const leases = await Promise.all(
+      Array.from({ length: 60 }, (_, id) => there.write(Item({ id, lane: `lane ${id % 6}` }), { leaseMs: 600_000 })),
+    )
+    await (await startMove({ old: cluster, fresh }, name)).done
+    await there.close()
+    // This process defines the kind, and only reads.
+    const nextUrl = `${cluster.url}?partitions=3`
+    const back = await openSpace(fresh.url, { name, nextUrl, durability: 'memory' })
+    await (await startMove({ old: fresh, fresh: { url: nextUrl } }, name)).done
+    await expect(openSpace(fresh.url, { name })).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+    const alone = await openSpace(cluster.url, { name, durability: 'memory' })
+    for (let lane = 0; lane < 6; lane++) {
+      const ids: number[] = []
+      for await (const item of alone.contents(Item.template({ lane: `lane ${lane}` }))) ids.push(item.id)
+      expect(ids).toEqual(Array.from({ length: 10 }, (_, i) => i * 6 + lane))
+    }
+    for (const { id } of leases) expect(await alone.engine.cancel(id)).toBe(true)
+    await Promise.all([back.close(), alone.close()])
+    // A process that is restarted with both addresses after that.
+    const again = await openSpace(fresh.url, { name, nextUrl, durability: 'memory' })
+    expect(await again.readIfExists(Item)).toBeNull()
+    await again.close()
   })
 })
 

@@ -2,8 +2,10 @@
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
 import type { TicketTerms } from '../../src/engine/tickets.js'
+import { carryingOf } from '../../src/engines/redis/carrying.js'
 import { RedisEngine } from '../../src/engines/redis/index.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
+import { type Carrying, Mover } from '../../src/engines/redis/mover.js'
 import type { MovingEngine } from '../../src/engines/redis/moving.js'
 import { PHASE } from '../../src/engines/redis/protocol.js'
 import { rightsOf } from '../../src/engines/redis/roles.js'
@@ -11,6 +13,7 @@ import { templateOf } from '../../src/entry/template.js'
 import { defineEntry } from '../../src/entry.js'
 import { silent } from '../../src/log.js'
 import { openSpace } from '../../src/open.js'
+import { createScheduler, queueNameOf } from '../../src/scheduler.js'
 import type { Lease } from '../../src/space/lease.js'
 import { Space } from '../../src/space.js'
 import { createWorker } from '../../workers/index.js'
@@ -98,7 +101,7 @@ describeOnRedis('a space that gets other partitions', () => {
         const template = Item.template({ lane: `lane ${lane}` })
         const ids: number[] = []
         for await (const item of alone.contents(template)) ids.push(item.id)
-        expect(ids.toSorted((a, b) => a - b)).toEqual(Array.from({ length: EACH }, (_, i) => i * LANES + lane))
+        expect(ids).toEqual(Array.from({ length: EACH }, (_, i) => i * LANES + lane))
         expect(await alone.readIfExists(template)).toMatchObject({ lane: `lane ${lane}` })
       }
       for (let n = 0; n < 4; n++) {
@@ -133,7 +136,8 @@ describeOnRedis('a space that gets other partitions', () => {
     const name = 'loaded'
     for (const node of await cluster.primaries()) {
       for (const role of ['program', 'mover'] as const) {
-        const rights = rightsOf(role, { space: name, database: 0, loads: true, seeds: 'cluster' })
+        const terms = { space: name, database: 0, loads: true, seeds: 'cluster' } as const
+        const rights = [...rightsOf(role, terms), ...(role === 'program' ? rightsOf('scheduler', terms) : [])]
         await node.cli('ACL', 'SETUSER', role, 'reset', 'on', '>secret', ...rights)
       }
     }
@@ -153,7 +157,10 @@ describeOnRedis('a space that gets other partitions', () => {
     })
     await worker.start()
     const client = createClient({ space: a })
+    const scheduler = createScheduler({ space: b, stopTimeoutMs: 500 })
+    await scheduler.start()
     const early = await client.enqueue('double', 4)
+    const later = await client.enqueue('double', 7, { delayMs: 5_000 })
     const failures: unknown[] = []
     const [written, taken] = [new Set<number>(), [] as number[]]
     let [isOver, rounds, id] = [false, 0, 0]
@@ -185,7 +192,8 @@ describeOnRedis('a space that gets other partitions', () => {
     isOver = true
     await Promise.all(running)
     expect(failures).toEqual([])
-    await worker.stop()
+    expect(await later.result()).toBe(14)
+    await Promise.all([worker.stop(), scheduler.stop()])
     const alone = await open(name)
     for (const { id: left } of await alone.takeAll([Item], { max: 100_000, waitMs: 0 })) taken.push(left)
     expect(taken.toSorted((x, y) => x - y)).toEqual([...written])
@@ -226,6 +234,38 @@ describeOnRedis('a space that gets other partitions', () => {
     await expect(open(name, undefined, 3)).rejects.toMatchObject({ code: 'PARTITIONS_DIFFER' })
     await expect(open(name)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
     expect(((await open(name, undefined, 4)).engine as MovingEngine).phase).toBe('moving')
+  })
+
+  const ends = form(['settle'] as const, ['joined', 'moving', 'queue', 'settle'] as const)
+
+  test.each(ends)('another mover ends what one left that was killed at its step %s', async (end) => {
+    const name = `ended at ${end}`
+    const both = await open(name, 2, 3)
+    await both.writeAll(Array.from({ length: 200 }, (_, id) => Plain({ id })))
+    const engine = both.engine as MovingEngine
+    const nextUrl = `${cluster.url}?partitions=3`
+    const terms = { name, connectTimeoutMs: 5_000, access: {}, url: cluster.url, nextUrl, queue: queueNameOf(name) }
+    const killed = new Error('killed')
+    const die = (): Promise<never> => Promise.reject(killed)
+    const carrying: Carrying = {
+      ...carryingOf(engine, terms),
+      ...((end === 'queue' || end === 'settle') && { [end]: die }),
+    }
+    const onProgress = ({ phase }: { readonly phase: string }): void => {
+      if (phase === end) throw killed
+    }
+    await expect(new Mover(engine, carrying, onProgress).run()).rejects.toThrow(killed)
+    if (end === 'settle') await expect(open(name)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+    expect(await both.readIfExists(Plain.template({ id: 100 }))).toEqual({ id: 100 })
+    await move(name, 3)
+    const alone = await open(name)
+    const taken = await alone.takeAll([Plain], { max: 1_000, waitMs: 0 })
+    expect(taken.map(({ id }) => id).toSorted((x, y) => x - y)).toEqual(Array.from({ length: 200 }, (_, id) => id))
+    await Promise.all(opened.splice(0).map((space) => space.close()))
+    const { keys, wrong } = await seen(name, 3, 1)
+    expect(wrong).toEqual([])
+    const old = keys.filter((key) => !/\/1\/\d|:(m|move|partitions)$/.test(key))
+    expect(old).toEqual([])
   })
 })
 

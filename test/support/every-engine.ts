@@ -25,6 +25,12 @@ export interface Opened {
   violations(): Promise<string[]>
 }
 
+const SEVERAL: Readonly<Record<string, string>> = {
+  cluster: 'on a Cluster',
+  moving: 'moving to another Redis',
+  resizing: 'moving to other partitions of its Cluster',
+}
+
 /** The number of partitions in which a space is tested. */
 const PARTITIONS = 3
 
@@ -122,7 +128,7 @@ export function everyEngine(
   const isOne = TEST_ON === undefined || TEST_ON === 'sentinels'
   if (isOne) onServers(TEST_ON === 'sentinels' ? 'behind Sentinels' : 'on Redis')
   isPartitioned = true
-  if (!isOne && partitions !== 'none') onServers(TEST_ON === 'cluster' ? 'on a Cluster' : 'moving to another Redis')
+  if (!isOne && partitions !== 'none') onServers(SEVERAL[TEST_ON ?? ''] as string)
   if (partitions !== 'none' && (ALL || partitions !== 'all'))
     inMemory('in memory, in three partitions', () => {
       const worlds = Array.from({ length: PARTITIONS }, () => new World())

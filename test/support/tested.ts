@@ -1,6 +1,6 @@
 /**
- * The server that the promises are tested on: one, or by TEST_ON a primary behind `sentinels`, a `cluster`, or two servers
- * between which the space is `moving`.
+ * The server that the promises are tested on: one, or by TEST_ON a primary behind `sentinels`, a `cluster`, two servers
+ * between which the space is `moving`, or a Cluster on which it is `resizing`, moving from two partitions to three.
  */
 import { keysOf } from '../../src/engines/redis/keys.js'
 import type { MovingEngine } from '../../src/engines/redis/moving.js'
@@ -27,7 +27,7 @@ export interface Tested {
   stop(): Promise<void>
 }
 
-/** `sentinels`, `cluster`, `moving`, or undefined for a single server. */
+/** `sentinels`, `cluster`, `moving`, `resizing`, or undefined for a single server. */
 export const TEST_ON = process.env.TEST_ON || undefined
 
 const PARTITIONS = 3
@@ -43,11 +43,16 @@ async function startOne(): Promise<Tested> {
   }
 }
 
-async function startSeveral(): Promise<Tested> {
+/** A Cluster. `isResizing`: what a test makes is made in new partitions, and is looked for in the old ones, too. */
+async function startSeveral(isResizing: boolean): Promise<Tested> {
   const cluster = await startCluster({ primaries: PARTITIONS })
-  const parts = Array.from({ length: PARTITIONS }, (_, index) => ({ index, count: PARTITIONS }))
+  const generation = isResizing ? 1 : 0
+  const parts = Array.from({ length: PARTITIONS }, (_, index) => ({ index, count: PARTITIONS, generation }))
+  const [url, nextUrl] = [`${cluster.url}?partitions=2`, `${cluster.url}?partitions=${PARTITIONS}`]
   return {
-    url: cluster.url,
+    ...(isResizing
+      ? { url, nextUrl, prepare: (name: string) => beginsToMove(url, nextUrl, name) }
+      : { url: cluster.url }),
     seeds: 'cluster',
     async command(...args) {
       for (const node of await cluster.primaries()) await node.cli(...args)
@@ -63,6 +68,15 @@ async function startSeveral(): Promise<Tested> {
   }
 }
 
+/** Has what tests make from now on go to the new partitions. */
+async function beginsToMove(url: string, nextUrl: string, name: string): Promise<void> {
+  const space = await openSpace(url, { name, nextUrl })
+  const { old, fresh, target } = space.engine as MovingEngine
+  for (const moves of fresh) await moves.setOrigin(PHASE.arriving)
+  for (const moves of old) await moves.setPhase(PHASE.moving, target)
+  await space.close()
+}
+
 /** Two servers. What a test makes is made at the second one, and is looked for in both. */
 async function startMoving(): Promise<Tested> {
   const [old, fresh] = await Promise.all([startRedis(), startRedis()])
@@ -70,13 +84,7 @@ async function startMoving(): Promise<Tested> {
     url: old.url,
     nextUrl: fresh.url,
     seeds: undefined,
-    async prepare(name) {
-      const space = await openSpace(old.url, { name, nextUrl: fresh.url })
-      const engine = space.engine as MovingEngine
-      for (const moves of engine.fresh) await moves.setOrigin(PHASE.arriving)
-      for (const moves of engine.old) await moves.setPhase(PHASE.moving)
-      await space.close()
-    },
+    prepare: (name) => beginsToMove(old.url, fresh.url, name),
     async command(...args) {
       for (const server of [old, fresh]) await server.cli(...args)
     },
@@ -87,5 +95,5 @@ async function startMoving(): Promise<Tested> {
 
 export function startTested(): Promise<Tested> {
   if (TEST_ON === 'moving') return startMoving()
-  return TEST_ON === 'cluster' ? startSeveral() : startOne()
+  return TEST_ON === 'cluster' || TEST_ON === 'resizing' ? startSeveral(TEST_ON === 'resizing') : startOne()
 }

@@ -46,10 +46,13 @@ async function checkServer(url: string, name: string): Promise<readonly Check[]>
 
 const MOVES: Readonly<Record<SeenMove, [found: string, todo: string]>> = {
   joined: [
-    'is about to move to another address',
+    'is about to move to another address, or to other partitions',
     'Restart all processes with both addresses; takespace migrate goes on.',
   ],
-  moving: ['moves to another address', 'Give processes both addresses. If takespace migrate has ended, run it again.'],
+  moving: [
+    'moves to another address, or to other partitions',
+    'Give processes both addresses. If takespace migrate has ended, run it again.',
+  ],
   moved: ['has moved to another address', 'Give processes the new address alone.'],
   arriving: ['moves to this address', 'Give processes both addresses until it has arrived.'],
 }

@@ -18,7 +18,8 @@ export const carryingOf = ({ ends: { old, fresh, isWithin } }: MovingEngine, ter
     if (!isWithin) await copyQueue(terms)
   },
   async settle() {
-    await settleAt(terms.nextUrl, terms, fresh)
+    // In this order: the next mover would find nothing to do once they are settled.
     if (isWithin) await clearOld(terms.url, terms.name, old, terms.access)
+    await settleAt(terms.nextUrl, terms, fresh)
   },
 })

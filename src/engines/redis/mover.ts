@@ -110,9 +110,12 @@ export class Mover {
     await this.#adoptKinds()
   }
 
+  /** Makes known in the new partitions which kinds there are, what is indexed of them, and which have keys. */
   async #adoptKinds(): Promise<void> {
     const { old, fresh } = this.#engine
-    for (const moves of fresh) for (const from of old) await moves.adoptKinds(from)
+    const roots = new Set((await Promise.all(old.map((moves) => moves.indexedKinds()))).flat())
+    const keyed = await this.#engine.keyedKinds()
+    await Promise.all(fresh.flatMap((moves) => [moves.announceRoots([...roots]), moves.announceKeys(keyed)]))
   }
 
   /** Sets a phase once all processes follow the one before. */

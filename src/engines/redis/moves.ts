@@ -112,12 +112,16 @@ export class Moves {
     return new Map(lines.flatMap((kind, i) => (i % 2 === 0 && kind !== '' ? [[kind, lines[i + 1]!]] : [])))
   }
 
-  /** Makes the root kinds of another partition known here, with what is indexed of them, and the keys of kinds. */
-  async adoptKinds(from: Moves): Promise<void> {
-    await this.announceKeys(await from.keyedKinds())
-    const lines = (await from.#text('indexedKinds', {})).split('\n')
-    for (let i = 0; i + 1 < lines.length; i += 2) {
-      const [root, policy] = [lines[i]!, lines[i + 1]!]
+  /** Returns each root kind with what is indexed there, a newline between the two. */
+  async indexedKinds(): Promise<readonly string[]> {
+    const lines = (await this.#text('indexedKinds', {})).split('\n')
+    return lines.flatMap((root, i) => (i % 2 === 0 && root !== '' ? [`${root}\n${lines[i + 1]}`] : []))
+  }
+
+  /** Makes root kinds of other partitions known here, as indexedKinds() returns them. */
+  async announceRoots(kinds: readonly string[]): Promise<void> {
+    for (const kind of kinds) {
+      const [root = '', policy = ''] = kind.split('\n')
       const named = { root: Buffer.from(root, 'latin1'), index: Buffer.from(policy.slice(1), 'latin1') }
       if (policy.startsWith('s')) await this.#ask('announceKind', { ...named, index: '*' })
       await this.#ask('announceKind', named)
@@ -203,7 +207,11 @@ function checkMove({ from, to }: Phases): void {
   if (from === PHASE.moving) {
     throw new SpaceError('SPACE_MOVES', 'Give its new address, too: nextUrl, --next-url or TAKESPACE_NEXT_URL.')
   }
-  if (from === PHASE.moved) throw new SpaceError('SPACE_MOVES', 'It has left this address: give the new one.')
+  if (from === PHASE.moved)
+    throw new SpaceError(
+      'SPACE_MOVES',
+      'It has left these partitions: give the new address. If takespace migrate has not ended, run it again.',
+    )
   if (to === PHASE.arriving) {
     throw new SpaceError('SPACE_MOVES', 'It is not all here yet: give the old address as url, this one as nextUrl.')
   }
