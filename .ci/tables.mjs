@@ -1,5 +1,8 @@
-/** Writes the tables of operations and keys into docs/redis.md, from protocol.ts: `npm run tables`. A test compares them. */
-import { readFileSync, realpathSync, writeFileSync } from 'node:fs'
+/**
+ * Writes the tables of operations and keys into docs/redis.md, from protocol.ts, and the files of examples/deploy into the pages
+ * that show them: `npm run tables`. A test compares them.
+ */
+import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { readProtocol } from './protocol.mjs'
@@ -40,5 +43,21 @@ export async function withTables(text) {
   return result
 }
 
-if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(self))
+const INCLUDE = /^<!-- include (\S+) (\w+) -->\n[\s\S]*?^<!-- \/include -->$/gm
+
+/** Returns a page with the files that it shows, as `<!-- include FILE LANGUAGE -->` names them. */
+export const withFiles = (text) =>
+  text.replace(
+    INCLUDE,
+    (_, file, language) =>
+      `<!-- include ${file} ${language} -->\n\n\`\`\`${language}\n${readFileSync(join(root, file), 'utf8')}\`\`\`\n\n<!-- /include -->`,
+  )
+
+if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(self)) {
   writeFileSync(page, await withTables(readFileSync(page, 'utf8')))
+  const docs = join(root, 'docs')
+  for (const name of readdirSync(docs).filter((file) => file.endsWith('.md'))) {
+    const text = readFileSync(join(docs, name), 'utf8')
+    if (withFiles(text) !== text) writeFileSync(join(docs, name), withFiles(text))
+  }
+}

@@ -1,4 +1,4 @@
-/** The examples of docs/sessions.md behind nginx and HAProxy with TLS: logins last on any gateway, cookies are secure, clients are known. */
+/** The examples of docs/sessions.md behind nginx, HAProxy and Caddy with TLS: logins last on any gateway, cookies are secure, clients are known. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { Agent, request } from 'node:https'
@@ -27,7 +27,15 @@ import type { Space } from '../../src/space.js'
 import { type App, createWorker, currentRequest } from '../../workers/index.js'
 import { createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
-import { describeBehindProxies, startFront } from '../support/proxies.js'
+import { freePort } from '../support/port.js'
+import {
+  describeBehindProxies,
+  FRONTS,
+  type FrontName,
+  GATEWAY_HOSTS,
+  type GatewayPorts,
+  startFront,
+} from '../support/proxies.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { scratch } from '../support/scratch.js'
 import { type Logged, listening } from '../workers/turns.js'
@@ -141,13 +149,27 @@ function ask(agent: Agent, port: number, path: string, cookie = ''): Promise<Ans
 }
 
 /** Starts two gateways, with what each logs. */
-async function gateways(options: Partial<GatewayOptions>): Promise<{ ports: number[]; logs: { lines: Logged[] }[] }> {
+async function gateways(
+  options: Partial<GatewayOptions>,
+): Promise<{ ports: GatewayPorts; logs: { lines: Logged[] }[] }> {
   const named = Object.keys(FRAMEWORKS).map((service) => ({ service, pathPrefix: `/${service}` }))
   const services = [...named, { service: 'web' }]
-  const logs = [listening(), listening()]
-  const both = logs.map((logger) => createGateway({ space, port: 0, services, trustProxy: PROXY, logger, ...options }))
+  const ports = { port: await freePort(), adminPort: await freePort() }
+  const logs = GATEWAY_HOSTS.map(() => listening())
+  const both = GATEWAY_HOSTS.map((host, i) =>
+    createGateway({
+      space,
+      host,
+      port: ports.port,
+      admin: { host, port: ports.adminPort },
+      services,
+      trustProxy: PROXY,
+      logger: logs[i],
+      ...options,
+    }),
+  )
   await Promise.all(both.map((gateway) => gateway.start()))
-  return { ports: both.map(({ url }) => Number(new URL(url).port)), logs }
+  return { ports, logs }
 }
 
 describeBehindProxies('a session, behind a proxy that ends TLS', () => {
@@ -176,7 +198,7 @@ describeBehindProxies('a session, behind a proxy that ends TLS', () => {
     await redis?.stop()
   })
 
-  describe.each(['nginx', 'haproxy', 'haproxyTcp'] as const)('%s of docs/proxies.md', (example) => {
+  describe.each(Object.keys(FRONTS) as FrontName[])('%s of examples/deploy', (example) => {
     let front: Awaited<ReturnType<typeof startFront>>
     let agent: Agent
     let logs: { lines: Logged[] }[]

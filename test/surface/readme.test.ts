@@ -1,5 +1,5 @@
 /** The README and the pages of docs/ are true: their code runs, and their tables are those of the code. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from '@jest/globals'
@@ -78,6 +78,17 @@ test('the operations and keys in docs/redis.md are those of protocol.ts', async 
   const page = text('docs/redis.md')
   // `npm run tables` writes them.
   expect(page).toBe(await withTables(page))
+})
+
+test('the files that the pages show are those of examples/deploy', async () => {
+  const { withFiles } = (await import(new URL('../../.ci/tables.mjs', import.meta.url).href)) as {
+    withFiles(page: string): string
+  }
+  const pages = readdirSync(join(root, 'docs')).filter((name) => name.endsWith('.md'))
+  const shown = pages.filter((name) => text(`docs/${name}`).includes('<!-- include '))
+  expect(shown).toContain('proxies.md')
+  // `npm run tables` writes them.
+  for (const name of shown) expect(text(`docs/${name}`)).toBe(withFiles(text(`docs/${name}`)))
 })
 
 failOnLeaks()

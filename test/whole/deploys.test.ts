@@ -5,7 +5,7 @@ import { describeOnRedis } from '../support/every-engine.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
-import { startProxy, testBehindProxies } from '../support/proxies.js'
+import { startProgram, testWith } from '../support/programs.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
@@ -77,7 +77,7 @@ listen stats
   stats uri /
 `,
     )
-    started.push(startProxy('haproxy', ['-db', '-f', config]))
+    started.push(startProgram('haproxy', ['-db', '-f', config]))
     const isUp = async (i: number): Promise<boolean> => {
       const table = await (await fetch(`http://127.0.0.1:${statsPort}/;csv`)).text()
       return new RegExp(`^requests,g${i},.*,UP,.*L7OK`, 'm').test(table)
@@ -87,7 +87,7 @@ listen stats
     return { port, upAgain }
   }
 
-  testBehindProxies('of two gateways, one after the other, loses none of 1,000 requests', async () => {
+  testWith(['haproxy'], 'of two gateways, one after the other, loses none of 1,000 requests', async () => {
     const gateways: GatewayAt[] = []
     for (let i = 0; i < 2; i++) gateways.push({ port: await freePort(), adminPort: await freePort() })
     const running = await Promise.all(gateways.map(startGateway))

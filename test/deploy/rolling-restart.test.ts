@@ -1,4 +1,4 @@
-/** A rolling restart of everything behind nginx and HAProxy with TLS: no request fails, logins last, and clients are known. */
+/** A rolling restart of everything behind nginx, HAProxy and Caddy with the files of examples/deploy: no request fails, logins last, and clients are known. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, type RequestOptions, request } from 'node:https'
 import { join } from 'node:path'
@@ -10,18 +10,18 @@ import { createAuthority } from '../support/certificates.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
-import { describeBehindProxies, type Front, startFront } from '../support/proxies.js'
+import { describeBehindProxies, type Front, GATEWAY_HOSTS, type GatewayPorts, startFront } from '../support/proxies.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
-const APP = fileURLToPath(new URL('children/secure-shop.js', import.meta.url))
+const APP = fileURLToPath(new URL('secure-shop.js', import.meta.url))
 const PER_SECOND = form(60, 200)
 const ROUNDS = form(1, 3)
-const CHECK_MS = 250
-/** Longer than the interval of the checks and the time that one takes on a busy machine. */
-const DRAIN_DELAY_MS = 1_500
+/** In the long form that of the examples. Longer than the interval of the checks and the time that one takes on a busy machine. */
+const DRAIN_DELAY_MS = form(1_500, 5_000)
 const TICK_MS = 5
+const FRONT_NAMES = ['nginx', 'haproxy', 'caddy'] as const
 
 const { folder } = scratch('rolling-restart')
 
@@ -134,8 +134,8 @@ describeBehindProxies('a rolling restart', () => {
     return process
   }
 
-  const startGateway = async (at: { port: number; adminPort: number }): Promise<Process> => {
-    const ports = ['--port', `${at.port}`, '--admin-port', `${at.adminPort}`]
+  const startGateway = async (host: string, { port, adminPort }: GatewayPorts): Promise<Process> => {
+    const ports = ['--host', host, '--port', `${port}`, '--admin-host', host, '--admin-port', `${adminPort}`]
     const terms = ['--trust-proxy', '127.0.0.1', '--drain-delay-ms', `${DRAIN_DELAY_MS}`]
     return start(['gateway', ...ports, ...terms], /"msg":"listening"/)
   }
@@ -146,37 +146,21 @@ describeBehindProxies('a rolling restart', () => {
     expect(await process.exited).toEqual({ code: 0, signal: null })
   }
 
-  /** Both proxies of docs/proxies.md; HAProxy checks the gateways as in docs/operations.md. */
-  async function startFronts(gateways: readonly { port: number; adminPort: number }[], pem: string): Promise<Front[]> {
-    const ports = gateways.map(({ port }) => port)
-    const checked = (text: string): string => {
-      let i = 0
-      return text
-        .replace(/^backend gateways\n/m, '$&  option httpchk GET /readyz\n  timeout check 5s\n')
-        .replace(
-          /^ {2}server .*/gm,
-          (line) => `${line} check port ${gateways[i++]!.adminPort} inter ${CHECK_MS}ms fall 1`,
-        )
-    }
-    const fronts = [
-      await startFront('nginx', folder, pem, ports),
-      await startFront('haproxy', folder, pem, ports, checked),
-    ]
-    started.push(...fronts.map(({ process }) => process))
-    return fronts
-  }
-
   test('of proxies, gateways, workers and Redis fails no request, and keeps logins and addresses', async () => {
     redis = await startRedis({ appendonly: true })
     const authority = createAuthority(folder, 'ca')
     const { cert, key } = authority.sign('shop', 'DNS:shop.example')
     const pem = join(folder, 'shop-and-key.pem')
     writeFileSync(pem, Buffer.concat([readFileSync(cert), readFileSync(key)]))
-    const places = []
-    for (let i = 0; i < 2; i++) places.push({ port: await freePort(), adminPort: await freePort() })
-    const gateways = await Promise.all(places.map(startGateway))
+    const ports = { port: await freePort(), adminPort: await freePort() }
+    const gateways = await Promise.all(GATEWAY_HOSTS.map((host) => startGateway(host, ports)))
     const workers = [await startWorker(), await startWorker()]
-    const fronts = await startFronts(places, pem)
+    const fronts: Front[] = []
+    for (const name of FRONT_NAMES) {
+      const front = await startFront(name, folder, pem, ports)
+      fronts.push(front)
+      started.push(front.process)
+    }
     const ca = readFileSync(authority.cert)
     for (const [i, front] of fronts.entries()) {
       for (const host of [1, 2]) browsers.push(new Browser(front.port, `127.0.1.${2 * i + host}`, ca))
@@ -199,16 +183,24 @@ describeBehindProxies('a rolling restart', () => {
       }
     })
     const answered = (): number => browsers.reduce((sum, each) => sum + each.answered, 0)
-    const ups = (i: number): number => fronts[1]!.process.output().split(`gateways/gateway${i + 1} is UP`).length
+    const told = (name: (typeof FRONT_NAMES)[number], line: string): number =>
+      fronts[FRONT_NAMES.indexOf(name)]!.process.output().split(line).length
+    const ups = (i: number): number[] => [
+      told('haproxy', `gateways/gateway${i + 1} is UP`),
+      told('caddy', `"host is up","host":"${GATEWAY_HOSTS[i]}:`),
+    ]
     for (let round = 0; round < ROUNDS; round++) {
       phase = 'proxies'
       for (const front of fronts) await front.reload()
       phase = 'gateways'
-      for (const [i, at] of places.entries()) {
+      for (const [i, host] of GATEWAY_HOSTS.entries()) {
         const before = ups(i)
         await end(gateways[i]!)
-        gateways[i] = await startGateway(at)
-        await until(() => ups(i) > before, 'HAProxy knows that the gateway is back')
+        gateways[i] = await startGateway(host, ports)
+        await until(
+          () => ups(i).every((count, k) => count > before[k]!),
+          'both proxies with checks know that the gateway is back',
+        )
       }
       phase = 'workers'
       for (const i of workers.keys()) {
