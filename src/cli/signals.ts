@@ -5,6 +5,7 @@ import { constants } from 'node:os'
 import { controlOf } from '../control.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
+import type { ServiceManager } from './service-manager.js'
 
 const EXIT_CUT_SHORT = 1
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
@@ -17,10 +18,14 @@ export interface Stopping {
   now?(): void
 }
 
-/** For most commands: at a signal, or at the order of an operator, the space stops what was created on it, and closes. */
-export function closeOnSignal(space: Space, logger: Logger): void {
+/**
+ * For most commands: reports that the process is ready; at a signal, or at the order of an operator, the space stops what was
+ * created on it, and closes.
+ */
+export function closeOnSignal(space: Space, logger: Logger, manager: ServiceManager | undefined): void {
   let closing: Promise<void> | undefined
   const close = async (): Promise<void> => {
+    manager?.stopping()
     logger.info({}, 'stopping')
     await space.close()
     logger.info({}, 'stopped')
@@ -28,6 +33,7 @@ export function closeOnSignal(space: Space, logger: Logger): void {
   const stop = (): Promise<void> => (closing ??= close())
   controlOf(space).onStop = stop
   stopOnSignal({ stop })
+  manager?.ready()
 }
 
 /** The first signal drains; after that the process has nothing left to do and ends. A second one ends it at once. */

@@ -7,6 +7,7 @@ import { createScheduler } from '../../scheduler.js'
 import type { Space } from '../../space.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
+import { serviceManager } from '../service-manager.js'
 import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 import { adminTerms, type GatewayFlags, gatewayTerms, spaceTerms } from '../settings.js'
 import { closeOnSignal } from '../signals.js'
@@ -26,7 +27,8 @@ export async function gateway(given: GatewayCommandFlags, command: Command): Pro
   const flags = { ...given, nextUrl: sharedNextUrl(command, given.nextUrl) }
   if (flags.processes > 1) return runProcesses(flags, url)
   const logger = await openLog('gateway')
-  closeOnSignal(await startGateway(url, flags, logger), logger)
+  const manager = serviceManager(logger)
+  closeOnSignal(await startGateway(url, flags, logger), logger, manager)
 }
 
 /** Opens the space and the port. Returns the space, with which all of it is closed. `created` is called before the start. */

@@ -8,6 +8,7 @@ import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
+import { serviceManager } from '../service-manager.js'
 import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
 import { closeOnSignal } from '../signals.js'
 
@@ -26,6 +27,7 @@ export async function scheduler(flags: Flags, command: Command): Promise<void> {
   const { name, durability, fromQueue = [], service, jobs, jobTimeoutMs } = flags
   const url = sharedUrl(command, flags.url)
   const logger = await openLog('scheduler')
+  const manager = serviceManager(logger)
   const space = await openSpace(url, { name, nextUrl: sharedNextUrl(command, flags.nextUrl), durability, logger })
   try {
     const terms = { fromQueues: fromQueue, service, concurrency: jobs, timeoutMs: jobTimeoutMs }
@@ -35,5 +37,5 @@ export async function scheduler(flags: Flags, command: Command): Promise<void> {
     await space.close()
     throw error
   }
-  closeOnSignal(space, logger)
+  closeOnSignal(space, logger, manager)
 }

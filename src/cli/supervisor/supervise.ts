@@ -4,6 +4,7 @@ import { controlOf, type Member } from '../../control.js'
 import type { Durability } from '../../engine/durability.js'
 import { openSpace } from '../../open.js'
 import { openLog } from '../log.js'
+import { serviceManager } from '../service-manager.js'
 import { stopOnSignal } from '../signals.js'
 import { Supervisor, type SupervisorTerms } from '../supervisor.js'
 import { supervisorAdmin } from './admin.js'
@@ -28,6 +29,7 @@ export async function supervise(
   shown: object,
 ): Promise<void> {
   const logger = await openLog('supervisor')
+  const manager = serviceManager(logger)
   const opening = openSpace(url, { name, nextUrl, durability, logger })
   const settings = opening.then(() => processes.settings ?? {})
   settings.catch(() => {})
@@ -56,6 +58,7 @@ export async function supervise(
   }
   let stopping: Promise<void> | undefined
   const stopAll = async (): Promise<void> => {
+    manager?.stopping()
     logger.info({}, 'stopping')
     if (admin) admin.phase = 'draining'
     control.stopping(member)
@@ -71,6 +74,7 @@ export async function supervise(
   try {
     await (admin ? admin.during(() => started) : started)
     await control.join(member)
+    manager?.ready()
   } catch (error) {
     await stop()
     throw error
