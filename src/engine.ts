@@ -165,6 +165,16 @@ export interface Health {
   readonly queued: number
   /** Connections that replaced a lost one. */
   readonly reconnects: number
+  /** Times that pushes to this process were lost, or it and the store disagreed on what it holds; both were mended. */
+  readonly gaps: number
+  /** Of the server that is fullest; undefined in memory, and until it is known. */
+  readonly memory?: MemoryOfStore | undefined
+}
+
+export interface MemoryOfStore {
+  readonly usedBytes: number
+  /** 0: no limit is set. */
+  readonly limitBytes: number
 }
 
 /** The result of a repair: entries that were compared, put back into their indexes, and set aside as damaged. */

@@ -1,10 +1,12 @@
-/** Metrics of a space, the same wherever they are read: waiting requests and dead letters. */
+/** Metrics of a space, the same wherever they are read: waiting requests, dead letters and processes. */
+import type { ProcessReport } from '../control/kinds.js'
+import { processesIn } from '../control/processes.js'
 import type { Backlog } from '../engine.js'
 import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { backlogOf } from '../request.js'
 import { valueWithin } from '../runtime/deadline.js'
 import type { Space } from '../space.js'
-import type { Measure } from './measures.js'
+import type { Measure, Sample } from './measures.js'
 
 /** If the space takes longer, these metrics are left out. */
 const ANSWERED_WITHIN_MS = 900
@@ -23,8 +25,28 @@ export function backlogMeasures(space: Space, services: readonly string[]): Meas
       waiting,
       ({ oldestMs }) => oldestMs / 1_000,
     ),
+    {
+      name: 'takespace_processes',
+      help: 'Processes in the space.',
+      type: 'gauge',
+      samples: async () =>
+        processSamples((await valueWithin(ANSWERED_WITHIN_MS, processesIn(space)).catch(() => undefined)) ?? []),
+    },
     gauge('takespace_dead_letters', 'Dead letters in the space.', letters, ({ count }) => count),
   ]
+}
+
+/** A process of two roles counts for each. */
+function processSamples(processes: readonly ProcessReport[]): Sample[] {
+  const counts = new Map<string, Sample>()
+  for (const { roles, release, version, state } of processes) {
+    for (const role of roles) {
+      const labels = { role, release, version, state }
+      const key = JSON.stringify(labels)
+      counts.set(key, { labels, value: (counts.get(key)?.value ?? 0) + 1 })
+    }
+  }
+  return [...counts.values()]
 }
 
 interface BacklogQuestion {

@@ -1,6 +1,7 @@
 /** The metrics of a space, a gateway and a worker, read from their state when they are asked for. */
 
 import { controlOf } from '../control.js'
+import type { Health, MemoryOfStore } from '../engine.js'
 import { BOUNDS_MS, type GatewayCounters, type Histogram, type WorkerCounters } from '../runtime/counters.js'
 import type { Space } from '../space.js'
 
@@ -52,6 +53,23 @@ const histogram = (name: string, help: string, spreads: () => Promise<[Labels, H
   samples: async () => (await spreads()).flatMap(([labels, spread]) => samplesOf(name, labels, spread)),
 })
 
+/** Absent until the memory is known, and in memory. */
+const memoryGauge = (
+  name: string,
+  help: string,
+  health: () => Promise<Health>,
+  read: (memory: MemoryOfStore) => number | undefined,
+): Measure => ({
+  name,
+  help,
+  type: 'gauge',
+  async samples() {
+    const { memory } = await health()
+    const value = memory && read(memory)
+    return value === undefined ? [] : [{ labels: {}, value }]
+  },
+})
+
 export function spaceMeasures(space: Space): Measure[] {
   const health = () => space.engine.health()
   return [
@@ -73,6 +91,34 @@ export function spaceMeasures(space: Space): Measure[] {
       'takespace_nonconforming_entries_total',
       'Entries that did not match their schema and were moved to the dead letters.',
       () => space.nonconformingEntries,
+    ),
+    counter(
+      'takespace_space_gaps_total',
+      'Times that pushes were lost, or this process and the space disagreed on what it holds.',
+      async () => (await health()).gaps,
+    ),
+    gauge('takespace_space_may_evict', '1 while the server may evict keys.', async () =>
+      Number((await health()).evicts !== undefined),
+    ),
+    gauge('takespace_space_durability', 'The durability level, as the label.', () => 1, { level: space.durability }),
+    memoryGauge('takespace_space_memory_bytes', 'Memory that the server uses.', health, ({ usedBytes }) => usedBytes),
+    memoryGauge(
+      'takespace_space_memory_limit_bytes',
+      'Memory that the server may use (maxmemory); absent without a limit.',
+      health,
+      ({ limitBytes }) => limitBytes || undefined,
+    ),
+    gauge('takespace_streams_open', 'Streamed bodies that are open.', () => space.streams.size),
+    {
+      name: 'takespace_stream_bytes_total',
+      help: 'Bytes of streamed bodies that were sent to processes and received from them.',
+      type: 'counter',
+      samples: () => Object.entries(space.streams.bytes).map(([way, value]) => ({ labels: { way }, value })),
+    },
+    gauge(
+      'takespace_stream_unconfirmed_bytes',
+      'Bytes of streamed bodies that were written and have not arrived.',
+      () => space.streams.keptBytes,
     ),
     {
       name: 'takespace_streams_total',

@@ -1,5 +1,5 @@
 /** Metrics in the format of Prometheus, with those of the process. The only file that imports prom-client. */
-import { collectDefaultMetrics, type Metric, Registry } from 'prom-client'
+import { AggregatorRegistry, collectDefaultMetrics, type Metric, Registry } from 'prom-client'
 import type { Measure, Sample } from './measures.js'
 
 /** The current value of a measure, as it is sent between processes. */
@@ -8,6 +8,17 @@ export interface Family {
   readonly help: string
   readonly type: string
   readonly values: readonly Sample[]
+}
+
+/** A metric of the app, and how those of several processes become one: `sum`, `max` and so on. */
+export interface AppFamily extends Family {
+  readonly aggregator: string
+}
+
+/** What a process reports to its supervisor. */
+export interface ProcessMetrics {
+  readonly families: readonly Family[]
+  readonly ofApp: readonly AppFamily[]
 }
 
 /** One per process: it observes garbage collections and the event loop, and cannot be stopped. */
@@ -43,6 +54,16 @@ export function gathered(portions: readonly (readonly [process: string, families
     }
   }
   return [...byName.values()]
+}
+
+/** Returns the metrics of apps of several processes as one, but for those whose name is taken, as prom-client does in a cluster. */
+export async function aggregated(
+  portions: readonly (readonly AppFamily[])[],
+  own: readonly Family[],
+): Promise<Family[]> {
+  const taken = new Set(own.map(({ name }) => name))
+  const free = portions.map((families) => families.filter(({ name }) => !taken.has(name)))
+  return (await AggregatorRegistry.aggregate(free as object[]).getMetricsAsJSON()) as unknown as Family[]
 }
 
 export const CONTENT_TYPE: string = Registry.PROMETHEUS_CONTENT_TYPE

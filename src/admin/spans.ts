@@ -144,6 +144,7 @@ class TracingByApi implements Tracing {
     const kind = isAwaited ? SpanKind.CLIENT : SpanKind.PRODUCER
     const attributes = isAwaited ? { 'takespace.service': service } : messaging('send', service)
     if (asked !== 'fetch') Object.assign(attributes, { 'takespace.task': what })
+    if (asked === 'call') Object.assign(attributes, { 'rpc.system': NAME, 'rpc.service': service, 'rpc.method': what })
     const span = this.#tracer.startSpan(`${asked} ${what}`, { kind, attributes }, parent)
     const within = trace.setSpan(parent, span)
     propagation.inject(within, headers, setter)
@@ -163,7 +164,9 @@ class TracingByApi implements Tracing {
       'takespace.service': service,
       'takespace.request.id': id,
       'takespace.attempt': attempt,
-      ...(isTask ? { ...messaging('process', service), 'takespace.task': target } : httpServer(request, client)),
+      ...(isTask
+        ? { ...messaging('process', service), 'messaging.message.id': id, 'takespace.task': target }
+        : httpServer(request, client)),
     }
     const options: SpanOptions = { kind: SpanKind.CONSUMER, attributes }
     const from = isTask ? trace.getSpanContext(sender) : undefined
@@ -213,19 +216,39 @@ interface RpcMetadata {
 /**
  * Attributes of the conventions for HTTP servers. The query is left out, as in logs: it may be private.
  */
-function httpServer({ method, target }: Traced, { address, protocol, host }: RequestClient): Record<string, string> {
+function httpServer(
+  { method, target }: Traced,
+  { address, protocol, host }: RequestClient,
+): Record<string, string | number> {
   return {
-    'http.request.method': method,
+    ...methodOf(method),
     'url.path': target.split('?', 1)[0] as string,
     'url.scheme': protocol,
     'client.address': address,
-    ...(host ? { 'server.address': host.replace(/:\d*$/, '') } : {}),
+    ...serverOf(host),
   }
+}
+
+/** The methods that the conventions know (RFC 9110, PATCH of RFC 5789). */
+const METHODS = new Set(['CONNECT', 'DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'TRACE'])
+
+/** Clients choose the method: an unknown one would give a monitor a value of theirs for each. */
+const methodOf = (method: string): Record<string, string> =>
+  METHODS.has(method)
+    ? { 'http.request.method': method }
+    : { 'http.request.method': '_OTHER', 'http.request.method_original': method }
+
+/** @param host name and port, as in the field Host; undefined if it was not sent */
+function serverOf(host: string | undefined): Record<string, string | number> {
+  const [, address, port] = /^(.*?)(?::(\d+))?$/.exec(host ?? '') ?? []
+  if (!address) return {}
+  return { 'server.address': address, ...(port ? { 'server.port': Number(port) } : {}) }
 }
 
 const messaging = (operation: 'send' | 'process', service: string): Record<string, string> => ({
   'messaging.system': NAME,
   'messaging.operation.type': operation,
+  'messaging.operation.name': operation,
   'messaging.destination.name': service,
 })
 

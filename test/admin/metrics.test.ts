@@ -5,6 +5,7 @@ import { createGateway } from '../../gateway/index.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { BOUNDS_MS, Histogram } from '../../src/runtime/counters.js'
+import { VERSION } from '../../src/version.js'
 import { createWorker } from '../../workers/index.js'
 import { Turn } from '../../workers/turn.js'
 import { signal } from '../gateway/serving.js'
@@ -173,6 +174,59 @@ describe('on Redis, what waits in the space', () => {
       [1, 1],
       [1, 0],
     ])
+  })
+
+  test('the server: its memory, its limit, its durability; and processes by role and release', async () => {
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '100mb')
+    await using space = await openSpace(redis.url, { name: 'server' })
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
+    await Promise.all([gateway.start(), createWorker({ space, app: (_req, res) => void res.end() }).start()])
+    const told = () => scrape(gateway.adminUrl)
+    const processes = (role: string): string =>
+      `takespace_processes{role="${role}",release="",version="${VERSION}",state="running"}`
+    await until(async () => (await told()).get(processes('worker')) === 1, 'the worker has told of itself')
+    const series = await told()
+    expect(Object.fromEntries(series)).toMatchObject({
+      [processes('gateway')]: 1,
+      takespace_space_memory_limit_bytes: 100 * 2 ** 20,
+      'takespace_space_durability{level="memory"}': 1,
+      takespace_space_may_evict: 0,
+      takespace_space_gaps_total: 0,
+    })
+    expect(series.get('takespace_space_memory_bytes')).toBeGreaterThan(100_000)
+    await redis.cli('CONFIG', 'SET', 'maxmemory', '0', 'maxmemory-policy', 'allkeys-lru')
+    try {
+      await until(async () => (await told()).get('takespace_space_may_evict') === 1, 'the policy is told')
+      expect((await told()).has('takespace_space_memory_limit_bytes')).toBe(false)
+    } finally {
+      await redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
+    }
+  })
+
+  test('streamed bodies: those that are open, and their bytes', async () => {
+    await using space = await openSpace(redis.url, { name: 'streams', directStreams: 'off' })
+    await using other = await openSpace(redis.url, { name: 'streams', directStreams: 'off' })
+    const finish = signal()
+    const app = async (_req: unknown, res: { write(text: string): void; end(text: string): void }) => {
+      res.write('x'.repeat(50_000))
+      await finish.promise
+      res.end('x'.repeat(50_000))
+    }
+    const gateway = createGateway({ space, port: 0, admin: { port: 0 } })
+    const worker = createWorker({ space: other, app, admin: { port: 0 } })
+    await Promise.all([gateway.start(), worker.start()])
+    const response = await fetch(gateway.url, { headers: { connection: 'close' } })
+    expect((await scrape(worker.adminUrl)).get('takespace_streams_open')).toBe(1)
+    finish.resolve()
+    expect((await response.text()).length).toBe(100_000)
+    await until(async () => (await scrape(worker.adminUrl)).get('takespace_streams_open') === 0, 'the stream has ended')
+    // The first bytes travel with the head, in the entry.
+    const sent = (await scrape(worker.adminUrl)).get('takespace_stream_bytes_total{way="sent"}')!
+    expect(sent).toBeGreaterThan(50_000)
+    // Messages that nobody heard yet are sent again.
+    const received = (await scrape(gateway.adminUrl)).get('takespace_stream_bytes_total{way="received"}')!
+    expect([received > 50_000, received <= sent]).toEqual([true, true])
+    expect((await scrape(worker.adminUrl)).get('takespace_stream_unconfirmed_bytes')).toBe(0)
   })
 
   test('while Redis is frozen they are left out, and all else is told within three seconds', async () => {

@@ -93,6 +93,7 @@ const health = {
   unusable: false,
   queued: 0,
   reconnects: 0,
+  gaps: 0,
 }
 
 test('a space that is full, whose keys are foreign, or that has not answered for two seconds, makes it not ready', async () => {

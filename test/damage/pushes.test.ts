@@ -59,6 +59,8 @@ test('a take that waits, and whose entry is lost on the way, gets it', async () 
   await until(() => link.lost > 0, 'the entry was lost')
   link.dropPushes(false)
   expect(await taken).toMatchObject({ n: 7 })
+  expect((await far.engine.health()).gaps).toBeGreaterThan(0)
+  expect((await near.engine.health()).gaps).toBe(0)
 })
 
 test('a requester whose outcome is lost gets it', async () => {

@@ -1,7 +1,7 @@
 /** The admin port of a supervisor, for itself and all of its processes. */
 import { backlogMeasures } from '../../admin/backlog.js'
 import { Admin } from '../../admin/index.js'
-import type { Family } from '../../admin/metrics.js'
+import type { Family, ProcessMetrics } from '../../admin/metrics.js'
 import type { AdminAddress } from '../../admin/server.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
@@ -27,11 +27,19 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
     serving: () => serving() > 0,
     remarks: () => ({ processes: `${serving()} of ${supervisor.slots.length} serve` }),
     async gather(own) {
-      const { gathered } = await import('../../admin/metrics.js')
+      const { aggregated, gathered } = await import('../../admin/metrics.js')
       // Counted first: states may change during the wait for a process.
       const processes = processFamilies(supervisor)
-      const portions = await Promise.all(supervisor.slots.map(portionOf))
-      return [...processes, ...gathered([['supervisor', own], ...portions])]
+      const reports = await Promise.all(supervisor.slots.map(metricsOf))
+      const portions = reports.map(([process, metrics]) => [process, metrics?.families ?? []] as const)
+      const ours = [...processes, ...gathered([['supervisor', own], ...portions])]
+      return [
+        ...ours,
+        ...(await aggregated(
+          reports.map(([, metrics]) => metrics?.ofApp ?? []),
+          ours,
+        )),
+      ]
     },
   })
 }
@@ -40,9 +48,8 @@ export function supervisorAdmin(supervisor: Supervisor, space: Space, at: AdminA
  * Only the ready process of a slot is asked: one that starts or leaves shares its number, and a blocked one does not
  * answer.
  */
-async function portionOf({ number, child }: WorkerSlot): Promise<[string, readonly Family[]]> {
-  const families = child?.state === 'ready' ? await child.families(ANSWERED_WITHIN_MS) : undefined
-  return [String(number), families ?? []]
+async function metricsOf({ number, child }: WorkerSlot): Promise<[string, ProcessMetrics | undefined]> {
+  return [String(number), child?.state === 'ready' ? await child.metrics(ANSWERED_WITHIN_MS) : undefined]
 }
 
 function processFamilies(supervisor: Supervisor): Family[] {

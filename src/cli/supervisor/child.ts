@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
-import type { Family } from '../../admin/metrics.js'
+import type { ProcessMetrics } from '../../admin/metrics.js'
 import { monotonicMs } from '../../clock.js'
 import { within } from '../../runtime/deadline.js'
 import {
@@ -61,8 +61,8 @@ export class Child {
   readonly #settings: Promise<object>
   #beatAt: number | undefined
   #silentLooks = 0
-  #asked: Promise<readonly Family[] | undefined> | undefined
-  #onFamilies: ((families: readonly Family[]) => void) | undefined
+  #asked: Promise<ProcessMetrics | undefined> | undefined
+  #onMetrics: ((metrics: ProcessMetrics) => void) | undefined
 
   /**
    * `settings` are sent when it asks for them and they are known: it waits until then. They may be larger than a
@@ -125,7 +125,7 @@ export class Child {
   }
 
   /** Returns its metrics; undefined without a reply within that time. */
-  async families(boundMs: number): Promise<readonly Family[] | undefined> {
+  async metrics(boundMs: number): Promise<ProcessMetrics | undefined> {
     // Concurrent calls share one answer.
     this.#asked ??= this.#ask(boundMs).finally(() => {
       this.#asked = undefined
@@ -133,17 +133,17 @@ export class Child {
     return this.#asked
   }
 
-  async #ask(boundMs: number): Promise<readonly Family[] | undefined> {
-    let families: readonly Family[] | undefined
+  async #ask(boundMs: number): Promise<ProcessMetrics | undefined> {
+    let metrics: ProcessMetrics | undefined
     const answered = new Promise<void>((resolve) => {
-      this.#onFamilies = (answer) => {
-        families = answer
+      this.#onMetrics = (answer) => {
+        metrics = answer
         resolve()
       }
     })
-    this.#tell('families')
+    this.#tell('metrics')
     await within(boundMs, answered)
-    return families
+    return metrics
   }
 
   /** A process that has just ended has no channel; the error is ignored. */
@@ -162,7 +162,7 @@ export class Child {
       )
     else if ('presence' in report) this.presence = report.presence
     else if ('failed' in report) this.failure = report.failed
-    else if ('families' in report) this.#onFamilies?.(report.families)
+    else if ('metrics' in report) this.#onMetrics?.(report.metrics)
     else if ('beat' in report) this.#beat(report.beat, overseer)
     else if ('crashed' in report) {
       this.answered ||= report.crashed.answered > 0

@@ -9,7 +9,7 @@ import { type GatewayCommandFlags, startGateway } from '../commands/gateway.js'
 import { openLog } from '../log.js'
 import { startBeat, TURNLESS } from './heartbeat.js'
 import { messageOf, type Question } from './ipc.js'
-import { familiesReporter, report, reportFailure } from './to-supervisor.js'
+import { metricsReporter, report, reportFailure } from './to-supervisor.js'
 
 /** Its settings come from its supervisor, since those of services may be larger than a command line. */
 export interface GatewayProcessSettings {
@@ -32,12 +32,12 @@ export async function gatewayProcess(): Promise<void> {
   process.on('SIGTERM', () => void stop())
   // A terminal sends Ctrl-C to the whole group: the supervisor gets it too, and has this process drain.
   process.on('SIGINT', () => {})
-  let reportFamilies = (): void => {}
+  let reportMetrics = (): void => {}
   const settings = new Promise<GatewayProcessSettings>((resolve) => {
     process.on('message', (message) => {
       const question = messageOf<Question>(message)
       if (question === 'drain') void stop()
-      else if (question === 'families') reportFamilies()
+      else if (question === 'metrics') reportMetrics()
       else if (question) resolve(question.settings as GatewayProcessSettings)
     })
   })
@@ -50,7 +50,7 @@ export async function gatewayProcess(): Promise<void> {
       space = opened
       controlOf(opened).onStop = stop
       report({ presence: opened.presence })
-      reportFamilies = familiesReporter(gateway.measures, opened, logger)
+      reportMetrics = metricsReporter(gateway.measures, opened, logger)
     })
     report({ ready: true })
   } catch (error) {

@@ -1,6 +1,6 @@
 /** The messages between a worker or gateway process and its supervisor. */
 import type { TurnInFlight } from '../../../workers/loop.js'
-import type { Family } from '../../admin/metrics.js'
+import type { ProcessMetrics } from '../../admin/metrics.js'
 
 /** A heartbeat: the state of the process. */
 export interface Beat {
@@ -25,10 +25,10 @@ export type Report =
   | { readonly beat: Beat }
   /** An error was not caught: the process finishes its requests and ends. */
   | { readonly crashed: { readonly answered: number } }
-  | { readonly families: readonly Family[] }
+  | { readonly metrics: ProcessMetrics }
 
 /** Orders of a supervisor: report metrics; drain and exit; start with these settings. */
-export type Question = 'families' | 'drain' | { readonly settings: object }
+export type Question = 'metrics' | 'drain' | { readonly settings: object }
 
 /** Wraps messages, to distinguish them from those of the app. */
 export interface IpcMessage<T> {

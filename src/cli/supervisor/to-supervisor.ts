@@ -1,4 +1,5 @@
 /** The reports of a process to its supervisor. */
+import { appMetrics } from '../../admin/app-metrics.js'
 import { type Measure, spaceMeasures } from '../../admin/measures.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
@@ -20,14 +21,15 @@ export function reportFailure(error: unknown): void {
 }
 
 /** Returns a function that reports the metrics: they are read, and their code loaded, when the supervisor asks. */
-export function familiesReporter(own: readonly Measure[], space: Space, logger: Logger): () => void {
+export function metricsReporter(own: readonly Measure[], space: Space, logger: Logger): () => void {
   const measures = [...own, ...spaceMeasures(space)]
-  const families = async (): Promise<Report> => {
+  const readApp = appMetrics(logger)
+  const metrics = async (): Promise<Report> => {
     const { familiesOf } = await import('../../admin/metrics.js')
-    return { families: await familiesOf(measures) }
+    return { metrics: { families: await familiesOf(measures), ofApp: await readApp() } }
   }
   return () => {
-    families().then(
+    metrics().then(
       (answer) => report(answer),
       (err) => logger.warn({ err }, 'the metrics of this process could not be sent'),
     )

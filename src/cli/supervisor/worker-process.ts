@@ -16,7 +16,7 @@ import { holdSignals } from '../signals.js'
 import { onUncaught } from '../uncaught.js'
 import { startBeat } from './heartbeat.js'
 import { messageOf, type Question } from './ipc.js'
-import { familiesReporter, report, reportFailure } from './to-supervisor.js'
+import { metricsReporter, report, reportFailure } from './to-supervisor.js'
 
 interface Flags extends WorkerFlags {
   readonly url?: string
@@ -68,13 +68,13 @@ export async function workerProcess(file: string, flags: Flags, command: Command
   const signals = holdSignals((signal) => void (signal === 'SIGTERM' && stop()))
   // A killed supervisor cannot stop this process.
   process.on('disconnect', () => void stop())
-  let reportFamilies = (): void => {}
+  let reportMetrics = (): void => {}
   const begun = new Promise<void>((resolve) => {
     process.on('disconnect', resolve)
     process.on('message', (message) => {
       const question = messageOf<Question>(message)
       if (question === 'drain') void stop()
-      else if (question === 'families') reportFamilies()
+      else if (question === 'metrics') reportMetrics()
       if (question !== undefined) resolve()
     })
   })
@@ -103,7 +103,7 @@ export async function workerProcess(file: string, flags: Flags, command: Command
     controlOf(space).onStop = stop
     report({ presence: space.presence })
     worker = createWorker({ space, ...served, ...workerTerms(flags), logger })
-    reportFamilies = familiesReporter(worker.measures, space, logger)
+    reportMetrics = metricsReporter(worker.measures, space, logger)
     const running = worker
     if (flags.onCrash === 'finish') onUncaught((error) => void crash(running, error))
     // Before the start: the first request may block the process before it can report that it is ready.

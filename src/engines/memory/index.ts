@@ -331,6 +331,7 @@ export class MemoryEngine implements Engine {
       unusable: false,
       queued: 0,
       reconnects: 0,
+      gaps: 0,
     }
   }
 

@@ -15,6 +15,7 @@ import type {
   Grant,
   Health,
   Interest,
+  MemoryOfStore,
   Offer,
   OnMessagePart,
   Outcome,
@@ -261,6 +262,8 @@ export class PartitionedEngine implements Engine {
       unusable: all.some(({ unusable }) => unusable),
       queued: sum(({ queued }) => queued),
       reconnects: sum(({ reconnects }) => reconnects),
+      gaps: sum(({ gaps }) => gaps),
+      memory: fullestOf(all.flatMap(({ memory }) => memory ?? [])),
     }
   }
 
@@ -301,3 +304,9 @@ export class PartitionedEngine implements Engine {
     return others.find(Boolean) ?? found
   }
 }
+
+const shareOf = ({ usedBytes, limitBytes }: MemoryOfStore): number => (limitBytes > 0 ? usedBytes / limitBytes : 0)
+
+/** The servers fill up one by one: writes are refused by the first that is full. */
+const fullestOf = (all: readonly MemoryOfStore[]): MemoryOfStore | undefined =>
+  [...all].sort((a, b) => shareOf(b) - shareOf(a) || b.usedBytes - a.usedBytes)[0]

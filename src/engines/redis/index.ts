@@ -51,9 +51,9 @@ import { ask } from './wire/ask.js'
 import { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
 import { Connection } from './wire/connection.js'
-import { Eviction } from './wire/eviction.js'
 import { Frames } from './wire/frames.js'
 import { Level } from './wire/level.js'
+import { ServerMemory } from './wire/server-memory.js'
 import { Writes } from './write.js'
 
 export type { RedisOptions } from './options.js'
@@ -78,7 +78,7 @@ export class RedisEngine implements Engine {
   readonly #level = new Level()
   readonly #batches: Batches
   readonly #bodies = new Bodies()
-  readonly #eviction = new Eviction()
+  readonly #memory = new ServerMemory()
   readonly #frames: Frames
   readonly #acceptance: Acceptance
   readonly #finds: Finds
@@ -174,7 +174,7 @@ export class RedisEngine implements Engine {
           this.#level.up(link)
           this.#bodies.up(link)
           this.#frames.up(link)
-          this.#eviction.up(link)
+          this.#memory.up(link)
           this.sessions.up(link)
           this.#ownPresence.up(link)
         },
@@ -182,7 +182,7 @@ export class RedisEngine implements Engine {
           this.#level.down()
           this.#bodies.down()
           this.#frames.down()
-          this.#eviction.down()
+          this.#memory.down()
           this.sessions.down()
           this.#ownPresence.down()
         },
@@ -353,7 +353,7 @@ export class RedisEngine implements Engine {
   }
 
   async health(): Promise<Health> {
-    const looks = [this.#eviction.look()]
+    const looks = [this.#memory.look()]
     // There is no lease of this id: the cheapest request possible.
     if (this.#ownPresence.connected && this.#batches.clock.silentMs > QUIET_MS)
       looks.push(this.renew('', 0).then(() => {}))
@@ -362,11 +362,13 @@ export class RedisEngine implements Engine {
       connected: this.#ownPresence.connected,
       answeredMsAgo: this.#batches.clock.silentMs,
       full: this.#writes.isFull,
-      evicts: this.#eviction.policy,
+      evicts: this.#memory.policy,
       damaged: this.#damage.count,
       unusable: this.#batches.isUnusable,
       queued: this.#batches.queued,
       reconnects: this.#ownPresence.reconnects,
+      gaps: this.#ownPresence.gaps,
+      memory: this.#memory.bytes,
     }
   }
 

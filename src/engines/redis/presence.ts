@@ -63,6 +63,7 @@ export class Presence {
   /** The presence was created anew since the last sync. */
   #afresh = false
   #joins = 0
+  #gaps = 0
   #onReady: (() => void) | undefined
   #onRefused: ((error: Error) => void) | undefined
 
@@ -96,6 +97,11 @@ export class Presence {
     return Math.max(this.#joins - 1, 0)
   }
 
+  /** How often pushes were lost, or the process and the space disagreed on what it holds. */
+  get gaps(): number {
+    return this.#gaps
+  }
+
   get connected(): boolean {
     return this.#link !== undefined && !this.#syncing
   }
@@ -119,6 +125,7 @@ export class Presence {
 
   /** Joins again, which keeps what the process holds: pushes were lost on a link that is up, or keys were deleted. */
   outOfStep(reason: string): void {
+    if (!this.#syncing && !this.#leaving) this.#gaps++
     this.#joinAgain('this process and the space disagree on what it holds; joining again', { reason })
   }
 

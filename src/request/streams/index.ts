@@ -82,6 +82,8 @@ export class Streams {
   /** By source. */
   readonly #messages: MessagesIn[] = []
   readonly ended: StreamCounts = { direct: 0, published: 0 }
+  /** Bytes of streamed bodies that this process has sent and received; those that were sent again count again. */
+  readonly bytes = { sent: 0, received: 0 }
   readonly #pending = new Map<string, { parts: Buffer[]; bytes: number; of: Set<StreamWriter> }>()
   #watch: NodeJS.Timeout | undefined
   #ready: Promise<void> | undefined
@@ -204,6 +206,7 @@ export class Streams {
 
   #send(to: string, letter: string, id: string, place: string, bytes: Buffer, writer?: StreamWriter): void {
     this.#pass(bytes)
+    if (letter === 'd') this.bytes.sent += bytes.length
     const link = this.#direct.to(to)
     if (link) return link.send(letter, id, place, bytes)
     let pending = this.#pending.get(to)
@@ -264,6 +267,7 @@ export class Streams {
       // The stream has ended, and its reader has missed that.
       else if (letter !== 'n') this.#send(from, 'b', id, '0', NOTHING)
     } else {
+      if (letter === 'd') this.bytes.received += bytes.length
       const reader = this.#readers.get(id)
       if (reader?.from === from) reader.heard(letter, place, bytes)
     }

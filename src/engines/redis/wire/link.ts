@@ -5,7 +5,7 @@ import { BATCH, BEAT, isLibraryMissing, SAVE } from './library.js'
 import { MessageDemux } from './message-demux.js'
 import { isLoginRefused } from './refusal.js'
 import { type Argument, encodeCommand, encodeFcall, writePublish } from './resp.js'
-import { evictionIn, fieldsOf, type Server } from './server.js'
+import { fieldsOf, memoryIn, type SeenMemory, type Server } from './server.js'
 
 /** The reply to a beat; main.lua says what it has. */
 export interface BeatReply {
@@ -140,9 +140,9 @@ export class Link {
     })
   }
 
-  /** Returns the policy by which a full server evicts keys now; undefined if it evicts none. */
-  async evicts(): Promise<string | undefined> {
-    return evictionIn(fieldsOf(await this.#client.info('memory')))
+  /** Returns the memory of the server now, and whether it may evict keys. */
+  async memory(): Promise<SeenMemory> {
+    return memoryIn(fieldsOf(await this.#client.info('memory')))
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Examines a server: whether takespace supports it, and how durable it is. */
 
+import type { MemoryOfStore } from '../../../engine.js'
 import { SpaceError } from '../../../errors.js'
 import type { Commands } from './commands.js'
 
@@ -58,10 +59,22 @@ export const isCluster = (info: ReadonlyMap<string, string>): boolean =>
   info.get('cluster_enabled') === '1' || info.get('redis_mode') === 'cluster'
 
 /** Returns the policy by which a full server evicts keys; undefined if it evicts none. */
-export function evictionIn(info: ReadonlyMap<string, string>): string | undefined {
+function evictionIn(info: ReadonlyMap<string, string>): string | undefined {
   const policy = info.get('maxmemory_policy')
   return policy === 'noeviction' ? undefined : policy
 }
+
+/** What INFO tells of the memory. */
+export interface SeenMemory {
+  /** The policy by which a full server evicts keys; undefined if it evicts none. */
+  readonly policy: string | undefined
+  readonly bytes: MemoryOfStore
+}
+
+export const memoryIn = (info: ReadonlyMap<string, string>): SeenMemory => ({
+  policy: evictionIn(info),
+  bytes: { usedBytes: Number(info.get('used_memory') ?? 0), limitBytes: Number(info.get('maxmemory') ?? 0) },
+})
 
 async function syncsAlways(redis: Commands): Promise<boolean> {
   // Managed servers forbid CONFIG; a level that cannot be read is not promised.
