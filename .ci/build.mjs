@@ -43,12 +43,13 @@ function fingerprint() {
   const sources = ['src', 'gateway', 'workers'].flatMap((folder) => filesIn(join(root, folder)))
   const hash = createHash('sha256')
   for (const file of [
-    ...sources.filter((file) => file !== library && /\.(ts|lua)$/.test(file)),
+    ...sources.filter((file) => file !== library && /\.(ts|tsx|css|html|lua)$/.test(file)),
     join(root, 'tsconfig.json'),
     join(root, 'package.json'),
     fileURLToPath(new URL('bundle.mjs', import.meta.url)),
     fileURLToPath(new URL('commonjs.mjs', import.meta.url)),
     fileURLToPath(new URL('lua.mjs', import.meta.url)),
+    fileURLToPath(new URL('page.mjs', import.meta.url)),
     fileURLToPath(new URL('protocol.mjs', import.meta.url)),
     self,
   ]) {

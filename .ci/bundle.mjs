@@ -6,17 +6,18 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { rolldown } from 'rolldown'
+import { buildPage } from './page.mjs'
 
 /** The files that are loaded by their path. All others are joined into `chunks`, by what is loaded together. */
 const ENTRIES = [
-  ...['src/index', 'gateway/index', 'workers/index', 'src/session/index'],
+  ...['src/index', 'gateway/index', 'workers/index', 'src/session/index', 'src/dashboard/index'],
   ...['src/cli/main', 'src/cli/load/hooks', 'src/cli/supervisor/blocked-loop-inspector'],
   // Tests and benchmarks.
   ...['src/request', 'src/cli/load/app-file', 'src/engines/redis/library.generated'],
 ]
 
-/** Stays a file of its own: its addresses are relative to its place. */
-const PLACES = 'src/cli/places.js'
+/** Stay files of their own: their addresses are relative to their places. */
+const PLACES = ['src/cli/places.js', 'src/dashboard/places.js']
 
 /**
  * Dependencies that are joined all the same: 64 and 20 files, of which a process needs all and one. BullMQ imports a
@@ -30,7 +31,7 @@ const TRACING = '@opentelemetry/api'
 /** @returns the paths of the files that were written or kept */
 export async function bundle(root) {
   const dist = join(root, 'dist')
-  const places = join(dist, PLACES)
+  const places = PLACES.map((path) => join(dist, path))
   const { dependencies, optionalDependencies, peerDependencies } = JSON.parse(
     readFileSync(join(root, 'package.json'), 'utf8'),
   )
@@ -45,7 +46,7 @@ export async function bundle(root) {
       {
         name: 'places',
         resolveId: (id, importer) => {
-          if (id.endsWith('/places.js')) return { id: places, external: 'relative' }
+          if (id.endsWith('/places.js')) return { id: join(dirname(importer), id), external: 'relative' }
           if (id === TRACING && importer?.includes('prom-client')) return '\0no-tracing'
           return isInstalled(id) ? { id, external: true } : null
         },
@@ -62,10 +63,13 @@ export async function bundle(root) {
   })
   await build.close()
   const notices = join(dist, 'NOTICES')
-  writeFileSync(notices, noticesOf(output.flatMap(({ moduleIds }) => moduleIds)))
+  const page = await buildPage(root)
+  const joined = [...output.flatMap(({ moduleIds }) => moduleIds), ...page.moduleIds]
+  writeFileSync(notices, noticesOf(joined))
   return [
-    places,
+    ...places,
     notices,
+    ...page.files,
     ...output.map(({ fileName, code }) => {
       const file = join(dist, fileName)
       mkdirSync(dirname(file), { recursive: true })

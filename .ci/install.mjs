@@ -12,6 +12,7 @@ import { namesEveryPlatform, neededPaths, packagesOf } from './packages.mjs'
 export const FOR_START = [
   '@hono/node-server',
   '@opentelemetry/api',
+  '@preact/signals',
   '@types/cookie-signature',
   '@types/node',
   '@types/picomatch',
@@ -26,9 +27,11 @@ export const FOR_START = [
   'luaparse',
   'picomatch',
   'pino-pretty',
+  'preact',
   'prom-client',
   'rolldown',
   'typescript',
+  'uplot',
 ]
 
 export class Install {

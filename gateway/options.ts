@@ -137,7 +137,7 @@ export interface CheckedGatewayOptions
   readonly trustProxy: TrustProxy | undefined
   readonly limits: Complete<GatewayLimits>
   readonly idempotency: Complete<IdempotencyOptions>
-  readonly admin: Complete<AdminOptions> | undefined
+  readonly admin: ReturnType<typeof checkedAdmin>
 }
 
 /** Returns the options with their defaults. Throws INVALID_ARGUMENT that names the option. */

@@ -6,10 +6,11 @@ import { StateSampler } from '../control/state.js'
 import type { Health } from '../engine.js'
 import type { Logger } from '../log.js'
 import type { Space } from '../space.js'
+import type { OpenPort } from './listen.js'
 import { type Measure, spaceMeasures } from './measures.js'
 import type { Family } from './metrics.js'
 import { type Checks, type Phase, type Probes, probesOf } from './probes.js'
-import type { AdminAddress, AdminServer } from './server.js'
+import type { AdminAddress } from './server.js'
 
 export interface AdminTerms extends AdminAddress {
   readonly space: Space
@@ -28,7 +29,7 @@ export interface AdminTerms extends AdminAddress {
 export class Admin {
   phase: Phase = 'starting'
   readonly #terms: AdminTerms
-  #listening: AdminServer | undefined
+  #listening: OpenPort | undefined
 
   constructor(terms: AdminTerms) {
     this.#terms = terms
@@ -59,7 +60,7 @@ export class Admin {
   }
 
   async #open(): Promise<void> {
-    const { space, host, port, allowedHosts, logger, measures, gather } = this.#terms
+    const { space, host, port, allowedHosts, dashboard, logger, measures, gather } = this.#terms
     // Loaded when a port is configured.
     const [{ serveAdmin }, prometheus] = await Promise.all([import('./server.js'), import('./metrics.js')])
     const health = () => space.engine.health()
@@ -70,12 +71,13 @@ export class Admin {
     }
     const metrics = { contentType: prometheus.CONTENT_TYPE, text }
     this.#listening = await serveAdmin(
-      { host, port, allowedHosts },
+      { host, port, allowedHosts, dashboard },
       this.#probes(health),
       metrics,
       new StateSampler(space),
     )
-    logger.info({ adminUrl: this.url }, 'the admin port is open')
+    const dashboardUrl = dashboard && `${this.url}${dashboard.path}/`
+    logger.info({ adminUrl: this.url, dashboardUrl }, 'the admin port is open')
   }
 
   #probes(health: () => Promise<Health>): Probes {

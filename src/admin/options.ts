@@ -1,7 +1,7 @@
 /** The option `admin` of a gateway and of a worker: where probes and metrics are answered. */
 import { type Moved, onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import type { AdminAddress } from './server.js'
+import type { AdminAddress, MountedApp } from './server.js'
 
 export interface AdminOptions {
   /** The port of /livez, /startupz, /readyz and /metrics; 0 = any free port, see `adminUrl`. */
@@ -13,9 +13,15 @@ export interface AdminOptions {
    * machine. Requests with another Host header get 421. Default: none.
    */
   readonly allowedHosts?: readonly string[] | undefined
+  /**
+   * A dashboard, made by `createDashboard` with the path under which the port is to have it. Default: none.
+   *
+   * @example createGateway({ space, admin: { port: 9090, dashboard: createDashboard({ space, path: '/dashboard' }) } })
+   */
+  readonly dashboard?: MountedApp | undefined
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(['port', 'host', 'allowedHosts'])
+const OPTIONS: ReadonlySet<string> = new Set(['port', 'host', 'allowedHosts', 'dashboard'])
 
 /** The names that these options had before they were grouped. */
 export const MOVED_TO_ADMIN: Moved = { adminPort: 'admin.port', adminHost: 'admin.host' }
@@ -23,7 +29,7 @@ export const MOVED_TO_ADMIN: Moved = { adminPort: 'admin.port', adminHost: 'admi
 /** Returns the options with their default. Throws INVALID_ARGUMENT that names the option. */
 export function checkedAdmin(options: AdminOptions | undefined): AdminAddress | undefined {
   if (options === undefined) return undefined
-  const { port, host = '127.0.0.1', allowedHosts = [] } = onlyKnown('admin', options, OPTIONS)
+  const { port, host = '127.0.0.1', allowedHosts = [], dashboard } = onlyKnown('admin', options, OPTIONS)
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new SpaceError('INVALID_ARGUMENT', `admin.port must be an integer from 0 to 65535, not ${String(port)}.`)
   }
@@ -34,5 +40,12 @@ export function checkedAdmin(options: AdminOptions | undefined): AdminAddress | 
   if (!Array.isArray(allowedHosts) || !allowedHosts.every(isName)) {
     throw new SpaceError('INVALID_ARGUMENT', 'admin.allowedHosts is a list of host names, without ports.')
   }
-  return { port, host, allowedHosts }
+  const { path, fetch } = Object(dashboard)
+  if (dashboard !== undefined && (typeof fetch !== 'function' || !/^\/./.test(path))) {
+    throw new SpaceError(
+      'INVALID_ARGUMENT',
+      'admin.dashboard is made by createDashboard, with a path such as /dashboard.',
+    )
+  }
+  return { port, host, allowedHosts, dashboard }
 }

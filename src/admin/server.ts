@@ -1,9 +1,7 @@
 /** The admin port: three probes, /metrics and the state of the space over HTTP. The only file that imports hono. */
-import type { Server } from 'node:http'
-import { serve } from '@hono/node-server'
 import { type Context, Hono } from 'hono'
-import { SpaceError } from '../errors.js'
 import { isKnownHost } from './known-hosts.js'
+import { type OpenPort, openPort } from './listen.js'
 import type { ProbeResult, Probes } from './probes.js'
 
 /** The content of /metrics. */
@@ -22,20 +20,27 @@ export interface AdminAddress {
   readonly host: string
   readonly port: number
   readonly allowedHosts: readonly string[]
+  /** An app beside the probes, with rules of its own for hosts and users. */
+  readonly dashboard?: MountedApp | undefined
 }
 
-export interface AdminServer {
-  readonly port: number
-  close(): Promise<void>
+/** An app that answers all requests below its path, as `createDashboard` returns it. */
+export interface MountedApp {
+  /** Begins with a slash. */
+  readonly path: string
+  fetch(request: Request, env?: unknown): Response | Promise<Response>
 }
 
 /**
  * Resolves when the port is open. Rejects with PORT_TAKEN, or INVALID_ARGUMENT for an address that is not of this
  * machine.
  */
-export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics, states: States): Promise<AdminServer> {
-  const { host, port, allowedHosts } = at
+export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics, states: States): Promise<OpenPort> {
+  const { host, port, allowedHosts, dashboard } = at
   const app = new Hono()
+  if (dashboard) {
+    for (const path of [dashboard.path, `${dashboard.path}/*`]) app.all(path, (c) => dashboard.fetch(c.req.raw, c.env))
+  }
   app.use(async (c, next) => {
     if (isKnownHost(c.req.header('host'), host, allowedHosts)) return next()
     return c.text('This admin port does not answer that host: add its name to --admin-allowed-hosts.\n', 421)
@@ -51,33 +56,8 @@ export function serveAdmin(at: AdminAddress, probes: Probes, metrics: Metrics, s
       return c.json({ error: (error as Error).message }, 503, { 'Cache-Control': 'no-store' })
     }
   })
-  return new Promise((resolve, reject) => {
-    // The global Request and Response stay those of Node.js.
-    const options = { fetch: app.fetch, hostname: host, port, overrideGlobalObjects: false }
-    const server = serve(options, (info) => resolve({ port: info.port, close: () => closeServer(server) })) as Server
-    // Later errors are of single connections; the server goes on.
-    server.on('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)))
-  })
+  return openPort(app.fetch, { host, port, name: 'admin port', setting: '--admin-port' })
 }
 
 const probeResponse = (c: Context, { ok, checks }: ProbeResult): Response =>
   c.json({ status: ok ? 'ok' : 'unavailable', checks }, ok ? 200 : 503, { 'Cache-Control': 'no-store' })
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
-}
-
-function listenError(error: NodeJS.ErrnoException, host: string, port: number): SpaceError {
-  const cause = { cause: error }
-  if (error.code === 'EADDRINUSE') {
-    return new SpaceError(
-      'PORT_TAKEN',
-      `This is the admin port ${host}:${port}: choose another with --admin-port.`,
-      cause,
-    )
-  }
-  return new SpaceError('INVALID_ARGUMENT', `The admin port ${host}:${port} cannot be opened (${error.code}).`, cause)
-}

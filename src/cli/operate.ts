@@ -2,7 +2,8 @@
 import { Argument, type Command, Option } from 'commander'
 import { PROCESS_ROLES } from '../control/kinds.js'
 import { LOG_LEVELS } from '../log.js'
-import { integer, nameOption, nextUrlOption, oneOf, urlOption } from './settings.js'
+import { dashboardOptions } from './settings/dashboard.js'
+import { addOptions, integer, nameOption, nextUrlOption, oneOf, urlOption } from './settings.js'
 
 const chosen = (command: Command): Command =>
   command
@@ -80,6 +81,7 @@ export function operate(program: Command): void {
   )
     .option('--service <name>', 'those of this service')
     .option('--id <id>', 'the one of this id, as in the logs')
+    .option('--withdraw', 'withdraw the request of --id: its client gets 504 at its deadline')
     .option('--max <n>', 'maximum number of waiting requests', integer(1, 1_000_000), 100)
     .action(async (flags, self: Command) => (await import('./commands/requests.js')).requests(flags, self))
   shared(program.command('schedules').description('list schedules, run one now, or end one'))
@@ -103,4 +105,32 @@ export function operate(program: Command): void {
       (await import('./commands/pause.js')).pauseCommand(verb, name, flags, self),
     )
   }
+  dashboards(program)
+}
+
+function dashboards(program: Command): void {
+  const command = program
+    .command('dashboard')
+    .description('serve the dashboard of a space, a page for browsers; it can only be read unless rights are given')
+    .addOption(
+      new Option('--dashboard-port <port>', 'port of the dashboard, 0 = any free port')
+        .default(9096)
+        .argParser(integer(0, 65_535)),
+    )
+    .addOption(new Option('--dashboard-host <address>', 'address of the dashboard').default('127.0.0.1'))
+  addOptions(command, ...dashboardOptions(), urlOption(), nextUrlOption(), nameOption()).action(
+    async (flags, self: Command) => (await import('./commands/dashboard.js')).dashboard(flags, self),
+  )
+  command
+    .command('passwd')
+    .description('write a user of the dashboard into a file; the password is read from the terminal or standard input')
+    .argument('<file>', 'the file of users; it is made if there is none')
+    .argument('<user>', 'name of the user')
+    .option('--role <role>', 'viewer (the default), operator or owner')
+    .option('--rights <rights>', 'rights beside those of the role, with commas between them')
+    .option('--token', 'add a token for programs and print it, instead of a password')
+    .option('--remove', 'remove the user')
+    .action(async (file, user, flags, self: Command) =>
+      (await import('./commands/dashboard.js')).passwd(file, user, flags, self),
+    )
 }

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander'
 import type { ServiceOptions } from '../../gateway/index.js'
 import type { Durability } from '../engine/durability.js'
 import { LOG_LEVELS } from '../log.js'
+import { type DashboardFlags, mountedDashboardOptions } from './settings/dashboard.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import {
   directStreams,
@@ -103,10 +104,19 @@ export const adminOptions = (): Option[] => [
     '--admin-allowed-hosts <names>',
     'names under which the admin port is asked, with commas between them; IP addresses and localhost always may',
   ).argParser(hostNames),
+  ...mountedDashboardOptions(),
 ]
 
+/** The flags of an admin port. */
+export interface AdminFlags extends DashboardFlags {
+  readonly adminPort?: number
+  readonly adminHost: string
+  readonly adminAllowedHosts?: string
+  readonly dashboard?: true
+}
+
 /** The flags of a gateway. */
-export interface GatewayFlags extends HttpsFlags {
+export interface GatewayFlags extends HttpsFlags, AdminFlags {
   readonly host: string
   readonly port: number
   readonly services?: readonly ServiceOptions[]
@@ -126,9 +136,6 @@ export interface GatewayFlags extends HttpsFlags {
   readonly maxKeyBytes: number
   readonly maxEntries?: number
   readonly maxBytes?: number
-  readonly adminPort?: number
-  readonly adminHost: string
-  readonly adminAllowedHosts?: string
 }
 
 /** The settings of a gateway and of `dev`. */
@@ -191,16 +198,11 @@ export const gatewayTerms = (flags: GatewayFlags) => {
     upgradeProtocols: flags.upgradeProtocols?.split(','),
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },
-    admin: adminTerms(flags),
   }
 }
 
 /** The option `admin` among the flags. */
-export const adminTerms = ({
-  adminPort: port,
-  adminHost: host,
-  adminAllowedHosts: names = '',
-}: Pick<GatewayFlags, 'adminPort' | 'adminHost' | 'adminAllowedHosts'>) =>
+export const adminTerms = ({ adminPort: port, adminHost: host, adminAllowedHosts: names = '' }: AdminFlags) =>
   port === undefined ? undefined : { port, host, allowedHosts: names.split(',').filter(Boolean) }
 
 /** The options of `openSpace` among the flags of a gateway. */

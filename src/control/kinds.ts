@@ -112,3 +112,24 @@ export const Pause = defineOwn<PauseFields>('Pause', { index: ['name'] }, Contro
 
 /** Written at each change of a pause: processes look at all pauses again. */
 export const PauseChange = defineOwn<{ readonly name: string }>('PauseChange', { index: ['name'] }, Control)
+
+/** An act of an operator, written before it is done and again with its outcome. */
+export interface AuditFields {
+  readonly id: string
+  /** ms since 1970. */
+  readonly at: number
+  /** The operator: the user of the dashboard, or the user of the machine that ran the command. */
+  readonly by: string
+  /** The address of the browser, or `command on` and the host. */
+  readonly from: string
+  /** What was done, such as `dead.drop`. */
+  readonly act: string
+  /** To what: names, or the choice. */
+  readonly target: string
+  /** To how many. */
+  readonly count: number
+  /** `begun`, `done`, or the error. */
+  readonly outcome: string
+}
+
+export const Audit = defineOwn<AuditFields>('Audit', { index: ['id'] }, Control)

@@ -53,14 +53,31 @@ export interface SpaceState {
   readonly deadLetters: number
 }
 
+/** What a state is made of. */
+export interface StateParts {
+  readonly processes: readonly ProcessReport[]
+  readonly pauses: readonly PauseFields[]
+  readonly deadLetters: number
+  /** By the name of each service. */
+  readonly backlogs: ReadonlyMap<string, Backlog>
+}
+
 /** Returns the state of a space. @throws SpaceError SPACE_UNREACHABLE */
 export async function stateOf(space: Space): Promise<SpaceState> {
   const asked = [processesIn(space), pausesIn(space), space.engine.backlog(ALL_DEAD_LETTERS)] as const
   const [processes, pauses, { count: deadLetters }] = await Promise.all(asked)
-  const named = [...processes.flatMap((each) => each.services), ...namesOf('service', pauses)]
-  const names = [...new Set(named)].sort()
-  const backlogs = await Promise.all(names.map((name) => backlogOf(space, name)))
-  const services = names.map((name, i) => serviceState(name, backlogs[i]!, processes, pauses))
+  const names = servicesNamed(processes, pauses)
+  const backlogs = await Promise.all(names.map(async (name) => [name, await backlogOf(space, name)] as const))
+  return stateFrom(space, { processes, pauses, deadLetters, backlogs: new Map(backlogs) })
+}
+
+/** Returns the services that processes have or that are paused, by name. */
+export const servicesNamed = (processes: readonly ProcessReport[], pauses: readonly PauseFields[]): string[] =>
+  [...new Set([...processes.flatMap((each) => each.services), ...namesOf('service', pauses)])].sort()
+
+/** Returns the state of a space that was asked for its parts just now. */
+export function stateFrom(space: Space, { processes, pauses, deadLetters, backlogs }: StateParts): SpaceState {
+  const services = [...backlogs].map(([name, backlog]) => serviceState(name, backlog, processes, pauses))
   const needs = needsOf(services, processes, pauses, deadLetters)
   return {
     version: 1,

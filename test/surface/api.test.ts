@@ -19,7 +19,7 @@ const text = (file: string): string => readFileSync(join(root, file), 'utf8')
 
 test('the package has these entry points and one program', () => {
   const { exports, bin } = JSON.parse(text('package.json'))
-  expect(Object.keys(exports)).toEqual(['.', './gateway', './workers', './session', './package.json'])
+  expect(Object.keys(exports)).toEqual(['.', './gateway', './workers', './session', './dashboard', './package.json'])
   expect(Object.keys(bin)).toEqual(['takespace'])
   expect(readdirSync(join(root, 'api')).map((file) => `api/${file}`)).toEqual(reports.map(({ file }) => file).sort())
 })

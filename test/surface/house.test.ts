@@ -22,7 +22,7 @@ const { filesIn, importsOf, ownImportsOf, circlesOf, exportedTwice } = (await im
 }
 
 const ENDING = /\.(ts|lua|mjs|js)$/
-const code = filesIn(root, ['src', 'gateway', 'workers'], ENDING)
+const code = filesIn(root, ['src', 'gateway', 'workers'], /\.(tsx?|lua|mjs|js)$/)
 const site = filesIn(root, ['site'], ENDING).filter(({ path }) => !/^site\/(dist|\.pages|\.cache)\//.test(path))
 const all = [...code, ...site, ...filesIn(root, ['.ci', 'bench', 'create-takespace', 'examples', 'test'], ENDING)]
 
@@ -56,7 +56,7 @@ test('no file is a drawer', () => {
 /**
  * The parts of the system, each with the parts that it may import, types included. `engine.ts` belongs to the folder `engine`, and so on.
  *
- *     cli ─▶ gateway, workers ─▶ admin ─▶ control, tasks ─▶ request ─▶ space ─▶ entry, streams ─▶ engine ─▶ bottom
+ *     cli ─▶ dashboard, gateway, workers ─▶ admin ─▶ control, tasks ─▶ request ─▶ space ─▶ entry, streams ─▶ engine ─▶ bottom
  *     open, engines, schedulers: implementations, which only `open`, `scheduler.ts` and the command line name
  */
 const BOTTOM = ['clock', 'log', 'errors', 'runtime']
@@ -77,6 +77,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   version: [],
   admin: ['control', 'tasks', ...TO_REQUEST],
   client: ['admin', 'tasks', ...TO_REQUEST],
+  dashboard: ['control', 'tasks', ...TO_REQUEST],
+  // In the browser: types alone, of what it is sent.
+  page: ['dashboard', 'control', 'tasks'],
   engines: ['entry', 'engine', ...BOTTOM],
   schedulers: ['engines', 'control', 'tasks', ...TO_REQUEST],
   open: ['engines', ...TO_REQUEST],
@@ -89,6 +92,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     'admin',
     'client',
     'control',
+    'dashboard',
     'engines',
     'index',
     'open',
@@ -102,14 +106,15 @@ function partOf(path: string): string {
   const [top, name = ''] = path.split('/')
   if (top !== 'src') return top as string
   if (path.startsWith('src/request/streams/')) return 'streams'
+  if (path.startsWith('src/dashboard/page/')) return 'page'
   const part = name.replace(/\.ts$/, '')
   return part === 'scheduler' ? 'schedulers' : part
 }
 
-test('the build may move modules: two files alone, which it leaves in place, have addresses relative to themselves', () => {
+test('the build may move modules: three files alone, which it leaves in place, have addresses relative to themselves', () => {
   const relative = code.filter(({ text }) => /new URL\([^)]*, import\.meta\.url\)|import\.meta\.dirname/.test(text))
   const inCode = relative.filter(({ path }) => path !== 'src/cli/load/transpile.ts')
-  expect(pathsOf(inCode)).toEqual(['src/cli/main.ts', 'src/cli/places.ts'])
+  expect(pathsOf(inCode)).toEqual(['src/cli/main.ts', 'src/cli/places.ts', 'src/dashboard/places.ts'])
 })
 
 test('each part imports only the parts below it', () => {
@@ -147,7 +152,10 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   expect(naming('ioredis')).toEqual(['src/engines/redis/wire/client.ts'])
   expect(naming('bullmq')).toEqual(['src/schedulers/bullmq.ts'])
   expect(naming('prom-client')).toEqual(['src/admin/metrics.ts'])
-  expect(naming('@hono/node-server')).toEqual(['src/admin/server.ts'])
+  expect(naming('@hono/node-server')).toEqual(['src/admin/listen.ts'])
+  expect(naming('preact')).toEqual(['src/dashboard/page/preact.ts'])
+  expect(naming('@preact/signals')).toEqual(['src/dashboard/page/preact.ts'])
+  expect(naming('uplot')).toEqual(['src/dashboard/page/plot.ts'])
   expect(importing('cookie')).toEqual(['src/session/cookie.ts'])
   expect(importing('cookie-signature')).toEqual(['src/session/cookie.ts'])
   expect(naming('express-session')).toEqual(['src/session/express.ts'])
@@ -163,5 +171,5 @@ test('one door for each: the Redis client, the port, the clock, the signals of u
   const listening = /addEventListener\('abort'|AbortSignal\.any/
   expect(pathsOf(code.filter(({ text }) => listening.test(text)))).toEqual(['src/runtime/abort.ts'])
   const clocks = /\bDate\.now\b|\bperformance\.now\b|\bprocess\.hrtime\b|\bnew Date\(\)/
-  expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts'])
+  expect(pathsOf(code.filter(({ text }) => clocks.test(text)))).toEqual(['src/clock.ts', 'src/dashboard/page/clock.ts'])
 })

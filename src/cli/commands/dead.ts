@@ -1,5 +1,6 @@
 /** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
+import { audited, commandOperator } from '../../control/audit.js'
 import { openListings, openSpace } from '../../open.js'
 import { shownRequest } from '../../request/shown.js'
 import type { Listable } from '../../space/listing.js'
@@ -47,7 +48,10 @@ export async function dead(
     command.error('error: name dead letters, or choose: --reason, --service, --task, --all.')
   await using space = await openSpace(url, { name: flags.name, nextUrl: sharedNextUrl(command, flags.nextUrl) })
   const chosen = isChosen ? await chosenIds(space, flags) : ids
-  await each(chosen, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id)))
+  const what = { ...commandOperator(), act: `dead.${verb}`, target: chosen.join(' '), count: chosen.length }
+  await audited(space, what, () =>
+    each(chosen, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id))),
+  )
   if (!isChosen) return
   const done = verb === 'requeue' ? 'enqueued again' : 'removed'
   process.stdout.write(flags.json ? `${JSON.stringify({ chosen: chosen.length })}\n` : `${chosen.length} ${done}\n`)

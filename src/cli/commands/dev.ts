@@ -5,6 +5,7 @@ import { attribute } from '../../../workers/crash.js'
 import { monotonicMs } from '../../clock.js'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
+import { adminOf } from '../admin.js'
 import type { Reloading } from '../load/reload.js'
 import { openLog } from '../log.js'
 import { type GatewayFlags, gatewayTerms, spaceTerms, type WorkerFlags, workerTerms } from '../settings.js'
@@ -49,7 +50,7 @@ async function run(file: string, flags: Flags): Promise<void> {
   const logger = await openLog('dev')
   process.env.TAKESPACE_URL ??= DEV_URL
   const space = await openSpace(DEV_URL, { ...spaceTerms(flags), logger })
-  const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
+  const gateway = createGateway({ space, ...gatewayTerms(flags), admin: await adminOf(space, flags, logger), logger })
   const tell = (line: string): void => void process.stdout.write(`takespace: ${line}\n`)
   let reloading: Reloading
   try {

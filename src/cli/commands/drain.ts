@@ -5,7 +5,7 @@ import { processesIn } from '../../control/processes.js'
 import type { Space } from '../../space.js'
 import { print } from './nodes.js'
 import { openOperated } from './operated.js'
-import { give, meant, type Obeyed, type OrderFlags, printObeyed } from './order.js'
+import { auditedOrder, give, meant, type Obeyed, type OrderFlags, printObeyed } from './order.js'
 
 interface Flags extends OrderFlags {
   readonly undo?: true
@@ -20,7 +20,7 @@ export async function drain(process: string | undefined, flags: Flags, command: 
   const found = (await meant(space, process, flags, command)).filter(({ roles }) => roles.some(canDrain))
   if (found.length === 0) throw new Error('none of them takes requests: only gateways and workers are drained')
   const verb = flags.undo ? 'resume' : 'drain'
-  const obeyed = await Promise.all(found.map((each) => give(space, each, verb)))
+  const obeyed = await auditedOrder(space, verb, found, (each) => give(space, each, verb))
   printObeyed(obeyed, flags)
   if (flags.undo) return
   const drained = obeyed.filter(({ refusal }) => !refusal)
@@ -32,7 +32,8 @@ export async function drain(process: string | undefined, flags: Flags, command: 
   if (!flags.stop) return
   const done = found.filter(({ process }) => drained.some((each) => each.process === process))
   const empty = done.filter(({ process }) => !left.some((each) => each.process === process))
-  printObeyed(await Promise.all(empty.map((each) => give(space, each, 'stop'))), flags)
+  if (empty.length > 0)
+    printObeyed(await auditedOrder(space, 'stop', empty, (each) => give(space, each, 'stop')), flags)
 }
 
 const canDrain = (role: string): boolean => role === 'gateway' || role === 'worker'

@@ -5,11 +5,12 @@ import type { Logger } from '../../log.js'
 import { openSpace } from '../../open.js'
 import { createScheduler } from '../../scheduler.js'
 import type { Space } from '../../space.js'
+import { adminOf } from '../admin.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
 import { serviceManager } from '../service-manager.js'
 import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
-import { adminTerms, type GatewayFlags, gatewayTerms, spaceTerms } from '../settings.js'
+import { type GatewayFlags, gatewayTerms, spaceTerms } from '../settings.js'
 import { closeOnSignal } from '../signals.js'
 import { launchSharingPort } from '../supervisor/launch.js'
 import { supervise } from '../supervisor/supervise.js'
@@ -44,7 +45,7 @@ export async function startGateway(
   process.on('SIGHUP', () => void started?.reloadCertificates())
   const space = await openSpace(url, { name, nextUrl, durability, ...spaceTerms(flags), logger })
   try {
-    const gateway = createGateway({ space, ...gatewayTerms(flags), logger })
+    const gateway = createGateway({ space, ...gatewayTerms(flags), admin: await adminOf(space, flags, logger), logger })
     created?.(gateway, space)
     await gateway.start()
     started = gateway
@@ -75,7 +76,7 @@ async function runProcesses(flags: GatewayCommandFlags, url: string): Promise<vo
       name,
       nextUrl,
       durability: flags.durability,
-      admin: adminTerms(flags),
+      admin: (space, logger) => adminOf(space, flags, logger),
       services: services.map(({ service }) => service),
     },
     {

@@ -1,6 +1,6 @@
 /** `takespace order`: gives an order to processes, each of which answers. */
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
+import { audited, commandOperator } from '../../control/audit.js'
 import type { ProcessReport, Verb } from '../../control/kinds.js'
 import { order } from '../../control/orders.js'
 import { chosenOf, processesIn } from '../../control/processes.js'
@@ -30,12 +30,10 @@ export async function orderCommand(
   await using space = await openOperated(command, flags)
   const found = await meant(space, process, flags, command)
   const isVerb = asked === 'stop' || asked === 'recall'
-  const obeyed = await Promise.all(
-    found.map((each) =>
-      asked === 'suspend'
-        ? space.suspend(each.process).then(() => outcomeOf(each, ''))
-        : give(space, each, isVerb ? asked : 'logLevel', isVerb ? '' : asked),
-    ),
+  const obeyed = await auditedOrder(space, asked, found, (each) =>
+    asked === 'suspend'
+      ? space.suspend(each.process).then(() => outcomeOf(each, ''))
+      : give(space, each, isVerb ? asked : 'logLevel', isVerb ? '' : asked),
   )
   printObeyed(obeyed, flags)
 }
@@ -57,10 +55,22 @@ export async function meant(
   return found
 }
 
+/** Gives an order to each process, under one record of the audit trail. */
+export function auditedOrder(
+  space: Space,
+  asked: string,
+  to: readonly ProcessReport[],
+  each: (process: ProcessReport) => Promise<Obeyed>,
+): Promise<Obeyed[]> {
+  const target = to.map(({ process }) => process).join(' ')
+  const what = { ...commandOperator(), act: `processes.${asked}`, target, count: to.length }
+  return audited(space, what, () => Promise.all(to.map(each)))
+}
+
 /** Gives one order and returns its outcome. */
 export async function give(space: Space, to: ProcessReport, verb: Verb, argument = ''): Promise<Obeyed> {
   try {
-    await order(space, to.process, verb, { argument, by: userInfo().username })
+    await order(space, to.process, verb, { argument, by: commandOperator().by })
     return outcomeOf(to, '')
   } catch (error) {
     if (!isSpaceError(error, 'ORDER_REFUSED') && !isSpaceError(error, 'ORDER_UNANSWERED')) throw error

@@ -1,7 +1,7 @@
 /** `takespace pause` and `takespace resume`: services and tasks of which no worker takes requests. */
-import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { wallMs } from '../../clock.js'
+import { audited, commandOperator } from '../../control/audit.js'
 import { pausesIn, pauseWork, resumeWork } from '../../control/pauses.js'
 import { durationText, tableOf } from '../table.js'
 import { print } from './nodes.js'
@@ -35,10 +35,12 @@ export async function pauseCommand(
         : tableOf(['WHAT', 'NAME', 'REQUESTS', 'BY', 'SINCE'], rows),
     )
   }
-  const changed =
-    verb === 'pause'
-      ? await pauseWork(space, what, name, { refuses: flags.refuse ?? false, by: userInfo().username })
-      : await resumeWork(space, what, name)
+  const refuses = flags.refuse ?? false
+  const operator = commandOperator()
+  const target = `${what} ${name}${refuses ? ', refused' : ''}`
+  const changed = await audited(space, { ...operator, act: verb, target, count: 1 }, () =>
+    verb === 'pause' ? pauseWork(space, what, name, { refuses, by: operator.by }) : resumeWork(space, what, name),
+  )
   const outcome = verb === 'pause' ? 'is paused' : changed ? 'goes on' : 'was not paused'
   print([flags.json ? JSON.stringify({ what, name, paused: verb === 'pause', changed }) : `${what} ${name} ${outcome}`])
   if (verb === 'resume' && !changed) process.exitCode = 1

@@ -1,5 +1,6 @@
 /** `takespace schedules`: lists schedules, has the task of one done once more, or ends one. */
 import type { Command } from 'commander'
+import { audited, commandOperator } from '../../control/audit.js'
 import { type Planned, runSchedule, schedules, unschedule } from '../../tasks/schedule.js'
 import { tableOf } from '../table.js'
 import { print } from './nodes.js'
@@ -17,8 +18,12 @@ export async function schedulesCommand(flags: Flags, command: Command): Promise<
   await using space = await openOperated(command, flags)
   const { run, remove, json } = flags
   const options = { callTimeoutMs: ANSWER_MS }
-  if (run !== undefined) return report(run, 'was run', await runSchedule(space, run, options), flags)
-  if (remove !== undefined) return report(remove, 'has ended', await unschedule(space, remove, options), flags)
+  const act = (name: 'run' | 'remove', target: string, acts: typeof runSchedule): Promise<boolean> =>
+    audited(space, { ...commandOperator(), act: `schedules.${name}`, target, count: 1 }, () =>
+      acts(space, target, options),
+    )
+  if (run !== undefined) return report(run, 'was run', await act('run', run, runSchedule), flags)
+  if (remove !== undefined) return report(remove, 'has ended', await act('remove', remove, unschedule), flags)
   const planned = await schedules(space, options)
   print(json ? planned.map((each) => JSON.stringify(each)) : tableOf(HEAD, planned.map(rowOf)))
 }

@@ -1,6 +1,7 @@
 /** `takespace ticket`: prints the state of an enqueued task, or cancels it. */
 import type { Command } from 'commander'
 import { createClient } from '../../client.js'
+import { audited, commandOperator } from '../../control/audit.js'
 import { isSpaceError } from '../../errors.js'
 import { print } from './nodes.js'
 import { openOperated, type SpaceFlags } from './operated.js'
@@ -12,7 +13,8 @@ interface Flags extends SpaceFlags {
 export async function ticketCommand(id: string, flags: Flags, command: Command): Promise<void> {
   await using space = await openOperated(command, flags)
   const ticket = createClient({ space }).ticket(id)
-  if (flags.cancel && !(await ticket.cancel())) process.exitCode = 1
+  const what = { ...commandOperator(), act: 'tasks.cancel', target: id, count: 1 }
+  if (flags.cancel && !(await audited(space, what, () => ticket.cancel()))) process.exitCode = 1
   const status = await ticket.status().catch((error) => {
     if (!isSpaceError(error, 'TICKET_UNKNOWN')) throw error
     throw new Error(`there is no ticket ${id}, or its outcome is no longer kept`)

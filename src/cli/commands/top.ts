@@ -8,7 +8,7 @@ import { Screen } from '../screen.js'
 import { durationText, tableOf } from '../table.js'
 import { print, processTable } from './nodes.js'
 import { openOperated, type SpaceFlags } from './operated.js'
-import { give } from './order.js'
+import { auditedOrder, give } from './order.js'
 
 interface Flags extends SpaceFlags {
   readonly once?: true
@@ -126,7 +126,9 @@ class View {
     const found = chosenOf(workers, chosen)
     this.#said = `drain: ${found.length} processes were told`
     this.#draw()
-    const obeyed = await Promise.all(found.map((each) => give(this.#space, each, 'drain'))).catch(() => [])
+    const obeyed = await auditedOrder(this.#space, 'drain', found, (each) => give(this.#space, each, 'drain')).catch(
+      () => [],
+    )
     this.#said = `drain: ${obeyed.filter(({ refusal }) => !refusal).length} of ${found.length} obey`
     this.#draw()
   }

@@ -4,13 +4,14 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { mostOverrunHandlers } from '../../../workers/overrun.js'
 import { SpaceError } from '../../errors.js'
+import { adminOf } from '../admin.js'
 import { masked } from '../failure.js'
 import { sharedNextUrl, sharedUrl } from '../settings/shared-url.js'
-import { adminTerms, argumentsOf, type WorkerFlags, workerOptions } from '../settings.js'
+import { type AdminFlags, argumentsOf, type WorkerFlags, workerOptions } from '../settings.js'
 import { launch } from '../supervisor/launch.js'
 import { supervise } from '../supervisor/supervise.js'
 
-interface Flags extends WorkerFlags {
+interface Flags extends WorkerFlags, AdminFlags {
   readonly url?: string
   readonly nextUrl?: string
   readonly name: string
@@ -18,9 +19,6 @@ interface Flags extends WorkerFlags {
   readonly blockedTimeoutMs: number
   readonly maxRequests?: number
   readonly maxMemory?: number
-  readonly adminPort?: number
-  readonly adminHost: string
-  readonly adminAllowedHosts?: string
 }
 
 export async function worker(app: string, flags: Flags, command: Command): Promise<void> {
@@ -31,7 +29,7 @@ export async function worker(app: string, flags: Flags, command: Command): Promi
   if (!existsSync(resolve(app))) throw new SpaceError('APP_FILE_MISSING', `There is no ${resolve(app)}.`)
   await supervise(
     url,
-    { name, nextUrl, durability, admin: adminTerms(flags), services: service },
+    { name, nextUrl, durability, admin: (space, logger) => adminOf(space, flags, logger), services: service },
     {
       role: 'worker',
       launch,

@@ -46,7 +46,7 @@ export async function gatewayProcess(): Promise<void> {
     report({ awaiting: 'settings' })
     const { url, flags } = await settings
     await startBeat(TURNLESS, logger, (beat) => report({ beat }))
-    await startGateway(url, { ...flags, adminPort: undefined }, logger, (gateway, opened) => {
+    await startGateway(url, { ...flags, adminPort: undefined, dashboard: undefined }, logger, (gateway, opened) => {
       space = opened
       controlOf(opened).onStop = stop
       report({ presence: opened.presence })

@@ -2,7 +2,9 @@
 import type { AdminAddress } from '../../admin/server.js'
 import { controlOf, type Member } from '../../control.js'
 import type { Durability } from '../../engine/durability.js'
+import type { Logger } from '../../log.js'
 import { openSpace } from '../../open.js'
+import type { Space } from '../../space.js'
 import { openLog } from '../log.js'
 import { serviceManager } from '../service-manager.js'
 import { stopOnSignal } from '../signals.js'
@@ -15,8 +17,8 @@ export interface SuperviseTerms {
   readonly name: string
   readonly durability: Durability | undefined
   readonly nextUrl: string | undefined
-  /** The admin port of the supervisor, for all processes. */
-  readonly admin: AdminAddress | undefined
+  /** Returns the admin port of the supervisor, for all processes. */
+  admin(space: Space, logger: Logger): Promise<AdminAddress | undefined>
   /** The services of the processes. */
   readonly services: readonly string[]
 }
@@ -42,12 +44,17 @@ export async function supervise(
   // The processes load their code meanwhile, and wait.
   const started = supervisor.start()
   started.catch(() => {})
-  const space = await opening.catch(async (error) => {
+  const fail = async (error: unknown): Promise<never> => {
     supervisor.killAll()
     await supervisor.stop()
     throw error
+  }
+  const space = await opening.catch(fail)
+  const at = await adminAt(space, logger).catch(async (error) => {
+    await space.close()
+    return fail(error)
   })
-  const admin = adminAt && supervisorAdmin(supervisor, space, { services, ...adminAt }, logger)
+  const admin = at && supervisorAdmin(supervisor, space, { services, ...at }, logger)
   const control = controlOf(space)
   const member: Member = {
     role: 'supervisor',
