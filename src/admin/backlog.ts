@@ -12,7 +12,9 @@ import type { Measure, Sample } from './measures.js'
 const ANSWERED_WITHIN_MS = 900
 
 export function backlogMeasures(space: Space, services: readonly string[]): Measure[] {
-  const waiting = [...new Set(services)].map((service) => ({
+  const names = [...new Set(services)]
+  const processes = together(() => processesIn(space))
+  const waiting = names.map((service) => ({
     labels: { service },
     ask: together(() => backlogOf(space, service)),
   }))
@@ -29,8 +31,16 @@ export function backlogMeasures(space: Space, services: readonly string[]): Meas
       name: 'takespace_processes',
       help: 'Processes in the space.',
       type: 'gauge',
-      samples: async () =>
-        processSamples((await valueWithin(ANSWERED_WITHIN_MS, processesIn(space)).catch(() => undefined)) ?? []),
+      samples: async () => processSamples((await processes()) ?? []),
+    },
+    {
+      name: 'takespace_service_workers',
+      help: 'Worker processes that take requests of the service.',
+      type: 'gauge',
+      samples: async () => {
+        const known = await processes()
+        return known ? names.map((service) => ({ labels: { service }, value: workersOf(known, service) })) : []
+      },
     },
     gauge('takespace_dead_letters', 'Dead letters in the space.', letters, ({ count }) => count),
   ]
@@ -48,6 +58,11 @@ function processSamples(processes: readonly ProcessReport[]): Sample[] {
   }
   return [...counts.values()]
 }
+
+const workersOf = (processes: readonly ProcessReport[], service: string): number =>
+  processes.filter(
+    ({ roles, services, state }) => roles.includes('worker') && services.includes(service) && state === 'running',
+  ).length
 
 interface BacklogQuestion {
   readonly labels: Readonly<Record<string, string>>
@@ -72,8 +87,8 @@ const gauge = (
 })
 
 /** Shares one question among all concurrent callers. */
-function together(question: () => Promise<Backlog>): () => Promise<Backlog | undefined> {
-  let asking: Promise<Backlog | undefined> | undefined
+function together<T>(question: () => Promise<T>): () => Promise<T | undefined> {
+  let asking: Promise<T | undefined> | undefined
   return () => {
     asking ??= valueWithin(ANSWERED_WITHIN_MS, question())
       .catch(() => undefined)

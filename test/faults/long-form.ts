@@ -2,4 +2,5 @@
 import { test } from '@jest/globals'
 import { isLong } from './form.js'
 
-export const testInLongForm = (name: string, run: () => Promise<void>): void => (isLong ? test : test.skip)(name, run)
+export const testInLongForm = (name: string, run: () => Promise<void>, timeoutMs?: number): void =>
+  (isLong ? test : test.skip)(name, run, timeoutMs)

@@ -52,7 +52,8 @@ async function metricsOf({ number, child }: WorkerSlot): Promise<[string, Proces
   return [String(number), child?.state === 'ready' ? await child.metrics(ANSWERED_WITHIN_MS) : undefined]
 }
 
-function processFamilies(supervisor: Supervisor): Family[] {
+/** The metrics of a supervisor itself. */
+export function processFamilies(supervisor: Pick<Supervisor, 'role' | 'count' | 'replaced'>): Family[] {
   const { role } = supervisor
   const Role = role === 'worker' ? 'Worker' : 'Gateway'
   const states = ['ready', 'starting', 'blocked', 'leaving'] as const
