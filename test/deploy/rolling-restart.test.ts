@@ -21,6 +21,8 @@ const ROUNDS = form(1, 3)
 /** In the long form that of the examples. Longer than the interval of the checks and the time that one takes on a busy machine. */
 const DRAIN_DELAY_MS = form(1_500, 5_000)
 const TICK_MS = 5
+/** Between two orders of a browser: each is a TLS connection of its own, and costs. */
+const ORDER_EVERY_MS = form(200, 100)
 const FRONT_NAMES = ['nginx', 'haproxy', 'caddy'] as const
 
 const { folder } = scratch('rolling-restart')
@@ -178,8 +180,8 @@ describeBehindProxies('a rolling restart', () => {
     // restarts: of a POST whose write is unanswered then, nobody knows whether it has run (docs/reliability.md).
     const ordering = browsers.map(async (browser) => {
       while (!over) {
-        if (phase === 'Redis') await setTimeout(TICK_MS)
-        else await browser.order()
+        if (phase !== 'Redis') await browser.order()
+        await setTimeout(ORDER_EVERY_MS)
       }
     })
     const answered = (): number => browsers.reduce((sum, each) => sum + each.answered, 0)

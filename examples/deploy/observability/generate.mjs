@@ -111,7 +111,8 @@ function files() {
       'Unit tests of the alerts: promtool test rules tests.yaml. Run by test/deploy/observability.test.ts.',
       {
         rule_files: ['rules.yaml', 'alerts.yaml'],
-        evaluation_interval: '1m',
+        // Each evaluation of each case costs; a condition that must last is seen at two of them.
+        evaluation_interval: '5m',
         tests: alerts.flatMap(testsOf),
       },
     ),
