@@ -13,6 +13,17 @@ const ENTRY_POINTS = {
 
 const pageOf = (name) => `${name.replace('/', '-')}.md`
 
+/** TypeDoc numbers anchors of one name across kinds of members, the site does not: a number that no heading gives is left out. */
+function withAnchors(text) {
+  const times = new Map()
+  for (const [, heading] of text.matchAll(/^#+ (\w+)/gm)) {
+    times.set(heading.toLowerCase(), (times.get(heading.toLowerCase()) ?? 0) + 1)
+  }
+  return text.replace(/\(#(\w+)-(\d+)\)/g, (link, name, n) =>
+    Number(n) < (times.get(name) ?? 0) ? link : `(#${name})`,
+  )
+}
+
 export function writeApiPages(site, folder) {
   const typedoc = join(site, 'node_modules', 'typedoc', 'bin', 'typedoc')
   execFileSync(process.execPath, [typedoc, '--out', folder], { cwd: site, stdio: 'inherit' })
@@ -22,7 +33,7 @@ export function writeApiPages(site, folder) {
     const text = readFileSync(join(folder, `${page}.md`), 'utf8')
     const links = text.replace(/\((?:\.\.\/)?(src\/session|src|gateway|workers)\.md/g, renamed)
     rmSync(join(folder, `${page}.md`))
-    writeFileSync(join(folder, pageOf(name)), links.replace(/^# .+$/m, `# ${name}`))
+    writeFileSync(join(folder, pageOf(name)), withAnchors(links.replace(/^# .+$/m, `# ${name}`)))
   }
   rmSync(join(folder, 'src'), { recursive: true })
   const list = entryPoints.map(([name, { about }]) => `- [${name}](${pageOf(name)}): ${about}`)

@@ -30,6 +30,7 @@ writeApiPages(site, join(pages, 'api'))
 // For programs that read the documentation as one file.
 const map = readFileSync(join(root, 'docs', 'README.md'), 'utf8')
 const all = [...map.matchAll(/\]\(([\w/-]+\.md)\)/g)].map(([, file]) => readFileSync(join(root, 'docs', file), 'utf8'))
+put('public/icon.svg', readFileSync(join(site, 'icon.svg'), 'utf8'))
 put('public/llms.txt', map)
 put('public/llms-full.txt', all.join('\n\n'))
 

@@ -25,7 +25,7 @@ const SEARCHES = {
   'drain delay': '/operations',
   sentinel: '/which-redis',
   idempotency: '/idempotency',
-  WORKER_LOST: '/errors',
+  WORKER_LOST: '/lifecycle',
   express: '/frameworks',
   websocket: '/streaming',
   cron: '/tasks',

@@ -9,6 +9,7 @@ export default defineConfig({
   title: 'takespace',
   description: 'A tuple space for Node.js, and request distribution built on it: workers take what they have room for.',
   lang: 'en',
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: '/icon.svg' }]],
   srcDir: '.pages',
   outDir: 'dist',
   cacheDir: '.cache',
