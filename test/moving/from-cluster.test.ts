@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
+import { form } from '../faults/form.js'
 import { change } from '../promises/session-changes.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import { describeOnRedis } from '../support/every-engine.js'
@@ -70,7 +71,23 @@ describeOnRedis('a space that leaves a Cluster', () => {
     // A process that is restarted with both addresses after that.
     const again = await openSpace(fresh.url, { name, nextUrl, durability: 'memory' })
     expect(await again.readIfExists(Item)).toBeNull()
+    await again.writeAll(Array.from({ length: 30 }, (_, id) => Item({ id, lane: 'lane' })))
     await again.close()
+    const more = [
+      [cluster.url, fresh.url],
+      [fresh.url, `${cluster.url}?partitions=2`],
+    ] as const
+    for (const [url, to] of form<readonly (readonly [string, string])[]>([], more)) {
+      const both = await openSpace(url, { name, nextUrl: to, durability: 'memory' })
+      await (await startMove({ old: { url }, fresh: { url: to } }, name)).done
+      await both.close()
+      await expect(openSpace(url, { name })).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+      const there = await openSpace(to, { name, durability: 'memory' })
+      const ids: number[] = []
+      for await (const item of there.contents(Item.template({ lane: 'lane' }))) ids.push(item.id)
+      expect(ids).toEqual(Array.from({ length: 30 }, (_, id) => id))
+      await there.close()
+    }
   })
 })
 

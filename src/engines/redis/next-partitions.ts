@@ -48,12 +48,14 @@ export async function endsOfMove(
   const old = isOldCluster
     ? await agreedSet(url, terms, asked)
     : { count: 1, generation: here.current?.generation ?? 0 }
+  // A new space has got as many just now.
+  if (isWithin && !there.next && old.count === wanted) return null
   const oldEnd = { ...old, partitions: isOldCluster ? partitionsIn(old) : [undefined] }
   const plain: MoveEnd = { count: 1, generation: old.generation + 1, partitions: [undefined] }
   if (!isNewCluster) return { old: oldEnd, fresh: plain, isWithin: false }
-  const isPlain = !isWithin && wanted === 1 && old.generation === 0 && (there.current?.generation ?? 0) === 0
+  const isFirst = !isWithin && wanted === 1 && old.generation === 0 && (there.current?.generation ?? 0) === 0
   // As in releases that knew one new partition only.
-  if (isPlain && (there.current?.count ?? 1) === 1 && !there.next) {
+  if (isFirst && (there.current?.count ?? 1) === 1 && !there.next) {
     await agreedSet(nextUrl, terms, 1)
     return { old: oldEnd, fresh: plain, isWithin: false }
   }
@@ -65,15 +67,17 @@ export async function endsOfMove(
   return { old: oldEnd, fresh: { ...fresh, partitions: partitionsIn(fresh) }, isWithin }
 }
 
-/** Returns the name of the new partitions that processes of a move compare; '' if they are the whole space at an address. */
-export const targetOf = ({ partitions, ...set }: MoveEnd): string => (partitions[0] ? textOfSet(set) : '')
+/** Returns whether releases without generations know these new partitions. */
+const isPlain = ({ partitions, generation }: MoveEnd): boolean => !partitions[0] && generation === 1
+
+/** Returns the name of the new partitions that processes of a move compare; '' in releases without generations. */
+export const targetOf = (fresh: MoveEnd): string => (isPlain(fresh) ? '' : textOfSet(fresh))
 
 /** Makes the new partitions those of the space. */
 export async function settleAt(nextUrl: string, terms: CountTerms, fresh: MoveEnd): Promise<void> {
   const { name, connectTimeoutMs, access } = terms
   const { partitions, nextPartitions } = keysOf(name)
-  // A space under its own tag, on a Cluster, is known as such.
-  if (!fresh.partitions[0] && isOnCluster(nextUrl, access)) return
+  if (isPlain(fresh)) return
   const settle = async (client: LookingClient): Promise<void> => {
     const current = readSet(await client.call('GET', partitions))
     if ((current?.generation ?? 0) < fresh.generation) {
