@@ -18,6 +18,7 @@ import type { Lease } from '../../src/space/lease.js'
 import { Space } from '../../src/space.js'
 import { createWorker } from '../../workers/index.js'
 import { form } from '../faults/form.js'
+import { testInLongForm } from '../faults/long-form.js'
 import { change } from '../promises/session-changes.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import { describeOnRedis } from '../support/every-engine.js'
@@ -160,7 +161,7 @@ describeOnRedis('a space that gets other partitions', () => {
     const scheduler = createScheduler({ space: b, stopTimeoutMs: 500 })
     await scheduler.start()
     const early = await client.enqueue('double', 4)
-    const later = await client.enqueue('double', 7, { delayMs: 5_000 })
+    const later = await client.enqueue('double', 7, { delayMs: 3_000 })
     const failures: unknown[] = []
     const [written, taken] = [new Set<number>(), [] as number[]]
     let [isOver, rounds, id] = [false, 0, 0]
@@ -236,37 +237,37 @@ describeOnRedis('a space that gets other partitions', () => {
     expect(((await open(name, undefined, 4)).engine as MovingEngine).phase).toBe('moving')
   })
 
-  const ends = form(['settle'] as const, ['joined', 'moving', 'queue', 'settle'] as const)
-
-  test.each(ends)('another mover ends what one left that was killed at its step %s', async (end) => {
-    const name = `ended at ${end}`
-    const both = await open(name, 2, 3)
-    await both.writeAll(Array.from({ length: 200 }, (_, id) => Plain({ id })))
-    const engine = both.engine as MovingEngine
-    const nextUrl = `${cluster.url}?partitions=3`
-    const terms = { name, connectTimeoutMs: 5_000, access: {}, url: cluster.url, nextUrl, queue: queueNameOf(name) }
-    const killed = new Error('killed')
-    const die = (): Promise<never> => Promise.reject(killed)
-    const carrying: Carrying = {
-      ...carryingOf(engine, terms),
-      ...((end === 'queue' || end === 'settle') && { [end]: die }),
-    }
-    const onProgress = ({ phase }: { readonly phase: string }): void => {
-      if (phase === end) throw killed
-    }
-    await expect(new Mover(engine, carrying, onProgress).run()).rejects.toThrow(killed)
-    if (end === 'settle') await expect(open(name)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
-    expect(await both.readIfExists(Plain.template({ id: 100 }))).toEqual({ id: 100 })
-    await move(name, 3)
-    const alone = await open(name)
-    const taken = await alone.takeAll([Plain], { max: 1_000, waitMs: 0 })
-    expect(taken.map(({ id }) => id).toSorted((x, y) => x - y)).toEqual(Array.from({ length: 200 }, (_, id) => id))
-    await Promise.all(opened.splice(0).map((space) => space.close()))
-    const { keys, wrong } = await seen(name, 3, 1)
-    expect(wrong).toEqual([])
-    const old = keys.filter((key) => !/\/1\/\d|:(m|move|partitions)$/.test(key))
-    expect(old).toEqual([])
-  })
+  for (const end of ['moving', 'queue', 'settle'] as const) {
+    testInLongForm(`another mover ends what one left that was killed at its step ${end}`, async () => {
+      const name = `ended at ${end}`
+      const both = await open(name, 2, 3)
+      await both.writeAll(Array.from({ length: 200 }, (_, id) => Plain({ id })))
+      const engine = both.engine as MovingEngine
+      const nextUrl = `${cluster.url}?partitions=3`
+      const terms = { name, connectTimeoutMs: 5_000, access: {}, url: cluster.url, nextUrl, queue: queueNameOf(name) }
+      const killed = new Error('killed')
+      const die = (): Promise<never> => Promise.reject(killed)
+      const carrying: Carrying = {
+        ...carryingOf(engine, terms),
+        ...((end === 'queue' || end === 'settle') && { [end]: die }),
+      }
+      const onProgress = ({ phase }: { readonly phase: string }): void => {
+        if (phase === end) throw killed
+      }
+      await expect(new Mover(engine, carrying, onProgress).run()).rejects.toThrow(killed)
+      if (end === 'settle') await expect(open(name)).rejects.toMatchObject({ code: 'SPACE_MOVES' })
+      expect(await both.readIfExists(Plain.template({ id: 100 }))).toEqual({ id: 100 })
+      await move(name, 3)
+      const alone = await open(name)
+      const taken = await alone.takeAll([Plain], { max: 1_000, waitMs: 0 })
+      expect(taken.map(({ id }) => id).toSorted((x, y) => x - y)).toEqual(Array.from({ length: 200 }, (_, id) => id))
+      await Promise.all(opened.splice(0).map((space) => space.close()))
+      const { keys, wrong } = await seen(name, 3, 1)
+      expect(wrong).toEqual([])
+      const old = keys.filter((key) => !/\/1\/\d|:(m|move|partitions)$/.test(key))
+      expect(old).toEqual([])
+    })
+  }
 })
 
 const ticketTerms = (id: string): TicketTerms => ({

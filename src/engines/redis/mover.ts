@@ -2,6 +2,7 @@
  * The mover of a space: takes it through the phases of a move, and moves what no worker would take soon. Several may run,
  * and each may end at any point: another one goes on (decision 0029).
  */
+import { monotonicMs } from '../../clock.js'
 import { SpaceError } from '../../errors.js'
 import type { Movable, Moves } from './moves.js'
 import type { MovingEngine } from './moving.js'
@@ -10,6 +11,8 @@ import { PHASE } from './protocol.js'
 /** Of several new partitions each is sent about so many entries at a time, but no more than MOST_PENDING in all. */
 const EACH = 64
 const MOST_PENDING = 1_024
+/** How often it tells how far it is. */
+const REPORT_MS = 1_000
 /** How often it looks whether processes follow, and whether more can be moved. */
 const LOOK_MS = 200
 /** The order of writing in the new partitions begins this far above that of the old ones, which goes on meanwhile. */
@@ -43,6 +46,7 @@ export class Mover {
   readonly #onProgress: (progress: MoveProgress) => void
   readonly #signal: AbortSignal | undefined
   #moved = 0
+  #reportedAt = Number.NEGATIVE_INFINITY
 
   constructor(
     engine: MovingEngine,
@@ -190,6 +194,7 @@ export class Mover {
       cursor = next
       if (cursor !== '0' && pending.length < Math.min(EACH * this.#engine.fresh.length, MOST_PENDING)) continue
       await this.#send(index, pending)
+      if (monotonicMs() - this.#reportedAt >= REPORT_MS) await this.#report('moving', [])
       pending = []
     } while (cursor !== '0')
   }
@@ -211,6 +216,7 @@ export class Mover {
   }
 
   async #report(step: MoveProgress['step'], behind: readonly string[]): Promise<void> {
+    this.#reportedAt = monotonicMs()
     const phase = nameOf(await this.#phase())
     this.#onProgress({ step, phase, behind, moved: this.#moved, left: await this.#left() })
   }
