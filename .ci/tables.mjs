@@ -43,7 +43,7 @@ export async function withTables(text) {
   return result
 }
 
-const INCLUDE = /^<!-- include (\S+) (\w+) -->\n[\s\S]*?^<!-- \/include -->$/gm
+const INCLUDE = /^<!-- include (\S+) (\w+(?: types)?) -->\n[\s\S]*?^<!-- \/include -->$/gm
 
 /** Returns a page with the files that it shows, as `<!-- include FILE LANGUAGE -->` names them. */
 export const withFiles = (text) =>
