@@ -227,7 +227,7 @@ describeBehindProxies('a rolling restart', () => {
       failed: browsers.reduce((sum, each) => sum + each.failures.length, 0),
     })
     expect(browsers.flatMap(({ failures }) => failures)).toEqual([])
-  }, 180_000)
+  }, 400_000)
 })
 
 failOnLeaks()
