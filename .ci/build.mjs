@@ -48,6 +48,7 @@ function fingerprint() {
     join(root, 'package.json'),
     fileURLToPath(new URL('bundle.mjs', import.meta.url)),
     fileURLToPath(new URL('commonjs.mjs', import.meta.url)),
+    fileURLToPath(new URL('latin1.mjs', import.meta.url)),
     fileURLToPath(new URL('lua.mjs', import.meta.url)),
     fileURLToPath(new URL('page.mjs', import.meta.url)),
     fileURLToPath(new URL('protocol.mjs', import.meta.url)),

@@ -6,6 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join, sep } from 'node:path'
 import { rolldown } from 'rolldown'
+import { inLatin1 } from './latin1.mjs'
 import { buildPage } from './page.mjs'
 
 /** The files that are loaded by their path. All others are joined into `chunks`, by what is loaded together. */
@@ -78,10 +79,6 @@ export async function bundle(root) {
     }),
   ]
 }
-
-/** Node keeps the text of a module: with one character beyond Latin-1, in two bytes for each of its characters. */
-const inLatin1 = (code) =>
-  code.replace(/[\u0100-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 
 const MODULES = `${sep}node_modules${sep}`
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { rolldown } from 'rolldown'
+import { inLatin1 } from './latin1.mjs'
 
 /** @returns the paths of the files, and those of the modules that were joined */
 export async function buildPage(root) {
@@ -33,7 +34,7 @@ export async function buildPage(root) {
     minify: true,
   })
   await build.close()
-  for (const { fileName, code } of output) write(fileName, code)
+  for (const { fileName, code } of output) write(fileName, inLatin1(code))
   const styles = [join(source, 'page.css'), join(root, 'node_modules', 'uplot', 'dist', 'uPlot.min.css')]
   const style = styles.map((file) => squeezed(readFileSync(file, 'utf8'))).join('\n')
   const hash = createHash('sha256').update(style).digest('base64url').slice(0, 8)

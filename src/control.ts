@@ -39,6 +39,9 @@ export interface MemberLoad {
   readonly capacity: number
   readonly held: number
   readonly oldestMs: number
+  /** Requests finished since its start, and those of them that failed or were too late. Default: not counted. */
+  readonly finished?: number
+  readonly failed?: number
 }
 
 /** The longest wait of a start for what is paused. */
@@ -155,6 +158,8 @@ export class Control {
       capacity: loads.reduce((sum, { capacity }) => sum + capacity, 0),
       held,
       oldestMs: Math.round(Math.max(0, ...loads.map(({ oldestMs }) => oldestMs))),
+      finished: loads.reduce((sum, { finished = 0 }) => sum + finished, 0),
+      failed: loads.reduce((sum, { failed = 0 }) => sum + failed, 0),
       rssBytes: process.memoryUsage.rss(),
       state: this.#stateWith(held),
       running: members

@@ -200,7 +200,7 @@ export function createWorker(options: WorkerOptions): Worker {
     services,
     tasks: named ? [...named.keys()] : [],
     logger,
-    load: () => ({ capacity, held: loop.inFlight, oldestMs: loop.oldestMs }),
+    load: () => ({ capacity, held: loop.inFlight, oldestMs: loop.oldestMs, ...counters.outcomes }),
     running: () => loop.list(),
     drain: (drains) => loop.drain(drains),
     recall: () => loop.recall(),

@@ -50,6 +50,9 @@ export interface ProcessReport {
   readonly held: number
   /** Age of the oldest of them, in ms. */
   readonly oldestMs: number
+  /** Requests that its workers have finished since its start, and those of them that failed or were too late. */
+  readonly finished: number
+  readonly failed: number
   /** The longest delay of its event loop since the report before, in ms. */
   readonly loopLagMs: number
   readonly rssBytes: number

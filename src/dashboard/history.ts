@@ -1,5 +1,7 @@
 /** The history of a space in memory: an hour in steps of 5 s, and a day in steps of a minute, of a bounded number of series. */
+import type { ProcessReport } from '../control/kinds.js'
 import type { SpaceState } from '../control/state.js'
+import type { Rates } from './process-view.js'
 
 /** Of each service; of the space, with these of all services together. */
 const OF_SERVICE = ['waiting', 'oldestMs', 'held', 'capacity', 'workers'] as const
@@ -75,10 +77,10 @@ export class History {
   #minute: Record<string, number> = {}
 
   /** Adds a state; states that come within a step are one point. */
-  add(state: SpaceState): void {
+  add(state: SpaceState, rates: Rates): void {
     if (state.at - this.#hourAt < SPANS.hour.stepMs) return
     this.#hourAt = state.at
-    const point = this.#pointOf(state)
+    const point = { ...this.#pointOf(state), ...rates }
     this.#hour.add(state.at, point)
     for (const [name, value] of Object.entries(point)) this.#minute[name] = Math.max(this.#minute[name] ?? 0, value)
     if (state.at - this.#dayAt < SPANS.day.stepMs) return
@@ -101,7 +103,11 @@ export class History {
   }
 
   #pointOf({ services, deadLetters, processes }: SpaceState): Point {
-    const point: Record<string, number> = { deadLetters, processes: processes.length }
+    const workers = processes.filter(({ roles, state }) => roles.includes('worker') && state === 'running')
+    const sum = (of: (each: ProcessReport) => number): number => workers.reduce((total, each) => total + of(each), 0)
+    // A worker of several services counts once.
+    const once = { held: sum(({ held }) => held), capacity: sum(({ capacity }) => capacity), workers: workers.length }
+    const point: Record<string, number> = { deadLetters, processes: processes.length, ...once }
     const add = (name: string, series: ServiceSeries, value: number): void => {
       const before = point[name] ?? 0
       point[name] = series === 'oldestMs' ? Math.max(before, value) : before + value
@@ -112,11 +118,11 @@ export class History {
       this.#services.add(name)
       for (const series of OF_SERVICE) {
         add(keyOf(name, series), series, service[series])
-        add(series, series, service[series])
+        if (!(series in once)) add(series, series, service[series])
       }
     }
     return point
   }
 }
 
-const OF_SPACE: readonly string[] = [...OF_SERVICE, 'deadLetters', 'processes']
+const OF_SPACE: readonly string[] = [...OF_SERVICE, 'deadLetters', 'processes', 'finished', 'failed']

@@ -10,9 +10,25 @@ import type { Space } from '../space.js'
 /** Reports looked at in one call. */
 const PAGE = 100
 
+/** Requests a second. */
+export interface Rates {
+  readonly finished: number
+  readonly failed: number
+}
+
+const LEAST_BETWEEN_MS = 500
+
+/** Processes of other versions may not count. */
+function ratesBetween(before: ProcessReport, after: ProcessReport): Rates {
+  const seconds = (after.at - before.at) / 1_000
+  const rate = (from = 0, to = 0): number => Math.max(to - from, 0) / seconds
+  return { finished: rate(before.finished, after.finished), failed: rate(before.failed, after.failed) }
+}
+
 export class ProcessView {
   readonly #space: Space
   readonly #known = new Map<string, ProcessReport>()
+  readonly #rates = new Map<string, Rates>()
   /** Names since the last call of `changes()`. */
   #changed = new Set<string>()
   #registration: Promise<Registration | undefined> | undefined
@@ -30,8 +46,11 @@ export class ProcessView {
     return [...this.#known.values()].sort((a, b) => text(a).localeCompare(text(b)) || a.startedAt - b.startedAt)
   }
 
-  get size(): number {
-    return this.#known.size
+  /** Requests that all workers finish in a second, and those of them that fail, by their last two reports. */
+  get rates(): Rates {
+    const sum = (of: (rates: Rates) => number): number =>
+      [...this.#rates.values()].reduce((total, each) => total + of(each), 0)
+    return { finished: sum(({ finished }) => finished), failed: sum(({ failed }) => failed) }
   }
 
   named(process: string): ProcessReport | undefined {
@@ -53,6 +72,7 @@ export class ProcessView {
     for (const name of this.#known.keys()) {
       if (this.#seen.has(name)) continue
       this.#known.delete(name)
+      this.#rates.delete(name)
       this.#changed.add(name)
     }
     this.#seen = new Set()
@@ -78,6 +98,8 @@ export class ProcessView {
     const known = this.#known.get(report.process)
     if (known && known.at >= report.at) return
     this.#known.set(report.process, report)
+    // Reports come at each change, too: those that are close tell little.
+    if (known && report.at - known.at >= LEAST_BETWEEN_MS) this.#rates.set(report.process, ratesBetween(known, report))
     this.#changed.add(report.process)
   }
 

@@ -49,6 +49,7 @@ export function wholeOf({ sampler, jobs }: Desk) {
     state: last && { ...last, processes: [] },
     changed: processes.all,
     gone: [],
+    rates: processes.rates,
     sparks: history.latest(SPARK_POINTS),
     job: jobs.last,
   }
@@ -57,7 +58,14 @@ export function wholeOf({ sampler, jobs }: Desk) {
 /** Returns what has changed since the last sample. */
 export function changesOf({ sampler, jobs }: Desk) {
   const { link, last, processes } = sampler
-  return { isWhole: false, link, state: last && { ...last, processes: [] }, ...processes.changes(), job: jobs.last }
+  return {
+    isWhole: false,
+    link,
+    state: last && { ...last, processes: [] },
+    ...processes.changes(),
+    rates: processes.rates,
+    job: jobs.last,
+  }
 }
 
 export function historyOf({ desk, query }: RouteCall) {

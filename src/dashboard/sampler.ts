@@ -17,8 +17,8 @@ const UNWATCHED_MS = 5_000
 const ANSWER_MS = 2_000
 /** More pauses than these are not shown. */
 const MOST_PAUSES = 100
-/** Services beyond this number are asked for in turn. */
-const MOST_ASKED = 100
+/** Services beyond this number are asked for in turn: each takes two questions, and a call has at most 32. */
+const MOST_ASKED = 30
 
 /** How the space answers the dashboard. */
 export interface LinkState {
@@ -97,7 +97,7 @@ export class Sampler {
       // The first look tells which services there are.
       if (isFirst) this.#state = await withDeadline(this.#fresh(), { timeoutMs: ANSWER_MS, late })
       this.#link = { ok: true, answeredAt: wallMs(), failures: 0, error: '' }
-      this.history.add(this.#state)
+      this.history.add(this.#state, this.processes.rates)
     } catch (error) {
       const { answeredAt, failures } = this.#link
       this.#link = { ok: false, answeredAt, failures: failures + 1, error: (error as Error).message }

@@ -73,6 +73,12 @@ export class WorkerCounters {
   /** Runs of each task, by how they ended. */
   readonly tasks = new Map<string, Record<TaskEnding, number>>()
 
+  /** Requests finished so far, and those of them that failed or were too late. */
+  get outcomes(): { readonly finished: number; readonly failed: number } {
+    const { answered, failed, late, lost } = this.endings
+    return { finished: answered + failed + late + lost, failed: failed + late }
+  }
+
   taskEnded(task: string, ending: TaskEnding): void {
     let endings = this.tasks.get(task)
     if (!endings) {

@@ -26,7 +26,7 @@ export async function lookAs(page: Page, { theme, width }: Look): Promise<void> 
 export async function goTo(page: Page, url: string, place: string): Promise<void> {
   await page.goto(`${url}#/${place}`)
   await page.locator('.status .figure').first().waitFor()
-  await page.waitForFunction(`!document.querySelector('main')?.textContent?.includes('Loading …')`)
+  await page.locator('main', { hasText: 'Loading …' }).waitFor({ state: 'detached' })
 }
 
 interface AxeResult {

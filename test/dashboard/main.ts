@@ -44,7 +44,7 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
     console.log(`${tried} requests from another site: all refused, nothing done`)
   },
   async large() {
-    for (const line of await measureLarge(Number(values.entries))) console.log(line)
+    await measureLarge(Number(values.entries))
   },
   async tarball() {
     console.log(`served from the tarball: ${(await servedFromTarball(folder)).join(', ')}`)

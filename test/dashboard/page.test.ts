@@ -110,6 +110,7 @@ inBrowser('by the keyboard alone a service is paused, and a dead letter requeued
     for (const key of keys) await page.keyboard.press(key)
   }
   const reach = async (name: string): Promise<void> => {
+    await page.getByRole('button', { name, exact: true }).first().waitFor()
     for (let n = 0; n < 60; n++) {
       const focused = await page.evaluate(`document.activeElement?.textContent ?? ''`)
       if (focused === name) return
@@ -172,6 +173,21 @@ inBrowser('who can only read sees no button that acts', async () => {
   }
   await reading.close()
   await reader.close()
+})
+
+inBrowser('eight tabs share one stream: a browser has six connections', async () => {
+  const tabs: Page[] = []
+  for (let n = 0; n < 8; n++) {
+    const tab = await browser.context.newPage()
+    tabs.push(tab)
+    await goTo(tab, room.url, 'processes')
+    await tab.getByRole('link', { name: other.presence.slice(0, 8) }).waitFor()
+  }
+  // The first one leads; another takes over.
+  await tabs[0]!.close()
+  await page.goto('about:blank')
+  await tabs[7]!.getByText(/^as of 0 s ago/).waitFor()
+  for (const tab of tabs.slice(1)) await tab.close()
 })
 
 inBrowser('while Redis is away the page stays, says so, and comes back', async () => {

@@ -27,6 +27,7 @@ interface Watch {
     isWhole: boolean
     link: { ok: boolean; failures: number; answeredAt: number }
     changed: ProcessReport[]
+    rates: { finished: number; failed: number }
   }[]
   stop(): void
 }
@@ -92,14 +93,18 @@ test('one watcher costs as much as twenty, with many processes, and at most thre
     version: '0',
     running: [],
   } as const
+  // A hundred services: more than are asked for at a time.
   const reports = Array.from({ length: 200 }, (_, n) =>
     ProcessPresence({
       ...report,
+      services: [`service-${n % 100}`],
       process: `p${n}`,
       startedAt: 0,
       capacity: 1,
       held: 0,
       oldestMs: 0,
+      finished: 0,
+      failed: 0,
       loopLagMs: 0,
       rssBytes: 0,
       state: 'running',
@@ -133,6 +138,29 @@ test('a process that is not a whole report harms nobody, and its change comes to
   )
   watching.stop()
   await lease.cancel()
+  await dashboard.stop()
+})
+
+test('the rate is what workers have finished between two reports', async () => {
+  const dashboard = createDashboard({ space })
+  const watching = await watch(dashboard)
+  const reportOf = (at: number, finished: number, failed: number) =>
+    ProcessPresence({
+      process: 'counting',
+      at,
+      finished,
+      failed,
+      roles: ['worker'],
+      services: [],
+    } as unknown as ProcessReport)
+  await until(() => watching.samples.length > 1, 'it is registered')
+  const first = await space.write(reportOf(1_000, 10, 0))
+  await until(() => watching.samples.some(({ changed }) => changed.some(({ at }) => at === 1_000)), 'it is told')
+  const second = await space.write(reportOf(3_000, 110, 10))
+  await until(() => watching.samples.at(-1)?.rates.finished === 50, 'it is a rate')
+  expect(watching.samples.at(-1)!.rates).toEqual({ finished: 50, failed: 5 })
+  watching.stop()
+  await space.cancelAll([first, second])
   await dashboard.stop()
 })
 

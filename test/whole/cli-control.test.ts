@@ -83,6 +83,8 @@ test('a process, and all of a release, are drained and stopped under load, and n
     return after.length === 2 && after.every(({ process, state }) => !names.has(process) && state === 'running')
   }, 'others have replaced them')
 
+  const finished = async (): Promise<boolean> => (await nodes({ release: 'r1' })).some((each) => each.finished > 0)
+  await until(finished, 'it is told how many requests are finished')
   const answers = await load.stop()
   expect(answers.filter(({ status }) => status !== 200)).toEqual([])
 

@@ -2,10 +2,12 @@
 import type { ProcessReport } from '../../control/kinds.js'
 import type { SpaceState } from '../../control/state.js'
 import type { LetterJob } from '../letter-jobs.js'
+import type { Rates } from '../process-view.js'
 import type { LinkState } from '../sampler.js'
-import { isOut, learnMe, pathOfRoute } from './api.js'
+import { isOut, learnMe } from './api.js'
 import { browserMs, second } from './clock.js'
 import { computed, signal } from './preact.js'
+import { openStream } from './stream.js'
 
 interface Sample {
   readonly isWhole: boolean
@@ -13,12 +15,14 @@ interface Sample {
   readonly state?: SpaceState
   readonly changed: readonly ProcessReport[]
   readonly gone: readonly string[]
+  readonly rates: Rates
   readonly job?: LetterJob
 }
 
 export const state = signal<SpaceState | undefined>(undefined)
 export const link = signal<LinkState>({ ok: true, answeredAt: 0, failures: 0, error: '' })
 export const processes = signal<ReadonlyMap<string, ProcessReport>>(new Map())
+export const rates = signal<Rates>({ finished: 0, failed: 0 })
 export const job = signal<LetterJob | undefined>(undefined)
 /** When the view was held: ms since 1970; 0 = it is not. */
 export const heldAt = signal(0)
@@ -34,13 +38,14 @@ const STALE_MS = 4_000
 export const ageMs = computed(() => Math.max(second.value - heardAt.value, 0))
 export const isStale = computed(() => ageMs.value > STALE_MS || !link.value.ok || !isOpen.value)
 
-let source: EventSource | undefined
+let close: (() => void) | undefined
 let missed: Sample[] = []
 const MOST_MISSED = 600
 
 function apply(sample: Sample): void {
   link.value = sample.link
   job.value = sample.job
+  rates.value = sample.rates
   if (sample.state) state.value = sample.state
   if (sample.isWhole || sample.changed.length > 0 || sample.gone.length > 0) {
     const next = new Map(sample.isWhole ? [] : processes.value)
@@ -51,8 +56,7 @@ function apply(sample: Sample): void {
   if (sample.link.ok) heardAt.value = browserMs()
 }
 
-function hear({ data }: MessageEvent<string>): void {
-  const sample = JSON.parse(data) as Sample
+function hear(sample: Sample): void {
   isOpen.value = true
   if (heldAt.value === 0) return apply(sample)
   if (sample.isWhole || missed.length >= MOST_MISSED) missed = []
@@ -61,21 +65,35 @@ function hear({ data }: MessageEvent<string>): void {
   link.value = sample.link
 }
 
+/** All that this tab knows, for one that joins; not what is held. */
+const whole = (): Sample | undefined =>
+  state.value && heldAt.value === 0
+    ? {
+        isWhole: true,
+        link: link.value,
+        state: state.value,
+        changed: [...processes.value.values()],
+        gone: [],
+        rates: rates.value,
+        ...(job.value && { job: job.value }),
+      }
+    : undefined
+
 /** Begins to listen, or ends it while the tab is hidden. */
 export function follow(): void {
-  source?.close()
-  source = undefined
+  close?.()
+  close = undefined
   if (document.hidden || isOut.value) return
-  source = new EventSource(pathOfRoute('events'))
-  source.onmessage = hear
-  source.onerror = () => {
-    isOpen.value = false
-    // The browser tries again by itself, unless it was refused.
-    if (source?.readyState === EventSource.CLOSED) {
+  close = openStream<Sample>({
+    onSample: hear,
+    whole,
+    onCut(isRefused) {
+      isOpen.value = false
+      if (!isRefused) return
       setTimeout(follow, RETRY_MS)
       void learnMe()
-    }
-  }
+    },
+  })
 }
 
 const RETRY_MS = 2_000

@@ -41,6 +41,8 @@ async function logOut(): Promise<void> {
 
 function Page() {
   if (isOut.value) return <Login />
+  // Before that it is not known whether there is a login.
+  if (!me.value) return <p class="empty">takespace …</p>
   const name = pageName.value
   const View = VIEWS[name] ?? Overview
   const title = PAGES.find(([page]) => page === name)?.[1] ?? 'Overview'
@@ -98,6 +100,6 @@ function skip(): void {
   document.getElementById('main')?.focus()
 }
 
-await learnMe()
 follow()
+void learnMe()
 render(<Page />, document.getElementById('page')!)

@@ -21,6 +21,9 @@ export interface PlotTerms {
   timeOf(at: number): string
 }
 
+/** Whole numbers between the lines of the grid. */
+const STEPS = Array.from({ length: 10 }, (_, power) => [1, 2, 5].map((step) => step * 10 ** power)).flat()
+
 /** Draws a chart into an element. Returns a function that removes it. */
 export function draw(
   into: HTMLElement,
@@ -36,7 +39,7 @@ export function draw(
       scales: { y: { range: (_plot, _min, most) => [0, Math.max(most, 1) * 1.05] } },
       axes: [
         { ...axis, size: 30, space: 70, values: (_plot, times) => times.map(timeOf) },
-        { ...axis, size: 56, values: (_plot, values) => values.map(textOf) },
+        { ...axis, size: 56, incrs: STEPS, values: (_plot, values) => values.map(textOf) },
       ],
       series: [{}, ...lines.map(({ label, color }) => ({ label, stroke: color, width: 1.5, points: { show: false } }))],
     },

@@ -20,6 +20,10 @@ const PLAIN = new Intl.NumberFormat('en', { useGrouping: true })
 
 export const numberWords = (value: number): string => PLAIN.format(value)
 
+/** A number a second: small ones with a digit more. */
+export const rateWords = (rate: number): string =>
+  rate > 0 && rate < 10 ? rate.toFixed(1) : PLAIN.format(Math.round(rate))
+
 export const bytesWords = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
 
 const TIME = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })

@@ -43,17 +43,24 @@ function ask(verb: Verb, body: { ids: string[] } | { match: LetterChoice; seen: 
   })
 }
 
-const Acts = ({ onAct, name }: { onAct(verb: Verb): void; readonly name: string }) =>
+/** The buttons for `name`, which they show if it stands nowhere beside them. */
+const Acts = ({ onAct, name, isNamed }: ActsTerms) =>
   may('dead') ? (
     <span class="buttons">
-      <button type="button" onClick={() => onAct('requeue')}>
-        Requeue<span class="unseen"> {name}</span>
-      </button>
-      <button type="button" onClick={() => onAct('drop')}>
-        Drop<span class="unseen"> {name}</span>
-      </button>
+      {(['requeue', 'drop'] as const).map((verb) => (
+        <button key={verb} type="button" onClick={() => onAct(verb)}>
+          {verb === 'drop' ? 'Drop' : 'Requeue'}
+          <span class={isNamed ? '' : 'unseen'}> {name}</span>
+        </button>
+      ))}
     </span>
   ) : null
+
+interface ActsTerms {
+  readonly name: string
+  readonly isNamed?: boolean
+  onAct(verb: Verb): void
+}
 
 const chosen = (): LetterChoice => Object.fromEntries([...placeValues.value].filter(([name]) => name !== 'id'))
 
@@ -198,7 +205,7 @@ function Letters({ choice }: { readonly choice: LetterChoice }) {
         empty={loading.isLoading ? 'Loading …' : 'There are none any more.'}
       />
       <Pager pages={pages} next={value?.next}>
-        {ids.length > 1 && <Acts name="all of this page" onAct={(verb) => ask(verb, { ids }, loading.again)} />}
+        {ids.length > 1 && <Acts name="this page" isNamed onAct={(verb) => ask(verb, { ids }, loading.again)} />}
       </Pager>
     </Panel>
   )

@@ -2,20 +2,25 @@
 import type { HistoryPart } from '../../history.js'
 import { get } from '../api.js'
 import { Chart, type ChartLine } from '../chart.js'
-import { heldAt, processes, state } from '../live.js'
+import { heldAt, processes, rates, state } from '../live.js'
 import { Panel, State } from '../parts.js'
 import { linkTo } from '../place.js'
 import { useEffect, useState } from '../preact.js'
-import { countWords, durationWords, numberWords } from '../words.js'
+import { countWords, durationWords, numberWords, rateWords } from '../words.js'
 
 const STEP_MS = 5_000
 
 const WAITING: readonly ChartLine[] = [{ label: 'waiting', series: 'waiting', color: 1 }]
 const OLDEST: readonly ChartLine[] = [{ label: 'oldest', series: 'oldestMs', color: 3 }]
+const DONE: readonly ChartLine[] = [
+  { label: 'finished', series: 'finished', color: 1 },
+  { label: 'failed', series: 'failed', color: 3 },
+]
 const HELD: readonly ChartLine[] = [
   { label: 'in flight', series: 'held', color: 1 },
   { label: 'capacity', series: 'capacity', color: 2 },
 ]
+const PROCESSES: readonly ChartLine[] = [{ label: 'processes', series: 'processes', color: 1 }]
 const DEAD: readonly ChartLine[] = [{ label: 'dead letters', series: 'deadLetters', color: 3 }]
 
 function useHistory(span: string): HistoryPart | undefined {
@@ -44,6 +49,9 @@ export function Overview() {
   const { needs, services, deadLetters } = now
   const sum = (of: (service: (typeof services)[number]) => number): number =>
     services.reduce((total, each) => total + of(each), 0)
+  const workers = [...processes.value.values()].filter(({ roles }) => roles.includes('worker'))
+  const inFlight = workers.reduce((total, { held }) => total + held, 0)
+  const capacity = workers.reduce((total, each) => total + each.capacity, 0)
   const waiting = sum((service) => service.waiting)
   const oldestMs = Math.max(0, ...services.map((service) => service.oldestMs))
   return (
@@ -51,11 +59,8 @@ export function Overview() {
       <section class="tiles" aria-label="Numbers">
         <Tile name="Waiting" value={numberWords(waiting)} to="requests" />
         <Tile name="Oldest" value={waiting > 0 ? durationWords(oldestMs) : '–'} to="requests" />
-        <Tile
-          name="In flight"
-          value={`${numberWords(sum(({ held }) => held))} of ${numberWords(sum(({ capacity }) => capacity))}`}
-          to="services"
-        />
+        <Tile name="In flight" value={`${numberWords(inFlight)} of ${numberWords(capacity)}`} to="processes" />
+        <Tile name="Finished a second" value={rateWords(rates.value.finished)} to="processes" />
         <Tile name="Processes" value={numberWords(processes.value.size)} to="processes" />
         <Tile name="Dead letters" value={numberWords(deadLetters)} to="dead" />
         <Tile name="Paused" value={numberWords(now.pauses.length)} to="services" />
@@ -86,9 +91,11 @@ export function Overview() {
         ))}
       >
         <div class="charts">
+          <Chart title="Requests a second" history={history} lines={DONE} textOf={rateWords} />
           <Chart title="Requests that wait" history={history} lines={WAITING} textOf={numberWords} />
           <Chart title="Age of the oldest" history={history} lines={OLDEST} textOf={durationWords} />
           <Chart title="Requests in flight" history={history} lines={HELD} textOf={numberWords} />
+          <Chart title="Processes" history={history} lines={PROCESSES} textOf={numberWords} />
           <Chart title="Dead letters" history={history} lines={DEAD} textOf={numberWords} />
         </div>
         <p class="note">
