@@ -1,17 +1,12 @@
 /** The end of every fault test: faults off, drain, and then nothing is left in Redis. */
 import { openSpace } from '../../src/open.js'
 import type { Cluster } from '../support/cluster.js'
+import { isConstantKey } from '../support/constant-keys.js'
 import { dropUnwritten, violations } from '../support/invariants.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
-/**
- * What stays of a space that nobody uses (src/engines/redis/protocol.ts): its counters, the number of its partitions, the roots of kinds,
- * what was written before a question to the replicas, and the lists of ids that a later sweep will look at.
- */
-const CONSTANT = /\}:(m|kinds|level|partitions|sweep:\d+)$/
-
-const isLeft = (key: string): boolean => key !== '' && !CONSTANT.test(key)
+const isLeft = (key: string): boolean => key !== '' && !isConstantKey(key)
 
 /** Resolves when the dead are buried and nothing but the constant keys is on any primary; else says what is left. */
 export async function nothingIsLeftOn(cluster: Cluster, timeoutMs = 10_000): Promise<void> {

@@ -2,6 +2,7 @@
 import { appendFileSync } from 'node:fs'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
+import { isConstantKey } from '../support/constant-keys.js'
 import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { microseconds, SPACE } from './run.js'
@@ -13,8 +14,6 @@ const AT_ONCE = 64
 const EMPTY_MS = 4_000
 /** Whose process died while Redis was away is buried when its lease ends (15 s). */
 const BURIED_MS = 20_000
-/** What stays of a space that nobody uses, as in test/faults/drained.ts. */
-const CONSTANT = /\}:(m|kinds|level|partitions|sweep:\d+)$/
 
 /** Answers what is left. What it takes is part of the history. */
 export async function drain(redis: Redis, file: string): Promise<string[]> {
@@ -44,7 +43,7 @@ export async function drain(redis: Redis, file: string): Promise<string[]> {
     await space.close()
   }
   const left = async (): Promise<string[]> =>
-    (await redis.cli('KEYS', '*')).split('\n').filter((key) => key !== '' && !CONSTANT.test(key))
+    (await redis.cli('KEYS', '*')).split('\n').filter((key) => key !== '' && !isConstantKey(key))
   await until(async () => (await left()).length === 0, 'nothing is left in Redis', EMPTY_MS).catch(() => {})
   const keys = await left()
   const records = keys.includes(`${prefix}entries`) ? (await redis.cli('HGETALL', `${prefix}entries`)).split('\n') : []
