@@ -5,7 +5,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { addLibraries, hasDebianPackages, libraryPathIn, quietly, unpackInto, withLibraries } from './debian.mjs'
+import { hasDebianPackages, libraryPathIn, quietly, unpackInto, withLibraries } from './debian.mjs'
 
 const cache = fileURLToPath(new URL('../.cache/chromium', import.meta.url))
 const record = join(cache, 'programs.json')
@@ -32,13 +32,11 @@ function find() {
   return starts(OWN, libraryPath) ? { command: OWN, libraryPath } : undefined
 }
 
-/** Nothing is installed; fonts are those of the system. */
+/** Nothing is installed. */
 function unpacked() {
   if (!hasDebianPackages()) return undefined
   say("no Chromium here: unpacking the system's packages into .cache/chromium")
-  const all = ['chromium', 'chromium-common', 'fonts-dejavu-core']
-  const fill = (get, unpack) =>
-    all.every(get) && unpack() && addLibraries(root, 'usr/lib/chromium/chromium', get, unpack)
+  const fill = (_get, unpack, getAll) => getAll('chromium') && unpack()
   return unpackInto(root, fill) ? find() : undefined
 }
 

@@ -10,7 +10,10 @@ export const onPath = (tool) => works('sh', ['-c', `command -v ${tool}`])
 
 export const hasDebianPackages = () => onPath('apt-get') && onPath('dpkg-deb')
 
-/** Empties `root` and calls `fill` with what fills it: `get(name)` downloads a package, `unpack()` unpacks all of them. Answers what it answers. */
+/**
+ * Empties `root` and calls `fill` with what fills it: `get(name)` downloads a package, `unpack()` unpacks all of them,
+ * `getAll(name)` downloads a package with all that the system lacks for it. Answers what it answers.
+ */
 export function unpackInto(root, fill) {
   const cache = join(root, '..')
   const packages = join(cache, 'packages')
@@ -39,9 +42,22 @@ export function unpackInto(root, fill) {
     options = ownLists
     return download(name)
   }
-  const unpack = () => readdirSync(packages).every((deb) => works('dpkg-deb', ['-x', join(packages, deb), root]))
+  /** As an installation that stops before it installs; without the system's locks, so it works without being root. */
+  const downloadAll = (name) => {
+    const into = ['-o', `Dir::Cache::archives=${packages}`, '-o', 'Debug::NoLocking=1']
+    mkdirSync(join(packages, 'partial'), { recursive: true })
+    const how = ['-y', '--no-install-recommends', '--download-only']
+    const isThere = works('apt-get', [...options, ...into, ...how, 'install', name])
+    rmSync(join(packages, 'partial'), { recursive: true, force: true })
+    return isThere
+  }
+  const getAll = (name) => downloadAll(name) || (get(name) && downloadAll(name))
+  const unpack = () =>
+    readdirSync(packages)
+      .filter((name) => name.endsWith('.deb'))
+      .every((deb) => works('dpkg-deb', ['-x', join(packages, deb), root]))
   try {
-    return fill(get, unpack)
+    return fill(get, unpack, getAll)
   } finally {
     for (const folder of [packages, lists]) rmSync(folder, { recursive: true, force: true })
   }

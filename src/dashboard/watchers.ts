@@ -1,23 +1,32 @@
 /** Watchers: the browsers that are sent each sample as server-sent events (HTML, "Server-sent events"). */
+import { monotonicMs } from '../clock.js'
 import { Refused } from './refusal.js'
 
 const MOST_WATCHERS = 100
 /** A watcher with more bytes unread misses samples, and then gets everything anew. */
 const MOST_UNREAD = 1 << 20
+const LASTS_MS = 60_000
+/** The browser opens a stream again after this time. */
+const RETRY = new TextEncoder().encode('retry: 250\n\n')
 
 interface Watcher {
   readonly controller: ReadableStreamDefaultController<Uint8Array>
   /** It has missed a sample, or had none. */
   isStale: boolean
+  /** Then the stream ends; the browser opens it again, and is asked again who it is. */
+  readonly endsAt: number
 }
 
 export class Watchers {
   readonly #watchers = new Set<Watcher>()
   /** Returns all that is known, for a watcher that comes or has missed something. */
   readonly #whole: () => object
+  readonly #lastsMs: number
 
-  constructor(whole: () => object) {
+  /** @param lastsMs the longest life of a stream, so of the rights with which it was opened */
+  constructor(whole: () => object, lastsMs = LASTS_MS) {
     this.#whole = whole
+    this.#lastsMs = lastsMs
   }
 
   get size(): number {
@@ -34,7 +43,8 @@ export class Watchers {
     const stream = new ReadableStream<Uint8Array>(
       {
         start: (controller) => {
-          watcher = { controller, isStale: true }
+          watcher = { controller, isStale: true, endsAt: monotonicMs() + this.#lastsMs }
+          controller.enqueue(RETRY)
           this.#watchers.add(watcher)
           this.#tell(watcher, () => undefined)
         },
@@ -66,7 +76,10 @@ export class Watchers {
   #tell(watcher: Watcher, changes: () => Uint8Array | undefined): void {
     const { controller } = watcher
     try {
-      if ((controller.desiredSize ?? 0) <= 0) watcher.isStale = true
+      if (monotonicMs() >= watcher.endsAt) {
+        this.#watchers.delete(watcher)
+        controller.close()
+      } else if ((controller.desiredSize ?? 0) <= 0) watcher.isStale = true
       else if (watcher.isStale) {
         controller.enqueue(eventOf(this.#whole()))
         watcher.isStale = false

@@ -1,5 +1,7 @@
 /** The page of the dashboard in a real browser, in short; `npm run test:dashboard` looks at all of it. */
-import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
@@ -9,6 +11,7 @@ import { auditTrail } from '../../src/control/audit.js'
 import { pausesIn } from '../../src/control/pauses.js'
 import { processesIn } from '../../src/control/processes.js'
 import { ALL_RIGHTS } from '../../src/dashboard/rights.js'
+import { writePassword } from '../../src/dashboard/users.js'
 import { defineEntry } from '../../src/index.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
@@ -173,6 +176,29 @@ inBrowser('who can only read sees no button that acts', async () => {
   }
   await reading.close()
   await reader.close()
+})
+
+inBrowser('a user logs in and out', async () => {
+  const file = join(mkdtempSync(join(tmpdir(), 'takespace-users-')), 'users.json')
+  await writePassword(file, 'ann', 'correct horse battery', { role: 'operator' })
+  const closed = await openRoom(redis, 'seen', { users: file })
+  const tab = await browser.context.newPage()
+  await tab.goto(closed.url)
+  const logIn = async (password: string): Promise<void> => {
+    await tab.getByLabel('Name').fill('ann')
+    await tab.getByLabel('Password').fill(password)
+    await tab.getByRole('button', { name: 'Log in' }).click()
+  }
+  await logIn('wrong')
+  await tab.getByText('The name or the password is wrong.').waitFor()
+  expect(await axeFaults(tab)).toEqual([])
+  await logIn('correct horse battery')
+  await tab.locator('.status .figure').first().waitFor()
+  await tab.getByRole('button', { name: 'Log out' }).click()
+  await tab.getByLabel('Password').waitFor()
+  await tab.close()
+  await closed.close()
+  rmSync(dirname(file), { recursive: true })
 })
 
 inBrowser('eight tabs share one stream: a browser has six connections', async () => {

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ProcessPresence, type ProcessReport } from '../../src/control/kinds.js'
 import { createDashboard, type Dashboard } from '../../src/dashboard/index.js'
+import { Watchers } from '../../src/dashboard/watchers.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -46,7 +47,8 @@ async function watch(dashboard: Dashboard): Promise<Watch> {
       text += value
       const events = text.split('\n\n')
       text = events.pop()!
-      samples.push(...events.map((event) => JSON.parse(event.slice('data: '.length))))
+      const data = events.filter((event) => event.startsWith('data: '))
+      samples.push(...data.map((event) => JSON.parse(event.slice('data: '.length))))
     }
   }
   read().catch(() => {})
@@ -162,6 +164,17 @@ test('the rate is what workers have finished between two reports', async () => {
   watching.stop()
   await space.cancelAll([first, second])
   await dashboard.stop()
+})
+
+test('a stream ends after its time, so that its user is asked for again', async () => {
+  const watchers = new Watchers(() => ({ all: true }), 50)
+  const response = watchers.open(new AbortController().signal)
+  const ended = response.text()
+  await until(() => {
+    watchers.tell({ more: true })
+    return watchers.size === 0
+  }, 'it has ended')
+  expect(await ended).toMatch(/^retry: 250\n\ndata: \{"all":true\}\n\n/)
 })
 
 test('a hundred watch, the next one is refused', async () => {

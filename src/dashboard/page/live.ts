@@ -36,7 +36,7 @@ const STALE_MS = 4_000
 
 /** Age of what is shown, in ms. */
 export const ageMs = computed(() => Math.max(second.value - heardAt.value, 0))
-export const isStale = computed(() => ageMs.value > STALE_MS || !link.value.ok || !isOpen.value)
+export const isStale = computed(() => ageMs.value > STALE_MS || !link.value.ok)
 
 let close: (() => void) | undefined
 let missed: Sample[] = []

@@ -11,7 +11,8 @@ import { clockWords, countWords, durationWords, numberWords } from './words.js'
 function freshness(): string {
   const { ok, answeredAt, failures, error } = link.value
   if (heldAt.value > 0) return `held since ${clockWords(heldAt.value)}`
-  if (!isOpen.value && state.value) return `no answer of the dashboard for ${durationWords(ageMs.value)}`
+  if (!isOpen.value && isStale.value && state.value)
+    return `no answer of the dashboard for ${durationWords(ageMs.value)}`
   if (!ok) {
     const since = answeredAt > 0 ? ` since ${clockWords(answeredAt)}` : ''
     return `Redis does not answer${since}; asked ${countWords(failures, 'time')}: ${error}`
