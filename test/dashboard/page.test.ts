@@ -16,6 +16,7 @@ import { defineEntry } from '../../src/index.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
 import { createWorker, type Worker } from '../../workers/index.js'
+import { isLong } from '../faults/form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
@@ -24,6 +25,7 @@ import { axeFaults, goTo, isTooWide, lookAs } from './looks.js'
 import { openRoom, type Room } from './room.js'
 
 const inBrowser = foundChromium ? test : test.skip
+const inBrowserInLongForm = foundChromium && isLong ? test : test.skip
 
 test('the page is small: 40 KB before the first look, 80 KB in all, as they are sent', () => {
   const folder = fileURLToPath(new URL('../../dist/dashboard/', import.meta.url))
@@ -166,7 +168,7 @@ inBrowser('what removes work is done when its number is typed, and new rows wait
   await third.close()
 })
 
-inBrowser('who can only read sees no button that acts', async () => {
+inBrowserInLongForm('who can only read sees no button that acts', async () => {
   const reader = await openRoom(redis, 'seen')
   const reading = await browser.context.newPage()
   for (const place of ['services', 'processes', 'dead', 'entries']) {
@@ -178,7 +180,7 @@ inBrowser('who can only read sees no button that acts', async () => {
   await reader.close()
 })
 
-inBrowser('a user logs in and out', async () => {
+inBrowserInLongForm('a user logs in and out', async () => {
   const file = join(mkdtempSync(join(tmpdir(), 'takespace-users-')), 'users.json')
   await writePassword(file, 'ann', 'correct horse battery', { role: 'operator' })
   const closed = await openRoom(redis, 'seen', { users: file })
@@ -201,7 +203,7 @@ inBrowser('a user logs in and out', async () => {
   rmSync(dirname(file), { recursive: true })
 })
 
-inBrowser('eight tabs share one stream: a browser has six connections', async () => {
+inBrowserInLongForm('eight tabs share one stream: a browser has six connections', async () => {
   const tabs: Page[] = []
   for (let n = 0; n < 8; n++) {
     const tab = await browser.context.newPage()

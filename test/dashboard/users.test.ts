@@ -6,6 +6,7 @@ import { createDashboard, type Dashboard } from '../../src/dashboard/index.js'
 import { writePassword, writeToken, writeUser } from '../../src/dashboard/users.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
+import { form } from '../faults/form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
 import { scratch } from '../support/scratch.js'
@@ -79,7 +80,7 @@ test('the rights are those of the role, and of each right the role is told', asy
 
 test('wrong passwords are slowed, of users that do not exist, too', async () => {
   const own = createDashboard({ space, users: file })
-  for (const name of ['bob', 'nobody', '__proto__']) {
+  for (const name of form(['nobody'], ['bob', 'nobody', '__proto__'])) {
     const tries = []
     for (let i = 0; i < 4; i++) tries.push((await login(name, 'wrong password', own)).status)
     expect(tries).toEqual([401, 401, 401, 429])
