@@ -32,7 +32,7 @@ export interface Dashboard {
 }
 
 const LONGEST_BODY = 64 * 1_024
-const METHODS = 'GET, HEAD, POST'
+const METHODS = ['GET', 'HEAD', 'POST']
 
 /**
  * Creates a dashboard: a page and its JSON, which show services, processes, requests, tasks, schedules, dead letters and
@@ -78,7 +78,7 @@ export function createDashboard(options: DashboardOptions): Dashboard {
 }
 
 async function answer(desk: Desk, request: Request, env: unknown): Promise<Response> {
-  const { pathname, search } = new URL(request.url)
+  const { pathname } = new URL(request.url)
   try {
     return await dispatch(desk, request, pathname, addressIn(env))
   } catch (error) {
@@ -86,7 +86,7 @@ async function answer(desk: Desk, request: Request, env: unknown): Promise<Respo
     const { status, rule, message, details } = refusal
     const fields = { method: request.method, path: pathname, status, rule }
     if (status >= 500) desk.terms.logger.error({ ...fields, err: error }, 'the dashboard failed')
-    else if (search.length >= 0) desk.terms.logger.warn(fields, `the dashboard refused a request: ${message}`)
+    else desk.terms.logger.warn(fields, `the dashboard refused a request: ${message}`)
     return json({ error: message, rule, ...details }, status)
   }
 }
@@ -94,7 +94,7 @@ async function answer(desk: Desk, request: Request, env: unknown): Promise<Respo
 async function dispatch(desk: Desk, request: Request, pathname: string, address: string | undefined) {
   const { terms } = desk
   const { method } = request
-  if (!METHODS.includes(method)) throw new Refused(405, 'method', `The methods are ${METHODS}.`)
+  if (!METHODS.includes(method)) throw new Refused(405, 'method', `The methods are ${METHODS.join(', ')}.`)
   checkHost(request, terms)
   checkPeer(request, address, terms)
   if (method === 'POST') checkAct(request, terms)
