@@ -14,7 +14,7 @@ export default defineConfig({
   outDir: 'dist',
   cacheDir: '.cache',
   cleanUrls: true,
-  markdown: { languageAlias: { haproxy: 'nginx' } },
+  markdown: { languageAlias: { haproxy: 'nginx', caddyfile: 'nginx' } },
   vite: { publicDir: 'public' },
   themeConfig: {
     nav: [
