@@ -22,8 +22,11 @@ beforeAll(async () => {
   port = await freePort()
   copyFileSync(join(FOLDER, 'users.acl'), join(folder, 'users.acl'))
   writeFileSync(app, 'export default (req, res) => res.end("served")')
-  const moved = ['--port', String(port), '--dir', folder, '--aclfile', join(folder, 'users.acl')]
-  server = await launchServer(port, [join(FOLDER, 'redis.conf'), ...moved])
+  // Its folder is that of the package, which may not be here, and is read before the command line.
+  const conf = readFileSync(join(FOLDER, 'redis.conf'), 'utf8').replace(/^dir .*$/m, `dir ${folder}`)
+  writeFileSync(join(folder, 'redis.conf'), conf)
+  const moved = ['--port', String(port), '--aclfile', join(folder, 'users.acl')]
+  server = await launchServer(port, [join(folder, 'redis.conf'), ...moved])
 })
 afterAll(async () => {
   await server.kill()

@@ -120,7 +120,10 @@ test(
   TIMEOUT_MS,
 )
 
-test(
+/** The short form has what is worse: counting without a lock, kill -9. */
+const longTest = isLong ? test : test.skip
+
+longTest(
   'with lock, many clients count one attribute of one session at once: no count is lost',
   async () => {
     const { url } = await start(4, 'lock')
@@ -232,9 +235,6 @@ test(
   },
   TIMEOUT_MS,
 )
-
-/** The short form has what is worse than this: kill -9. */
-const longTest = isLong ? test : test.skip
 
 longTest(
   'SIGTERM of a worker, again and again: nothing fails and nothing is lost',

@@ -67,39 +67,42 @@ describe.each([
   // The other way takes as long again.
   const inOneWay = way === 'directly' ? test : testInLongForm
 
-  test('a PUT whose worker dies while it reads is given whole to another one; a POST gets 502, and so does what is longer than is kept', async () => {
-    system = await startStreaming(redis, { directStreams, gatewayFlags: ['--max-replay-bytes', String(2 << 20)] })
-    const [url] = system.urls as [string]
-    const cases = [
-      { method: 'PUT', path: '/up?kept', pieces: 24, status: 200 },
-      { method: 'POST', path: '/up?posted', pieces: 24, status: 502 },
-      { method: 'PUT', path: '/up?long', pieces: 400, status: 502 },
-    ]
-    for (const { method, path, pieces, status } of cases) {
-      const { req, response } = begin(url + path, method)
-      let killed = 0
-      const sent = upload(req, pieces, async (n) => {
-        if (n !== Math.floor(pieces * 0.75)) return
-        await until(() => readers(path).length > 0, 'a worker reads it')
-        killed = readers(path)[0]!
-        process.kill(killed, 'SIGKILL')
-      })
-      const res = await response
-      const body = await all(res)
-      expect([path, res.statusCode]).toEqual([path, status])
-      if (status === 200) {
-        const told = JSON.parse(body.toString())
-        expect(told).toEqual({ bytes: pieces * PIECE.length, hash: await sent, pid: expect.any(Number) })
-        expect(told.pid).not.toBe(killed)
-        expect(readers(path).length).toBe(2)
-      } else {
-        expect(JSON.parse(body.toString()).code).toBe('WORKER_LOST')
-        expect(readers(path).length).toBe(1)
-        req.destroy()
+  inOneWay(
+    'a PUT whose worker dies while it reads is given whole to another one; a POST gets 502, and so does what is longer than is kept',
+    async () => {
+      system = await startStreaming(redis, { directStreams, gatewayFlags: ['--max-replay-bytes', String(2 << 20)] })
+      const [url] = system.urls as [string]
+      const cases = [
+        { method: 'PUT', path: '/up?kept', pieces: 24, status: 200 },
+        { method: 'POST', path: '/up?posted', pieces: 24, status: 502 },
+        { method: 'PUT', path: '/up?long', pieces: 400, status: 502 },
+      ]
+      for (const { method, path, pieces, status } of cases) {
+        const { req, response } = begin(url + path, method)
+        let killed = 0
+        const sent = upload(req, pieces, async (n) => {
+          if (n !== Math.floor(pieces * 0.75)) return
+          await until(() => readers(path).length > 0, 'a worker reads it')
+          killed = readers(path)[0]!
+          process.kill(killed, 'SIGKILL')
+        })
+        const res = await response
+        const body = await all(res)
+        expect([path, res.statusCode]).toEqual([path, status])
+        if (status === 200) {
+          const told = JSON.parse(body.toString())
+          expect(told).toEqual({ bytes: pieces * PIECE.length, hash: await sent, pid: expect.any(Number) })
+          expect(told.pid).not.toBe(killed)
+          expect(readers(path).length).toBe(2)
+        } else {
+          expect(JSON.parse(body.toString()).code).toBe('WORKER_LOST')
+          expect(readers(path).length).toBe(1)
+          req.destroy()
+        }
       }
-    }
-    await system.drain()
-  })
+      await system.drain()
+    },
+  )
 
   inOneWay('a PUT that kills each worker kills three, and is set aside', async () => {
     system = await startStreaming(redis, { directStreams })

@@ -50,7 +50,7 @@ interface Trouble {
   readonly replaced: string | undefined
 }
 
-/** In the short form test/whole/cli-stuck.test.ts has the others, under load, too. */
+/** All of the long form: test/whole/cli-stuck.test.ts has them under load, too. */
 const TROUBLES: readonly Trouble[] = [
   { what: 'an endless loop', path: '/spin', perSecond: 1, times: 1, timeoutMs: 30_000, replaced: 'blocked' },
   // Each holds a slot until its deadline, and then for a second of grace: 20 of 32.
@@ -59,7 +59,9 @@ const TROUBLES: readonly Trouble[] = [
   { what: 'process.exit()', path: '/exit', perSecond: 1, times: 1, timeoutMs: 30_000, replaced: 'exit' },
 ]
 
-test.each(TROUBLES.filter(({ path }) => isLong || path === '/never'))(
+const longTest = isLong ? test : test.skip
+
+longTest.each(TROUBLES)(
   '$what: no other request fails of it',
   async ({ what, path, perSecond, times, timeoutMs, replaced }) => {
     const running = await startTroubled(redis, replaced ?? 'overrun', FLAGS, ['--timeout-ms', String(timeoutMs)])

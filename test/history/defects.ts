@@ -20,7 +20,6 @@ const ENTRIES = ['trader', 'trader', 'trader']
 export const DEFECTS: readonly Defect[] = [
   {
     name: 'take without token check',
-    isQuick: true,
     of: 'lua',
     pieces: [
       [

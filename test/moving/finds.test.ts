@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'
+import { form } from '../faults/form.js'
 import { change } from '../promises/session-changes.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { everyMove, type Ground, openBoth, startMove } from './moving.js'
@@ -38,7 +39,8 @@ everyMove(
       const spaces = await Promise.all([openBoth(servers, name), openBoth(servers, name), openBoth(servers, name)])
       const [a, b, c] = spaces as [Space, Space, Space]
       for (let i = 0; i < 20; i++) await a.write(Fixed({ id: `${i}` }))
-      for (let i = 0; i < 40; i++) await a.writeAll(Array.from({ length: 100 }, (_, j) => Filler({ id: i * 100 + j })))
+      for (let i = 0; i < form(15, 40); i++)
+        await a.writeAll(Array.from({ length: 100 }, (_, j) => Filler({ id: i * 100 + j })))
       let isOver = false
       const over = (): boolean => isOver
       const missed: string[] = []

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/index.js'
 import type { Space } from '../../src/space.js'
+import { form } from '../faults/form.js'
 import { describeOnRedis, everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { type Redis, startRedis } from '../support/redis.js'
 
@@ -42,7 +43,7 @@ everyEngine({ what: 'many at once', partitions: 'all' }, (opened) => {
 
   test('leases are renewed and cancelled in any number', async () => {
     const { space } = opened()
-    const leases = await space.writeAll(jobs(21_000), { leaseMs: 60_000 })
+    const leases = await space.writeAll(jobs(form(3_000, 21_000)), { leaseMs: 60_000 })
     expect(await space.renewAll(leases, 120_000)).toEqual([])
     expect(leases.every(({ leaseMs }) => leaseMs === 120_000)).toBe(true)
     expect(await space.cancelAll(leases)).toEqual([])

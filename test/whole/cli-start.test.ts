@@ -22,7 +22,7 @@ test.each(['--version', '--help', 'gateway --help'])('takespace %s loads few fil
   const loaded = await loadedBy(start(args.split(' ')))
   expect(loaded.filter((name) => !name.startsWith('chunks/'))).toEqual([])
   expect(loaded).toContain('chunks/settings.js')
-  expect(loaded.length).toBeLessThan(15)
+  expect(loaded.length).toBeLessThan(18)
 })
 
 const { write } = scratch('start', [])
