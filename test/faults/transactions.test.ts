@@ -74,7 +74,7 @@ test(
     })()
     const times: number[] = []
     const counts: Record<string, number> = {}
-    const points = form(8, 200)
+    const points = form(10, 200)
     for (let n = 0; n < points; n++) {
       const step = STEPS[n % STEPS.length]!
       // Between the steps, too; how far it comes nobody knows.
