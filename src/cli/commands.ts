@@ -258,7 +258,8 @@ function doctor(program: Command): void {
 const ROLES = {
   gateway: 'gateway',
   worker: 'worker',
-  program: 'openSpace, write, take, read, enqueue, dead requeue and drop, top, nodes, drain, order, pause, resume, dashboard',
+  program:
+    'openSpace, write, take, read, enqueue, dead requeue and drop, top, nodes, drain, order, pause, resume, dashboard',
   scheduler: 'scheduler, gateway --scheduler',
   mover: 'migrate, at both addresses',
   observer: 'ls, dead ls, dead show, doctor',

@@ -12,6 +12,8 @@ const Own = defineEntry<{ owner: string; n: number }>('Own')
 const Keyed = defineEntry<{ owner: string; n: number }>('Keyed', { partition: 'owner' })
 const Shared = defineEntry<{ id: string }>('Shared')
 const Filler = defineEntry<{ id: number }>('Filler')
+/** So many that the move takes a while. */
+const FILLERS = form(1_500, 4_000)
 const Ping = defineEntry<{ to: string; n: number }>('Ping')
 
 /** Runs `step` again and again until the move is over, and a few times more. */
@@ -39,7 +41,7 @@ everyMove(
       const spaces = await Promise.all([openBoth(servers, name), openBoth(servers, name), openBoth(servers, name)])
       const [a, b, c] = spaces as [Space, Space, Space]
       for (let i = 0; i < 20; i++) await a.write(Fixed({ id: `${i}` }))
-      for (let i = 0; i < form(15, 40); i++)
+      for (let i = 0; i < FILLERS / 100; i++)
         await a.writeAll(Array.from({ length: 100 }, (_, j) => Filler({ id: i * 100 + j })))
       let isOver = false
       const over = (): boolean => isOver
@@ -119,8 +121,8 @@ everyMove(
       const left: number[] = []
       for await (const filler of c.contents(Filler)) left.push(filler.id)
       // In order within each partition.
-      expect(left.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 4_000 }, (_, i) => i))
-      expect(move.progress.some(({ step, moved }) => step === 'moving' && moved > 4_000)).toBe(true)
+      expect(left.toSorted((x, y) => x - y)).toEqual(Array.from({ length: FILLERS }, (_, i) => i))
+      expect(move.progress.some(({ step, moved }) => step === 'moving' && moved > FILLERS)).toBe(true)
       await Promise.all(spaces.map((space) => space.close()))
     })
   },

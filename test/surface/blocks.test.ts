@@ -1,7 +1,9 @@
 /** The fenced blocks of the documents: each has a mark that says how it is checked, and those that no other test runs are checked here. */
+import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { expect, test } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
@@ -88,6 +90,10 @@ test('the examples in JavaScript and TypeScript conform to the types of the pack
   expect(compiler.output()).toBe('')
 })
 
+const CLI = join(root, 'dist', 'src', 'cli', 'main.js')
+/** Resolves when all of the output is there, not only at the exit. */
+const helpOf = (args: readonly string[]) => promisify(execFile)(process.execPath, args)
+
 /** A command line, a description behind several spaces: a command, perhaps a command of it, and what follows. */
 const COMMAND = /(?:^|\s)(?<!npm create )takespace ([a-z]+(?: [a-z]+)?)(?![\w-])(.*)$/
 
@@ -104,9 +110,8 @@ test('every command and flag in a block of text is known to the command line', a
     )
   const helps = new Map<string, string>()
   const ask = async (words: string): Promise<void> => {
-    const help = startProcess(['takespace', ...words.split(' '), '--help'])
-    const { code } = await help.exited
-    helps.set(words, code === 0 ? help.output() : '')
+    const help = await helpOf([CLI, ...words.split(' '), '--help']).catch(() => ({ stdout: '' }))
+    helps.set(words, help.stdout)
   }
   await Promise.all([...new Set(used.map(({ words }) => words))].map(ask))
   expect(helps.size).toBeGreaterThan(10)
