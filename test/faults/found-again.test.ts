@@ -40,7 +40,9 @@ test('a process that is cut twice, and was back in between, is missing since the
       return enough()
     }, 'somebody has looked')
   let shown = 0
-  for (let round = 0; round < 40 && shown < 3; round++) {
+  // On a busy machine most rounds show nothing: see below.
+  const began = performance.now()
+  while (shown < 3 && performance.now() - began < (shown > 0 ? 20_000 : 80_000)) {
     await until(connected, 'it is back')
     const was = await born()
     // A handshake over so slow a link takes about 100 ms.
