@@ -125,7 +125,10 @@ inBrowser('by the keyboard alone a service is paused, and a dead letter requeued
   }
   await press('?')
   await page.getByRole('heading', { name: 'Keys' }).waitFor()
-  await press('Escape', 's')
+  await press('Escape')
+  // While it is open, keys are its own.
+  await page.getByRole('dialog').waitFor({ state: 'hidden' })
+  await press('s')
   await page.getByRole('table', { name: /Services/ }).waitFor()
   await reach('Pause web')
   await press('Enter')
