@@ -7,7 +7,7 @@ import type { Logger } from '../log.js'
 import { valueWithin } from '../runtime/deadline.js'
 import type { AppFamily } from './metrics.js'
 
-/** Of prom-client, as much as is used; a copy may be of another version. */
+/** The part of prom-client that is used; the app may have another version. */
 interface AppRegistry {
   getMetricsAsJSON(): Promise<readonly AppFamily[]> | readonly AppFamily[]
 }

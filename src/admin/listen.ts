@@ -7,7 +7,7 @@ export interface ListenTerms {
   readonly host: string
   /** 0 = any free port. */
   readonly port: number
-  /** What the port is, and the setting of another one, for messages. */
+  /** The name of the port and the setting that changes it, for messages. */
   readonly name: string
   readonly setting: string
 }

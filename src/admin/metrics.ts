@@ -15,7 +15,7 @@ export interface AppFamily extends Family {
   readonly aggregator: string
 }
 
-/** What a process reports to its supervisor. */
+/** The metrics that a process reports to its supervisor. */
 export interface ProcessMetrics {
   readonly families: readonly Family[]
   readonly ofApp: readonly AppFamily[]

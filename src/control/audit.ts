@@ -8,11 +8,11 @@ import { Audit, type AuditFields } from './kinds.js'
 const KEPT_MS = 30 * 86_400_000
 /** The oldest are dropped beyond this number. */
 const MOST_AUDITED = 2_000
-/** So many are dropped with one act at most: several processes may write at a time. */
+/** The most entries that one act drops: several processes may write at a time. */
 const DROPPED_AT_ONCE = 10
 const LONGEST_TEXT = 200
 
-/** Who acts, and on what. */
+/** The actor of an act and its object. */
 export type AuditedAct = Pick<AuditFields, 'by' | 'from' | 'act' | 'target' | 'count'>
 
 /** Returns who acts when a command runs. */

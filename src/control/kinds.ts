@@ -125,7 +125,7 @@ export interface AuditFields {
   readonly by: string
   /** The address of the browser, or `command on` and the host. */
   readonly from: string
-  /** What was done, such as `dead.drop`. */
+  /** The name of the act, such as `dead.drop`. */
   readonly act: string
   /** To what: names, or the choice. */
   readonly target: string

@@ -53,7 +53,7 @@ export interface SpaceState {
   readonly deadLetters: number
 }
 
-/** What a state is made of. */
+/** The parts of a state. */
 export interface StateParts {
   readonly processes: readonly ProcessReport[]
   readonly pauses: readonly PauseFields[]

@@ -5,7 +5,7 @@ import { listEntries } from '../space/listing.js'
 import type { Space } from '../space.js'
 import type { SpaceState } from './state.js'
 
-/** So many of a service are looked through. */
+/** The most requests of a service that are looked through. */
 const MOST_LOOKED = 10_000
 
 /**

@@ -1,5 +1,4 @@
 /** The state of a space as operators see it: what is rated how, and what it costs to ask. */
-import type { ServerResponse } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { order } from '../../src/control/orders.js'
 import { pauseWork } from '../../src/control/pauses.js'
@@ -11,6 +10,7 @@ import { createWorker } from '../../workers/index.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 import { requestOf } from '../workers/turns.js'
+import { busyWorker } from './busy-worker.js'
 
 everyEngine('the state of a space', (opened) => {
   test('it is good, degraded while a service is paused, and bad while requests wait for nobody', async () => {
@@ -56,14 +56,9 @@ everyEngine('the state of a space', (opened) => {
 
   test('of a request it is told where it runs, or why it waits', async () => {
     const { space, other } = opened()
-    const held: ServerResponse[] = []
-    await using worker = createWorker({ space: other, app: (_req, res) => void held.push(res), concurrency: 1 })
-    await worker.start()
-    const send = (target: string) =>
-      sendRequest(space, requestOf({ target }), { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: true })
-    const first = send('/first?secret=1')
-    await until(() => held.length === 1, 'the first runs')
-    const sent = [first, send('/second')]
+    await using busy = await busyWorker(space, other, '/first?secret=1')
+    const { held, running, waiting } = busy
+    const sent = [running, waiting]
     await order(space, other.presence, 'drain', { by: 'the test' })
     let seen = await requestsIn(space, await stateOf(space), undefined, 10)
     await until(async () => {

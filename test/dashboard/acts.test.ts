@@ -1,5 +1,4 @@
 /** What users of the dashboard do: the effect in the space, the state that an act must have seen, and the audit trail. */
-import type { ServerResponse } from 'node:http'
 import { expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
 import { audited, auditTrail } from '../../src/control/audit.js'
@@ -9,13 +8,12 @@ import { processesIn } from '../../src/control/processes.js'
 import { createDashboard, type DashboardOptions } from '../../src/dashboard/index.js'
 import { ALL_RIGHTS } from '../../src/dashboard/rights.js'
 import { createScheduler, defineEntry } from '../../src/index.js'
-import { sendRequest } from '../../src/request.js'
 import type { Space } from '../../src/space.js'
 import { schedules } from '../../src/tasks/schedule.js'
 import { createWorker } from '../../workers/index.js'
+import { busyWorker } from '../control/busy-worker.js'
 import { everyEngine } from '../support/every-engine.js'
 import { until } from '../support/until.js'
-import { requestOf } from '../workers/turns.js'
 import { ask } from './asked.js'
 
 interface Thing {
@@ -83,14 +81,8 @@ everyEngine({ what: 'the acts of the dashboard', partitions: 'none' }, (opened) 
 
   test('a request that waits is withdrawn, a running one is told', async () => {
     const { space, other } = opened()
-    const held: ServerResponse[] = []
-    await using worker = createWorker({ space: other, app: (_req, res) => void held.push(res), concurrency: 1 })
-    await worker.start()
-    const send = (target: string) =>
-      sendRequest(space, requestOf({ target }), { service: 'web', timeoutMs: 20_000, priority: 0, repeatable: true })
-    const running = send('/running?secret=1')
-    await until(() => held.length === 1, 'the first runs')
-    const waiting = send('/waiting')
+    await using busy = await busyWorker(space, other, '/running?secret=1')
+    const { held, running, waiting } = busy
     for (const { response } of [running, waiting]) response.catch(() => {})
     // A process tells what runs with each change.
     await order(space, other.presence, 'drain', { by: 'the test' })
