@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { PartitionedEngine } from '../../src/engines/partitions/index.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS } from '../../src/engines/redis/protocol.js'
+import { SpaceError } from '../../src/errors.js'
 import { Space } from '../../src/space.js'
 import { isLong } from '../faults/form.js'
 import { bundled } from '../support/bundled.js'
@@ -188,6 +189,22 @@ test('in memory: a process that is taken for dead ahead of any step', async () =
     for (const world of worlds) world.forget(members[0]!.presence)
     expect(await outcomeOf(space, 'one')).toBe(step <= DECIDE ? 'nothing' : 'all')
     await space.close()
+  }
+})
+
+test('in memory: a part that gives no answer before the decision: nothing was done, whatever became of that part', async () => {
+  for (const step of [0, 1]) {
+    const worlds = worldsOf(3)
+    const space = new Space(partitionedInMemory(worlds), 'memory')
+    const unanswered = async ({ n }: CommitStep): Promise<void> => {
+      if (n === step) throw new SpaceError('OUTCOME_UNKNOWN')
+    }
+    const own = new Space(new PartitionedEngine(stepped(membersInMemory(worlds), unanswered)), 'memory')
+    await openAccounts(space, 'one')
+    const transfer = own.transact((tx) => moveAll(own, tx, 'one'), { span: 'all' })
+    await expect(transfer).rejects.toMatchObject({ code: 'SPACE_UNREACHABLE', cause: { code: 'OUTCOME_UNKNOWN' } })
+    expect(await outcomeOf(space, 'one')).toBe('nothing')
+    await Promise.all([own.close(), space.close()])
   }
 })
 

@@ -54,7 +54,7 @@ export class SpanningCommits {
   async #prepare(decider: ElsewhereTransaction, others: readonly ElsewhereTransaction[]): Promise<void> {
     const prepared = await Promise.allSettled(others.map((other) => this.#of(other).prepare(other.tx, decider)))
     const refused = prepared.find((each) => each.status === 'rejected')
-    if (refused) throw refused.reason
+    if (refused) throw asNotDecided(refused.reason)
   }
 
   /** Commits a transaction that the decider has decided on. */
@@ -127,6 +127,12 @@ export class SpanningCommits {
 }
 
 const NOT_RUN = ['TRANSACTION_ENDED', 'SPACE_UNREACHABLE', 'OVERLOADED'] as const
+
+/** Only this process decides, and it has not: what became of a part that gave no answer, the transaction is not committed. */
+function asNotDecided(cause: unknown): unknown {
+  if (!isSpaceError(cause, 'OUTCOME_UNKNOWN')) return cause
+  return new SpaceError('SPACE_UNREACHABLE', 'A partition did not answer before the commit.', { cause })
+}
 
 /** Returns whether an error of decide() rules out that it took effect. */
 const hasSurelyNotRun = (error: unknown): boolean => NOT_RUN.some((code) => isSpaceError(error, code))
