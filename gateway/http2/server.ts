@@ -17,6 +17,7 @@ import { StreamConnection } from './connection.js'
 import { LOOK_MS, Overhead } from './overhead.js'
 import { StreamRequest } from './request.js'
 import { LARGEST_HEAD_BYTES, StreamResponse } from './response.js'
+import { Silence } from './silence.js'
 import { isWebSocket, tunnel } from './web-socket.js'
 
 /** Time that a session which has been told to end has for that. */
@@ -45,6 +46,11 @@ const OPTIONS = {
   },
 }
 
+interface Watched {
+  readonly overhead: Overhead
+  readonly silence: Silence
+}
+
 export interface Http2Front {
   /** Serves a connection that begins with the preface of HTTP/2. */
   serve(socket: Socket): void
@@ -61,18 +67,21 @@ export function createHttp2(
   serveHttp1: (socket: Socket) => void,
 ): Http2Front {
   const server: Http2Server = createServer(OPTIONS)
-  const sessions = new Map<ServerHttp2Session, Overhead>()
+  const sessions = new Map<ServerHttp2Session, Watched>()
   let looking: NodeJS.Timeout | undefined
   const look = (): void => {
-    for (const [session, overhead] of sessions) {
+    const now = monotonicMs()
+    for (const [session, { overhead, silence }] of sessions) {
       if (overhead.isTooMuch()) endForExcess(session)
+      else silence.look(now)
     }
   }
   /** The connection that is being served. */
   let connection: Socket
   let isClosing = false
   server.on('session', (session) => {
-    sessions.set(session, new Overhead(connection))
+    const silence = new Silence(session, connection, monotonicMs())
+    sessions.set(session, { overhead: new Overhead(connection), silence })
     looking ??= setInterval(look, LOOK_MS).unref()
     endIfIdle(session, idleMs)
     session.once('close', () => {
@@ -89,7 +98,7 @@ export function createHttp2(
     'stream',
     (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, _flags: number, raw: readonly string[]) => {
       stream.on('error', () => {})
-      const overhead = sessions.get(stream.session as ServerHttp2Session)
+      const overhead = sessions.get(stream.session as ServerHttp2Session)?.overhead
       if (!overhead) return
       overhead.requests++
       if (isWebSocket(raw)) return tunnel(stream, raw, overhead, serveHttp1)
@@ -107,7 +116,11 @@ export function createHttp2(
     },
     close() {
       isClosing = true
-      for (const session of sessions.keys()) session.close()
+      for (const [session, { silence }] of sessions) {
+        // What does not answer is not waited for.
+        silence.ask()
+        session.close()
+      }
     },
     destroy() {
       for (const session of sessions.keys()) session.destroy()

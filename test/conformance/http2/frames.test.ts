@@ -1,9 +1,11 @@
 /** Frames of HTTP/2 by the sections of RFC 9113: the gateway fails no check that node:http2 alone passes. */
+import { once } from 'node:events'
 import { createServer, type Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type Served, serving } from '../../gateway/serving.js'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { ask, type Served, serving } from '../../gateway/serving.js'
 import { failOnLeaks } from '../../support/leaks.js'
+import { until } from '../../support/until.js'
 import { CHECKS, type Check } from './checks.js'
 import { Frames, type Outcome } from './frames.js'
 
@@ -64,6 +66,41 @@ test.each(CHECKS.map(({ section, what, expected }, i) => [section, what, expecte
 test('node:http2 itself passes nearly all', () => {
   const passed = CHECKS.filter(({ expected }, i) => ALLOWED[expected].includes(outcomes[i]![1].ended))
   expect(passed.length).toBeGreaterThan(0.85 * CHECKS.length)
+})
+
+describe('a session that an error has ended while it had a stream', () => {
+  const [check] = CHECKS.filter(({ what }) => what === 'RST_STREAM of 3 bytes') as [Check]
+
+  test('is closed, also if its client stays', async () => {
+    const client = new Frames(gateway.port, true)
+    const closed = once(client.socket, 'close')
+    client.send(check.bytes)
+    await closed
+  })
+
+  test('is closed when the gateway stops, which still answers what it has', async () => {
+    let answer = (): void => {}
+    const held = new Promise<void>((resolve) => {
+      answer = resolve
+    })
+    const work = async ({ method }: { readonly method: string }) => {
+      if (method === 'GET') await held
+      return { body: Buffer.from('fine') }
+    }
+    const stopping = await serving(work, { h2c: true })
+    const asked = ask(stopping.port)
+    await until(() => stopping.seen.length > 0, 'a worker has the request')
+    const client = new Frames(stopping.port, true)
+    const closed = once(client.socket, 'close')
+    client.send(check.bytes)
+    expect((await client.outcome()).ended).toBe('GOAWAY')
+    const stopped = stopping[Symbol.asyncDispose]()
+    // The end of the drain would cut off both.
+    await closed
+    answer()
+    expect((await asked).status).toBe(200)
+    await stopped
+  })
 })
 
 failOnLeaks()
