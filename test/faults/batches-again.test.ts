@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { LIBRARY_SOURCE, LIBRARY_VERSION } from '../../src/engines/redis/library.generated.js'
-import { MODE } from '../../src/engines/redis/protocol.js'
+import { MODE, OUTCOME } from '../../src/engines/redis/protocol.js'
 import { type Redis, startRedis } from '../support/redis.js'
 
 const PROCESS = 'AaInLcsTdb2TBDmEzvtL1A'
@@ -84,6 +84,16 @@ test.each(Object.entries(FORGETS))('a batch that is overtaken runs once, also af
   await forget()
   for (const number of [5, 4, 3, 2, 5]) expect(await write(number)).toBe(DONE)
   expect(await entries()).toBe(5)
+})
+
+test('a request whose outcome waits for its requester is not written again', async () => {
+  const writeAgain = (number: number, id: string) =>
+    batch(number, MODE.run, ['writeAgain', '1', '30000 0 e.|@Task|;|', id, '01234567{}'])
+  expect(await writeAgain(1, 'gone')).toBe(DONE)
+  expect(await entries()).toBe(1)
+  await redis.cli('HSET', `{ts:${space}}:outcomes:${PROCESS}`, 'answered', OUTCOME.completed)
+  expect(await writeAgain(2, 'answered')).toBe(DONE)
+  expect(await entries()).toBe(1)
 })
 
 test('a process that is declared dead runs nothing, whatever was known of it', async () => {

@@ -17,7 +17,7 @@ export const OPERATIONS = {
   bound: { args: ['maxEntries', 'maxBytes'], does: 'bounds what the operations behind it may write (0: no bound); has no reply' },
 
   write: { args: ['header', 'id', 'body'], does: 'writes an entry' },
-  writeAgain: { args: ['header', 'id', 'body'], does: 'writes an entry if the former write of it did not run, or it is gone' },
+  writeAgain: { args: ['header', 'id', 'body'], does: 'writes an entry if the former write of it did not run, or it is gone without an outcome' },
   writeAll: { args: ['entries'], does: 'writes entries, all or none' },
   writeUnder: { args: ['transaction', 'entries'], does: 'writes entries under a transaction, all or none' },
   announceKind: { args: ['root', 'index'], does: 'makes a root kind known, and what is indexed there' },

@@ -66,10 +66,12 @@ function OPS.write(header, id, body)
   reply(REPLY.done)
 end
 
--- Two records of one id would be one record in the indexes and under a claim.
+-- Two records of one id would be one record in the indexes and under a claim. A request with an outcome was run.
 function OPS.writeAgain(header, id, body)
   flushRecords()
-  if call('HEXISTS', keys.entries, id) == 0 then return OPS.write(header, id, body) end
+  if call('HEXISTS', keys.entries, id) == 0 and call('HEXISTS', ownKeys.outcomes, id) == 0 then
+    return OPS.write(header, id, body)
+  end
   sharedHeader(header)
   reply(REPLY.done)
 end
