@@ -1,6 +1,7 @@
 /** A damaged record is set aside: it is never delivered, and stops none of those behind it. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
+import { DEAD_LETTER, type Stored } from '../../src/engine.js'
 import { RECORD } from '../../src/engines/redis/protocol.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
@@ -77,6 +78,22 @@ test('a large body with a flipped bit is not delivered', async () => {
   await bytes.call('SETRANGE', key, '5000', 'z')
   expect(await takeAll()).toEqual([])
   expect(await reasons(space)).toEqual(['bodiless'])
+})
+
+test('a dead letter whose large body is gone can be taken, and nothing of it is left', async () => {
+  const letters = { kind: DEAD_LETTER, root: DEAD_LETTER, indexed: [], verified: [] }
+  const take = (): Promise<Stored | null> => space.engine.find({ template: letters, take: true, waitMs: 0 })
+  for (const isLetterFirst of [false, true]) {
+    await space.write(Job({ n: 1, text: 'y'.repeat(10_000) }))
+    const [id] = [...(await bytes.records()).keys()] as [string]
+    if (isLetterFirst) expect(await space.engine.deadLetter(id, 'nonconforming')).toBe(true)
+    await bytes.call('DEL', `{ts:${space.name}}:body:${id}`)
+    if (!isLetterFirst) expect(await takeAll()).toEqual([])
+    expect((await take())?.body.toString()).toMatch(/^s:bodiless\|@Job\|/)
+    expect(await take()).toBeNull()
+    expect([...(await bytes.records()).keys()]).toEqual([])
+    expect(await violations(redis, space.name)).toEqual([])
+  }
 })
 
 test('a listing leaves damaged entries out and sets them aside', async () => {

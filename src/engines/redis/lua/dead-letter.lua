@@ -5,6 +5,8 @@
 local DEAD_LETTER_LEASE_MS = 604800000
 -- Beyond this number the oldest is removed.
 local MOST_DEAD_LETTERS = 10000
+-- The reason of an entry whose large body is gone, or is not what was written.
+local BODILESS = 's:bodiless'
 
 -- Removes an entry from the marks of all transactions, so that none of them releases or removes the entry when it
 -- ends.
@@ -46,6 +48,13 @@ local function storeDeadLetter(id, fixed, place, info, body)
   dropOldestDeadLetter()
 end
 
+-- Returns the contents of the signature of a dead letter. `service`: the token of the service, if the entry had one.
+local function deadLetterInfo(id, reason, service)
+  local head = '|' .. SIGN.kind .. KIND.deadLetter .. '|reason=' .. reason
+  if service then head = head .. '|' .. service end
+  return indexInfo(head .. '|;|id=s:' .. id .. '|')
+end
+
 -- Replaces a record by that of a dead letter, whose body is the reason, the signature of the entry, a newline, and the
 -- body of the entry. `reason` is a token.
 local function moveToDeadLetters(id, record, reason)
@@ -55,12 +64,26 @@ local function moveToDeadLetters(id, record, reason)
   unindex(id, info.index)
   if exists(keys.transactions) then disown(id, record, info) end
   if info.root == KIND.ticket then uncountTicket(id, record) end
-  local head = '|' .. SIGN.kind .. KIND.deadLetter .. '|reason=' .. reason
-  if info.tokens.service then head = head .. '|' .. info.tokens.service end
-  local deadLetter = indexInfo(head .. '|;|id=s:' .. id .. '|')
+  local deadLetter = deadLetterInfo(id, reason, info.tokens.service)
   local fixed, place = sub(record, RECORD.writtenAt.from, RECORD.score.to), sub(record, RECORD.place.from, RECORD.place.to)
-  if isLarge(record) then call('PEXPIRE', bodyKey(id), DEAD_LETTER_LEASE_MS + SHARED.bodyGraceMs) end
+  if reason == BODILESS then
+    place = PLACE.inline
+    dropBody(id)
+  elseif isLarge(record) then
+    call('PEXPIRE', bodyKey(id), DEAD_LETTER_LEASE_MS + SHARED.bodyGraceMs)
+  end
   storeDeadLetter(id, fixed, place, deadLetter, reason .. signature .. '\n' .. bodyOf(record))
+end
+
+-- Replaces a dead letter whose large body is gone by one that has none, so that it can be taken.
+local function endBody(id, record, info)
+  unindex(id, info.index)
+  if exists(keys.transactions) then disown(id, record, info) end
+  dropBody(id)
+  local fixed = sub(record, RECORD.writtenAt.from, RECORD.score.to)
+  local body = bodyOf(record)
+  local behindReason = sub(body, (find(body, '|', 1, true)))
+  storeDeadLetter(id, fixed, PLACE.inline, deadLetterInfo(id, BODILESS, info.tokens.service), BODILESS .. behindReason)
 end
 
 -- Tells the process of this call what was damaged.
@@ -93,8 +116,12 @@ function OPS.deadLetter(id, reason, claim)
     unindex(id, info.index)
     LATER.setAside(id, record)
     reply(REPLY.done)
+  elseif isDeadLetter and reason == BODILESS and isLarge(record) then
+    LATER.noteDamage(id)
+    endBody(id, record, info)
+    reply(REPLY.done)
   elseif info and not isDeadLetter then
-    local isDamaged = reason == 's:damaged' or reason == 's:bodiless'
+    local isDamaged = reason == 's:damaged' or reason == BODILESS
     if isDamaged then LATER.noteDamage(id) end
     if isDamaged and isRequest(record) then LATER.tellOutcome(requesterOf(record), id, OUTCOME.lost) end
     moveToDeadLetters(id, record, reason)
