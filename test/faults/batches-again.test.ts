@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { LIBRARY_SOURCE, LIBRARY_VERSION } from '../../src/engines/redis/library.generated.js'
-import { MODE, OUTCOME } from '../../src/engines/redis/protocol.js'
+import { MODE, OUTCOME, REPLY } from '../../src/engines/redis/protocol.js'
 import { type Redis, startRedis } from '../support/redis.js'
 
 const PROCESS = 'AaInLcsTdb2TBDmEzvtL1A'
@@ -95,6 +95,27 @@ test('a request whose outcome waits for its requester is not written again', asy
   expect(await writeAgain(2, 'answered')).toBe(DONE)
   expect(await entries()).toBe(1)
 })
+
+/** An operation that writes one entry with a large body; the second under a transaction that it begins. */
+const LARGE = ['30000 0 e@|@Task|;|', 'large', '01234567'] as const
+const WRITES: Readonly<Record<string, readonly string[]>> = {
+  write: ['write', '1', ...LARGE],
+  writeAgain: ['writeAgain', '1', ...LARGE],
+  writeAll: ['writeAll', '1', '1', ...LARGE],
+  writeUnder: ['begin', '1', '1', '30000', 'writeUnder', '1', `${PROCESS}.1`, '1', ...LARGE],
+  commit: ['begin', '1', '1', '30000', 'commit', '1', `${PROCESS}.1`, '1', ...LARGE],
+}
+
+test.each(Object.entries(WRITES))(
+  '%s: an entry whose large body a failover has lost is refused',
+  async (_, operation) => {
+    expect(await batch(1, MODE.run, operation)).toMatch(new RegExp(`${REPLY.failed}$`))
+    expect(await entries()).toBe(0)
+    await redis.cli('SET', `{ts:${space}}:body:large`, 'a body')
+    expect(await batch(2, MODE.run, operation.slice(operation[0] === 'begin' ? 4 : 0))).toBe(DONE)
+    expect(await entries()).toBe(1)
+  },
+)
 
 test('a process that is declared dead runs nothing, whatever was known of it', async () => {
   expect(await write(1)).toBe(DONE)

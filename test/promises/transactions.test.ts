@@ -209,11 +209,11 @@ everyEngine({ what: 'transactions', partitions: 'redis' }, (opened) => {
   test('it stays as long as it is renewed', async () => {
     const { space, other } = opened()
     await space.write(Task({ id: 'a' }))
-    const tx = await space.begin({ leaseMs: 250 })
+    const tx = await space.begin({ leaseMs: 500 })
     await space.take(Task, { tx })
-    const end = performance.now() + 600
+    const end = performance.now() + 1_100
     while (performance.now() < end) {
-      await tx.renew(250)
+      await tx.renew(500)
       expect(await other.readIfExists(Task)).toBeNull()
     }
     await tx.commit()

@@ -22,6 +22,8 @@ const PROGRAM = fileURLToPath(new URL('children/program.js', import.meta.url))
 const GETS_PER_SECOND = 80
 const POSTS_PER_SECOND = 20
 const PROCESSES = 4
+/** Of each process. With less, what Sentinels and replicas add to the time of a request leaves no room to catch up after a fault. */
+const CONCURRENCY = 16
 /** Of these, so many are never killed, so that something can be said of their memory. */
 const SPARED = 2
 /** Before the faults, and after them: so that whatever serving opens is open when descriptors are counted. */
@@ -243,7 +245,7 @@ export async function soak(settings: Settings): Promise<Soak> {
   let program: Process | undefined
   try {
     const random = randomOf(settings.seed)
-    system = await startSystem(redis, { processes: PROCESSES, concurrency: 4, gateways: 2, env, random })
+    system = await startSystem(redis, { processes: PROCESSES, concurrency: CONCURRENCY, gateways: 2, env, random })
     program = startProcess([PROGRAM, redis.url, String(settings.seed)], { env })
     await program.line(/ready/)
     const members = new Map([

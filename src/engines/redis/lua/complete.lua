@@ -41,9 +41,8 @@ end
 function OPS.completeWith(header, claim, outcome, transaction, from, last)
   local id = idOf(claim)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
-  if last >= from and (isFull() or isOver(from, last, transaction ~= '' and transaction, id)) then
-    return reply(REPLY.failed, 'SPACE_FULL')
-  end
+  local why = last >= from and whyRefused(from, last, transaction ~= '' and transaction, id)
+  if why then return reply(REPLY.failed, why) end
   if transaction == '' and not bounded then
     return noteCompletion(header, claim, outcome, last >= from and { from, last })
   end

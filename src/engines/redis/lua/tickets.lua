@@ -136,7 +136,8 @@ function OPS.openTicket(maxBytes, from, last)
   local size = header.size + CHECKSUM.length + #request + 24 + SHARED.besideOutcome
   if exceedsTicketBytes(size, most) then return reply(REPLY.full) end
   if exceedsShare(size, most, owner) then return reply(REPLY.shareFull) end
-  if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
+  local why = whyRefused(from, last)
+  if why then return reply(REPLY.failed, why) end
   -- No find waits for a pending ticket; registrations are told of its progress.
   local pending = addRecord(header, ticket, sealed(header.info.text, pendingBody(request, self, '')))
   counters.ticketCount = (counters.ticketCount or 0) + 1

@@ -222,9 +222,8 @@ function OPS.renewTransaction(transaction, leaseMs)
 end
 
 function OPS.commit(transaction, from, last)
-  if last >= from and isOpen(transaction) and (isFull() or isOver(from, last, transaction)) then
-    return reply(REPLY.failed, 'SPACE_FULL')
-  end
+  local why = last >= from and isOpen(transaction) and whyRefused(from, last, transaction)
+  if why then return reply(REPLY.failed, why) end
   if not closeTransaction(transaction) then return reply(REPLY.transactionEnded) end
   local hasMore = endTransaction(transaction, true)
   writeEach(from, last)

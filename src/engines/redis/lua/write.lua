@@ -1,5 +1,5 @@
 -- Writes: entries into the space.
--- shares: isFull, addRecord, writeEach
+-- shares: isFull, whyRefused, addRecord, writeEach
 
 -- Returns whether the server is full, or the space has left it. Asked at most every 100 ms: INFO costs as much as two writes.
 local function isFull()
@@ -12,6 +12,19 @@ local function isFull()
   counters.askedFull = wall
   countersChanged = true
   return counters.full
+end
+
+-- A large body is stored first, beside the batch. A failover may lose it before its entry is written, and of an entry
+-- without a body nothing may be acknowledged.
+local function lacksBody(header, id) return header.large and not header.dead and call('EXISTS', bodyKey(id)) == 0 end
+
+-- Returns the code of the error if the entries of an operation cannot be written; nil if they can. `transaction` and
+-- `ending`: as isOver().
+local function whyRefused(from, last, transaction, ending)
+  if isFull() or isOver(from, last, transaction, ending) then return 'SPACE_FULL' end
+  for at = from, last, 3 do
+    if lacksBody(sharedHeader(argv[at]), argv[at + 1]) then return 'SPACE_UNREACHABLE' end
+  end
 end
 
 -- An entry that is written under a transaction is visible to that transaction only.
@@ -62,6 +75,7 @@ end
 function OPS.write(header, id, body)
   local parsed = sharedHeader(header)
   if isFull() or bounded and isOver(position, position) then return reply(REPLY.failed, 'SPACE_FULL') end
+  if lacksBody(parsed, id) then return reply(REPLY.failed, 'SPACE_UNREACHABLE') end
   write(parsed, id, body)
   reply(REPLY.done)
 end
@@ -77,14 +91,16 @@ function OPS.writeAgain(header, id, body)
 end
 
 function OPS.writeAll(from, last)
-  if isFull() or isOver(from, last) then return reply(REPLY.failed, 'SPACE_FULL') end
+  local why = whyRefused(from, last)
+  if why then return reply(REPLY.failed, why) end
   writeEach(from, last)
   reply(REPLY.done)
 end
 
 function OPS.writeUnder(transaction, from, last)
   if not isOpen(transaction) then return reply(REPLY.transactionEnded) end
-  if isFull() or isOver(from, last, transaction) then return reply(REPLY.failed, 'SPACE_FULL') end
+  local why = whyRefused(from, last, transaction)
+  if why then return reply(REPLY.failed, why) end
   writeEach(from, last, transaction)
   reply(REPLY.done)
 end
