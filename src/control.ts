@@ -2,8 +2,8 @@
  * The control of a process: it tells the space what this process is and does, obeys the orders of operators, and keeps
  * to pauses. One for each space that a process has opened, from the start of its first member to the end of its last.
  */
-import { hostname } from 'node:os'
 import { wallMs } from './clock.js'
+import { hostName } from './control/host-name.js'
 import type { PauseFields, ProcessReport, ProcessState, Role, RunningRequest, Verb } from './control/kinds.js'
 import { Orders } from './control/orders.js'
 import { KnownPauses } from './control/pauses.js'
@@ -147,7 +147,7 @@ export class Control {
     const all = (of: (member: Member) => readonly string[]): string[] => [...new Set(members.flatMap(of))]
     return {
       process: this.#space.presence,
-      host: hostname(),
+      host: hostName(),
       pid: process.pid,
       roles: [...new Set(members.map(({ role }) => role))],
       services: all(({ services }) => services),

@@ -11,8 +11,8 @@ import {
   integer,
   nameOption,
   nextUrlOption,
+  operatorOptions,
   processesOption,
-  releaseOption,
   serviceOption,
   supervisorOptions,
   urlOption,
@@ -103,7 +103,7 @@ function queues(text: string, before: readonly string[] = []): readonly string[]
 }
 
 function scheduler(program: Command): void {
-  program
+  const command = program
     .command('scheduler')
     .description('write tasks into the space when they are due; BullMQ keeps them until then')
     .option('--from-queue <name>', 'run the jobs of a BullMQ queue as tasks; may be given again', queues)
@@ -112,10 +112,10 @@ function scheduler(program: Command): void {
     .addOption(nextUrlOption())
     .addOption(nameOption())
     .addOption(durabilityOption())
-    .addOption(releaseOption())
     .option('--jobs <n>', 'maximum number of jobs of a queue that workers hold at a time', integer(1, 100_000), 1_000)
     .option('--job-timeout-ms <ms>', 'maximum time for a job of --from-queue', integer(1, 2 ** 31 - 1), 86_400_000)
     .action(async (flags, self: Command) => (await import('./commands/scheduler.js')).scheduler(flags, self))
+  addOptions(command, ...operatorOptions())
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }

@@ -1,4 +1,5 @@
 /** A screen on a terminal: lines that are drawn anew, keys, and a prompt, by ANSI codes alone. */
+import { printable } from './table.js'
 
 const ENTER = '\x1b[?1049h\x1b[?25l'
 const LEAVE = '\x1b[?25h\x1b[?1049l'
@@ -40,7 +41,7 @@ export class Screen {
     const last = this.#prompt ? `${this.#prompt.label} ${this.#prompt.text}_` : foot
     const shown = [...lines.slice(0, rows - 1)]
     while (shown.length < rows - 1) shown.push('')
-    const text = [...shown, last].map((line) => line.slice(0, columns) + CLEAR_LINE).join('\r\n')
+    const text = [...shown, last].map((line) => printable(line).slice(0, columns) + CLEAR_LINE).join('\r\n')
     process.stdout.write(HOME + text + CLEAR_BELOW)
   }
 

@@ -12,8 +12,8 @@ import {
   integer,
   name,
   oneOf,
+  operatorName,
   protocolNames,
-  releaseName,
   settingText,
   trustedProxies,
 } from './settings/schema.js'
@@ -60,9 +60,13 @@ export const logLevelOption = (): Option =>
     .default('info')
     .argParser(oneOf(LOG_LEVELS))
 
-/** Told to operators, and the choice of `takespace drain --release`. */
-export const releaseOption = (): Option =>
-  new Option('--release <name>', 'the release of the app, for operators').default('').argParser(releaseName)
+/** Told to operators, and choices of `takespace drain`. */
+export const operatorOptions = (): Option[] => [
+  new Option('--release <name>', 'the release of the app, for operators').default('').argParser(operatorName),
+  new Option('--host-name <name>', 'the name of this host, for operators (default: that of the machine)')
+    .default('')
+    .argParser(operatorName),
+]
 
 const number = (flags: string, description: string, min: number, max: number, initially?: number): Option => {
   const option = new Option(flags, description).argParser(integer(min, max))
@@ -167,7 +171,7 @@ export const gatewayOptions = (): Option[] => [
   number('--max-key-bytes <n>', 'maximum bytes of kept responses in the space', 0, MAX_SAFE_INTEGER, 256 << 20),
   number('--max-entries <n>', 'maximum number of entries in the space', 1, MAX_SAFE_INTEGER),
   number('--max-bytes <n>', 'maximum bytes in the space', 1, MAX_SAFE_INTEGER),
-  releaseOption(),
+  ...operatorOptions(),
   ...adminOptions(),
 ]
 
@@ -254,7 +258,7 @@ export const workerOptions = (): Option[] => [
   )
     .default('app')
     .argParser(oneOf(['app', 'keep'])),
-  releaseOption(),
+  ...operatorOptions(),
 ]
 
 /** The options of `createWorker` among the flags. */

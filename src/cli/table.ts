@@ -15,9 +15,12 @@ export function tableOf(head: readonly string[], rows: readonly (readonly string
   )
 }
 
+/** Returns a text whose control characters are `?`. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant
+export const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+
 const cellOf = (text: string): string => {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: those are meant
-  const plain = text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?')
+  const plain = printable(text)
   return plain.length > WIDEST ? `${plain.slice(0, WIDEST - 1)}…` : plain
 }
 

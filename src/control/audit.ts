@@ -1,8 +1,9 @@
 /** The audit trail: each act of an operator is an entry of the space, written before the act and again with its outcome. */
-import { hostname, userInfo } from 'node:os'
+import { userInfo } from 'node:os'
 import { wallMs } from '../clock.js'
 import { templateOf } from '../entry/template.js'
 import type { Space } from '../space.js'
+import { hostName } from './host-name.js'
 import { Audit, type AuditFields } from './kinds.js'
 
 const KEPT_MS = 30 * 86_400_000
@@ -18,7 +19,7 @@ export type AuditedAct = Pick<AuditFields, 'by' | 'from' | 'act' | 'target' | 'c
 /** Returns who acts when a command runs. */
 export const commandOperator = (): Pick<AuditFields, 'by' | 'from'> => ({
   by: userInfo().username,
-  from: `command on ${hostname()}`,
+  from: `command on ${hostName()}`,
 })
 
 /**

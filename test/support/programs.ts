@@ -18,6 +18,8 @@ const found: Partial<Record<ProgramName, Program>> =
 
 const areThere = (names: readonly ProgramName[]): boolean => names.every((name) => found[name])
 
+export const hasProgram = (name: ProgramName): boolean => areThere([name])
+
 /** Tests that are left out where a program is missing; in CI that is an error. */
 export const describeWith = (names: readonly ProgramName[], what: string, tests: () => void): void =>
   (areThere(names) ? describe : describe.skip)(what, tests)

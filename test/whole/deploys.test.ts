@@ -2,25 +2,20 @@
 import { Agent, request } from 'node:http'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
 import { describeOnRedis } from '../support/every-engine.js'
+import { type GatewayAt, startHaproxy } from '../support/haproxy.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
-import { startProgram, testWith } from '../support/programs.js'
+import { testWith } from '../support/programs.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 
-const CHECK_MS = 500
 /** Longer than the interval of the checks and the time that one takes on a busy machine. */
 const DRAIN_DELAY_MS = 1_500
 const REQUESTS = 1_000
 
 const { write } = scratch('deploys')
-
-interface GatewayAt {
-  readonly port: number
-  readonly adminPort: number
-}
 
 describeOnRedis('a deploy', () => {
   let redis: Redis
@@ -53,46 +48,13 @@ describeOnRedis('a deploy', () => {
     await start('takespace', 'worker', app).line(/worker process is ready/)
   }
 
-  /** HAProxy in front of the gateways; resolves when both are up. */
-  async function startHaproxy(
-    gateways: readonly GatewayAt[],
-  ): Promise<{ port: number; upAgain(i: number): Promise<void> }> {
-    const [port, statsPort] = [await freePort(), await freePort()]
-    const config = write(
-      'haproxy.cfg',
-      `defaults
-  mode http
-  retries 0
-  timeout connect 5s
-  timeout client 60s
-  timeout server 60s
-listen requests
-  bind 127.0.0.1:${port}
-  option httpchk GET /readyz
-  default-server check inter ${CHECK_MS}ms fall 1 rise 1
-${gateways.map((at, i) => `  server g${i} 127.0.0.1:${at.port} port ${at.adminPort}\n`).join('')}
-listen stats
-  bind 127.0.0.1:${statsPort}
-  stats enable
-  stats uri /
-`,
-    )
-    started.push(startProgram('haproxy', ['-db', '-f', config]))
-    const isUp = async (i: number): Promise<boolean> => {
-      const table = await (await fetch(`http://127.0.0.1:${statsPort}/;csv`)).text()
-      return new RegExp(`^requests,g${i},.*,UP,.*L7OK`, 'm').test(table)
-    }
-    const upAgain = (i: number): Promise<void> => until(() => isUp(i), `gateway ${i} is up`)
-    for (const i of gateways.keys()) await upAgain(i)
-    return { port, upAgain }
-  }
-
   testWith(['haproxy'], 'of two gateways, one after the other, loses none of 1,000 requests', async () => {
     const gateways: GatewayAt[] = []
     for (let i = 0; i < 2; i++) gateways.push({ port: await freePort(), adminPort: await freePort() })
     const running = await Promise.all(gateways.map(startGateway))
     await startWorker()
-    const { port, upAgain } = await startHaproxy(gateways)
+    const { port, process, upAgain } = await startHaproxy(gateways, write)
+    started.push(process)
 
     const statuses = new Map<number | string, number>()
     let deployed = false

@@ -1,5 +1,6 @@
 /** `takespace top`: the state of a space, drawn anew on a terminal; once, or as JSON, elsewhere. */
 import type { Command } from 'commander'
+import { canDrain, leftWith, leftWords } from '../../control/drains.js'
 import type { ProcessReport } from '../../control/kinds.js'
 import { chosenOf } from '../../control/processes.js'
 import { type SpaceState, stateOf } from '../../control/state.js'
@@ -56,6 +57,10 @@ class View {
   #filter = ''
   #order = 0
   #said = ''
+  /** Why the last look at the space failed; '' if it did not. */
+  #failure = ''
+  /** The last drain: what was chosen, and the processes that obey. */
+  #drain: { readonly of: string; readonly names: ReadonlySet<string> } | undefined
 
   constructor(space: Space, intervalMs: number) {
     this.#space = space
@@ -72,9 +77,10 @@ class View {
         await stateOf(this.#space).then(
           (state) => {
             this.#state = state
+            this.#failure = ''
           },
           (error: Error) => {
-            this.#said = error.message
+            this.#failure = error.message
           },
         )
         if (this.#state) process.exitCode = EXITS[this.#state.rating]
@@ -87,7 +93,7 @@ class View {
 
   #draw(): void {
     if (this.#screen.isLeft) return
-    if (!this.#state) return this.#screen.draw([], this.#said)
+    if (!this.#state) return this.#screen.draw([], this.#failure)
     const has = (texts: readonly string[]): boolean => texts.some((text) => text.includes(this.#filter))
     const order = ORDERS[ORDER_NAMES[this.#order]!]
     const state: SpaceState = {
@@ -98,12 +104,15 @@ class View {
         .sort((a, b) => (order(a) < order(b) ? -1 : Number(order(a) > order(b)))),
     }
     const notes = [
+      this.#drain ? `drain of ${this.#drain.of}: ${leftWords(leftWith(this.#state.processes, this.#drain.names))}` : '',
+      this.#said,
+      this.#failure,
+      this.#isHeld ? 'HELD' : '',
+      HELP,
       `sorted by ${ORDER_NAMES[this.#order]}`,
-      ...(this.#filter ? [`with ${this.#filter}`] : []),
-      ...(this.#isHeld ? ['HELD'] : []),
-      ...(this.#said ? [this.#said] : []),
+      this.#filter ? `with ${this.#filter}` : '',
     ]
-    this.#screen.draw(linesOfState(state), `${HELP}  |  ${notes.join('  ')}`)
+    this.#screen.draw(linesOfState(state), notes.filter(Boolean).join('  |  '))
   }
 
   #press(key: string): void {
@@ -115,23 +124,47 @@ class View {
         this.#filter = text
       })
     else if (key === 'D')
-      this.#screen.ask('drain (the beginning of a name, host=…, or release=…):', (text) => void this.#drain(text))
+      this.#screen.ask('drain (the beginning of a name, host=…, or release=…):', (text) => this.#choose(text))
   }
 
-  async #drain(text: string): Promise<void> {
+  /** Asks with the processes that are meant now: no others are drained. */
+  #choose(text: string): void {
     const [, by, value] = /^(host|release)=(.+)$/.exec(text) ?? []
     if (!text || !this.#state) return
-    const chosen = by ? { [by]: value } : { process: text }
-    const workers = this.#state.processes.filter(({ roles }) => roles.some((r) => r === 'gateway' || r === 'worker'))
-    const found = chosenOf(workers, chosen)
-    this.#said = `drain: ${found.length} processes were told`
-    this.#draw()
-    const obeyed = await auditedOrder(this.#space, 'drain', found, (each) => give(this.#space, each, 'drain')).catch(
-      () => [],
-    )
-    this.#said = `drain: ${obeyed.filter(({ refusal }) => !refusal).length} of ${found.length} obey`
+    const found = chosenOf(this.#state.processes.filter(canDrain), by ? { [by]: value } : { process: text })
+    this.#drain = undefined
+    this.#said = ''
+    if (found.length === 0) {
+      this.#said = `no process that takes requests is meant by ${text}`
+      return
+    }
+    const held = found.reduce((sum, each) => sum + each.held, 0)
+    this.#screen.ask(`drain ${namesOf(found)} with ${held} requests in flight? y/n:`, (answer) => {
+      if (/^y(es)?$/i.test(answer)) void this.#give(text, found)
+    })
+  }
+
+  async #give(of: string, found: readonly ProcessReport[]): Promise<void> {
+    try {
+      const obeyed = await auditedOrder(this.#space, 'drain', found, (each) => give(this.#space, each, 'drain'))
+      const refusals = obeyed.flatMap(({ refusal }) => refusal || [])
+      const names = obeyed.flatMap(({ process, refusal }) => (refusal ? [] : process))
+      this.#said = refusals.length > 0 ? `${refusals.length} of ${found.length} do not obey: ${refusals[0]}` : ''
+      this.#drain = { of, names: new Set(names) }
+    } catch (error) {
+      this.#said = (error as Error).message
+    }
     this.#draw()
   }
+}
+
+const MOST_NAMED = 3
+
+/** Returns the processes by pid and host; of many their number and the first ones. */
+function namesOf(processes: readonly ProcessReport[]): string {
+  const named = processes.slice(0, MOST_NAMED).map(({ pid, host }) => `${pid} of ${host}`)
+  const more = processes.length > MOST_NAMED ? ', …' : ''
+  return `${processes.length} ${processes.length === 1 ? 'process' : 'processes'} (${named.join(', ')}${more})`
 }
 
 const SERVICE_HEAD = ['SERVICE', 'WAITING', 'OLDEST', 'WORKERS', 'HELD', 'PAUSED']

@@ -65,9 +65,10 @@ async function settle(program: Command, command: Command): Promise<void> {
     await applyConfig(program, command)
   }
   // For the logger, and for child processes.
-  const { logLevel, release } = command.opts()
+  const { logLevel, release, hostName } = command.opts()
   process.env.LOG_LEVEL = logLevel
   if (release) process.env.TAKESPACE_RELEASE = release
+  if (hostName) process.env.TAKESPACE_HOST_NAME = hostName
 }
 
 function refuseUnknownVariables(program: Command, command: Command): void {

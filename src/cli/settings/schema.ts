@@ -24,7 +24,7 @@ export const name = reader(
   'It must have 1 to 100 characters.',
 )
 
-export const releaseName = reader(
+export const operatorName = reader(
   (text) => (text.length <= 100 ? text : undefined),
   'It must have at most 100 characters.',
 )

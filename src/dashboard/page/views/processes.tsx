@@ -17,6 +17,20 @@ const ratingOf = ({ state, loopLagMs }: ProcessReport) =>
 
 const takes = ({ roles }: ProcessReport): boolean => roles.some((role) => role === 'worker' || role === 'gateway')
 
+/** The state, and how much is left with one that takes nothing new. */
+const stateWords = ({ state, held }: ProcessReport): string =>
+  state === 'draining' ? `draining, ${held} left` : state === 'drained' ? 'drained, nothing is left' : state
+
+/** The same of the processes of a host or a release. */
+function drainWords(all: readonly ProcessReport[]): string {
+  const takers = all.filter(takes)
+  const told = takers.filter(({ state }) => state !== 'running')
+  if (told.length === 0) return 'running'
+  const left = told.filter(({ state }) => state !== 'drained')
+  const how = left.length === 0 ? 'nothing is left' : `${heldBy(left)} left with ${left.length}`
+  return told.length === takers.length ? how : `${told.length} of ${takers.length} drain: ${how}`
+}
+
 const WORDS: Readonly<Record<string, { verb: string; effect: string }>> = {
   drain: { verb: 'Drain', effect: 'They take nothing new and finish what they hold.' },
   resume: { verb: 'Take again', effect: 'They take requests again.' },
@@ -91,7 +105,7 @@ const COLUMNS: Column<ProcessReport>[] = [
   { title: 'Role', sort: ({ roles }) => roles.join(), cell: ({ roles }) => roles.join(', ') },
   { title: 'Serves', cell: ({ services, tasks }) => servedBy(services, tasks) },
   { title: 'Release', sort: ({ release }) => release, cell: ({ release }) => release || '–' },
-  { title: 'State', sort: ({ state }) => state, cell: (each) => <State rating={ratingOf(each)}>{each.state}</State> },
+  { title: 'State', sort: ({ state }) => state, cell: (each) => <State rating={ratingOf(each)}>{stateWords(each)}</State> },
   {
     title: 'In flight',
     isNumber: true,
@@ -144,12 +158,8 @@ const Groups = ({ title, groups }: { readonly title: string; readonly groups: [s
         {
           title: 'State',
           cell: ([, all]) => {
-            const drained = all.filter((each) => takes(each) && each.state !== 'running').length
-            const left = heldBy(all)
-            if (drained === 0) return <State rating="good">running</State>
-            return (
-              <State rating="degraded">{left === 0 ? 'nothing is left' : `${drained} draining, ${left} left`}</State>
-            )
+            const words = drainWords(all)
+            return <State rating={words === 'running' ? 'good' : 'degraded'}>{words}</State>
           },
         },
         {
@@ -180,7 +190,7 @@ const Groups = ({ title, groups }: { readonly title: string; readonly groups: [s
 )
 
 const heldBy = (all: readonly ProcessReport[]): number =>
-  all.reduce((sum, { roles, held }) => sum + (roles.includes('worker') || roles.includes('gateway') ? held : 0), 0)
+  all.reduce((sum, each) => sum + (takes(each) ? each.held : 0), 0)
 
 export function Processes() {
   const [text, setText] = useState('')
@@ -237,7 +247,7 @@ function OneProcess({ name }: { readonly name: string }) {
             [
               'State',
               <State key="state" rating={ratingOf(process)}>
-                {process.state}
+                {stateWords(process)}
               </State>,
             ],
             ['Services', services.join(', ')],
