@@ -1,12 +1,10 @@
 /** What users of the dashboard do: each function answers one POST, and is audited before it acts. */
-import type { ProcessReport, Verb } from '../control/kinds.js'
-import { order } from '../control/orders.js'
+import { type OrderName, orderAll, orderTarget } from '../control/order-all.js'
 import { pauseWork, resumeWork } from '../control/pauses.js'
 import { withdrawRequest } from '../control/withdraw.js'
 import { OWN_KINDS } from '../engine.js'
 import { decodeFields } from '../entry/codec.js'
 import { Template } from '../entry/template.js'
-import { isSpaceError } from '../errors.js'
 import { listEntries } from '../space/listing.js'
 import { decodeCall } from '../tasks/message.js'
 import { findDeadLetter } from '../tasks/requeue.js'
@@ -49,11 +47,11 @@ export function resumeAct(call: RouteCall) {
   })
 }
 
-const ORDERS: ReadonlySet<string> = new Set(['drain', 'resume', 'stop', 'recall', 'suspend'])
+const ORDERS: ReadonlySet<string> = new Set<OrderName>(['drain', 'resume', 'stop', 'recall', 'suspend'])
 
 /** An order for processes that are named as they were seen, with their releases: another of that name is not meant. */
 export async function orderAct(call: RouteCall) {
-  const { desk, body } = call
+  const { desk, body, user } = call
   const verb = textIn(body, 'order', 20)
   if (!ORDERS.has(verb)) throw new Refused(400, 'body', `order is one of ${[...ORDERS].join(', ')}.`)
   const names = textsIn(body, 'processes', MOST_AT_ONCE)
@@ -65,24 +63,10 @@ export async function orderAct(call: RouteCall) {
   const other = meant.find(({ process, release }) => Object.hasOwn(seen, process) && seen[process] !== release)
   if (other) throw changed(`The process ${other.process}`, { release: other.release })
   if (verb === 'stop') checkConfirmed(body, String(meant.length))
-  const target = meant.length === 1 ? describe(meant[0]!) : `${meant.length} processes: ${names.join(' ')}`
-  return act(call, `processes.${verb}`, target, meant.length, async () => ({
-    obeyed: await Promise.all(meant.map((each) => give(call, each, verb))),
-  }))
-}
-
-const describe = ({ process, host, pid, release }: ProcessReport): string =>
-  `${process} (pid ${pid} of ${host}${release ? `, release ${release}` : ''})`
-
-async function give({ desk, user }: RouteCall, { process }: ProcessReport, verb: string) {
-  try {
-    if (verb === 'suspend') await desk.space.suspend(process)
-    else await order(desk.space, process, verb as Verb, { by: user.name })
-    return { process, refusal: '' }
-  } catch (error) {
-    if (!isSpaceError(error, 'ORDER_REFUSED') && !isSpaceError(error, 'ORDER_UNANSWERED')) throw error
-    return { process, refusal: error.message }
-  }
+  return act(call, `processes.${verb}`, orderTarget(meant), meant.length, async () => {
+    const obeyed = await orderAll(desk.space, verb as OrderName, meant, { by: user.name })
+    return { obeyed: obeyed.map(({ process, refusal }) => ({ process, refusal })) }
+  })
 }
 
 export async function withdrawAct(call: RouteCall) {

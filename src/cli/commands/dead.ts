@@ -48,7 +48,9 @@ export async function dead(
     command.error('error: name dead letters, or choose: --reason, --service, --task, --all.')
   await using space = await openSpace(url, { name: flags.name, nextUrl: sharedNextUrl(command, flags.nextUrl) })
   const chosen = isChosen ? await chosenIds(space, flags) : ids
-  const what = { ...commandOperator(), act: `dead.${verb}`, target: chosen.join(' '), count: chosen.length }
+  const { reason, service, task } = flags
+  const target = isChosen ? `those of ${JSON.stringify({ reason, service, task })}` : chosen.join(' ')
+  const what = { ...commandOperator(), act: `dead.${verb}`, target, count: chosen.length }
   await audited(space, what, () =>
     each(chosen, (id) => (verb === 'requeue' ? requeue(space, id, flags) : drop(space, id))),
   )

@@ -6,7 +6,7 @@ import { processesIn } from '../../control/processes.js'
 import type { Space } from '../../space.js'
 import { print } from './nodes.js'
 import { openOperated } from './operated.js'
-import { auditedOrder, give, meant, type OrderFlags, printObeyed } from './order.js'
+import { auditedOrder, meant, type OrderFlags, printObeyed } from './order.js'
 
 interface Flags extends OrderFlags {
   readonly undo?: true
@@ -21,7 +21,7 @@ export async function drain(process: string | undefined, flags: Flags, command: 
   const found = (await meant(space, process, flags, command)).filter(canDrain)
   if (found.length === 0) throw new Error('none of them takes requests: only gateways and workers are drained')
   const verb = flags.undo ? 'resume' : 'drain'
-  const obeyed = await auditedOrder(space, verb, found, (each) => give(space, each, verb))
+  const obeyed = await auditedOrder(space, verb, found)
   printObeyed(obeyed, flags)
   if (flags.undo) return
   const drained = obeyed.filter(({ refusal }) => !refusal)
@@ -32,8 +32,7 @@ export async function drain(process: string | undefined, flags: Flags, command: 
   if (!flags.stop) return
   const done = found.filter(({ process }) => drained.some((each) => each.process === process))
   const empty = done.filter(({ process }) => !names.includes(process))
-  if (empty.length > 0)
-    printObeyed(await auditedOrder(space, 'stop', empty, (each) => give(space, each, 'stop')), flags)
+  if (empty.length > 0) printObeyed(await auditedOrder(space, 'stop', empty), flags)
 }
 
 /** Returns what is left at the end of the wait. */

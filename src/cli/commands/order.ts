@@ -1,24 +1,15 @@
 /** `takespace order`: gives an order to processes, each of which answers. */
 import type { Command } from 'commander'
 import { audited, commandOperator } from '../../control/audit.js'
-import type { ProcessReport, Verb } from '../../control/kinds.js'
-import { order } from '../../control/orders.js'
+import type { ProcessReport } from '../../control/kinds.js'
+import { type Obeyed, type OrderName, orderAll, orderTarget } from '../../control/order-all.js'
 import { chosenOf, processesIn } from '../../control/processes.js'
-import { isSpaceError } from '../../errors.js'
 import type { Space } from '../../space.js'
 import { type ChosenFlags, print } from './nodes.js'
 import { openOperated } from './operated.js'
 
 export interface OrderFlags extends ChosenFlags {
   readonly all?: true
-}
-
-export interface Obeyed {
-  readonly process: string
-  readonly host: string
-  readonly pid: number
-  /** '' if it was obeyed; else why not. */
-  readonly refusal: string
 }
 
 export async function orderCommand(
@@ -29,12 +20,8 @@ export async function orderCommand(
 ): Promise<void> {
   await using space = await openOperated(command, flags)
   const found = await meant(space, process, flags, command)
-  const isVerb = asked === 'stop' || asked === 'recall'
-  const obeyed = await auditedOrder(space, asked, found, (each) =>
-    asked === 'suspend'
-      ? space.suspend(each.process).then(() => outcomeOf(each, ''))
-      : give(space, each, isVerb ? asked : 'logLevel', isVerb ? '' : asked),
-  )
+  const isOrder = asked === 'stop' || asked === 'recall' || asked === 'suspend'
+  const obeyed = await (isOrder ? auditedOrder(space, asked, found) : auditedOrder(space, 'logLevel', found, asked))
   printObeyed(obeyed, flags)
 }
 
@@ -58,27 +45,14 @@ export async function meant(
 /** Gives an order to each process, under one record of the audit trail. */
 export function auditedOrder(
   space: Space,
-  asked: string,
+  name: OrderName,
   to: readonly ProcessReport[],
-  each: (process: ProcessReport) => Promise<Obeyed>,
+  argument = '',
 ): Promise<Obeyed[]> {
-  const target = to.map(({ process }) => process).join(' ')
-  const what = { ...commandOperator(), act: `processes.${asked}`, target, count: to.length }
-  return audited(space, what, () => Promise.all(to.map(each)))
+  const operator = commandOperator()
+  const what = { ...operator, act: `processes.${argument || name}`, target: orderTarget(to), count: to.length }
+  return audited(space, what, () => orderAll(space, name, to, { argument, by: operator.by }))
 }
-
-/** Gives one order and returns its outcome. */
-export async function give(space: Space, to: ProcessReport, verb: Verb, argument = ''): Promise<Obeyed> {
-  try {
-    await order(space, to.process, verb, { argument, by: commandOperator().by })
-    return outcomeOf(to, '')
-  } catch (error) {
-    if (!isSpaceError(error, 'ORDER_REFUSED') && !isSpaceError(error, 'ORDER_UNANSWERED')) throw error
-    return outcomeOf(to, error.message)
-  }
-}
-
-const outcomeOf = ({ process, host, pid }: ProcessReport, refusal: string): Obeyed => ({ process, host, pid, refusal })
 
 /** Prints a line for each process; the exit code is 1 if one has not obeyed. */
 export function printObeyed(obeyed: readonly Obeyed[], { json }: { readonly json?: true }): void {

@@ -9,7 +9,7 @@ import { Screen } from '../screen.js'
 import { durationText, tableOf } from '../table.js'
 import { print, processTable } from './nodes.js'
 import { openOperated, type SpaceFlags } from './operated.js'
-import { auditedOrder, give } from './order.js'
+import { auditedOrder } from './order.js'
 
 interface Flags extends SpaceFlags {
   readonly once?: true
@@ -146,7 +146,7 @@ class View {
 
   async #give(of: string, found: readonly ProcessReport[]): Promise<void> {
     try {
-      const obeyed = await auditedOrder(this.#space, 'drain', found, (each) => give(this.#space, each, 'drain'))
+      const obeyed = await auditedOrder(this.#space, 'drain', found)
       const refusals = obeyed.flatMap(({ refusal }) => refusal || [])
       const names = obeyed.flatMap(({ process, refusal }) => (refusal ? [] : process))
       this.#said = refusals.length > 0 ? `${refusals.length} of ${found.length} do not obey: ${refusals[0]}` : ''
