@@ -11,6 +11,7 @@ import type { Head } from './encode.js'
 import type { Limits } from './limits.js'
 import type { IdempotencyOptions } from './options.js'
 import type { Load, Outages } from './outages.js'
+import type { OwnErrors } from './own-errors.js'
 import type { TrustedProxies } from './proxies.js'
 import type { Routes } from './routes.js'
 import type { Upload } from './upload.js'
@@ -25,6 +26,7 @@ export interface Edge {
   readonly limits: Limits
   /** The request bodies of which more is to come. */
   readonly uploads: Uploads
+  readonly ownErrors: OwnErrors
   readonly outages: Outages
   readonly log: Logger
   /**

@@ -278,6 +278,7 @@ export function refuseExchange(exchange: Exchange, reason: unknown): void {
   const refusal = refusalOf(reason)
   exchange.status = refusal.status
   exchange.code = refusal.code
+  if (refusal.status >= 500) edge.ownErrors.count(exchange.service)
   if (isAccident(reason))
     edge.log.error({ id: requestIdOf(exchange), err: reason }, 'a request failed for a reason that is ours')
   if (res.headersSent) {

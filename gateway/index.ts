@@ -19,6 +19,7 @@ import { handleExchange } from './exchange.js'
 import { Limits } from './limits.js'
 import { checked, type GatewayOptions } from './options.js'
 import { Outages } from './outages.js'
+import { OwnErrors } from './own-errors.js'
 import { askedProtocol } from './protocols.js'
 import { TrustedProxies } from './proxies.js'
 import { expectProxyHeaders } from './proxy-protocol.js'
@@ -85,6 +86,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const outages = new Outages(space, logger)
   const limits = new Limits(inFlight)
   const routes = new Routes(services, terms.limits, limits, (name) => outages.of(name))
+  const serviceNames = [...new Set(routes.all.map(({ once }) => once.service))]
   const proxies = new TrustedProxies(terms.trustProxy, logger)
   const edge: Edge = {
     space,
@@ -92,6 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     offered: new OfferedServices(space),
     limits,
     uploads: new Uploads(),
+    ownErrors: new OwnErrors(serviceNames),
     outages,
     replayBytes,
     idempotency,
@@ -143,7 +146,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const control = controlOf(space)
   const member: Member = {
     role: 'gateway',
-    services: [...new Set(routes.all.map(({ once }) => once.service))],
+    services: serviceNames,
     tasks: [],
     logger,
     load: () => ({
@@ -152,6 +155,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       // Known if metrics are read.
       oldestMs: edge.watch ? stateOf(edge.watch, inFlight).oldestMs : 0,
     }),
+    served: () => edge.ownErrors.parts(),
     // New connections are served still, until load balancers have noticed.
     drain: (drains) => {
       if (edge.phase === 'open' || edge.phase === 'leaving') edge.phase = drains ? 'leaving' : 'open'

@@ -4,10 +4,19 @@
  */
 import { wallMs } from './clock.js'
 import { hostName } from './control/host-name.js'
-import type { PauseFields, ProcessReport, ProcessState, Role, RunningRequest, Verb } from './control/kinds.js'
+import type {
+  PauseFields,
+  ProcessReport,
+  ProcessState,
+  Role,
+  RunningRequest,
+  ServedService,
+  Verb,
+} from './control/kinds.js'
 import { Orders } from './control/orders.js'
 import { KnownPauses } from './control/pauses.js'
 import { PresenceEntry } from './control/presence.js'
+import { servedByAll } from './control/served.js'
 import { SpaceError } from './errors.js'
 import { LOG_LEVELS, type Logger } from './log.js'
 import { within } from './runtime/deadline.js'
@@ -22,6 +31,8 @@ export interface Member {
   readonly logger: Logger
   /** Default: it works on no requests. */
   load?(): MemberLoad
+  /** The parts of its services, with numbers of the last `ms`. Default: it tells none. */
+  served?(): { readonly ms: number; readonly services: readonly ServedService[] }
   /** The oldest requests that it works on, oldest first. */
   running?(): readonly RunningRequest[]
   /** Takes nothing new; or takes again. Not of what cannot be drained. */
@@ -39,7 +50,7 @@ export interface MemberLoad {
   readonly capacity: number
   readonly held: number
   readonly oldestMs: number
-  /** Requests finished since its start, and those of them that failed or were too late. Default: not counted. */
+  /** Requests finished since its start, and those of them that failed. Default: not counted. */
   readonly finished?: number
   readonly failed?: number
 }
@@ -101,6 +112,11 @@ export class Control {
     return this.#drains
   }
 
+  /** Tells of this process anew. */
+  tell(): void {
+    this.#presence?.changed()
+  }
+
   /** Tells that a member is about to end. */
   stopping(member: Member): void {
     if (!this.#members.has(member)) return
@@ -143,6 +159,7 @@ export class Control {
     void this.#pauses?.look()
     const members = [...this.#members]
     const loads = members.flatMap((member) => member.load?.() ?? [])
+    const served = members.flatMap((member) => member.served?.() ?? [])
     const held = loads.reduce((sum, load) => sum + load.held, 0)
     const all = (of: (member: Member) => readonly string[]): string[] => [...new Set(members.flatMap(of))]
     return {
@@ -160,6 +177,8 @@ export class Control {
       oldestMs: Math.round(Math.max(0, ...loads.map(({ oldestMs }) => oldestMs))),
       finished: loads.reduce((sum, { finished = 0 }) => sum + finished, 0),
       failed: loads.reduce((sum, { failed = 0 }) => sum + failed, 0),
+      served: servedByAll(served.flatMap(({ services }) => services)),
+      recentMs: Math.round(Math.max(0, ...served.map(({ ms }) => ms))),
       rssBytes: process.memoryUsage.rss(),
       state: this.#stateWith(held),
       running: members

@@ -15,6 +15,7 @@ import { type Service, service as serviceOf } from '../src/runtime/lifecycle.js'
 import type { Space } from '../src/space.js'
 import { type App, handlerOf, readyOf } from './apps/index.js'
 import { Loop, type TurnInFlight } from './loop.js'
+import { Served } from './served.js'
 import { checkedTasks, type Task, taskHandler } from './tasks.js'
 
 export type { AdminOptions } from '../src/admin/options.js'
@@ -171,6 +172,8 @@ export function createWorker(options: WorkerOptions): Worker {
   }
   const loop = new Loop(space, serves, { services, concurrency, stopTimeoutMs, crashGraceMs, logger, counters })
   const capacity = concurrency * (Number(app !== undefined) + (tasks === undefined ? 0 : services.length))
+  const [hasApp, hasTasks] = [app !== undefined, tasks !== undefined]
+  const served = new Served({ services, concurrency, hasApp, hasTasks, counters, turns: () => loop.turns })
   const label = services.join(',')
   const measures = workerMeasures(counters, { service: label, capacity, turns: loop })
   const serving = (): boolean => loop.standing
@@ -201,6 +204,7 @@ export function createWorker(options: WorkerOptions): Worker {
     tasks: named ? [...named.keys()] : [],
     logger,
     load: () => ({ capacity, held: loop.inFlight, oldestMs: loop.oldestMs, ...counters.outcomes }),
+    served: () => served.parts(),
     running: () => loop.list(),
     drain: (drains) => loop.drain(drains),
     recall: () => loop.recall(),

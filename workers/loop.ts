@@ -111,6 +111,11 @@ export class Loop {
     return oldest.map(({ id, service, method, path, takenAt }) => ({ id, service, method, path, ms: now - takenAt }))
   }
 
+  /** The turns in flight, in no order. */
+  get turns(): Iterable<Pick<Turn, 'service' | 'method'>> {
+    return this.#turns
+  }
+
   /** Returns the ids of the entries of all turns in flight. */
   ids(): string[] {
     return Array.from(this.#turns, ({ entryId }) => entryId)
@@ -198,9 +203,7 @@ export class Loop {
   }
 
   #begin(taken: HeldRequest, handle: Handler): void {
-    const { counters } = this.#terms
-    counters.taken++
-    counters.waited.observe(taken.waitedMs)
+    this.#terms.counters.took(taken.service, taken.waitedMs)
     const turn = new Turn(taken, handle, this.#watch)
     if (this.#doubtsUntil > 0) turn.isDoubtful = this.#isInDoubt()
     this.#turns.add(turn)

@@ -352,8 +352,7 @@ export class Turn implements TurnContext, Placed, Overrunning {
     const { status } = this.#response
     const ending = this.#ending as Ending
     const ms = monotonicMs() - this.takenAt
-    counters.endings[ending]++
-    counters.time.observe(ms)
+    counters.ended(service, ending, status, ms)
     if (attempt > 1) counters.redelivered++
     this.#span?.end(status, { ending, route: this.route })
     logger.debug({ id, service, attempt, status, ms }, ending)

@@ -27,6 +27,24 @@ export interface RunningRequest {
   readonly ms: number
 }
 
+/** The part of one service in a process: what it works on, and what it has finished within the last seconds. */
+export interface ServedService {
+  readonly service: string
+  /** Requests of the service that its workers work on. */
+  readonly held: number
+  /** Those, and free slots; free slots of several services are divided among them, so that the sum is that of the process. */
+  readonly capacity: number
+  /** Requests of the service that could begin now. */
+  readonly free: number
+  /** Requests within `recentMs` that its workers finished, or that its gateway refused with 5xx. */
+  readonly finished: number
+  /** Those of them that failed, were too late, or were answered with 5xx. */
+  readonly failed: number
+  /** Numbers of requests by the time that they waited, and by the time that they ran: by BOUNDS_MS, without zeros at the end. */
+  readonly waited: readonly number[]
+  readonly ran: readonly number[]
+}
+
 /** A process, as it tells of itself every few seconds and at each change of its state. */
 export interface ProcessReport {
   /** The name of the process in the space. */
@@ -50,9 +68,13 @@ export interface ProcessReport {
   readonly held: number
   /** Age of the oldest of them, in ms. */
   readonly oldestMs: number
-  /** Requests that its workers have finished since its start, and those of them that failed or were too late. */
+  /** Requests that its workers have finished since its start, and those of them that failed. */
   readonly finished: number
   readonly failed: number
+  /** Those of its services of which there is something to tell. Older processes do not tell. */
+  readonly served?: readonly ServedService[]
+  /** The time of `served`. */
+  readonly recentMs?: number
   /** The longest delay of its event loop since the report before, in ms. */
   readonly loopLagMs: number
   readonly rssBytes: number

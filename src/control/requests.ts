@@ -76,9 +76,9 @@ function waitingOf(entry: Listed, service: ServiceState): SeenRequest {
   }
 }
 
-function whyWaiting({ workers, paused, held, capacity }: ServiceState): string {
+function whyWaiting({ workers, withRoom, paused }: ServiceState): string {
   if (paused !== 'no') return 'the service is paused'
   if (workers === 0) return 'no worker takes requests of the service'
-  if (held >= capacity) return `all ${capacity} slots are taken`
+  if (withRoom === 0) return `all slots of its ${workers} workers are taken`
   return 'is about to be taken, or no worker has its task'
 }

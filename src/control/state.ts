@@ -1,12 +1,14 @@
 /** The state of a space as operators see it: its services, processes and pauses, and what needs somebody. */
 import { monotonicMs, wallMs } from '../clock.js'
+import { controlOf } from '../control.js'
 import type { Backlog } from '../engine.js'
 import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { backlogOf } from '../request.js'
 import type { Space } from '../space.js'
-import type { PauseFields, ProcessReport } from './kinds.js'
+import type { PauseFields, ProcessReport, ServedService } from './kinds.js'
 import { pausesIn } from './pauses.js'
 import { processesIn } from './processes.js'
+import { partOf, ratesOf, type ServiceRates } from './served.js'
 
 /** As a monitor rates it. */
 export type Rating = 'good' | 'degraded' | 'bad'
@@ -19,7 +21,7 @@ export interface Need {
   readonly advice: string
 }
 
-export interface ServiceState {
+export interface ServiceState extends ServiceRates {
   readonly name: string
   /** Requests that no worker has taken. */
   readonly waiting: number
@@ -27,9 +29,11 @@ export interface ServiceState {
   readonly oldestMs: number
   /** Worker processes that take its requests; drained ones do not count. */
   readonly workers: number
-  /** Requests that these can work on, and do work on. */
-  readonly capacity: number
+  /** Those of them that could begin a request of it now. */
+  readonly withRoom: number
+  /** Requests of it that these work on, and their slots: a free slot of several services is divided among them. */
   readonly held: number
+  readonly capacity: number
   /** Whether it is paused, and what happens to its requests. */
   readonly paused: 'no' | 'wait' | 'refused'
 }
@@ -64,6 +68,7 @@ export interface StateParts {
 
 /** Returns the state of a space. @throws SpaceError SPACE_UNREACHABLE */
 export async function stateOf(space: Space): Promise<SpaceState> {
+  tellOwn(space)
   const asked = [processesIn(space), pausesIn(space), space.engine.backlog(ALL_DEAD_LETTERS)] as const
   const [processes, pauses, { count: deadLetters }] = await Promise.all(asked)
   const names = servicesNamed(processes, pauses)
@@ -93,6 +98,11 @@ export function stateFrom(space: Space, { processes, pauses, deadLetters, backlo
   }
 }
 
+/** In memory a process tells of itself when it is asked. */
+export function tellOwn(space: Space): void {
+  if (space.isOfThisProcess) controlOf(space).tell()
+}
+
 const namesOf = (what: PauseFields['what'], pauses: readonly PauseFields[]): string[] =>
   pauses.filter((each) => each.what === what).map(({ name }) => name)
 
@@ -105,15 +115,18 @@ function serviceState(
   const workers = processes.filter(
     ({ roles, services, state }) => roles.includes('worker') && services.includes(name) && state === 'running',
   )
-  const sum = (of: (each: ProcessReport) => number): number => workers.reduce((total, each) => total + of(each), 0)
+  const parts = workers.flatMap((each) => partOf(each, name) ?? [])
+  const sum = (of: (each: ServedService) => number): number => parts.reduce((total, each) => total + of(each), 0)
   const paused = pauses.find((each) => each.what === 'service' && each.name === name)
   return {
     name,
     waiting: count,
     oldestMs,
     workers: workers.length,
+    withRoom: parts.filter(({ free }) => free > 0).length,
     capacity: sum(({ capacity }) => capacity),
     held: sum(({ held }) => held),
+    ...ratesOf(name, processes),
     paused: paused ? (paused.refuses ? 'refused' : 'wait') : 'no',
   }
 }

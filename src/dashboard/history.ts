@@ -1,11 +1,15 @@
 /** The history of a space in memory: an hour in steps of 5 s, and a day in steps of a minute, of a bounded number of series. */
 import type { ProcessReport } from '../control/kinds.js'
 import type { SpaceState } from '../control/state.js'
-import type { Rates } from './process-view.js'
 
 /** Of each service; of the space, with these of all services together. */
-const OF_SERVICE = ['waiting', 'oldestMs', 'held', 'capacity', 'workers'] as const
+const OF_SERVICE = [
+  ...(['waiting', 'oldestMs', 'held', 'capacity', 'workers'] as const),
+  ...(['perSecond', 'failedPerSecond', 'waitP95Ms', 'runP95Ms'] as const),
+] as const
 type ServiceSeries = (typeof OF_SERVICE)[number]
+/** Of several services the highest value, not the sum. */
+const HIGHEST: ReadonlySet<ServiceSeries> = new Set(['oldestMs', 'waitP95Ms', 'runP95Ms'])
 
 /** The rest of them is together under this name. */
 const OTHERS = '(others)'
@@ -77,10 +81,10 @@ export class History {
   #minute: Record<string, number> = {}
 
   /** Adds a state; states that come within a step are one point. */
-  add(state: SpaceState, rates: Rates): void {
+  add(state: SpaceState): void {
     if (state.at - this.#hourAt < SPANS.hour.stepMs) return
     this.#hourAt = state.at
-    const point = { ...this.#pointOf(state), ...rates }
+    const point = this.#pointOf(state)
     this.#hour.add(state.at, point)
     for (const [name, value] of Object.entries(point)) this.#minute[name] = Math.max(this.#minute[name] ?? 0, value)
     if (state.at - this.#dayAt < SPANS.day.stepMs) return
@@ -110,7 +114,7 @@ export class History {
     const point: Record<string, number> = { deadLetters, processes: processes.length, ...once }
     const add = (name: string, series: ServiceSeries, value: number): void => {
       const before = point[name] ?? 0
-      point[name] = series === 'oldestMs' ? Math.max(before, value) : before + value
+      point[name] = HIGHEST.has(series) ? Math.max(before, value) : before + value
     }
     for (const service of services) {
       const isKnown = this.#services.has(service.name) || this.#services.size < MOST_SERVICES
@@ -125,4 +129,4 @@ export class History {
   }
 }
 
-const OF_SPACE: readonly string[] = [...OF_SERVICE, 'deadLetters', 'processes', 'finished', 'failed']
+const OF_SPACE: readonly string[] = [...OF_SERVICE, 'deadLetters', 'processes']

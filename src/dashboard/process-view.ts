@@ -1,6 +1,7 @@
 /** The processes of a space as a dashboard knows them: told of each report, and looked at page by page for those that have ended. */
 
 import { ProcessPresence, type ProcessReport } from '../control/kinds.js'
+import { reportFrom } from '../control/processes.js'
 import type { Listed } from '../engine.js'
 import { decodeFields } from '../entry/codec.js'
 import { templateOf } from '../entry/template.js'
@@ -10,25 +11,9 @@ import type { Space } from '../space.js'
 /** Reports looked at in one call. */
 const PAGE = 100
 
-/** Requests a second. */
-export interface Rates {
-  readonly finished: number
-  readonly failed: number
-}
-
-const LEAST_BETWEEN_MS = 500
-
-/** Processes of other versions may not count. */
-function ratesBetween(before: ProcessReport, after: ProcessReport): Rates {
-  const seconds = (after.at - before.at) / 1_000
-  const rate = (from = 0, to = 0): number => Math.max(to - from, 0) / seconds
-  return { finished: rate(before.finished, after.finished), failed: rate(before.failed, after.failed) }
-}
-
 export class ProcessView {
   readonly #space: Space
   readonly #known = new Map<string, ProcessReport>()
-  readonly #rates = new Map<string, Rates>()
   /** Names since the last call of `changes()`. */
   #changed = new Set<string>()
   #registration: Promise<Registration | undefined> | undefined
@@ -44,13 +29,6 @@ export class ProcessView {
   get all(): ProcessReport[] {
     const text = ({ host, roles }: ProcessReport): string => `${host} ${roles}`
     return [...this.#known.values()].sort((a, b) => text(a).localeCompare(text(b)) || a.startedAt - b.startedAt)
-  }
-
-  /** Requests that all workers finish in a second, and those of them that fail, by their last two reports. */
-  get rates(): Rates {
-    const sum = (of: (rates: Rates) => number): number =>
-      [...this.#rates.values()].reduce((total, each) => total + of(each), 0)
-    return { finished: sum(({ finished }) => finished), failed: sum(({ failed }) => failed) }
   }
 
   named(process: string): ProcessReport | undefined {
@@ -72,7 +50,6 @@ export class ProcessView {
     for (const name of this.#known.keys()) {
       if (this.#seen.has(name)) continue
       this.#known.delete(name)
-      this.#rates.delete(name)
       this.#changed.add(name)
     }
     this.#seen = new Set()
@@ -98,8 +75,6 @@ export class ProcessView {
     const known = this.#known.get(report.process)
     if (known && known.at >= report.at) return
     this.#known.set(report.process, report)
-    // Reports come at each change, too: those that are close tell little.
-    if (known && report.at - known.at >= LEAST_BETWEEN_MS) this.#rates.set(report.process, ratesBetween(known, report))
     this.#changed.add(report.process)
   }
 
@@ -109,8 +84,10 @@ export class ProcessView {
       this.#isRegistered = false
     }
     const onReport = ({ entry }: { readonly entry: ProcessReport }): void => {
-      this.#seen.add(entry.process)
-      this.#put(entry)
+      const report = reportFrom(entry)
+      if (!report) return
+      this.#seen.add(report.process)
+      this.#put(report)
     }
     const terms = { leaseMs: Number.POSITIVE_INFINITY, onEnded: lost }
     this.#registration = this.#space.notify([ProcessPresence], onReport, terms).catch(() => {
@@ -123,8 +100,7 @@ export class ProcessView {
 /** A report is an entry of the space: any process may have written it. */
 function reportIn({ body }: Listed): ProcessReport | undefined {
   try {
-    const fields = decodeFields(body) as ProcessReport
-    return typeof fields.process === 'string' && typeof fields.at === 'number' ? fields : undefined
+    return reportFrom(decodeFields(body))
   } catch {
     return undefined
   }

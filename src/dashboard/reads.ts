@@ -49,7 +49,6 @@ export function wholeOf({ sampler, jobs }: Desk) {
     state: last && { ...last, processes: [] },
     changed: processes.all,
     gone: [],
-    rates: processes.rates,
     sparks: history.latest(SPARK_POINTS),
     job: jobs.last,
   }
@@ -63,7 +62,6 @@ export function changesOf({ sampler, jobs }: Desk) {
     link,
     state: last && { ...last, processes: [] },
     ...processes.changes(),
-    rates: processes.rates,
     job: jobs.last,
   }
 }

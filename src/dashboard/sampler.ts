@@ -1,7 +1,7 @@
 /** The one sampler of a dashboard: asks the space for its state in one call, each second while somebody watches, else every 5 s. */
 import { monotonicMs, wallMs } from '../clock.js'
 import { Pause, type PauseFields } from '../control/kinds.js'
-import { type SpaceState, servicesNamed, stateFrom } from '../control/state.js'
+import { type SpaceState, servicesNamed, stateFrom, tellOwn } from '../control/state.js'
 import { decodeFields } from '../entry/codec.js'
 import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { templateOf } from '../entry/template.js'
@@ -97,7 +97,7 @@ export class Sampler {
       // The first look tells which services there are.
       if (isFirst) this.#state = await withDeadline(this.#fresh(), { timeoutMs: ANSWER_MS, late })
       this.#link = { ok: true, answeredAt: wallMs(), failures: 0, error: '' }
-      this.history.add(this.#state, this.processes.rates)
+      this.history.add(this.#state)
     } catch (error) {
       const { answeredAt, failures } = this.#link
       this.#link = { ok: false, answeredAt, failures: failures + 1, error: (error as Error).message }
@@ -108,6 +108,7 @@ export class Sampler {
   /** All questions of one turn travel as one call. The processes and pauses that decide what is asked are those of the last look. */
   async #fresh(): Promise<SpaceState> {
     const { engine } = this.#space
+    tellOwn(this.#space)
     const known = servicesNamed(this.processes.all, this.#state?.pauses ?? [])
     const first = known.length > MOST_ASKED ? this.#asked % known.length : 0
     this.#asked += MOST_ASKED

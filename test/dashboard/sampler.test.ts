@@ -1,6 +1,7 @@
 /** The sampler on a real Redis: what it costs whoever watches, and what it shows while Redis is away. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { ProcessPresence, type ProcessReport } from '../../src/control/kinds.js'
+import type { SpaceState } from '../../src/control/state.js'
 import { createDashboard, type Dashboard } from '../../src/dashboard/index.js'
 import { Watchers } from '../../src/dashboard/watchers.js'
 import { openSpace } from '../../src/open.js'
@@ -28,7 +29,7 @@ interface Watch {
     isWhole: boolean
     link: { ok: boolean; failures: number; answeredAt: number }
     changed: ProcessReport[]
-    rates: { finished: number; failed: number }
+    state?: SpaceState
   }[]
   stop(): void
 }
@@ -143,26 +144,40 @@ test('a process that is not a whole report harms nobody, and its change comes to
   await dashboard.stop()
 })
 
-test('the rate is what workers have finished between two reports', async () => {
+test('the rates of a service are those of all processes, each over its own time', async () => {
   const dashboard = createDashboard({ space })
   const watching = await watch(dashboard)
-  const reportOf = (at: number, finished: number, failed: number) =>
+  const reportOf = (process: string, recentMs: number, finished: number, failed: number, ran: number[]) =>
     ProcessPresence({
-      process: 'counting',
-      at,
-      finished,
-      failed,
+      process,
+      at: 1_000,
       roles: ['worker'],
-      services: [],
+      services: ['web', 'mail'],
+      recentMs,
+      served: [
+        { service: 'web', held: 1, capacity: 3, free: 4, finished, failed, waited: [finished], ran },
+        { service: 'mail', held: 0, capacity: 2, free: 4, finished: 0, failed: 0, waited: [], ran: [] },
+      ],
     } as unknown as ProcessReport)
-  await until(() => watching.samples.length > 1, 'it is registered')
-  const first = await space.write(reportOf(1_000, 10, 0))
-  await until(() => watching.samples.some(({ changed }) => changed.some(({ at }) => at === 1_000)), 'it is told')
-  const second = await space.write(reportOf(3_000, 110, 10))
-  await until(() => watching.samples.at(-1)?.rates.finished === 50, 'it is a rate')
-  expect(watching.samples.at(-1)!.rates).toEqual({ finished: 50, failed: 5 })
+  const malformed = ProcessPresence({ process: 'bad', at: 1, services: ['web'], served: [{}] } as unknown as ProcessReport)
+  const leases = await space.writeAll([
+    // Up to 1 ms, 2.5 ms, 5 ms: 95 of 100 are within the third.
+    reportOf('one', 10_000, 80, 8, [50, 30]),
+    reportOf('two', 5_000, 20, 0, [0, 0, 20]),
+    malformed,
+  ])
+  const services = () => watching.samples.at(-1)?.state?.services ?? []
+  await until(() => services().some(({ perSecond }) => perSecond === 12), 'both are counted')
+  const slots = { workers: 2, withRoom: 2, held: 2, capacity: 6 }
+  expect(services().find(({ name }) => name === 'web')).toMatchObject({
+    ...slots,
+    ...{ perSecond: 12, failedPerSecond: 0.8, errorShare: 0.067, waitP95Ms: 0.95, runP95Ms: 4.375 },
+  })
+  // A free slot of both services is counted once.
+  const none = { perSecond: 0, failedPerSecond: 0, errorShare: 0, waitP95Ms: 0, runP95Ms: 0 }
+  expect(services().find(({ name }) => name === 'mail')).toMatchObject({ ...slots, held: 0, capacity: 4, ...none })
   watching.stop()
-  await space.cancelAll([first, second])
+  await space.cancelAll(leases)
   await dashboard.stop()
 })
 

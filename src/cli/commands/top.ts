@@ -167,7 +167,7 @@ function namesOf(processes: readonly ProcessReport[]): string {
   return `${processes.length} ${processes.length === 1 ? 'process' : 'processes'} (${named.join(', ')}${more})`
 }
 
-const SERVICE_HEAD = ['SERVICE', 'WAITING', 'OLDEST', 'WORKERS', 'HELD', 'PAUSED']
+const SERVICE_HEAD = ['SERVICE', 'WAITING', 'OLDEST', 'RATE', 'ERRORS', 'WAIT', 'RUN', 'WORKERS', 'HELD', 'PAUSED']
 
 /** Returns the lines of a state: the head, what needs somebody, services, processes. */
 export function linesOfState(state: SpaceState): string[] {
@@ -180,6 +180,10 @@ export function linesOfState(state: SpaceState): string[] {
     each.name,
     String(each.waiting),
     each.waiting > 0 ? durationText(each.oldestMs) : '',
+    `${each.perSecond.toFixed(each.perSecond < 10 ? 1 : 0)}/s`,
+    each.perSecond > 0 ? `${(each.errorShare * 100).toFixed(1)} %` : '',
+    each.waitP95Ms > 0 ? durationText(each.waitP95Ms) : '',
+    each.runP95Ms > 0 ? durationText(each.runP95Ms) : '',
     String(each.workers),
     `${each.held}/${each.capacity}`,
     each.paused === 'no' ? '' : each.paused,

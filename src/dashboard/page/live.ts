@@ -2,7 +2,6 @@
 import type { ProcessReport } from '../../control/kinds.js'
 import type { SpaceState } from '../../control/state.js'
 import type { LetterJob } from '../letter-jobs.js'
-import type { Rates } from '../process-view.js'
 import type { LinkState } from '../sampler.js'
 import { isOut, learnMe } from './api.js'
 import { browserMs, second } from './clock.js'
@@ -15,14 +14,12 @@ interface Sample {
   readonly state?: SpaceState
   readonly changed: readonly ProcessReport[]
   readonly gone: readonly string[]
-  readonly rates: Rates
   readonly job?: LetterJob
 }
 
 export const state = signal<SpaceState | undefined>(undefined)
 export const link = signal<LinkState>({ ok: true, answeredAt: 0, failures: 0, error: '' })
 export const processes = signal<ReadonlyMap<string, ProcessReport>>(new Map())
-export const rates = signal<Rates>({ finished: 0, failed: 0 })
 export const job = signal<LetterJob | undefined>(undefined)
 /** When the view was held: ms since 1970; 0 = it is not. */
 export const heldAt = signal(0)
@@ -45,7 +42,6 @@ const MOST_MISSED = 600
 function apply(sample: Sample): void {
   link.value = sample.link
   job.value = sample.job
-  rates.value = sample.rates
   if (sample.state) state.value = sample.state
   if (sample.isWhole || sample.changed.length > 0 || sample.gone.length > 0) {
     const next = new Map(sample.isWhole ? [] : processes.value)
@@ -74,7 +70,6 @@ const whole = (): Sample | undefined =>
         state: state.value,
         changed: [...processes.value.values()],
         gone: [],
-        rates: rates.value,
         ...(job.value && { job: job.value }),
       }
     : undefined

@@ -24,6 +24,10 @@ export const numberWords = (value: number): string => PLAIN.format(value)
 export const rateWords = (rate: number): string =>
   rate > 0 && rate < 10 ? rate.toFixed(1) : PLAIN.format(Math.round(rate))
 
+/** A part of all, in percent: small ones with a digit more. */
+export const shareWords = (share: number): string =>
+  `${share > 0 && share < 0.1 ? (share * 100).toFixed(1) : Math.round(share * 100)} %`
+
 export const bytesWords = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MB`
 
 const TIME = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium', timeStyle: 'medium' })

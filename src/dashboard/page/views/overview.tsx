@@ -2,7 +2,7 @@
 import type { HistoryPart } from '../../history.js'
 import { get } from '../api.js'
 import { Chart, type ChartLine } from '../chart.js'
-import { heldAt, processes, rates, state } from '../live.js'
+import { heldAt, processes, state } from '../live.js'
 import { Panel, State } from '../parts.js'
 import { linkTo } from '../place.js'
 import { useEffect, useState } from '../preact.js'
@@ -11,10 +11,15 @@ import { countWords, durationWords, numberWords, rateWords } from '../words.js'
 const STEP_MS = 5_000
 
 const WAITING: readonly ChartLine[] = [{ label: 'waiting', series: 'waiting', color: 1 }]
-const OLDEST: readonly ChartLine[] = [{ label: 'oldest', series: 'oldestMs', color: 3 }]
+/** While nothing is taken the p95 is silent: the oldest one tells. */
+const WAIT: readonly ChartLine[] = [
+  { label: '95 % of those taken', series: 'waitP95Ms', color: 1 },
+  { label: 'oldest', series: 'oldestMs', color: 3 },
+]
+const RUN: readonly ChartLine[] = [{ label: '95 %', series: 'runP95Ms', color: 1 }]
 const DONE: readonly ChartLine[] = [
-  { label: 'finished', series: 'finished', color: 1 },
-  { label: 'failed', series: 'failed', color: 3 },
+  { label: 'finished', series: 'perSecond', color: 1 },
+  { label: 'failed', series: 'failedPerSecond', color: 3 },
 ]
 const HELD: readonly ChartLine[] = [
   { label: 'in flight', series: 'held', color: 1 },
@@ -60,7 +65,7 @@ export function Overview() {
         <Tile name="Waiting" value={numberWords(waiting)} to="requests" />
         <Tile name="Oldest" value={waiting > 0 ? durationWords(oldestMs) : '–'} to="requests" />
         <Tile name="In flight" value={`${numberWords(inFlight)} of ${numberWords(capacity)}`} to="processes" />
-        <Tile name="Finished a second" value={rateWords(rates.value.finished)} to="processes" />
+        <Tile name="Finished a second" value={rateWords(sum((service) => service.perSecond))} to="processes" />
         <Tile name="Processes" value={numberWords(processes.value.size)} to="processes" />
         <Tile name="Dead letters" value={numberWords(deadLetters)} to="dead" />
         <Tile name="Paused" value={numberWords(now.pauses.length)} to="services" />
@@ -93,7 +98,8 @@ export function Overview() {
         <div class="charts">
           <Chart title="Requests a second" history={history} lines={DONE} textOf={rateWords} />
           <Chart title="Requests that wait" history={history} lines={WAITING} textOf={numberWords} />
-          <Chart title="Age of the oldest" history={history} lines={OLDEST} textOf={durationWords} />
+          <Chart title="Wait, of the slowest service" history={history} lines={WAIT} textOf={durationWords} />
+          <Chart title="Time of the app, of the slowest service" history={history} lines={RUN} textOf={durationWords} />
           <Chart title="Requests in flight" history={history} lines={HELD} textOf={numberWords} />
           <Chart title="Processes" history={history} lines={PROCESSES} textOf={numberWords} />
           <Chart title="Dead letters" history={history} lines={DEAD} textOf={numberWords} />

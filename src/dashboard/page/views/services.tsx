@@ -10,7 +10,7 @@ import { linkTo } from '../place.js'
 import { useEffect, useState } from '../preact.js'
 import { Spark } from '../spark.js'
 import { type Column, Table } from '../table.js'
-import { ageWords, durationWords, numberWords } from '../words.js'
+import { ageWords, durationWords, numberWords, rateWords, shareWords } from '../words.js'
 
 type Sparks = Readonly<Record<string, readonly number[]>>
 
@@ -106,6 +106,30 @@ const columnsWith = (sparks: Sparks): Column<ServiceState>[] => [
     isNumber: true,
     sort: ({ oldestMs }) => oldestMs,
     cell: ({ waiting, oldestMs }) => (waiting > 0 ? durationWords(oldestMs) : '–'),
+  },
+  {
+    title: 'A second',
+    isNumber: true,
+    sort: ({ perSecond }) => perSecond,
+    cell: ({ perSecond }) => rateWords(perSecond),
+  },
+  {
+    title: 'Errors',
+    isNumber: true,
+    sort: ({ errorShare }) => errorShare,
+    cell: ({ perSecond, errorShare }) => (perSecond > 0 ? shareWords(errorShare) : '–'),
+  },
+  {
+    title: 'Wait p95',
+    isNumber: true,
+    sort: ({ waitP95Ms }) => waitP95Ms,
+    cell: ({ waitP95Ms }) => (waitP95Ms > 0 ? durationWords(waitP95Ms) : '–'),
+  },
+  {
+    title: 'Run p95',
+    isNumber: true,
+    sort: ({ runP95Ms }) => runP95Ms,
+    cell: ({ runP95Ms }) => (runP95Ms > 0 ? durationWords(runP95Ms) : '–'),
   },
   {
     title: 'In flight',
