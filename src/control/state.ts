@@ -8,18 +8,9 @@ import type { Space } from '../space.js'
 import type { PauseFields, ProcessReport, ServedService } from './kinds.js'
 import { pausesIn } from './pauses.js'
 import { processesIn } from './processes.js'
+import type { Need, Rating } from './rating.js'
 import { partOf, ratesOf, type ServiceRates } from './served.js'
-
-/** As a monitor rates it. */
-export type Rating = 'good' | 'degraded' | 'bad'
-
-export interface Need {
-  readonly rating: 'degraded' | 'bad'
-  /** The problem, and where it is. */
-  readonly what: string
-  /** The remedy. */
-  readonly advice: string
-}
+import { needsOfStore, type StoreState, storeOf } from './store.js'
 
 export interface ServiceState extends ServiceRates {
   readonly name: string
@@ -55,6 +46,8 @@ export interface SpaceState {
   readonly processes: readonly ProcessReport[]
   readonly pauses: readonly PauseFields[]
   readonly deadLetters: number
+  /** Null in memory, and as long as it is not known. */
+  readonly store: StoreState | null
 }
 
 /** The parts of a state. */
@@ -62,6 +55,7 @@ export interface StateParts {
   readonly processes: readonly ProcessReport[]
   readonly pauses: readonly PauseFields[]
   readonly deadLetters: number
+  readonly store: StoreState | null
   /** By the name of each service. */
   readonly backlogs: ReadonlyMap<string, Backlog>
 }
@@ -69,11 +63,11 @@ export interface StateParts {
 /** Returns the state of a space. @throws SpaceError SPACE_UNREACHABLE */
 export async function stateOf(space: Space): Promise<SpaceState> {
   tellOwn(space)
-  const asked = [processesIn(space), pausesIn(space), space.engine.backlog(ALL_DEAD_LETTERS)] as const
-  const [processes, pauses, { count: deadLetters }] = await Promise.all(asked)
+  const asked = [processesIn(space), pausesIn(space), space.engine.backlog(ALL_DEAD_LETTERS), storeOf(space)] as const
+  const [processes, pauses, { count: deadLetters }, store] = await Promise.all(asked)
   const names = servicesNamed(processes, pauses)
   const backlogs = await Promise.all(names.map(async (name) => [name, await backlogOf(space, name)] as const))
-  return stateFrom(space, { processes, pauses, deadLetters, backlogs: new Map(backlogs) })
+  return stateFrom(space, { processes, pauses, deadLetters, store, backlogs: new Map(backlogs) })
 }
 
 /** Returns the services that processes have or that are paused, by name. */
@@ -81,9 +75,10 @@ export const servicesNamed = (processes: readonly ProcessReport[], pauses: reado
   [...new Set([...processes.flatMap((each) => each.services), ...namesOf('service', pauses)])].sort()
 
 /** Returns the state of a space that was asked for its parts just now. */
-export function stateFrom(space: Space, { processes, pauses, deadLetters, backlogs }: StateParts): SpaceState {
+export function stateFrom(space: Space, parts: StateParts): SpaceState {
+  const { processes, pauses, deadLetters, store, backlogs } = parts
   const services = [...backlogs].map(([name, backlog]) => serviceState(name, backlog, processes, pauses))
-  const needs = needsOf(services, processes, pauses, deadLetters)
+  const needs = [...needsOfStore(store), ...needsOf(services, processes, pauses, deadLetters)].sort(worstFirst)
   return {
     version: 1,
     at: wallMs(),
@@ -95,6 +90,7 @@ export function stateFrom(space: Space, { processes, pauses, deadLetters, backlo
     processes,
     pauses,
     deadLetters,
+    store,
   }
 }
 
@@ -156,8 +152,10 @@ function needsOf(
     if (loopLagMs > LONG_LAG_MS)
       add('degraded', `process ${pid} of ${host} was blocked for ${loopLagMs} ms`, 'Its log has the stack.')
   if (deadLetters > 0) add('degraded', `${deadLetters} dead letters`, 'takespace dead ls')
-  return needs.sort((a, b) => Number(b.rating === 'bad') - Number(a.rating === 'bad'))
+  return needs
 }
+
+const worstFirst = (a: Need, b: Need): number => Number(b.rating === 'bad') - Number(a.rating === 'bad')
 
 /** A state that is asked for more often is the same one. */
 const SHARED_MS = 1_000

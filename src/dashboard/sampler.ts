@@ -2,6 +2,7 @@
 import { monotonicMs, wallMs } from '../clock.js'
 import { Pause, type PauseFields } from '../control/kinds.js'
 import { type SpaceState, servicesNamed, stateFrom, tellOwn } from '../control/state.js'
+import { type StoreState, storeOf } from '../control/store.js'
 import { decodeFields } from '../entry/codec.js'
 import { ALL_DEAD_LETTERS } from '../entry/dead-letter.js'
 import { templateOf } from '../entry/template.js'
@@ -15,6 +16,8 @@ import { ProcessView } from './process-view.js'
 const WATCHED_MS = 1_000
 const UNWATCHED_MS = 5_000
 const ANSWER_MS = 2_000
+/** Time between two looks at the memory of the server. */
+const STORE_MS = 5_000
 /** More pauses than these are not shown. */
 const MOST_PAUSES = 100
 /** Services beyond this number are asked for in turn: each takes two questions, and a call has at most 32. */
@@ -43,6 +46,7 @@ export class Sampler {
   #sampling: Promise<void> | undefined
   #sampledAt = Number.NEGATIVE_INFINITY
   #asked = 0
+  #storeAt = 0
 
   constructor(space: Space, isWatched: () => boolean, onSample: () => void) {
     this.#space = space
@@ -113,10 +117,11 @@ export class Sampler {
     const first = known.length > MOST_ASKED ? this.#asked % known.length : 0
     this.#asked += MOST_ASKED
     const names = [...known.slice(first), ...known.slice(0, first)].slice(0, MOST_ASKED)
-    const [, { entries }, { count: deadLetters }, ...found] = await Promise.all([
+    const [, { entries }, { count: deadLetters }, store, ...found] = await Promise.all([
       this.processes.look(),
       engine.list(templateOf(Pause).encoded, null, MOST_PAUSES),
       engine.backlog(ALL_DEAD_LETTERS),
+      this.#store(),
       ...names.map(async (name) => [name, await backlogOf(this.#space, name)] as const),
     ])
     const pauses = entries.map(({ body }) => decodeFields(body) as PauseFields)
@@ -128,6 +133,14 @@ export class Sampler {
     const fresh = new Map(found)
     const all = servicesNamed(processes, pauses)
     const backlogs = new Map(all.map((name) => [name, fresh.get(name) ?? before.get(name) ?? nothing]))
-    return stateFrom(this.#space, { processes, pauses, deadLetters, backlogs })
+    return stateFrom(this.#space, { processes, pauses, deadLetters, store, backlogs })
+  }
+
+  /** INFO is a call of its own: it is asked more rarely. */
+  async #store(): Promise<StoreState | null> {
+    const known = this.#state?.store
+    if (known && monotonicMs() - this.#storeAt < STORE_MS) return known
+    this.#storeAt = monotonicMs()
+    return storeOf(this.#space)
   }
 }

@@ -7,6 +7,7 @@ import { pauseWork } from '../../src/control/pauses.js'
 import { processesIn } from '../../src/control/processes.js'
 import { requestsIn } from '../../src/control/requests.js'
 import { type ServiceState, type SpaceState, StateSampler, stateOf } from '../../src/control/state.js'
+import { needsOfStore } from '../../src/control/store.js'
 import { type Sent, sendRequest } from '../../src/request.js'
 import { quantileOf } from '../../src/runtime/counters.js'
 import type { Space } from '../../src/space.js'
@@ -26,6 +27,16 @@ test('95 % of the times are below the one that is told, between the bounds in pr
   expect(quantileOf([...Array.from({ length: 14 }, () => 0), 3], 0.95)).toBe(30_000)
 })
 
+test('a server that evicts, or that is nearly full, needs somebody', () => {
+  const of = (usedBytes: number, limitBytes: number, policy = 'noeviction') =>
+    needsOfStore({ usedBytes, limitBytes, policy }).map(({ rating, what }) => `${rating}: ${what}`)
+  expect(needsOfStore(null)).toEqual([])
+  expect(of(10, 0)).toEqual([])
+  expect(of(89, 100)).toEqual([])
+  expect(of(90, 100)).toEqual(['degraded: Redis uses 90 % of its memory'])
+  expect(of(1, 100, 'allkeys-lru')).toEqual(['bad: Redis may evict entries (allkeys-lru)'])
+})
+
 everyEngine('the state of a space', (opened) => {
   test('it is good, degraded while a service is paused, and bad while requests wait for nobody', async () => {
     const { space, other } = opened()
@@ -39,6 +50,9 @@ everyEngine('the state of a space', (opened) => {
       services: [{ name: 'web', waiting: 0, workers: 1, capacity: 4, held: 0, paused: 'no' }],
       deadLetters: 0,
     })
+    const { store } = await stateOf(space)
+    if (store) expect(store).toEqual({ usedBytes: expect.any(Number), limitBytes: 0, policy: 'noeviction' })
+    else expect(space.isOfThisProcess).toBe(true)
     await pauseWork(space, 'service', 'web', { by: 'the test' })
     const paused = await stateOf(space)
     expect([paused.rating, paused.services[0]?.paused]).toEqual(['degraded', 'wait'])

@@ -139,6 +139,11 @@ test('a process that is not a whole report harms nobody, and its change comes to
     () => watching.samples.some(({ changed }) => changed.some(({ process }) => process === 'new')),
     'it is told',
   )
+  expect(watching.samples.at(-1)!.state!.store).toEqual({
+    usedBytes: expect.any(Number),
+    limitBytes: 0,
+    policy: 'noeviction',
+  })
   watching.stop()
   await lease.cancel()
   await dashboard.stop()

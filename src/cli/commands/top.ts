@@ -4,6 +4,7 @@ import { canDrain, leftWith, leftWords } from '../../control/drains.js'
 import type { ProcessReport } from '../../control/kinds.js'
 import { chosenOf } from '../../control/processes.js'
 import { type SpaceState, stateOf } from '../../control/state.js'
+import type { StoreState } from '../../control/store.js'
 import type { Space } from '../../space.js'
 import { Screen } from '../screen.js'
 import { durationText, tableOf } from '../table.js'
@@ -158,6 +159,14 @@ class View {
   }
 }
 
+const MEGABYTE = 2 ** 20
+
+/** Returns the memory of the server and its policy. */
+function memoryText({ usedBytes, limitBytes, policy }: StoreState): string {
+  const [used, limit] = [usedBytes, limitBytes].map((bytes) => `${Math.round(bytes / MEGABYTE)} MB`)
+  return `memory ${used}${limitBytes > 0 ? ` of ${limit}` : ''}, ${policy}`
+}
+
 const MOST_NAMED = 3
 
 /** Returns the processes by pid and host; of many their number and the first ones. */
@@ -171,11 +180,11 @@ const SERVICE_HEAD = ['SERVICE', 'WAITING', 'OLDEST', 'RATE', 'ERRORS', 'WAIT', 
 
 /** Returns the lines of a state: the head, what needs somebody, services, processes. */
 export function linesOfState(state: SpaceState): string[] {
-  const { services, processes, needs, deadLetters } = state
+  const { services, processes, needs, deadLetters, store } = state
   const waiting = services.reduce((sum, each) => sum + each.waiting, 0)
   const head =
     `${state.space}: ${state.rating}  ${new Date(state.at).toISOString()}  durability ${state.durability}  ` +
-    `waiting ${waiting}  dead letters ${deadLetters}  processes ${processes.length}`
+    `waiting ${waiting}  dead letters ${deadLetters}  processes ${processes.length}${store ? `  ${memoryText(store)}` : ''}`
   const rows = services.map((each) => [
     each.name,
     String(each.waiting),

@@ -1,5 +1,5 @@
 /** Small parts that several pages use: states, loading, filters. */
-import type { Rating } from '../../control/state.js'
+import type { Rating } from '../../control/rating.js'
 import { type CallError, get } from './api.js'
 import { Icon } from './icons.js'
 import { type ComponentChildren, useEffect, useState } from './preact.js'

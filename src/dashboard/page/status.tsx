@@ -1,11 +1,12 @@
 /** The line that stands on every page: the space, its critical numbers, and how old they are. */
+import type { StoreState } from '../../control/store.js'
 import { me } from './api.js'
 import { second } from './clock.js'
 import { Icon } from './icons.js'
 import { ageMs, heldAt, holdOrGoOn, isOpen, isStale, link, processes, state } from './live.js'
 import { State } from './parts.js'
 import { useEffect, useState } from './preact.js'
-import { clockWords, countWords, durationWords, numberWords } from './words.js'
+import { bytesWords, clockWords, countWords, durationWords, numberWords } from './words.js'
 
 /** How the age of what is shown is told, and since when nothing has come. */
 function freshness(): string {
@@ -39,6 +40,8 @@ export function Status() {
           <Figure name="dead letters" value={numberWords(now.deadLetters)} />
           <Figure name="processes" value={numberWords(processes.value.size)} />
           <Figure name="paused" value={numberWords(now.pauses.length)} />
+          {now.store && <Figure name="memory" value={memoryWords(now.store)} isMinor />}
+          {now.store && <Figure name="if it is full" value={now.store.policy} isMinor />}
           <Figure name="durability" value={now.durability} isMinor />
         </>
       )}
@@ -51,6 +54,9 @@ export function Status() {
     </section>
   )
 }
+
+const memoryWords = ({ usedBytes, limitBytes }: StoreState): string =>
+  bytesWords(usedBytes) + (limitBytes > 0 ? ` of ${bytesWords(limitBytes)}` : '')
 
 const Figure = ({ name, value, isMinor }: FigureTerms) => (
   <span class={isMinor ? 'figure minor' : 'figure'}>

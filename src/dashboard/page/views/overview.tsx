@@ -42,9 +42,14 @@ function useHistory(span: string): HistoryPart | undefined {
   return history
 }
 
-/** Where the remedy is. */
-const placeOf = (what: string): string =>
-  /dead letters/.test(what) ? 'dead' : /^process/.test(what) ? 'processes' : 'services'
+/** Where the remedy is; otherwise at the services. */
+const PLACES: readonly [RegExp, string][] = [
+  [/dead letters/, 'dead'],
+  [/^process/, 'processes'],
+  [/^Redis/, 'overview'],
+]
+
+const placeOf = (what: string): string => PLACES.find(([is]) => is.test(what))?.[1] ?? 'services'
 
 export function Overview() {
   const [span, setSpan] = useState('hour')

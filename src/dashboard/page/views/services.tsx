@@ -1,6 +1,7 @@
 /** The services: what waits for each, who takes it, and pauses. */
 import type { PauseFields } from '../../../control/kinds.js'
-import type { Rating, ServiceState } from '../../../control/state.js'
+import type { Rating } from '../../../control/rating.js'
+import type { ServiceState } from '../../../control/state.js'
 import { get, may, post } from '../api.js'
 import { askFirst, doNow } from '../ask.js'
 import { second } from '../clock.js'
