@@ -129,6 +129,7 @@ function dashboards(program: Command): void {
     .option('--role <role>', 'viewer (the default), operator or owner')
     .option('--rights <rights>', 'rights beside those of the role, with commas between them')
     .option('--token', 'add a token for programs and print it, instead of a password')
+    .option('--no-password', 'write the role alone, for a login by a proxy')
     .option('--remove', 'remove the user')
     .action(async (file, user, flags, self: Command) =>
       (await import('./commands/dashboard.js')).passwd(file, user, flags, self),

@@ -15,6 +15,7 @@ import { Searches } from './searches.js'
 import { Watchers } from './watchers.js'
 
 export type { DashboardOptions, RequestSource, ShownEntry } from './options.js'
+export type { ProxyLogin } from './proxy-login.js'
 export type { DashboardUser, Right, UserRole } from './rights.js'
 
 export interface Dashboard {

@@ -28,7 +28,7 @@ interface Failed {
   until: number
 }
 
-type Terms = Pick<CheckedDashboard, 'users' | 'resolve' | 'rights' | 'isSecure' | 'path'>
+type Terms = Pick<CheckedDashboard, 'users' | 'resolve' | 'namedByProxy' | 'rights' | 'isSecure' | 'path'>
 
 export class Logins {
   readonly #terms: Terms
@@ -50,9 +50,11 @@ export class Logins {
 
   /** Returns the user of a request, if it has one. */
   async userOf(request: Request, address: string | undefined): Promise<DashboardUser | undefined> {
-    const { resolve, rights } = this.#terms
+    const { resolve, rights, namedByProxy } = this.#terms
     if (resolve) return checkedUser(await resolve(request, { address }))
-    if (!this.#users) return { name: 'this machine', rights }
+    const named = namedByProxy?.(request.headers, address)
+    if (named !== undefined) return this.#users ? this.#users.named(named) : { name: named, rights }
+    if (!this.#users) return namedByProxy ? undefined : { name: 'this machine', rights }
     const { headers } = request
     if (hasBearer(headers)) return this.#users.withToken(headers.get('authorization')!.slice('bearer '.length).trim())
     const session = this.#sessionOf(headers)

@@ -3,6 +3,7 @@ import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { type Logger, silent } from '../log.js'
 import type { Space } from '../space.js'
+import { checkedProxyLogin, type ProxyLogin } from './proxy-login.js'
 import { type DashboardUser, isRight, RIGHTS, type Right } from './rights.js'
 
 /** Where a request comes from. */
@@ -23,8 +24,8 @@ export interface DashboardOptions {
   /** The path under which it is mounted, as browsers see it. Default `/`. */
   readonly path?: string | undefined
   /**
-   * The rights of whoever reaches it, without users. Default none: it can be read. Needs neither `users` nor `resolve`;
-   * it then answers this machine alone.
+   * The rights of whoever reaches it, without users. Default none: it can be read. Without `users`, `resolve` and
+   * `proxyLogin` it answers this machine alone.
    */
   readonly rights?: readonly Right[] | undefined
   /** The file of users, as `takespace dashboard passwd` writes it. */
@@ -34,8 +35,13 @@ export interface DashboardOptions {
     | ((request: Request, source: RequestSource) => DashboardUser | null | Promise<DashboardUser | null>)
     | undefined
   /**
+   * A login by a proxy in front, which names the user in a field of each request. With `users` their roles are those of
+   * the file, and others are refused; without, all have `rights`. Default: none.
+   */
+  readonly proxyLogin?: ProxyLogin | undefined
+  /**
    * The origins under which browsers reach it, such as `https://ops.example.com`. Default: loopback names with any port.
-   * Others need `users` or `resolve`.
+   * Others need `users`, `resolve` or `proxyLogin`.
    */
   readonly origins?: readonly string[] | undefined
   /** Allows origins with http beyond loopback. Default false. */
@@ -51,8 +57,8 @@ export interface DashboardOptions {
 }
 
 const OPTIONS: ReadonlySet<string> = new Set<keyof DashboardOptions>([
-  ...(['space', 'path', 'rights', 'users', 'resolve', 'origins', 'insecureHttp'] as const),
-  ...(['readOnly', 'environment', 'redact', 'logger'] as const),
+  ...(['space', 'path', 'rights', 'users', 'resolve', 'proxyLogin', 'origins'] as const),
+  ...(['insecureHttp', 'readOnly', 'environment', 'redact', 'logger'] as const),
 ])
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$/
@@ -75,19 +81,20 @@ export type CheckedDashboard = ReturnType<typeof checkedDashboard>
 /** Returns the options with their defaults. Throws INVALID_ARGUMENT that names the option. */
 export function checkedDashboard(options: DashboardOptions) {
   const known = onlyKnown('createDashboard', options, OPTIONS)
-  const { space, path = '/', rights = [], users, resolve, origins = [], logger = silent, environment = '' } = known
+  const { space, path = '/', rights = [], users, resolve, proxyLogin, origins = [] } = known
+  const { logger = silent, environment = '' } = known
   if (typeof path !== 'string' || !/^\/[\w~.\-/]*$/.test(path)) refuse('path begins with /, such as /ops.')
   if (!Array.isArray(rights) || !rights.every(isRight)) refuse(`rights are of ${Object.keys(RIGHTS).join(', ')}.`)
   if (!Array.isArray(origins) || !origins.every(isOrigin)) refuse('origins are like https://ops.example.com.')
   if (resolve !== undefined && typeof resolve !== 'function') refuse('resolve is a function.')
-  if (users !== undefined && resolve !== undefined) refuse('Give users or resolve, not both.')
+  if (resolve !== undefined && (users ?? proxyLogin) !== undefined) refuse('Give resolve, or users and proxyLogin.')
   if (typeof environment !== 'string' || environment.length > LONGEST_NAME) {
     refuse(`environment has at most ${LONGEST_NAME} characters.`)
   }
-  const hasLogin = users !== undefined || resolve !== undefined
-  if (hasLogin && rights.length > 0) refuse('rights are of a dashboard without users: give each user a role.')
+  const hasLogin = (users ?? resolve ?? proxyLogin) !== undefined
+  if ((users ?? resolve) !== undefined && rights.length > 0) refuse('rights are of a dashboard without users: give each user a role.')
   const beyond = origins.filter((origin) => !isLoopbackName(new URL(origin).hostname))
-  if (beyond.length > 0 && !hasLogin) refuse(`${beyond[0]} can be reached by others: give users or resolve, too.`)
+  if (beyond.length > 0 && !hasLogin) refuse(`${beyond[0]} can be reached by others: give users, resolve or proxyLogin, too.`)
   const plain = beyond.find((origin) => origin.startsWith('http:'))
   if (plain && !known.insecureHttp) refuse(`${plain} shows passwords to the network: use https, or insecureHttp.`)
   return {
@@ -96,6 +103,7 @@ export function checkedDashboard(options: DashboardOptions) {
     rights: rights as readonly Right[],
     users,
     resolve,
+    namedByProxy: proxyLogin && checkedProxyLogin(proxyLogin),
     origins: origins.map((origin) => new URL(origin).origin),
     isSecure: !known.insecureHttp,
     readOnly: known.readOnly ?? false,

@@ -22,6 +22,9 @@ const MOST_USERS = 1_000
 const LEAST_PASSWORD = 12
 const LONGEST_PASSWORD = 1_024
 const NAME = /^[\w.@-]{1,64}$/
+
+/** Returns whether a user can have this name. */
+export const isUserName = (text: string): boolean => NAME.test(text) && text !== '__proto__'
 /** The file is looked at as often. */
 const LOOK_MS = 1_000
 
@@ -138,7 +141,7 @@ const HASH = /^scrypt\$(1024|2048|4096|8192|16384|32768|65536|131072|262144|5242
  * @throws SpaceError INVALID_ARGUMENT
  */
 export function writeUser(file: string, name: string, change: Partial<StoredUser> | null): void {
-  if (!NAME.test(name) || name === '__proto__') {
+  if (!isUserName(name)) {
     throw new SpaceError('INVALID_ARGUMENT', 'A name has 1 to 64 letters, digits, dots, dashes, @ or _.')
   }
   const before = existsSync(file) ? readUsers(file) : {}

@@ -1,7 +1,8 @@
 /** Users of the dashboard: passwords, sessions, tokens, roles, and the file that has them. */
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { auditTrail } from '../../src/control/audit.js'
 import { createDashboard, type Dashboard } from '../../src/dashboard/index.js'
 import { writePassword, writeToken, writeUser } from '../../src/dashboard/users.js'
 import { openSpace } from '../../src/open.js'
@@ -133,6 +134,81 @@ test('passwd writes the file, and the command serves its users', async () => {
   const open = startProcess(['takespace', 'dashboard', '--dashboard-host', '0.0.0.0', '--url', 'redis://127.0.0.1:1'])
   expect((await open.exited).code).toBe(1)
   expect(open.output()).toMatch(/it needs --dashboard-users/)
+})
+
+describe('a login by a proxy', () => {
+  const origins = ['https://ops.example.com']
+  const proxyLogin = { header: 'X-Remote-User', from: ['10.0.0.5', '10.1.0.0/16', '2001:db8::/32'] }
+  const behind = { host: 'ops.example.com', 'x-forwarded-for': '203.0.113.9' }
+  const asked = (on: Dashboard, address: string, headers: Record<string, string>, path = 'me') =>
+    ask(on, path, { address, headers: { ...behind, ...headers } })
+
+  test('names the user, from the addresses of the proxy alone', async () => {
+    const own = createDashboard({ space, proxyLogin, rights: ['pause'], origins })
+    for (const address of ['10.0.0.5', '::ffff:10.0.0.5', '10.1.2.3', '2001:db8::7']) {
+      const { json } = await asked(own, address, { 'x-remote-user': 'ann' })
+      expect(json).toMatchObject({ user: 'ann', rights: ['pause'], hasLogin: false })
+    }
+    for (const address of ['10.0.0.6', '127.0.0.1', '::1', '10.2.0.1', '']) {
+      expect((await asked(own, address, { 'x-remote-user': 'ann' })).json.rule).toBe('login')
+    }
+    // Without the field, with an empty one, with one of the client beside that of the proxy, and with one that is no name.
+    for (const name of [undefined, '', 'eve, ann', 'a b', '__proto__']) {
+      const headers: Record<string, string> = name === undefined ? {} : { 'x-remote-user': name }
+      expect((await asked(own, '10.0.0.5', headers)).json.rule).toBe('login')
+    }
+    await own.stop()
+  })
+
+  test('an act needs the origin of the page all the same, and its right', async () => {
+    const own = createDashboard({ space, proxyLogin, rights: ['pause'], origins })
+    const act = (path: string, origin: string) =>
+      ask(own, path, {
+        address: '10.0.0.5',
+        body: { what: 'service', name: 'web' },
+        headers: { ...behind, origin, 'x-remote-user': 'ann' },
+      })
+    expect((await act('pause', 'https://evil.example')).json.rule).toBe('origin')
+    expect((await act('dead/drop', origins[0]!)).json.right).toBe('dead')
+    expect((await act('pause', origins[0]!)).status).toBe(200)
+    expect((await auditTrail(space))[0]).toMatchObject({ act: 'pause', by: 'ann', from: '10.0.0.5' })
+    await own.stop()
+  })
+
+  test('with a file of users the roles are those of the file, and nobody else is let in', async () => {
+    writeUser(file, 'sue', { role: 'owner' })
+    const own = createDashboard({ space, proxyLogin, users: file, origins })
+    expect((await asked(own, '10.0.0.5', { 'x-remote-user': 'sue' })).json.rights).toContain('entries')
+    expect((await asked(own, '10.0.0.5', { 'x-remote-user': 'tom' })).json.rule).toBe('login')
+    // Who has no password cannot log in with one.
+    expect((await login('sue', '', own)).status).toBe(401)
+    await own.stop()
+  })
+
+  test('is refused if it is malformed, or could be forged', () => {
+    const wrong: [object, RegExp][] = [
+      [{ ...proxyLogin, header: 'Cookie' }, /name of a field/],
+      [{ ...proxyLogin, header: 'a b' }, /name of a field/],
+      [{ ...proxyLogin, from: [] }, /list of IP addresses/],
+      [{ ...proxyLogin, from: ['proxy.example'] }, /not proxy\.example/],
+      [{ ...proxyLogin, from: ['10.0.0.0/33'] }, /not 10\.0\.0\.0\/33/],
+      [{ header: 'X-Remote-User' }, /list of IP addresses/],
+    ]
+    for (const [login, message] of wrong) {
+      expect(() => createDashboard({ space, proxyLogin: login as typeof proxyLogin })).toThrow(message)
+    }
+    expect(() => createDashboard({ space, proxyLogin, resolve: () => null })).toThrow(/Give resolve, or/)
+  })
+
+  test('by the flags of the command', async () => {
+    const path = join(folder, 'roles.json')
+    const passwd = ['dashboard', 'passwd', path, 'ann', '--role', 'operator', '--no-password']
+    expect(await startProcess(['takespace', ...passwd]).exited).toEqual({ code: 0, signal: null })
+    expect(JSON.parse(readFileSync(path, 'utf8')).users.ann).toEqual({ role: 'operator' })
+    const alone = startProcess(['takespace', 'dashboard', '--dashboard-user-header', 'X-Remote-User'])
+    expect((await alone.exited).code).toBe(1)
+    expect(alone.output()).toMatch(/--dashboard-user-header and --dashboard-trust-proxy need each other/)
+  })
 })
 
 failOnLeaks()

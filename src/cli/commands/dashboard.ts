@@ -42,6 +42,7 @@ interface PasswdFlags {
   readonly role?: string
   readonly rights?: string
   readonly token?: true
+  readonly password: boolean
   readonly remove?: true
 }
 
@@ -58,5 +59,7 @@ export async function passwd(file: string, name: string, flags: PasswdFlags, com
     process.stdout.write(`${writeToken(file, name, user)}\n`)
     return
   }
+  // A proxy in front names the user.
+  if (!flags.password) return writeUser(file, name, user)
   await writePassword(file, name, await askSecret(`password of ${name}: `), user)
 }

@@ -10,6 +10,8 @@ import type { Space } from '../../space.js'
 export interface DashboardFlags {
   readonly dashboardUsers?: string
   readonly dashboardRights?: readonly Right[]
+  readonly dashboardUserHeader?: string
+  readonly dashboardTrustProxy?: readonly string[]
   readonly dashboardOrigins?: readonly string[]
   readonly dashboardEnvironment?: string
   readonly dashboardReadOnly?: boolean
@@ -23,7 +25,7 @@ function rights(text: string): readonly Right[] {
   throw new InvalidArgumentError(`It must be of ${ALL_RIGHTS.join(', ')}, or a role: viewer, operator, owner.`)
 }
 
-const origins = (text: string): readonly string[] => text.split(',').filter(Boolean)
+const list = (text: string): readonly string[] => text.split(',').filter(Boolean)
 
 /** The settings of the dashboard itself. */
 export const dashboardOptions = (): Option[] => [
@@ -33,9 +35,17 @@ export const dashboardOptions = (): Option[] => [
     `rights of everybody on this machine, if there are no users: ${ALL_RIGHTS.join(', ')} (default: it can only be read)`,
   ).argParser(rights),
   new Option(
+    '--dashboard-user-header <field>',
+    'the field in which a proxy in front names the user, such as X-Remote-User; only of --dashboard-trust-proxy',
+  ),
+  new Option(
+    '--dashboard-trust-proxy <addresses>',
+    'addresses of that proxy: IP addresses, CIDR ranges, or loopback, with commas between them',
+  ).argParser(list),
+  new Option(
     '--dashboard-origins <origins>',
     'origins under which browsers reach the dashboard beside localhost, such as https://ops.example.com, with commas between them',
-  ).argParser(origins),
+  ).argParser(list),
   new Option('--dashboard-environment <name>', 'name of the environment, shown on every page'),
   new Option('--dashboard-read-only', 'nobody may act, whatever the rights'),
   new Option('--dashboard-insecure-http', 'allow passwords over http beyond this machine'),
@@ -51,11 +61,15 @@ export const mountedDashboardOptions = (): Option[] => [
 export const MOUNT_PATH = '/dashboard'
 
 /** @throws SpaceError INVALID_ARGUMENT: others can reach the address, and there are no users */
-export function checkReach(host: string, { dashboardUsers }: DashboardFlags): void {
-  if (isLoopbackName(host) || dashboardUsers !== undefined) return
+export function checkReach(host: string, flags: DashboardFlags): void {
+  const { dashboardUsers, dashboardUserHeader: header, dashboardTrustProxy: proxies } = flags
+  if ((header === undefined) !== (proxies === undefined)) {
+    throw new SpaceError('INVALID_ARGUMENT', '--dashboard-user-header and --dashboard-trust-proxy need each other.')
+  }
+  if (isLoopbackName(host) || (dashboardUsers ?? header) !== undefined) return
   throw new SpaceError(
     'INVALID_ARGUMENT',
-    `A dashboard on ${host} can be reached by others: it needs --dashboard-users.`,
+    `A dashboard on ${host} can be reached by others: it needs --dashboard-users or --dashboard-user-header.`,
   )
 }
 
@@ -68,12 +82,14 @@ export async function dashboardOf(
   checkReach(host, flags)
   // Loaded when it is asked for.
   const { createDashboard } = await import('../../dashboard/index.js')
+  const { dashboardUserHeader: header, dashboardTrustProxy: from = [] } = flags
   return createDashboard({
     space,
     path,
     logger,
     users: flags.dashboardUsers,
     rights: flags.dashboardRights,
+    proxyLogin: header === undefined ? undefined : { header, from },
     origins: flags.dashboardOrigins,
     environment: flags.dashboardEnvironment,
     readOnly: flags.dashboardReadOnly,
