@@ -22,10 +22,12 @@ import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/e
 import type { Move } from './engine/move.js'
 import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
+import type { TransactionsOfAll } from './engine/transactions.js'
 import type { TwoPhase } from './engine/two-phase.js'
 
 export type { Delivery, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from './engine/entries.js'
 export { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
+export type { SeenTransaction, TransactionsOfAll } from './engine/transactions.js'
 
 /**
  * The result of a write or a renewal: the end of the lease on the space's wall clock, ms since 1970; Infinity = never.
@@ -249,6 +251,8 @@ export interface Engine {
   commit(tx: string, entries: readonly EncodedEntry[]): Promise<void>
   /** Undoes all operations under the transaction. */
   abort(tx: string): Promise<void>
+  /** For operators: those of other processes, too. */
+  readonly transactions: TransactionsOfAll
   /** Transactions with effects in other partitions, too. Exists only in engines that may be a partition. */
   readonly twoPhase?: TwoPhase
 

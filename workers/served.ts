@@ -70,4 +70,5 @@ function histogramsIn(numbers: readonly number[]): [readonly number[], readonly 
 }
 
 /** Leaves out zeros at the end. */
-const trimmed = (counts: readonly number[]): readonly number[] => counts.slice(0, counts.findLastIndex((n) => n > 0) + 1)
+const trimmed = (counts: readonly number[]): readonly number[] =>
+  counts.slice(0, counts.findLastIndex((n) => n > 0) + 1)

@@ -88,6 +88,12 @@ export function operate(program: Command): void {
     .option('--run <schedule>', 'have its task done now, once more')
     .option('--remove <schedule>', 'end it')
     .action(async (flags, self: Command) => (await import('./commands/schedules.js')).schedulesCommand(flags, self))
+  shared(program.command('transactions').description('list the transactions of all processes, or abort one'))
+    .option('--abort <id>', 'abort it: its takes are undone, its writes dropped, its owner is told')
+    .option('--max <n>', 'maximum number of transactions', integer(1, 10_000), 100)
+    .action(async (flags, self: Command) =>
+      (await import('./commands/transactions.js')).transactionsCommand(flags, self),
+    )
   shared(program.command('ticket').description('print the state of an enqueued task'))
     .argument('<id>', 'id of its ticket')
     .option('--cancel', 'cancel the task first')

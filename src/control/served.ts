@@ -48,7 +48,10 @@ export function servedByAll(parts: readonly ServedService[]): ServedService[] {
 }
 
 /** Returns the part of a service in a process; one of an older release tells the sum of all of its services. */
-export function partOf({ served, services, held, capacity }: ProcessReport, service: string): ServedService | undefined {
+export function partOf(
+  { served, services, held, capacity }: ProcessReport,
+  service: string,
+): ServedService | undefined {
   if (served) return served.find((each) => each.service === service)
   if (!services.includes(service)) return undefined
   return { service, held, capacity, free: capacity - held, finished: 0, failed: 0, waited: [], ran: [] }

@@ -1,6 +1,7 @@
 /** What users of the dashboard do: each function answers one POST, and is audited before it acts. */
 import { type OrderName, orderAll, orderTarget } from '../control/order-all.js'
 import { pauseWork, resumeWork } from '../control/pauses.js'
+import { abortTransaction } from '../control/transactions.js'
 import { withdrawRequest } from '../control/withdraw.js'
 import { OWN_KINDS } from '../engine.js'
 import { decodeFields } from '../entry/codec.js'
@@ -11,6 +12,7 @@ import { findDeadLetter } from '../tasks/requeue.js'
 import { runSchedule, schedules, unschedule } from '../tasks/schedule.js'
 import { ticketNamed } from '../tasks/ticket.js'
 import { act, checkConfirmed, numberIn, type RouteCall, textIn, textsIn } from './call.js'
+import { exportedLetters, MOST_EXPORTED } from './letter-export.js'
 import type { LetterAct } from './letter-jobs.js'
 import { chosenLetterIds } from './letters.js'
 import { letterChoice, SCHEDULER_MS, shownEntry } from './reads.js'
@@ -80,6 +82,15 @@ export async function withdrawAct(call: RouteCall) {
   })
 }
 
+export function abortTransactionAct(call: RouteCall) {
+  const id = textIn(call.body, 'id', 200)
+  checkConfirmed(call.body, id)
+  return act(call, 'transactions.abort', id, 1, async () => {
+    if (!(await abortTransaction(call.desk.space, id))) throw gone(`The transaction ${id}`)
+    return { done: true }
+  })
+}
+
 export function cancelTicketAct(call: RouteCall) {
   const { desk, body } = call
   const id = textIn(body, 'id', 100)
@@ -138,6 +149,36 @@ const lettersAct = (verb: LetterAct) => async (call: RouteCall) => {
 
 export const requeueAct = lettersAct('requeue')
 export const dropAct = lettersAct('drop')
+
+/** The lines follow after the audit: an export changes nothing. */
+export async function exportAct(call: RouteCall) {
+  const { desk, body, rights } = call
+  const [choice, hasBodies] = [letterChoice(Object(body.match)), body.bodies === true]
+  if (hasBodies && !rights.has('bodies'))
+    throw new Refused(403, 'right', 'Bodies need the right bodies.', { right: 'bodies' })
+  const { length: count } = await chosenLetterIds(desk.space, choice, MOST_EXPORTED)
+  const target = `those of ${JSON.stringify(choice)}${hasBodies ? ', with bodies' : ''}`
+  return act(call, 'dead.export', target, count, async () => {
+    const lines = exportedLetters(desk.space, choice, MOST_EXPORTED, hasBodies)
+    const headers = { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' }
+    return new Response(streamOf(lines), { headers })
+  })
+}
+
+/** The next line is read when the browser has taken the ones before. */
+function streamOf(lines: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await lines.next()
+      if (done) controller.close()
+      else controller.enqueue(encoder.encode(value))
+    },
+    async cancel() {
+      await lines.return(undefined)
+    },
+  })
+}
 
 export const stopJobAct = (call: RouteCall) =>
   act(call, 'dead.stop', 'the act on dead letters', 1, async () => ({ stopped: call.desk.jobs.stop() }))

@@ -49,7 +49,8 @@ export function shownLetter(letter: DeadLetter): ShownLetter {
   return { id, reason, kind, attempts, writtenAt, service, task, method, path, error: text.slice(0, LONGEST_ERROR) }
 }
 
-const isChosen = (letter: ShownLetter, choice: LetterChoice): boolean =>
+/** Returns whether a dead letter has all that is chosen. */
+export const isChosen = (letter: ShownLetter, choice: LetterChoice): boolean =>
   Object.entries(choice).every(([name, value]) => letter[name as keyof LetterChoice] === value)
 
 /** Returns the groups, largest first. `isWhole` is false if there was no time for all, or there are too many groups. */

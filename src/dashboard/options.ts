@@ -92,9 +92,11 @@ export function checkedDashboard(options: DashboardOptions) {
     refuse(`environment has at most ${LONGEST_NAME} characters.`)
   }
   const hasLogin = (users ?? resolve ?? proxyLogin) !== undefined
-  if ((users ?? resolve) !== undefined && rights.length > 0) refuse('rights are of a dashboard without users: give each user a role.')
+  if ((users ?? resolve) !== undefined && rights.length > 0)
+    refuse('rights are of a dashboard without users: give each user a role.')
   const beyond = origins.filter((origin) => !isLoopbackName(new URL(origin).hostname))
-  if (beyond.length > 0 && !hasLogin) refuse(`${beyond[0]} can be reached by others: give users, resolve or proxyLogin, too.`)
+  if (beyond.length > 0 && !hasLogin)
+    refuse(`${beyond[0]} can be reached by others: give users, resolve or proxyLogin, too.`)
   const plain = beyond.find((origin) => origin.startsWith('http:'))
   if (plain && !known.insecureHttp) refuse(`${plain} shows passwords to the network: use https, or insecureHttp.`)
   return {

@@ -1,6 +1,7 @@
 /** What the routes of the dashboard show: each function answers one GET. */
 import { auditTrail } from '../control/audit.js'
 import { requestsIn } from '../control/requests.js'
+import { transactionsIn } from '../control/transactions.js'
 import { ticketOf } from '../engine/tickets.js'
 import { DEAD_LETTER, OWN_KINDS } from '../engine.js'
 import { decodeFields } from '../entry/codec.js'
@@ -11,6 +12,7 @@ import { findDeadLetter } from '../tasks/requeue.js'
 import { schedules } from '../tasks/schedule.js'
 import { ticketNamed } from '../tasks/ticket.js'
 import type { Desk, RouteCall } from './call.js'
+import { finishedTickets } from './finished-tickets.js'
 import { SPANS, type Span } from './history.js'
 import { type LetterChoice, letterGroups, letterPage, shownLetter } from './letters.js'
 import { Refused } from './refusal.js'
@@ -93,7 +95,7 @@ export async function requestsOf({ desk, query, user }: RouteCall) {
   return { requests: found.slice(0, 4 * PAGE_ROWS), isWhole: found.length < PAGE_ROWS }
 }
 
-/** Returns the tasks that run and that wait, each with the state of its ticket. Tickets of finished tasks are found by id alone. */
+/** Returns the tasks that run and that wait, each with the state of its ticket. */
 export async function tasksOf({ desk, user }: RouteCall) {
   const state = await desk.sampler.state()
   return desk.searches.run(user.name, async () => {
@@ -122,6 +124,9 @@ async function statusOf({ space }: Desk, id: string) {
 export async function ticketOfCall({ desk, params }: RouteCall) {
   return { id: params.id, ...(await statusOf(desk, params.id!)) }
 }
+
+export const finishedOf = ({ desk, user }: RouteCall) =>
+  desk.searches.run(user.name, (search) => finishedTickets(desk.space, search))
 
 export async function schedulesOf({ desk }: RouteCall) {
   const planned = await schedules(desk.space, { callTimeoutMs: SCHEDULER_MS })
@@ -195,6 +200,12 @@ export function shownEntry({ terms }: Desk, entry: ListedEntry, isWhole: boolean
   } catch {
     return { ...info, fields: [], isDamaged: true }
   }
+}
+
+export async function transactionsOf({ desk, user }: RouteCall) {
+  const { processes } = await desk.sampler.state()
+  const list = () => transactionsIn(desk.space, processes, PAGE_ROWS)
+  return { transactions: await desk.searches.run(user.name, list) }
 }
 
 export async function auditOf({ desk, query, user }: RouteCall) {

@@ -7,9 +7,10 @@ export const RIGHTS = {
   cancel: 'withdraw requests',
   tasks: 'cancel tasks',
   schedules: 'run and remove schedules',
-  dead: 'requeue and drop dead letters',
+  dead: 'requeue, drop and export dead letters',
+  transactions: 'abort transactions',
   entries: 'take entries out of the space',
-  bodies: 'see one body, input, result or entry at a time',
+  bodies: 'see one body, input, result or entry at a time, and export bodies',
 } as const
 
 export type Right = keyof typeof RIGHTS
@@ -19,7 +20,7 @@ export const ALL_RIGHTS = Object.keys(RIGHTS) as readonly Right[]
 /** `viewer` sees everything but bodies; `operator` acts on what can be done again; `owner` has all rights. */
 export const USER_ROLES = {
   viewer: [],
-  operator: ['pause', 'processes', 'cancel', 'tasks', 'schedules', 'dead'],
+  operator: ['pause', 'processes', 'cancel', 'tasks', 'schedules', 'dead', 'transactions'],
   owner: ALL_RIGHTS,
 } as const satisfies Record<string, readonly Right[]>
 

@@ -41,6 +41,7 @@ export const ROUTES: readonly DashboardRoute[] = [
   get('processes/:process', 'one process', reads.processOf),
   get('requests', 'requests that run and that wait, with the reason', reads.requestsOf),
   get('tasks', 'tasks that run and that wait, with the state of their tickets', reads.tasksOf),
+  get('tickets', 'tickets with an outcome, the newest first', reads.finishedOf),
   get('tickets/:id', 'the state of one ticket', reads.ticketOfCall),
   get('schedules', 'schedules', reads.schedulesOf),
   get('dead/groups', 'dead letters, grouped by error', reads.letterGroupsOf),
@@ -49,6 +50,7 @@ export const ROUTES: readonly DashboardRoute[] = [
   get('dead/:id', 'one dead letter', reads.letterOf),
   get('kinds', 'kinds, with the number of their entries', reads.kindsOf),
   get('entries', 'a page of the entries that match', reads.entriesOf),
+  get('transactions', 'transactions of all processes, with what they hold', reads.transactionsOf),
   get('audit', 'a page of the acts of operators, newest first', reads.auditOf),
   post('login', 'all', 'begins a session', async ({ desk, body, address }) => {
     const cookie = await desk.logins.login(body.name, body.password, address)
@@ -67,8 +69,15 @@ export const ROUTES: readonly DashboardRoute[] = [
   post('schedules/remove', 'schedules', 'ends a schedule', acts.removeScheduleAct),
   post('dead/requeue', 'dead', 'enqueues dead letters again', acts.requeueAct),
   post('dead/drop', 'dead', 'removes dead letters', acts.dropAct),
+  post(
+    'dead/export',
+    'dead',
+    'returns dead letters as lines of JSON; with their bodies it needs the right bodies, too',
+    acts.exportAct,
+  ),
   post('dead/stop', 'dead', 'stops the act on dead letters that runs', acts.stopJobAct),
   post('dead/body', 'bodies', 'shows the input of a task, or the body of a request', acts.letterBodyAct),
+  post('transactions/abort', 'transactions', 'aborts a transaction', acts.abortTransactionAct),
   post('entries/take', 'entries', 'takes an entry out of the space', acts.takeEntryAct),
   post('entries/body', 'bodies', 'shows all fields of an entry', acts.entryBodyAct),
 ]

@@ -3,7 +3,7 @@
  * asked.
  */
 import { SpaceError } from '../errors.js'
-import { type Delivery, type EncodedEntry, OWN_KINDS } from './entries.js'
+import { type Delivery, type EncodedEntry, OWN_KINDS, type Stored } from './entries.js'
 
 /** The root kind of tickets; tickets without an outcome; tickets with one. */
 export const TICKET = `${OWN_KINDS}Ticket`
@@ -84,6 +84,12 @@ export interface TicketState {
   readonly progress: Buffer
 }
 
+export interface SettledPage {
+  readonly tickets: readonly Stored[]
+  /** Null after the last page. */
+  readonly next: string | null
+}
+
 export interface Tickets {
   /**
    * Opens a ticket together with the entry that will lead to its outcome, in one step. If the entry is a request, its
@@ -105,4 +111,11 @@ export interface Tickets {
   leave(id: string): Promise<void>
   /** Returns null if there is no such ticket. */
   look(id: string): Promise<TicketState | null>
+  /**
+   * Returns a page of the tickets that have an outcome, in no order: tickets are in no index, so all entries are looked
+   * through, some hundred in a call. A page may be empty. The body of a large outcome is left out.
+   *
+   * @param after '' at first, then `next` of the page before
+   */
+  settled(after: string): Promise<SettledPage>
 }

@@ -22,6 +22,9 @@ export const isTaskName = (name: unknown): name is string =>
 const MEDIA_TYPE = 'application/vnd.takespace.task'
 const HEADERS: readonly string[] = ['Content-Type', MEDIA_TYPE]
 
+/** Returns whether a response is the outcome of a task, not that of an app. */
+export const isTaskOutcome = ({ headers }: Pick<HttpResponse, 'headers'>): boolean => headers[1] === MEDIA_TYPE
+
 /** The outcome of one run of a task. */
 export type TaskOutcome =
   | { readonly kind: 'done'; readonly value: unknown }
@@ -109,7 +112,7 @@ export function encodeOutcome(outcome: TaskOutcome, attempt = 1): HttpResponse {
  * itself
  */
 export function decodeOutcome({ status, headers, body }: HttpResponse): TaskOutcome {
-  if (headers[1] !== MEDIA_TYPE)
+  if (!isTaskOutcome({ headers }))
     throw new SpaceError(status === 504 ? 'REQUEST_TIMEOUT' : status === 502 ? 'WORKER_LOST' : 'BAD_RESPONSE')
   let fields: Record<string, unknown>
   try {

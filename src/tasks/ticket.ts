@@ -1,5 +1,6 @@
 /** Ticket: the state and outcome of an enqueued task, from any process. */
 
+import type { Stored } from '../engine.js'
 import { progressTemplate, resultTemplate } from '../entry/ticket.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
@@ -172,8 +173,13 @@ const failureFromText = (text: string): Failure => {
 async function settledStatus(space: Space, id: string): Promise<TicketStatus> {
   const found = await space.engine.find({ template: resultTemplate(id), take: false, waitMs: 0 })
   if (!found) throw new SpaceError('TICKET_UNKNOWN', `The ticket is ${id}.`)
+  return settledIn(found)
+}
+
+/** Returns the status of a ticket that has an outcome. */
+export function settledIn(result: Stored): TicketStatus {
   try {
-    const answer = answerIn(found)
+    const answer = answerIn(result)
     const attempt = attemptIn(answer)
     try {
       valueIn(decodeOutcome(answer))

@@ -163,7 +163,7 @@ everyEngine('the state of a space', (opened) => {
   })
 
   test('what a gateway answers without a worker is an error of its service', async () => {
-    const { space, other } = opened()
+    const { other } = opened()
     await using gateway = createGateway({ space: other, port: 0, limits: { timeoutMs: 50 } })
     await gateway.start()
     expect((await fetch(gateway.url)).status).toBe(504)

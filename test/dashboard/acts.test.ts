@@ -6,7 +6,7 @@ import { order } from '../../src/control/orders.js'
 import { pausesIn } from '../../src/control/pauses.js'
 import { processesIn } from '../../src/control/processes.js'
 import { createDashboard, type DashboardOptions } from '../../src/dashboard/index.js'
-import { ALL_RIGHTS } from '../../src/dashboard/rights.js'
+import { ALL_RIGHTS, type Right } from '../../src/dashboard/rights.js'
 import { createScheduler, defineEntry } from '../../src/index.js'
 import type { Space } from '../../src/space.js'
 import { schedules } from '../../src/tasks/schedule.js'
@@ -150,6 +150,34 @@ everyEngine({ what: 'the acts of the dashboard', partitions: 'none' }, (opened) 
     expect(await actsOf(space)).toContain(`bodies.dead ${letter.id} 1 done`)
   })
 
+  test('dead letters are exported as lines, with bodies to whom these are', async () => {
+    const { space, other } = opened()
+    const fail = (): never => {
+      throw new Error('no file')
+    }
+    await using worker = createWorker({ space: other, tasks: { a: fail, b: fail } })
+    await worker.start()
+    const client = createClient({ space })
+    for (let n = 0; n < 3; n++) await client.enqueue('a', { n: 2n ** 60n, at: new Date(0) })
+    await client.enqueue('b', 1)
+    const { get } = made()
+    await until(async () => (await get('dead')).json.letters.length === 4, 'all have failed')
+    const asked = (rights: Right[], body: object) => ask(createDashboard({ space, rights }), 'dead/export', { body })
+    const { status, headers, lines } = await asked(['dead'], { match: { task: 'a' } })
+    expect([status, headers.get('content-type'), lines.length]).toEqual([200, 'application/x-ndjson', 3])
+    expect(lines[0]).toMatchObject({ task: 'a', reason: 'failed', error: 'Error: no file' })
+    expect(Object.keys(lines[0]!)).not.toContain('input')
+    expect((await asked(['dead'], { bodies: true })).json.right).toBe('bodies')
+    expect((await asked(['bodies'], {})).json.right).toBe('dead')
+    const whole = await asked(['dead', 'bodies'], { bodies: true })
+    expect(whole.lines).toHaveLength(4)
+    expect(whole.lines.find(({ task }) => task === 'b')?.input).toBe(1)
+    // As entries are stored: no digit is lost.
+    expect(JSON.stringify(whole.lines[0])).toContain('1152921504606846976')
+    expect(await actsOf(space)).toContain('dead.export those of {"task":"a"} 3 done')
+    expect(await actsOf(space)).toContain('dead.export those of {}, with bodies 4 done')
+  })
+
   test('tickets are shown and cancelled, and results only to whom bodies are', async () => {
     const { space, other } = opened()
     await using worker = createWorker({
@@ -175,6 +203,43 @@ everyEngine({ what: 'the acts of the dashboard', partitions: 'none' }, (opened) 
     expect((await ask(createDashboard({ space }), 'tickets/result', { body: { id: done.id } })).json.right).toBe(
       'bodies',
     )
+  })
+
+  test('tickets with an outcome are listed, the newest first', async () => {
+    const { space, other } = opened()
+    const fail = (): never => {
+      throw new Error('no file')
+    }
+    await using worker = createWorker({
+      space: other,
+      tasks: { good: () => 'x'.repeat(10), large: () => 'x'.repeat(5_000), bad: fail },
+    })
+    await worker.start()
+    const client = createClient({ space })
+    const { get } = made()
+    expect((await get('tickets')).json).toEqual({ tickets: [], isWhole: true })
+    const ids: string[] = []
+    for (const task of ['good', 'bad', 'large']) {
+      const ticket = await client.enqueue(task, null)
+      await ticket.result().catch(() => {})
+      ids.unshift(ticket.id)
+    }
+    const gone = await client.enqueue('nobody has it', null)
+    await gone.cancel()
+    await client.enqueue('nobody has it', null)
+    const { json } = await get('tickets')
+    const told = json.tickets.map(({ id, what, state, error }: Record<string, string>) => [id, what, state, error])
+    const [large, bad, good] = ids
+    expect(told.sort()).toEqual(
+      [
+        [gone.id, 'task', 'cancelled', ''],
+        [large, 'task', 'completed', ''],
+        [bad, 'task', 'failed', 'Error: no file'],
+        [good, 'task', 'completed', ''],
+      ].sort(),
+    )
+    const times = json.tickets.map(({ openedAt }: Record<string, number>) => openedAt)
+    expect(times).toEqual([...times].sort((a, b) => b - a))
   })
 
   test('schedules are run and removed as they were seen', async () => {

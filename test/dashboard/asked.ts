@@ -16,6 +16,8 @@ export interface Asked {
   readonly headers: Headers
   // biome-ignore lint/suspicious/noExplicitAny: tests compare what comes
   readonly json: any
+  /** Of lines of JSON. */
+  readonly lines: readonly Readonly<Record<string, unknown>>[]
 }
 
 export const HOST = 'localhost:9096'
@@ -34,6 +36,14 @@ export async function ask(dashboard: Dashboard, path: string, asks: Ask = {}): P
   const request = new Request(url, { method, headers, ...(body && { body: JSON.stringify(body) }) })
   const response = await dashboard.fetch(request, { incoming: { socket: { remoteAddress: address } } })
   const isJson = response.headers.get('content-type')?.startsWith('application/json')
-  if (!isJson) await response.body?.cancel()
-  return { status: response.status, headers: response.headers, json: isJson && (await response.json()) }
+  const isLines = response.headers.get('content-type') === 'application/x-ndjson'
+  if (!isJson && !isLines) await response.body?.cancel()
+  const text = isLines ? await response.text() : ''
+  const lines = text.split('\n').slice(0, -1)
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: isJson && (await response.json()),
+    lines: lines.map((line) => JSON.parse(line)),
+  }
 }

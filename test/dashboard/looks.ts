@@ -6,7 +6,18 @@ import type { Page } from 'playwright-core'
 // By require, as playwright-core.
 const { source } = createRequire(import.meta.url)('axe-core') as typeof Axe
 
-export const PAGES = ['overview', 'services', 'processes', 'requests', 'tasks', 'schedules', 'dead', 'entries', 'audit']
+export const PAGES = [
+  'overview',
+  'services',
+  'processes',
+  'requests',
+  'tasks',
+  'schedules',
+  'dead',
+  'entries',
+  'transactions',
+  'audit',
+]
 
 export interface Look {
   readonly theme: 'light' | 'dark'

@@ -26,6 +26,7 @@ import { requestOf } from '../workers/turns.js'
 import { ask } from './asked.js'
 
 const Thing = defineEntry<{ name: string }>('Thing')
+const Kept = defineEntry<{ name: string }>('Kept')
 
 /** A space with its dashboard, and what the acts need in it. */
 interface Scene {
@@ -61,11 +62,13 @@ const paused = async ({ space }: Scene, name: string): Promise<unknown> =>
 const stateOfWorker = async ({ space }: Scene, name: string): Promise<unknown> =>
   (await processesIn(space)).find(({ process }) => process === name)?.state
 
-const lettersOf = (task: string) => async ({ space }: Scene) => {
-  let count = 0
-  for await (const [letter] of deadLetters(space)) if (letter.task === task) count++
-  return count
-}
+const lettersOf =
+  (task: string) =>
+  async ({ space }: Scene) => {
+    let count = 0
+    for await (const [letter] of deadLetters(space)) if (letter.task === task) count++
+    return count
+  }
 
 const letter = (task: string) => async (scene: Scene) => {
   await createClient({ space: scene.space }).enqueue(task, null, { service: 'tasks' })
@@ -74,12 +77,14 @@ const letter = (task: string) => async (scene: Scene) => {
   throw new Error('it is gone')
 }
 
-const named = (verb: string, confirm: object = {}) => (name: string) => ({
-  order: verb,
-  processes: [name],
-  seen: { [name]: '' },
-  ...confirm,
-})
+const named =
+  (verb: string, confirm: object = {}) =>
+  (name: string) => ({
+    order: verb,
+    processes: [name],
+    seen: { [name]: '' },
+    ...confirm,
+  })
 
 /** An order whose effect is that of its process alone: the process tells of it. */
 const toldAct = (verb: 'recall' | 'suspend', after: unknown): Act => ({
@@ -92,6 +97,11 @@ const toldAct = (verb: 'recall' | 'suspend', after: unknown): Act => ({
   before: [],
   after,
 })
+
+const kept = async (dashboard: Dashboard): Promise<{ readonly id: string; readonly kinds: readonly string[] }[]> => {
+  const { transactions } = (await ask(dashboard, 'transactions')).json
+  return transactions.filter(({ kinds }: { readonly kinds: readonly string[] }) => kinds.includes('Kept'))
+}
 
 const scheduled = (schedule: string) => async (scene: Scene) => {
   await createClient({ space: scene.space }).schedule(schedule, { cron: '0 3 1 1 *' }, 'nightly', schedule, {
@@ -244,6 +254,20 @@ const ACTS: readonly Act[] = [
     after: 0,
   },
   {
+    act: 'transactions.abort',
+    route: 'transactions/abort',
+    async make({ space, dashboard }) {
+      const tx = await space.begin({ leaseMs: 600_000 })
+      await space.write(Kept({ name: 'kept' }), { tx })
+      return (await kept(dashboard))[0]!.id
+    },
+    body: (id) => ({ id, confirm: id }),
+    command: (id) => ['transactions', '--abort', id],
+    see: async ({ dashboard }) => (await kept(dashboard)).length,
+    before: 1,
+    after: 0,
+  },
+  {
     act: 'entries.take',
     route: 'entries/take',
     async make({ space, dashboard }) {
@@ -260,7 +284,7 @@ const ACTS: readonly Act[] = [
 ]
 
 /** Routes of the dashboard that change nothing in the space but its audit, or its own work. */
-const NO_COMMAND = ['login', 'logout', 'tickets/result', 'dead/stop', 'dead/body', 'entries/body']
+const NO_COMMAND = ['login', 'logout', 'tickets/result', 'dead/export', 'dead/stop', 'dead/body', 'entries/body']
 
 let redis: Redis
 const closing: (() => Promise<unknown>)[] = []

@@ -164,7 +164,12 @@ test('the rates of a service are those of all processes, each over its own time'
         { service: 'mail', held: 0, capacity: 2, free: 4, finished: 0, failed: 0, waited: [], ran: [] },
       ],
     } as unknown as ProcessReport)
-  const malformed = ProcessPresence({ process: 'bad', at: 1, services: ['web'], served: [{}] } as unknown as ProcessReport)
+  const malformed = ProcessPresence({
+    process: 'bad',
+    at: 1,
+    services: ['web'],
+    served: [{}],
+  } as unknown as ProcessReport)
   const leases = await space.writeAll([
     // Up to 1 ms, 2.5 ms, 5 ms: 95 of 100 are within the third.
     reportOf('one', 10_000, 80, 8, [50, 30]),

@@ -214,6 +214,11 @@ export class Process {
         reportProgress: (delivery, note) => call(() => own.tickets.reportProgress(delivery, note)),
         leave: (id) => call(() => own.tickets.leave(id)),
         look: (id) => call(() => own.tickets.look(id)),
+        settled: (after) => call(() => own.tickets.settled(after)),
+      },
+      transactions: {
+        list: (most) => call(() => own.transactions.list(most)),
+        expire: (id) => call(() => own.transactions.expire(id)),
       },
       health: () => own.health(),
       close: async () => {

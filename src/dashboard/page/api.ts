@@ -53,6 +53,19 @@ export const get = <T>(path: string, values: Readonly<Record<string, string | un
 export const post = <T = unknown>(path: string, body: object): Promise<T> =>
   call<T>(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
 
+/** Sends an act, and saves what comes as a file. */
+export async function save(path: string, body: object, name: string): Promise<void> {
+  const headers = { 'Content-Type': 'application/json' }
+  const terms = { method: 'POST', headers, body: JSON.stringify(body), credentials: 'same-origin' } as const
+  const response = await fetch(pathOfRoute(path), terms).catch(() => undefined)
+  if (!response?.ok) throw new CallError(response?.status ?? 0, (await response?.json().catch(() => ({}))) ?? {})
+  const link = document.createElement('a')
+  link.href = URL.createObjectURL(await response.blob())
+  link.download = name
+  link.click()
+  URL.revokeObjectURL(link.href)
+}
+
 export async function learnMe(): Promise<void> {
   try {
     me.value = await get<Me>('me')

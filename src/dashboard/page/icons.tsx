@@ -9,6 +9,7 @@ const SHAPES = {
   schedules: 'M8 1.5a6.5 6.5 0 1 0 0 13 6.5 6.5 0 0 0 0-13zM8 4v4l3 2',
   dead: 'M2 4h12v9H2zM2 4l6 5 6-5',
   entries: 'M8 1.5l6 3v7l-6 3-6-3v-7zM2 4.5l6 3 6-3M8 7.5v7',
+  transactions: 'M2 5h10M9 2l3 3-3 3M14 11H4M7 8l-3 3 3 3',
   audit: 'M4 1.5h6l3 3v10H4zM6.5 7h4M6.5 10h4',
   good: 'M3 8.5l3.2 3.2L13 4.8',
   degraded: 'M8 2l6.5 12h-13zM8 6.5v3.5M8 12v.5',

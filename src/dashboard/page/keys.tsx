@@ -14,6 +14,7 @@ export const PAGES = [
   ['schedules', 'Schedules', 'c'],
   ['dead', 'Dead letters', 'd'],
   ['entries', 'Entries', 'e'],
+  ['transactions', 'Transactions', 'x'],
   ['audit', 'Audit', 'a'],
 ] as const
 

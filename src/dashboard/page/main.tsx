@@ -20,6 +20,7 @@ import { Requests } from './views/requests.js'
 import { Schedules } from './views/schedules.js'
 import { Services } from './views/services.js'
 import { Tasks } from './views/tasks.js'
+import { Transactions } from './views/transactions.js'
 
 const VIEWS: Readonly<Record<string, () => JSX.Element>> = {
   overview: Overview,
@@ -30,6 +31,7 @@ const VIEWS: Readonly<Record<string, () => JSX.Element>> = {
   schedules: Schedules,
   dead: Dead,
   entries: Entries,
+  transactions: Transactions,
   audit: AuditTrail,
 }
 

@@ -30,6 +30,7 @@ import { Wait } from '../../runtime/wait.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
+import { TransactionsInMemory } from './transactions.js'
 import { MemoryTwoPhase } from './two-phase.js'
 import type { Waiter } from './waiters.js'
 import { World } from './world.js'
@@ -45,6 +46,7 @@ export class MemoryEngine implements Engine {
   readonly tickets: MemoryTickets
   readonly sessions: SessionAccess
   readonly twoPhase: MemoryTwoPhase
+  readonly transactions: TransactionsInMemory
   /** The state that all processes of the space share. */
   readonly world: World
   /** Pending waits, to be ended by close(). */
@@ -62,6 +64,7 @@ export class MemoryEngine implements Engine {
     this.world = world
     this.#bounds = bounds
     this.presence = world.join(presence)
+    this.transactions = new TransactionsInMemory(world.transactions)
     this.twoPhase = new MemoryTwoPhase(world, this.presence, () => this.#open())
     this.tickets = new MemoryTickets(world, this.presence, (entries) => {
       this.#open()

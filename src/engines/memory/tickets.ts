@@ -7,6 +7,8 @@ import {
   EXHAUSTED,
   LOST,
   type Opening,
+  RESULT,
+  type SettledPage,
   TICKET,
   type TicketState,
   type Tickets,
@@ -53,6 +55,11 @@ export class MemoryTickets implements Tickets {
     const onOutcome = (outcome: Outcome): void => this.#recordOutcome(entry.id, outcome)
     this.#world.put([entry], undefined, entry.request && { presence: '', onOutcome })
     return 'opened'
+  }
+
+  async settled(): Promise<SettledPage> {
+    const items = this.#world.bag.entries().filter(({ entry }) => entry.kinds[1] === RESULT)
+    return { tickets: items.map(storedOf), next: null }
   }
 
   /** An owner may have as much as is left for the others. */

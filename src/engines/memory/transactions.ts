@@ -1,5 +1,7 @@
 /** The transactions of a memory space: their entries and their leases. */
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
+import type { SeenTransaction, TransactionsOfAll } from '../../engine.js'
+import { kindNamed } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import type { Item } from './bag.js'
 
@@ -12,6 +14,20 @@ export interface OpenTransaction {
   timer: NodeJS.Timeout | undefined
   /** True once it is prepared for the decision of another partition (two-phase.ts): it has no lease from then on. */
   isPrepared: boolean
+}
+
+/** Returns a transaction as others see it. */
+function seenTransaction({ id, presence, items, expiresAt, isPrepared }: OpenTransaction): SeenTransaction {
+  const all = [...items]
+  return {
+    id,
+    presence,
+    state: isPrepared ? 'prepared' : 'open',
+    remainingMs: isPrepared ? 0 : Math.max(expiresAt - wallMs(), 0),
+    held: all.filter(({ taker, readers }) => taker === id || readers.has(id)).length,
+    written: all.filter(({ writer, taker }) => writer === id && taker !== id).length,
+    kinds: [...new Set(all.map(({ entry }) => kindNamed(entry.kinds[0]!)))],
+  }
 }
 
 export class MemoryTransactions {
@@ -86,6 +102,10 @@ export class MemoryTransactions {
     return [...this.#open.values()].filter((each) => each.presence === presence && !each.isPrepared)
   }
 
+  get all(): OpenTransaction[] {
+    return [...this.#open.values()]
+  }
+
   #arm(transaction: OpenTransaction): void {
     clearTimeout(transaction.timer)
     const left = transaction.expiresAt - wallMs()
@@ -95,5 +115,25 @@ export class MemoryTransactions {
     }
     // Does not keep the process alive.
     transaction.timer = setTimeout(() => this.#arm(transaction), Math.min(left, LONGEST_TIMER_MS)).unref()
+  }
+}
+
+/** Those of all processes, for operators. */
+export class TransactionsInMemory implements TransactionsOfAll {
+  readonly #transactions: MemoryTransactions
+
+  constructor(transactions: MemoryTransactions) {
+    this.#transactions = transactions
+  }
+
+  async list(most: number): Promise<SeenTransaction[]> {
+    const open = this.#transactions.all.sort((a, b) => a.expiresAt - b.expiresAt)
+    return open.slice(0, most).map(seenTransaction)
+  }
+
+  async expire(id: string): Promise<boolean> {
+    if (!this.#transactions.isOpen(id)) return false
+    this.#transactions.renew(id, 0)
+    return true
   }
 }

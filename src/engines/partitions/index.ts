@@ -35,11 +35,13 @@ import { PartitionedRequests } from './requests.js'
 import { PartitionedSessions } from './sessions.js'
 import { PartitionedTickets } from './tickets.js'
 import { PartitionedTransactions } from './transactions.js'
+import { TransactionsInPartitions } from './transactions-of-all.js'
 
 export class PartitionedEngine implements Engine {
   readonly presence: string
   readonly sessions: PartitionedSessions
   readonly tickets: PartitionedTickets
+  readonly transactions = new TransactionsInPartitions(() => this.#inUse)
   readonly #members: readonly Engine[]
   /** Those that are part of the space now. */
   #inUse: readonly Engine[]

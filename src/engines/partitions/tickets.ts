@@ -1,5 +1,5 @@
 /** Tickets over partitions: each is in the partition of its id, beside the request that settles it. */
-import type { Opening, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
+import type { Opening, SettledPage, TicketState, Tickets, TicketTerms } from '../../engine/tickets.js'
 import type { Delivery, EncodedEntry, Engine } from '../../engine.js'
 import { isSpaceError } from '../../errors.js'
 import { firstPlaced } from './first-placed.js'
@@ -43,6 +43,18 @@ export class PartitionedTickets implements Tickets {
 
   look(id: string): Promise<TicketState | null> {
     return this.#wherever(id, (tickets) => tickets.look(id))
+  }
+
+  /** One partition after the other: a cursor is that of its partition, behind its number. */
+  async settled(after: string): Promise<SettledPage> {
+    const [, number = '0', own = ''] = /^(\d+):(.*)$/.exec(after) ?? []
+    const all = this.#placement.all
+    const at = Number(number)
+    const partition = all[at]
+    if (partition === undefined) return { tickets: [], next: null }
+    const { tickets, next } = await this.#in(partition).settled(own)
+    if (next !== null) return { tickets, next: `${at}:${next}` }
+    return { tickets, next: at + 1 < all.length ? `${at + 1}:` : null }
   }
 
   /**

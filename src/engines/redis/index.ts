@@ -46,6 +46,7 @@ import { SessionEntriesOnRedis } from './session-entry.js'
 import { TakesOfMany } from './take-many.js'
 import { RedisTickets } from './tickets.js'
 import { Transactions } from './transaction.js'
+import { TransactionsOnRedis } from './transactions-of-all.js'
 import { TwoPhaseOnRedis } from './two-phase.js'
 import { ask } from './wire/ask.js'
 import { Batches } from './wire/batches.js'
@@ -70,6 +71,7 @@ export class RedisEngine implements Engine {
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
   readonly twoPhase: TwoPhaseOnRedis
+  readonly transactions: TransactionsOnRedis
   readonly moves: Moves
   #durability = 'memory'
   /** The level is agreed on: from then on, it is what every server must give. */
@@ -122,6 +124,7 @@ export class RedisEngine implements Engine {
     )
     this.#transactions = new Transactions(this.presence, this.#batches)
     this.twoPhase = new TwoPhaseOnRedis(this.#batches, this.#transactions)
+    this.transactions = new TransactionsOnRedis(this.#batches)
     this.#acceptance = new Acceptance(this.#batches, this.#bodies, keys, this.#transactions)
     this.#finds = new Finds(this.#batches, this.#acceptance, this.#transactions)
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#acceptance)

@@ -34,6 +34,7 @@ export const OPERATIONS = {
   backlog: { args: ['template'], does: 'counts the free matches and tells when the oldest was written' },
   offered: { args: ['kind', 'token'], does: 'tells by which tokens offers choose among the entries of a kind' },
   kinds: { args: [], does: 'counts the free entries of each root kind' },
+  listTransactions: { args: ['most'], does: 'lists transactions, with their leases and what they hold' },
 
   offer: { args: ['wait', 'credit', 'template', 'alternatives'], does: 'registers a standing take with credit' },
   endOffer: { args: ['wait'], does: 'ends an offer' },
@@ -78,6 +79,7 @@ export const OPERATIONS = {
   reportProgress: { args: ['claim', 'progress'], does: 'the same by the holder of its request' },
   leaveTicket: { args: ['ticket'], does: 'ends this process’s wait for a ticket' },
   lookAtTicket: { args: ['ticket'], does: 'tells the state of a ticket' },
+  settledTickets: { args: ['cursor'], does: 'looks through some entries for tickets that have an outcome' },
 
   loadSession: { args: ['id', 'wait', 'lockMs'], does: 'reads a session entry, or locks it and waits for the lock' },
   saveSession: { args: ['id', 'leaseMs', 'lock', 'maxBytes', 'base', 'headLength', 'changedLength', 'removed', 'expected', 'owner', 'contents'], does: 'saves a session entry' },
@@ -319,10 +321,7 @@ export const SHARED = {
   prime: 997,
   /** A larger body bypasses Lua, under a key of its own: each copy in Lua costs about 1 ns per byte. */
   largestInline: 2048,
-  /**
-   * A score has the priority above the order of writing (2^44) in one exact number, moved up (2^52) so that it is
-   * never negative.
-   */
+  /** A score: the priority above the order of writing (2^44), moved up by 2^52 so that it is never negative. */
   priorityStep: 17592186044416,
   scoreZero: 4503599627370496,
   /** The end of a lease that never ends; as text, 13 nines. */

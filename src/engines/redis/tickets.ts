@@ -1,16 +1,24 @@
 /** Tickets: requests whose outcomes are kept in the space, where any process can read them. */
 
-import { type Opening, type TicketState, type Tickets, type TicketTerms, ticketsFull } from '../../engine/tickets.js'
-import type { Delivery, EncodedEntry } from '../../engine.js'
+import {
+  type Opening,
+  type SettledPage,
+  type TicketState,
+  type Tickets,
+  type TicketTerms,
+  ticketsFull,
+} from '../../engine/tickets.js'
+import type { Delivery, EncodedEntry, Stored } from '../../engine.js'
 import { pendingEntry } from '../../entry/ticket.js'
 import { isSpaceError, SpaceError } from '../../errors.js'
 import { bodyWithChecksum } from './checksum.js'
 import type { Keys } from './keys.js'
 import { OUTCOME, REPLY, SHARED, TICKET_STATE } from './protocol.js'
-import { entryArguments } from './record.js'
+import { entryArguments, parseRecord } from './record.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
+import { readPage } from './wire/push.js'
 import type { Writes } from './write.js'
 
 const OPENINGS: Readonly<Record<string, Opening>> = {
@@ -37,6 +45,13 @@ export class RedisTickets implements Tickets {
     this.#keys = keys
     this.#writes = writes
     this.#claimFor = claimFor
+  }
+
+  async settled(after: string): Promise<SettledPage> {
+    const { values, now } = await ask(this.#batches, 'settledTickets', { cursor: after || '0' }, { repeatable: true })
+    const tickets: Stored[] = []
+    readPage(values[1]!, ({ first, bytes }) => tickets.push(parseRecord(first, bytes, now)))
+    return { tickets, next: values[0]!.toString('latin1') || null }
   }
 
   async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {

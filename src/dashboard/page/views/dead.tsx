@@ -3,7 +3,7 @@
 import type { LetterJob } from '../../letter-jobs.js'
 import type { LetterChoice, LetterGroup, ShownLetter } from '../../letters.js'
 import type { ShownField } from '../../shown-fields.js'
-import { may, post } from '../api.js'
+import { may, post, save } from '../api.js'
 import { askFirst, doNow } from '../ask.js'
 import { second } from '../clock.js'
 import { Fields } from '../fields.js'
@@ -60,6 +60,28 @@ interface ActsTerms {
   readonly name: string
   readonly isNamed?: boolean
   onAct(verb: Verb): void
+}
+
+/** Saves those that match; with bodies for whom bodies are. */
+const Export = ({ match }: { readonly match: LetterChoice }) => {
+  if (!may('dead')) return null
+  const saveWith = (bodies: boolean): Promise<void> =>
+    doNow(async () => {
+      await save('dead/export', { match, bodies }, `dead-letters${bodies ? '-with-bodies' : ''}.jsonl`)
+      return 'The dead letters are saved: 10,000 at most.'
+    })
+  return (
+    <>
+      <button type="button" class="quiet" onClick={() => saveWith(false)}>
+        Export
+      </button>
+      {may('bodies') && (
+        <button type="button" class="quiet" onClick={() => saveWith(true)}>
+          Export with bodies
+        </button>
+      )}
+    </>
+  )
 }
 
 const chosen = (): LetterChoice => Object.fromEntries([...placeValues.value].filter(([name]) => name !== 'id'))
@@ -124,7 +146,15 @@ function Groups() {
   const now = state.value?.deadLetters ?? seen
   const choiceOf = ({ reason, service, task, error }: LetterGroup): LetterChoice => ({ reason, service, task, error })
   return (
-    <Panel title="Dead letters" more={<LoadState {...loading} />}>
+    <Panel
+      title="Dead letters"
+      more={
+        <>
+          {groups.length > 0 && <Export match={{}} />}
+          <LoadState {...loading} />
+        </>
+      }
+    >
       <Job />
       {value?.isWhole && now > seen && (
         <button type="button" class="new" onClick={loading.again}>
@@ -169,6 +199,7 @@ function Letters({ choice }: { readonly choice: LetterChoice }) {
       more={
         <>
           <a href={linkTo('dead')}>All groups</a>
+          <Export match={choice} />
           <LoadState {...loading} />
         </>
       }

@@ -54,7 +54,7 @@ function Kinds() {
         first="Free"
       />
       <p class="note">
-        Entries that processes hold, or that a transaction has taken, are not free. Open transactions cannot be listed.
+        Entries that processes hold, or that a <a href={linkTo('transactions')}>transaction</a> has taken, are not free.
       </p>
     </Panel>
   )

@@ -105,7 +105,11 @@ const COLUMNS: Column<ProcessReport>[] = [
   { title: 'Role', sort: ({ roles }) => roles.join(), cell: ({ roles }) => roles.join(', ') },
   { title: 'Serves', cell: ({ services, tasks }) => servedBy(services, tasks) },
   { title: 'Release', sort: ({ release }) => release, cell: ({ release }) => release || '–' },
-  { title: 'State', sort: ({ state }) => state, cell: (each) => <State rating={ratingOf(each)}>{stateWords(each)}</State> },
+  {
+    title: 'State',
+    sort: ({ state }) => state,
+    cell: (each) => <State rating={ratingOf(each)}>{stateWords(each)}</State>,
+  },
   {
     title: 'In flight',
     isNumber: true,

@@ -1,5 +1,6 @@
 /** Tasks that run and wait, and the ticket of one by its id. */
 import type { SeenRequest } from '../../../control/requests.js'
+import type { FinishedTicket } from '../../finished-tickets.js'
 import type { ShownField } from '../../shown-fields.js'
 import { may, post } from '../api.js'
 import { askFirst, doNow } from '../ask.js'
@@ -69,8 +70,8 @@ export function Tasks() {
           keyOf={({ id: request }) => request}
           empty={loading.isLoading ? 'Loading …' : 'No task runs for long, and none waits.'}
         />
-        <p class="note">Finished tasks are found by the id of their ticket. Failed ones are among the dead letters.</p>
       </Panel>
+      <Finished />
       <Panel title="Ticket" more={<Filter value={id} onChange={setId} label="Id of a ticket" />}>
         {id ? <Ticket key={id} id={id} /> : <p class="empty">Give the id of a ticket, as client.enqueue returns it.</p>}
         {id && id !== thingName.value && (
@@ -80,6 +81,57 @@ export function Tasks() {
         )}
       </Panel>
     </>
+  )
+}
+
+/** Asked for by a click: tickets are in no index, so all entries are looked through. */
+function Finished() {
+  const [isAsked, setAsked] = useState(false)
+  return isAsked ? (
+    <FinishedTickets />
+  ) : (
+    <Panel
+      title="Finished"
+      more={
+        <button type="button" onClick={() => setAsked(true)}>
+          Look for finished tasks
+        </button>
+      }
+    >
+      <p class="empty">
+        It looks through the entries of the space, for at most 2 s. Failed tasks are among the dead letters.
+      </p>
+    </Panel>
+  )
+}
+
+function FinishedTickets() {
+  const { value, ...loading } = useRoute<{ tickets: readonly FinishedTicket[]; isWhole: boolean }>('tickets')
+  return (
+    <Panel title="Finished" more={<LoadState {...loading} />}>
+      <Table
+        caption="Tickets with an outcome, the newest first"
+        columns={[
+          {
+            title: 'Ticket',
+            cell: ({ id }) => (
+              <a class="code" href={linkTo(`tasks/${encodeURIComponent(id)}`)}>
+                {id}
+              </a>
+            ),
+          },
+          { title: 'Of', sort: ({ what }) => what, cell: ({ what }) => what },
+          { title: 'Outcome', sort: ({ state }) => state, cell: ({ state, error }) => error || state },
+          { title: 'Attempt', isNumber: true, cell: ({ attempt }) => attempt },
+          { title: 'Opened', sort: ({ openedAt }) => openedAt, cell: ({ openedAt }) => timeWords(openedAt) },
+          { title: 'Kept for', isNumber: true, cell: ({ keptMs }) => durationWords(Math.max(keptMs, 0)) },
+        ]}
+        rows={value?.tickets ?? []}
+        keyOf={({ id }) => id}
+        empty={loading.isLoading ? 'Loading …' : 'No outcome is kept.'}
+      />
+      {value && !value.isWhole && <p class="note">There are more: these are the newest of those that were found.</p>}
+    </Panel>
   )
 }
 

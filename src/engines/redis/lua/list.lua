@@ -40,6 +40,45 @@ function OPS.backlog(template)
   reply(REPLY.page, oldest or '', tostring(call('ZCARD', key)))
 end
 
+-- Most marks of transactions of which one call looks up the kinds.
+local MOST_KINDS_SEEN = 500
+
+-- Replies the transactions, those whose lease ends first first: the score of each, the numbers of entries that it keeps
+-- from others and that it has written, and the kinds of these.
+function OPS.listTransactions(most)
+  flushRecords()
+  local page, left = { nowText }, MOST_KINDS_SEEN
+  local found = call('ZRANGE', keys.transactions, 0, tonumber(most) - 1, 'WITHSCORES')
+  for j = 1, #found, 2 do
+    local transaction, kinds, known = found[j], {}, {}
+    local held, written = call('SCARD', marksKey(transaction)), call('ZCARD', writtenKey(transaction))
+    local function note(id)
+      left = left - 1
+      local record = recordOf(id)
+      local kind = record and indexInfo(signatureOf(record)).kinds[1]
+      if kind and not known[kind] then
+        known[kind] = true
+        kinds[#kinds + 1] = kind
+      end
+    end
+    if held <= left then
+      local marks = call('SMEMBERS', marksKey(transaction))
+      for k = 1, #marks do
+        local effect = byte(marks[k])
+        if effect == MARK_BYTES.written or effect == MARK_BYTES.registered then
+          held = held - 1
+        else
+          note(unmarked(marks[k]))
+        end
+      end
+    end
+    local ids = left > 0 and written > 0 and call('ZRANGE', writtenKey(transaction), 0, left - 1) or {}
+    for k = 1, #ids do note(ids[k]) end
+    item(page, transaction, found[j + 1] .. ' ' .. textOf(held) .. ' ' .. textOf(written), concat(kinds, '\n'))
+  end
+  reply(REPLY.page, '', concat(page))
+end
+
 -- Beyond these numbers nothing is looked through.
 local MOST_WAITS, MOST_PROCESSES = 200, 200
 

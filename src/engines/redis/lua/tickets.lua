@@ -208,3 +208,20 @@ function OPS.lookAtTicket(ticket)
   end
   reply(REPLY.state, state .. left .. id, progress)
 end
+
+-- Entries that one call looks through, about.
+local LOOKED_THROUGH = 200
+
+-- Replies the tickets that have an outcome among some entries, and where the next call goes on ('' at the end).
+function OPS.settledTickets(cursor)
+  flushRecords()
+  local page, got = { nowText }, call('HSCAN', keys.entries, cursor, 'COUNT', LOOKED_THROUGH)
+  for j = 1, #got[2], 2 do
+    local id, record = got[2][j], got[2][j + 1]
+    if find(record, KIND.ticket, 1, true) and isSound(record) and not hasExpired(record) then
+      local info = indexInfo(signatureOf(record))
+      if info.root == KIND.ticket and info.kinds[1] ~= KIND.pending then item(page, id, '', record) end
+    end
+  end
+  reply(REPLY.page, got[1] == '0' and '' or got[1], concat(page))
+end
