@@ -33,6 +33,7 @@ const UNITS = [
 
 /** Returns a duration in its largest whole unit, such as `3 h`. */
 export function durationText(ms: number): string {
+  if (ms > 0 && ms < 1) return '< 1 ms'
   const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? ['ms', 1]
   return `${Math.floor(ms / size)} ${unit}`
 }

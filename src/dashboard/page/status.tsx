@@ -40,7 +40,7 @@ export function Status() {
           <Figure name="dead letters" value={numberWords(now.deadLetters)} />
           <Figure name="processes" value={numberWords(processes.value.size)} />
           <Figure name="paused" value={numberWords(now.pauses.length)} />
-          {now.store && <Figure name="memory" value={memoryWords(now.store)} isMinor />}
+          {now.store && <Figure name="memory" value={memoryWords(now.store)} />}
           {now.store && <Figure name="if it is full" value={now.store.policy} isMinor />}
           <Figure name="durability" value={now.durability} isMinor />
         </>

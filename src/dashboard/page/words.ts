@@ -9,6 +9,7 @@ const UNITS = [
 
 /** Returns a duration in its largest unit, such as `3 h`; below ten of it with one digit more. */
 export function durationWords(ms: number): string {
+  if (ms > 0 && ms < 1) return '< 1 ms'
   const [unit, size] = UNITS.find(([, least]) => ms >= least) ?? ['ms', 1]
   const value = ms / size
   return `${unit === 's' && value < 10 ? value.toFixed(1) : Math.floor(value)} ${unit}`

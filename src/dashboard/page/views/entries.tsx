@@ -53,9 +53,7 @@ function Kinds() {
         empty={loading.isLoading ? 'Loading …' : 'The space is empty.'}
         first="Free"
       />
-      <p class="note">
-        Entries that processes hold, or that a <a href={linkTo('transactions')}>transaction</a> has taken, are not free.
-      </p>
+      <p class="note">Entries that processes hold, or that a transaction has taken, are not free.</p>
     </Panel>
   )
 }
