@@ -36,6 +36,8 @@ export async function startHaproxy(
   timeout connect 5s
   timeout client 60s
   timeout server 60s
+  # A busy machine may take longer for a check than the time between two.
+  timeout check 5s
 listen requests
   bind 127.0.0.1:${port}
   option httpchk GET /readyz
