@@ -81,7 +81,8 @@ const AFTERWARDS_MS = 1_000
  */
 export function createGateway(options: GatewayOptions): Gateway {
   const terms = checked(options)
-  const { space, host, port, tls, h2c, services, upgradeProtocols, drainDelayMs, idempotency, logger } = terms
+  const { space, host, port, tls, h2c, services, upgradeProtocols, drainDelayMs, keepAliveMs, idempotency, logger } =
+    terms
   const { replayBytes, inFlight } = terms.limits
   const outages = new Outages(space, logger)
   const limits = new Limits(inFlight)
@@ -174,7 +175,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       const open = async (): Promise<void> => {
         await certificates?.load()
         await space.streams.listen(logger)
-        listening = await listen({ host, port, certificates, h2c }, { onServer, onRequest, onUpgrade, isUpgrade })
+        const serverTerms = { host, port, certificates, h2c, keepAliveMs }
+        listening = await listen(serverTerms, { onServer, onRequest, onUpgrade, isUpgrade })
         certificates?.watch()
       }
       await (admin ? admin.during(open) : open())

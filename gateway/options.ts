@@ -51,6 +51,12 @@ export interface GatewayOptions {
    * a load balancer has the time to notice. Longer than its interval of checks, such as 5 000. Default 0.
    */
   readonly drainDelayMs?: number | undefined
+  /**
+   * How long a connection without a request stays open, in ms, from 1 000 on. Longer than the proxy in front keeps it: the
+   * side that sends requests must be the first to close, or a request meets a connection that is closing. HTTP/1.1
+   * clients are told 5 s less (`Keep-Alive`), at least half. Default 65 000, for proxies with 60 s.
+   */
+  readonly keepAliveMs?: number | undefined
   readonly limits?: GatewayLimits | undefined
   readonly idempotency?: IdempotencyOptions | undefined
   /** Probes and metrics. Default: no admin port. */
@@ -97,6 +103,10 @@ export interface IdempotencyOptions {
   readonly principalOf?: PrincipalOf | undefined
 }
 
+/** The default of `keepAliveMs`: longer than the 60 s of common load balancers. */
+export const KEEP_ALIVE_MS = 65_000
+const LEAST_KEEP_ALIVE_MS = 1_000
+
 const OPTIONS: ReadonlySet<string> = new Set([
   'space',
   'host',
@@ -108,6 +118,7 @@ const OPTIONS: ReadonlySet<string> = new Set([
   'proxyProtocol',
   'upgradeProtocols',
   'drainDelayMs',
+  'keepAliveMs',
   'limits',
   'idempotency',
   'admin',
@@ -144,13 +155,14 @@ export interface CheckedGatewayOptions
 export function checked(options: GatewayOptions): CheckedGatewayOptions {
   onlyKnown('createGateway', options, OPTIONS, MOVED)
   const { space, host = '127.0.0.1', port = 8080, services = [{ service: 'web' }], logger = silent } = options
-  const { upgradeProtocols: protocols = [], drainDelayMs = 0 } = options
+  const { upgradeProtocols: protocols = [], drainDelayMs = 0, keepAliveMs = KEEP_ALIVE_MS } = options
   if (!(space instanceof Space)) throw invalid('space is what openSpace returned.')
   if (typeof host !== 'string' || host === '') throw invalid('host is an address or a host name.')
   checkInteger('port', port, 0, 65_535)
   checkServices(services)
   const upgradeProtocols = checkedProtocols(protocols)
   checkInteger('drainDelayMs', drainDelayMs, 0, LONGEST_TIMER_MS)
+  checkInteger('keepAliveMs', keepAliveMs, LEAST_KEEP_ALIVE_MS, LONGEST_TIMER_MS)
   if (typeof logger?.info !== 'function')
     throw invalid('logger must be a pino instance or have the methods debug, info, warn and error.')
   const { tls, h2c = false, trustProxy, proxyProtocol = false } = options
@@ -175,6 +187,7 @@ export function checked(options: GatewayOptions): CheckedGatewayOptions {
     proxyProtocol,
     upgradeProtocols,
     drainDelayMs,
+    keepAliveMs,
     limits,
     idempotency,
     admin,

@@ -16,28 +16,25 @@ import { createSecureServer } from './tls/server.js'
 import { refuseUnparsed } from './unparsed.js'
 import { STALLED_MS } from './uploads.js'
 
-/** How long an idle connection stays open. */
-export const KEEP_ALIVE_MS = 65_000
-
 const OPTIONS = {
   /** Slow headers end within 10 s, including the check interval. */
   headersTimeout: FIRST_WITHIN_MS,
   // body.ts and upload.ts bound slow bodies.
   requestTimeout: 0,
   connectionsCheckingInterval: 1_000,
-  /** Longer than the 60 s of common load balancers: the client must be the first to close an idle connection. */
-  keepAliveTimeout: KEEP_ALIVE_MS,
   maxHeaderSize: 16_384,
   // encode.ts checks Host, and says what was wrong.
   requireHostHeader: false,
   noDelay: true,
 }
 
+const MOST_EARLIER_MS = 5_000
+
 /**
- * The value of `Keep-Alive: timeout=`. Node.js sends its own timeout, so that both ends close in the same moment and a
- * request sent just then is lost.
+ * Returns the value of `Keep-Alive: timeout=`. Node.js sends its own timeout, so that both ends close in the same moment
+ * and a request sent just then is lost.
  */
-const TOLD_KEEP_ALIVE_MS = 60_000
+const toldKeepAliveMs = (keepAliveMs: number): number => keepAliveMs - Math.min(MOST_EARLIER_MS, keepAliveMs / 2)
 
 /** A field of Node.js that its types leave out. */
 interface ResponseWithKeepAlive extends ServerResponse {
@@ -69,6 +66,8 @@ export interface ServerTerms {
   readonly certificates: Certificates | undefined
   /** HTTP/2 without TLS is served, too. */
   readonly h2c: boolean
+  /** How long an idle connection stays open: the client must be the first to close it. */
+  readonly keepAliveMs: number
 }
 
 export interface ServerEvents {
@@ -91,14 +90,15 @@ export interface GatewayServer {
  * machine.
  */
 export function listen(
-  { host, port, certificates, h2c }: ServerTerms,
+  { host, port, certificates, h2c, keepAliveMs }: ServerTerms,
   { onServer, onRequest, onUpgrade, isUpgrade }: ServerEvents,
 ): Promise<GatewayServer> {
   const serveHttp1 = (socket: Socket): void => void server.emit(begins, socket)
-  const http2 = certificates || h2c ? createHttp2(KEEP_ALIVE_MS, onRequest, serveHttp1) : undefined
+  const http2 = certificates || h2c ? createHttp2(keepAliveMs, onRequest, serveHttp1) : undefined
+  const options = { ...OPTIONS, keepAliveTimeout: keepAliveMs }
   const server: HttpServer = certificates
-    ? createSecureServer(OPTIONS, certificates, (socket) => http2!.serve(socket))
-    : createServer(OPTIONS)
+    ? createSecureServer(options, certificates, (socket) => http2!.serve(socket))
+    : createServer(options)
   server.httpAllowHalfOpen = true
   if (h2c && !certificates) takePrefaces(server, (socket) => http2!.serve(socket))
   onServer(server)
@@ -106,8 +106,9 @@ export function listen(
   const begins = certificates ? 'secureConnection' : 'connection'
   // One more than is accepted, so that an excess is refused; Node.js drops further lines silently.
   server.maxHeadersCount = MAX_HEADER_LINES + 1
+  const toldMs = toldKeepAliveMs(keepAliveMs)
   const given = (req: IncomingMessage, res: ServerResponse, expects100: boolean): void => {
-    ;(res as ResponseWithKeepAlive)._keepAliveTimeout = TOLD_KEEP_ALIVE_MS
+    ;(res as ResponseWithKeepAlive)._keepAliveTimeout = toldMs
     onRequest(req, res, expects100)
   }
   server.on('request', (req, res) => given(req, res, false))

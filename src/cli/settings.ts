@@ -128,6 +128,7 @@ export interface GatewayFlags extends HttpsFlags, AdminFlags {
   readonly proxyProtocol?: boolean
   readonly durability?: Durability
   readonly drainDelayMs: number
+  readonly keepAliveMs: number
   readonly timeoutMs: number
   readonly maxBodyBytes: number
   readonly maxReplayBytes: number
@@ -158,6 +159,13 @@ export const gatewayOptions = (): Option[] => [
   ...httpsOptions(),
   durabilityOption(),
   number('--drain-delay-ms <ms>', 'how long a stop keeps the port open while /readyz is 503', 0, 86_400_000, 0),
+  number(
+    '--keep-alive-ms <ms>',
+    'how long an idle connection stays open; longer than the proxy in front keeps it',
+    1_000,
+    86_400_000,
+    65_000,
+  ),
   number('--timeout-ms <ms>', 'maximum time for a request; then its client gets a 504', 1, 2 ** 31 - 1, 30_000),
   number('--max-body-bytes <n>', 'maximum size of a request body', 0, MAX_SAFE_INTEGER, 1 << 20),
   number('--max-replay-bytes <n>', 'maximum bytes of a streamed body kept for a retry', 0, MAX_SAFE_INTEGER, 64 << 20),
@@ -199,6 +207,7 @@ export const gatewayTerms = (flags: GatewayFlags) => {
     tls: tlsTerms(flags),
     h2c: flags.h2c,
     drainDelayMs: flags.drainDelayMs,
+    keepAliveMs: flags.keepAliveMs,
     upgradeProtocols: flags.upgradeProtocols?.split(','),
     limits: { timeoutMs, bodyBytes: maxBodyBytes, replayBytes: maxReplayBytes, maxDeliveries },
     idempotency: { leaseMs: keyLeaseMs, maxBytes: maxKeyBytes },

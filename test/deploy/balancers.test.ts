@@ -2,13 +2,15 @@
 import { expect, test } from '@jest/globals'
 import { load } from 'js-yaml'
 import { Ingress } from 'kubernetes-models/networking.k8s.io/v1/Ingress'
-import { KEEP_ALIVE_MS } from '../../gateway/server.js'
+import { end, startDev } from '../support/dev.js'
 import { textOf } from '../support/repository.js'
+import { scratch } from '../support/scratch.js'
 import { flagValue, unknownFlags } from './commands.js'
 
 // biome-ignore lint/suspicious/noExplicitAny: configurations of others
 type Any = any
 
+const { write } = scratch('balancers')
 const yamlOf = (file: string): Any => load(textOf(`examples/deploy/${file}`))
 /** The command of the gateways in the head of a file. */
 const commandIn = (file: string): string[] =>
@@ -80,7 +82,18 @@ test('AWS: checks, idle connections and the times of a deregistration; the ingre
     count: Number(annotation('unhealthy-threshold-count')),
   }).toEqual({ port: group.HealthCheckPort, path: group.HealthCheckPath, interval, timeout, count })
   const [, idle] = /idle_timeout\.timeout_seconds=(\d+)/.exec(annotation('load-balancer-attributes'))!
-  expect(Number(idle) * 1_000).toBeLessThan(KEEP_ALIVE_MS)
+  expect(Number(idle) * 1_000).toBeLessThan(flagValue(command, '--keep-alive-ms'))
   const same = ['deregistration_delay.timeout_seconds', 'load_balancing.algorithm.type']
   expect(annotation('target-group-attributes').split(',')).toEqual(same.map((key) => `${key}=${attributes.get(key)}`))
+})
+
+test('--keep-alive-ms is what idle connections get, for a load balancer that keeps them longer than 60 s', async () => {
+  const longer = /--keep-alive-ms (\d+) for (\d+) s/.exec(textOf('examples/deploy/aws-alb/attributes.yaml'))!
+  const app = write('app.mjs', 'export default (req, res) => res.end("served")')
+  const [gateway, url] = await startDev(app, ['--keep-alive-ms', longer[1]!])
+  const { headers } = await fetch(url)
+  const toldSeconds = Number(/timeout=(\d+)/.exec(headers.get('keep-alive')!)![1])
+  expect(toldSeconds).toBeGreaterThanOrEqual(Number(longer[2]))
+  expect(toldSeconds * 1_000).toBeLessThan(Number(longer[1]))
+  await end(gateway)
 })

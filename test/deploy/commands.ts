@@ -21,6 +21,7 @@ export async function unknownFlags([command = '', ...args]: CommandLine): Promis
 
 const DEFAULTS: Readonly<Record<string, number>> = {
   '--drain-delay-ms': 0,
+  '--keep-alive-ms': 65_000,
   '--timeout-ms': 30_000,
   '--stop-timeout-ms': 10_000,
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { Agent } from 'node:http'
 import { describe, expect, test } from '@jest/globals'
-import { KEEP_ALIVE_MS } from '../../gateway/server.js'
+import { KEEP_ALIVE_MS } from '../../gateway/options.js'
 import { ask, serving, wire } from './serving.js'
 
 /** The values of one field in a raw header list. */
@@ -193,6 +193,17 @@ describe('a response', () => {
     const told = Number(/timeout=(\d+)/.exec(String(headers['keep-alive']))![1]) * 1_000
     expect(told).toBeGreaterThan(50_000)
     expect(KEEP_ALIVE_MS - told).toBeGreaterThanOrEqual(5_000)
+  })
+
+  test('leaves an idle connection open for keepAliveMs; of a short time the client is told half', async () => {
+    await using s = await serving(() => ({ body: Buffer.from('served') }), { keepAliveMs: 2_000 })
+    const line = await wire(s.port)
+    line.send('GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n')
+    const answer = await line.receive((text) => text.endsWith('served'))
+    const since = performance.now()
+    expect(answer).toMatch(/^keep-alive: timeout=1\r$/im)
+    expect(await line.receive()).toBe(answer)
+    expect(performance.now() - since).toBeGreaterThan(1_900)
   })
 
   test('carries the id of its entry, once', async () => {
