@@ -11,7 +11,6 @@ import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { directTerms } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, type StreamBounds } from './request/streams/index.js'
-import type { Listable } from './space/listing.js'
 import { Space } from './space.js'
 
 export interface OpenOptions extends Bounds, Access {
@@ -134,15 +133,15 @@ export async function openSpace(url: string, options: OpenOptions = {}): Promise
   throw new SpaceError('URL_UNKNOWN', adviceFor(url))
 }
 
-const VIEW_TIMEOUT_MS = 5_000
-
 /**
- * Opens the listings of a space on Redis. Joins no presence and writes nothing, so a user may who may only read.
- * @throws SpaceError as openSpace
+ * Opens a space on Redis to look at what is in it. Joins no presence and writes nothing, so a user may who may only read
+ * (`takespace acl observer`); calls that change the space reject with REDIS_REFUSED.
+ *
+ * @throws SpaceError SPACE_UNREACHABLE, REDIS_REFUSED, REDIS_UNSUITABLE, TLS_FAILED, URL_UNKNOWN
  */
-export async function openListings(url: string, name: string): Promise<Listable & { close(): void }> {
-  const { openView } = await import('./engines/redis/view.js')
-  return openView(url, name, VIEW_TIMEOUT_MS)
+export async function observeSpace(url: string, name: string, logger: Logger = silent): Promise<Space> {
+  const { openObserver } = await import('./engines/redis/observer.js')
+  return new Space(await openObserver(url, name), name, logger)
 }
 
 const MOST_PARTITIONS = 256

@@ -259,10 +259,10 @@ const ROLES = {
   gateway: 'gateway',
   worker: 'worker',
   program:
-    'openSpace, write, take, read, enqueue, dead requeue and drop, top, nodes, drain, order, pause, resume, dashboard',
+    'openSpace, write, take, read, enqueue, dead requeue and drop, drain, order, pause, resume, requests --withdraw, ticket --cancel, dashboard',
   scheduler: 'scheduler, gateway --scheduler',
   mover: 'migrate, at both addresses',
-  observer: 'ls, dead ls, dead show, doctor',
+  observer: 'ls, dead ls, dead show, doctor, nodes, top, requests, ticket, dashboard --dashboard-read-only',
   loader: 'load',
 } satisfies Record<RoleName, string>
 

@@ -147,8 +147,7 @@ async function bodyOf(request: Request): Promise<Record<string, unknown>> {
 function refusalOf(error: unknown): Refused {
   if (error instanceof Refused) return error
   if (isSpaceError(error)) {
-    const status = CLIENTS_OWN.has(error.code) ? 400 : error.code === 'TICKET_UNKNOWN' ? 404 : 503
-    return new Refused(status, error.code, error.message)
+    return new Refused(CLIENTS_OWN.has(error.code) ? 400 : (STATUSES[error.code] ?? 503), error.code, error.message)
   }
   return new Refused(500, 'bug', 'The dashboard failed: its log has the error.')
 }
@@ -156,6 +155,9 @@ function refusalOf(error: unknown): Refused {
 const CLIENTS_OWN: ReadonlySet<string> = new Set([
   ...['INVALID_ARGUMENT', 'INVALID_ENTRY', 'TICKET_PENDING', 'TASK_FAILED', 'TICKET_CANCELLED', 'LEASE_UNKNOWN'],
 ])
+
+/** A user of Redis who may only read is refused what would write. */
+const STATUSES: Readonly<Record<string, number>> = { TICKET_UNKNOWN: 404, REDIS_REFUSED: 403 }
 
 const json = (value: object, status: number): Response =>
   Response.json(value, { status, headers: { 'Cache-Control': 'no-store' } })

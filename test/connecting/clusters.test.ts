@@ -133,18 +133,15 @@ describeOnRedis('a space on a Cluster', () => {
     }
     const space = await open('least', { durability: undefined }, await grant('program'))
     for (let id = 0; id < 6; id++) await space.write(Job({ id, text: LARGE }))
-    const listed = startProcess([
-      'takespace',
-      'ls',
-      'Job',
-      '--url',
-      await grant('observer'),
-      '--name',
-      'least',
-      '--json',
-    ])
-    expect((await listed.exited).code).toBe(0)
-    expect(listed.output().trim().split('\n')).toHaveLength(6)
+    const url = await grant('observer')
+    const observed = async (...args: string[]): Promise<string[]> => {
+      const process = startProcess(['takespace', ...args, '--json', '--url', url, '--name', 'least'])
+      expect([(await process.exited).code, process.output()]).toEqual([0, expect.anything()])
+      return process.output().trim().split('\n')
+    }
+    expect(await observed('ls', 'Job')).toHaveLength(6)
+    const [state] = await observed('top', '--once')
+    expect(JSON.parse(state!)).toMatchObject({ rating: 'good', durability: space.durability })
     for (let id = 0; id < 6; id++) expect(await space.take(Job)).toMatchObject({ text: LARGE })
     for (const node of nodes) expect(await node.cli('ACL', 'LOG')).toBe('')
   })

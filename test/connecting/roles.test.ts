@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { processesIn } from '../../src/control/processes.js'
 import { createClient, createScheduler, defineEntry, entryInfo, openSpace, type Space } from '../../src/index.js'
+import { observeSpace } from '../../src/open.js'
 import { SpaceSessionStore } from '../../src/session/index.js'
 import { createWorker } from '../../workers/index.js'
 import { describeOnRedis } from '../support/every-engine.js'
@@ -183,6 +185,7 @@ describeOnRedis('the rights of a role', () => {
     expect(await other.read(Job.template({ id: 2 }), { tx, waitMs: 0 })).not.toBeNull()
     const dying = await space.readIfExists(Job.template({ id: 4 }))
     await space.engine.deadLetter(entryInfo(dying!).id, 'failed')
+    const waiting = await createClient({ space }).enqueue('of nobody', undefined)
     const before = await redis.cli('HLEN', '{ts:default}:entries')
 
     const rights = await grant('observer')
@@ -208,11 +211,72 @@ describeOnRedis('the rights of a role', () => {
     expect(dead).toMatchObject({ reason: 'failed', kind: 'Job' })
     expect(JSON.parse(await observed('dead', 'show', dead.id, '--json'))).toMatchObject({ id: dead.id })
     expect(await observed('doctor')).toMatch(/^warn +rights .*takespace acl/m)
+    await using reading = await observeSpace(as('observer'), 'default')
+    expect(await reading.engine.tickets.look(waiting.id)).toMatchObject({ state: 'waiting' })
+    expect(await reading.readIfExists(Job.template({ id: 2 })).catch(({ code }) => code)).toBe('REDIS_REFUSED')
+    for await (const job of reading.contents(Job.template({ id: 2 }))) expect(job).toEqual({ id: 2 })
+    expect(reading.durability).toBe('fsync')
     const commands = await used()
     expect(rights.filter((right) => !commands.has(right))).toEqual([])
     expect(await redis.cli('HLEN', '{ts:default}:entries')).toBe(before)
     expect(await redis.cli('ACL', 'LOG')).not.toMatch(/zrem|hdel|sadd/)
     await expect(openSpace(as('observer'))).rejects.toMatchObject({ code: 'REDIS_REFUSED' })
+  })
+
+  test('of an observer suffice for nodes, top, requests and a dashboard that is read only, which leave no trace', async () => {
+    await grant('program')
+    await grant('observer')
+    await using space = await openSpace(as('program'))
+    await createWorker({ space, app: (_req, res) => void res.end(), tasks: { double: (n: number) => 2 * n } }).start()
+    const ticket = await createClient({ space }).enqueue('double', 21)
+    expect(await ticket.result()).toBe(42)
+    await until(async () => (await processesIn(space)).length === 1, 'the worker has told of itself')
+    await redis.cli('ACL', 'LOG', 'RESET')
+
+    const printed = async (...args: string[]): Promise<unknown> => {
+      const process = run('observer', ...args)
+      expect([await process.exited, process.output()]).toEqual([{ code: 0, signal: null }, expect.anything()])
+      return JSON.parse(process.output())
+    }
+    const worker = { process: space.presence, roles: ['worker'], services: ['web'] }
+    expect(await printed('nodes', '--json')).toMatchObject(worker)
+    expect(await printed('top', '--once', '--json')).toMatchObject({
+      rating: 'good',
+      durability: 'fsync',
+      services: [{ name: 'web', waiting: 0, workers: 1 }],
+      processes: [worker],
+    })
+    expect((await run('observer', 'requests').exited).code).toBe(0)
+    expect(await printed('ticket', ticket.id, '--json')).toMatchObject({ state: 'completed' })
+
+    const dashboard = run('observer', 'dashboard', '--dashboard-read-only', '--dashboard-port', '0')
+    const [, url] = await dashboard.line(/"url":"([^"]+)"/)
+    const get = async (path: string): Promise<Response> => fetch(`${url}api/v1/${path}`)
+    expect(await (await get('state')).json()).toMatchObject({ rating: 'good', processes: [worker] })
+    expect(await (await get(`tickets/${ticket.id}`)).json()).toMatchObject({ state: 'completed' })
+    for (const path of ['services', 'requests', 'tasks', 'dead', 'kinds', 'audit']) {
+      expect([path, (await get(path)).status]).toEqual([path, 200])
+    }
+    // A scheduler is asked by a call, which is an entry.
+    expect(await (await get('schedules')).json()).toMatchObject({ rule: 'REDIS_REFUSED' })
+    const headers = {
+      'content-type': 'application/json',
+      origin: new URL(url!).origin,
+      'sec-fetch-site': 'same-origin',
+    }
+    const body = JSON.stringify({ what: 'service', name: 'web' })
+    expect((await fetch(`${url}api/v1/pause`, { method: 'POST', headers, body })).status).toBe(403)
+
+    await redis.cli('CLIENT', 'KILL', 'USER', 'observer')
+    await until(async () => (await get('state')).ok, 'the dashboard has connected again')
+    expect(await redis.cli('ZCARD', '{ts:default}:presences')).toBe('1')
+    expect(await denied()).toBe('')
+
+    await using reading = await observeSpace(as('observer'), 'default')
+    await expect(reading.write(Job({ id: 1 }))).rejects.toMatchObject({ code: 'REDIS_REFUSED' })
+    await expect(reading.take(Job, { waitMs: 0 })).rejects.toMatchObject({ code: 'REDIS_REFUSED' })
+    await expect(reading.begin()).rejects.toMatchObject({ code: 'REDIS_REFUSED' })
+    expect(await denied()).toBe('')
   })
 
   test('of an observer do not extend to what has ended: it is left out of a list, and left to others to remove', async () => {

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { openPort } from '../../admin/listen.js'
 import { isRight, isUserRole, USER_ROLES } from '../../dashboard/rights.js'
 import { writePassword, writeToken, writeUser } from '../../dashboard/users.js'
-import { openSpace } from '../../open.js'
+import { observeSpace, openSpace } from '../../open.js'
 import { masked } from '../failure.js'
 import { openLog } from '../log.js'
 import { askSecret } from '../secret.js'
@@ -24,7 +24,10 @@ export async function dashboard(flags: Flags, command: Command): Promise<void> {
   const logger = await openLog('dashboard')
   const manager = serviceManager(logger)
   const { name, dashboardHost: host, dashboardPort: port } = flags
-  const space = await openSpace(url, { name, nextUrl: sharedNextUrl(command, flags.nextUrl), logger })
+  const nextUrl = sharedNextUrl(command, flags.nextUrl)
+  // Nobody may act: it needs the rights of an observer alone.
+  const isObserver = flags.dashboardReadOnly && nextUrl === undefined
+  const space = await (isObserver ? observeSpace(url, name, logger) : openSpace(url, { name, nextUrl, logger }))
   try {
     const app = await dashboardOf(space, flags, { host, logger })
     const listening = await openPort(app.fetch, { host, port, name: 'port', setting: '--dashboard-port' })

@@ -1,7 +1,7 @@
 /** `takespace dead`: lists dead letters, shows one, enqueues it again, or drops it. */
 import type { Command } from 'commander'
 import { audited, commandOperator } from '../../control/audit.js'
-import { openListings, openSpace } from '../../open.js'
+import { observeSpace, openSpace } from '../../open.js'
 import { shownRequest } from '../../request/shown.js'
 import type { Listable } from '../../space/listing.js'
 import type { Space } from '../../space.js'
@@ -35,13 +35,8 @@ export async function dead(
   const url = sharedUrl(command, flags.url)
   // Listings need a user who may only read.
   if (verb === 'ls' || verb === 'show') {
-    const space = await openListings(url, flags.name)
-    try {
-      await (verb === 'ls' ? listDeadLetters(space, flags) : each(ids, (id) => show(space, id, flags)))
-    } finally {
-      space.close()
-    }
-    return
+    await using space = await observeSpace(url, flags.name)
+    return await (verb === 'ls' ? listDeadLetters(space, flags) : each(ids, (id) => show(space, id, flags)))
   }
   const isChosen = flags.all || [flags.reason, flags.service, flags.task].some((each) => each !== undefined)
   if (isChosen === ids.length > 0)

@@ -4,7 +4,7 @@ import { DEAD_LETTER, type Listed, OWN_KINDS } from '../../engine.js'
 import { decodeFields } from '../../entry/codec.js'
 import { Template } from '../../entry/template.js'
 import { kindNamed } from '../../entry/token.js'
-import { openListings } from '../../open.js'
+import { observeSpace } from '../../open.js'
 import { shownIn, shownRequest } from '../../request/shown.js'
 import { REQUEST, TASK } from '../../request.js'
 import { freeEntries, type Listable, listEntries } from '../../space/listing.js'
@@ -25,12 +25,8 @@ export async function list(
   flags: Flags,
   command: Command,
 ): Promise<void> {
-  const space = await openListings(sharedUrl(command, flags.url), flags.name)
-  try {
-    await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
-  } finally {
-    space.close()
-  }
+  await using space = await observeSpace(sharedUrl(command, flags.url), flags.name)
+  await (kind === undefined ? listKinds(space, flags) : listKind(space, kind, { ...fields }, flags))
 }
 
 async function listKinds(space: Listable, { json }: Flags): Promise<void> {

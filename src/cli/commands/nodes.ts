@@ -4,7 +4,7 @@ import { wallMs } from '../../clock.js'
 import type { ProcessReport } from '../../control/kinds.js'
 import { chosenOf, processesIn } from '../../control/processes.js'
 import { durationText, tableOf } from '../table.js'
-import { openOperated, type SpaceFlags } from './operated.js'
+import { openObserved, type SpaceFlags } from './operated.js'
 
 export interface ChosenFlags extends SpaceFlags {
   readonly host?: string
@@ -14,7 +14,7 @@ export interface ChosenFlags extends SpaceFlags {
 }
 
 export async function nodes(process: string | undefined, flags: ChosenFlags, command: Command): Promise<void> {
-  await using space = await openOperated(command, flags)
+  await using space = await openObserved(command, flags)
   const found = chosenOf(await processesIn(space), { ...flags, process, release: flags.ofRelease })
   print(flags.json ? found.map((each) => JSON.stringify(each)) : processTable(found))
 }

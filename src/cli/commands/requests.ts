@@ -6,7 +6,7 @@ import { stateOf } from '../../control/state.js'
 import { withdrawRequest } from '../../control/withdraw.js'
 import { durationText, tableOf } from '../table.js'
 import { print } from './nodes.js'
-import { openOperated, type SpaceFlags } from './operated.js'
+import { openObserved, openOperated, type SpaceFlags } from './operated.js'
 
 interface Flags extends SpaceFlags {
   readonly service?: string
@@ -16,7 +16,7 @@ interface Flags extends SpaceFlags {
 }
 
 export async function requests(flags: Flags, command: Command): Promise<void> {
-  await using space = await openOperated(command, flags)
+  await using space = await (flags.withdraw ? openOperated : openObserved)(command, flags)
   const { service, id, max, json } = flags
   if (flags.withdraw) {
     if (id === undefined) return command.error('error: name the request by --id.')

@@ -4,14 +4,14 @@ import { createClient } from '../../client.js'
 import { audited, commandOperator } from '../../control/audit.js'
 import { isSpaceError } from '../../errors.js'
 import { print } from './nodes.js'
-import { openOperated, type SpaceFlags } from './operated.js'
+import { openObserved, openOperated, type SpaceFlags } from './operated.js'
 
 interface Flags extends SpaceFlags {
   readonly cancel?: true
 }
 
 export async function ticketCommand(id: string, flags: Flags, command: Command): Promise<void> {
-  await using space = await openOperated(command, flags)
+  await using space = await (flags.cancel ? openOperated : openObserved)(command, flags)
   const ticket = createClient({ space }).ticket(id)
   const what = { ...commandOperator(), act: 'tasks.cancel', target: id, count: 1 }
   if (flags.cancel && !(await audited(space, what, () => ticket.cancel()))) process.exitCode = 1

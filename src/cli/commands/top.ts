@@ -9,8 +9,13 @@ import type { Space } from '../../space.js'
 import { Screen } from '../screen.js'
 import { durationText, tableOf } from '../table.js'
 import { print, processTable } from './nodes.js'
+<<<<<<< HEAD
 import { openOperated, type SpaceFlags } from './operated.js'
 import { auditedOrder } from './order.js'
+=======
+import { openObserved, openOperated, type SpaceFlags } from './operated.js'
+import { auditedOrder, give } from './order.js'
+>>>>>>> 5ac005f (Who only looks needs no right to write)
 
 interface Flags extends SpaceFlags {
   readonly once?: true
@@ -22,10 +27,10 @@ interface Flags extends SpaceFlags {
 const EXITS = { good: 0, degraded: 1, bad: 2 } as const
 
 export async function top(flags: Flags, command: Command): Promise<void> {
-  await using space = await openOperated(command, flags)
+  await using space = await openObserved(command, flags)
   const { json, once, intervalMs, count } = flags
   if (process.stdout.isTTY && !json && !once) {
-    await new View(space, intervalMs).run(count ?? Number.POSITIVE_INFINITY)
+    await new View(space, intervalMs, () => openOperated(command, flags)).run(count ?? Number.POSITIVE_INFINITY)
     return
   }
   const times = once ? 1 : (count ?? (json ? Number.POSITIVE_INFINITY : 1))
@@ -52,6 +57,8 @@ const HELP = 'q quit  space hold  / filter  < > sort  D drain'
 class View {
   readonly #space: Space
   readonly #intervalMs: number
+  /** Opens the space for an act, which needs more rights than a look. */
+  readonly #openToAct: () => Promise<Space>
   readonly #screen: Screen
   #state: SpaceState | undefined
   #isHeld = false
@@ -63,9 +70,10 @@ class View {
   /** The last drain: what was chosen, and the processes that obey. */
   #drain: { readonly of: string; readonly names: ReadonlySet<string> } | undefined
 
-  constructor(space: Space, intervalMs: number) {
+  constructor(space: Space, intervalMs: number, openToAct: () => Promise<Space>) {
     this.#space = space
     this.#intervalMs = intervalMs
+    this.#openToAct = openToAct
     this.#screen = new Screen({ onKey: (key) => this.#press(key), onChange: () => this.#draw() })
   }
 
@@ -132,6 +140,7 @@ class View {
   #choose(text: string): void {
     const [, by, value] = /^(host|release)=(.+)$/.exec(text) ?? []
     if (!text || !this.#state) return
+<<<<<<< HEAD
     const found = chosenOf(this.#state.processes.filter(canDrain), by ? { [by]: value } : { process: text })
     this.#drain = undefined
     this.#said = ''
@@ -154,6 +163,19 @@ class View {
       this.#drain = { of, names: new Set(names) }
     } catch (error) {
       this.#said = (error as Error).message
+=======
+    const chosen = by ? { [by]: value } : { process: text }
+    const workers = this.#state.processes.filter(({ roles }) => roles.some((r) => r === 'gateway' || r === 'worker'))
+    const found = chosenOf(workers, chosen)
+    this.#said = `drain: ${found.length} processes were told`
+    this.#draw()
+    try {
+      await using space = await this.#openToAct()
+      const obeyed = await auditedOrder(space, 'drain', found, (each) => give(space, each, 'drain'))
+      this.#said = `drain: ${obeyed.filter(({ refusal }) => !refusal).length} of ${found.length} obey`
+    } catch (error) {
+      this.#said = `drain: ${(error as Error).message}`
+>>>>>>> 5ac005f (Who only looks needs no right to write)
     }
     this.#draw()
   }

@@ -55,11 +55,7 @@ export class PartitionedListings {
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {
     const among = this.#placement.among(template)
-    const all = await Promise.all(among.map((partition) => this.#members[partition]!.backlog(template)))
-    return {
-      count: all.reduce((sum, { count }) => sum + count, 0),
-      oldestMs: Math.max(...all.map(({ oldestMs }) => oldestMs)),
-    }
+    return sumOfBacklogs(await Promise.all(among.map((partition) => this.#members[partition]!.backlog(template))))
   }
 
   async offered(template: EncodedTemplate): Promise<readonly string[] | null> {
@@ -106,6 +102,12 @@ export class PartitionedListings {
     throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is of a space with other partitions.')
   }
 }
+
+/** Returns the backlog of all parts of a space. */
+export const sumOfBacklogs = (parts: readonly Backlog[]): Backlog => ({
+  count: parts.reduce((sum, { count }) => sum + count, 0),
+  oldestMs: Math.max(...parts.map(({ oldestMs }) => oldestMs)),
+})
 
 /** Returns the counts of all parts of a space, added up by kind. */
 export function sumOfKinds(parts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {

@@ -12,7 +12,7 @@ const WITH_REPLICAS = 'replicated:1'
  * `replicated:1` if the primary may fail over. @throws SpaceError DURABILITY_UNAVAILABLE
  */
 export function agreedDurability(
-  server: Server,
+  server: Pick<Server, 'durability' | 'replicas'>,
   asked: Durability | undefined,
   failsOver: boolean,
   logger: Logger,

@@ -17,7 +17,18 @@ const TAKING_PART = [...CONNECTING, ...LIBRARY_COMMANDS]
 
 /** Commands that a look sends, and those by which the function reads (LOOKS and READS in lua/main.lua). */
 const LOOKING = ['INFO', 'TIME', 'CONFIG GET', 'FUNCTION LIST', 'FCALL_RO']
-const READING = ['EXISTS', 'GET', 'HKEYS', 'HMGET', 'PUBSUB SHARDNUMSUB', 'ZCARD', 'ZRANGE', 'ZRANGEBYSCORE']
+const READING = [
+  'EXISTS',
+  'GET',
+  'HGET',
+  'HKEYS',
+  'HMGET',
+  'PUBSUB SHARDNUMSUB',
+  'ZCARD',
+  'ZRANGE',
+  'ZRANGEBYSCORE',
+  'ZSCORE',
+]
 
 interface Role {
   readonly commands: readonly string[]

@@ -108,12 +108,17 @@ export class RedisTickets implements Tickets {
     await ask(this.#batches, 'leaveTicket', { ticket: id }, { repeatable: true })
   }
 
-  async look(id: string): Promise<TicketState | null> {
-    const { kind, values } = await ask(this.#batches, 'lookAtTicket', { ticket: id }, { repeatable: true })
-    if (kind !== REPLY.state) return null
-    const [state, note] = values
-    const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
-    const deaths = Number(first.slice(1))
-    return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, progress: note! }
+  look(id: string): Promise<TicketState | null> {
+    return lookAtTicket(this.#batches, id)
   }
+}
+
+/** Returns null if there is no such ticket. */
+export async function lookAtTicket(batches: Pick<Batches, 'add'>, id: string): Promise<TicketState | null> {
+  const { kind, values } = await ask(batches, 'lookAtTicket', { ticket: id }, { repeatable: true })
+  if (kind !== REPLY.state) return null
+  const [state, note] = values
+  const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
+  const deaths = Number(first.slice(1))
+  return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, progress: note! }
 }

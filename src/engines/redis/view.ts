@@ -1,21 +1,31 @@
-/** A view of a space: its listings, read without a presence in it, as a user who may only read. */
+/** A view of a space: its listings, backlogs and tickets, read without a presence in it, as a user who may only read. */
+import type { Tickets } from '../../engine/tickets.js'
 import type { Engine } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { silent } from '../../log.js'
 import { allOrNone } from '../../runtime/all-or-none.js'
-import { sumOfKinds } from '../partitions/listings.js'
+import { sumOfBacklogs, sumOfKinds } from '../partitions/listings.js'
 import { checkedBody } from './checksum.js'
+import { agreedDurability } from './durability.js'
 import { type Keys, keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { partsOf } from './partition-count.js'
 import { REFUSAL } from './protocol.js'
+import { lookAtTicket } from './tickets.js'
+import { addressOf } from './wire/address.js'
 import { ensureLibrary, LOOK } from './wire/library.js'
 import { type LookingClient, openLook } from './wire/look.js'
 import { appendOperations, type Operation } from './wire/operation.js'
 import { layoutError } from './wire/refusal.js'
-import { fieldsOf, unsuitableRole } from './wire/server.js'
+import { fieldsOf, levelOf, unsuitableRole } from './wire/server.js'
+
+/** The part of an engine that reads. */
+export interface ReadingEngine extends Pick<Engine, 'durability' | 'kinds' | 'list' | 'backlog'> {
+  readonly tickets: Pick<Tickets, 'look'>
+}
 
 export interface View {
-  readonly engine: Pick<Engine, 'kinds' | 'list'>
+  readonly engine: ReadingEngine
   close(): void
 }
 
@@ -31,9 +41,19 @@ export async function openView(url: string, name: string, timeoutMs: number): Pr
 }
 
 /** One part after the other: their pages are not merged by priority and age. */
-function viewOfAll(parts: readonly View['engine'][]): View['engine'] {
+function viewOfAll(parts: readonly ReadingEngine[]): ReadingEngine {
   if (parts.length === 1) return parts[0]!
   return {
+    durability: parts[0]!.durability,
+    async backlog(template) {
+      return sumOfBacklogs(await Promise.all(parts.map((part) => part.backlog(template))))
+    },
+    tickets: {
+      async look(id) {
+        const found = await Promise.all(parts.map((part) => part.tickets.look(id)))
+        return found.find((state) => state !== null) ?? null
+      },
+    },
     async kinds() {
       return sumOfKinds(await Promise.all(parts.map((part) => part.kinds())))
     },
@@ -63,16 +83,21 @@ async function openPart(url: string, keys: Keys, timeoutMs: number): Promise<Vie
     }
     // Who may only read leaves damaged entries where they are.
     const listings = new Listings(calls, bodies, keys, { announce() {} }, async () => {})
-    return { engine: listingsOf(listings), close }
+    const failsOver = addressOf(url).seeds !== undefined
+    const durability = agreedDurability(await levelOf(client, info), undefined, failsOver, silent)
+    return { engine: readingOf(listings, calls, durability), close }
   } catch (error) {
     close()
     throw errorOf(error as Error)
   }
 }
 
-const listingsOf = (listings: Listings): View['engine'] => ({
+const readingOf = (listings: Listings, calls: Calls, durability: string): ReadingEngine => ({
+  durability,
   kinds: () => listings.kinds(),
   list: (template, after, most) => listings.page(template, after, most),
+  backlog: (template) => listings.backlog(template),
+  tickets: { look: (id) => lookAtTicket(calls, id) },
 })
 
 /** Calls of the function that reads, one for each operation. */

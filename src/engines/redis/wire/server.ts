@@ -35,11 +35,21 @@ export async function examine(redis: Commands, key: string, isFound: boolean): P
   if (isCluster(info)) await redis.call('EXISTS', key)
   const policy = evictionIn(info)
   if (policy) throw new SpaceError('REDIS_EVICTS', `It is ${policy} now.`)
-  const aof = info.get('aof_enabled') === '1'
   return {
     run: info.get('run_id') ?? '',
     isCluster: isCluster(info),
     version,
+    ...(await levelOf(redis, info)),
+  }
+}
+
+/** Returns what a server keeps by itself, and its replicas. */
+export async function levelOf(
+  redis: Commands,
+  info: ReadonlyMap<string, string>,
+): Promise<Pick<Server, 'durability' | 'replicas'>> {
+  const aof = info.get('aof_enabled') === '1'
+  return {
     replicas: Number(info.get('connected_slaves') ?? 0),
     durability: !aof ? 'memory' : (await syncsAlways(redis)) ? 'fsync' : 'local',
   }
