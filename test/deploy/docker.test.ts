@@ -66,6 +66,9 @@ interface ComposeService {
   readonly environment?: Readonly<Record<string, string>>
   readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>
 }
+/** The roles of commands that are not named as their role. */
+const ROLES: Readonly<Record<string, string>> = { load: 'loader', dashboard: 'observer' }
+
 /** Resolves merge keys, which YAML 1.2 has no more and Compose has. */
 function withMerged<T extends object>({ '<<': base, ...own }: T & { '<<'?: T }): T {
   return { ...(base && withMerged(base)), ...own } as T
@@ -105,12 +108,12 @@ describe('compose.yaml', () => {
       expect(await unknownFlags(command)).toEqual([])
       const grace = Number.parseInt(service.stop_grace_period ?? '10', 10) * 1_000
       if (['gateway', 'worker'].includes(command[0]!)) expect(grace).toBeGreaterThan(longestStopMs(command))
-      const role = command[0] === 'load' ? 'loader' : command[0]
+      const role = ROLES[command[0]!] ?? command[0]!
       expect(service.environment).toEqual({
         TAKESPACE_URL: `redis://${role}@redis:6379`,
         TAKESPACE_PASSWORD_FILE: `/run/secrets/${role}`,
       })
-      expect(service.secrets).toEqual([role])
+      expect(service.secrets).toContain(role)
       for (const name of Object.keys(service.depends_on!)) expect(Object.keys(services)).toContain(name)
     },
   )
@@ -118,6 +121,14 @@ describe('compose.yaml', () => {
   test('Redis is on the inner network alone', () => {
     expect(networks.inside).toEqual({ internal: true })
     expect([services.redis!.networks, services.redis!.ports]).toEqual([['inside'], undefined])
+  })
+
+  test('the dashboard only reads, and its users are a secret of its own', () => {
+    const { command, secrets: own } = services.dashboard!
+    const file = command![command!.indexOf('--dashboard-users') + 1]!
+    expect(own!.map((name) => `/run/secrets/${name}`)).toContain(file)
+    expect(command).toContain('--dashboard-read-only')
+    expect(ours.filter(([, { secrets: names = [] }]) => names.includes('dashboard_users')).length).toBe(1)
   })
 
   testWith(['promtool'], 'promtool accepts its prometheus.yaml', async () => {

@@ -8,11 +8,16 @@ import { ConfigMap } from 'kubernetes-models/v1/ConfigMap'
 import { Service } from 'kubernetes-models/v1/Service'
 import { MEMORY_ONLY } from '../support/redis.js'
 import { textOf } from '../support/repository.js'
-import { longestStopMs, unknownFlags } from './commands.js'
+import { flagValue, longestStopMs, unknownFlags } from './commands.js'
 import { commandLineOf, kustomized, type Manifest } from './manifests.js'
 
 const FOLDER = 'examples/deploy/kubernetes/overlays'
-const OVERLAYS = ['one-process', 'supervisor', 'keda', 'monitoring'] as const
+const OVERLAYS = ['one-process', 'supervisor', 'keda', 'monitoring', 'dashboard'] as const
+const RESTRICTED = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+}
 
 /** The kinds of Kubernetes itself, with their schemas; others are checked by rules. */
 const KINDS = { Deployment, NetworkPolicy, PodDisruptionBudget, ConfigMap, Service }
@@ -34,7 +39,7 @@ describeWithKubectl.each(OVERLAYS)('%s', (overlay) => {
     manifests.find((each) => each.kind === kind && each.metadata.name === name)!
 
   test('every manifest has the schema of its kind', () => {
-    expect(deployments.length).toBe(2)
+    expect(deployments.length).toBe(overlay === 'dashboard' ? 3 : 2)
     for (const manifest of manifests) {
       const model = modelOf(manifest)
       if (model) new model(manifest).validate()
@@ -53,11 +58,7 @@ describeWithKubectl.each(OVERLAYS)('%s', (overlay) => {
       startupProbe: probe('/startupz'),
       livenessProbe: probe('/livez'),
       readinessProbe: probe('/readyz'),
-      securityContext: {
-        allowPrivilegeEscalation: false,
-        readOnlyRootFilesystem: true,
-        capabilities: { drop: ['ALL'] },
-      },
+      securityContext: RESTRICTED,
       resources: { limits: { memory: expect.any(String) } },
     })
     expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
@@ -108,6 +109,27 @@ describeWithKubectl('the overlays', () => {
       expect(metadata).toMatchObject({ url: 'http://gateway-admin:9090/api/v1/state', aggregationType: 'max' })
       expect(Object.values(metadata).every((value) => typeof value === 'string')).toBe(true)
     }
+  })
+
+  test('the dashboard only reads, has users, and is reached by kubectl port-forward alone', async () => {
+    const { spec } = of('dashboard', 'Deployment', 'dashboard').spec.template
+    const [container] = spec.containers
+    const line = commandLineOf(container!.args)
+    expect(await unknownFlags(line)).toEqual([])
+    expect(line).toEqual(expect.arrayContaining(['--dashboard-read-only', '--dashboard-users']))
+    expect(container!.ports).toEqual([{ name: 'dashboard', containerPort: flagValue(line, '--dashboard-port') }])
+    expect(container).toMatchObject({
+      securityContext: RESTRICTED,
+      readinessProbe: { httpGet: { path: '/', httpHeaders: [{ name: 'Host', value: 'localhost' }] } },
+    })
+    expect(spec.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
+    expect(of('dashboard', 'Service', 'dashboard').spec.type).toBeUndefined()
+    expect(of('dashboard', 'NetworkPolicy', 'dashboard').spec).toMatchObject({
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [],
+    })
+    const kinds = (kustomized(`${FOLDER}/dashboard`) ?? []).map(({ kind }) => kind)
+    expect(kinds).not.toContain('Ingress')
   })
 
   test('the monitor scrapes the admin ports under the job of the rules', () => {

@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Redis as Client } from 'ioredis'
+import { load as parsed } from 'js-yaml'
 import { ROLES } from '../../src/engines/redis/roles.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
+import { textOf } from '../support/repository.js'
 import { launchServer, type ServerProcess } from '../support/server-process.js'
 import { aclFile, passwordOf } from './users.js'
 
@@ -57,6 +59,29 @@ test('the loader loads the functions; gateway and worker serve with their own us
     process.kill('SIGTERM')
     expect(await process.exited).toEqual({ code: 0, signal: null })
   }
+})
+
+test('the dashboard of compose.yaml reads as the observer', async () => {
+  const load = started('loader', 'load')
+  expect(await load.exited).toEqual({ code: 0, signal: null })
+  const users = join(folder, 'users.json')
+  const passwd = startProcess(['takespace', 'dashboard', 'passwd', users, 'reader', '--token'])
+  expect(await passwd.exited).toEqual({ code: 0, signal: null })
+  const { services } = parsed(textOf('examples/deploy/docker/compose.yaml')) as {
+    services: { dashboard: { command: string[] } }
+  }
+  const inContainer: Readonly<Record<string, string>> = { '9096': '0', '/run/secrets/dashboard_users': users }
+  const dashboard = started('observer', ...services.dashboard.command.map((word) => inContainer[word] ?? word))
+  const [, ofDashboard] = await dashboard.line(/"url":"http:\/\/0\.0\.0\.0:(\d+)/)
+  const ask = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+    fetch(`http://127.0.0.1:${ofDashboard}${path}`, { headers })
+  // As the probes of Kubernetes ask.
+  expect((await ask('/')).status).toBe(200)
+  expect((await ask('/api/v1/state')).status).toBe(401)
+  const state = await ask('/api/v1/state', { authorization: `Bearer ${passwd.output().trim()}` })
+  expect(await state.json()).toMatchObject({ durability: 'local', rating: 'good' })
+  dashboard.kill('SIGTERM')
+  expect(await dashboard.exited).toEqual({ code: 0, signal: null })
 })
 
 test.each(Object.keys(ROLES))('%s can do no more', async (role) => {
