@@ -1,10 +1,11 @@
 /**
- * Writes the tables of operations and keys into docs/redis.md, from protocol.ts, and the files of examples/deploy into the pages
- * that show them: `npm run tables`. A test compares them.
+ * Writes the tables of operations and keys into docs/redis.md, from protocol.ts, the files of examples/deploy into the pages
+ * that show them, and docs/faults.svg from bench/FAULTS.md: `npm run tables`. A test compares them.
  */
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { faultsPicture } from '../bench/chart/faults.mjs'
 import { readProtocol } from './protocol.mjs'
 
 const self = fileURLToPath(import.meta.url)
@@ -55,6 +56,7 @@ export const withFiles = (text) =>
 
 if (process.argv[1] && realpathSync(process.argv[1]) === realpathSync(self)) {
   writeFileSync(page, await withTables(readFileSync(page, 'utf8')))
+  writeFileSync(join(root, 'docs', 'faults.svg'), faultsPicture(readFileSync(join(root, 'bench', 'FAULTS.md'), 'utf8')))
   const docs = join(root, 'docs')
   for (const name of readdirSync(docs).filter((file) => file.endsWith('.md'))) {
     const text = readFileSync(join(docs, name), 'utf8')

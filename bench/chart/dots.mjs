@@ -35,7 +35,7 @@ export function dots(panels, top) {
       shapes.push(text(left - 8, middle + 4, label, { anchor: 'end', kind: emphasis }))
       shapes.push(line(placeOf(values[0]), middle, placeOf(values.at(-1)), middle, 'link'))
       for (const [i, value] of values.entries()) {
-        const [radius, look] = DOTS[Math.min(i, DOTS.length - 1)]
+        const [radius, look] = DOTS[values.length === 1 ? 1 : Math.min(i, DOTS.length - 1)]
         shapes.push(dot(placeOf(value), middle, radius, `${look} ${kind}`.trim()))
       }
       const words = values.map((value) => figure(value, digits)).join(' · ')

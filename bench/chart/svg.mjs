@@ -45,8 +45,13 @@ export const line = (x1, y1, x2, y2, kind) =>
 
 export const dot = (x, y, radius, kind) => `<circle cx="${round(x)}" cy="${round(y)}" r="${radius}" class="${kind}"/>`
 
-/** Returns the whole SVG. @param lines words under the title @param draw is given the y to begin at; returns `{ shapes, end }` */
-export function sheet(title, lines, draw) {
+/**
+ * Returns the whole SVG.
+ * @param lines words under the title
+ * @param draw is given the y to begin at; returns `{ shapes, end }`
+ * @param description what it shows in words, for those who cannot see it and have no table beside it
+ */
+export function sheet(title, lines, draw, description = '') {
   const head = [
     text(MARGIN, 34, title, { kind: 'title' }),
     ...lines.map((words, i) => text(MARGIN, 56 + 17 * i, words)),
@@ -55,6 +60,7 @@ export function sheet(title, lines, draw) {
   const height = Math.ceil(end + MARGIN)
   const box = `<rect x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="8" class="card"/>`
   const open = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">`
-  const body = [`<title>${escaped(title)}</title>`, `<style>${STYLE}</style>`, box, ...head, ...shapes]
+  const words = description ? [`<desc>${escaped(description)}</desc>`] : []
+  const body = [`<title>${escaped(title)}</title>`, ...words, `<style>${STYLE}</style>`, box, ...head, ...shapes]
   return `${[open, ...body, '</svg>'].join('\n')}\n`
 }

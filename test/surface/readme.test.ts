@@ -80,6 +80,16 @@ test('the operations and keys in docs/redis.md are those of protocol.ts', async 
   expect(page).toBe(await withTables(page))
 })
 
+test('docs/faults.svg shows the figures of bench/FAULTS.md', async () => {
+  const { faultsPicture } = (await import(new URL('../../bench/chart/faults.mjs', import.meta.url).href)) as {
+    faultsPicture(page: string): string
+  }
+  const picture = text('docs/faults.svg')
+  // `npm run tables` draws it.
+  expect(picture).toBe(faultsPicture(text('bench/FAULTS.md')))
+  expect(picture.match(/<circle/g)!.length).toBeGreaterThan(12)
+})
+
 test('the files that the pages show are those of examples/deploy', async () => {
   const { withFiles } = (await import(new URL('../../.ci/tables.mjs', import.meta.url).href)) as {
     withFiles(page: string): string
