@@ -11,6 +11,9 @@ const ENTRY_POINTS = {
   'takespace/session': { page: 'src/session', about: 'sessions of users' },
 }
 
+/** The files of the reference, as on the site. */
+export const apiFiles = () => ['api/index.md', ...Object.keys(ENTRY_POINTS).map((name) => `api/${pageOf(name)}`)]
+
 const pageOf = (name) => `${name.replace('/', '-')}.md`
 
 /** TypeDoc numbers anchors of one name across kinds of members, the site does not: a number that no heading gives is left out. */

@@ -4,9 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vitepress'
 import { writeApiPages } from './api.mjs'
-import { decisionsPage } from './decisions.mjs'
-import { promisesPage } from './promises.mjs'
-import { recipePages } from './recipes.mjs'
+import { asOnSite, sitePages } from './pages.mjs'
 
 const site = fileURLToPath(new URL('.', import.meta.url))
 const root = join(site, '..')
@@ -19,13 +17,17 @@ function put(file, text) {
 }
 
 rmSync(pages, { recursive: true, force: true })
-cpSync(join(root, 'docs'), pages, { recursive: true })
-put('CHANGELOG.md', readFileSync(join(root, 'CHANGELOG.md'), 'utf8').replaceAll('](docs/', ']('))
-put('decisions/README.md', decisionsPage(join(root, 'docs', 'decisions')))
-put('promises.md', promisesPage(join(root, 'test', 'promises')))
-for (const [file, text] of recipePages(join(root, 'examples'))) put(file, text)
+// Pictures; the pages follow.
+cpSync(join(root, 'docs'), pages, { recursive: true, filter: (file) => !file.endsWith('.md') })
+for (const [file, text] of sitePages(root)) put(file, text)
 
-writeApiPages(site, join(pages, 'api'))
+const api = join(pages, 'api')
+writeApiPages(site, api)
+for (const file of readdirSync(api)) {
+  const [name, text] = asOnSite([file, readFileSync(join(api, file), 'utf8')])
+  rmSync(join(api, file))
+  put(`api/${name}`, text)
+}
 
 // For programs that read the documentation as one file.
 const map = readFileSync(join(root, 'docs', 'README.md'), 'utf8')
@@ -33,12 +35,5 @@ const all = [...map.matchAll(/\]\(([\w/-]+\.md)\)/g)].map(([, file]) => readFile
 put('public/icon.svg', readFileSync(join(site, 'icon.svg'), 'utf8'))
 put('public/llms.txt', map)
 put('public/llms-full.txt', all.join('\n\n'))
-
-// The page of a folder is README.md in a repository, and index.md on a site.
-for (const file of readdirSync(pages, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.md'))) {
-  const text = readFileSync(join(pages, file), 'utf8').replace(/\((?!https?:)([^)\s]*)README\.md/g, '($1index.md')
-  rmSync(join(pages, file))
-  put(file.replace(/README\.md$/, 'index.md'), text)
-}
 
 await build(site)

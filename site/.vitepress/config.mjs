@@ -1,9 +1,12 @@
 /** The settings of the site: everything is served from its own files, no other host is asked. */
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitepress'
-import { sidebarOf } from '../sidebar.mjs'
+import { NAV, sidebarOf } from '../sidebar.mjs'
 
 const pages = fileURLToPath(new URL('../.pages', import.meta.url))
+const textOf = (file) => (existsSync(join(pages, file)) ? readFileSync(join(pages, file), 'utf8') : undefined)
 
 export default defineConfig({
   title: 'takespace',
@@ -17,12 +20,8 @@ export default defineConfig({
   markdown: { languageAlias: { haproxy: 'nginx', caddyfile: 'nginx' } },
   vite: { publicDir: 'public' },
   themeConfig: {
-    nav: [
-      { text: 'Five minutes', link: '/start' },
-      { text: 'Recipes', link: '/recipes/' },
-      { text: 'API', link: '/api/' },
-    ],
-    sidebar: sidebarOf(pages),
+    nav: NAV,
+    sidebar: sidebarOf(textOf),
     outline: [2, 3],
     search: { provider: 'local' },
     socialLinks: [{ icon: 'github', link: 'https://github.com/takespace/takespace' }],
