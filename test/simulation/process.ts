@@ -214,7 +214,7 @@ export class Process {
         reportProgress: (delivery, note) => call(() => own.tickets.reportProgress(delivery, note)),
         leave: (id) => call(() => own.tickets.leave(id)),
         look: (id) => call(() => own.tickets.look(id)),
-        settled: (after) => call(() => own.tickets.settled(after)),
+        settled: () => call(() => own.tickets.settled()),
       },
       transactions: {
         list: (most) => call(() => own.transactions.list(most)),

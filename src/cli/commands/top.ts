@@ -9,13 +9,8 @@ import type { Space } from '../../space.js'
 import { Screen } from '../screen.js'
 import { durationText, tableOf } from '../table.js'
 import { print, processTable } from './nodes.js'
-<<<<<<< HEAD
-import { openOperated, type SpaceFlags } from './operated.js'
-import { auditedOrder } from './order.js'
-=======
 import { openObserved, openOperated, type SpaceFlags } from './operated.js'
-import { auditedOrder, give } from './order.js'
->>>>>>> 5ac005f (Who only looks needs no right to write)
+import { auditedOrder } from './order.js'
 
 interface Flags extends SpaceFlags {
   readonly once?: true
@@ -140,7 +135,6 @@ class View {
   #choose(text: string): void {
     const [, by, value] = /^(host|release)=(.+)$/.exec(text) ?? []
     if (!text || !this.#state) return
-<<<<<<< HEAD
     const found = chosenOf(this.#state.processes.filter(canDrain), by ? { [by]: value } : { process: text })
     this.#drain = undefined
     this.#said = ''
@@ -156,26 +150,14 @@ class View {
 
   async #give(of: string, found: readonly ProcessReport[]): Promise<void> {
     try {
-      const obeyed = await auditedOrder(this.#space, 'drain', found)
+      await using space = await this.#openToAct()
+      const obeyed = await auditedOrder(space, 'drain', found)
       const refusals = obeyed.flatMap(({ refusal }) => refusal || [])
       const names = obeyed.flatMap(({ process, refusal }) => (refusal ? [] : process))
       this.#said = refusals.length > 0 ? `${refusals.length} of ${found.length} do not obey: ${refusals[0]}` : ''
       this.#drain = { of, names: new Set(names) }
     } catch (error) {
       this.#said = (error as Error).message
-=======
-    const chosen = by ? { [by]: value } : { process: text }
-    const workers = this.#state.processes.filter(({ roles }) => roles.some((r) => r === 'gateway' || r === 'worker'))
-    const found = chosenOf(workers, chosen)
-    this.#said = `drain: ${found.length} processes were told`
-    this.#draw()
-    try {
-      await using space = await this.#openToAct()
-      const obeyed = await auditedOrder(space, 'drain', found, (each) => give(space, each, 'drain'))
-      this.#said = `drain: ${obeyed.filter(({ refusal }) => !refusal).length} of ${found.length} obey`
-    } catch (error) {
-      this.#said = `drain: ${(error as Error).message}`
->>>>>>> 5ac005f (Who only looks needs no right to write)
     }
     this.#draw()
   }

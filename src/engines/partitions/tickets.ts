@@ -45,16 +45,11 @@ export class PartitionedTickets implements Tickets {
     return this.#wherever(id, (tickets) => tickets.look(id))
   }
 
-  /** One partition after the other: a cursor is that of its partition, behind its number. */
-  async settled(after: string): Promise<SettledPage> {
-    const [, number = '0', own = ''] = /^(\d+):(.*)$/.exec(after) ?? []
-    const all = this.#placement.all
-    const at = Number(number)
-    const partition = all[at]
-    if (partition === undefined) return { tickets: [], next: null }
-    const { tickets, next } = await this.#in(partition).settled(own)
-    if (next !== null) return { tickets, next: `${at}:${next}` }
-    return { tickets, next: at + 1 < all.length ? `${at + 1}:` : null }
+  settled(after: string): Promise<SettledPage> {
+    return settledInTurn(
+      this.#placement.all.map((partition) => this.#in(partition)),
+      after,
+    )
   }
 
   /**
@@ -78,4 +73,15 @@ export class PartitionedTickets implements Tickets {
   #wherever<T>(id: string, ask: (tickets: Tickets) => Promise<T>): Promise<T> {
     return firstPlaced(this.#placement, id, (partition) => ask(this.#in(partition)))
   }
+}
+
+/** One part after the other: a cursor is that of its part, behind the part's number. */
+export async function settledInTurn(parts: readonly Pick<Tickets, 'settled'>[], after: string): Promise<SettledPage> {
+  const [, number = '0', own = ''] = /^(\d+):(.*)$/.exec(after) ?? []
+  const at = Number(number)
+  const part = parts[at]
+  if (part === undefined) return { tickets: [], next: null }
+  const { tickets, next } = await part.settled(own)
+  if (next !== null) return { tickets, next: `${at}:${next}` }
+  return { tickets, next: at + 1 < parts.length ? `${at + 1}:` : null }
 }

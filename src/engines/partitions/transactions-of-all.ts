@@ -5,10 +5,10 @@ import type { Engine, SeenTransaction, TransactionsOfAll } from '../../engine.js
 const BEHIND_PARTITION = ':'
 
 export class TransactionsInPartitions implements TransactionsOfAll {
-  readonly #members: () => readonly Engine[]
+  readonly #members: () => readonly Pick<Engine, 'transactions'>[]
 
   /** @param members the partitions that are in use */
-  constructor(members: () => readonly Engine[]) {
+  constructor(members: () => readonly Pick<Engine, 'transactions'>[]) {
     this.#members = members
   }
 

@@ -43,7 +43,12 @@ export async function openObserver(url: string, name: string): Promise<Engine> {
     // Each question may connect again.
     isReachable: true,
     sessions: SESSIONS,
-    tickets: { ...TICKETS, look: (id) => ask(({ tickets }) => tickets.look(id)) },
+    tickets: {
+      ...TICKETS,
+      look: (id) => ask(({ tickets }) => tickets.look(id)),
+      settled: (after) => ask(({ tickets }) => tickets.settled(after)),
+    },
+    transactions: { list: (most) => ask(({ transactions }) => transactions.list(most)), expire: refuse },
     begin: () => {
       throw new SpaceError('REDIS_REFUSED', 'This space was opened to be read only; it has no transactions.')
     },

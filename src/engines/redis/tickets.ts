@@ -48,10 +48,7 @@ export class RedisTickets implements Tickets {
   }
 
   async settled(after: string): Promise<SettledPage> {
-    const { values, now } = await ask(this.#batches, 'settledTickets', { cursor: after || '0' }, { repeatable: true })
-    const tickets: Stored[] = []
-    readPage(values[1]!, ({ first, bytes }) => tickets.push(parseRecord(first, bytes, now)))
-    return { tickets, next: values[0]!.toString('latin1') || null }
+    return settledTickets(this.#batches, after)
   }
 
   async open(terms: TicketTerms, entry: EncodedEntry): Promise<Opening> {
@@ -121,4 +118,12 @@ export async function lookAtTicket(batches: Pick<Batches, 'add'>, id: string): P
   const [first = '', left = '', requestId = ''] = state!.toString('latin1').split(' ')
   const deaths = Number(first.slice(1))
   return { state: STATES[first[0]!]!, remainingMs: Number(left), requestId, deaths, progress: note! }
+}
+
+/** Looks through some entries behind `after`: '', or `next` of the page before. */
+export async function settledTickets(batches: Pick<Batches, 'add'>, after: string): Promise<SettledPage> {
+  const { values, now } = await ask(batches, 'settledTickets', { cursor: after || '0' }, { repeatable: true })
+  const tickets: Stored[] = []
+  readPage(values[1]!, ({ first, bytes }) => tickets.push(parseRecord(first, bytes, now)))
+  return { tickets, next: values[0]!.toString('latin1') || null }
 }

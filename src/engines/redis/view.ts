@@ -5,13 +5,16 @@ import { SpaceError } from '../../errors.js'
 import { silent } from '../../log.js'
 import { allOrNone } from '../../runtime/all-or-none.js'
 import { sumOfBacklogs, sumOfKinds } from '../partitions/listings.js'
+import { settledInTurn } from '../partitions/tickets.js'
+import { TransactionsInPartitions } from '../partitions/transactions-of-all.js'
 import { checkedBody } from './checksum.js'
 import { agreedDurability } from './durability.js'
 import { type Keys, keysOf } from './keys.js'
 import { Listings } from './listing.js'
 import { partsOf } from './partition-count.js'
 import { REFUSAL } from './protocol.js'
-import { lookAtTicket } from './tickets.js'
+import { lookAtTicket, settledTickets } from './tickets.js'
+import { TransactionsOnRedis } from './transactions-of-all.js'
 import { addressOf } from './wire/address.js'
 import { ensureLibrary, LOOK } from './wire/library.js'
 import { type LookingClient, openLook } from './wire/look.js'
@@ -20,8 +23,8 @@ import { layoutError } from './wire/refusal.js'
 import { fieldsOf, levelOf, unsuitableRole } from './wire/server.js'
 
 /** The part of an engine that reads. */
-export interface ReadingEngine extends Pick<Engine, 'durability' | 'kinds' | 'list' | 'backlog'> {
-  readonly tickets: Pick<Tickets, 'look'>
+export interface ReadingEngine extends Pick<Engine, 'durability' | 'kinds' | 'list' | 'backlog' | 'transactions'> {
+  readonly tickets: Pick<Tickets, 'look' | 'settled'>
 }
 
 export interface View {
@@ -53,7 +56,13 @@ function viewOfAll(parts: readonly ReadingEngine[]): ReadingEngine {
         const found = await Promise.all(parts.map((part) => part.tickets.look(id)))
         return found.find((state) => state !== null) ?? null
       },
+      settled: (after) =>
+        settledInTurn(
+          parts.map(({ tickets }) => tickets),
+          after,
+        ),
     },
+    transactions: new TransactionsInPartitions(() => parts),
     async kinds() {
       return sumOfKinds(await Promise.all(parts.map((part) => part.kinds())))
     },
@@ -97,7 +106,8 @@ const readingOf = (listings: Listings, calls: Calls, durability: string): Readin
   kinds: () => listings.kinds(),
   list: (template, after, most) => listings.page(template, after, most),
   backlog: (template) => listings.backlog(template),
-  tickets: { look: (id) => lookAtTicket(calls, id) },
+  tickets: { look: (id) => lookAtTicket(calls, id), settled: (after) => settledTickets(calls, after) },
+  transactions: new TransactionsOnRedis(calls),
 })
 
 /** Calls of the function that reads, one for each operation. */
