@@ -1,16 +1,20 @@
-/** A real Prometheus with the rules of examples/deploy/observability, while faults strike: the right alerts fire, and every panel has data. */
-import { mkdirSync, writeFileSync } from 'node:fs'
+/** A real Prometheus with the rules of examples/deploy/observability, while faults strike: every alert fires, and every panel has data. */
+import { execFileSync } from 'node:child_process'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect } from '@jest/globals'
+import { load as parsed } from 'js-yaml'
+import { bytesOf, flip } from '../damage/damage.js'
 import { show } from '../faults/form.js'
 import { testInLongForm } from '../faults/long-form.js'
 import { failOnLeaks } from '../support/leaks.js'
+import { type Link, startLink } from '../support/link.js'
 import { type Load, startLoad } from '../support/load.js'
 import { freePort } from '../support/port.js'
 import { type Process, startProcess } from '../support/process.js'
 import { startProgram } from '../support/programs.js'
 import { type Redis, startRedis } from '../support/redis.js'
-import { textOf } from '../support/repository.js'
+import { pathOf, textOf } from '../support/repository.js'
 import { scratch } from '../support/scratch.js'
 import { until } from '../support/until.js'
 import { type Dashboard, panelsOf } from './panels.js'
@@ -19,51 +23,32 @@ const FOLDER = 'examples/deploy/observability'
 const { folder, write } = scratch('alerts')
 const FIRES_WITHIN_MS = 120_000
 
-/** The rules' times in seconds, so that a fault need not last for minutes; all else is as in the files. */
-const TIMES: Readonly<Record<string, string>> = {
-  '1h': '3s',
-  '15m': '20s',
-  '5m': '20s',
-  '2m': '2s',
-  '1m': '2s',
-  '30s': '2s',
-  '15s': '1s',
-}
-const faster = (text: string): string => text.replace(/\b(1h|15m|5m|2m|1m|30s|15s)\b/g, (time) => TIMES[time]!)
+/** The durations with which generate.mjs writes the rules, so that a fault need not last for minutes; all else is as in the files. */
+const TIMES = '1h=3s,15m=20s,5m=20s,2m=2s,1m=2s,30s=2s'
 
-/** Requests that make each fault of an app. */
-const app = write(
-  'app.mjs',
-  `export default {
-    app: (req, res) => {
-      if (req.url === '/fails') throw new Error('as told')
-      if (req.url === '/exits') process.exit(1)
-      if (req.url === '/blocks') for (const until = Date.now() + 3000; Date.now() < until; ) {}
-      if (req.url === '/streams') {
-        res.write('x'.repeat(200000))
-        setTimeout(() => res.end(), 1000)
-      } else res.end('served')
-    },
-    tasks: { double: (n) => 2 * n },
-  }`,
-)
+const app = pathOf('test/deploy/faulty-shop.js')
 
 interface Answer {
-  readonly data: { readonly result: readonly { readonly metric: Record<string, string> }[] }
+  readonly data: {
+    readonly result: readonly { readonly metric: Record<string, string>; readonly value: readonly [number, string] }[]
+  }
 }
 
 let redis: Redis
+/** Workers are behind it. */
+let link: Link
 const started: Process[] = []
 afterAll(async () => {
   for (const process of started) process.kill('SIGTERM')
   await Promise.all(started.map(({ exited }) => exited))
+  await link?.close()
   await redis?.stop()
 })
 
-async function start(...args: string[]): Promise<Process> {
-  const process = startProcess(['takespace', ...args], { env: { TAKESPACE_URL: redis.url, TAKESPACE_RELEASE: 'a' } })
+async function start(command: readonly string[], url: string, release = 'a'): Promise<Process> {
+  const process = startProcess(command, { env: { TAKESPACE_URL: url, TAKESPACE_RELEASE: release } })
   started.push(process)
-  await process.line(/"msg":"listening"|worker process is ready|"msg":"ready"/)
+  await process.line(/"msg":"listening"|worker process is ready|"msg":"ready"|the program is ready/)
   return process
 }
 
@@ -72,13 +57,18 @@ async function end(process: Process): Promise<void> {
   await process.exited
 }
 
+const command = async (...args: string[]): Promise<void> => {
+  const ran = startProcess(['takespace', ...args, '--url', redis.url])
+  expect([args, (await ran.exited).code, ran.output()]).toEqual([args, 0, expect.anything()])
+}
+
 async function startPrometheus(targets: readonly number[]): Promise<string> {
   const port = await freePort()
-  const config = faster(textOf(`${FOLDER}/prometheus.yaml`))
-    .replace('10.0.0.11:9090', `127.0.0.1:${targets[0]}`)
-    .replace('10.0.0.21:9091', `127.0.0.1:${targets[1]}`)
-  for (const name of ['rules.yaml', 'alerts.yaml'])
-    writeFileSync(join(folder, name), faster(textOf(`${FOLDER}/${name}`)))
+  const list = targets.map((target) => `          - 127.0.0.1:${target}\n`).join('')
+  const config = textOf(`${FOLDER}/prometheus.yaml`)
+    .replaceAll(': 15s', ': 1s')
+    .replace(/^ {10}- 10\.0\.0\.11[\s\S]*$/m, list)
+  execFileSync(process.execPath, [pathOf(`${FOLDER}/generate.mjs`), '--times', TIMES, '--into', folder])
   mkdirSync(join(folder, 'data'), { recursive: true })
   const args = [`--config.file=${write('prometheus.yaml', config)}`, `--storage.tsdb.path=${folder}/data`]
   const prometheus = startProgram('prometheus', [...args, `--web.listen-address=127.0.0.1:${port}`], { cwd: folder })
@@ -92,30 +82,17 @@ testInLongForm(
   'each fault fires its alert, and every panel of the dashboard has data',
   async () => {
     redis = await startRedis()
+    link = await startLink(redis.port)
     const [port, ofGateway, ofWorkers] = [await freePort(), await freePort(), await freePort()]
-    const gatewayArgs = [
-      'gateway',
-      '--port',
-      `${port}`,
-      '--admin-port',
-      `${ofGateway}`,
-      '--timeout-ms',
-      '25000',
-      '--scheduler',
-    ]
-    const workerArgs = [
-      'worker',
-      app,
-      '--processes',
-      '2',
-      '--admin-port',
-      `${ofWorkers}`,
-      '--blocked-timeout-ms',
-      '1000',
-    ]
-    const gateway = await start(...gatewayArgs)
-    let workers = await start(...workerArgs)
-    const prometheus = await startPrometheus([ofGateway, ofWorkers])
+    const [programPort, ofProgram] = [await freePort(), await freePort()]
+    const gatewayLine = ['takespace', 'gateway', '--scheduler', '--timeout-ms', '25000', '--port', `${port}`]
+    const workersLine = ['takespace', 'worker', app, '--processes', '2', '--blocked-timeout-ms', '1000']
+    const startGateway = () => start([...gatewayLine, '--admin-port', `${ofGateway}`], redis.url)
+    const startWorkers = () => start([...workersLine, '--admin-port', `${ofWorkers}`], link.url)
+    const gateway = await startGateway()
+    let workers = await startWorkers()
+    const program = await start([pathOf('test/deploy/small-gateway.js'), `${programPort}`, `${ofProgram}`], redis.url)
+    const prometheus = await startPrometheus([ofGateway, ofWorkers, ofProgram])
     const url = `http://127.0.0.1:${port}`
     const fired = new Set<string>()
 
@@ -139,31 +116,54 @@ testInLongForm(
         `${alerts} end`,
         FIRES_WITHIN_MS,
       )
-    const get = (path: string): Promise<Response | undefined> => fetch(url + path).catch(() => undefined)
-    const enqueue = (): Promise<unknown> =>
-      startProcess(['takespace', 'enqueue', 'double', '2', '--url', redis.url]).exited
+    const get = (path: string, init?: RequestInit): Promise<Response | undefined> =>
+      fetch(url + path, init).catch(() => undefined)
 
     // Whatever fires while nothing is wrong but the AOF, would wake somebody for nothing.
     const load: Load = startLoad(url, { perSecond: 20, method: 'GET', path: () => '/' })
-    await enqueue()
+    await command('enqueue', 'double', '2')
     await get('/streams')
     await fires('TakespaceRedisWithoutAof')
     await ends('TakespaceAbsent', 'TakespaceDown', 'TakespaceSpaceSilent')
     expect(await firing()).toEqual(['TakespaceRedisWithoutAof'])
 
-    const dashboard = JSON.parse(textOf(`${FOLDER}/dashboard.json`)) as Dashboard
+    const panels = panelsOf(JSON.parse(textOf(`${FOLDER}/dashboard.json`)) as Dashboard)
+    const queries = panels.flatMap((panel) => panel.queries.map((query) => ({ title: panel.title, query })))
     await redis.cli('CONFIG', 'SET', 'maxmemory', '1gb')
-    for (const { title, queries } of panelsOf(dashboard)) {
-      for (const query of queries) {
-        const expr = query.replaceAll('$__rate_interval', '20s')
-        await until(async () => (await ask(expr)).length > 0, `the panel ${title} has data: ${expr}`)
-      }
+    for (const { title, query } of queries) {
+      const expr = query.replaceAll('$__rate_interval', '20s')
+      const hasData = async () => (await ask(expr)).some(({ value }) => Number.isFinite(Number(value[1])))
+      await until(hasData, `the panel ${title} has data: ${expr}`)
     }
+    show('panels that have data', { panels: panels.length, queries: queries.length })
+
+    link.dropPushes(true)
+    await fires('TakespacePushesLost')
+    link.dropPushes(false)
     await load.stop()
+
+    const other = await start(['takespace', 'worker', app], redis.url, 'b')
+    await fires('TakespaceVersionSkew')
+    await end(other)
+    await ends('TakespaceVersionSkew')
 
     const errors = startLoad(url, { perSecond: 20, method: 'GET', path: () => '/fails' })
     await fires('TakespaceErrors')
     await errors.stop()
+
+    // Nine of the ten requests that the program admits; and more than 16 handlers that go on when their clients leave.
+    const clients = new AbortController()
+    const lingering = [
+      ...Array.from({ length: 9 }, () => fetch(`http://127.0.0.1:${programPort}/lingers`, clients)),
+      ...Array.from({ length: 20 }, () => fetch(`${url}/lingers`, clients)),
+    ].map((request) => request.catch(() => undefined))
+    await fires('TakespaceGatewayFull')
+    clients.abort()
+    await Promise.all(lingering)
+    await fires('TakespaceOverrunHandlers')
+
+    await command('write', 'Order', 'amount=many')
+    await fires('TakespaceNonconforming')
 
     void get('/blocks')
     await fires('TakespaceBlockedLoop')
@@ -180,17 +180,28 @@ testInLongForm(
     await fires('TakespaceRedisMayEvict')
     await redis.cli('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
 
-    await startProcess(['takespace', 'pause', 'web', '--url', redis.url]).exited
+    // The supervisor starts processes that exit again and again after a pause.
+    await until(async () => (await get('/'))?.status === 200, 'requests are served again', FIRES_WITHIN_MS)
+    await command('pause', 'web')
     await fires('TakespacePaused')
-    await startProcess(['takespace', 'resume', 'web', '--url', redis.url]).exited
+    void get('/damaged', { method: 'POST', body: 'of a request that waits' })
+    const bytes = bytesOf(redis)
+    const waiting = async () => [...(await bytes.records())].find(([, record]) => record.includes('/damaged'))
+    await until(async () => (await waiting()) !== undefined, 'a request waits')
+    const [id, record] = (await waiting())!
+    await bytes.put(id, flip(record, record.length - 5, 1))
+    bytes.close()
+    await command('resume', 'web')
+    await fires('TakespaceDamaged')
+    await until(async () => (await get('/'))?.status === 200, 'requests are served again')
 
     await end(workers)
     await fires('TakespaceDown')
-    const waiting = startLoad(url, { perSecond: 2, method: 'GET', path: () => '/' })
+    const unserved = startLoad(url, { perSecond: 2, method: 'GET', path: () => '/' })
     await fires('TakespaceNoWorker')
     await fires('TakespaceRequestsWait')
-    workers = await start(...workerArgs)
-    await waiting.stop()
+    workers = await startWorkers()
+    await unserved.stop()
     await ends('TakespaceDown', 'TakespaceNoWorker', 'TakespaceRequestsWait')
 
     redis.pause()
@@ -199,14 +210,18 @@ testInLongForm(
     redis.resume()
     await ends('TakespaceSpaceUnreachable', 'TakespaceSpaceSilent')
 
-    await Promise.all([end(gateway), end(workers)])
+    await Promise.all([gateway, workers, program].map(end))
     await fires('TakespaceAbsent')
-    await start(...gatewayArgs)
-    await start(...workerArgs)
-    await ends('TakespaceAbsent', 'TakespaceDown')
+    await startGateway()
+    await startWorkers()
+    await ends('TakespaceAbsent')
     show('alerts that fired under their faults', { alerts: [...fired].join(' '), count: fired.size })
+    const { groups } = parsed(textOf(`${FOLDER}/alerts.yaml`)) as {
+      groups: readonly { readonly rules: readonly { readonly alert: string }[] }[]
+    }
+    expect([...fired].sort()).toEqual(groups.flatMap(({ rules }) => rules.map(({ alert }) => alert)).sort())
   },
-  600_000,
+  900_000,
 )
 
 failOnLeaks()

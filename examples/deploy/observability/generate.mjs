@@ -1,14 +1,22 @@
 /**
  * Writes alerts.yaml, rules.yaml, tests.yaml and dashboard.json: `node examples/deploy/observability/generate.mjs`.
  * Names of metrics come from the source, so that a metric that is renamed fails here. `--check` compares and writes nothing.
+ * `--times 5m=20s,1h=3s --into FOLDER` writes the rules alone, with other durations: a test has no hour.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { dump } from 'js-yaml'
 import { alerts, recordings } from './alerts.mjs'
 import { rows } from './dashboard.mjs'
 
 const RUNBOOKS = 'https://github.com/takespace/takespace/blob/main/examples/deploy/observability/runbooks'
 const BY = 'Written by generate.mjs: change alerts.mjs or dashboard.mjs instead.'
+
+const options = { check: { type: 'boolean' }, into: { type: 'string' }, times: { type: 'string', default: '' } }
+const { check, into, times } = parseArgs({ options }).values
+const otherTimes = new Map(times.split(',').map((pair) => pair.split('=')))
+const timed = (text) => text.replace(/\b\d+[smh]\b/g, (time) => otherTimes.get(time) ?? time)
 
 const annotationsOf = ({ name, summary, description }) => ({
   summary,
@@ -18,8 +26,8 @@ const annotationsOf = ({ name, summary, description }) => ({
 
 const ruleOf = (alert) => ({
   alert: alert.name,
-  expr: alert.expr,
-  ...(alert.hold === '0s' ? {} : { for: alert.hold }),
+  expr: timed(alert.expr),
+  ...(alert.hold === '0s' ? {} : { for: timed(alert.hold) }),
   labels: { severity: alert.severity },
   annotations: annotationsOf(alert),
 })
@@ -95,9 +103,9 @@ function dashboard() {
 function files() {
   const yaml = (head, content) => `# ${head}\n# ${BY}\n\n${dump(content, { lineWidth: 120, noRefs: true })}`
   const checked =
-    'Validated and unit-tested by promtool, and seen to fire under real faults: test/deploy/observability.test.ts.'
+    'Validated and unit-tested by promtool, and seen to fire under real faults: test/deploy/alerts.test.ts.'
   const groups = [
-    { name: 'takespace-recordings', rules: recordings },
+    { name: 'takespace-recordings', rules: recordings.map(({ record, expr }) => ({ record, expr: timed(expr) })) },
     { name: 'takespace', rules: alerts.map(ruleOf) },
   ]
   return {
@@ -131,7 +139,10 @@ function files() {
 
 const placeOf = (name) => new URL(name, import.meta.url)
 const all = Object.entries(files())
-if (process.argv.includes('--check')) {
+if (into) {
+  for (const [name, text] of all.filter(([name]) => /^(rules|alerts)\.yaml$/.test(name)))
+    writeFileSync(join(into, name), text)
+} else if (check) {
   const stale = all.filter(([name, text]) => readFileSync(placeOf(name), 'utf8') !== text).map(([name]) => name)
   if (stale.length > 0) throw new Error(`${stale.join(', ')}: not as generate.mjs writes them; run it`)
 } else for (const [name, text] of all) writeFileSync(placeOf(name), text)
