@@ -1,5 +1,5 @@
 /** Walks the built site in Chromium: every page, link and anchor, accessibility, the search; and that no other host is asked. */
-import { existsSync, readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,7 +9,6 @@ import { serve } from 'vitepress'
 const site = fileURLToPath(new URL('.', import.meta.url))
 const PORT = 4_817
 const ORIGIN = `http://localhost:${PORT}`
-const PROGRAMS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
 /** Without these Chromium asks hosts of its maker. */
 const FLAGS = [
   '--no-sandbox',
@@ -116,10 +115,13 @@ async function checkSearch(page) {
   }
 }
 
-const program = PROGRAMS.find((path) => path && existsSync(path))
-if (!program) throw new Error('No Chromium is installed. Give its path as CHROMIUM.')
+// .ci/chromium.mjs has found it.
+const { command, libraryPath } = JSON.parse(
+  readFileSync(join(site, '..', '.cache', 'chromium', 'programs.json'), 'utf8'),
+).chromium
+const env = { ...process.env, ...(libraryPath && { LD_LIBRARY_PATH: libraryPath }) }
 const server = await serve({ root: site, port: PORT })
-const browser = await chromium.launch({ executablePath: program, args: FLAGS })
+const browser = await chromium.launch({ executablePath: command, args: FLAGS, env })
 try {
   const page = await browser.newPage()
   const seen = new Map()
