@@ -12,7 +12,7 @@ const LINES = [
 /** Each panel with its rows: a label, the row of the page, and the figures of that row, the lesser one first. */
 const PANELS = [
   [
-    'A process dies: until others have what it held',
+    'Until others have the work of a process',
     [
       ['killed under traffic', 'held by a killed process, found again (traffic), ms', ['median', 'most']],
       ['killed while all is idle', 'held by a killed process, found again (idle), ms', ['median', 'most']],
@@ -21,17 +21,17 @@ const PANELS = [
     ],
   ],
   [
-    'The longest that a client waited',
+    'The longest wait of a client',
     [
-      ['its worker stops for a deploy (POST)', 'SIGTERM, POST', ['longest ms']],
-      ['its worker is killed (GET)', 'kill -9, GET', ['longest ms']],
-      ['its gateway is killed, it sends again', 'a gateway killed, 20 times', []],
+      ['a worker stops for a deploy (POST)', 'SIGTERM, POST', ['longest ms']],
+      ['a worker is killed (GET)', 'kill -9, GET', ['longest ms']],
+      ['a gateway is killed, requests sent again', 'a gateway killed, 20 times', []],
       ['all connections to Redis are cut', 'all connections cut, 200 times', []],
       ['Redis is killed, and starts again', 'Redis killed with requests in it', []],
     ],
   ],
   [
-    'Redis is back: until requests are served',
+    'Until Redis, once back, serves',
     [
       ['killed under load', 'Redis killed under load, 7 times', ['serving']],
       ['frozen for a minute: ready, serving', 'Redis frozen for 60 s', [', ready', 'serving']],
