@@ -104,10 +104,10 @@ async function checkSearch(page) {
     await page.locator('#local-search button, .VPNavBarSearchButton').first().click()
     await page.locator('.search-input').fill(words)
     const found = page.locator('.VPLocalSearchBox .result')
-    await found
-      .first()
-      .waitFor()
-      .catch(() => {})
+    // The results of the words before stay until the new ones are there.
+    const hasExpected = (path) =>
+      [...document.querySelectorAll('.VPLocalSearchBox .result')].some(({ href }) => new URL(href).pathname === path)
+    await page.waitForFunction(hasExpected, expected).catch(() => {})
     const links = await found.evaluateAll((results) => results.map((result) => new URL(result.href).pathname))
     if (!links.includes(expected))
       find('search', `${words} finds ${[...new Set(links)].join(', ') || 'nothing'}, not ${expected}`)
