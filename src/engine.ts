@@ -18,14 +18,23 @@
  */
 
 import type { Access } from './engine/access.js'
-import type { Delivery, EncodedEntry, EncodedTemplate, Stored } from './engine/entries.js'
+import type { Delivery, EncodedEntry, EncodedTemplate, SearchPlan, Stored } from './engine/entries.js'
 import type { Move } from './engine/move.js'
 import type { SessionEntries } from './engine/sessions.js'
 import type { Tickets } from './engine/tickets.js'
 import type { TransactionsOfAll } from './engine/transactions.js'
 import type { TwoPhase } from './engine/two-phase.js'
 
-export type { Delivery, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from './engine/entries.js'
+export type {
+  Delivery,
+  EncodedCondition,
+  EncodedEntry,
+  EncodedTemplate,
+  Operator,
+  RequestTerms,
+  SearchPlan,
+  Stored,
+} from './engine/entries.js'
 export { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from './engine/entries.js'
 export type { SeenTransaction, TransactionsOfAll } from './engine/transactions.js'
 
@@ -317,6 +326,13 @@ export interface Engine {
    * kind, which may be an internal one.
    */
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
+  /**
+   * Returns the number of matches that `list` would return. If an index holds the matches and nothing else, entries whose
+   * lease has ended and that were not swept yet count. The template names one kind.
+   */
+  count(template: EncodedTemplate): Promise<number>
+  /** Returns how a search for a template goes now. The template names one kind. */
+  plan(template: EncodedTemplate): Promise<SearchPlan>
   /**
    * Returns the number and age of the free entries of a template with at most one field. Entries whose lease has ended
    * and that were not swept yet may count.

@@ -5,6 +5,7 @@ import { isPlain } from './entry/codec.js'
 import { noteKeyedKind } from './entry/keyed-kinds.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
 import { MOST_FIELDS } from './entry/limits.js'
+import type { Narrowed, TemplateFields } from './entry/narrowed.js'
 import {
   checkedSchema,
   type InputOf,
@@ -109,13 +110,17 @@ export interface EntryKind<F extends object, I extends object = F> extends Defin
    */
   (fields: I): Entry<I>
   /**
-   * Makes a template: the fields that must be equal (SameValueZero on canonical values). An absent or `undefined` field
-   * is the wildcard; `null` is a value (in JavaSpaces it is the wildcard).
+   * Makes a template: the fields that must be equal (SameValueZero on canonical values), or match a condition (`gt`,
+   * `oneOf` and others). An absent or `undefined` field is the wildcard; `null` is a value (in JavaSpaces it is the
+   * wildcard). The type of a match is narrowed by what the template says of its fields.
    * @throws SpaceError INVALID_ENTRY for a value that no entry can hold, and for a field that the schema is known not
-   *   to have
-   * @example await space.take(Task.template({ type: 'resize' }))
+   *   to have; INVALID_ARGUMENT for more than 20 conditions
+   * @example await space.take(Task.template({ type: 'resize', due: lte(now) }))
    */
-  template(fields: { readonly [K in keyof F]?: F[K] | undefined }): Template<F>
+  template<const T extends TemplateFields<F>>(
+    fields: T & { readonly [K in Exclude<keyof T, keyof F>]: never },
+  ): Template<Narrowed<F, T>>
+  template(fields: TemplateFields<F>): Template<F>
   /** Defines a kind with more fields and a schema of all of them. The schemas of the extended kinds apply too. */
   extend<S extends StandardSchema<object, object>>(
     kind: [Conflicts<F, OutputOf<S>>] extends [never] ? string : never,
@@ -282,7 +287,10 @@ interface OfEveryKind {
 /** The type of `AnyEntry`: a kind that makes no entries and cannot be extended. */
 export interface AnyEntryKind extends OfEveryKind {
   readonly kind: typeof ANY_KIND
-  /** A template of these fields for every kind. @throws SpaceError INVALID_ENTRY for a value that no entry can hold */
+  /**
+   * A template of these fields for every kind.
+   * @throws SpaceError INVALID_ENTRY for a value that no entry can hold; INVALID_ARGUMENT for conditions
+   */
   template(fields: Readonly<Record<string, unknown>>): AnyTemplate
   /** Returns whether a value was made by a kind or handed out by a space. */
   is(value: unknown): value is Entry

@@ -1,5 +1,4 @@
 /** Space: write, read, take and leases, over an engine. The public API; engines hold the data. */
-import { randomBytes } from 'node:crypto'
 import type { Engine, Repaired } from './engine.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
@@ -8,24 +7,19 @@ import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
+import type { Stoppable } from './runtime/lifecycle.js'
 import { Timeouts } from './runtime/timeouts.js'
 import type { ContentsOptions } from './space/contents.js'
-import { checkedFind, type EndlessFindOptions, type FindOptions } from './space/find.js'
+import { counted, type Explanation, explained } from './space/explain.js'
+import { checkedFind, checkTransaction, type EndlessFindOptions, type FindOptions } from './space/find.js'
 import { Finder } from './space/finder.js'
+import { Ids } from './space/ids.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
 import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './space/lease.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './space/notify.js'
-import { checkedTakeAll, type TakeAllOptions } from './space/take-all.js'
+import { checkedTakeAll, type NonEmpty, type TakeAllOptions } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
-
-/** A list that is not known to be empty: calls with a list refuse an empty one. */
-type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
-
-/** Something that a space stops before it closes: a gateway, a worker, a keepAlive. */
-interface Stoppable {
-  stop(): Promise<void> | void
-}
 
 export class Space {
   /** @internal The store; gateway and workers use src/request.ts instead. */
@@ -38,11 +32,9 @@ export class Space {
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
   readonly #over = new AbortController()
-  // A command line would take an id that begins with a dash for an option.
-  readonly #idTag = randomBytes(6).toString('base64url').replace(/^-/, '_')
+  readonly #ids = new Ids()
   readonly #logger: Logger
   readonly #finder: Finder
-  #ids = 0
   #closing: Promise<void> | undefined
   #closed = false
 
@@ -165,13 +157,10 @@ export class Space {
     templates: NonEmpty<T>,
     options: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
-    const terms = checkedTakeAll(options)
+    const terms = checkedTakeAll(templates, options)
     const { signal, tx } = terms
-    if (!Array.isArray(templates) || templates.length === 0) {
-      throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
-    }
     this.#open()
-    this.#checkTx(tx)
+    checkTransaction(tx, this.engine)
     const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
     const taken = await this.#finder.takeAll(templates.map(templateOf), terms, ends)
     return taken as Entry<FieldsOf<T[number]>>[]
@@ -242,10 +231,30 @@ export class Space {
     template: Matching<F> & { readonly ofEveryKind?: never },
     options: ContentsOptions = {},
   ): AsyncGenerator<Entry<F>> {
-    const asked = templateOf(template)
     this.#open()
-    this.#checkTx(options.tx)
-    yield* this.#finder.contents(asked, options) as AsyncGenerator<Entry<F>>
+    checkTransaction(options.tx, this.engine)
+    yield* this.#finder.contents(templateOf(template), options) as AsyncGenerator<Entry<F>>
+  }
+
+  /**
+   * Returns the number of matches that can be read now, in one call if an index holds them and nothing else. Then entries
+   * count whose lease has just ended.
+   * @throws SpaceError INVALID_ARGUMENT for AnyEntry, SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example const waiting = await space.count(Task.template({ type: 'resize' }))
+   */
+  async count<F extends object>(template: Matching<F> & { readonly ofEveryKind?: never }): Promise<number> {
+    this.#open()
+    return counted(this.engine, templateOf(template))
+  }
+
+  /**
+   * Tells which index a search for a template uses now, and how many entries it looks at at most.
+   * @throws as `count`
+   * @example await space.explain(Task.template({ type: 'resize', size: gt(9) })) // { index: ['type'], candidates: 4, … }
+   */
+  async explain<F extends object>(template: Matching<F> & { readonly ofEveryKind?: never }): Promise<Explanation> {
+    this.#open()
+    return explained(this.engine, templateOf(template))
   }
 
   /**
@@ -265,7 +274,7 @@ export class Space {
   ): Promise<Registration> {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
     this.#open()
-    this.#checkTx(options.tx)
+    checkTransaction(options.tx, this.engine)
     return register(this.engine, asked, listener, options, this.#logger)
   }
 
@@ -342,7 +351,7 @@ export class Space {
 
   /** @internal Returns an id that no other process makes: logs identify entries by it. */
   newId(): string {
-    return `${this.#idTag}${(this.#ids++).toString(36)}`
+    return this.#ids.next()
   }
 
   /** @internal Registers something that close() stops first. */
@@ -367,15 +376,8 @@ export class Space {
 
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {
     this.#open()
-    this.#checkTx(options.tx)
+    checkTransaction(options.tx, this.engine)
     return writeEntries(this.engine, () => this.newId(), entries, options)
-  }
-
-  #checkTx(tx: Transaction | undefined): void {
-    if (tx === undefined) return
-    if (!(tx instanceof Transaction)) throw new SpaceError('INVALID_ARGUMENT', 'tx is what space.begin returned.')
-    tx.check()
-    if (!tx.isOf(this.engine)) throw new SpaceError('INVALID_ARGUMENT', 'tx is of another space.')
   }
 
   #open(): void {
@@ -391,9 +393,8 @@ export class Space {
     ifExists = false,
   ): Promise<Entry<F> | null> {
     const terms = { ...checkedFind(what, options, defaultWaitMs), take, ifExists }
-    this.#checkTx(terms.tx)
-    const asked = templateOf(template)
+    checkTransaction(terms.tx, this.engine)
     this.#open()
-    return this.#finder.search(asked, terms) as Promise<Entry<F> | null>
+    return this.#finder.search(templateOf(template), terms) as Promise<Entry<F> | null>
   }
 }

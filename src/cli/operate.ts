@@ -3,7 +3,7 @@ import { Argument, type Command, Option } from 'commander'
 import { PROCESS_ROLES } from '../control/kinds.js'
 import { LOG_LEVELS } from '../log.js'
 import { dashboardOptions } from './settings/dashboard.js'
-import { addOptions, integer, nameOption, nextUrlOption, oneOf, urlOption } from './settings.js'
+import { addOptions, choiceAmong, integer, nameOption, nextUrlOption, urlOption } from './settings.js'
 
 const chosen = (command: Command): Command =>
   command
@@ -11,7 +11,7 @@ const chosen = (command: Command): Command =>
     .option('--host <name>', 'processes of this host')
     .addOption(
       new Option('--role <role>', `processes of this role: ${PROCESS_ROLES.join(', ')}`).argParser(
-        oneOf(PROCESS_ROLES),
+        choiceAmong(PROCESS_ROLES),
       ),
     )
     .option('--service <name>', 'processes of this service')

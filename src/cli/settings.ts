@@ -6,12 +6,12 @@ import { LOG_LEVELS } from '../log.js'
 import { type DashboardFlags, mountedDashboardOptions } from './settings/dashboard.js'
 import { type HttpsFlags, httpsOptions, tlsTerms } from './settings/https.js'
 import {
+  choiceAmong,
   directStreams,
   durability,
   hostNames,
   integer,
   name,
-  oneOf,
   operatorName,
   protocolNames,
   settingText,
@@ -19,7 +19,7 @@ import {
 } from './settings/schema.js'
 import { oneService, servicesOfGateway, servicesOfWorker } from './settings/services.js'
 
-export { integer, oneOf } from './settings/schema.js'
+export { choiceAmong, integer } from './settings/schema.js'
 
 export const DEFAULT_URL = 'redis://127.0.0.1:6379'
 
@@ -58,7 +58,7 @@ export const logLevelOption = (): Option =>
   new Option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
     .env('LOG_LEVEL')
     .default('info')
-    .argParser(oneOf(LOG_LEVELS))
+    .argParser(choiceAmong(LOG_LEVELS))
 
 /** Told to operators, and choices of `takespace drain`. */
 export const operatorOptions = (): Option[] => [
@@ -259,14 +259,14 @@ export const workerOptions = (): Option[] => [
     'an error that nothing caught: finish (its request gets 500, the others are finished) or exit (at once, as in Node)',
   )
     .default('finish')
-    .argParser(oneOf(['finish', 'exit'])),
+    .argParser(choiceAmong(['finish', 'exit'])),
   number('--crash-grace-ms <ms>', 'how long a crashed process finishes its other requests', 0, 86_400_000, 5_000),
   new Option(
     '--listen <how>',
     'listen() in the app file: app (its server is the app, no port is opened) or keep (the port is opened)',
   )
     .default('app')
-    .argParser(oneOf(['app', 'keep'])),
+    .argParser(choiceAmong(['app', 'keep'])),
   ...operatorOptions(),
 ]
 

@@ -5,11 +5,20 @@ export interface EncodedEntry {
   readonly id: string
   /** Its own kind first, then the kinds that it extends; the last one is the root. */
   readonly kinds: readonly string[]
-  /** `field=token` of each indexed field, and `field;field=token` of compound indexes. */
+  /**
+   * `field=token` of each indexed field, and `field;field=token` of compound indexes. `field=~` of each field that the
+   * index of its kind names, and the entry does not have.
+   */
   readonly indexed: readonly string[]
-  /** `field=token` of the other fields; a match on them is verified by comparison. */
+  /**
+   * `field=token` of the other fields; a match on them is verified by comparison. `field:beginning` of each field that
+   * has an order, and a hash for a token.
+   */
   readonly verified: readonly string[]
-  /** The index of its kind: `*` is every single value (the default), else `:field:field;field:`. */
+  /**
+   * The index of its kind: `*` is every single value (the default), else `:field:field@:field;field:`; `field@` stands
+   * for the absence of a field.
+   */
   readonly index?: string
   readonly body: Buffer
   readonly leaseMs: number
@@ -46,6 +55,20 @@ export interface Stored {
   readonly remainingMs: number
 }
 
+/** What a condition asks of a field. `between` includes both ends. */
+export type Operator = 'gt' | 'gte' | 'lt' | 'lte' | 'between' | 'oneOf' | 'startsWith' | 'present'
+
+/** A condition of a template on one field. */
+export interface EncodedCondition {
+  /** The field, as tokens name it. */
+  readonly field: string
+  readonly operator: Operator
+  /** True if it holds where the operator does not: of entries without the field, too. */
+  readonly isNegated: boolean
+  /** Of `oneOf` tokens, in order; of comparisons values that are never hashes (token.ts). */
+  readonly operands: readonly string[]
+}
+
 /** A template as engines are given it. */
 export interface EncodedTemplate {
   /** The kind asked for, or ANY_KIND. */
@@ -54,6 +77,8 @@ export interface EncodedTemplate {
   readonly root: string
   readonly indexed: readonly string[]
   readonly verified: readonly string[]
+  /** Conditions on other fields, in order; absent: none. */
+  readonly conditions?: readonly EncodedCondition[]
   /**
    * Tokens of compound indexes: a shortcut where all writers of the kind declare the same index. They are not compared.
    */
@@ -65,6 +90,14 @@ export interface EncodedTemplate {
   readonly anyOf?: readonly string[]
   /** The token that decides the partition of all matches; absent: they may be in any. */
   readonly partition?: string | undefined
+}
+
+/** How an engine searches for a template. */
+export interface SearchPlan {
+  /** The fields, as tokens name them, whose index leads to the matches; [] if all entries of the kind are looked at. */
+  readonly index: readonly string[]
+  /** Entries in that index: a search looks at no more. */
+  readonly candidates: number
 }
 
 /** The template kind that matches every kind but the framework's own. */

@@ -6,6 +6,7 @@
  */
 import { types } from 'node:util'
 import { SpaceError } from '../errors.js'
+import { Condition } from './condition.js'
 import {
   checkedBeforeParse,
   DEEPEST,
@@ -108,6 +109,7 @@ class Packer {
       this.#grow(value.length)
       return { [BYTES]: Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('base64') }
     }
+    if (value instanceof Condition) return this.refuse('a condition is for a field of a template, not within a value')
     if (generations(value) > 1) return this.refuse('an instance of a class cannot be stored')
     if (Object.getOwnPropertySymbols(value).length > 0) return this.refuse('a symbol cannot name a field')
     const names = Object.keys(value)

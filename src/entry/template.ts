@@ -1,11 +1,26 @@
-/** Template: the fields that must be equal, and the tokens of entries and templates that engines compare. */
+/** Template: what the fields of a match must be, and the tokens of entries and templates that engines compare. */
 
-import { ANY_KIND, type EncodedEntry, type EncodedTemplate } from '../engine.js'
+import { ANY_KIND, type EncodedCondition, type EncodedEntry, type EncodedTemplate } from '../engine.js'
 import { SpaceError } from '../errors.js'
-import { bytesOf, nameOf, type PackedFields, packFields } from './codec.js'
+import { bytesOf, nameOf, type Packed, type PackedFields, packFields } from './codec.js'
+import { Condition } from './condition.js'
 import { chainOf, type Definition, type Index, originOf } from './kind.js'
 import { fieldsToStore } from './schema.js'
-import { compoundName, compoundToken, fieldName, isScalar, kindName, tokenOf } from './token.js'
+import {
+  ABSENT,
+  absenceName,
+  beginningOf,
+  compoundName,
+  compoundToken,
+  fieldName,
+  isScalar,
+  kindName,
+  operandOf,
+  tokenOf,
+} from './token.js'
+
+/** Each condition is checked on each candidate. */
+const MOST_CONDITIONS = 20
 
 /** Made by `Kind.template({…})`; a kind alone is the template of all its entries. Encoded once, when it is made. */
 export class Template<F extends object> {
@@ -18,7 +33,8 @@ export class Template<F extends object> {
 
   /** @internal Use Kind.template. */
   constructor(kind: Definition, fields: object) {
-    const packed = packFields(fields)
+    const { values, asked } = separated(fields)
+    const packed = packFields(values)
     for (const name of Object.keys(packed)) {
       if (kind.names?.has(nameOf(name)) === false) {
         throw new SpaceError('INVALID_ENTRY', `${kind.kind} has no field ${nameOf(name)}, so nothing would ever match.`)
@@ -26,14 +42,61 @@ export class Template<F extends object> {
     }
     const chain = chainOf(kind)
     const any = kind.kind === ANY_KIND
+    const conditions = asked && conditionsOf(packed, asked)
+    if (conditions && any) {
+      throw new SpaceError('INVALID_ARGUMENT', 'A template of AnyEntry takes values, no conditions; ask for one kind.')
+    }
     this.definition = kind
     this.encoded = {
       kind: any ? ANY_KIND : kindName(kind.kind),
       root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
       ...tokensOf(packed, kind.index),
+      ...(conditions && { conditions }),
       ...partitionOf(packed, kind.partition),
     }
   }
+}
+
+/** Returns the fields with null in the place of each condition, and the conditions by name; undefined if there are none. */
+function separated(fields: object): { values: object; asked?: ReadonlyMap<string, Condition> } {
+  const all = Object.entries(fields)
+  if (!all.some(([, value]) => value instanceof Condition)) return { values: fields }
+  const asked = new Map<string, Condition>()
+  for (const each of all) {
+    const [name, value] = each
+    if (!(value instanceof Condition)) continue
+    asked.set(name, value)
+    each[1] = null
+  }
+  return { values: Object.fromEntries(all), asked }
+}
+
+/**
+ * Returns the conditions as engines have them, and leaves the values alone in the packed fields; undefined if the only
+ * condition is oneOf a single value, which is that value.
+ */
+function conditionsOf(
+  packed: PackedFields,
+  asked: ReadonlyMap<string, Condition>,
+): readonly EncodedCondition[] | undefined {
+  if (asked.size > MOST_CONDITIONS) {
+    throw new SpaceError('INVALID_ARGUMENT', `A template has at most ${MOST_CONDITIONS} conditions, not ${asked.size}.`)
+  }
+  const conditions: EncodedCondition[] = []
+  for (const packedName of Object.keys(packed)) {
+    const condition = asked.get(nameOf(packedName))
+    if (!condition) continue
+    const { operator, isNegated } = condition
+    const values = condition.operands as readonly Packed[]
+    const operands = operator === 'oneOf' ? [...new Set(values.map(tokenOf))].sort() : values.map(operandOf)
+    if (operator === 'oneOf' && !isNegated && operands.length === 1) {
+      packed[packedName] = values[0]!
+      continue
+    }
+    delete packed[packedName]
+    conditions.push({ field: fieldName(nameOf(packedName)), operator, isNegated, operands })
+  }
+  return conditions.length > 0 ? conditions.sort((a, b) => (a.field < b.field ? -1 : 1)) : undefined
 }
 
 const wholeKinds = new WeakMap<object, Template<object>>()
@@ -68,7 +131,7 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   const { kinds, index, partition, schemas } = origin
   const encode = (fields: object): Encoded => {
     const packed = packFields(fields)
-    const { indexed, verified, compound } = tokensOf(packed, index)
+    const { indexed, verified, compound } = tokensOf(packed, index, true)
     return {
       kinds: kinds.map(kindName),
       body: bytesOf(packed),
@@ -82,7 +145,7 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
 }
 
 const indexName = (item: string | readonly string[]): string =>
-  typeof item === 'string' ? fieldName(item) : compoundName(item)
+  typeof item === 'string' ? `${fieldName(item)}:${absenceName(item)}` : compoundName(item)
 
 /** Returns the field that decides the partition and its token, if there is such a field and it has a value. */
 function partitionOf(
@@ -96,11 +159,12 @@ function partitionOf(
 
 /**
  * Returns `field=token` of each field, sorted by name, split by whether the field is indexed; and the tokens of
- * complete compound indexes.
+ * complete compound indexes. `isEntry`: also what the conditions of templates need.
  */
 function tokensOf(
   packed: PackedFields,
   index: Index | undefined,
+  isEntry = false,
 ): Pick<EncodedTemplate, 'indexed' | 'verified' | 'compound'> {
   const indexed: string[] = []
   const verified: string[] = []
@@ -110,10 +174,14 @@ function tokensOf(
     const value = packed[packedName]!
     const name = nameOf(packedName)
     const found = index ? index.includes(name) : isScalar(value)
-    const token = `${fieldName(name)}=${tokenOf(value)}`
+    const ofValue = tokenOf(value)
+    const token = `${fieldName(name)}=${ofValue}`
     ;(found ? indexed : verified).push(token)
+    const beginning = isEntry ? beginningOf(value, ofValue) : undefined
+    if (beginning !== undefined) verified.push(`${fieldName(name)}:${beginning}`)
     tokens?.set(name, token)
   }
+  if (isEntry && index) indexed.push(...absencesOf(packed, index))
   if (!tokens) return { indexed, verified }
   const compound = compounds
     .filter((names) => names.every((name) => tokens.has(name)))
@@ -124,6 +192,13 @@ function tokensOf(
       ),
     )
   return { indexed, verified, compound }
+}
+
+/** Returns a token for each single field of an index that an entry does not have. */
+function absencesOf(packed: PackedFields, index: Index): Set<string> {
+  const there = new Set(Object.keys(packed).map(nameOf))
+  const names = index.filter((item): item is string => typeof item === 'string' && !there.has(item))
+  return new Set(names.map((name) => `${fieldName(name)}=${ABSENT}`))
 }
 
 const NONE: readonly (readonly string[])[] = []

@@ -13,6 +13,12 @@ const hex = (c: string): string => `%${c.charCodeAt(0).toString(16).padStart(2, 
 
 const escaped = (text: string): string => text.replace(SPECIAL, hex)
 
+/** Returns the text that a token or a name in a record stands for. */
+export const unescaped = (text: string): string =>
+  text.includes('%')
+    ? text.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
+    : text
+
 // Separators between names of fields and kinds in records and keys.
 const SEPARATORS = /[=@,*:; ]/g
 
@@ -31,10 +37,13 @@ export const compoundToken = (names: readonly string[], tokens: readonly string[
 export const kindName = (name: string): string => escaped(name).replace(SEPARATORS, hex)
 
 /** Returns the kind's name, given its name in a record. */
-export const kindNamed = (name: string): string =>
-  name.includes('%')
-    ? name.replace(/%([0-9a-f]{2})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 16)))
-    : name
+export const kindNamed = (name: string): string => unescaped(name)
+
+/** The token of an indexed field that an entry does not have. */
+export const ABSENT = '~'
+
+/** Returns the name, in the index of a kind, under which the absence of a field is indexed. */
+export const absenceName = (name: string): string => `${fieldName(name)}@`
 
 const short = (type: string, text: string): string => {
   const plain = escaped(text)
@@ -59,6 +68,31 @@ export function tokenOf(value: Packed): string {
       if (typeof value[DATE] === 'number') return `d:${value[DATE]}`
       return typeof value[BIGINT] === 'string' ? short('i', value[BIGINT]) : short('o', canonical(value))
   }
+}
+
+/**
+ * Returns a value that a condition compares: its token, but never a hash. It has an order, and is short (order.ts).
+ */
+export function operandOf(value: Packed): string {
+  if (typeof value === 'string') return `s:${escaped(value)}`
+  return typeof value === 'object' && value !== null && BIGINT in value ? `i:${String(value[BIGINT])}` : tokenOf(value)
+}
+
+/** How much of a value whose token is a hash stays readable: one character more than a condition compares (order.ts). */
+const BEGINNING = 65
+const DIGITS = 41
+
+/**
+ * Returns the beginning of a value, if its token is a hash and the value has an order: with it, conditions compare the
+ * value as if they had all of it. Of a text the first characters, of a bigint the first digits, `e`, and how many
+ * digits there are; undefined for others.
+ */
+export function beginningOf(value: Packed, token: string): string | undefined {
+  if (token[1] !== '#') return undefined
+  if (typeof value === 'string') return escaped([...value.slice(0, 2 * BEGINNING)].slice(0, BEGINNING).join(''))
+  if (value === null || typeof value !== 'object' || !(BIGINT in value)) return undefined
+  const text = String(value[BIGINT])
+  return `${text.slice(0, DIGITS)}e${text.replace('-', '').length}`
 }
 
 /** Returns whether a field is indexed by default: single values are, structures are not. */

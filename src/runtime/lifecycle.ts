@@ -7,6 +7,11 @@ export interface Service {
   stop(): Promise<void>
 }
 
+/** Something that a space stops before it closes: a gateway, a worker, a keepAlive. */
+export interface Stoppable {
+  stop(): Promise<void> | void
+}
+
 /** Makes a Service of two functions, which are called at most once at a time and in order. */
 export function service(onStart: () => Promise<void>, onStop: () => Promise<void>): Service {
   let starting: Promise<void> | undefined

@@ -1,9 +1,10 @@
 /** contents: yields all matches without taking them (JavaSpace05): each entry that stays, once, then it ends. */
 import { monotonicMs } from '../clock.js'
-import { ANY_KIND, type Engine, type Listed, type Page } from '../engine.js'
+import type { Engine, Listed, Page } from '../engine.js'
 import type { Template } from '../entry/template.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
+import { ofOneKind } from './explain.js'
 import { checkedLease } from './lease.js'
 import { checkedMax } from './take-all.js'
 import type { Transaction } from './transaction.js'
@@ -39,7 +40,7 @@ export async function* contentsOf(
 ): AsyncGenerator<Listed> {
   onlyKnown('contents', options, OPTIONS)
   const { max = Number.POSITIVE_INFINITY, leaseMs = Number.POSITIVE_INFINITY, tx } = options
-  if (encoded.kind === ANY_KIND) throw new SpaceError('INVALID_ARGUMENT', 'contents wants a kind, not AnyEntry.')
+  ofOneKind('contents', encoded)
   if (max !== Number.POSITIVE_INFINITY) checkedMax(max)
   if (checkedLease(leaseMs) === 0) throw new SpaceError('INVALID_ARGUMENT', 'leaseMs is more than 0.')
   const endsAt = monotonicMs() + leaseMs

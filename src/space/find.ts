@@ -6,7 +6,7 @@ import type { Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import { checkedLease } from './lease.js'
-import type { Transaction } from './transaction.js'
+import { Transaction } from './transaction.js'
 
 export interface FindOptions {
   /** How long to wait for a match, in ms. Default of read and take: Infinity. 0 = do not wait. */
@@ -36,6 +36,14 @@ export function checkedFind(what: string, options: FindOptions, defaultWaitMs: n
   const { waitMs = defaultWaitMs, signal, tx } = onlyKnown(what, options, OPTIONS)
   checkedWait(waitMs, signal)
   return { waitMs, signal, tx }
+}
+
+/** @internal Throws INVALID_ARGUMENT unless it is an open transaction of this engine's space. */
+export function checkTransaction(tx: Transaction | undefined, engine: Engine): void {
+  if (tx === undefined) return
+  if (!(tx instanceof Transaction)) throw new SpaceError('INVALID_ARGUMENT', 'tx is what space.begin returned.')
+  tx.check()
+  if (!tx.isOf(engine)) throw new SpaceError('INVALID_ARGUMENT', 'tx is of another space.')
 }
 
 export function checkedWait(waitMs: number, signal: AbortSignal | undefined): void {

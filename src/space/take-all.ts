@@ -8,6 +8,9 @@ import { Wait } from '../runtime/wait.js'
 import { checkedWait } from './find.js'
 import type { Transaction } from './transaction.js'
 
+/** A list that is not known to be empty: calls with a list refuse an empty one. */
+export type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
+
 export interface TakeAllOptions {
   /** Maximum number of entries. Default 100. */
   readonly max?: number | undefined
@@ -23,10 +26,13 @@ export type TakeAllTerms = TakeAllOptions & { readonly max: number; readonly wai
 
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
-/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option or an invalid wait. */
-export function checkedTakeAll(options: TakeAllOptions): TakeAllTerms {
+/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option, an invalid wait, or no template. */
+export function checkedTakeAll(templates: unknown, options: TakeAllOptions): TakeAllTerms {
   const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
   checkedWait(waitMs, signal)
+  if (!Array.isArray(templates) || templates.length === 0) {
+    throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
+  }
   return { max, waitMs, signal, tx }
 }
 

@@ -4,6 +4,7 @@ import { createClient } from '../../src/client.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS } from '../../src/engines/redis/protocol.js'
 import { putAside } from '../../src/engines/redis/repair.js'
+import { gt } from '../../src/entry/conditions.js'
 import { defineEntry } from '../../src/entry.js'
 import { isSpaceError } from '../../src/errors.js'
 import { openSpace } from '../../src/open.js'
@@ -53,6 +54,7 @@ async function scene(): Promise<Scene> {
   await near.read(Note.template({ n: 1 }), { tx })
   const registration = await near.notify([Never], () => {})
   const waiting = far.take(Never, { waitMs: 600_000 }).catch(() => {})
+  const conditional = far.take(Note.template({ n: gt(100) }), { waitMs: 600_000 }).catch(() => {})
   const ifExists = near.takeIfExists(Note.template({ n: 3 }), { waitMs: 600_000 }).catch(() => {})
   await createClient({ space: near, service: 'none' }).enqueue('later', 1)
   const cookie = { originalMaxAge: 600_000, expires: new Date(Date.now() + 600_000) }
@@ -67,7 +69,7 @@ async function scene(): Promise<Scene> {
       await tx.abort().catch(() => {})
       await worker.stop()
       await Promise.all([near.close(), far.close()])
-      await Promise.all([waiting, ifExists])
+      await Promise.all([waiting, conditional, ifExists])
     },
   }
 }

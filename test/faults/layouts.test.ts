@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS, SHARED } from '../../src/engines/redis/protocol.js'
+import { gt, lte } from '../../src/entry/conditions.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
@@ -57,14 +58,17 @@ test('beside a process of layout 4 all works but what layout 4 has not, which sa
     expect(await outcomeOf(space, 'early')).toBe('nothing')
     await space.transact((tx) => space.write(Task({ n: 1 }), { tx }), span)
     expect(await space.take(Task)).toEqual({ n: 1 })
-    await until(async () => (await layoutOf(redis, names[0])).layout === 5, 'a partition without it is raised')
+    await until(
+      async () => (await layoutOf(redis, names[0])).layout === SHARED.layout,
+      'a partition without it is raised',
+    )
     expect(await layoutOf(redis, names[1])).toMatchObject({ layout: 4 })
     await olderLeaves(names[1]!)
     await openAccounts(space, 'late')
     await move('late')
     expect(await outcomeOf(space, 'late')).toBe('all')
     for (const name of names) {
-      await until(async () => (await layoutOf(redis, name)).layout === 5, 'each is raised')
+      await until(async () => (await layoutOf(redis, name)).layout === SHARED.layout, 'each is raised')
       expect(await violations(redis, name)).toEqual([])
     }
   } finally {
@@ -81,17 +85,37 @@ test('a quiet space is raised by a beat, and one that nobody is in by the next p
   await space.write(Task({ n: 2 }))
   expect(await layoutOf(redis, name)).toMatchObject({ layout: 4 })
   await olderLeaves(name)
-  await until(async () => (await layoutOf(redis, name)).layout === 5, 'a beat raises it')
+  await until(async () => (await layoutOf(redis, name)).layout === SHARED.layout, 'a beat raises it')
   await space.close()
   await setLayout(redis, 4, name)
   await using next = await openSpace(redis.url, { name })
-  expect(await layoutOf(redis, name)).toMatchObject({ layout: 5 })
+  expect(await layoutOf(redis, name)).toMatchObject({ layout: SHARED.layout })
   expect((await next.takeAll([Task], { waitMs: 0 })).map(({ n }) => n)).toEqual([1, 2])
+})
+
+test('beside a process of an older layout a wait with conditions is refused, and says who is there; a search is not', async () => {
+  const name = 'conditional'
+  await using space = await openSpace(redis.url, { name })
+  await olderJoins(name)
+  await setLayout(redis, 5, name)
+  await space.write(Task({ n: 1 }))
+  const refusal = { code: 'OLDER_PROCESSES', retryable: true, message: expect.stringContaining(OLDER) }
+  await expect(space.take(Task.template({ n: gt(1) }))).rejects.toMatchObject(refusal)
+  await expect(space.takeAll([Task.template({ n: gt(1) }), Task.template({ n: 7 })])).rejects.toMatchObject(refusal)
+  await expect(space.notify([Task.template({ n: gt(1) })], () => {})).rejects.toMatchObject(refusal)
+  expect(await space.take(Task.template({ n: lte(1) }), { waitMs: 60_000 })).toEqual({ n: 1 })
+  expect(await space.take(Task.template({ n: gt(1) }), { waitMs: 0 })).toBeNull()
+  await olderLeaves(name)
+  const waiting = space.take(Task.template({ n: gt(1) }))
+  await space.write(Task({ n: 2 }))
+  expect(await waiting).toEqual({ n: 2 })
+  expect(await layoutOf(redis, name)).toMatchObject({ layout: SHARED.layout })
+  expect(await violations(redis, name)).toEqual([])
 })
 
 /** What a later release adds: a number, and a function that converts the entries, some at a time. */
 const CONVERTS = `local CONVERSIONS = {
-  [6] = function(cursor)
+  [${SHARED.layout + 1}] = function(cursor)
     local got = call('HSCAN', keys.entries, cursor, 'COUNT', 20)
     for i = 1, #got[2], 2 do call('HINCRBY', prefix .. 'converted', got[2][i], 1) end
     return got[1] ~= '0' and got[1] or nil
@@ -104,7 +128,7 @@ test('a later release converts the data in slices once the older one has left, s
     name: 'a later layout',
     of: 'lua',
     pieces: [
-      ['LAYOUT = 5\n', 'LAYOUT = 6\n'],
+      [`LAYOUT = ${SHARED.layout}\n`, `LAYOUT = ${SHARED.layout + 1}\n`],
       ['local CONVERSIONS = {}', CONVERTS],
     ],
   })
@@ -122,9 +146,9 @@ test('a later release converts the data in slices once the older one has left, s
       await older.write(Task({ n }))
       expect(await newer.takeIfExists(LaterTask.template({ n }))).toMatchObject({ n })
     }
-    expect(await layoutOf(redis, name)).toMatchObject({ layout: 5 })
+    expect(await layoutOf(redis, name)).toMatchObject({ layout: SHARED.layout })
     await older.close()
-    await until(async () => (await layoutOf(redis, name)).layout === 6, 'it is raised')
+    await until(async () => (await layoutOf(redis, name)).layout === SHARED.layout + 1, 'it is raised')
     await expect(openSpace(redis.url, { name })).rejects.toMatchObject({ code: 'DATA_NEWER' })
     let served = 0
     await until(async () => {

@@ -1,6 +1,7 @@
 /** Two libraries of one layout use a space in turns: what one remembers between its calls does not outlive what the other does. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SHARED } from '../../src/engines/redis/protocol.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { changedBuild } from '../support/builds.js'
@@ -8,7 +9,7 @@ import { failOnLeaks } from '../support/leaks.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
-const LAYOUT = 'LAYOUT = 5\n'
+const LAYOUT = `LAYOUT = ${SHARED.layout}\n`
 const ROUNDS = 40
 const Task = defineEntry<{ n: number }>('Task')
 

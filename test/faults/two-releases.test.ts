@@ -1,6 +1,7 @@
 /** Two releases share a space as long as the layout of its data is the same; the older one refuses a newer layout, and says so. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { SHARED } from '../../src/engines/redis/protocol.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { ledgerApp } from '../support/app.js'
@@ -15,7 +16,7 @@ import { form } from './form.js'
 import { startMixed } from './mixed.js'
 import { tell, verdictOf } from './verdict.js'
 
-const LAYOUT = 'LAYOUT = 5\n'
+const LAYOUT = `LAYOUT = ${SHARED.layout}\n`
 const ROUNDS = form(2, 10)
 
 let redis: Redis
@@ -91,7 +92,11 @@ test(
 )
 
 test('data of a newer layout is refused by the older release, in code and on the command line, and stays as it is', async () => {
-  const later = changedBuild({ name: 'a newer layout', of: 'lua', pieces: [[LAYOUT, 'LAYOUT = 6\n']] })
+  const later = changedBuild({
+    name: 'a newer layout',
+    of: 'lua',
+    pieces: [[LAYOUT, `LAYOUT = ${SHARED.layout + 1}\n`]],
+  })
   const name = ['--name', 'later']
   const ok = async (cli: string, ...args: string[]): Promise<string> => {
     const started = start(cli, [...args, ...name])

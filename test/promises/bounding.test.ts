@@ -241,7 +241,7 @@ everyEngine({ what: 'A bounded space', partitions: 'none' }, (opened, engine) =>
   })
 
   describe.each([
-    ['small', 500],
+    ['small', 1_000],
     ['large', 20_000],
   ])('in bytes, with %s entries', (_what, size) => {
     const note = () => Note({ text: 'x'.repeat(size) })

@@ -1,5 +1,6 @@
 /** What a search costs on Redis: nothing is looked through where an index holds all matches; anything else goes on in bounded slices. */
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
+import { absent, gt, oneOf } from '../../src/entry/conditions.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import type { Space } from '../../src/space.js'
@@ -61,6 +62,24 @@ test('two indexed fields of many entries are looked through in slices, fields in
   await space.write(Together({ id: 'match', ...both, note: [] }))
   const match = await searched(() => space.takeIfExists(Together.template(both)))
   expect(match).toMatchObject({ found: { id: 'match' }, asked: 1 })
+})
+
+test('oneOf and absent look at matches alone where the fields are indexed; other conditions go on in slices', async () => {
+  type Job = { id: number; type: string; owner?: string }
+  const Job = defineEntry<Job>('Job', { index: ['type', 'owner'] })
+  const jobs = Array.from({ length: 2 * HALF }, (_, id) => Job({ id, type: `t${id % 10}`, owner: 'me' }))
+  await space.writeAll(jobs)
+  const none = await searched(() => space.takeIfExists(Job.template({ owner: absent() })))
+  expect(none).toEqual({ found: null, asked: 1 })
+  await space.write(Job({ id: -1, type: 't3' }))
+  const free = await searched(() => space.takeIfExists(Job.template({ owner: absent() })))
+  expect(free).toEqual({ found: { id: -1, type: 't3' }, asked: 1 })
+  // Once in each of the five.
+  const five = await searched(() => space.takeIfExists(Job.template({ type: oneOf('t9', 't8', 't7', 't6', 't5') })))
+  expect(five).toMatchObject({ found: { id: 5 }, asked: 5 })
+  const slow = await searched(() => space.takeIfExists(Job.template({ id: gt(2 * HALF) })))
+  expect(slow.found).toBeNull()
+  expect(slow.asked).toBeGreaterThanOrEqual(Math.ceil((2 * HALF) / SLICE))
 })
 
 failOnLeaks()

@@ -1,5 +1,6 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
+import { absent, between, gt, gte, lt, lte, not, oneOf, present, startsWith } from '../../src/entry/conditions.js'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
 import { type HeldRequest, type Sent, type Serving, sendRequest, serveRequests } from '../../src/request.js'
 import type { FindOptions } from '../../src/space/find.js'
@@ -18,15 +19,62 @@ export const NOWHERE = Far.template({ b: 'nowhere' })
 
 export const CLIENTS = 3
 
+/** Conditions by name, with their values: data, so that a shrunk program can be read. */
+type Asked = readonly [name: string, ...values: unknown[]]
+const CONDITIONS: Readonly<Record<string, (...values: never[]) => unknown>> = {
+  absent,
+  between,
+  gt,
+  gte,
+  lt,
+  lte,
+  not,
+  oneOf,
+  present,
+  startsWith,
+}
+/** A record holds it as a hash. */
+const LONG = 'y'.repeat(50)
+
 // Few of them, so that steps meet.
 const fields = fc.oneof(
   { weight: 2, arbitrary: fc.constant({}) },
-  { weight: 3, arbitrary: fc.record({ a: fc.constantFrom(0, 1), b: fc.constantFrom('x', 'y') }, { requiredKeys: [] }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({ a: fc.constantFrom(0, 1), b: fc.constantFrom('x', 'y', LONG) }, { requiredKeys: [] }),
+  },
+)
+const conditions = fc.record(
+  {
+    a: fc.constantFrom<number | Asked>(
+      0,
+      ['gt', 0],
+      ['gte', 1],
+      ['lt', 1],
+      ['lte', 0],
+      ['between', 0, 1],
+      ['oneOf', 0, 1],
+      ['not', 0],
+      ['absent'],
+      ['present'],
+    ),
+    b: fc.constantFrom<string | Asked>(
+      'x',
+      ['startsWith', 'yy'],
+      ['gt', 'x'],
+      ['lte', 'y'],
+      ['oneOf', 'x', LONG],
+      ['not', 'x'],
+      ['absent'],
+    ),
+  },
+  { requiredKeys: [] },
 )
 const kind = fc.constantFrom(0, 0, 0, 1, 2)
 /** A kind by its number, -1 for AnyEntry. */
 const template = fc.oneof(
-  { weight: 6, arbitrary: fc.tuple(kind, fields) },
+  { weight: 4, arbitrary: fc.tuple(kind, fields) },
+  { weight: 2, arbitrary: fc.tuple(kind, conditions) },
   { weight: 1, arbitrary: fc.tuple(fc.constant(-1), fc.constant({})) },
 )
 const by = fc.nat(CLIENTS - 1)
@@ -38,7 +86,7 @@ const on = fc.constantFrom('written' as const, 'visible' as const, 'available' a
 const op = <T extends string, R extends object>(name: T, more: { [K in keyof R]: fc.Arbitrary<R[K]> }) =>
   fc.record({ op: fc.constant(name), by, ...more } as never) as fc.Arbitrary<{ op: T; by: number } & R>
 
-type Tpl = [number, Fields]
+type Tpl = [number, { readonly a?: number | Asked; readonly b?: string | Asked }]
 const large = fc.constantFrom(false, false, false, false, true)
 const write = op('write', { kind, fields, priority, tx, large } as never) as fc.Arbitrary<
   { op: 'write'; by: number } & { kind: number; fields: Fields; priority: number; tx: number; large: boolean }
@@ -104,10 +152,14 @@ export const step = fc.oneof(
   {
     weight: 1,
     arbitrary: op<'contents', { template: Tpl; tx: number; max: number }>('contents', {
-      template: fc.tuple(kind, fields),
+      template: fc.tuple(kind, fc.oneof(fields, conditions)),
       tx,
       max: fc.constantFrom(2, 1_000),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: op<'count', { template: Tpl }>('count', { template: fc.tuple(kind, fc.oneof(fields, conditions)) }),
   },
   {
     weight: 3,
@@ -182,7 +234,14 @@ export class Side {
   }
 }
 
-export const templateOf = ([k, asked]: Tpl): Matching<Fields> => KINDS[k]?.template(asked) ?? AnyEntry
+export const templateOf = ([k, asked]: Tpl): Matching<Fields> => {
+  const ofFields = Object.entries(asked).map(([name, value]) => {
+    if (!Array.isArray(value)) return [name, value]
+    const [condition, ...values] = value as Asked
+    return [name, CONDITIONS[condition]!(...(values as never[]))]
+  })
+  return KINDS[k]?.template(Object.fromEntries(ofFields)) ?? AnyEntry
+}
 export const code = (error: { code?: string; name?: string; message?: string }): string =>
   `error ${error.code ?? error.name}`
 /** Large bodies would make a failure unreadable. */
@@ -270,6 +329,8 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
         all.push(plain(entry))
       return all
     }
+    case 'count':
+      return space.count(templateOf(step.template))
     case 'notify': {
       const events: unknown[] = []
       side.events.push(events)

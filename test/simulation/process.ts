@@ -138,6 +138,8 @@ export class Process {
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),
+      count: (pattern) => call(() => own.count(pattern)),
+      plan: () => call(() => own.plan()),
       repair: () => call(() => own.repair()),
       renew: (id, leaseMs) => call(() => own.renew(id, leaseMs)),
       cancel: (id) => call(() => own.cancel(id)),

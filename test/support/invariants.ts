@@ -235,13 +235,20 @@ if counters and (cmsgpack.unpack(counters).large or 0) ~= large then say('bodyBy
 for id, sid in pairs(hash('suspects')) do if claimed[id] ~= sid then say('suspects', id, 'is not held by', sid) end end
 
 -- Waits and registrations stand in lines, and are counted.
-local counts, lines, names = {}, {}, {}
+local counts, lines, names, conditions = {}, {}, {}, {}
 for sid in pairs(presences) do
   local registered = hash('events', sid)
   for wid, packed in pairs(hash('waits', sid)) do
     local spec, member = cmsgpack.unpack(packed), sid .. ':' .. wid
     counts[spec.name .. spec.shape] = (counts[spec.name .. spec.shape] or 0) + 1
     lines[spec.key .. ' ' .. member] = true
+    if spec.values then
+      local text = spec.values .. ';' .. spec.conditions
+      conditions[text] = (conditions[text] or 0) + 1
+      if not redis.call('ZSCORE', key_('conditions', spec.values), spec.conditions) then say(member, 'has conditions that no write looks at') end
+    elseif spec.conditions and spec.shape:sub(-1) ~= '*' then
+      say(member, 'has conditions that are not counted')
+    end
     names[member] = spec
     local first = wid:sub(1, 1)
     if first ~= 'o' and not redis.call('ZSCORE', spec.key, member) then say(member, 'stands in no line') end
@@ -256,6 +263,17 @@ for key in pairs(keys) do
   local name, rest = named(key)
   if name == 'queue' then
     for member in pairs(zset('queue', rest)) do if not lines[P .. key .. ' ' .. member] then say(key, member, 'does not wait') end end
+  end
+end
+local counted = hash('conditionCounts')
+for text, n in pairs(counted) do
+  if conditions[text] ~= tonumber(n) then say('conditionCounts', text, n, 'and not', conditions[text] or 0) end
+end
+for text in pairs(conditions) do if not counted[text] then say('conditionCounts', text, 'is not counted') end end
+for key in pairs(keys) do
+  local name, rest = named(key)
+  if name == 'conditions' then
+    for text in pairs(zset('conditions', rest)) do if not counted[rest .. ';' .. text] then say(key, text, 'does not wait') end end
   end
 end
 local kept = hash('shapeCounts')

@@ -24,7 +24,7 @@ export async function waiting(space: Space, signal: AbortSignal): Promise<void> 
   // A wait without an end ends with an entry.
   const taken = await space.take(Task)
   is<Same<typeof taken, TaskEntry>>()
-  const signalled = await space.take(Task.template({ type: 'resize' }), { signal })
+  const signalled = await space.take(Task.template({ id: 't1', type: undefined }), { signal })
   is<Same<typeof signalled, TaskEntry>>()
   const read = await space.read(Task)
   is<Same<typeof read, TaskEntry>>()
@@ -232,7 +232,7 @@ export async function schemas(space: Space): Promise<void> {
 
 export async function together(space: Space, lease: Lease): Promise<void> {
   const Other = defineEntry<{ other: boolean }>('Other')
-  const tasks = await space.takeAll([Task, Task.template({ type: 'x' })], { max: 5, waitMs: 5 })
+  const tasks = await space.takeAll([Task, Task.template({ id: 't1' })], { max: 5, waitMs: 5 })
   is<Same<typeof tasks, TaskEntry[]>>()
   const mixed = await space.takeAll([Task, Other.template({})])
   is<Same<(typeof mixed)[number], TaskEntry | Entry<{ other: boolean }>>>()
@@ -240,7 +240,7 @@ export async function together(space: Space, lease: Lease): Promise<void> {
   await space.takeAll([Task], { maximum: 5 })
 
   await space.write(space.snapshot(Task({ id: 't1' })))
-  const snapped = await space.take(space.snapshot(Task.template({ type: 'resize' })))
+  const snapped = await space.take(space.snapshot(Task.template({ id: 't1' })))
   is<Same<typeof snapped, TaskEntry>>()
 
   const keep = space.keepAlive([lease], {

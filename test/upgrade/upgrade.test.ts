@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { SHARED } from '../../src/engines/redis/protocol.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
@@ -97,7 +98,7 @@ const SESSION_TERMS = { leaseMs: 600_000, isNew: true, removed: [], lock: '', ma
       ...(await program.takeAll([OlderTask], { max: 10, waitMs: 0 })).map((entry) => (entry as { n: number }).n),
     )
     await program.close()
-    await until(async () => (await layout()) === 5, 'the space is raised')
+    await until(async () => (await layout()) === SHARED.layout, 'the space is raised')
     await go()
     answers.push(...(await load.stop()))
     const verdict = verdictOf(answers, app.runs())
@@ -131,7 +132,7 @@ const SESSION_TERMS = { leaseMs: 600_000, isNew: true, removed: [], lock: '', ma
     await move()
     expect(await outcomeOf(space, 'one')).toBe('all')
     await before.pop()!.close()
-    for (const name of names) await until(async () => (await layout(name)) === 5, 'each is raised')
+    for (const name of names) await until(async () => (await layout(name)) === SHARED.layout, 'each is raised')
     await space.close()
   })
 
@@ -143,7 +144,7 @@ const SESSION_TERMS = { leaseMs: 600_000, isNew: true, removed: [], lock: '', ma
     expect(await layout('frozen')).toBe(4)
     process.kill(-frozen.pid, 'SIGSTOP')
     // After the end of its lease.
-    await until(async () => (await layout('frozen')) === 5, 'the space is raised')
+    await until(async () => (await layout('frozen')) === SHARED.layout, 'the space is raised')
     await space.write(Task({ n: 1 }))
     process.kill(-frozen.pid, 'SIGCONT')
     await frozen.line(/newer takespace\. Upgrade this process/)

@@ -1,7 +1,7 @@
 /** The settings of HTTPS on the front of a gateway. */
 import { Option } from 'commander'
 import type { HttpsOptions } from '../../../gateway/index.js'
-import { oneOf } from './schema.js'
+import { choiceAmong } from './schema.js'
 
 export interface HttpsFlags {
   readonly httpsCert?: string
@@ -16,7 +16,7 @@ export const httpsOptions = (): Option[] => [
   new Option('--https-key <files>', 'files of their keys, in the same order'),
   new Option('--https-client-ca <file>', 'file of the certificate authorities of clients'),
   new Option('--https-client-certificates <how>', 'ask clients for a certificate, or require one').argParser(
-    oneOf(['ask', 'require']),
+    choiceAmong(['ask', 'require']),
   ),
   new Option('--h2c', 'also HTTP/2 without TLS, by prior knowledge'),
 ]

@@ -63,7 +63,7 @@ export const durability = reader(
   'It must be memory, local, fsync, or replicated:n with n from 1 to 99.',
 )
 
-export const oneOf = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
+export const choiceAmong = <const T extends readonly string[]>(values: T): ((text: string) => T[number]) =>
   reader((text) => values.find((value) => value === text.toLowerCase()), `It must be one of ${values.join(', ')}.`)
 
 const BOOLEANS: Readonly<Record<string, boolean>> = {

@@ -23,6 +23,7 @@ import type {
   Page,
   Registered,
   Repaired,
+  SearchPlan,
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -302,6 +303,17 @@ export class MemoryEngine implements Engine {
       entries: items.map((item) => ({ ...storedOf(this.world.give(item, false, tx)), deaths: item.deaths })),
       next,
     }
+  }
+
+  async count(template: EncodedTemplate): Promise<number> {
+    this.#open()
+    return this.world.bag.all(template, (item) => readable(item, undefined)).length
+  }
+
+  /** There are no indexes in memory: every search looks at everything. */
+  async plan(): Promise<SearchPlan> {
+    this.#open()
+    return { index: [], candidates: this.world.bag.entries().length }
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {

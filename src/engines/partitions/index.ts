@@ -22,6 +22,7 @@ import type {
   Page,
   Registered,
   Repaired,
+  SearchPlan,
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -238,6 +239,14 @@ export class PartitionedEngine implements Engine {
 
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     return this.#listings.page(template, after, most, tx)
+  }
+
+  count(template: EncodedTemplate): Promise<number> {
+    return this.#listings.count(template)
+  }
+
+  plan(template: EncodedTemplate): Promise<SearchPlan> {
+    return this.#listings.plan(template)
   }
 
   backlog(template: EncodedTemplate): Promise<Backlog> {

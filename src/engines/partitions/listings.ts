@@ -1,5 +1,5 @@
 /** Listings over partitions: pages with a share of each, sums of backlogs and kinds. */
-import type { Backlog, EncodedTemplate, Engine, Listed, Page } from '../../engine.js'
+import type { Backlog, EncodedTemplate, Engine, Listed, Page, SearchPlan } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { evenShare } from './even-share.js'
 import type { Placement } from './placement.js'
@@ -53,9 +53,20 @@ export class PartitionedListings {
     return next !== null && entries.length === 0 ? this.page(template, next, most, id) : { entries, next }
   }
 
+  async count(template: EncodedTemplate): Promise<number> {
+    const all = await this.#each(template, (member) => member.count(template))
+    return all.reduce((sum, count) => sum + count, 0)
+  }
+
+  /** Each partition chooses an index; that of the one with most candidates is named. */
+  async plan(template: EncodedTemplate): Promise<SearchPlan> {
+    const all = await this.#each(template, (member) => member.plan(template))
+    const [{ index }] = all.sort((a, b) => b.candidates - a.candidates) as [SearchPlan]
+    return { index, candidates: all.reduce((sum, { candidates }) => sum + candidates, 0) }
+  }
+
   async backlog(template: EncodedTemplate): Promise<Backlog> {
-    const among = this.#placement.among(template)
-    return sumOfBacklogs(await Promise.all(among.map((partition) => this.#members[partition]!.backlog(template))))
+    return sumOfBacklogs(await this.#each(template, (member) => member.backlog(template)))
   }
 
   async offered(template: EncodedTemplate): Promise<readonly string[] | null> {
@@ -70,6 +81,11 @@ export class PartitionedListings {
 
   async kinds(): Promise<ReadonlyMap<string, number>> {
     return sumOfKinds(await Promise.all(this.#placement.all.map((partition) => this.#members[partition]!.kinds())))
+  }
+
+  /** Asks each partition that may have matches. */
+  #each<T>(template: EncodedTemplate, ask: (member: Engine) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.#placement.among(template).map((partition) => ask(this.#members[partition]!)))
   }
 
   /** A transaction without a home gets the first partition with a match. */

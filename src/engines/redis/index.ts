@@ -20,6 +20,7 @@ import type {
   Page,
   Registered,
   Repaired,
+  SearchPlan,
   Stored,
 } from '../../engine.js'
 import { tokenOf } from '../../entry/token.js'
@@ -331,12 +332,19 @@ export class RedisEngine implements Engine {
 
   async deadLetter(id: string, reason: string): Promise<boolean> {
     const named = { id, reason: tokenOf(reason), claim: '' }
-    const { kind } = await ask(this.#batches, 'deadLetter', named, { repeatable: true })
-    return kind === REPLY.done
+    return (await ask(this.#batches, 'deadLetter', named, { repeatable: true })).kind === REPLY.done
   }
 
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     return this.#listings.page(template, after, most, tx)
+  }
+
+  count(template: EncodedTemplate): Promise<number> {
+    return this.#listings.count(template)
+  }
+
+  plan(template: EncodedTemplate): Promise<SearchPlan> {
+    return this.#listings.plan(template)
   }
 
   backlog(template: EncodedTemplate): Promise<Backlog> {

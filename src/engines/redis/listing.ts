@@ -1,5 +1,5 @@
 /** Listings: pages of entries, backlogs, offered tokens and kinds, without taking or waiting. */
-import type { Backlog, EncodedTemplate, Listed, Page } from '../../engine.js'
+import type { Backlog, EncodedTemplate, Listed, Page, SearchPlan } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
 import { KIND, REPLY } from './protocol.js'
@@ -44,6 +44,23 @@ export class Listings {
     readPage(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
     const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
     return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
+  }
+
+  async count(template: EncodedTemplate): Promise<number> {
+    let count = 0
+    for (let after = ''; ; ) {
+      const { values } = await this.#ask('count', { after, template: packedTemplate(template) })
+      const [next, found] = values.map((value) => value.toString('latin1'))
+      count += Number(found)
+      if (!next) return count
+      after = next
+    }
+  }
+
+  async plan(template: EncodedTemplate): Promise<SearchPlan> {
+    const { values } = await this.#ask('plan', { template: packedTemplate(template) })
+    const [index, candidates] = values.map((value) => value.toString())
+    return { index: index ? index.split(';') : [], candidates: Number(candidates) }
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {

@@ -3,6 +3,7 @@ import { monotonicMs } from '../../clock.js'
 import type { Grant, Interest, Registered, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
+import { olderProcesses } from './older-processes.js'
 import { REPLY, TRANSITION, WAIT } from './protocol.js'
 import { leaseText, packedTemplate, parseRecord } from './record.js'
 import type { Transactions } from './transaction.js'
@@ -160,8 +161,11 @@ export class Registrations {
       templates: templates.map(packedTemplate).join('\n'),
     }
     if (tx) this.#transactions.announce(tx)
-    const { kind, now } = await ask(this.#batches, 'notify', named, { repeatable: true })
+    const reply = await ask(this.#batches, 'notify', named, { repeatable: true })
+    const { kind, now } = reply
     if (kind === REPLY.transactionEnded) throw new SpaceError('TRANSACTION_ENDED')
+    if (kind === REPLY.failed)
+      throw olderProcesses(reply, 'They would not report events to a template with conditions.')
     registration.registered = true
     return { expiresAt: now + leaseMs }
   }

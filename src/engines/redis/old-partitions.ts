@@ -21,6 +21,8 @@ const HELD = [
   KEYS.outcomes,
   KEYS.events,
   KEYS.queue,
+  KEYS.conditions,
+  KEYS.conditionCounts,
   KEYS.shapes,
   KEYS.shapeCounts,
   KEYS.ifExists,

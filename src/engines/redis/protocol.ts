@@ -31,11 +31,12 @@ export const OPERATIONS = {
   acknowledge: { args: ['claim', 'transaction'], does: 'makes a take final, or its transaction’s' },
   endWait: { args: ['wait'], does: 'ends a wait' },
   list: { args: ['after', 'most', 'transaction', 'template'], does: 'reads a page of matches in order' },
+  count: { args: ['after', 'template'], does: 'counts a slice of the matches' },
+  plan: { args: ['template'], does: 'tells which index leads to the matches, and how many entries it holds' },
   backlog: { args: ['template'], does: 'counts the free matches and tells when the oldest was written' },
   offered: { args: ['kind', 'token'], does: 'tells by which tokens offers choose among the entries of a kind' },
   kinds: { args: [], does: 'counts the free entries of each root kind' },
   listTransactions: { args: ['most'], does: 'lists transactions, with their leases and what they hold' },
-
   offer: { args: ['wait', 'credit', 'template', 'alternatives'], does: 'registers a standing take with credit' },
   endOffer: { args: ['wait'], does: 'ends an offer' },
   start: { args: ['claim'], does: 'notes that a holder begins what must not be done twice' },
@@ -49,7 +50,6 @@ export const OPERATIONS = {
   putOutcomeBody: { args: ['claim', 'body'], does: 'stores the large body of an outcome on a full server' },
   outcomesArrived: { args: ['ids'], does: 'forgets outcomes that have arrived' },
   deadLetter: { args: ['id', 'reason', 'claim'], does: 'moves an entry to the dead letters' },
-
   begin: { args: ['number', 'leaseMs'], does: 'begins a transaction' },
   renewTransaction: { args: ['transaction', 'leaseMs'], does: 'renews the lease of a transaction' },
   commit: { args: ['transaction', 'entries'], does: 'commits a transaction and writes entries with it' },
@@ -60,19 +60,15 @@ export const OPERATIONS = {
   settlePrepared: { args: ['transaction', 'decider', 'committed'], does: 'ends a prepared transaction as was decided' },
   decisionOn: { args: ['transaction', 'other'], does: 'tells what was decided on a prepared transaction of another partition' },
   forgetDecision: { args: ['transaction', 'other'], does: 'forgets a decision once it was carried out in another partition' },
-
   notify: { args: ['registration', 'sequence', 'leaseMs', 'transaction', 'templates'], does: 'registers for events' },
   renewRegistration: { args: ['registration', 'leaseMs'], does: 'renews the lease of a registration' },
   endRegistration: { args: ['registration'], does: 'ends a registration' },
   lastEvent: { args: ['registration'], does: 'tells the number of the last event' },
-
   sync: { args: ['known'], does: 'compares, after a reconnect, what the process knows to hold with what the space knows' },
   declareDead: { args: ['presence'], does: 'ends a presence whose process is gone' },
   suspend: { args: ['presence', 'running'], does: 'hands nothing more to a process that does not answer; what it is not running goes back' },
-
   repair: { args: ['cursor'], does: 'compares a page of entries with their indexes, and restores what is missing' },
   renewWaits: { args: [], does: 'has every process register its waits anew' },
-
   openTicket: { args: ['maxBytes', 'entries'], does: 'opens a ticket, the first entry, and writes its request, the second' },
   settleTicket: { args: ['ticket', 'outcome'], does: 'settles a ticket; without an outcome it is cancelled, and its request withdrawn' },
   setProgress: { args: ['ticket', 'progress'], does: 'notes the progress of a ticket' },
@@ -80,7 +76,6 @@ export const OPERATIONS = {
   leaveTicket: { args: ['ticket'], does: 'ends this process’s wait for a ticket' },
   lookAtTicket: { args: ['ticket'], does: 'tells the state of a ticket' },
   settledTickets: { args: ['cursor'], does: 'looks through some entries for tickets that have an outcome' },
-
   loadSession: { args: ['id', 'wait', 'lockMs'], does: 'reads a session entry, or locks it and waits for the lock' },
   saveSession: { args: ['id', 'leaseMs', 'lock', 'maxBytes', 'base', 'headLength', 'changedLength', 'removed', 'expected', 'owner', 'contents'], does: 'saves a session entry' },
   touchSession: { args: ['id', 'leaseMs', 'lock'], does: 'renews the lease of a session entry' },
@@ -89,7 +84,6 @@ export const OPERATIONS = {
   unlockSession: { args: ['lock'], does: 'gives a lock back' },
   countSessions: { args: ['owner'], does: 'counts session entries, of one owner or all' },
   listSessions: { args: ['owner', 'after'], does: 'lists a page of their ids' },
-
   learnPhase: { args: ['phase', 'target'], does: 'notes which phase of a move the process follows, to which partitions, and tells the phase of the space' },
   setOrigin: { args: ['phase'], does: 'sets the phase of a move to here; one begins in an empty space only' },
   setPhase: { args: ['phase', 'target'], does: 'sets the phase of a move to these partitions, unless a process does not follow the one before' },
@@ -226,6 +220,11 @@ export const SIGN = {
   session: '$',
   /** Ends a shape whose waits are verified one by one. */
   inexact: '*',
+  /** Behind the fields in a shape of templates with conditions. */
+  conditional: ';',
+  /** The token of an indexed field that an entry lacks; what is behind its name in an index that has such tokens. */
+  absent: '~',
+  absence: '@',
   /** Before the hash of several fields that are indexed together; ends the name of a count of templates. */
   hash: '#',
   /** Before a token of a structure. */
@@ -310,7 +309,7 @@ export const KIND = {
 /** Numbers and texts that both sides need. */
 export const SHARED = {
   /** The layout of the data that the library writes. */
-  layout: 5,
+  layout: 6,
   /** The oldest layout that it works in, as processes of that layout do (docs/decisions/0028). */
   oldestLayout: 4,
   /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
@@ -367,6 +366,8 @@ export const KEYS = {
   read: { name: 'read@', of: 'kind', type: 'zset', holds: 'what transactions have read, as `free@`', until: 'transactions end' },
   readWith: { name: 'read=', of: 'root|field=token', type: 'zset', holds: 'what transactions have read, as `free=`', until: 'transactions end' },
   queue: { name: 'queue:', of: 'mode@kind:shape|tokens', type: 'zset', holds: 'who waits to take, read or be notified with one template; by credit and order', until: 'waits end' },
+  conditions: { name: 'conditions:', of: 'mode@kind:shape;range|tokens', type: 'zset', holds: 'the conditions of templates that wait, by the bound of a comparison', until: 'waits end' },
+  conditionCounts: { name: 'condition-counts', type: 'hash', holds: 'how many waits have each of these conditions', until: 'waits end' },
   shapes: { name: 'shapes', type: 'hash', holds: 'mode@kind → the shapes of template that wait', until: 'waits end' },
   shapeCounts: { name: 'shape-counts', type: 'hash', holds: 'how many waits each shape has', until: 'waits end' },
   ifExists: { name: 'waits-if-exists', type: 'set', holds: 'the waits that wait only for what transactions hold', until: 'waits end' },

@@ -1,5 +1,5 @@
 /** Records as TypeScript writes and reads them; RECORD in protocol.ts is their layout. */
-import type { EncodedEntry, EncodedTemplate, RequestTerms, Stored } from '../../engine.js'
+import type { EncodedCondition, EncodedEntry, EncodedTemplate, RequestTerms, Stored } from '../../engine.js'
 import { readSignature, signatureOf } from '../../entry/signature.js'
 import { checksumOfBody, crcOfSignature, isChecked } from './checksum.js'
 import { CHECKSUM, PLACE, RECORD, RECORD_TYPE, SHARED } from './protocol.js'
@@ -70,16 +70,25 @@ const EMPTY = Buffer.alloc(0)
 
 const packedTemplates = new WeakMap<EncodedTemplate, string>()
 
-/** Returns a template as operations have it: kind, root, indexed, verified and compound tokens, separated by tabs. */
+/**
+ * Returns a template as operations have it: kind, root, indexed, verified and compound tokens, separated by tabs, and
+ * behind one more tab its conditions, if it has any.
+ */
 export function packedTemplate(template: EncodedTemplate): string {
   let packed = packedTemplates.get(template)
   if (packed === undefined) {
-    const { kind, root, indexed, verified, compound = [] } = template
-    packed = [kind, root, indexed.join('|'), verified.join('|'), compound.join('|')].join('\t')
+    const { kind, root, indexed, verified, compound = [], conditions } = template
+    const parts = [kind, root, indexed.join('|'), verified.join('|'), compound.join('|')]
+    if (conditions) parts.push(conditions.map(packedCondition).join('|'))
+    packed = parts.join('\t')
     packedTemplates.set(template, packed)
   }
   return packed
 }
+
+/** Returns `?field=operator`, with `!` before the operator of a negated one, and the operands, separated by |. */
+const packedCondition = ({ field, operator, isNegated, operands }: EncodedCondition): string =>
+  [`?${field}=${isNegated ? '!' : ''}${operator}`, ...operands].join('|')
 
 export interface Parsed extends Stored {
   readonly indexed: readonly string[]

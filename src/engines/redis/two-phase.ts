@@ -1,6 +1,6 @@
 /** Two-phase commits on Redis: the operations of prepare.lua. */
 import type { Decision, ElsewhereTransaction, TwoPhase, Unfinished } from '../../engine/two-phase.js'
-import { SpaceError } from '../../errors.js'
+import { olderProcesses } from './older-processes.js'
 import { PUSH, REPLY } from './protocol.js'
 import type { Transactions } from './transaction.js'
 import { ask } from './wire/ask.js'
@@ -21,8 +21,8 @@ export class TwoPhaseOnRedis implements TwoPhase {
 
   async prepare(tx: string, decider: ElsewhereTransaction): Promise<void> {
     const named = { transaction: tx, decider: textOf(decider) }
-    const { kind, values } = await this.#transactions.ending(tx, () => ask(this.#batches, 'prepare', named, ONCE))
-    if (kind === REPLY.failed) throw olderProcesses(values[0]!.toString('latin1').split(' ').slice(1))
+    const reply = await this.#transactions.ending(tx, () => ask(this.#batches, 'prepare', named, ONCE))
+    if (reply.kind === REPLY.failed) throw olderProcesses(reply, 'It has effects in several partitions.')
   }
 
   async decide(tx: string, others: readonly ElsewhereTransaction[]): Promise<void> {
@@ -61,6 +61,3 @@ export class TwoPhaseOnRedis implements TwoPhase {
 }
 
 const textOf = ({ partition, tx }: ElsewhereTransaction): string => `${partition} ${tx}`
-
-const olderProcesses = (presences: readonly string[]): SpaceError =>
-  new SpaceError('OLDER_PROCESSES', `It has effects in several partitions. Their presences: ${presences.join(', ')}.`)

@@ -22,6 +22,7 @@
 import type { Find, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
+import { olderProcesses } from './older-processes.js'
 import { REPLY } from './protocol.js'
 import { type Parsed, parseRecord } from './record.js'
 import type { Reply } from './wire/ask.js'
@@ -140,6 +141,7 @@ export class WaitingFind {
     searching.handed?.()
     const isAccepting = this.#isAccepting
     if (reply?.kind === REPLY.waiting) this.#inQueue(searching.again)
+    else if (reply?.kind === REPLY.failed && !isAccepting) this.#wait.reject(refusedBeside(reply))
     else if (reply?.kind === REPLY.none && !isAccepting) this.#wait.resolve(null)
     this.#endIfDue()
   }
@@ -221,6 +223,9 @@ export class WaitingFind {
     if (claim) this.#port.giveBack(claim)
   }
 }
+
+const refusedBeside = (reply: Reply): SpaceError =>
+  olderProcesses(reply, 'They would not hand entries to a wait with conditions.')
 
 /** Returns the entry that a search has found, and its claim ('' for a read or under a transaction). */
 export function foundIn({ values, now }: Reply): { claim: string; parsed: Parsed } {

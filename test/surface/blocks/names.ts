@@ -14,6 +14,9 @@ declare global {
   const createClient: typeof takespace.createClient
   const entryInfo: typeof takespace.entryInfo
   const AnyEntry: typeof takespace.AnyEntry
+  const absent: typeof takespace.absent
+  const lte: typeof takespace.lte
+  const oneOf: typeof takespace.oneOf
   const createGateway: typeof gateways.createGateway
   const createWorker: typeof workers.createWorker
   const createDashboard: typeof dashboards.createDashboard

@@ -26,7 +26,8 @@ local function specFor(mode, transaction, template)
   return spec
 end
 
--- Without a match the wait goes into its queue, if one is named.
+-- Without a match the wait goes into its queue, if one is named. A wait with conditions is refused beside processes that
+-- would not look for it when they write.
 function OPS.find(mode, wait, transaction, template)
   local spec = specFor(mode, transaction, template)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
@@ -36,6 +37,8 @@ function OPS.find(mode, wait, transaction, template)
     return replyFound(hits[1], spec)
   end
   if wait ~= '' and spec.ifExists and not after and not hasConflict(spec) then wait = '' end
+  local refusal = wait ~= '' and LATER.conditional.refusalOf(spec)
+  if refusal then return reply(REPLY.failed, refusal) end
   -- A find that searches again for its transaction is in its queue already.
   if wait ~= '' and not (transaction ~= '' and specOf(self, wait)) then register(self, wait, spec, 1) end
   if after then reply(REPLY.more, after) else reply(wait ~= '' and REPLY.waiting or REPLY.none) end

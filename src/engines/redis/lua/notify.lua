@@ -28,14 +28,17 @@ end
 -- `sequence`: the number before the first event. `templates`: separated by newlines.
 function OPS.notify(registration, sequence, leaseMs, transaction, templates)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
-  dropRegistration(self, registration)
-  local parts = 0
+  local asked = {}
   for text in gmatch(templates, '[^\n]+') do
-    parts = parts + 1
     local spec = readTemplate(text, 'notify')
+    local refusal = LATER.conditional.refusalOf(spec)
+    if refusal then return reply(REPLY.failed, refusal) end
     spec.tx = transaction
-    register(self, registration .. '.' .. parts, spec, 1)
+    asked[#asked + 1] = spec
   end
+  dropRegistration(self, registration)
+  local parts = #asked
+  for j = 1, parts do register(self, registration .. '.' .. j, asked[j], 1) end
   local expiresAt = leaseEndText(tonumber(leaseMs))
   call('HSET', ownKeys.events, registration, sequence, countField(registration), parts)
   call('ZADD', keys.registrations, expiresAt, nameOf(self, registration))

@@ -66,7 +66,8 @@ local function indexInfo(signature)
     elseif part == ';' then
       indexed = false
     else
-      tokens[sub(part, 1, (find(part, '=', 1, true) or 1) - 1)] = part
+      local ends = find(part, '=', 1, true)
+      if ends then tokens[sub(part, 1, ends - 1)] = part end
       if indexed then fields[#fields + 1] = part end
     end
   end

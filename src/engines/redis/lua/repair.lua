@@ -109,11 +109,11 @@ function LATER.scan()
   return counters.scan and SCAN_MS
 end
 
--- Forgets all shapes, and has every process register its waits anew.
+-- Forgets all shapes and conditions, and has every process register its waits anew.
 function OPS.renewWaits()
   flush()
   forget()
-  call('UNLINK', keys.shapes, keys.shapeCounts, keys.ifExists)
+  call('UNLINK', keys.shapes, keys.shapeCounts, keys.conditionCounts, keys.ifExists)
   local all = call('ZRANGE', keys.presences, 0, -1)
   for i = 1, #all do push(all[i], PUSH.outOfStep .. '\t', '', '') end
   reply(REPLY.done)

@@ -15,13 +15,37 @@ local function isIndexedEverywhere(root, token)
     policies[root], facts.policies = policy, policies
   end
   local at = find(token, '=', 1, true)
-  local first = byte(token, at + 1)
-  if byte(policy) == 115 and (first == SIGN_BYTES.structure or first == SIGN_BYTES.hash) then return false end
-  return sub(policy, 2) == '*' or find(policy, ':' .. sub(token, 1, at - 1) .. ':', 1, true) ~= nil
+  local first, name = byte(token, at + 1), sub(token, 1, at - 1)
+  local isAbsence = first == SIGN_BYTES.absent
+  if byte(policy) == 115 and (first == SIGN_BYTES.structure or first == SIGN_BYTES.hash or isAbsence) then return false end
+  if isAbsence then name = name .. SIGN.absence end
+  return sub(policy, 2) == '*' or find(policy, ':' .. name .. ':', 1, true) ~= nil
 end
 
--- Returns the smallest index that holds all matches, and the tokens that remain to be verified. `isRead`: use the
--- indexes of entries that transactions have read, instead of free entries.
+-- Returns how many entries an index holds, or several.
+local function heldBy(index)
+  if type(index) == 'string' then return call('ZCARD', index) end
+  local held = 0
+  for j = 1, #index do held = held + call('ZCARD', index[j]) end
+  return held
+end
+
+-- Returns the indexes that together hold the matches of a condition, and how many entries they hold; nil if it has none.
+local function indexesOf(condition, root, keyOfToken)
+  local tokens = LATER.conditions.tokensAsked(condition)
+  if not tokens then return nil end
+  local all = {}
+  for j = 1, #tokens do
+    if not isIndexedEverywhere(root, tokens[j]) then return nil end
+    all[j] = keyOfToken(root .. '|' .. tokens[j])
+  end
+  return all, heldBy(all)
+end
+
+-- Returns the smallest index that holds all matches (several, as a list, if a condition has alternatives), and the tokens
+-- that remain to be verified; then the number of the token whose index it is, indexed and compound ones counted together
+-- (0: none), and the condition whose indexes these are. `isRead`: use the indexes of entries that transactions have read,
+-- instead of free entries.
 local function indexFor(spec, root, isRead)
   local keyOfKind, keyOfToken = freeKey, freeWithKey
   if isRead then keyOfKind, keyOfToken = readKey, readWithKey end
@@ -31,16 +55,22 @@ local function indexFor(spec, root, isRead)
     local token = j > n and spec.compound[j - n] or spec.indexed[j]
     if isIndexedEverywhere(root, token) then
       local key = keyOfToken(root .. '|' .. token)
-      local held = n == 1 and not spec.compound and 0 or call('ZCARD', key)
+      local held = n == 1 and not spec.compound and not spec.conditions and 0 or call('ZCARD', key)
       if not size or held < size then best, size, at = key, held, j end
       if held == 0 then break end
     end
   end
+  local conditions, asked = spec.conditions and LATER.conditions.of(spec.conditions) or {}, nil
+  for j = 1, #conditions do
+    local several, held = indexesOf(conditions[j], root, keyOfToken)
+    -- Position 0 is no token: all of them are verified.
+    if several and (not size or held < size) then best, size, at, asked = several, held, 0, conditions[j] end
+  end
   local needles = {}
-  if at > 0 and spec.kind ~= KIND.any and spec.kind ~= root then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
+  if size and spec.kind ~= KIND.any and spec.kind ~= root then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
   for j = 1, #spec.indexed do if j ~= at then needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end end
   for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
-  return best, needles
+  return best, needles, at, asked
 end
 
 local DEAD_LETTER = '|' .. SIGN.kind .. KIND.deadLetter .. '|'
@@ -73,14 +103,45 @@ local function searchTicket(spec)
   return record and hasAll(record, { '|' .. SIGN.kind .. spec.kind .. '|' }) and { { id, record } } or {}
 end
 
+-- Most ids that are read of several indexes at once: of each as many as are asked for.
+local MOST_OF_SEVERAL = 800
+
+local function byScore(a, b) return tonumber(a[2]) < tonumber(b[2]) end
+
+-- Returns the next ids of an index, or of several whose entries differ, each followed by its score; and how many at most
+-- were asked for: if there are fewer, no more are left.
+local function nextOf(index, after, size)
+  local from = after and '(' .. after or '-inf'
+  if type(index) == 'string' then
+    return call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, size), size
+  end
+  local share = floor(MOST_OF_SEVERAL / #index)
+  if size > share then size = share end
+  local all, ids = {}, {}
+  for j = 1, #index do
+    local own = call('ZRANGEBYSCORE', index[j], from, '+inf', 'WITHSCORES', 'LIMIT', 0, size)
+    for k = 1, #own, 2 do all[#all + 1] = { own[k], own[k + 1] } end
+  end
+  table.sort(all, byScore)
+  for j = 1, #all < size and #all or size do ids[2 * j - 1], ids[2 * j] = all[j][1], all[j][2] end
+  return ids, size
+end
+
+-- Takes an id out of the indexes in which a search has met it.
+local function dropFrom(index, id)
+  if type(index) == 'string' then return call('ZREM', index, id) end
+  for j = 1, #index do call('ZREM', index[j], id) end
+end
+
 -- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
 -- candidates was met. `accept` may refuse a match.
 local function searchRoot(spec, root, most, after, isRead, accept)
   if root == KIND.ticket then return isRead and {} or searchTicket(spec) end
-  local key, needles = indexFor(spec, root, isRead)
+  local index, needles = indexFor(spec, root, isRead)
+  local conditions = spec.conditions and LATER.conditions.of(spec.conditions)
   local hits, seen, size = {}, 0, most
   while true do
-    local ids = call('ZRANGEBYSCORE', key, after and '(' .. after or '-inf', '+inf', 'WITHSCORES', 'LIMIT', 0, size)
+    local ids, asked = nextOf(index, after, size)
     if #ids == 0 then return hits end
     local names = {}
     for j = 1, #ids, 2 do names[#names + 1] = ids[j] end
@@ -88,20 +149,21 @@ local function searchRoot(spec, root, most, after, isRead, accept)
     for j = 1, #names do
       local record = records[j]
       if not record or not isSound(record) then
-        call('ZREM', key, names[j])
+        dropFrom(index, names[j])
         if record or counters.loaded then LATER.setAside(names[j], record or '') end
       elseif isAside(record, root) then
-        call('ZREM', key, names[j])
+        dropFrom(index, names[j])
       elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
         remove(names[j], record)
-      elseif hasAll(record, needles) and (not accept or accept(names[j], record)) then
+      elseif hasAll(record, needles) and (not conditions or LATER.conditions.hold(conditions, record, RECORD.signature.from))
+        and (not accept or accept(names[j], record)) then
         hits[#hits + 1] = { names[j], record }
         if #hits == most then return hits end
       end
     end
     after = ids[#ids]
     seen = seen + #names
-    if #names < size then return hits end
+    if #names < asked then return hits end
     if seen >= MOST_CANDIDATES then return hits, after end
     size = size * 4
     if size < 8 then size = 8 end
@@ -148,6 +210,12 @@ local function searchRead(spec, root, most, after, into)
   until not on or #into >= most
 end
 
+-- Returns whether a record that no index has led to matches. `needles`: as needlesOf returns them.
+local function matches(record, needles, spec)
+  return hasAll(record, needles)
+    and (not spec.conditions or LATER.conditions.hold(LATER.conditions.of(spec.conditions), record, RECORD.signature.from))
+end
+
 -- Returns the needles for records that no index has led to.
 local function needlesOf(spec)
   local needles = {}
@@ -163,7 +231,7 @@ local function searchWritten(spec, most, after, into)
   local ids = call('ZRANGEBYSCORE', writtenKey(spec.tx), after and '(' .. after or '-inf', '+inf')
   for j = 1, #ids do
     local record = recordOf(ids[j])
-    if record and not hasExpired(record) and hasAll(record, needles) then
+    if record and not hasExpired(record) and matches(record, needles, spec) then
       into[#into + 1] = { ids[j], record }
       if #into >= most then return end
     end
@@ -218,7 +286,7 @@ local function hasConflict(spec)
     local ids = names[n] ~= spec.tx and hiddenBy(names[n]) or {}
     for j = 1, #ids do
       local record = recordOf(ids[j])
-      if record and not hasExpired(record) and hasAll(record, needles)
+      if record and not hasExpired(record) and matches(record, needles, spec)
         and (spec.kind ~= KIND.any or matchesAny(record)) then
         return true
       end
@@ -235,4 +303,33 @@ local function hasConflict(spec)
     until not on
   end
   return false
+end
+
+-- Most matches that are counted in one call.
+local MOST_COUNTED = 500
+
+-- `after`: the score at which the last slice ended, or ''. Replies where to continue, or '', and a number.
+function OPS.count(after, template)
+  local spec = readTemplate(template, 'read')
+  spec.tx = ''
+  flushRecords()
+  local index, needles = indexFor(spec, spec.root)
+  if #needles == 0 and not spec.conditions then
+    local count = heldBy(index)
+    if exists(keys.readers) then count = count + heldBy((indexFor(spec, spec.root, true))) end
+    return reply(REPLY.page, '', format('%.0f', count))
+  end
+  local hits, on = searchVisible(spec, MOST_COUNTED, after ~= '' and after or nil)
+  if #hits == MOST_COUNTED then on = scoreOf(hits[MOST_COUNTED][2]) end
+  reply(REPLY.page, on or '', textOf(#hits))
+end
+
+-- Replies the fields whose index leads to the matches, separated by ; ('': all entries of the kind), and how many it holds.
+function OPS.plan(template)
+  local spec = readTemplate(template, 'read')
+  flushRecords()
+  local index, _, at, asked = indexFor(spec, spec.root)
+  local token = at > #spec.indexed and spec.compound[at - #spec.indexed] or spec.indexed[at]
+  local fields = asked and asked.field or token and sub(token, 1, find(token, '=', 1, true) - 1) or ''
+  reply(REPLY.page, fields, format('%.0f', heldBy(index)))
 end

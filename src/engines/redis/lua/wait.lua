@@ -1,43 +1,21 @@
 -- Waits: finds, offers and registrations in queues, reached by looking a template up instead of trying all of them.
 --
--- A queue is ordered by free credit and age. A shape is the list of fields that a template names. For each mode (take,
--- read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in the queue
--- of their first field (a shape that ends in *) and are verified one by one.
--- shares: readTemplate, queuesFor, queueOf, specOf, setCredit, raiseCredit, register, unregister, parsedWaiter, hasOneOf, conforms
+-- A queue is ordered by free credit and age. A shape is the list of fields of which a template names values. For each
+-- mode (take, read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in
+-- the queue of their first field (a shape that ends in *) and are verified one by one. Templates with conditions have
+-- shapes of their own (waiting-conditions.lua).
+-- shares: queuesFor, queueOf, specOf, setCredit, raiseCredit, register, unregister, parsedWaiter, hasOneOf, conforms
 -- shares: holdersOfSuspects, bestIn, useCredit, pickTaker, knownOf
 
 local MOST_SHAPES = 4
 local TAKE, READ, NOTIFY = 'take', 'read', 'notify'
 
-local function split(text)
-  local list = {}
-  for part in gmatch(text, '[^|]+') do list[#list + 1] = part end
-  return list
-end
-
--- Templates that were parsed, for the calls that follow: most are few texts again and again.
-local parsedTemplates, templateCount = {}, 0
-local MOST_TEMPLATES = 256
-
--- Parses a template: kind, root, then the indexed, the verified and the compound tokens, separated by tabs. Returns
--- the spec of a wait or search for the template.
-local function readTemplate(text, mode)
-  local template = parsedTemplates[text]
-  if not template then
-    local kind, root, indexed, verified, compound = text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)$')
-    template = { kind = kind, root = root, indexed = split(indexed), verified = split(verified), compound = compound ~= '' and split(compound) }
-    if templateCount >= MOST_TEMPLATES then parsedTemplates, templateCount = {}, 0 end
-    parsedTemplates[text], templateCount = template, templateCount + 1
-  end
-  return { mode = mode, kind = template.kind, root = template.root, indexed = template.indexed, verified = template.verified,
-    compound = template.compound or nil }
-end
-
 -- Reads the stored shapes of waits, by `mode@kind`.
 local function readShapes(names)
   local texts = call('HMGET', keys.shapes, unpack_(names))
   for i = 1, #names do
-    local list = texts[i] and split(texts[i]) or {}
+    local list = {}
+    for shape in gmatch(texts[i] or '', '[^|]+') do list[#list + 1] = shape end
     facts[names[i]] = list
     remember('shapes', names[i], list)
   end
@@ -62,7 +40,7 @@ local function queuesFor(info, mode)
     info[TAKE], info[READ], info[NOTIFY], info.version = nil, nil, nil, memory.version
   end
   local found = info[mode]
-  if found then return found end
+  if found then return found.hasConditions and LATER.conditional.add(found, info) or found end
   local missing = {}
   for k = 1, #info.kinds do
     local kind = info.kinds[k]
@@ -77,18 +55,25 @@ local function queuesFor(info, mode)
     local list = knownShapes(name)
     for s = 1, #list do
       local shape, tokens, all = list[s], {}, true
-      for field in gmatch(shape, '[^:,*]+') do
+      local ends = find(shape, SIGN.conditional, 1, true)
+      for field in gmatch(ends and sub(shape, 1, ends - 1) or shape, '[^:,*]+') do
         local token = info.tokens[field]
         if not token then all = false break end
         tokens[#tokens + 1] = token
       end
       if all then
-        found[#found + 1] = { queueKey(name .. shape .. '|' .. concat(tokens, '|')), byte(shape, -1) == SIGN_BYTES.inexact }
+        local values = name .. shape .. '|' .. concat(tokens, '|')
+        if ends then
+          found[#found + 1] = { values = values, range = sub(shape, ends + 1) }
+          found.hasConditions = true
+        else
+          found[#found + 1] = { queueKey(values), byte(shape, -1) == SIGN_BYTES.inexact }
+        end
       end
     end
   end
   info[mode] = found
-  return found
+  return found.hasConditions and LATER.conditional.add(found, info) or found
 end
 
 -- Reads a queue: its best waiters, at most so many, in order. All others have a score below the floor.
@@ -142,8 +127,9 @@ local function specOf(presence, wait)
   return spec
 end
 
--- Returns whether the shape of a wait is known; entries of other shapes are not looked up.
+-- Returns whether the shape of a wait is known, and its conditions; entries of others are not looked up.
 local function isDeclared(spec)
+  if spec.values and not call('ZSCORE', conditionsKey(spec.values), spec.conditions) then return false end
   local list = shapesOf(spec.name)
   for i = 1, #list do if list[i] == spec.shape then return true end end
   return false
@@ -201,15 +187,19 @@ local function register(presence, wait, spec, credit)
   for i = 1, #tokens do fields[i] = sub(tokens[i], 1, find(tokens[i], '=', 1, true) - 1) end
   local name = spec.mode .. '@' .. spec.kind
   local shape, values = ':' .. concat(fields, ','), concat(tokens, '|')
+  if spec.conditions then shape = shape .. SIGN.conditional .. LATER.conditional.rangeOf(spec.conditions) end
   local list, known, exact = shapesOf(name), false, 0
   for i = 1, #list do
     if list[i] == shape then known = true end
-    if byte(list[i], -1) ~= SIGN_BYTES.inexact then exact = exact + 1 end
+    local isConditional = find(list[i], SIGN.conditional, 1, true) ~= nil
+    if byte(list[i], -1) ~= SIGN_BYTES.inexact and isConditional == (spec.conditions ~= nil) then exact = exact + 1 end
   end
   if spec.anyOf or not known and #tokens > 1 and exact >= MOST_SHAPES then
     shape, values = ':' .. (fields[1] or '') .. SIGN.inexact, tokens[1] or ''
   end
-  spec.name, spec.shape, spec.key = name, shape, queueKey(name .. shape .. '|' .. values)
+  values = name .. shape .. '|' .. values
+  spec.name, spec.shape, spec.key = name, shape, queueKey(values)
+  if find(shape, SIGN.conditional, 1, true) then LATER.conditional.join(spec, values) end
   if call('HINCRBY', keys.shapeCounts, name .. shape, 1) == 1 then
     list[#list + 1] = shape
     saveShapes(name, list)
@@ -231,6 +221,7 @@ local function unregister(presence, wait)
   specs[waiter] = false
   if spec.ifExists then call('SREM', keys.ifExists, waiter) end
   setScore(spec.key, waiter, 0)
+  if spec.values then LATER.conditional.leave(spec) end
   if call('HINCRBY', keys.shapeCounts, spec.name .. spec.shape, -1) <= 0 then
     call('HDEL', keys.shapeCounts, spec.name .. spec.shape)
     local list, rest = shapesOf(spec.name), {}
@@ -272,6 +263,7 @@ local function conforms(waiter, signature)
   if not spec then return false end
   for i = 1, #spec.indexed do if not find(signature, '|' .. spec.indexed[i] .. '|', 1, true) then return false end end
   for i = 1, #spec.verified do if not find(signature, '|' .. spec.verified[i] .. '|', 1, true) then return false end end
+  if spec.conditions and not LATER.conditions.hold(LATER.conditions.of(spec.conditions), signature, 1) then return false end
   return hasOneOf(spec.anyOf, signature)
 end
 
