@@ -4,7 +4,7 @@
  * the time of a write past so many takers that wait with conditions for something else, and past none.
  */
 import { parseArgs } from 'node:util'
-import { absent, defineEntry, lte, oneOf, openSpace } from '../dist/src/index.js'
+import { absent, between, defineEntry, lte, oneOf, openSpace, ordered } from '../dist/src/index.js'
 import { median } from './median.mjs'
 import { startRedis } from './redis.mjs'
 
@@ -20,13 +20,16 @@ const ROUNDS = 10
 const PER_WRITE = 1_000
 const TYPES = 100
 
-const Job = defineEntry('Job', { index: ['type', 'owner'] })
+const Job = defineEntry('Job', { index: ['type', 'owner', ordered('due')] })
 /** A tenth is owned by nobody. */
-const job = (n) => Job(n % 10 === 0 ? { n, type: `t${n % TYPES}` } : { n, type: `t${n % TYPES}`, owner: `o${n % 50}` })
+const job = (n) =>
+  Job({ n, type: `t${n % TYPES}`, due: (n * 7_919) % 1_000_003, owner: n % 10 === 0 ? undefined : `o${n % 50}` })
 const TEMPLATES = {
   'one value': Job.template({ type: 't7' }),
   'oneOf five': Job.template({ type: oneOf('t1', 't2', 't3', 't4', 't5') }),
   absent: Job.template({ owner: absent() }),
+  'what is due': Job.template({ due: lte(900_000) }),
+  'a range': Job.template({ due: between(400_000, 500_000) }),
 }
 
 const redis = await startRedis({ aof: false })

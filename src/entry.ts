@@ -6,6 +6,7 @@ import { noteKeyedKind } from './entry/keyed-kinds.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
 import { MOST_FIELDS } from './entry/limits.js'
 import type { Narrowed, TemplateFields } from './entry/narrowed.js'
+import { Ordered } from './entry/ordered.js'
 import {
   checkedSchema,
   type InputOf,
@@ -55,8 +56,8 @@ type StorableFields<F> = { readonly [K in keyof F]: Storable<F[K]> }
 // biome-ignore lint/suspicious/noExplicitAny: the program knows what it stores
 type AnyFields = Record<string, any>
 
-/** Fields, and lists of two or more fields that are indexed together. */
-type IndexOver<F> = readonly (NameOf<F> | readonly [NameOf<F>, NameOf<F>, ...NameOf<F>[]])[]
+/** Fields, lists of two or more fields that are indexed together, and fields whose values are kept in order. */
+type IndexOver<F> = readonly (NameOf<F> | readonly [NameOf<F>, NameOf<F>, ...NameOf<F>[]] | Ordered<NameOf<F>>)[]
 
 type NameOf<F> = keyof F & string
 
@@ -66,7 +67,7 @@ export interface EntryOptions<F extends object> {
    *
    * A list within the list is one compound index, for templates that name all its fields: worth its memory if each
    * field alone has many matches and all together few. It works if every writer of the kind, and of related kinds,
-   * declares it.
+   * declares it. `ordered(field)` keeps the values of a field in order, for comparisons.
    * @example defineEntry<{ id: string; customer: string; state: string }>('Order', { index: ['id', ['customer', 'state']] })
    */
   readonly index?: IndexOver<F> | undefined
@@ -200,16 +201,18 @@ function checkedIndex(
   const isName = (name: unknown): boolean => typeof name === 'string' && name.isWellFormed()
   const isCompound = (item: unknown): boolean =>
     Array.isArray(item) && item.length > 1 && item.every(isName) && new Set(item).size === item.length
-  if (!Array.isArray(index) || !index.every((item) => isName(item) || isCompound(item))) {
+  const isOrdered = (item: unknown): boolean => item instanceof Ordered && isName(item.field)
+  if (!Array.isArray(index) || !index.every((item) => isName(item) || isCompound(item) || isOrdered(item))) {
     throw new SpaceError(
       'INVALID_ARGUMENT',
-      `The index of ${kind} must be a list of field names, or of lists of two or more different field names.`,
+      `The index of ${kind} must be a list of field names, of lists of two or more different field names, and of ordered(field).`,
     )
   }
-  const unknown = names && index.flat().find((name) => !names.has(name))
+  const named = (index as Index).flatMap((item) => (item instanceof Ordered ? [item.field] : item))
+  const unknown = names && named.find((name) => !names.has(name))
   if (unknown !== undefined)
     throw new SpaceError('INVALID_ARGUMENT', `The index of ${kind} names ${unknown}: no such field.`)
-  return index.map((item) => (typeof item === 'string' ? item : [...item].sort()))
+  return index.map((item) => (Array.isArray(item) ? [...item].sort() : item))
 }
 
 /** An extended kind has the field of its parent: templates of the parent match its entries. */

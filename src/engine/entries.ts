@@ -12,12 +12,12 @@ export interface EncodedEntry {
   readonly indexed: readonly string[]
   /**
    * `field=token` of the other fields; a match on them is verified by comparison. `field:beginning` of each field that
-   * has an order, and a hash for a token.
+   * has an order, and a hash for a token. `,field` of each field whose values are kept in order.
    */
   readonly verified: readonly string[]
   /**
    * The index of its kind: `*` is every single value (the default), else `:field:field@:field;field:`; `field@` stands
-   * for the absence of a field.
+   * for the absence of a field, `field<` for the order of its values.
    */
   readonly index?: string
   readonly body: Buffer
@@ -79,6 +79,8 @@ export interface EncodedTemplate {
   readonly verified: readonly string[]
   /** Conditions on other fields, in order; absent: none. */
   readonly conditions?: readonly EncodedCondition[]
+  /** The field with a condition by which matches come in order, smallest first, before priority and age. */
+  readonly orderedBy?: string
   /**
    * Tokens of compound indexes: a shortcut where all writers of the kind declare the same index. They are not compared.
    */

@@ -1,8 +1,9 @@
 /** Kinds: their definitions, and what is known of an entry object beside its fields. */
+import type { Ordered } from './ordered.js'
 import type { Schemas } from './schema.js'
 
-/** Indexed fields, and compound indexes of two or more fields, sorted. */
-export type Index = readonly (string | readonly string[])[]
+/** Indexed fields, compound indexes of two or more fields, sorted, and fields whose values are kept in order. */
+export type Index = readonly (string | readonly string[] | Ordered)[]
 
 /** A kind, without the types of its fields. */
 export interface Definition {

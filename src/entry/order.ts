@@ -35,4 +35,7 @@ export function compareTokens(a: string, b: string): number | undefined {
 const compareIntegers = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
 
 /** Behind the beginning of a long bigint, `e` and the number of digits follow. */
-const integerIn = (text: string): string => text.split('e', 1)[0]!
+function integerIn(text: string): string {
+  const [digits, length] = text.split('e') as [string, string?]
+  return length === undefined ? digits : digits.padEnd(Number(length) + (digits.startsWith('-') ? 1 : 0), '0')
+}

@@ -1,10 +1,11 @@
 /** Template: what the fields of a match must be, and the tokens of entries and templates that engines compare. */
 
-import { ANY_KIND, type EncodedCondition, type EncodedEntry, type EncodedTemplate } from '../engine.js'
+import { ANY_KIND, type EncodedCondition, type EncodedEntry, type EncodedTemplate, type Operator } from '../engine.js'
 import { SpaceError } from '../errors.js'
 import { bytesOf, nameOf, type Packed, type PackedFields, packFields } from './codec.js'
 import { Condition } from './condition.js'
 import { chainOf, type Definition, type Index, originOf } from './kind.js'
+import { Ordered } from './ordered.js'
 import { fieldsToStore } from './schema.js'
 import {
   ABSENT,
@@ -13,9 +14,11 @@ import {
   compoundName,
   compoundToken,
   fieldName,
+  hasOrder,
   isScalar,
   kindName,
   operandOf,
+  orderName,
   tokenOf,
 } from './token.js'
 
@@ -51,7 +54,7 @@ export class Template<F extends object> {
       kind: any ? ANY_KIND : kindName(kind.kind),
       root: any ? ANY_KIND : kindName(chain[chain.length - 1]!),
       ...tokensOf(packed, kind.index),
-      ...(conditions && { conditions }),
+      ...(conditions && { conditions, ...orderOf(conditions, kind.index) }),
       ...partitionOf(packed, kind.partition),
     }
   }
@@ -144,8 +147,28 @@ export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   return schemas ? fieldsToStore(kinds[0]!, schemas, entry).then(encode) : encode(entry)
 }
 
-const indexName = (item: string | readonly string[]): string =>
-  typeof item === 'string' ? `${fieldName(item)}:${absenceName(item)}` : compoundName(item)
+function indexName(item: Index[number]): string {
+  if (item instanceof Ordered) return orderName(item.field)
+  return typeof item === 'string' ? `${fieldName(item)}:${absenceName(item)}` : compoundName(item)
+}
+
+const COMPARISONS: ReadonlySet<Operator> = new Set(['gt', 'gte', 'lt', 'lte', 'between', 'startsWith'])
+
+/** Returns the first field with a comparison that the index keeps in order. */
+function orderOf(
+  conditions: readonly EncodedCondition[],
+  index: Index | undefined,
+): Pick<EncodedTemplate, 'orderedBy'> | undefined {
+  const names = new Set(orderedIn(index).map(fieldName))
+  const first = conditions.find(
+    ({ field, operator, isNegated }) => names.has(field) && !isNegated && COMPARISONS.has(operator),
+  )
+  return first && { orderedBy: first.field }
+}
+
+const orderedIn = (index: Index | undefined): string[] => [
+  ...new Set((index ?? []).flatMap((item) => (item instanceof Ordered ? [item.field] : []))),
+]
 
 /** Returns the field that decides the partition and its token, if there is such a field and it has a value. */
 function partitionOf(
@@ -168,7 +191,7 @@ function tokensOf(
 ): Pick<EncodedTemplate, 'indexed' | 'verified' | 'compound'> {
   const indexed: string[] = []
   const verified: string[] = []
-  const compounds = index?.filter((item): item is readonly string[] => typeof item !== 'string') ?? NONE
+  const compounds = index?.filter((item): item is readonly string[] => Array.isArray(item)) ?? NONE
   const tokens = compounds.length > 0 ? new Map<string, string>() : undefined
   for (const packedName of Object.keys(packed).sort()) {
     const value = packed[packedName]!
@@ -181,7 +204,10 @@ function tokensOf(
     if (beginning !== undefined) verified.push(`${fieldName(name)}:${beginning}`)
     tokens?.set(name, token)
   }
-  if (isEntry && index) indexed.push(...absencesOf(packed, index))
+  if (isEntry && index) {
+    indexed.push(...absencesOf(packed, index))
+    verified.push(...ordersOf(packed, index))
+  }
   if (!tokens) return { indexed, verified }
   const compound = compounds
     .filter((names) => names.every((name) => tokens.has(name)))
@@ -199,6 +225,14 @@ function absencesOf(packed: PackedFields, index: Index): Set<string> {
   const there = new Set(Object.keys(packed).map(nameOf))
   const names = index.filter((item): item is string => typeof item === 'string' && !there.has(item))
   return new Set(names.map((name) => `${fieldName(name)}=${ABSENT}`))
+}
+
+/** Returns a mark for each field of an entry whose value is kept in order. */
+function ordersOf(packed: PackedFields, index: Index): string[] {
+  const values = new Map(Object.entries(packed).map(([name, value]) => [nameOf(name), value]))
+  return orderedIn(index)
+    .filter((name) => hasOrder(values.get(name)))
+    .map((name) => `,${fieldName(name)}`)
 }
 
 const NONE: readonly (readonly string[])[] = []

@@ -78,6 +78,15 @@ export function operandOf(value: Packed): string {
   return typeof value === 'object' && value !== null && BIGINT in value ? `i:${String(value[BIGINT])}` : tokenOf(value)
 }
 
+/** Returns the name, in the index of a kind, under which the order of the values of a field is kept. */
+export const orderName = (name: string): string => `${fieldName(name)},`
+
+/** Returns whether values of this type have an order. */
+export const hasOrder = (value: Packed | undefined): boolean =>
+  typeof value === 'number' ||
+  typeof value === 'string' ||
+  (typeof value === 'object' && value !== null && (DATE in value || BIGINT in value))
+
 /** How much of a value whose token is a hash stays readable: one character more than a condition compares (order.ts). */
 const BEGINNING = 65
 const DIGITS = 41

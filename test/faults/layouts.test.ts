@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { keysOf } from '../../src/engines/redis/keys.js'
 import { KEYS, SHARED } from '../../src/engines/redis/protocol.js'
-import { gt, lte } from '../../src/entry/conditions.js'
+import { gt, gte, lte } from '../../src/entry/conditions.js'
+import { ordered } from '../../src/entry/ordered.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { Space } from '../../src/space.js'
@@ -113,6 +114,29 @@ test('beside a process of an older layout a wait with conditions is refused, and
   expect(await violations(redis, name)).toEqual([])
 })
 
+test('entries that were written in an older layout come in the order of a field once the space is raised', async () => {
+  const name = 'in order'
+  const Job = defineEntry<{ n: number }>('Job', { index: [ordered('n')] })
+  await using space = await openSpace(redis.url, { name })
+  await olderJoins(name)
+  await setLayout(redis, 6, name)
+  const numbers = Array.from({ length: 300 }, (_, i) => (i * 7) % 300)
+  await space.writeAll(numbers.map((n) => Job({ n })))
+  // Found, though in no order yet.
+  expect(await space.takeIfExists(Job.template({ n: gt(298) }))).toEqual({ n: 299 })
+  const tx = await space.begin()
+  await space.take(Job.template({ n: lte(0) }), { tx })
+  await olderLeaves(name)
+  await until(async () => {
+    const { layout, isConverting } = await layoutOf(redis, name)
+    return layout === SHARED.layout && !isConverting
+  }, 'it is raised and converted')
+  await tx.abort()
+  const taken = await space.takeAll([Job.template({ n: gte(0) })], { max: 1_000, waitMs: 0 })
+  expect(taken.map(({ n }) => n)).toEqual(Array.from({ length: 299 }, (_, n) => n))
+  expect(await violations(redis, name)).toEqual([])
+})
+
 /** What a later release adds: a number, and a function that converts the entries, some at a time. */
 const CONVERTS = `local CONVERSIONS = {
   [${SHARED.layout + 1}] = function(cursor)
@@ -120,7 +144,7 @@ const CONVERTS = `local CONVERSIONS = {
     for i = 1, #got[2], 2 do call('HINCRBY', prefix .. 'converted', got[2][i], 1) end
     return got[1] ~= '0' and got[1] or nil
   end,
-}`
+`
 
 test('a later release converts the data in slices once the older one has left, serves meanwhile, and refuses it from then on', async () => {
   const name = 'converted'
@@ -129,7 +153,7 @@ test('a later release converts the data in slices once the older one has left, s
     of: 'lua',
     pieces: [
       [`LAYOUT = ${SHARED.layout}\n`, `LAYOUT = ${SHARED.layout + 1}\n`],
-      ['local CONVERSIONS = {}', CONVERTS],
+      ['local CONVERSIONS = {\n', CONVERTS],
     ],
   })
   const later = (await import(join(dist, 'src', 'index.js'))) as typeof import('../../src/index.js')

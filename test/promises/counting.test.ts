@@ -1,6 +1,7 @@
 /** What count and explain promise: how many matches can be read now, and by which index a search for them goes. */
 import { expect, test } from '@jest/globals'
-import { absent, gt, lte, not, oneOf } from '../../src/entry/conditions.js'
+import { absent, between, gt, lte, not, oneOf } from '../../src/entry/conditions.js'
+import { ordered } from '../../src/entry/ordered.js'
 import { AnyEntry, defineEntry } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 
@@ -79,6 +80,16 @@ everyEngine('counting', (opened, engine) => {
       checked: checked('type', ...(inMemory ? ['owner'] : [])),
     })
     expect(await explain(Job.template({ size: gt(4) }))).toEqual({ ...all, checked: ['size'] })
+  })
+
+  test('explain names an ordered field with a comparison, and the entries in its range', async () => {
+    const { space } = opened()
+    const Timed = defineEntry<{ due: number; type: string }>('Timed', { index: ['type', ordered('due')] })
+    await space.writeAll(Array.from({ length: 40 }, (_, due) => Timed({ due, type: 'a' })))
+    const explained = await space.explain(Timed.template({ due: between(5, 9), type: 'a' }))
+    if (engine === 'redis') expect(explained).toEqual({ index: ['due'], candidates: 5, checked: ['type'] })
+    else expect(explained.checked).toEqual(['type', 'due'])
+    expect(await space.count(Timed.template({ due: between(5, 9), type: 'a' }))).toBe(5)
   })
 
   test('AnyEntry is refused: each kind has its own indexes', async () => {

@@ -1,6 +1,7 @@
 /** What matching promises: the kind or one that it extends, and every field that the template names, by value. */
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { Ordered } from '../../src/entry/ordered.js'
 import { AnyEntry, defineEntry, entryInfo } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
@@ -150,14 +151,19 @@ everyEngine('matching', (opened) => {
     },
   )
 
-  test.each([[[['id']]], [[['id', 'id']]], [[['id', 7]]], [[[]]], ['id'], [[{ 0: 'id', 1: 'type' }]]])(
-    'an index over %j is refused',
-    (index) => {
-      expect(() => defineEntry('Refused', { index: index as never })).toThrow(
-        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
-      )
-    },
-  )
+  test.each([
+    [[['id']]],
+    [[['id', 'id']]],
+    [[['id', 7]]],
+    [[[]]],
+    [[new Ordered(7 as never)]],
+    ['id'],
+    [[{ 0: 'id', 1: 'type' }]],
+  ])('an index over %j is refused', (index) => {
+    expect(() => defineEntry('Refused', { index: index as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    )
+  })
 
   test('a waiting template of any shape is found, however many shapes wait', async () => {
     const { space, other } = opened()

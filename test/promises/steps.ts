@@ -1,6 +1,7 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
 import { absent, between, gt, gte, lt, lte, not, oneOf, present, startsWith } from '../../src/entry/conditions.js'
+import { ordered } from '../../src/entry/ordered.js'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
 import { type HeldRequest, type Sent, type Serving, sendRequest, serveRequests } from '../../src/request.js'
 import type { FindOptions } from '../../src/space/find.js'
@@ -13,7 +14,8 @@ export type Fields = { n?: number; a?: number; b?: string; big?: string }
 const Base = defineEntry<Fields>('Base')
 const Sub = Base.extend<{ c?: number }>('Sub')
 const Far = defineEntry<Fields>('Far', { index: ['a'] })
-const KINDS = [Base, Sub, Far]
+const Near = defineEntry<Fields>('Near', { index: ['b', ordered('a'), ordered('b')] })
+const KINDS = [Base, Sub, Far, Near]
 /** Of this nothing is ever written. */
 export const NOWHERE = Far.template({ b: 'nowhere' })
 
@@ -70,7 +72,7 @@ const conditions = fc.record(
   },
   { requiredKeys: [] },
 )
-const kind = fc.constantFrom(0, 0, 0, 1, 2)
+const kind = fc.constantFrom(0, 0, 0, 1, 2, 3, 3)
 /** A kind by its number, -1 for AnyEntry. */
 const template = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(kind, fields) },

@@ -54,21 +54,23 @@ local paths = {}
 for id, rec in pairs(records) do
   local from = rec:byte(${RECORD.type.from}) ~= ${RECORD_TYPE.entry.charCodeAt(0)} and ${RECORD.requestSignature.from} or ${RECORD.signature.from}
   local S = rec:sub(from, rec:find('\\n', from, true) - 1)
-  local kinds, fields, indexed = {}, {}, true
+  local kinds, fields, indexed, orders = {}, {}, true, {}
   for item in S:gmatch('[^|]+') do
-    if item:byte() == 64 then kinds[#kinds + 1] = item:sub(2) elseif item == ';' then indexed = false elseif indexed then fields[#fields + 1] = item end
+    if item:byte() == 44 then orders[#orders + 1] = item:sub(2) elseif item:byte() == 64 then kinds[#kinds + 1] = item:sub(2) elseif item == ';' then indexed = false elseif indexed then fields[#fields + 1] = item end
   end
   local path = { root = kinds[#kinds], score = rec:sub(${RECORD.score.from}, ${RECORD.score.to}), large = rec:byte(${RECORD.place.from}) == ${PLACE.reference.charCodeAt(0)} }
   -- Tickets are in no index.
   if path.root ~= '${KIND.ticket}' then
     for _, kind in ipairs(kinds) do path[#path + 1] = '@' .. kind end
     for _, field in ipairs(fields) do path[#path + 1] = '=' .. kinds[#kinds] .. '|' .. field end
+    for i, field in ipairs(orders) do orders[i] = kinds[#kinds] .. '|' .. field .. ',' end
   end
+  path.orders = orders
   paths[id] = path
 end
 
 -- Who holds what: claims of sessions, marks of transactions.
-local claimed, marked, swept = {}, {}, {}
+local claimed, marked, swept, ordered = {}, {}, {}, {}
 for key in pairs(keys) do
   local name, rest = named(key)
   if name == 'claims' then
@@ -118,6 +120,8 @@ for key in pairs(keys) do
   elseif name == 'sweep' then
     if not rest:match('^%d+$') then say(key, 'is no key of ours') end
     for _, id in ipairs(redis.call('LRANGE', P .. key, 0, -1)) do swept[id] = true end
+  elseif name == 'freeWith' and rest:sub(-1) == ',' then
+    ordered[rest] = zset(name, rest)
   elseif name == 'free' or name == 'read' or name == 'freeWith' or name == 'readWith' then
     rest = ((name == 'free' or name == 'read') and '@' or '=') .. rest
     for id, score in pairs(zset(name, rest:sub(2))) do
@@ -143,6 +147,17 @@ for id, path in pairs(paths) do
     if redis.call('ZSCORE', key_(ofKind and 'free' or 'freeWith', each:sub(2)), id) then free = free + 1 end
     if redis.call('ZSCORE', key_(ofKind and 'read' or 'readWith', each:sub(2)), id) then locked = locked + 1 end
   end
+  -- In the order of each of its ordered fields while it is free.
+  for _, key in ipairs(path.orders) do
+    local suffix, count = path.score .. id, 0
+    for member in pairs(ordered[key] or {}) do
+      if member:sub(-#suffix) == suffix then
+        count = count + 1
+        ordered[key][member] = nil
+      end
+    end
+    if count ~= (free > 0 and 1 or 0) then say(id, 'is', count, 'times in', key, 'and free in', free, 'indexes') end
+  end
   local hidden = 0
   for tx, letter in pairs(marked[id] or {}) do
     if letter ~= 'r' then
@@ -162,6 +177,9 @@ for id, path in pairs(paths) do
   if free > 0 and free ~= #path then say(id, 'is free in', free, 'of', #path, 'indexes') end
   if locked > 0 and locked ~= #path then say(id, 'is read in', locked, 'of', #path, 'indexes') end
   if (locked > 0) ~= (readers[id] ~= nil) then say(id, 'is read by', readers[id] or 'nobody') end
+end
+for key, members in pairs(ordered) do
+  for member in pairs(members) do say(key, member:sub(-30), 'is in an order without its record') end
 end
 for id, list in pairs(readers) do
   if not records[id] then say('readers', id, 'has no record') end

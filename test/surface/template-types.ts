@@ -8,6 +8,7 @@ import {
   lte,
   not,
   oneOf,
+  ordered,
   present,
   type Space,
   startsWith,
@@ -59,6 +60,13 @@ export async function narrowing(space: Space, state: Job['state'], owner: string
   const circle = await space.take(defineEntry<Shape>('Shape').template({ kind: 'circle' }))
   is<Same<typeof circle.radius, number>>()
 }
+
+/** An ordered field is one of the kind. */
+export const ordering = [
+  defineEntry<Job>('Job', { index: ['id', ordered('due'), ['id', 'state']] }),
+  // @ts-expect-error: no such field
+  defineEntry<Job>('Job', { index: ['id', ordered('dew')] }),
+]
 
 /** Conditions are of the type of their field. */
 export const conditions = [

@@ -3,6 +3,8 @@
 import { wallMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
 import { CONTROL, type EncodedEntry, type EncodedTemplate, type Outcome, type Stored } from '../../engine.js'
+import { compareTokens } from '../../entry/order.js'
+import { valueIn } from './condition.js'
 import { matches } from './match.js'
 
 /** The size of the sessions, which are stored elsewhere. */
@@ -122,13 +124,13 @@ export class Bag {
 
   /** Returns the accepted matches, best first. */
   all(template: EncodedTemplate, accept: (item: Item) => boolean): Item[] {
-    return inPlace(this.#matching(template, accept))
+    return [...this.#matching(template, accept)].sort((a, b) => (isBetter(template, a, b) ? -1 : 1))
   }
 
   /** Returns the accepted match of highest priority, the oldest of these. */
   best(template: EncodedTemplate, accept: (item: Item) => boolean): Item | undefined {
     let best: Item | undefined
-    for (const item of this.#matching(template, accept)) if (!best || before(item, best)) best = item
+    for (const item of this.#matching(template, accept)) if (!best || isBetter(template, item, best)) best = item
     return best
   }
 
@@ -201,6 +203,25 @@ const storedBytes = (entries: readonly EncodedEntry[]): number =>
 /** Returns whether `a` comes before `b`. */
 const before = (a: Item, b: Item): boolean =>
   a.entry.priority === b.entry.priority ? a.order < b.order : a.entry.priority > b.entry.priority
+
+/** Returns whether `a` comes before `b` for a template: in the order of a field, if the template names one. */
+function isBetter({ orderedBy }: EncodedTemplate, a: Item, b: Item): boolean {
+  const order = orderedBy === undefined ? 0 : compareTokens(valueIn(a.entry, orderedBy), valueIn(b.entry, orderedBy))
+  return order === 0 || order === undefined ? before(a, b) : order < 0
+}
+
+const PLACE_LENGTH = 21
+
+/** Returns the position of a match as a sortable text, then its value if matches are in the order of a field. */
+export const positionOf = ({ orderedBy }: EncodedTemplate, { entry, order }: Item): string =>
+  `${String(1_000 - entry.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}${orderedBy === undefined ? '' : valueIn(entry, orderedBy)}`
+
+/** Returns whether a match comes behind the one that had this place. */
+export function isBehind(template: EncodedTemplate, item: Item, place: string): boolean {
+  const own = positionOf(template, item)
+  const order = compareTokens(own.slice(PLACE_LENGTH), place.slice(PLACE_LENGTH))
+  return order === 0 || order === undefined ? own.slice(0, PLACE_LENGTH) > place.slice(0, PLACE_LENGTH) : order > 0
+}
 
 /** Sorts by position, best first. */
 export const inPlace = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => (before(a, b) ? -1 : 1))

@@ -31,6 +31,12 @@ function isMet({ field, operator, operands }: EncodedCondition, entry: EncodedEn
   }
 }
 
+/** Returns the value of a field as conditions compare it; '' if there is none. */
+export function valueIn(entry: EncodedEntry, field: string): string {
+  const token = itemOf(entry, `${field}=`)
+  return token === undefined ? '' : comparableOf(field, token, entry)
+}
+
 /** Returns a value as conditions compare it: the beginning of one whose token is a hash. */
 function comparableOf(field: string, token: string, entry: EncodedEntry): string {
   const beginning = token[1] === '#' ? itemOf(entry, `${field}:`) : undefined

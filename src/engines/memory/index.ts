@@ -28,7 +28,7 @@ import type {
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { hasNoSuccessor, type Item, isBehind, positionOf, readable, type Size, storedOf, takeable } from './bag.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
 import { TransactionsInMemory } from './transactions.js'
@@ -296,9 +296,9 @@ export class MemoryEngine implements Engine {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
     const all = this.world.bag.all(template, (item) => readable(item, tx))
-    const items = all.filter((item) => after === null || placeOf(item) > after).slice(0, most)
+    const items = all.filter((item) => after === null || isBehind(template, item, after)).slice(0, most)
     const last = items[items.length - 1]
-    const next = last && last !== all[all.length - 1] ? placeOf(last) : null
+    const next = last && last !== all[all.length - 1] ? positionOf(template, last) : null
     return {
       entries: items.map((item) => ({ ...storedOf(this.world.give(item, false, tx)), deaths: item.deaths })),
       next,
@@ -387,7 +387,3 @@ export class MemoryEngine implements Engine {
     if (this.#closed) throw new SpaceError('SPACE_CLOSED')
   }
 }
-
-/** Returns its position as a sortable text. */
-const placeOf = ({ entry, order }: Item): string =>
-  `${String(1_000 - entry.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}`

@@ -104,10 +104,11 @@ export class Finds {
     const options = { repeatable: !(take && tx), standing: wait !== '' && !tx }
     const asked = <N extends 'find' | 'continueFind'>(name: N, args: Arguments<N>): Promise<Reply> =>
       tx ? this.#transactions.ask(tx, name, args, options) : ask(this.#batches, name, args, options)
-    let after: string | undefined
+    // Places in the order of a field are bytes.
+    let after: Buffer | undefined
     for (;;) {
       const reply = await (after === undefined ? asked('find', named) : asked('continueFind', { after, ...named }))
-      if (reply.kind === REPLY.more) after = reply.values[0]!.toString('latin1')
+      if (reply.kind === REPLY.more) after = reply.values[0]!
       else if (reply.kind === REPLY.askAgain) after = undefined
       else return reply
     }

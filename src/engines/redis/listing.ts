@@ -37,7 +37,13 @@ export class Listings {
 
   async page(template: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
     if (tx) this.#transactions.announce(tx)
-    const named = { after: after ?? '', most: String(most), transaction: tx, template: packedTemplate(template) }
+    // A place in the order of a field is bytes, which the cursor has as characters.
+    const named = {
+      after: Buffer.from(after ?? '', 'latin1'),
+      most: String(most),
+      transaction: tx,
+      template: packedTemplate(template),
+    }
     const { values, now } = await this.#ask('list', named)
     const [next, items] = values
     const parsed: Parsed[] = []
@@ -48,11 +54,11 @@ export class Listings {
 
   async count(template: EncodedTemplate): Promise<number> {
     let count = 0
-    for (let after = ''; ; ) {
+    for (let after: Buffer = Buffer.alloc(0); ; ) {
       const { values } = await this.#ask('count', { after, template: packedTemplate(template) })
-      const [next, found] = values.map((value) => value.toString('latin1'))
-      count += Number(found)
-      if (!next) return count
+      const [next, found] = values as [Buffer, Buffer]
+      count += Number(found.toString('latin1'))
+      if (next.length === 0) return count
       after = next
     }
   }

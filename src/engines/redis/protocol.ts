@@ -15,7 +15,6 @@
 // biome-ignore format: a line each
 export const OPERATIONS = {
   bound: { args: ['maxEntries', 'maxBytes'], does: 'bounds what the operations behind it may write (0: no bound); has no reply' },
-
   write: { args: ['header', 'id', 'body'], does: 'writes an entry' },
   writeAgain: { args: ['header', 'id', 'body'], does: 'writes an entry if the former write of it did not run, or it is gone without an outcome' },
   writeAll: { args: ['entries'], does: 'writes entries, all or none' },
@@ -24,7 +23,6 @@ export const OPERATIONS = {
   announceKey: { args: ['kind', 'field'], does: 'makes the field known that decides the partition of a kind' },
   renew: { args: ['id', 'leaseMs'], does: 'renews the lease of an entry; -1: for ever' },
   cancel: { args: ['id'], does: 'removes an entry; its holder, if there is one, is told' },
-
   find: { args: ['mode', 'wait', 'transaction', 'template'], does: 'reads or takes the best match; else registers the wait, if one is named' },
   continueFind: { args: ['after', 'mode', 'wait', 'transaction', 'template'], does: 'continues a find that has met its bound on candidates' },
   takeMany: { args: ['after', 'most', 'transaction', 'template'], does: 'takes several matches without waiting' },
@@ -225,6 +223,8 @@ export const SIGN = {
   /** The token of an indexed field that an entry lacks; what is behind its name in an index that has such tokens. */
   absent: '~',
   absence: '@',
+  /** Before the name of an ordered field in a signature; behind it in an index, and in the key of its order. */
+  order: ',',
   /** Before the hash of several fields that are indexed together; ends the name of a count of templates. */
   hash: '#',
   /** Before a token of a structure. */
@@ -309,7 +309,7 @@ export const KIND = {
 /** Numbers and texts that both sides need. */
 export const SHARED = {
   /** The layout of the data that the library writes. */
-  layout: 6,
+  layout: 7,
   /** The oldest layout that it works in, as processes of that layout do (docs/decisions/0028). */
   oldestLayout: 4,
   /** Bytes of a stored outcome beside its record: BESIDE_OUTCOME of the engine's contract. */
@@ -362,7 +362,7 @@ export const KEYS = {
   departed: { name: 'departed', type: 'hash', holds: 'batch → the ids that have left in it', until: 'they have arrived' },
   level: { name: 'level', type: 'string', holds: 'nothing; written before a question to the replicas', until: 'a TTL' },
   free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
-  freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score', until: 'leases end' },
+  freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score; of `root|field,` those with any value, in its order', until: 'leases end' },
   read: { name: 'read@', of: 'kind', type: 'zset', holds: 'what transactions have read, as `free@`', until: 'transactions end' },
   readWith: { name: 'read=', of: 'root|field=token', type: 'zset', holds: 'what transactions have read, as `free=`', until: 'transactions end' },
   queue: { name: 'queue:', of: 'mode@kind:shape|tokens', type: 'zset', holds: 'who waits to take, read or be notified with one template; by credit and order', until: 'waits end' },

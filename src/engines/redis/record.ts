@@ -72,14 +72,15 @@ const packedTemplates = new WeakMap<EncodedTemplate, string>()
 
 /**
  * Returns a template as operations have it: kind, root, indexed, verified and compound tokens, separated by tabs, and
- * behind one more tab its conditions, if it has any.
+ * behind one more tab each its conditions, if it has any, and the field by which matches are in order.
  */
 export function packedTemplate(template: EncodedTemplate): string {
   let packed = packedTemplates.get(template)
   if (packed === undefined) {
-    const { kind, root, indexed, verified, compound = [], conditions } = template
+    const { kind, root, indexed, verified, compound = [], conditions, orderedBy } = template
     const parts = [kind, root, indexed.join('|'), verified.join('|'), compound.join('|')]
     if (conditions) parts.push(conditions.map(packedCondition).join('|'))
+    if (orderedBy !== undefined) parts.push(orderedBy)
     packed = parts.join('\t')
     packedTemplates.set(template, packed)
   }

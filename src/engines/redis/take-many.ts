@@ -11,6 +11,8 @@ import { readPage } from './wire/push.js'
 /** Most entries in one call; more would hold the server for too long. */
 const AT_ONCE = 128
 
+const NOWHERE = Buffer.alloc(0)
+
 interface Handed {
   readonly claim: string
   readonly parsed: Parsed
@@ -29,12 +31,12 @@ export class TakesOfMany {
 
   async take(find: Find, most: number): Promise<Stored[]> {
     const taken: Stored[] = []
-    let after = ''
+    let after: Buffer = NOWHERE
     while (taken.length < most) {
       const asked = Math.min(most - taken.length, AT_ONCE)
       const answer = await this.#ask(find, after, asked).catch((error) => endWith(taken, find, error))
       if (!answer) break
-      after = answer.values[0]!.toString('latin1')
+      after = answer.values[0]!
       const handed = handedIn(answer)
       const accepted = handed.map(({ claim, parsed }) => this.#acceptance.accept(find, claim, parsed))
       let failure: unknown
@@ -43,12 +45,12 @@ export class TakesOfMany {
         else if (each.value) taken.push(each.value)
       }
       if (failure !== undefined) endWith(taken, find, failure)
-      if (failure !== undefined || (after === '' && handed.length < asked)) break
+      if (failure !== undefined || (after.length === 0 && handed.length < asked)) break
     }
     return taken
   }
 
-  #ask(find: Find, after: string, most: number): Promise<Reply> {
+  #ask(find: Find, after: Buffer, most: number): Promise<Reply> {
     const { tx = '', template } = find
     const named = { after, most: String(most), transaction: tx, template: packedTemplate(template) }
     // Repeatable under the same conditions as a single take, see Finds.

@@ -17,6 +17,7 @@ declare global {
   const absent: typeof takespace.absent
   const lte: typeof takespace.lte
   const oneOf: typeof takespace.oneOf
+  const ordered: typeof takespace.ordered
   const createGateway: typeof gateways.createGateway
   const createWorker: typeof workers.createWorker
   const createDashboard: typeof dashboards.createDashboard

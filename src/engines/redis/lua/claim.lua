@@ -93,6 +93,7 @@ local function addToIndexes(info, id, score)
     append(newIndexed, info.index[i], score)
     append(newIndexed, info.index[i], id)
   end
+  if info.ordered then LATER.order.add(info, id, score, newIndexed) end
   dirty = true
 end
 

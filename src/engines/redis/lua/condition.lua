@@ -148,4 +148,4 @@ local function tokensAsked(condition)
 end
 
 -- `of`: the conditions of a text. `hold`: whether all hold for a signature.
-LATER.conditions = { of = conditionsOf, hold = holds, tokensAsked = tokensAsked }
+LATER.conditions = { of = conditionsOf, hold = holds, tokensAsked = tokensAsked, unescaped = unescaped, compareBytes = compareBytes }

@@ -61,7 +61,7 @@ local function moveToDeadLetters(id, record, reason)
   flushRecords()
   local signature = signatureOf(record)
   local info = indexInfo(signature)
-  unindex(id, info.index)
+  unindex(id, info, record)
   if exists(keys.transactions) then disown(id, record, info) end
   if info.root == KIND.ticket then uncountTicket(id, record) end
   local deadLetter = deadLetterInfo(id, reason, info.tokens.service)
@@ -113,7 +113,7 @@ function OPS.deadLetter(id, reason, claim)
   local isDeadLetter = info and info.kinds[1] == KIND.deadLetter
   if isDeadLetter and reason == 's:damaged' then
     -- A dead letter that is itself damaged.
-    unindex(id, info.index)
+    unindex(id, info, record)
     LATER.setAside(id, record)
     reply(REPLY.done)
   elseif isDeadLetter and reason == BODILESS and isLarge(record) then

@@ -15,7 +15,7 @@ local function replyFound(hit, spec)
     return reply(REPLY.found, id, '', record)
   end
   if spec.mode == 'read' then return reply(REPLY.found, id, '', record) end
-  unindex(id, indexInfo(signatureOf(record)).index)
+  unindex(id, indexInfo(signatureOf(record)), record)
   reply(REPLY.found, id, claimFor(self, id), record)
 end
 

@@ -7,7 +7,21 @@ local UNTOLD = 4
 -- By layout: converts data of the layout before it, a bounded slice in each call. Given '0' at first, returns where the
 -- next slice begins, or nil at the end. A conversion begins when only libraries that know the layout are left, and until
 -- it ends they read both forms. Layout 5 has prepared transactions, which layout 4 has not: there is nothing to convert.
-local CONVERSIONS = {}
+-- Layout 7 has indexes in the order of a field: those of entries that newer processes have written meanwhile.
+local CONVERTED = 100
+local CONVERSIONS = {
+  [7] = function(cursor)
+    local got = call('HSCAN', keys.entries, cursor, 'COUNT', CONVERTED)
+    local into = {}
+    for i = 1, #got[2], 2 do
+      local id, record = got[2][i], got[2][i + 1]
+      local info = isSound(record) and indexInfo(signatureOf(record))
+      if info and info.ordered and call('ZSCORE', info.index[1], id) then LATER.order.add(info, id, scoreOf(record), into) end
+    end
+    for key, list in pairs(into) do many('ZADD', key, list) end
+    return got[1] ~= '0' and got[1] or nil
+  end,
+}
 
 -- Returns the presences of processes that do not know a layout, and the greatest layout that all processes know.
 local function unaware(layout)

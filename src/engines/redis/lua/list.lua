@@ -15,7 +15,7 @@ function OPS.list(after, most, transaction, template)
       lockRead(id, record, indexInfo(signatureOf(record)), transaction)
     end
   end
-  if #hits == limit then on = scoreOf(hits[limit][2]) end
+  if #hits == limit then on = LATER.placeIn(spec, hits[limit][2]) end
   reply(REPLY.page, on or '', concat(page))
 end
 

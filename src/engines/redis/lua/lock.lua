@@ -42,6 +42,7 @@ local function lockRead(id, record, info, transaction)
       call('ZREM', info.index[i], id)
       call('ZADD', index[i], score, id)
     end
+    if info.ordered then LATER.order.takeOut(info, id, record) end
     readers = ','
     facts[keys.readers] = true
   elseif find(readers, ',' .. transaction .. ',', 1, true) then
@@ -60,6 +61,6 @@ local function takeUnder(transaction, id, record)
   if exists(keys.readers) and endReads(id, info) then
     call('SREM', marksKey(transaction), MARK.read .. id)
   end
-  unindex(id, info.index)
+  unindex(id, info, record)
   markTaken(transaction, MARK.taken, id, record)
 end

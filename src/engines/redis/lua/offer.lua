@@ -76,7 +76,7 @@ local function refillOffers()
       if on and spec.anyOf then on = searchAlternatives(spec, credit, accept, hits) end
       for h = 1, #hits do
         local id, record = hits[h][1], hits[h][2]
-        unindex(id, indexInfo(signatureOf(record)).index)
+        unindex(id, indexInfo(signatureOf(record)), record)
         if isSuspect(record) then noteSuspect(self, id) end
         push(self, PUSH.delivery .. wait .. '\t', claimFor(self, id), record)
       end

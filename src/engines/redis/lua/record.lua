@@ -60,14 +60,20 @@ local function indexInfo(signature)
   local info = all.infos[signature]
   if info then return info end
   local kinds, tokens, index, fields, indexed = {}, {}, {}, {}, true
+  local beginnings, orders = {}, nil
   for part in gmatch(signature, '[^|]+') do
     if byte(part) == SIGN_BYTES.kind then
       kinds[#kinds + 1] = sub(part, 2)
     elseif part == ';' then
       indexed = false
+    elseif byte(part) == SIGN_BYTES.order then
+      orders = orders or {}
+      orders[#orders + 1] = sub(part, 2)
     else
       local ends = find(part, '=', 1, true)
       if ends then tokens[sub(part, 1, ends - 1)] = part end
+      local colon = find(part, ':', 1, true)
+      if colon and (not ends or colon < ends) then beginnings[sub(part, 1, colon - 1)] = sub(part, colon + 1) end
       if indexed then fields[#fields + 1] = part end
     end
   end
@@ -77,7 +83,16 @@ local function indexInfo(signature)
     for i = 1, #kinds do index[i] = freeKey(kinds[i]) end
     for i = 1, #fields do index[#index + 1] = freeWithKey(root .. '|' .. fields[i]) end
   end
-  info = { kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
+  local ordered
+  for i = 1, orders and #orders or 0 do
+    local field = orders[i]
+    local value = tokens[field] and LATER.order.valueIn(tokens[field], beginnings[field])
+    if value then
+      ordered = ordered or {}
+      ordered[field] = { key = freeWithKey(root .. '|' .. field .. SIGN.order), value = value }
+    end
+  end
+  info = { ordered = ordered, kinds = kinds, tokens = tokens, index = index, fields = fields, text = signature, root = root, ownKinds = #kinds }
   -- AnyEntry matches every kind except the framework's own.
   if find(root, KIND.own, 1, true) ~= 1 then kinds[#kinds + 1] = KIND.any end
   all.infos[signature], all.count = info, all.count + 1
@@ -172,11 +187,12 @@ local function isOpen(transaction)
   return ends > now and ends < SHARED.neverMs
 end
 
--- Takes an entry out of indexes. Returns whether it was there: it is in all of them, or in none. A ticket has none, and
--- is always free.
-local function unindex(id, index)
-  local found = 1
+-- Takes an entry out of the indexes of free entries. Returns whether it was there: it is in all of them, or in none. A
+-- ticket has none, and is always free.
+local function unindex(id, info, record)
+  local index, found = info.index, 1
   for i = 1, #index do found = call('ZREM', index[i], id) end
+  if info.ordered then LATER.order.takeOut(info, id, record) end
   return found == 1
 end
 
@@ -196,7 +212,8 @@ end
 -- Notes that no transaction has read an entry any longer. Returns whether one had.
 local function endReads(id, info)
   if call('HDEL', keys.readers, id) == 0 then return false end
-  unindex(id, readIndexOf(info))
+  local index = readIndexOf(info)
+  for i = 1, #index do call('ZREM', index[i], id) end
   return true
 end
 
@@ -245,7 +262,7 @@ end
 local function remove(id, record)
   flushRecords()
   local info = indexInfo(signatureOf(record))
-  local free = unindex(id, info.index)
+  local free = unindex(id, info, record)
   if not free then
     if exists(keys.transactions) then freeFromReads(id, info) end
     if exists(keys.suspects) then call('HDEL', keys.suspects, id) end

@@ -53,7 +53,8 @@ local function dropHeld(lost)
 end
 
 -- Returns whether an entry has its place in all of its indexes.
-local function isIndexed(id, info, score)
+local function isIndexed(id, info, score, record)
+  if not LATER.order.isIn(info, id, record) then return false end
   for i = 1, #info.index do if tonumber(call('ZSCORE', info.index[i], id) or -1) ~= score then return false end end
   return true
 end
@@ -71,7 +72,7 @@ local function comparePage(cursor)
       damaged = damaged + 1
     elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
       remove(id, record)
-    elseif not isIndexed(id, indexInfo(signatureOf(record)), tonumber(scoreOf(record))) then
+    elseif not isIndexed(id, indexInfo(signatureOf(record)), tonumber(scoreOf(record)), record) then
       lost[id] = record
     end
   end
@@ -80,7 +81,7 @@ local function comparePage(cursor)
   for id, record in pairs(lost) do
     if isSure then
       local info = indexInfo(signatureOf(record))
-      unindex(id, info.index)
+      unindex(id, info, record)
       makeAvailable(id, record, info, scoreOf(record), TRANSITIONS.ofReturn)
       restored = restored + 1
     else

@@ -4,9 +4,8 @@
 -- Most candidates that a search looks at in one call; the client continues from where the search stopped.
 local MOST_CANDIDATES = 200
 
--- Returns whether all writers under a root index such a token (OPS.announceKind). Structures are never indexed by
--- default; tokens of several fields together only if all writers name them.
-local function isIndexedEverywhere(root, token)
+-- Returns the policy of a root (OPS.announceKind).
+local function policyOf(root)
   local policies = facts.policies or {}
   local policy = policies[root]
   if policy == nil then
@@ -14,6 +13,19 @@ local function isIndexedEverywhere(root, token)
     policy = find(root, KIND.own, 1, true) ~= 1 and call('HGET', keys.kinds, root) or 's*'
     policies[root], facts.policies = policy, policies
   end
+  return policy
+end
+
+-- Returns whether all writers under a root announce an index of this name.
+function LATER.isAnnounced(root, name)
+  local policy = policyOf(root)
+  return byte(policy) ~= 115 and find(policy, ':' .. name .. ':', 1, true) ~= nil
+end
+
+-- Returns whether all writers under a root index such a token. Structures are never indexed by default; tokens of several
+-- fields together only if all writers name them.
+local function isIndexedEverywhere(root, token)
+  local policy = policyOf(root)
   local at = find(token, '=', 1, true)
   local first, name = byte(token, at + 1), sub(token, 1, at - 1)
   local isAbsence = first == SIGN_BYTES.absent
@@ -25,6 +37,7 @@ end
 -- Returns how many entries an index holds, or several.
 local function heldBy(index)
   if type(index) == 'string' then return call('ZCARD', index) end
+  if index.key then return call('ZLEXCOUNT', index.key, index.from, index.to) end
   local held = 0
   for j = 1, #index do held = held + call('ZCARD', index[j]) end
   return held
@@ -115,9 +128,14 @@ local function nextOf(index, after, size)
   if type(index) == 'string' then
     return call('ZRANGEBYSCORE', index, from, '+inf', 'WITHSCORES', 'LIMIT', 0, size), size
   end
+  local all, ids = {}, {}
+  if index.key then
+    local members = call('ZRANGEBYLEX', index.key, after and '(' .. after .. '\255' or index.from, index.to, 'LIMIT', 0, size)
+    for j = 1, #members do ids[2 * j - 1], ids[2 * j] = LATER.order.splitMember(members[j]) end
+    return ids, size
+  end
   local share = floor(MOST_OF_SEVERAL / #index)
   if size > share then size = share end
-  local all, ids = {}, {}
   for j = 1, #index do
     local own = call('ZRANGEBYSCORE', index[j], from, '+inf', 'WITHSCORES', 'LIMIT', 0, size)
     for k = 1, #own, 2 do all[#all + 1] = { own[k], own[k + 1] } end
@@ -128,9 +146,19 @@ local function nextOf(index, after, size)
 end
 
 -- Takes an id out of the indexes in which a search has met it.
-local function dropFrom(index, id)
+local function dropFrom(index, id, place)
   if type(index) == 'string' then return call('ZREM', index, id) end
+  if index.key then return call('ZREM', index.key, place .. id) end
   for j = 1, #index do call('ZREM', index[j], id) end
+end
+
+-- Returns the needles for records that no index has led to.
+local function needlesOf(spec)
+  local needles = {}
+  if spec.kind ~= KIND.any then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
+  for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
+  for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
+  return needles
 end
 
 -- Returns up to `most` matches under one root in order, each { id, record }, and where to continue if the bound on
@@ -138,6 +166,9 @@ end
 local function searchRoot(spec, root, most, after, isRead, accept)
   if root == KIND.ticket then return isRead and {} or searchTicket(spec) end
   local index, needles = indexFor(spec, root, isRead)
+  local inOrder = spec.orderedBy and LATER.order.indexFor(spec, root)
+  spec.inOrder = inOrder ~= nil and inOrder ~= false
+  if inOrder and not isRead then index, needles = inOrder, needlesOf(spec) end
   local conditions = spec.conditions and LATER.conditions.of(spec.conditions)
   local hits, seen, size = {}, 0, most
   while true do
@@ -149,10 +180,10 @@ local function searchRoot(spec, root, most, after, isRead, accept)
     for j = 1, #names do
       local record = records[j]
       if not record or not isSound(record) then
-        dropFrom(index, names[j])
+        dropFrom(index, names[j], ids[2 * j])
         if record or counters.loaded then LATER.setAside(names[j], record or '') end
       elseif isAside(record, root) then
-        dropFrom(index, names[j])
+        dropFrom(index, names[j], ids[2 * j])
       elseif hasExpired(record) or (isRequest(record) and not isPresent(requesterOf(record))) then
         remove(names[j], record)
       elseif hasAll(record, needles) and (not conditions or LATER.conditions.hold(conditions, record, RECORD.signature.from))
@@ -173,9 +204,25 @@ end
 
 local function byPlace(a, b) return scoreOf(a[2]) < scoreOf(b[2]) end
 
--- Keeps the first `most` in order.
-local function keepBest(hits, most)
-  table.sort(hits, byPlace)
+-- Returns the place of a match among those of a search: in the order of a field, or of priority and age.
+local function placeIn(spec, record)
+  local ordered = spec.inOrder and indexInfo(signatureOf(record)).ordered
+  local own = ordered and ordered[spec.orderedBy]
+  return own and LATER.order.prefixOf(own, record) or scoreOf(record)
+end
+
+LATER.placeIn = placeIn
+
+local function isBehind(place, other) return LATER.conditions.compareBytes(place, other) > 0 end
+
+-- Keeps the first `most` in order. `spec`: of the search, if it may go in the order of a field.
+local function keepBest(hits, most, spec)
+  if spec and spec.inOrder then
+    for j = 1, #hits do hits[j][3] = placeIn(spec, hits[j][2]) end
+    table.sort(hits, function(a, b) return isBehind(b[3], a[3]) end)
+  else
+    table.sort(hits, byPlace)
+  end
   for j = most + 1, #hits do hits[j] = nil end
 end
 
@@ -216,15 +263,6 @@ local function matches(record, needles, spec)
     and (not spec.conditions or LATER.conditions.hold(LATER.conditions.of(spec.conditions), record, RECORD.signature.from))
 end
 
--- Returns the needles for records that no index has led to.
-local function needlesOf(spec)
-  local needles = {}
-  if spec.kind ~= KIND.any then needles[1] = '|' .. SIGN.kind .. spec.kind .. '|' end
-  for j = 1, #spec.indexed do needles[#needles + 1] = '|' .. spec.indexed[j] .. '|' end
-  for j = 1, #spec.verified do needles[#needles + 1] = '|' .. spec.verified[j] .. '|' end
-  return needles
-end
-
 -- Adds entries that the find's transaction has written and not taken.
 local function searchWritten(spec, most, after, into)
   local needles = needlesOf(spec)
@@ -238,28 +276,39 @@ local function searchWritten(spec, most, after, into)
   end
 end
 
+-- More than a transaction may have.
+local MOST_HIDDEN = 1000000
+
 -- Returns the matches that a find may have: free entries; for a read those read by transactions; under a transaction
 -- also those that it has written or read.
 local function searchVisible(spec, most, after)
   local hits, on = search(spec, most, after)
   local more = {}
+  -- Entries that transactions have read or written are in no order of a field: all of them are looked at.
+  local hidden, since = most, after
+  if spec.inOrder then hidden, since = MOST_HIDDEN, nil end
   if (spec.mode == 'read' or spec.tx ~= '') and exists(keys.readers) then
     local roots = spec.kind == KIND.any and call('HKEYS', keys.kinds) or { spec.root }
     for j = 1, #roots do
       local found = {}
-      searchRead(spec, roots[j], most, after, found)
+      searchRead(spec, roots[j], hidden, since, found)
       for h = 1, #found do more[#more + 1] = found[h] end
     end
   end
   if spec.tx ~= '' and facts[writtenKey(spec.tx)] ~= false then
     local found = {}
-    searchWritten(spec, most, after, found)
+    searchWritten(spec, hidden, since, found)
     for h = 1, #found do more[#more + 1] = found[h] end
   end
   if #more == 0 then return hits, on end
   -- A match beyond the place that the search has reached is returned when the search is continued.
-  for h = 1, #more do if not on or scoreOf(more[h][2]) <= on then hits[#hits + 1] = more[h] end end
-  keepBest(hits, most)
+  for h = 1, #more do
+    local place = placeIn(spec, more[h][2])
+    if not (on and isBehind(place, on)) and not (spec.inOrder and after and not isBehind(place, after)) then
+      hits[#hits + 1] = more[h]
+    end
+  end
+  keepBest(hits, most, spec)
   return hits, #hits < most and on or nil
 end
 
@@ -320,7 +369,7 @@ function OPS.count(after, template)
     return reply(REPLY.page, '', format('%.0f', count))
   end
   local hits, on = searchVisible(spec, MOST_COUNTED, after ~= '' and after or nil)
-  if #hits == MOST_COUNTED then on = scoreOf(hits[MOST_COUNTED][2]) end
+  if #hits == MOST_COUNTED then on = placeIn(spec, hits[MOST_COUNTED][2]) end
   reply(REPLY.page, on or '', textOf(#hits))
 end
 
@@ -329,6 +378,8 @@ function OPS.plan(template)
   local spec = readTemplate(template, 'read')
   flushRecords()
   local index, _, at, asked = indexFor(spec, spec.root)
+  local inOrder = spec.orderedBy and LATER.order.indexFor(spec, spec.root)
+  if inOrder then index, asked = inOrder, { field = spec.orderedBy } end
   local token = at > #spec.indexed and spec.compound[at - #spec.indexed] or spec.indexed[at]
   local fields = asked and asked.field or token and sub(token, 1, find(token, '=', 1, true) - 1) or ''
   reply(REPLY.page, fields, format('%.0f', heldBy(index)))

@@ -4,8 +4,9 @@
 local function unindexAll(hits)
   local byKey = {}
   for h = 1, #hits do
-    local index = indexInfo(signatureOf(hits[h][2])).index
-    for j = 1, #index do append(byKey, index[j], hits[h][1]) end
+    local info = indexInfo(signatureOf(hits[h][2]))
+    for j = 1, #info.index do append(byKey, info.index[j], hits[h][1]) end
+    if info.ordered then LATER.order.takeOut(info, hits[h][1], hits[h][2]) end
   end
   for key, ids in pairs(byKey) do many('ZREM', key, ids) end
 end

@@ -16,13 +16,14 @@ local MOST_TEMPLATES = 256
 local function readTemplate(text, mode)
   local template = parsedTemplates[text]
   if not template then
-    local kind, root, indexed, verified, compound, conditions =
-      text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t?([^\t]*)$')
+    local kind, root, indexed, verified, compound, conditions, orderedBy =
+      text:match('^([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t([^\t]*)\t?([^\t]*)\t?([^\t]*)$')
     template = { kind = kind, root = root, indexed = split(indexed), verified = split(verified),
-      compound = compound ~= '' and split(compound) or nil, conditions = conditions ~= '' and conditions or nil }
+      compound = compound ~= '' and split(compound) or nil, conditions = conditions ~= '' and conditions or nil,
+      orderedBy = orderedBy ~= '' and orderedBy or nil }
     if templateCount >= MOST_TEMPLATES then parsedTemplates, templateCount = {}, 0 end
     parsedTemplates[text], templateCount = template, templateCount + 1
   end
   return { mode = mode, kind = template.kind, root = template.root, indexed = template.indexed, verified = template.verified,
-    compound = template.compound, conditions = template.conditions }
+    compound = template.compound, conditions = template.conditions, orderedBy = template.orderedBy }
 end
