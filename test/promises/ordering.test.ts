@@ -111,6 +111,19 @@ everyEngine('ordering', (opened) => {
     expect(await opened().violations()).toEqual([])
   })
 
+  test('a writer that does not keep the order changes the order alone, even between two pages', async () => {
+    const { space, other } = opened()
+    await space.writeAll(Array.from({ length: 250 }, (_, id) => Job({ id, type: 'a', due: 250 - id })))
+    const seen = new Set<number>()
+    for await (const { id } of space.contents(Job.template({ due: gt(0) }))) {
+      if (seen.size === 0) await other.write(defineEntry<Job>('Job')({ id: 250, type: 'a', due: 1_000 }))
+      seen.add(id)
+    }
+    expect([...seen].sort((a, b) => a - b).slice(0, 250)).toEqual(Array.from({ length: 250 }, (_, id) => id))
+    const taken = await space.takeAll([Job.template({ due: gt(0) })], { max: 1_000, waitMs: 0 })
+    expect(taken).toHaveLength(251)
+  })
+
   testInOnePartition('random ranges find what plain comparison finds, in order', async () => {
     const { space } = opened()
     const value = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer({ min: -3, max: 3 }))

@@ -168,7 +168,12 @@ local function searchRoot(spec, root, most, after, isRead, accept)
   local index, needles = indexFor(spec, root, isRead)
   local inOrder = spec.orderedBy and LATER.order.indexFor(spec, root)
   spec.inOrder = inOrder ~= nil and inOrder ~= false
-  if inOrder and not isRead then index, needles = inOrder, needlesOf(spec) end
+  if inOrder and not isRead then
+    index, needles = inOrder, needlesOf(spec)
+  elseif after and byte(after) > 57 then
+    -- The place was in the order of a field, which a new writer does not keep: the search begins anew.
+    after = nil
+  end
   local conditions = spec.conditions and LATER.conditions.of(spec.conditions)
   local hits, seen, size = {}, 0, most
   while true do
