@@ -21,7 +21,7 @@ const GLOBALS = new Set(
   ),
 )
 /** Lua allows 200 locals in one function, and the joined files are one function. */
-const MOST_SHARED = 180
+const MOST_SHARED = 184
 /** The file that is made from the protocol. */
 const MADE = 'protocol.lua'
 

@@ -5,7 +5,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals'
 import { processesIn } from '../../src/control/processes.js'
-import { createClient, createScheduler, defineEntry, entryInfo, openSpace, type Space } from '../../src/index.js'
+import {
+  createClient,
+  createScheduler,
+  defineEntry,
+  entryInfo,
+  lte,
+  openSpace,
+  ordered,
+  type Space,
+} from '../../src/index.js'
 import { observeSpace } from '../../src/open.js'
 import { SpaceSessionStore } from '../../src/session/index.js'
 import { createWorker } from '../../workers/index.js'
@@ -16,6 +25,7 @@ import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 
 const Job = defineEntry<{ id: number; text?: string }>('Job')
+const Due = defineEntry<{ due: number }>('Due', { index: [ordered('due')] })
 const LARGE = 'x'.repeat(100_000)
 
 /** Rights that are missed when sessions are loaded, or BullMQ connects, and not at open. */
@@ -181,6 +191,7 @@ describeOnRedis('the rights of a role', () => {
     await using space = await openSpace(as('program'))
     await using other = await openSpace(as('program'))
     for (const id of [1, 2, 3, 4]) await space.write(Job({ id, ...(id === 3 && { text: LARGE }) }))
+    await space.write(Due({ due: 7 }))
     await using tx = await other.begin({ leaseMs: 600_000 })
     expect(await other.read(Job.template({ id: 2 }), { tx, waitMs: 0 })).not.toBeNull()
     const dying = await space.readIfExists(Job.template({ id: 4 }))
@@ -216,6 +227,9 @@ describeOnRedis('the rights of a role', () => {
     expect(await reading.readIfExists(Job.template({ id: 2 })).catch(({ code }) => code)).toBe('REDIS_REFUSED')
     for await (const job of reading.contents(Job.template({ id: 2 }))) expect(job).toEqual({ id: 2 })
     expect(reading.durability).toBe('fsync')
+    expect(await reading.count(Due.template({ due: lte(7) }))).toBe(1)
+    expect(await reading.explain(Due.template({ due: lte(7) }))).toMatchObject({ candidates: 1 })
+    for await (const entry of reading.contents(Due.template({ due: lte(7) }))) expect(entry).toEqual({ due: 7 })
     const [transaction] = await reading.engine.transactions.list(10)
     expect(transaction).toMatchObject({ presence: other.presence, state: 'open', held: 1, kinds: ['Job'] })
     await expect(reading.engine.transactions.expire(transaction!.id)).rejects.toMatchObject({ code: 'REDIS_REFUSED' })

@@ -58,11 +58,8 @@ export class PartitionedListings {
     return all.reduce((sum, count) => sum + count, 0)
   }
 
-  /** Each partition chooses an index; that of the one with most candidates is named. */
   async plan(template: EncodedTemplate): Promise<SearchPlan> {
-    const all = await this.#each(template, (member) => member.plan(template))
-    const [{ index }] = all.sort((a, b) => b.candidates - a.candidates) as [SearchPlan]
-    return { index, candidates: all.reduce((sum, { candidates }) => sum + candidates, 0) }
+    return sumOfPlans(await this.#each(template, (member) => member.plan(template)))
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {
@@ -124,6 +121,12 @@ export const sumOfBacklogs = (parts: readonly Backlog[]): Backlog => ({
   count: parts.reduce((sum, { count }) => sum + count, 0),
   oldestMs: Math.max(...parts.map(({ oldestMs }) => oldestMs)),
 })
+
+/** Each partition chooses an index; that of the one with most candidates is named. */
+export function sumOfPlans(all: readonly SearchPlan[]): SearchPlan {
+  const [most] = all.toSorted((a, b) => b.candidates - a.candidates) as [SearchPlan]
+  return { index: most.index, candidates: all.reduce((sum, { candidates }) => sum + candidates, 0) }
+}
 
 /** Returns the counts of all parts of a space, added up by kind. */
 export function sumOfKinds(parts: readonly ReadonlyMap<string, number>[]): ReadonlyMap<string, number> {

@@ -57,6 +57,8 @@ export async function openObserver(url: string, name: string): Promise<Engine> {
     // Entries that cannot be read stay where they are.
     deadLetter: async () => false,
     list: (template, after, most) => ask((reading) => reading.list(template, after, most)),
+    count: (template) => ask((reading) => reading.count(template)),
+    plan: (template) => ask((reading) => reading.plan(template)),
     backlog: (template) => ask((reading) => reading.backlog(template)),
     kinds: () => ask((reading) => reading.kinds()),
     health: async () => view.health(),

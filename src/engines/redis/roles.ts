@@ -28,7 +28,9 @@ const READING = [
   'SCARD',
   'SMEMBERS',
   'ZCARD',
+  'ZLEXCOUNT',
   'ZRANGE',
+  'ZRANGEBYLEX',
   'ZRANGEBYSCORE',
   'ZSCORE',
 ]

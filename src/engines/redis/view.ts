@@ -4,7 +4,7 @@ import type { Engine } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { silent } from '../../log.js'
 import { allOrNone } from '../../runtime/all-or-none.js'
-import { sumOfBacklogs, sumOfKinds } from '../partitions/listings.js'
+import { sumOfBacklogs, sumOfKinds, sumOfPlans } from '../partitions/listings.js'
 import { settledInTurn } from '../partitions/tickets.js'
 import { TransactionsInPartitions } from '../partitions/transactions-of-all.js'
 import { checkedBody } from './checksum.js'
@@ -23,7 +23,8 @@ import { layoutError } from './wire/refusal.js'
 import { fieldsOf, levelOf, unsuitableRole } from './wire/server.js'
 
 /** The part of an engine that reads. */
-export interface ReadingEngine extends Pick<Engine, 'durability' | 'kinds' | 'list' | 'backlog' | 'transactions'> {
+export interface ReadingEngine
+  extends Pick<Engine, 'durability' | 'kinds' | 'list' | 'count' | 'plan' | 'backlog' | 'transactions'> {
   readonly tickets: Pick<Tickets, 'look' | 'settled'>
 }
 
@@ -48,6 +49,13 @@ function viewOfAll(parts: readonly ReadingEngine[]): ReadingEngine {
   if (parts.length === 1) return parts[0]!
   return {
     durability: parts[0]!.durability,
+    async count(template) {
+      const counts = await Promise.all(parts.map((part) => part.count(template)))
+      return counts.reduce((sum, count) => sum + count, 0)
+    },
+    async plan(template) {
+      return sumOfPlans(await Promise.all(parts.map((part) => part.plan(template))))
+    },
     async backlog(template) {
       return sumOfBacklogs(await Promise.all(parts.map((part) => part.backlog(template))))
     },
@@ -105,6 +113,8 @@ const readingOf = (listings: Listings, calls: Calls, durability: string): Readin
   durability,
   kinds: () => listings.kinds(),
   list: (template, after, most) => listings.page(template, after, most),
+  count: (template) => listings.count(template),
+  plan: (template) => listings.plan(template),
   backlog: (template) => listings.backlog(template),
   tickets: { look: (id) => lookAtTicket(calls, id), settled: (after) => settledTickets(calls, after) },
   transactions: new TransactionsOnRedis(calls),

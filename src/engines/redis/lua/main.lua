@@ -179,10 +179,12 @@ end
 
 -- The operations that may be called without a presence, and the commands by which they read.
 local LOOKS = {
-  backlog = true, kinds = true, list = true, listTransactions = true, lookAtTicket = true, settledTickets = true,
+  backlog = true, count = true, kinds = true, list = true, listTransactions = true, lookAtTicket = true, plan = true,
+  settledTickets = true,
 }
 local READS = { EXISTS = true, GET = true, HGET = true, HKEYS = true, HMGET = true, HSCAN = true, PUBSUB = true, SCARD = true,
-  SMEMBERS = true, TIME = true, ZCARD = true, ZRANGE = true, ZRANGEBYSCORE = true, ZSCORE = true }
+  SMEMBERS = true, TIME = true, ZCARD = true, ZLEXCOUNT = true, ZRANGE = true, ZRANGEBYLEX = true,
+  ZRANGEBYSCORE = true, ZSCORE = true }
 
 -- Runs a command that reads. Searches also remove what has ended; here they only believe that they do.
 local function readOnly(command, ...)
