@@ -77,7 +77,7 @@ end
 
 -- Replaces a dead letter whose large body is gone by one that has none, so that it can be taken.
 local function endBody(id, record, info)
-  unindex(id, info.index)
+  unindex(id, info, record)
   if exists(keys.transactions) then disown(id, record, info) end
   dropBody(id)
   local fixed = sub(record, RECORD.writtenAt.from, RECORD.score.to)
