@@ -9,7 +9,7 @@ const IDLE = { inFlight: 0, capacity: 1, oldestMs: 0 }
 const REPLACED = { exit: 0, crash: 0, blocked: 0, requests: 0, memory: 0, overrun: 0 }
 
 export async function metricTypes(): Promise<Map<string, string>> {
-  await using space = await openSpace('memory:')
+  const space = await openSpace('memory:')
   const turns = { ...IDLE, overrunHandlers: 0 }
   const all = [
     ...gatewayMeasures(new GatewayCounters(), () => IDLE),
@@ -20,5 +20,6 @@ export async function metricTypes(): Promise<Map<string, string>> {
       processFamilies({ role, count: () => 0, replaced: REPLACED }),
     ),
   ]
+  await space.close()
   return new Map(all.map(({ name, type }) => [name, type]))
 }

@@ -1,12 +1,14 @@
 /** Names of metrics for rules and panels: one that the source does not define is an error. */
+import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { createJiti } from 'jiti'
 
 /** The targets of takespace among those of a Prometheus: `job` is the name of its scrape configuration. */
 export const SELECTOR = 'job="takespace"'
 
-const source = fileURLToPath(new URL('../../../test/deploy/metric-names.ts', import.meta.url))
-const { metricTypes } = await createJiti(import.meta.url).import(source)
+const pathOf = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
+const program = pathOf('.cache/programs/metric-names.js')
+execFileSync(process.execPath, [pathOf('test/support/bundle.mjs'), pathOf('test/deploy/metric-names.ts'), program])
+const { metricTypes } = await import(program)
 const types = await metricTypes()
 const SUFFIX = /_(bucket|sum|count)$/
 
