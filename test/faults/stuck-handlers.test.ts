@@ -64,7 +64,7 @@ const longTest = isLong ? test : test.skip
 longTest.each(TROUBLES)(
   '$what: no other request fails of it',
   async ({ what, path, perSecond, times, timeoutMs, replaced }) => {
-    const running = await startTroubled(redis, replaced ?? 'overrun', FLAGS, ['--timeout-ms', String(timeoutMs)])
+    const running = await startTroubled(redis, replaced ?? 'overrun', FLAGS, timeoutMs)
     system = running
     // What is compiled on the way is not counted.
     await others(running.url, 1_000)

@@ -1,8 +1,10 @@
-/** An app that gets into every kind of trouble, and the system that runs it: a gateway, a supervisor with its admin port. */
+/** An app that gets into every kind of trouble, and the system that runs it: a gateway in this process, a supervisor with its admin port. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect } from '@jest/globals'
+import { createGateway } from '../../gateway/index.js'
+import { openSpace } from '../../src/open.js'
 import { readExposition } from '../support/exposition.js'
 import { type Process, startProcess } from '../support/process.js'
 import type { Redis } from '../support/redis.js'
@@ -46,24 +48,25 @@ export async function startTroubled(
   redis: Redis,
   name: string,
   flags: readonly string[],
-  gatewayFlags: readonly string[] = [],
+  timeoutMs?: number,
   env: Record<string, string> = {},
 ): Promise<Troubled> {
   const folder = mkdtempSync(join(tmpdir(), 'takespace-trouble-'))
   const app = join(folder, 'app.mjs')
   writeFileSync(app, APP)
-  const begin = (...command: string[]): Process =>
-    startProcess(['takespace', ...command, '--name', name], { env: { TAKESPACE_URL: redis.url, ...env } })
-  const gateway = begin('gateway', '--port', '0', ...gatewayFlags)
-  const worker = begin('worker', app, '--admin-port', '0', ...flags)
+  const worker = startProcess(['takespace', 'worker', app, '--admin-port', '0', '--name', name, ...flags], {
+    env: { TAKESPACE_URL: redis.url, ...env },
+  })
+  const space = await openSpace(redis.url, { name })
+  const gateway = createGateway({ space, port: 0, limits: timeoutMs === undefined ? {} : { timeoutMs } })
+  await gateway.start()
   const remove = (): void => rmSync(folder, { recursive: true, force: true })
-  const [, url = ''] = await gateway.line(/"url":"([^"]+)"/)
   const [, admin] = await worker.line(/"adminUrl":"([^"]+)"/)
   const get = (path: string): Promise<Response> => fetch(`${admin}${path}`, { headers: { connection: 'close' } })
   await until(async () => (await get('/startupz')).status === 200, 'the workers have started')
   const series = async () => readExposition(await (await get('/metrics')).text())
   return {
-    url,
+    url: gateway.url,
     app,
     worker,
     series,
@@ -74,22 +77,21 @@ export async function startTroubled(
       return { status: response.status, processes: checks.processes }
     },
     async end() {
-      for (const process of [worker, gateway]) {
-        process.kill('SIGTERM')
-        expect(await process.exited).toEqual({ code: 0, signal: null })
-      }
+      worker.kill('SIGTERM')
+      expect(await worker.exited).toEqual({ code: 0, signal: null })
+      await gateway.stop()
+      await space.close()
       remove()
     },
     async destroy() {
-      for (const { pid } of [worker, gateway]) {
-        try {
-          process.kill(-pid, 'SIGKILL')
-        } catch {
-          // It has ended.
-        }
+      try {
+        process.kill(-worker.pid, 'SIGKILL')
+      } catch {
+        // It has ended.
       }
       remove()
-      await Promise.all([worker.exited, gateway.exited])
+      await worker.exited
+      await space.close()
     },
   }
 }

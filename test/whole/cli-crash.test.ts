@@ -2,7 +2,8 @@
 import { connect } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
-import { createClient, openSpace } from '../../src/index.js'
+import { createGateway } from '../../gateway/index.js'
+import { createClient, openSpace, type Space } from '../../src/index.js'
 import { startDev } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Process, startProcess } from '../support/process.js'
@@ -18,11 +19,13 @@ beforeAll(async () => {
 afterAll(() => redis.stop())
 
 const running = new Set<Process>()
+const spaces: Space[] = []
 afterEach(async () => {
   const all = [...running]
   running.clear()
   for (const process of all) process.kill()
   await Promise.all(all.map(({ exited }) => exited))
+  await Promise.all(spaces.splice(0).map((space) => space.close()))
 })
 
 interface System {
@@ -36,14 +39,17 @@ interface System {
 
 async function start(name: string, flags: readonly string[] = [], env: Record<string, string> = {}): Promise<System> {
   const at = { env: { ...env, TAKESPACE_URL: redis.url, TAKESPACE_NAME: name } }
-  const gateway = startProcess(['takespace', 'gateway', '--port', '0'], at)
   const workers = startProcess(['takespace', 'worker', APP, ...flags], at)
-  running.add(gateway).add(workers)
-  const [, url] = await gateway.line(/"url":"([^"]+)"/)
+  running.add(workers)
+  const space = await openSpace(redis.url, { name })
+  spaces.push(space)
+  const gateway = createGateway({ space, port: 0 })
+  await gateway.start()
+  const { url } = gateway
   await workers.line(/a worker process is ready/)
   const times = (text: string): number => workers.output().split(text).length - 1
   return {
-    url: url!,
+    url,
     workers,
     times,
     async hold() {

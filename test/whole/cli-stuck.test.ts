@@ -1,5 +1,6 @@
 /** `takespace worker` with an app that blocks, never ends, leaks or exits: the supervisor says what happens, and others go on. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { testInLongForm } from '../faults/long-form.js'
 import { startTroubled, type Troubled } from '../faults/troubled.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
@@ -18,10 +19,10 @@ afterEach(() => system?.destroy())
 async function start(
   name: string,
   flags: string[],
-  gatewayFlags: string[] = [],
+  timeoutMs?: number,
   env: Record<string, string> = {},
 ): Promise<Troubled> {
-  system = await startTroubled(redis, name, flags, gatewayFlags, env)
+  system = await startTroubled(redis, name, flags, timeoutMs, env)
   return system
 }
 
@@ -41,8 +42,8 @@ const linesOf = ({ worker }: Troubled, msg: string): Line[] =>
     .map((line) => JSON.parse(line))
 
 test('an endless loop: told with its stack, others go on, killed and replaced, and its client gets 502 after three', async () => {
-  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '3000'])
-  const load = startLoad(running.url, { perSecond: 50, method: 'GET', path: (n) => `/${n}` })
+  const running = await start('loop', ['--processes', '3', '--blocked-timeout-ms', '2000'])
+  const load = startLoad(running.url, { perSecond: 20, method: 'GET', path: (n) => `/${n}` })
   const poison = fetch(`${running.url}/spin?token=secret`)
   await until(() => linesOf(running, 'a worker process is blocked').length > 0, 'its stack is logged')
   const [line] = linesOf(running, 'a worker process is blocked') as [Line]
@@ -75,7 +76,7 @@ test('an endless loop: told with its stack, others go on, killed and replaced, a
 })
 
 test('an expression that backtracks for ever is found, too; with no process left the supervisor is not ready', async () => {
-  const running = await start('match', ['--blocked-timeout-ms', '2000'], ['--timeout-ms', '1500'])
+  const running = await start('match', ['--blocked-timeout-ms', '2000'], 1_500)
   const poison = fetch(`${running.url}/match`)
   await until(() => linesOf(running, 'a worker process is blocked').length > 0, 'its stack is logged')
   expect(linesOf(running, 'a worker process is blocked')[0]?.stack[0]).toMatch(`handle (${running.app}:`)
@@ -131,7 +132,7 @@ test('a process that was frozen and goes on is not replaced', async () => {
 
 test('a process under a debugger is neither looked at nor killed', async () => {
   const flags = ['--blocked-timeout-ms', '1000']
-  const running = await start('inspected', flags, ['--timeout-ms', '3000'], { NODE_OPTIONS: '--inspect=0' })
+  const running = await start('inspected', flags, 3_000, { NODE_OPTIONS: '--inspect=0' })
   expect((await fetch(`${running.url}/spin`)).status).toBe(504)
   expect(linesOf(running, 'a worker process does not answer')).toHaveLength(1)
   expect(linesOf(running, 'a worker process is blocked')).toEqual([])
@@ -139,7 +140,7 @@ test('a process under a debugger is neither looked at nor killed', async () => {
 })
 
 test('handlers that never end: 504 at the deadline, then counted, and with too many of them their process is replaced', async () => {
-  const running = await start('never', ['--concurrency', '16'], ['--timeout-ms', '500'])
+  const running = await start('never', ['--concurrency', '16'], 500)
   const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
   expect(await never()).toBe(504)
   const overrun = 'takespace_overrun_handlers{service="web",process="0"}'
@@ -158,7 +159,8 @@ test('handlers that never end: 504 at the deadline, then counted, and with too m
   await running.end()
 })
 
-test('a leak of 500 MB in steps of 20: replaced before it is there, and no request fails', async () => {
+// The short form has `--max-memory` in cli-wear.test.ts.
+testInLongForm('a leak of 500 MB in steps of 20: replaced before it is there, and no request fails', async () => {
   const running = await start('leak', ['--max-memory', '300'])
   const load = startLoad(running.url, { perSecond: 10, method: 'POST', path: () => '/leak' })
   const processes = (): Set<string> => new Set(load.answers.map(({ text }) => text))
@@ -172,7 +174,7 @@ test('a leak of 500 MB in steps of 20: replaced before it is there, and no reque
 
 test('process.exit() in a handler: its process is replaced, others go on, its client gets 502 after three', async () => {
   const running = await start('exit', ['--processes', '2'])
-  const load = startLoad(running.url, { perSecond: 50, method: 'GET', path: (n) => `/${n}` })
+  const load = startLoad(running.url, { perSecond: 20, method: 'GET', path: (n) => `/${n}` })
   const answer = await fetch(`${running.url}/exit`)
   expect([answer.status, await answer.json()]).toMatchObject([502, { code: 'DELIVERIES_EXHAUSTED' }])
   await until(async () => (await running.replaced('exit')) === 3, 'three processes were replaced')

@@ -2,7 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { createGateway } from '../../gateway/index.js'
+import { openSpace } from '../../src/open.js'
+import type { Space } from '../../src/space.js'
 import { readExposition } from '../support/exposition.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
@@ -23,6 +26,10 @@ export default async (req, res) => {
 const folder = mkdtempSync(join(tmpdir(), 'takespace-wear-'))
 const app = join(folder, 'app.mjs')
 let redis: Redis
+const spaces: Space[] = []
+afterEach(async () => {
+  await Promise.all(spaces.splice(0).map((space) => space.close()))
+})
 beforeAll(async () => {
   writeFileSync(app, APP)
   redis = await startRedis({ appendonly: true })
@@ -35,24 +42,24 @@ afterAll(async () => {
 const start = (name: string, command: string[]): Process =>
   startProcess(['takespace', ...command, '--name', name], { env: { TAKESPACE_URL: redis.url } })
 
-async function startBoth(name: string, wear: string[]): Promise<[Process, Process, string]> {
-  const gateway = start(name, ['gateway', '--port', '0'])
-  const [, url] = await gateway.line(/"url":"([^"]+)"/)
+async function startBoth(name: string, wear: string[]): Promise<[Process, string]> {
+  const space = await openSpace(redis.url, { name })
+  spaces.push(space)
+  const gateway = createGateway({ space, port: 0 })
+  await gateway.start()
   const worker = start(name, ['worker', app, ...wear])
   await worker.line(/a worker process is ready/)
-  return [gateway, worker, url as string]
+  return [worker, gateway.url]
 }
 
-async function end(...processes: Process[]): Promise<void> {
-  for (const process of processes) {
-    process.kill('SIGTERM')
-    expect(await process.exited).toEqual({ code: 0, signal: null })
-  }
+async function end(worker: Process): Promise<void> {
+  worker.kill('SIGTERM')
+  expect(await worker.exited).toEqual({ code: 0, signal: null })
 }
 
 test('--max-requests: under load each process is replaced after so many, and none of the POSTs fails', async () => {
-  const [gateway, worker, url] = await startBoth('requests', ['--max-requests', '50', '--processes', '2'])
-  const load = startLoad(url, { perSecond: 200, method: 'POST', path: (n) => `/${n}` })
+  const [worker, url] = await startBoth('requests', ['--max-requests', '50', '--processes', '2'])
+  const load = startLoad(url, { perSecond: 100, method: 'POST', path: (n) => `/${n}` })
   const processes = (): Set<string> => new Set(load.answers.map(({ text }) => text))
   await until(() => processes().size >= 4, 'four processes have answered')
   const answers = await load.stop()
@@ -60,29 +67,29 @@ test('--max-requests: under load each process is replaced after so many, and non
   expect(worker.output()).toMatch(/"reason":"[5-9]\d requests".*a worker process is due for recycling and is replaced/)
   // The old one is told to go when the new one is ready, so nobody ended unasked.
   expect(worker.output()).not.toMatch(/a worker process ended and is replaced/)
-  await end(worker, gateway)
+  await end(worker)
 })
 
 test('--max-memory: a process that leaks is replaced', async () => {
-  const [gateway, worker, url] = await startBoth('memory', ['--max-memory', '250'])
+  const [worker, url] = await startBoth('memory', ['--max-memory', '250'])
   const seen = new Set<string>()
   await until(async () => {
     seen.add(await (await fetch(`${url}/leak`)).text())
     return seen.size >= 2
   }, 'another process answers')
   expect(worker.output()).toMatch(/"reason":"\d+ MB of memory"/)
-  await end(worker, gateway)
+  await end(worker)
 })
 
 test('--max-memory below what the app takes at its start: said once, not replaced for ever', async () => {
-  const [gateway, worker, url] = await startBoth('small', ['--max-memory', '10'])
+  const [worker, url] = await startBoth('small', ['--max-memory', '10'])
   await worker.line(/uses more than --max-memory at startup/)
   expect((await fetch(url)).status).toBe(200)
-  await end(worker, gateway)
+  await end(worker)
 })
 
 test('with an admin port, too, each successor is ready before the worn one goes', async () => {
-  const [gateway, worker, url] = await startBoth('admin', ['--max-requests', '5', '--admin-port', '0'])
+  const [worker, url] = await startBoth('admin', ['--max-requests', '5', '--admin-port', '0'])
   const [, admin] = await worker.line(/"adminUrl":"([^"]+)"/)
   const seen = new Set<string>()
   await until(async () => {
@@ -94,7 +101,7 @@ test('with an admin port, too, each successor is ready before the worn one goes'
   }, 'three processes have answered')
   const series = readExposition(await (await fetch(`${admin}/metrics`)).text())
   expect(series.get('takespace_worker_replacements_total{reason="requests"}')).toBeGreaterThanOrEqual(2)
-  await end(worker, gateway)
+  await end(worker)
 })
 
 failOnLeaks()

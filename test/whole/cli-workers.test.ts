@@ -2,7 +2,10 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { createGateway } from '../../gateway/index.js'
+import { openSpace } from '../../src/open.js'
+import type { Space } from '../../src/space.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Process, startProcess } from '../support/process.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -27,6 +30,10 @@ for (const word of ['ready', null, { ready: true }, { takespace: null }]) proces
 const folder = mkdtempSync(join(tmpdir(), 'takespace-cli-'))
 const app = join(folder, 'app.mjs')
 let redis: Redis
+const spaces: Space[] = []
+afterEach(async () => {
+  await Promise.all(spaces.splice(0).map((space) => space.close()))
+})
 beforeAll(async () => {
   writeFileSync(app, APP)
   redis = await startRedis({ appendonly: true })
@@ -41,9 +48,13 @@ const started = async (command: string[], until: RegExp): Promise<[Process, RegE
   return [process, await process.line(until)]
 }
 
-const startGateway = async (name: string, more: string[] = []): Promise<[Process, string]> => {
-  const [gateway, [, url]] = await started(['gateway', '--port', '0', '--name', name, ...more], /"url":"([^"]+)"/)
-  return [gateway, url as string]
+/** The gateway of this process for a space; returns its URL. */
+async function startGateway(name: string): Promise<string> {
+  const space = await openSpace(redis.url, { name })
+  spaces.push(space)
+  const gateway = createGateway({ space, port: 0 })
+  await gateway.start()
+  return gateway.url
 }
 
 const ready = /(?:worker process is ready[\s\S]*?){2}/
@@ -75,7 +86,7 @@ const workersOf = (supervisor: Process): number[] =>
   )
 
 test('a worker process that is killed is replaced, and its request answered by another', async () => {
-  const [gateway, url] = await startGateway('killed')
+  const url = await startGateway('killed')
   const [workers] = await startWorkers('killed')
   const answer = textOf(`${url}/slow`)
   const [, begun] = await workers.line(/begun by (\d+)/)
@@ -84,35 +95,34 @@ test('a worker process that is killed is replaced, and its request answered by a
   expect(answeredBy).not.toBe(begun)
   await until(() => workersOf(workers).length === 3, 'a third worker process is ready')
   expect(workersOf(workers)).not.toContain(Number.NaN)
-  await end(workers, gateway)
+  await end(workers)
 })
 
 test('a worker process that drains on its own SIGTERM loses no request and is replaced', async () => {
-  const [gateway, url] = await startGateway('drained')
+  const url = await startGateway('drained')
   const [workers] = await startWorkers('drained')
   const answer = textOf(`${url}/slow`)
   const [, begun] = await workers.line(/begun by (\d+)/)
   process.kill(Number(begun), 'SIGTERM')
   expect(await answer).toBe(begun)
   await until(() => workersOf(workers).length === 3, 'a third worker process is ready')
-  await end(workers, gateway)
+  await end(workers)
 })
 
 test('SIGTERM, or Ctrl-C for the whole group, lets requests under way finish', async () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const [gateway, url] = await startGateway('group')
+    const url = await startGateway('group')
     const [workers] = await startWorkers('group')
     const answer = textOf(`${url}/slow`)
     const [, begun] = await workers.line(/begun by (\d+)/)
     process.kill(-workers.pid, signal)
     expect(await workers.exited).toEqual({ code: 0, signal: null })
     expect(await answer).toBe(begun)
-    await end(gateway)
   }
 })
 
 test('a second signal ends supervisor and workers at once', async () => {
-  const [gateway, url] = await startGateway('twice')
+  const url = await startGateway('twice')
   const [workers] = await startWorkers('twice')
   const answer = fetch(`${url}/slow`, { method: 'POST' })
   await workers.line(/begun by/)
@@ -122,22 +132,20 @@ test('a second signal ends supervisor and workers at once', async () => {
   expect(await workers.exited).toEqual({ code: 1, signal: null })
   for (const pid of workersOf(workers)) await until(() => !alive(pid), `${pid} is gone`)
   expect((await answer).status).toBe(502)
-  await end(gateway)
 })
 
 test('workers whose supervisor was killed drain and end', async () => {
-  const [gateway, url] = await startGateway('orphans')
+  const url = await startGateway('orphans')
   const [workers] = await startWorkers('orphans')
   const answer = textOf(`${url}/slow`)
   const [, begun] = await workers.line(/begun by (\d+)/)
   workers.kill('SIGKILL')
   expect(await answer).toBe(begun)
   for (const pid of workersOf(workers)) await until(() => !alive(pid), `${pid} is gone`)
-  await end(gateway)
 })
 
 test('a worker process that keeps dying is started again with growing pauses', async () => {
-  const [gateway, url] = await startGateway('dying')
+  const url = await startGateway('dying')
   const [workers] = await startWorkers('dying')
   // A GET that ends its process is delivered three times, then its client is told.
   expect((await fetch(`${url}/exit`)).status).toBe(502)
@@ -146,7 +154,7 @@ test('a worker process that keeps dying is started again with growing pauses', a
   await until(() => pauses().length === 3, 'three deaths are logged')
   expect(Math.max(...pauses())).toBeGreaterThan(Math.min(...pauses()))
   expect(await textOf(url)).toMatch(/^\d+$/)
-  await end(workers, gateway)
+  await end(workers)
 })
 
 test('what the server is to give, each worker process asks for itself', async () => {
@@ -163,7 +171,11 @@ test('what the server is to give, each worker process asks for itself', async ()
 })
 
 test('a gateway with --max-entries tells those beyond it 503 with Retry-After, and goes on when there is room', async () => {
-  const [gateway, url] = await startGateway('bounded', ['--max-entries', '3', '--max-bytes', '100000'])
+  const bounds = ['--max-entries', '3', '--max-bytes', '100000']
+  const [gateway, [, url = '']] = await started(
+    ['gateway', '--port', '0', '--name', 'bounded', ...bounds],
+    /"url":"([^"]+)"/,
+  )
   const asked = Array.from({ length: 5 }, () => fetch(url))
   const refused: Response[] = []
   for (const response of asked) void response.then((answer) => answer.status === 503 && refused.push(answer))
