@@ -98,7 +98,7 @@ describeOnRedis('with a server for each partition', () => {
 
   test('killed while a server is frozen, whichever it is', async () => {
     for (const [i, server] of servers.entries()) {
-      if (i === 2 && !isLong) continue
+      if (i > 0 && !isLong) continue
       const [stopped, going] = [`${i} stopped`, `${i} going`]
       for (const transfer of [stopped, going]) await openAccounts(space, transfer)
       const child = coordinator({ [stopped]: DECIDE, [going]: -1 })

@@ -7,6 +7,7 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { isLong } from '../faults/form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { freePort } from '../support/port.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -105,20 +106,26 @@ test('over TCP, if both sides ask for it', async () => {
   await system.drain()
 })
 
-test.each([
+/** The short form has one who does not want it, and one who cannot. */
+const REASONS: readonly (readonly [what: string, terms: Parameters<typeof startStreaming>[1], inShort?: true])[] = [
   ['the gateway has it off', { gatewayFlags: ['--direct-streams', 'off'] }],
-  ['the worker has it off', { workerFlags: ['--direct-streams', 'off'] }],
-  ['the worker cannot reach the socket', { workerEnv: { TMPDIR: elsewhere } }],
+  ['the worker has it off', { workerFlags: ['--direct-streams', 'off'] }, true],
+  ['the worker cannot reach the socket', { workerEnv: { TMPDIR: elsewhere } }, true],
   [
     'the worker does not ask for TCP',
     { gatewayFlags: ['--direct-streams', '127.0.0.1:0'], workerEnv: { TMPDIR: elsewhere } },
   ],
-])('bodies go through Redis if %s', async (_, terms) => {
-  system = await startStreaming(redis, { processes: 1, ...terms })
-  await download(system.urls[0]!)
-  expect(await bothWays(system.urls[0]!)).toBeGreaterThan(2 * BYTES)
-  await system.drain()
-})
+]
+
+test.each(REASONS.filter(([, , inShort]) => isLong || inShort).map(([what, terms]) => [what, terms] as const))(
+  'bodies go through Redis if %s',
+  async (_, terms) => {
+    system = await startStreaming(redis, { processes: 1, ...terms })
+    await download(system.urls[0]!)
+    expect(await bothWays(system.urls[0]!)).toBeGreaterThan(2 * BYTES)
+    await system.drain()
+  },
+)
 
 test('strangers at the door are closed and counted, whatever they say, and streams go on', async () => {
   // Gateways of other tests have their sockets in the usual folder.
