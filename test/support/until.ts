@@ -5,6 +5,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 export const MOST_MS = 60_000
 
 const STEP_MS = 5
+/** Of a wait that has lasted: looking costs the processes that it waits for. */
+const LONGEST_STEP_MS = 20
 
 /** Resolves as soon as the condition holds. One that throws does not hold yet; its last error is the cause of ours. */
 export async function until(
@@ -12,7 +14,8 @@ export async function until(
   what: string,
   timeoutMs = MOST_MS,
 ): Promise<void> {
-  const end = performance.now() + timeoutMs
+  const begun = performance.now()
+  const end = begun + timeoutMs
   let cause: unknown
   for (;;) {
     try {
@@ -22,6 +25,6 @@ export async function until(
       cause = error
     }
     if (performance.now() >= end) throw new Error(`waited ${timeoutMs} ms in vain until ${what}`, { cause })
-    await pause(STEP_MS)
+    await pause(Math.min(STEP_MS + (performance.now() - begun) / 50, LONGEST_STEP_MS))
   }
 }
