@@ -11,7 +11,7 @@ import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { flip, randomOf, reasons } from './damage.js'
 
-const FLIPS = form(12, 210)
+const FLIPS = form(6, 210)
 const ENTRIES = 20
 
 const Job = defineEntry<{ n: number; text: string }>('Job')

@@ -91,12 +91,15 @@ inBrowser(
     await goTo(page, room.url, 'dead')
     await page.getByRole('link', { name: `Error: ${HTML}` }).waitFor()
     const seen: string[] = []
-    for (const [place, look] of [
-      ['overview', { theme: 'light', width: 1280 }],
+    const more = [
       ['services', { theme: 'dark', width: 360 }],
-      ['processes', { theme: 'light', width: 360 }],
       ['dead', { theme: 'dark', width: 1280 }],
+      ['overview', { theme: 'light', width: 1280 }],
+    ] as const
+    for (const [place, look] of [
+      ['processes', { theme: 'dark', width: 360 }],
       [`entries?kind=${encodeURIComponent(HTML)}`, { theme: 'light', width: 1280 }],
+      ...(isLong ? more : []),
     ] as const) {
       await lookAs(page, look)
       await goTo(page, room.url, place)

@@ -28,7 +28,7 @@ describe('in memory', () => {
           await Promise.all(spaces.map((space) => space.close()))
         }
       }),
-      { numRuns: Number(PARTITION_PROGRAMS ?? 150) },
+      { numRuns: Number(PARTITION_PROGRAMS ?? 60) },
     )
   })
 

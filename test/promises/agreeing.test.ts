@@ -21,7 +21,7 @@ import { CLIENTS, code, concurrent, type Fields, perform, Side, type Step, step 
 const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
 const PROGRAMS = Number(AGREEING_PROGRAMS ?? 100)
 /** The short form ends after so long, unless it has found something to shrink. */
-const SHORT_MS = 4_000
+const SHORT_MS = 2_000
 function bounded<P>(run: (program: P) => Promise<void>): (program: P) => Promise<void> {
   const end = performance.now() + SHORT_MS
   let failed = AGREEING_PROGRAMS !== undefined || AGREEING_SEED !== undefined

@@ -29,7 +29,7 @@ function gate(): { readonly opened: Promise<void>; open(): void } {
   return { opened, open }
 }
 
-everyEngine('calling', (opened, engine) => {
+everyEngine({ what: 'calling', partitions: 'all' }, (opened, engine) => {
   test('a call is run by a worker that has the task, and its result comes back as it was', async () => {
     const { space, other } = opened()
     await work(other, {

@@ -26,7 +26,7 @@ const letters = async (space: Space) => {
   return (await space.engine.list(pattern, null, 50)).entries.map(deadLetterOf)
 }
 
-everyEngine('enqueueing', (opened) => {
+everyEngine({ what: 'enqueueing', partitions: 'all' }, (opened) => {
   test('a task is done though whoever enqueued it is gone; its outcome is there for whoever has the id', async () => {
     const { space, other, bounded } = opened()
     const third = await bounded({})

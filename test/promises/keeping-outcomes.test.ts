@@ -47,7 +47,7 @@ async function hold(space: Space): Promise<{ next(): Promise<Delivery>; end(): P
 const resultIn = (space: Space, id: string, waitMs = 10_000) =>
   space.engine.find({ template: resultTemplate(id), take: false, waitMs })
 
-everyEngine('keeping outcomes', (opened) => {
+everyEngine({ what: 'keeping outcomes', partitions: 'all' }, (opened) => {
   test.each([3, 100_000])('an outcome of %i bytes is shown to all who wait, and to all who ask later', async (size) => {
     const { space, other } = opened()
     const { tickets } = space.engine

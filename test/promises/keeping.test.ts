@@ -18,7 +18,7 @@ function losses() {
   return { lost, onLost: (lease: Lease, error: SpaceError) => void lost.push({ lease, error }) }
 }
 
-everyEngine('keeping', (opened) => {
+everyEngine({ what: 'keeping', partitions: 'all' }, (opened) => {
   test('short leases outlive many periods, in few calls', async () => {
     const { space, other } = opened()
     const count = 20

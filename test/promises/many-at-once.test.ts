@@ -43,7 +43,7 @@ everyEngine({ what: 'many at once', partitions: 'all' }, (opened) => {
 
   test('leases are renewed and cancelled in any number', async () => {
     const { space } = opened()
-    const leases = await space.writeAll(jobs(form(3_000, 21_000)), { leaseMs: 60_000 })
+    const leases = await space.writeAll(jobs(form(1_500, 21_000)), { leaseMs: 60_000 })
     expect(await space.renewAll(leases, 120_000)).toEqual([])
     expect(leases.every(({ leaseMs }) => leaseMs === 120_000)).toBe(true)
     expect(await space.cancelAll(leases)).toEqual([])

@@ -21,7 +21,7 @@ const Foreign = defineEntry<Record<string, unknown>>('Order')
 
 const item = { sku: 'a', count: 1 }
 
-everyEngine('schemas', (opened) => {
+everyEngine({ what: 'schemas', partitions: 'all' }, (opened) => {
   test('what the schema makes of an entry is stored, found and read', async () => {
     const { space, other } = opened()
     await space.write(Order({ id: ' 1 ', customer: 'c', due: '2026-01-02', items: [{ sku: 'a', count: '2' }] }))

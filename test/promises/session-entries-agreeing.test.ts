@@ -17,7 +17,7 @@ const { AGREEING_PROGRAMS, AGREEING_SEED, AGREEING_PATH } = process.env
 const PROGRAMS = Number(AGREEING_PROGRAMS ?? 60)
 const replay = AGREEING_SEED ? { seed: Number(AGREEING_SEED), path: AGREEING_PATH ?? '' } : {}
 const CLIENTS = 3
-const SHORT_MS = 6_000
+const SHORT_MS = 3_000
 
 let redis: Redis
 beforeAll(async () => {

@@ -21,7 +21,7 @@ const send = (space: Space, service: string, priority = 0) =>
 /** Longer than what an entry holds of a name as it is. */
 const LONG = 'l'.repeat(100)
 
-everyEngine('a worker of several services', (opened) => {
+everyEngine({ what: 'a worker of several services', partitions: 'all' }, (opened) => {
   const held: HeldRequest[] = []
   const take = async (space: Space, services: readonly string[], slots: number): Promise<Serving> => {
     held.length = 0

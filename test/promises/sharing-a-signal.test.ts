@@ -20,7 +20,7 @@ afterEach(() => {
   expect(warned).toEqual([])
 })
 
-everyEngine('a signal', (opened) => {
+everyEngine({ what: 'a signal', partitions: 'all' }, (opened) => {
   test('hundreds of waits of every kind end when it fires', async () => {
     const { space } = opened()
     const client = createClient({ space })

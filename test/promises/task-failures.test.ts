@@ -61,7 +61,7 @@ function revoked(): object {
   return proxy
 }
 
-everyEngine('failures of tasks', (opened) => {
+everyEngine({ what: 'failures of tasks', partitions: 'all' }, (opened) => {
   test('a call, a ticket and a later task give the whole result, up to the size of an entry', async () => {
     const { space, other } = opened()
     await work(other, { text: (n: number) => 'x'.repeat(n), bytes: (n: number) => new Uint8Array(n).fill(7) })

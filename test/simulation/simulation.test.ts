@@ -6,7 +6,7 @@ import { expect, test } from '@jest/globals'
 import { report } from '../faults/form.js'
 import { type Simulated, simulate } from './simulate.js'
 
-const SEEDS = Number(process.env.SIMULATED_SEEDS ?? 60)
+const SEEDS = Number(process.env.SIMULATED_SEEDS ?? 24)
 const ONLY = process.env.SIMULATED_SEED
 
 test('a seed is one run: the same story each time', async () => {

@@ -1,5 +1,5 @@
 /** One suite of promises for every engine: the same tests run in memory and on a real Redis server. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { Bounds } from '../../src/engine/bounds.js'
 import { MemoryEngine } from '../../src/engines/memory/index.js'
 import { World } from '../../src/engines/memory/world.js'
@@ -40,11 +40,16 @@ const ALL = process.env.TEST_PARTITIONS === 'all'
 export interface Suite {
   readonly what: string
   /**
-   * Where the promises are tested in several partitions, too: `memory` (the default), `redis` as well, `all` only if all
-   * are asked for (they take long), or `none`: they are promises of one partition.
+   * Where the promises are tested in several partitions, too: `memory`, `redis` as well, `all` only if all are asked for
+   * (they take long, or are of a layer above), or `none`: they are promises of one partition. Default: `memory` below
+   * test/promises, else `all`.
    */
   readonly partitions?: 'memory' | 'redis' | 'all' | 'none'
 }
+
+/** Layers above see of partitions what test/promises shows of them. */
+const partitionsOf = (path: string | undefined): 'memory' | 'all' =>
+  path?.includes('/test/promises/') ? 'memory' : 'all'
 
 let isPartitioned = false
 
@@ -60,7 +65,8 @@ export function everyEngine(
   suite: string | Suite,
   promises: (opened: () => Opened, engine: 'memory' | 'redis') => void,
 ): void {
-  const { what, partitions = 'memory' } = typeof suite === 'string' ? { what: suite } : suite
+  const { what, partitions = partitionsOf(expect.getState().testPath) }: Suite =
+    typeof suite === 'string' ? { what: suite } : suite
   const opened = new Set<Space>()
   const kept = (space: Space): Space => {
     opened.add(space)
