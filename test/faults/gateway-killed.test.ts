@@ -10,7 +10,7 @@ import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
-const KILLS = form(3, 20)
+const KILLS = form(2, 20)
 
 let redis: Redis
 let system: System | undefined

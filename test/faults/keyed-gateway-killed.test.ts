@@ -6,7 +6,7 @@ import { type Redis, startRedis } from '../support/redis.js'
 import { form, report, show } from './form.js'
 import { type System, startSystem } from './system.js'
 
-const KILLS = form(3, 200)
+const KILLS = form(2, 200)
 /** So many at a time: most of what a kill takes is the start of the next gateway. */
 const AT_ONCE = form(3, 10)
 /** Several requests under way each time one dies, at different steps of their lives. */

@@ -10,7 +10,7 @@ import { until } from '../support/until.js'
 import { nothingIsLeft } from './drained.js'
 import { form, report } from './form.js'
 
-const ROUNDS = form(200, 1_000)
+const ROUNDS = form(60, 1_000)
 const TAKERS = 32
 const CONTENDER = fileURLToPath(new URL('children/contender.js', import.meta.url))
 

@@ -8,7 +8,7 @@ import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
-const STORMS = form(6, 200)
+const STORMS = form(3, 200)
 const PROCESSES = 4
 const CONCURRENCY = 8
 /** For so long the space waits for a process whose connections are gone. */

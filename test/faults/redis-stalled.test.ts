@@ -21,14 +21,14 @@ beforeAll(async () => {
 afterEach(() => system?.destroy())
 afterAll(() => redis.stop())
 
-/** The short form leaves out what is between the two others. */
+/** The short form has the one that stops everything; in `redis-killed.test.ts` Redis is frozen. */
 const STALLS = [
   { what: 'CLIENT PAUSE ALL', words: ['CLIENT', 'PAUSE', String(STALL_MS), 'ALL'] },
   { what: 'CLIENT PAUSE WRITE', words: ['CLIENT', 'PAUSE', String(STALL_MS), 'WRITE'] },
   { what: 'DEBUG SLEEP', words: ['DEBUG', 'SLEEP', String(STALL_MS / 1_000)] },
 ]
 
-test.each(STALLS.filter(({ what }) => isLong || what !== 'CLIENT PAUSE WRITE'))(
+test.each(STALLS.filter(({ what }) => isLong || what === 'CLIENT PAUSE ALL'))(
   '$what of 3 s: each request is answered, and none is run twice',
   async ({ what, words }) => {
     const running = await startSystem(redis, { processes: 2 })

@@ -11,7 +11,7 @@ import { form, report } from './form.js'
 import { creditOf, OK, outcomeOf, send } from './requests.js'
 
 /** Half of them lose one reply and are cut, the others lose all that come for a while. */
-const CUTS = form(25, 1_000)
+const CUTS = form(12, 1_000)
 const PER_CUT = 4
 
 const Item = defineEntry<{ n: number; by: string }>('Item')

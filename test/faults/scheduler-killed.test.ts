@@ -130,7 +130,11 @@ test(
     const ledger = join(folder, 'ticks')
     writeFileSync(ledger, '')
     const everything = (): Promise<Process[]> =>
-      Promise.all([scheduler(), scheduler(), start(['worker', TASKS], /the worker takes requests/, { LEDGER: ledger })])
+      Promise.all([
+        scheduler(),
+        ...form([], [scheduler()]),
+        start(['worker', TASKS], /the worker takes requests/, { LEDGER: ledger }),
+      ])
     let running = await everything()
     space = await openSpace(redis.url)
     await createClient({ space }).schedule('seconds', { cron: '* * * * * *' }, 'note', 'tick')

@@ -15,13 +15,13 @@ import { form, isLong, LONG_SECONDS, report, spread } from './form.js'
 import { type System, startSystem } from './system.js'
 
 const APP = fileURLToPath(new URL('children/session-app.js', import.meta.url))
-const CLIENTS = 50
+const CLIENTS = form(20, 50)
 const INCREMENTS = form(4, 100)
-const SECONDS = form(4, LONG_SECONDS)
+const SECONDS = form(3, LONG_SECONDS)
 const TIMEOUT_MS = form(90_000, 300_000)
 const STRIKE_EVERY_MS = form(1_000, 2_000)
 const SESSIONS = 50
-const PER_SECOND = 100
+const PER_SECOND = form(60, 100)
 
 let redis: Redis
 let system: System | undefined
@@ -106,7 +106,7 @@ test(
     const { all, answers, ms } = await count(url, (client) => `a${client}`)
     const counted = Array.from({ length: CLIENTS }, (_, client) => all[`a${client}`] ?? 0)
     const sum = counted.reduce((a, b) => a + b, 0)
-    report('one session, 50 attributes', {
+    report(`one session, ${CLIENTS} attributes`, {
       increments: answers.length,
       counted: sum,
       processes: servedBy(answers),

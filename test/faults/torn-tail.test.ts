@@ -15,7 +15,7 @@ import { startMixed } from './mixed.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
-const TEARS = form(3, 20)
+const TEARS = form(2, 20)
 /** Some tens of calls of the functions, each of which Redis appends as one. */
 const MOST_BYTES = 20_000
 const TIMEOUT_MS = 4_000

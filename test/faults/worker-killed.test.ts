@@ -9,6 +9,7 @@ import { form, isLong, LEASE_MS, LONG_SECONDS, report, spread } from './form.js'
 import { type System, startSystem } from './system.js'
 
 const SECONDS = form(3, LONG_SECONDS)
+const PER_SECOND = form(120, 200)
 const STRIKE_EVERY_MS = form(1_000, 2_000)
 /** So much longer it goes on striking until enough of it has hit. */
 const MOST_MS = 20_000
@@ -29,11 +30,11 @@ interface Strike {
   readonly at: number
 }
 
-/** 200 requests a second while worker processes are struck one after the other. */
+/** So many requests a second while worker processes are struck one after the other. */
 async function run(method: string, signal: NodeJS.Signals): Promise<{ answers: readonly Answer[]; strikes: Strike[] }> {
   const running = await startSystem(redis, { processes: 3 })
   system = running
-  const load = startLoad(running.url, { perSecond: 200, method, path: (n) => `/${n}` })
+  const load = startLoad(running.url, { perSecond: PER_SECOND, method, path: (n) => `/${n}` })
   await until(() => load.answers.length > 0, 'the first request is answered')
   const strikes: Strike[] = []
   // One that is idle would show nothing.

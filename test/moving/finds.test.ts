@@ -13,7 +13,7 @@ const Keyed = defineEntry<{ owner: string; n: number }>('Keyed', { partition: 'o
 const Shared = defineEntry<{ id: string }>('Shared')
 const Filler = defineEntry<{ id: number }>('Filler')
 /** So many that the move takes a while. */
-const FILLERS = form(1_500, 4_000)
+const FILLERS = form(600, 4_000)
 const Ping = defineEntry<{ to: string; n: number }>('Ping')
 
 /** Runs `step` again and again until the move is over, and a few times more. */
