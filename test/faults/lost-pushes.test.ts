@@ -7,6 +7,7 @@ import { type Load, startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, report } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { type System, startSystem } from './system.js'
 
 const PER_SECOND = form(50, 200)
@@ -71,7 +72,8 @@ test(
   form(60_000, 120_000),
 )
 
-test(
+// The short form has `reconnect-storms.test.ts`.
+testInLongForm(
   `all connections are cut every ${CUT_EVERY_MS} ms: no request gets a 504`,
   async () => {
     const load = await loaded()

@@ -1,6 +1,6 @@
 /** Promise 5: a request that crashes its worker, or a worker that dies with all that it holds, costs the others nothing. */
 import { setTimeout as pause } from 'node:timers/promises'
-import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, expect } from '@jest/globals'
 import { failOnLeaks } from '../support/leaks.js'
 import { startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
@@ -28,7 +28,8 @@ const start = async (options: Parameters<typeof startSystem>[1]): Promise<System
   return system
 }
 
-test(
+// The short form has `test/whole/cli-crash.test.ts`.
+testInLongForm(
   `${CRASHES} requests whose handlers throw, one each second: each is answered 500, and no POST beside them fails`,
   async () => {
     const running = await start({ processes: 3 })

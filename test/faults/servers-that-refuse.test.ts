@@ -1,5 +1,5 @@
 /** Promise 4 under load on servers that are there and refuse: one that reads its data, a Cluster that lacks a primary. No client gets a 500. */
-import { afterEach, expect, test } from '@jest/globals'
+import { afterEach, expect } from '@jest/globals'
 import { startCluster } from '../support/cluster.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startRedis } from '../support/redis.js'
@@ -26,7 +26,8 @@ afterEach(async () => {
 const isReplying = (word: string, asked: () => Promise<string>): Promise<void> =>
   until(async () => (await asked().catch((error: Error) => error.message)).startsWith(word), `the reply is ${word}`)
 
-test('a server that reads its data for seconds: what is asked meanwhile is answered', async () => {
+// The short form has `test/connecting/reactions.test.ts`.
+testInLongForm('a server that reads its data for seconds: what is asked meanwhile is answered', async () => {
   const args: string[] = []
   const redis = await startRedis({ appendonly: true, appendfsync: 'always', args })
   stopServers = () => redis.stop()

@@ -17,7 +17,7 @@ import { startMixed } from './mixed.js'
 import { tell, verdictOf } from './verdict.js'
 
 const LAYOUT = `LAYOUT = ${SHARED.layout}\n`
-const ROUNDS = form(1, 10)
+const ROUNDS = form(2, 10)
 
 let redis: Redis
 beforeAll(async () => {

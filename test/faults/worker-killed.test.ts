@@ -6,6 +6,7 @@ import { type Answer, type Load, startLoad } from '../support/load.js'
 import { type Redis, startRedis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { form, isLong, LEASE_MS, LONG_SECONDS, report, spread } from './form.js'
+import { testInLongForm } from './long-form.js'
 import { type System, startSystem } from './system.js'
 
 const SECONDS = form(3, LONG_SECONDS)
@@ -131,7 +132,8 @@ test('kill -9 of worker processes runs no POST twice: 502 if its worker had star
   await running.drain()
 })
 
-test('SIGTERM of worker processes costs nothing: each POST is run once and answered 200', async () => {
+// The short form has `test/whole/cli-workers.test.ts`, and `--max-requests` in `test/whole/cli-wear.test.ts`.
+testInLongForm('SIGTERM of worker processes costs nothing: each POST is run once and answered 200', async () => {
   const { answers, strikes } = await run('POST', 'SIGTERM')
   const running = system as System
   const times = timesRun(running)

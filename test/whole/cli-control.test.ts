@@ -59,7 +59,7 @@ test('a process, and all of a release, are drained and stopped under load, and n
   const [, url] = await gateway.line(/"url":"([^"]+)"/)
   const workers = ['r1', 'r2'].map((release) => start(['worker', app, '--processes', '2', '--release', release]))
   await Promise.all(workers.map((each) => each.line(/(?:worker process is ready[\s\S]*?){2}/)))
-  const load = startLoad(url as string, { perSecond: 100, method: 'GET', path: (n) => `/${n}` })
+  const load = startLoad(url as string, { perSecond: 40, method: 'GET', path: (n) => `/${n}` })
   await until(() => load.answers.length > 50, 'requests are answered')
 
   const all = (await run(['nodes'])) as unknown as ProcessReport[]

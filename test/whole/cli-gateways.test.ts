@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { Agent } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { createGateway } from '../../gateway/index.js'
+import { openSpace } from '../../src/open.js'
 import { ask } from '../gateway/serving.js'
 import { end } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -133,11 +135,12 @@ test('without their supervisor the processes drain, and end', async () => {
   await worker.line(/slow has begun/)
   gateways.supervisor.kill('SIGKILL')
   await gateways.supervisor.exited
-  const client = await startGateways()
-  await ask(client.port, { path: '/go' })
+  await using space = await openSpace(redis.url)
+  const other = createGateway({ space, port: 0 })
+  await other.start()
+  await ask(Number(new URL(other.url).port), { path: '/go' })
   expect((await slow).text).toBe('served')
   await until(() => !pidsOf(gateways).some(isRunning), 'they have ended')
-  await end(client.supervisor)
 })
 
 test('a port that is taken is told once, as by a single process', async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { testInLongForm } from '../faults/long-form.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { startProcess } from '../support/process.js'
 
@@ -90,7 +91,7 @@ test('Jest, as ES modules', async () => {
   expect(await run('jest', ...JEST)).toMatch(/Tests:\s+2 passed/)
 })
 
-test('Jest, as CommonJS, by await import', async () => {
+testInLongForm('Jest, as CommonJS, by await import', async () => {
   expect(await run('jest-cjs', ...JEST)).toMatch(/Tests:\s+1 passed/)
 })
 
