@@ -8,6 +8,8 @@ import { form, LONG_SECONDS, spread } from './form.js'
 import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
+const GETS_PER_SECOND = form(50, 100)
+
 let redis: Redis
 let system: System | undefined
 beforeAll(async () => {
@@ -66,7 +68,7 @@ test('requests in the space when Redis was killed are answered after its restart
 test('under load, kill -9 of Redis and its restart: each request is answered or refused, and nobody needs a restart', async () => {
   const running = await startSystem(redis, { processes: 2 })
   system = running
-  const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
+  const gets = startLoad(running.url, { perSecond: GETS_PER_SECOND, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 50)
   const kills = form(1, Math.max(1, Math.round(LONG_SECONDS / 3)))
   const backAfter: number[] = []
@@ -107,7 +109,7 @@ const WAITED_FOR_MS = 3_000
 test('under load, while Redis is frozen requests wait or are refused, and no POST runs twice', async () => {
   const running = await startSystem(redis, { processes: 2 })
   system = running
-  const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
+  const gets = startLoad(running.url, { perSecond: GETS_PER_SECOND, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 50)
   // 2 s are less than what a client of Redis waits for an answer; 4 s are more, so links are given up and made anew.
   let longestMs = 0
@@ -145,7 +147,7 @@ test('under load, while Redis is frozen requests wait or are refused, and no POS
 test('under load, functions that somebody flushed are loaded again, and no client notices', async () => {
   const running = await startSystem(redis, { processes: 2 })
   system = running
-  const gets = startLoad(running.url, { perSecond: 100, method: 'GET', path: (n) => `/get/${n}` })
+  const gets = startLoad(running.url, { perSecond: GETS_PER_SECOND, method: 'GET', path: (n) => `/get/${n}` })
   const posts = startPosts(running, 100)
   const flushes = form(3, 50)
   for (let i = 0; i < flushes; i++) {

@@ -156,7 +156,7 @@ interface Browser {
 
 /** 100 requests a second over 50 sessions while worker processes end, one after the other. */
 async function strike(signal: NodeJS.Signals) {
-  const running = await start(3, 'merge')
+  const running = await start(form(2, 3), 'merge')
   const browsers: Browser[] = Array.from({ length: SESSIONS }, () => ({
     cookie: undefined,
     told: 0,
