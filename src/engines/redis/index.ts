@@ -33,7 +33,7 @@ import { agreedDurability, stillGiven } from './durability.js'
 import { Finds } from './find.js'
 import { Holdings } from './holdings.js'
 import { keysOf } from './keys.js'
-import { Listings, type SetAside } from './listing.js'
+import { Listings } from './listing.js'
 import { Moves } from './moves.js'
 import { Registrations } from './notify.js'
 import type { RedisOptions } from './options.js'
@@ -57,8 +57,6 @@ import { Frames } from './wire/frames.js'
 import { Level } from './wire/level.js'
 import { ServerMemory } from './wire/server-memory.js'
 import { Writes } from './write.js'
-
-export type { RedisOptions } from './options.js'
 
 const FAREWELL_MS = 1_000
 /** If the space has been silent for this long, health() sends a request and waits ASK_MS for the reply. */
@@ -134,8 +132,7 @@ export class RedisEngine implements Engine {
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
     this.tickets = new RedisTickets(this.#batches, this.#bodies, keys, this.#writes, nameOf)
-    const setAside: SetAside = (id, reason) => this.deadLetter(id, reason)
-    this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions, setAside)
+    this.#listings = new Listings(this.#batches, this.#bodies, keys, this.#transactions, this.deadLetter.bind(this))
     this.#registrations = new Registrations(this.#batches, this.#bodies, keys, this.#transactions)
     this.sessions = new SessionEntriesOnRedis(this.#batches, this.#writes, keys, bounds)
     this.moves = new Moves(this.#batches, this.#bodies, keys)

@@ -11,9 +11,10 @@ import { FixedPlacement } from '../partitions/placement.js'
 import { Arrivals } from './arrivals.js'
 import { boundsOfEach } from './cluster.js'
 import { Destinations } from './destinations.js'
-import { RedisEngine, type RedisOptions } from './index.js'
+import { RedisEngine } from './index.js'
 import type { Moves } from './moves.js'
 import { endsOfMove, type MoveEnd, type MoveEnds, targetOf } from './next-partitions.js'
+import type { RedisOptions } from './options.js'
 import { PHASE } from './protocol.js'
 
 /** How often a process asks for the phase. */
