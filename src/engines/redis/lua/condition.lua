@@ -76,7 +76,7 @@ local function prepare(condition, operands)
   return condition.meets ~= nil and #condition.operands == (condition.operator == 'between' and 2 or 1)
 end
 
--- What damaged conditions are read as: they never hold.
+-- Damaged conditions are read as this one, which never holds.
 local NEVER = { { field = '', operator = 'never', isNegated = true, operands = {}, given = {} } }
 
 local function parse(text)

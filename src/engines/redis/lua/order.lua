@@ -41,8 +41,8 @@ local function encoded(kind, text)
   return 'i' .. bytesOfInteger(digits, length ~= '' and tonumber(length) or #digits - (byte(digits) == 45 and 1 or 0))
 end
 
--- Returns the value of a field of an entry in its order; nil if it has none. `beginnings`: by field, of values whose
--- tokens are hashes.
+-- Returns the value of a field of an entry in its order; nil if it has none. `beginning`: of a value whose token is a
+-- hash.
 local function valueIn(token, beginning)
   local kind, form, text = token:match('=(.)(.)(.*)$')
   if not kind then return nil end

@@ -54,13 +54,19 @@ local function leaseEndText(leaseMs)
   return ends, format('%013.0f', ends)
 end
 
+-- Returns the beginning of a value of a field whose token is a hash; nil if there is none.
+local function beginningIn(signature, field)
+  local _, last = find(signature, '|' .. field .. ':', 1, true)
+  return last and sub(signature, last + 1, (find(signature, '|', last + 1, true) or 0) - 1)
+end
+
 -- Returns the contents of a signature: kinds, tokens by field, root, and the keys of the indexes of free entries.
 local function indexInfo(signature)
   local all = parsed()
   local info = all.infos[signature]
   if info then return info end
   local kinds, tokens, index, fields, indexed = {}, {}, {}, {}, true
-  local beginnings, orders = {}, nil
+  local orders
   for part in gmatch(signature, '[^|]+') do
     if byte(part) == SIGN_BYTES.kind then
       kinds[#kinds + 1] = sub(part, 2)
@@ -70,10 +76,7 @@ local function indexInfo(signature)
       orders = orders or {}
       orders[#orders + 1] = sub(part, 2)
     else
-      local ends = find(part, '=', 1, true)
-      if ends then tokens[sub(part, 1, ends - 1)] = part end
-      local colon = find(part, ':', 1, true)
-      if colon and (not ends or colon < ends) then beginnings[sub(part, 1, colon - 1)] = sub(part, colon + 1) end
+      tokens[sub(part, 1, (find(part, '=', 1, true) or 1) - 1)] = part
       if indexed then fields[#fields + 1] = part end
     end
   end
@@ -86,7 +89,7 @@ local function indexInfo(signature)
   local ordered
   for i = 1, orders and #orders or 0 do
     local field = orders[i]
-    local value = tokens[field] and LATER.order.valueIn(tokens[field], beginnings[field])
+    local value = tokens[field] and LATER.order.valueIn(tokens[field], beginningIn(signature, field))
     if value then
       ordered = ordered or {}
       ordered[field] = { key = freeWithKey(root .. '|' .. field .. SIGN.order), value = value }
