@@ -117,7 +117,7 @@ export function createHttp2(
     close() {
       isClosing = true
       for (const [session, { silence }] of sessions) {
-        // What does not answer is not waited for.
+        // A session that does not answer is not waited for.
         silence.ask()
         session.close()
       }

@@ -2,7 +2,7 @@
 import { quantileOf } from '../runtime/counters.js'
 import type { ProcessReport, ServedService } from './kinds.js'
 
-/** What all processes have done for a service within the last seconds. */
+/** The work of all processes for a service within the last seconds. */
 export interface ServiceRates {
   /** Requests that workers finish in a second, and that gateways refuse with 5xx. */
   readonly perSecond: number

@@ -2,7 +2,7 @@
 import type { Space } from '../space.js'
 import type { Need } from './rating.js'
 
-/** Of several servers the fullest one. */
+/** The memory of a server; the fullest one if there are several. */
 export interface StoreState {
   readonly usedBytes: number
   /** 0: no limit is set. */

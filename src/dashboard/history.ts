@@ -8,7 +8,7 @@ const OF_SERVICE = [
   ...(['perSecond', 'failedPerSecond', 'waitP95Ms', 'runP95Ms'] as const),
 ] as const
 type ServiceSeries = (typeof OF_SERVICE)[number]
-/** Of several services the highest value, not the sum. */
+/** Series whose value over several services is the highest one, not the sum. */
 const HIGHEST: ReadonlySet<ServiceSeries> = new Set(['oldestMs', 'waitP95Ms', 'runP95Ms'])
 
 /** The rest of them is together under this name. */

@@ -55,7 +55,7 @@ export interface Stored {
   readonly remainingMs: number
 }
 
-/** What a condition asks of a field. `between` includes both ends. */
+/** The relations of a field to the operands of a condition. `between` includes both ends. */
 export type Operator = 'gt' | 'gte' | 'lt' | 'lte' | 'between' | 'oneOf' | 'startsWith' | 'present'
 
 /** A condition of a template on one field. */
@@ -65,7 +65,7 @@ export interface EncodedCondition {
   readonly operator: Operator
   /** True if it holds where the operator does not: of entries without the field, too. */
   readonly isNegated: boolean
-  /** Of `oneOf` tokens, in order; of comparisons values that are never hashes (token.ts). */
+  /** Tokens, in order, if it is `oneOf`; values that are never hashes (token.ts) if it compares. */
   readonly operands: readonly string[]
 }
 

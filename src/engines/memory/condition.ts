@@ -1,4 +1,4 @@
-/** Whether a condition holds for an entry, by the tokens of the entry alone: lua/condition.lua has the same rules. */
+/** Checks of a condition for an entry, by the tokens of the entry alone: lua/condition.lua has the same rules. */
 import type { EncodedCondition, EncodedEntry } from '../../engine.js'
 import { compareTokens } from '../../entry/order.js'
 import { ABSENT, unescaped } from '../../entry/token.js'
