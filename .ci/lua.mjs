@@ -29,7 +29,7 @@ const engine = fileURLToPath(new URL('../src/engines/redis', import.meta.url))
 
 /** Returns the function library as one text, with the values of the protocol in place. */
 export async function joinLibrary() {
-  return joinLua(join(engine, 'lua'), await readProtocol(join(engine, 'protocol.ts')))
+  return joinLua(join(engine, 'lua'), await readProtocol(engine))
 }
 
 /** @param folder where the .lua files are @param protocol its exports; none: nothing is replaced @returns the joined text */

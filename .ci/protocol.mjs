@@ -1,12 +1,16 @@
-/** Reads src/engines/redis/protocol.ts for the Lua side: its values by name, and the Lua file of operations and keys that is made from it. */
+/** Reads protocol.ts and key-names.ts of the engine for the Lua side: their values by name, and the Lua file of operations and keys that is made from them. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { transformSync } from '@swc/core'
 
-/** @param file protocol.ts, which is data alone @returns its exports */
-export async function readProtocol(file) {
-  const { code } = transformSync(readFileSync(file, 'utf8'), { jsc: { parser: { syntax: 'typescript' } } })
-  const exports = await import(`data:text/javascript,${encodeURIComponent(code)}`)
-  return { ...exports }
+/** @param folder where the two files are, which are data alone @returns their exports */
+export async function readProtocol(folder) {
+  const read = async (name) => {
+    const text = readFileSync(join(folder, name), 'utf8')
+    const { code } = transformSync(text, { jsc: { parser: { syntax: 'typescript' } } })
+    return import(`data:text/javascript,${encodeURIComponent(code)}`)
+  }
+  return { ...(await read('protocol.ts')), ...(await read('key-names.ts')) }
 }
 
 /** Returns the tables whose values stand in the place of their names in Lua: those of the protocol, and the codes of single characters. */
@@ -34,7 +38,7 @@ export function protocolLua({ OPERATIONS, REPLY, REPLY_VALUES, KEYS }) {
   const others = keys.filter(([, { of }]) => of !== undefined && of !== 'presence')
   const table = (entries) => `{ ${entries.join(', ')} }`
   return [
-    '-- Made from protocol.ts: how many arguments operations have, how many values follow replies, and the names of keys.',
+    '-- Made from protocol.ts and key-names.ts: how many arguments operations have, how many values follow replies, and the names of keys.',
     `-- shares: ARGUMENTS, HAS_ENTRIES, VALUE_COUNTS, prefix, keys, useKeys, keysOf, ${others.map(([name]) => `${name}Key`).join(', ')}`,
     `local ARGUMENTS = ${table(operations.map(([name, { args }]) => `${name} = ${args.filter((each) => each !== 'entries').length}`))}`,
     `local HAS_ENTRIES = ${table(operations.filter(([, { args }]) => args.includes('entries')).map(([name]) => `${name} = true`))}`,

@@ -1,5 +1,5 @@
 /**
- * Writes the tables of operations and keys into docs/redis.md, from protocol.ts, the files of examples/deploy into the pages
+ * Writes the tables of operations and keys into docs/redis.md, from protocol.ts and key-names.ts, the files of examples/deploy into the pages
  * that show them, and docs/faults.svg from bench/FAULTS.md: `npm run tables`. A test compares them.
  */
 import { readdirSync, readFileSync, realpathSync, writeFileSync } from 'node:fs'
@@ -22,7 +22,7 @@ const code = (text) => `\`${text.replaceAll('|', '\\|')}\``
 
 /** Returns the page with its tables made anew. */
 export async function withTables(text) {
-  const { OPERATIONS, KEYS } = await readProtocol(join(root, 'src', 'engines', 'redis', 'protocol.ts'))
+  const { OPERATIONS, KEYS } = await readProtocol(join(root, 'src', 'engines', 'redis'))
   const operations = Object.entries(OPERATIONS).map(([name, { args, does }]) => [code(name), args.join(', '), does])
   const keys = Object.values(KEYS).map(({ name, of, type, holds, until }) => [
     code(of === undefined ? name : `${name}<${of}>`),

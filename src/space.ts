@@ -1,29 +1,24 @@
-/** Space: write, read, take and leases, over an engine. The public API; engines hold the data. */
+/** Space: write, read, take and leases, over an engine. The public API; engines hold the data. Searches has what reads and takes. */
 import type { Engine, Repaired } from './engine.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
-import { SpaceError } from './errors.js'
 import { type Logger, silent } from './log.js'
 import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
 import type { Stoppable } from './runtime/lifecycle.js'
 import { Timeouts } from './runtime/timeouts.js'
-import type { ContentsOptions } from './space/contents.js'
-import { counted, type Explanation, explained } from './space/explain.js'
-import { checkedFind, checkTransaction, type EndlessFindOptions, type FindOptions } from './space/find.js'
-import { Finder } from './space/finder.js'
+import { checkTransaction } from './space/find.js'
 import { Ids } from './space/ids.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
 import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './space/lease.js'
 import { type Listener, type NotifyOptions, type Registration, register } from './space/notify.js'
-import { checkedTakeAll, type NonEmpty, type TakeAllOptions } from './space/take-all.js'
+import { Searches } from './space/searches.js'
+import type { NonEmpty } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
-export class Space {
-  /** @internal The store; gateway and workers use src/request.ts instead. */
-  readonly engine: Engine
+export class Space extends Searches {
   /** @internal Streams between processes. */
   readonly streams: Streams
   /** @internal The timeouts of requests and calls. */
@@ -31,12 +26,9 @@ export class Space {
   readonly name: string
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
-  readonly #over = new AbortController()
   readonly #ids = new Ids()
   readonly #logger: Logger
-  readonly #finder: Finder
   #closing: Promise<void> | undefined
-  #closed = false
 
   /** @internal Use openSpace. */
   constructor(
@@ -46,11 +38,10 @@ export class Space {
     streamBounds = DEFAULT_STREAM_BOUNDS,
     direct = NO_DIRECT,
   ) {
-    this.engine = engine
+    super(engine, logger)
     this.streams = new Streams(engine, streamBounds, direct)
     this.name = name
     this.#logger = logger
-    this.#finder = new Finder(engine, logger)
   }
 
   /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
@@ -66,14 +57,6 @@ export class Space {
   /** The name of this process in the space. */
   get presence(): string {
     return this.engine.presence
-  }
-
-  /**
-   * Number of entries that this process has moved to the dead letters because they do not match their schema
-   * (docs/javaspaces.md).
-   */
-  get nonconformingEntries(): number {
-    return this.#finder.nonconforming
   }
 
   /**
@@ -106,67 +89,6 @@ export class Space {
   }
 
   /**
-   * Takes the best match: highest priority first, then oldest. Waits for one, by default for ever. A take is final when
-   * its promise resolves.
-   *
-   * @returns the entry; null only at the end of the wait
-   * @throws signal.reason; SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
-   * @example const task = await space.take(Task.template({ type: 'resize' }), { waitMs: 5_000 })
-   */
-  take<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
-  take<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
-  take<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find('take', template, true, Number.POSITIVE_INFINITY, options)
-  }
-
-  /** As `take`, but the entry stays: every waiting reader gets it. */
-  read<F extends object>(template: Matching<F>, options?: EndlessFindOptions): Promise<Entry<F>>
-  read<F extends object>(template: Matching<F>, options: FindOptions): Promise<Entry<F> | null>
-  read<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find('read', template, false, Number.POSITIVE_INFINITY, options)
-  }
-
-  /**
-   * Takes a match if there is one; otherwise returns null at once. With `waitMs` (default 0) it waits while the only
-   * matches are held by transactions of others, including entries that are not yet committed; returns null as soon as
-   * there are none of these.
-   *
-   * @throws as `take`
-   */
-  takeIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find('takeIfExists', template, true, 0, options, true)
-  }
-
-  /** Reads a match if there is one; otherwise returns null at once. Waits as `takeIfExists` does. */
-  readIfExists<F extends object>(template: Matching<F>, options: FindOptions = {}): Promise<Entry<F> | null> {
-    return this.#find('readIfExists', template, false, 0, options, true)
-  }
-
-  /**
-   * Takes several entries (JavaSpace05): waits for the first match of any template, then takes what is there, up to
-   * `max`. It takes fewer than are there only if others take at the same time, or the connection fails in between.
-   * Order: by template, then best first; an entry that matches two templates is returned once. With several templates
-   * it does not queue: takers that do are served first.
-   *
-   * @returns the entries; [] only at the end of the wait
-   * @throws signal.reason; SpaceError INVALID_ARGUMENT (nothing is taken), INVALID_ENTRY, SPACE_UNREACHABLE,
-   *   OUTCOME_UNKNOWN, SPACE_CLOSED
-   * @example const batch = await space.takeAll([Task.template({ type: 'resize' }), Other], { max: 50, waitMs: 1_000 })
-   */
-  async takeAll<const T extends readonly Matching<object>[]>(
-    templates: NonEmpty<T>,
-    options: TakeAllOptions = {},
-  ): Promise<Entry<FieldsOf<T[number]>>[]> {
-    const terms = checkedTakeAll(templates, options)
-    const { signal, tx } = terms
-    this.#open()
-    checkTransaction(tx, this.engine)
-    const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
-    const taken = await this.#finder.takeAll(templates.map(templateOf), terms, ends)
-    return taken as Entry<FieldsOf<T[number]>>[]
-  }
-
-  /**
    * Encodes an entry once, to be written often: `write` and `writeAll` of any space accept the snapshot. Later changes
    * of the original have no effect. A template is its own snapshot; a kind is snapshot as the template of all its
    * entries.
@@ -178,7 +100,7 @@ export class Space {
   snapshot<F extends object>(template: Matching<F>): Template<F>
   snapshot<F extends object>(entry: Entry<F>): Snapshot<F>
   snapshot(value: object): Template<object> | Snapshot<object> {
-    this.#open()
+    this.checkOpen()
     return value instanceof Template || typeof value === 'function' ? templateOf(value) : new Snapshot(value)
   }
 
@@ -192,7 +114,7 @@ export class Space {
    * keep.stop() // the lease ends by itself
    */
   keepAlive(leases: readonly Lease[], options: KeepAliveOptions = {}): KeepAlive {
-    this.#open()
+    this.checkOpen()
     const keepAlive = new KeepAlive(leases, options, this.#logger, (ended) => this.disown(ended))
     this.adopt(keepAlive)
     return keepAlive
@@ -209,52 +131,15 @@ export class Space {
    */
   async renewAll(leases: readonly Lease[], leaseMs: number | readonly number[]): Promise<LeaseFailure[]> {
     const durations = checkedDurations(leases, leaseMs)
-    this.#open()
+    this.checkOpen()
     return forAll(leases, (lease, i) => lease.renew(durations[i]!))
   }
 
   /** Cancels leases in few calls, each as `lease.cancel` does; returns failures as `renewAll` does. */
   async cancelAll(leases: readonly Lease[]): Promise<LeaseFailure[]> {
     checkedLeases(leases)
-    this.#open()
+    this.checkOpen()
     return forAll(leases, (lease) => lease.cancel())
-  }
-
-  /**
-   * Yields all matches, best first, without taking them (JavaSpace05 `contents`). Yields each entry that stays, once;
-   * an entry that is written meanwhile may or may not be yielded. The template names one kind, not AnyEntry.
-   *
-   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (`leaseMs` have passed), TRANSACTION_ENDED, SPACE_UNREACHABLE
-   * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
-   */
-  async *contents<F extends object>(
-    template: Matching<F> & { readonly ofEveryKind?: never },
-    options: ContentsOptions = {},
-  ): AsyncGenerator<Entry<F>> {
-    this.#open()
-    checkTransaction(options.tx, this.engine)
-    yield* this.#finder.contents(templateOf(template), options) as AsyncGenerator<Entry<F>>
-  }
-
-  /**
-   * Returns the number of matches that can be read now, in one call if an index holds them and nothing else. Then entries
-   * count whose lease has just ended.
-   * @throws SpaceError INVALID_ARGUMENT for AnyEntry, SPACE_UNREACHABLE, SPACE_CLOSED
-   * @example const waiting = await space.count(Task.template({ type: 'resize' }))
-   */
-  async count<F extends object>(template: Matching<F> & { readonly ofEveryKind?: never }): Promise<number> {
-    this.#open()
-    return counted(this.engine, templateOf(template))
-  }
-
-  /**
-   * Tells which index a search for a template uses now, and how many entries it looks at at most.
-   * @throws as `count`
-   * @example await space.explain(Task.template({ type: 'resize', size: gt(9) })) // { index: ['type'], candidates: 4, … }
-   */
-  async explain<F extends object>(template: Matching<F> & { readonly ofEveryKind?: never }): Promise<Explanation> {
-    this.#open()
-    return explained(this.engine, templateOf(template))
   }
 
   /**
@@ -273,7 +158,7 @@ export class Space {
     options: NotifyOptions = {},
   ): Promise<Registration> {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
-    this.#open()
+    this.checkOpen()
     checkTransaction(options.tx, this.engine)
     return register(this.engine, asked, listener, options, this.#logger)
   }
@@ -286,7 +171,7 @@ export class Space {
    */
   async begin(options: TransactionOptions = {}): Promise<Transaction> {
     const { leaseMs, span } = checkedTransaction(options)
-    this.#open()
+    this.checkOpen()
     const onOver = (over: Transaction): boolean => this.#transactions.delete(over)
     const transaction = new Transaction(this.engine, leaseMs, onOver, undefined, span === 'all')
     this.#transactions.add(transaction)
@@ -367,34 +252,15 @@ export class Space {
   async #close(): Promise<void> {
     await Promise.allSettled([...this.#dependants].map(async (dependant) => dependant.stop()))
     await Promise.allSettled([...this.#transactions].map((transaction) => transaction.end()))
-    this.#closed = true
-    this.#over.abort(new SpaceError('SPACE_CLOSED'))
+    this.endSearches()
     this.streams.close()
     await this.engine.close()
     this.timeouts.close()
   }
 
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {
-    this.#open()
+    this.checkOpen()
     checkTransaction(options.tx, this.engine)
     return writeEntries(this.engine, () => this.newId(), entries, options)
-  }
-
-  #open(): void {
-    if (this.#closed) throw new SpaceError('SPACE_CLOSED')
-  }
-
-  async #find<F extends object>(
-    what: string,
-    template: Matching<F>,
-    take: boolean,
-    defaultWaitMs: number,
-    options: FindOptions,
-    ifExists = false,
-  ): Promise<Entry<F> | null> {
-    const terms = { ...checkedFind(what, options, defaultWaitMs), take, ifExists }
-    checkTransaction(terms.tx, this.engine)
-    this.#open()
-    return this.#finder.search(templateOf(template), terms) as Promise<Entry<F> | null>
   }
 }

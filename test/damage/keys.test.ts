@@ -1,8 +1,8 @@
 /** Keys of a space that are deleted, foreign or damaged: it heals, or refuses with one error until it is repaired. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createClient } from '../../src/client.js'
+import { KEYS } from '../../src/engines/redis/key-names.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS } from '../../src/engines/redis/protocol.js'
 import { putAside } from '../../src/engines/redis/repair.js'
 import { gt } from '../../src/entry/conditions.js'
 import { defineEntry } from '../../src/entry.js'

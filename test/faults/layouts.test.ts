@@ -4,8 +4,9 @@
  */
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { KEYS } from '../../src/engines/redis/key-names.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS, SHARED } from '../../src/engines/redis/protocol.js'
+import { SHARED } from '../../src/engines/redis/protocol.js'
 import { gt, gte, lte } from '../../src/entry/conditions.js'
 import { ordered } from '../../src/entry/ordered.js'
 import { defineEntry } from '../../src/entry.js'

@@ -18,7 +18,7 @@ export interface Account {
   readonly wrong: readonly string[]
 }
 
-/** 503: nothing was done; 502: nobody knows, and it is not done again. */
+/** 503: nothing was done, unless it says OUTCOME_UNKNOWN; 502: nobody knows, and it is not done again. */
 const MAY_BE: Readonly<Record<string, readonly number[]>> = { GET: [200, 503], POST: [200, 502, 503] }
 
 export function accountOf(
@@ -28,6 +28,7 @@ export function accountOf(
 ): Account {
   const asked = new Set([...answers.GET, ...answers.POST].map(({ url }) => url))
   const runs = system.runs().filter(({ url }) => asked.has(url))
+  const dead = new Set(killed)
   const times = new Map<string, number>()
   for (const { url } of runs) times.set(url, (times.get(url) ?? 0) + 1)
   const statuses: Record<string, number> = {}
@@ -35,7 +36,13 @@ export function accountOf(
   let longestMs = 0
   let exhausted = 0
   let unwritten = 0
-  const ended = new Set(runs.filter((run) => run.ended !== undefined).map(({ url }) => url))
+  // The end of a run that the last of its workers did not outlive reached nobody.
+  const ended = new Set(runs.filter((run) => run.ended !== undefined && !dead.has(run.pid)).map(({ url }) => url))
+  const runsOf = (url: string): string =>
+    runs
+      .filter((run) => run.url === url)
+      .map(({ pid, begun, ended: at }) => `by ${pid}${dead.has(pid) ? ', killed,' : ''} ${begun} to ${at ?? '–'}`)
+      .join(', ')
   for (const [method, list] of Object.entries(answers)) {
     for (const { url, status, text, ms } of list) {
       const name = `${method} ${status}`
@@ -46,13 +53,14 @@ export function accountOf(
       const what = `${method} ${url}, answered ${status}, run ${ran} times`
       if (/DELIVERIES_EXHAUSTED/.test(text)) {
         exhausted++
-        if (ended.has(url)) wrong.push(`${what}: ${text}`)
+        if (ended.has(url)) wrong.push(`${what}: ${text}: ${runsOf(url)}`)
       } else if (!MAY_BE[method]!.includes(status)) wrong.push(`${what}: ${text.slice(0, 300)}`)
       else if (status === 200 && ran === 0) wrong.push(what)
-      else if (method === 'POST' && (ran > 1 || (status === 503 && ran > 0))) wrong.push(what)
+      else if (method === 'POST' && (ran > 1 || (status === 503 && ran > 0 && !/OUTCOME_UNKNOWN/.test(text)))) {
+        wrong.push(`${what}: ${text.slice(0, 300)}: ${runsOf(url)}`)
+      }
     }
   }
-  const dead = new Set(killed)
   const busy = new Set(runs.filter(({ pid, ended }) => dead.has(pid) && ended === undefined).map(({ pid }) => pid))
   return {
     requests: answers.GET.length + answers.POST.length,

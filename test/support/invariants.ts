@@ -2,8 +2,10 @@
  * What stands in Redis, looked at in one stroke: each index leads to a record, each record stands where its state says, and nothing is
  * kept of what has ended (docs/redis.md, Keys).
  */
+
+import { KEYS } from '../../src/engines/redis/key-names.js'
 import { keysOf } from '../../src/engines/redis/keys.js'
-import { KEYS, KIND, PLACE, RECORD, RECORD_TYPE, SHARED } from '../../src/engines/redis/protocol.js'
+import { KIND, PLACE, RECORD, RECORD_TYPE, SHARED } from '../../src/engines/redis/protocol.js'
 import type { Redis } from './redis.js'
 
 /** The names of keys as a Lua table: by its name in protocol.ts, the text of the key and whether more follows. */

@@ -71,7 +71,7 @@ test('the settings in docs/cli.md are those of the command line', async () => {
   expect(documented.sort()).toEqual([...flags].sort())
 })
 
-test('the operations and keys in docs/redis.md are those of protocol.ts', async () => {
+test('the operations and keys in docs/redis.md are those of protocol.ts and key-names.ts', async () => {
   const { withTables } = (await import(new URL('../../.ci/tables.mjs', import.meta.url).href)) as {
     withTables(page: string): Promise<string>
   }

@@ -1,5 +1,5 @@
 /** Names of a space's keys. All begin with one hash tag, so a Cluster keeps them in one slot (KEYS in protocol.ts). */
-import { KEYS } from './protocol.js'
+import { KEYS } from './key-names.js'
 import { partitionTag } from './slot.js'
 
 export interface Keys {

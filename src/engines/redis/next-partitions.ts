@@ -1,9 +1,10 @@
 /** The partitions that a space moves to: decided by the first process that has both addresses, and its own at the end. */
 import { SpaceError } from '../../errors.js'
+import { KEYS } from './key-names.js'
 import { keysOf, type Partition } from './keys.js'
 import { agreedSet, type CountTerms, isOnCluster, storeSet, untilReachable } from './partition-count.js'
 import { type PartitionSet, partitionsIn, readSet, textOfSet } from './partition-set.js'
-import { KEYS, PHASE } from './protocol.js'
+import { PHASE } from './protocol.js'
 import { addressOf } from './wire/address.js'
 import { type LookingClient, lookAt } from './wire/look.js'
 import { primariesIn } from './wire/primary.js'

@@ -1,8 +1,8 @@
 /** The old partitions of a space that has moved to others on its Cluster: what is left of their keys is removed. */
 import type { Access } from '../../engine/access.js'
+import { KEYS } from './key-names.js'
 import { type Keys, keysOf } from './keys.js'
 import type { MoveEnd } from './next-partitions.js'
-import { KEYS } from './protocol.js'
 import { keysUnder } from './scan.js'
 import { type LookingClient, lookAt } from './wire/look.js'
 

@@ -1,6 +1,6 @@
 /**
  * The protocol between TypeScript and the function library, as data: operations, replies, pushes, the layout of a
- * record, the names of keys. TypeScript imports it; the build replaces its names in the Lua files (`REPLY.done`,
+ * record; key-names.ts has the names of keys. TypeScript imports it; the build replaces its names in the Lua files (`REPLY.done`,
  * `RECORD.score.from`) by their values. A table `X` of single characters has a companion `X_BYTES` in Lua with the
  * code of each.
  */
@@ -344,56 +344,4 @@ export const SHARED = {
   creditStep: 68719476736,
   /** The library remembers the replies of this many batches per presence. */
   remembered: 64,
-} as const
-
-/** The keys of a space, each behind its prefix `{ts:NAME}:`. With `of`, a name follows. The counters keep theirs in all layouts. */
-// biome-ignore format: a line each
-export const KEYS = {
-  counters: { name: 'm', type: 'string', holds: 'the counters, packed: layout, run id, lease clock, tokens, order, generation, sweep', until: 'the space ends' },
-  entries: { name: 'entries', type: 'hash', holds: 'id → record', until: 'leases end' },
-  body: { name: 'body:', of: 'id or claim', type: 'string', holds: 'a large body of an entry or of an outcome', until: 'its entry ends; a TTL' },
-  bodyBytes: { name: 'body-bytes', type: 'hash', holds: 'id → bytes of its large body, once a process has bounded the space', until: 'leases end' },
-  ticketBytes: { name: 'ticket-bytes', type: 'hash', holds: 'owner → bytes of their tickets', until: 'leases end' },
-  partitions: { name: 'partitions', type: 'string', holds: 'on a Cluster, and after a move: the number of partitions of the space, and how often they were replaced', until: 'the space ends' },
-  nextPartitions: { name: 'next-partitions', type: 'string', holds: 'on a Cluster: the same of those that the space moves to', until: 'it has moved' },
-  move: { name: 'move', type: 'string', holds: 'the phase of a move to other partitions', until: 'the space ends' },
-  origin: { name: 'origin', type: 'string', holds: 'the phase of a move from other partitions', until: 'the space ends' },
-  arriving: { name: 'arriving', type: 'hash', holds: 'batch → what is moving here, packed', until: 'it has arrived' },
-  departed: { name: 'departed', type: 'hash', holds: 'batch → the ids that have left in it', until: 'they have arrived' },
-  level: { name: 'level', type: 'string', holds: 'nothing; written before a question to the replicas', until: 'a TTL' },
-  free: { name: 'free@', of: 'kind', type: 'zset', holds: 'the free entries of a kind and of kinds that extend it, by score', until: 'leases end' },
-  freeWith: { name: 'free=', of: 'root|field=token', type: 'zset', holds: 'the free entries with this value in this field, by score; of `root|field,` those with any value, in its order', until: 'leases end' },
-  read: { name: 'read@', of: 'kind', type: 'zset', holds: 'what transactions have read, as `free@`', until: 'transactions end' },
-  readWith: { name: 'read=', of: 'root|field=token', type: 'zset', holds: 'what transactions have read, as `free=`', until: 'transactions end' },
-  queue: { name: 'queue:', of: 'mode@kind:shape|tokens', type: 'zset', holds: 'who waits to take, read or be notified with one template; by credit and order', until: 'waits end' },
-  conditions: { name: 'conditions:', of: 'mode@kind:shape;range|tokens', type: 'zset', holds: 'the conditions of templates that wait, by the bound of a comparison', until: 'waits end' },
-  conditionCounts: { name: 'condition-counts', type: 'hash', holds: 'how many waits have each of these conditions', until: 'waits end' },
-  shapes: { name: 'shapes', type: 'hash', holds: 'mode@kind → the shapes of template that wait', until: 'waits end' },
-  shapeCounts: { name: 'shape-counts', type: 'hash', holds: 'how many waits each shape has', until: 'waits end' },
-  ifExists: { name: 'waits-if-exists', type: 'set', holds: 'the waits that wait only for what transactions hold', until: 'waits end' },
-  sweep: { name: 'sweep:', of: 'second', type: 'list', holds: 'ids to be looked at by the sweep in that second', until: 'it is swept' },
-  kinds: { name: 'kinds', type: 'hash', holds: 'root kind → what is indexed there', until: 'the space ends' },
-  keyed: { name: 'keyed', type: 'hash', holds: 'kind → the field that decides the partition', until: 'the space ends' },
-  presences: { name: 'presences', type: 'zset', holds: 'presences, by the end of their leases', until: 'presences end' },
-  presence: { name: 'presence:', of: 'presence', type: 'hash', holds: 'run id it subscribed in; when it joined; its layout; the phase of a move that it follows, and to which partitions; its last 64 replies, and the greatest number', until: 'the presence ends' },
-  claims: { name: 'claims:', of: 'presence', type: 'set', holds: 'what it holds: `id:token`, `!` behind it once it has started', until: 'the presence ends' },
-  outcomes: { name: 'outcomes:', of: 'presence', type: 'hash', holds: 'id → outcome, until it has arrived', until: 'the presence ends' },
-  waits: { name: 'waits:', of: 'presence', type: 'hash', holds: 'its waits: template and terms, packed', until: 'the presence ends' },
-  events: { name: 'events:', of: 'presence', type: 'hash', holds: 'its registrations: the number of the last event, how many templates', until: 'the presence ends' },
-  suspects: { name: 'suspects', type: 'hash', holds: 'id → presence that holds a request with which two holders have died', until: 'presences end' },
-  transactions: { name: 'transactions', type: 'zset', holds: 'transactions, by the end of their leases', until: 'leases end' },
-  prepared: { name: 'prepared', type: 'zset', holds: 'prepared transactions, each with the one that decides on it, by when a process is to find out', until: 'they are settled' },
-  decisions: { name: 'decisions', type: 'zset', holds: 'committed transactions, each with one that has to be, by when a process is to see to it', until: 'these are committed' },
-  marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
-  written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },
-  readers: { name: 'readers', type: 'hash', holds: 'id → the transactions that have read it', until: 'transactions end' },
-  registrations: { name: 'registrations', type: 'zset', holds: 'registrations, by the end of their leases', until: 'leases end' },
-  sessions: { name: 'sessions', type: 'zset', holds: 'session entries, by when they are looked at', until: 'leases end' },
-  session: { name: 'session:', of: 'id', type: 'string', holds: 'a session entry: its first line, then its attributes', until: 'its lease ends' },
-  owned: { name: 'sessions-of:', of: 'owner', type: 'set', holds: 'the session entries of one owner', until: 'leases end' },
-  sessionBytes: { name: 'session-bytes', type: 'string', holds: 'how many bytes all session entries have', until: 'leases end' },
-  lockers: { name: 'session-lockers', type: 'hash', holds: 'id → presence and claim that lock a session entry', until: 'presences end' },
-  locks: { name: 'session-locks', type: 'zset', holds: 'locks, by when they end', until: 'their time ends' },
-  pushes: { name: 'pushes:', of: 'presence', type: 'channel', holds: 'what a process is handed', until: '' },
-  messages: { name: 'messages:', of: 'presence', type: 'channel', holds: 'messages from other processes, none of them kept', until: '' },
 } as const

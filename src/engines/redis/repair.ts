@@ -1,8 +1,8 @@
 /** The repair of a space: foreign keys are put aside, indexes and queues made anew from entries and processes. */
 import type { Repaired } from '../../engine.js'
+import { KEYS } from './key-names.js'
 import { type Keys, keysOf } from './keys.js'
 import { partsOf } from './partition-count.js'
-import { KEYS } from './protocol.js'
 import { keysUnder } from './scan.js'
 import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
