@@ -26,8 +26,8 @@ import { BARE, type Request, requestsOf } from './requests.js'
 
 /** In the short form an app on a socket and one on fetch: `test/workers/frameworks.test.ts` has all frameworks. */
 const CHOSEN = isLong ? ['Express 5', 'Koa 3', 'Fastify 5', 'Hono 4'] : ['Express 5', 'Hono 4']
-/** An app on a socket, an app on fetch, and what tells all: a handshake for each request takes its time. */
-const CHOSEN_FOR_TLS = isLong ? ['Express 5', 'Hono 4', BARE] : ['Express 5']
+/** An app on a socket, an app on fetch, and what tells all: a handshake for each request takes its time. The short form has `test/gateway/tls.test.ts`. */
+const CHOSEN_FOR_TLS = isLong ? ['Express 5', 'Hono 4', BARE] : []
 const AT_A_TIME = 12
 
 const bare: Framework = {

@@ -64,8 +64,9 @@ function render(): void {
   console.log(`${rows.length + figures.length} rows in bench/FAULTS.md`)
 }
 
-rmSync(ROWS, { recursive: true, force: true })
 const own = process.argv.slice(2)
+// Of a part, the rows of the others stay as they were measured last.
+if (own.length === 0) rmSync(ROWS, { recursive: true, force: true })
 const { status } = spawnSync(
   process.execPath,
   [

@@ -1,5 +1,6 @@
 /** Promises 4 and 8: Redis is killed, frozen and flushed of its functions under load; what it had accepted is answered afterwards. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals'
+import { openSpace } from '../../src/open.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { type Load, startLoad } from '../support/load.js'
 import { entriesIn, type Redis, startRedis } from '../support/redis.js'
@@ -9,6 +10,7 @@ import { type System, startSystem } from './system.js'
 import { tell, verdictOf } from './verdict.js'
 
 const GETS_PER_SECOND = form(50, 100)
+const PREFIX = '{ts:default}:'
 
 let redis: Redis
 let system: System | undefined
@@ -100,6 +102,35 @@ test('under load, kill -9 of Redis and its restart: each request is answered or 
   const ran = new Set(running.runs().map(({ url }) => url))
   expect(posted.filter(({ url, status }) => status === 503 && ran.has(url))).toEqual([])
   nobodyRestarted(running, 2)
+  await running.drain()
+})
+
+test('processes that die while Redis is away are handed nothing after its restart', async () => {
+  const running = await startSystem(redis, { processes: 1, concurrency: 4 })
+  system = running
+  // With its supervisor, who would tell of its death.
+  const others = await startSystem(redis, { processes: 1, concurrency: 64 })
+  const presences = async (): Promise<string[]> =>
+    (await redis.cli('ZRANGE', `${PREFIX}presences`, '0', '-1')).split('\n').filter((each) => each !== '')
+  const before = await presences()
+  await redis.kill()
+  await others.destroy()
+  await redis.restart()
+  const load = startLoad(running.url, { perSecond: 10_000, method: 'GET', path: (n) => `/after/${n}?ms=10`, most: 100 })
+  await until(() => load.answers.length === 100, 'all are answered')
+  expect((await load.stop()).filter(({ status }) => status !== 200)).toEqual([])
+  const dead: string[] = []
+  for (const presence of before) {
+    const subscribers = await redis.cli('PUBSUB', 'SHARDNUMSUB', `${PREFIX}pushes:${presence}`)
+    if (subscribers.endsWith('0')) dead.push(presence)
+  }
+  // Gateway and worker, whose leases were not waited for.
+  expect(dead.length).toBeGreaterThanOrEqual(2)
+  expect(await presences()).toEqual(expect.arrayContaining(dead))
+  // Instead of waiting for them now.
+  await using space = await openSpace(redis.url)
+  for (const presence of dead) await space.declareDead(presence)
+  await space.close()
   await running.drain()
 })
 

@@ -223,6 +223,21 @@ everyEngine('an Idempotency-Key', (opened) => {
     await worker.stop()
   })
 
+  test('an answer whose lease ends while it is asked for is made anew', async () => {
+    const { space, other } = opened()
+    let runs = 0
+    const worker = createWorker({ space: other, app: { fetch: () => new Response(`${++runs}`) } })
+    await worker.start()
+    const { post } = await gatewayOn(space, { idempotency: { leaseMs: 100 }, limits: { timeoutMs: 5_000 } })
+    const statuses = new Set<number>()
+    await until(async () => {
+      statuses.add((await post({ key: 'again-and-again' })).status)
+      return runs >= 10
+    }, 'ten answers have been made')
+    expect([...statuses]).toEqual([200])
+    await worker.stop()
+  })
+
   test('a failure is an answer; one that nobody took in time has none, and may be asked for again', async () => {
     const { space, other } = opened()
     let runs = 0

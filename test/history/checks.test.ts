@@ -160,6 +160,7 @@ describe('what is wrong is found', () => {
       read('a', [5, 6], { p: 'q' }),
     ],
     'a request out of nowhere': ['nothing invented', deliver('r', FIRST, 1)],
+    'an entry of another group': ['nothing invented', write('a', [1, 2]), take('a', [3, 4], { group: 'h' })],
     'an entry that is nowhere': ['nothing lost', write('a', [1, 2])],
     'two entries that are nowhere, and one cut-off take': [
       'nothing lost',

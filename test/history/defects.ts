@@ -104,6 +104,25 @@ export const DEFECTS: readonly Defect[] = [
     workload: { faults: ['restart'], roles: ENTRIES },
     caughtBy: ['nothing lost', 'nothing overlooked'],
   },
+  {
+    name: 'condition that is not verified',
+    of: 'lua',
+    pieces: [['if isMet(conditions[i], text, from, stop) == conditions[i].isNegated then return false end', '']],
+    workload: { faults: [], roles: ENTRIES },
+    caughtBy: ['nothing invented'],
+  },
+  {
+    name: 'range without its upper bound',
+    of: 'lua',
+    pieces: [
+      [
+        'compare(kind, value, operands[1]) >= 0 and compare(kind, value, operands[2]) <= 0',
+        'compare(kind, value, operands[1]) >= 0 and compare(kind, value, operands[2]) < 0',
+      ],
+    ],
+    workload: { faults: [], roles: ENTRIES },
+    caughtBy: ['nothing overlooked'],
+  },
 ]
 
 export interface Caught {

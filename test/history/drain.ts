@@ -1,5 +1,6 @@
 /** The end of a run: when the dead are buried, whatever is still there is taken, and then nothing is left in Redis. */
 import { appendFileSync } from 'node:fs'
+import { ordered } from '../../src/entry/ordered.js'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { isConstantKey } from '../support/constant-keys.js'
@@ -7,7 +8,9 @@ import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { microseconds, SPACE } from './run.js'
 
-const Item = defineEntry<{ group: string; value: string }>('Item', { index: ['group'] })
+const Item = defineEntry<{ group: string; value: string; place: number }>('Item', {
+  index: ['group', ordered('place')],
+})
 const PATTERN = { kind: 'takespace.Request', root: 'takespace.Request', indexed: [], verified: [] }
 const AT_ONCE = 64
 /** For what the sweep has yet to come to. */

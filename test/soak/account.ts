@@ -44,13 +44,13 @@ export function accountOf(
       .map(({ pid, begun, ended: at }) => `by ${pid}${dead.has(pid) ? ', killed,' : ''} ${begun} to ${at ?? '–'}`)
       .join(', ')
   for (const [method, list] of Object.entries(answers)) {
-    for (const { url, status, text, ms } of list) {
+    for (const { url, status, text, ms, at } of list) {
       const name = `${method} ${status}`
       statuses[name] = (statuses[name] ?? 0) + 1
       longestMs = Math.max(longestMs, Math.round(ms))
       if (/OUTCOME_UNKNOWN|SPACE_UNREACHABLE/.test(text)) unwritten++
       const ran = times.get(url) ?? 0
-      const what = `${method} ${url}, answered ${status}, run ${ran} times`
+      const what = `${method} ${url}, answered ${status} at ${at}, run ${ran} times`
       if (/DELIVERIES_EXHAUSTED/.test(text)) {
         exhausted++
         if (ended.has(url)) wrong.push(`${what}: ${text}: ${runsOf(url)}`)

@@ -21,6 +21,10 @@ export interface Target {
   readonly killed: number[]
   /** Kills of Redis that found acknowledged work not yet in its file. */
   readonly delays: { unwrittenAtKill: number }
+  /** Strikes with these faults alone. Default: all. */
+  readonly only?: readonly string[] | undefined
+  /** A line for each fault that begins or has ended, with the time. */
+  readonly record: string[]
 }
 
 const LEAST_PAUSE_MS = 300
@@ -91,12 +95,16 @@ export const FAULT_NAMES = LANES.flatMap((lane) => Object.keys(lane))
 
 /** Each lane deals its faults like cards: all of them come, in an order that the seed gives, and then again. */
 async function strike(lane: Readonly<Record<string, number>>, target: Lane, over: AbortSignal): Promise<void> {
+  const { only, record } = target
+  const own = Object.entries(lane).filter(([fault]) => only?.includes(fault) ?? true)
   let deck: string[] = []
-  while (!over.aborted) {
-    if (deck.length === 0) deck = Object.entries(lane).flatMap(([fault, n]) => Array<string>(n).fill(fault))
+  while (!over.aborted && own.length > 0) {
+    if (deck.length === 0) deck = own.flatMap(([fault, n]) => Array<string>(n).fill(fault))
     const [fault] = deck.splice(Math.floor(target.random() * deck.length), 1) as [string]
     await pause(between(target, LEAST_PAUSE_MS, target.mostPauseMs))
+    record.push(`${Date.now()} ${fault}`)
     await FAULTS[fault]!(target)
+    record.push(`${Date.now()} ${fault}: over`)
     target.struck.set(fault, (target.struck.get(fault) ?? 0) + 1)
   }
 }

@@ -1,4 +1,5 @@
 /** test:soak: a system under load and mixed faults for many minutes; says in one table what each process takes before, during and after. */
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { placeOf } from '../support/places.js'
 import { report } from './report.js'
@@ -12,6 +13,8 @@ const { values } = parseArgs({
     fsync: { type: 'string', default: 'always' },
     /** `sentinels`, `cluster`: a primary with replicas behind Sentinels, or on a Cluster. */
     on: { type: 'string' },
+    /** Some faults alone, by their names, separated by commas. */
+    faults: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
   },
 })
@@ -21,8 +24,17 @@ if (fsync !== 'always' && fsync !== 'everysec') throw new Error('--fsync is alwa
 const on = placeOf(values.on)
 const seconds = Number(values.minutes) * 60
 console.log(`seed ${values.seed}, ${values.minutes} minutes, appendfsync ${fsync}`)
-const done = await soak({ seed: Number(values.seed), seconds, fsync, on, say: (line) => console.log(line) })
+const records = fileURLToPath(new URL('../../.cache/soak', import.meta.url))
+const done = await soak({
+  seed: Number(values.seed),
+  seconds,
+  fsync,
+  on,
+  only: values.faults?.split(','),
+  records,
+  say: (line) => console.log(line),
+})
 const { lines, wrong } = report(done, seconds)
 for (const line of [...lines, ...wrong]) console.log(line)
-console.log(wrong.length === 0 ? 'all bounds kept' : `${wrong.length} bounds passed`)
+console.log(wrong.length === 0 ? 'all bounds kept' : `${wrong.length} bounds passed; records of soak in .cache/soak`)
 process.exit(wrong.length === 0 ? 0 : 1)

@@ -10,6 +10,7 @@ export interface Sample {
   readonly at: number
   /** Of Node.js: the heap and what hangs on it, after a garbage collection. Of Redis: `used_memory`. */
   readonly heap: number
+  /** Without the pages of files, where the system tells them apart. */
   readonly resident: number
   /** Of Redis: its connections. */
   readonly descriptors: number

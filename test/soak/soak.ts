@@ -1,5 +1,5 @@
 /** One soak: a whole system and a program on one Redis under a modest load, while mixed faults strike; then everything is as it was. */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -44,6 +44,10 @@ export interface Settings {
   readonly fsync: 'always' | 'everysec'
   /** Behind Sentinels a kill of Redis is a failover. Default: a single server. */
   readonly on?: Place | undefined
+  /** Faults, to look into some alone. Default: all. */
+  readonly only?: readonly string[] | undefined
+  /** Where to keep what the processes wrote, and when faults struck, if a bound was passed. Default: nowhere. */
+  readonly records?: string | undefined
   /** What is told while it goes on. */
   readonly say: (line: string) => void
 }
@@ -94,6 +98,7 @@ class Running {
   readonly struck = new Map<string, number>()
   readonly #killed: number[] = []
   readonly delays = { unwrittenAtKill: 0 }
+  readonly record: string[] = []
   /** Large bodies whose entry was never written. */
   strays = 0
 
@@ -143,6 +148,22 @@ class Running {
 
   #accounts = (): RegExpMatchArray[] => [...this.program.output().matchAll(/^account (.*)$/gm)]
 
+  get #faults(): readonly string[] {
+    return this.settings.only ?? FAULT_NAMES
+  }
+
+  /** What each of them wrote, and when each fault struck. */
+  keep(folder: string): void {
+    const { gateways, supervisor } = this.system
+    const written = new Map([
+      ...gateways.map(({ output }, i) => [`gateway-${i + 1}`, output()] as const),
+      ['supervisor', supervisor.output()],
+      ['faults', this.record.join('\n')],
+    ])
+    mkdirSync(folder, { recursive: true })
+    for (const [name, text] of written) writeFileSync(join(folder, `${name}.log`), text)
+  }
+
   /** Of the program, since it last went on. */
   told(): Record<string, unknown> {
     const told = JSON.parse(this.#accounts().at(-1)![1]!)
@@ -155,19 +176,31 @@ class Running {
   /** Faults strike while there is load. */
   async trouble(): Promise<{ account: Account; series: Map<string, readonly Sample[]> }> {
     const since = Date.now()
-    const { seconds, seed, say } = this.settings
+    const { seconds, seed, say, only } = this.settings
     this.program.kill('SIGHUP')
     await this.program.line(/goes on/)
     const lasting = [...this.samples.members.values()]
     const over = new AbortController()
     const loads = new Loads(this.system.urls, 'soak')
-    const { redis, system, struck, delays } = this
+    const { redis, system, struck, delays, record } = this
     const mostPauseMs = seconds < SHORT_SECONDS ? 800 : 2_500
-    const target = { redis, system, struck, delays, spared: SPARED, lasting, seed, mostPauseMs, killed: this.#killed }
+    const target = {
+      redis,
+      system,
+      struck,
+      delays,
+      spared: SPARED,
+      lasting,
+      seed,
+      mostPauseMs,
+      killed: this.#killed,
+      only,
+      record,
+    }
     const striking = strikeAll(target, over.signal)
     const end = performance.now() + seconds * 1_000
     const everyMs = Math.max(1_000, (seconds * 1_000) / MOST_SAMPLES)
-    const allStruck = (): boolean => FAULT_NAMES.every((fault) => struck.has(fault))
+    const allStruck = (): boolean => this.#faults.every((fault) => struck.has(fault))
     const isOver = (now: number): boolean => now > end && (allStruck() || now > end + LONGER_MS)
     for (let n = 1; !isOver(performance.now()); n++) {
       await Promise.race([pause(everyMs), striking])
@@ -205,7 +238,7 @@ class Running {
         this.wrong.push(line.slice(0, 500))
       }
     }
-    for (const fault of FAULT_NAMES)
+    for (const fault of this.#faults)
       if (!this.struck.get(fault)) this.wrong.push(`no ${fault}: the fault did not strike`)
   }
 }
@@ -279,6 +312,7 @@ export async function soak(settings: Settings): Promise<Soak> {
     program.kill('SIGTERM')
     const { code } = await program.exited
     if (code !== 0) running.wrong.push(`the program ended with ${code}`)
+    if (settings.records && running.wrong.length > 0) running.keep(settings.records)
     // What was measured is worth telling all the same.
     await system.drain().catch((error) => running.wrong.push(String(error)))
     return {

@@ -1,12 +1,18 @@
 /** Failure reports of a supervisor to the space: a process is dead, or does not answer. */
+import { monotonicMs } from '../../clock.js'
+import { isSpaceError } from '../../errors.js'
 import type { Logger } from '../../log.js'
 import type { Space } from '../../space.js'
+
+/** A death is told again for so long while the space is away: then the lease of the dead process is over. */
+const REPEATED_MS = 30_000
 
 export class FailureReports {
   readonly #opening: Promise<Space>
   readonly #logger: Logger
   /** Pending reports. */
   readonly #telling = new Set<Promise<boolean>>()
+  #isEnding = false
 
   /** `opening`: processes have a presence to report of only when their space is open. */
   constructor(opening: Promise<Space>, logger: Logger) {
@@ -15,7 +21,13 @@ export class FailureReports {
   }
 
   dead(presence: string): void {
-    void this.#tell((space) => space.declareDead(presence), presence, 'the space could not be told of a death')
+    const until = monotonicMs() + REPEATED_MS
+    const declare = (space: Space): Promise<void> =>
+      space.declareDead(presence).catch((error) => {
+        const isAway = isSpaceError(error, 'SPACE_UNREACHABLE') && monotonicMs() < until && !this.#isEnding
+        return isAway ? declare(space) : Promise.reject(error)
+      })
+    void this.#tell(declare, presence, 'the space could not be told of a death')
   }
 
   /** `running` holds the ids of its requests, if known. Resolves with whether the space was told. */
@@ -29,6 +41,7 @@ export class FailureReports {
 
   /** Resolves when all reports were delivered or have failed. */
   async delivered(): Promise<void> {
+    this.#isEnding = true
     await Promise.all(this.#telling)
   }
 

@@ -1,6 +1,7 @@
 /** Tables: rows change in place, new ones are counted and shown on a click, and each row is a card where there is no room. */
 import { Icon } from './icons.js'
 import { type ComponentChildren, useRef, useState } from './preact.js'
+import { countWords } from './words.js'
 
 export interface Column<R> {
   readonly title: string
@@ -18,7 +19,7 @@ interface Terms<R> {
   keyOf(row: R): string
   /** Shown without rows. */
   readonly empty: string
-  /** New rows wait for a click. */
+  /** New rows wait for a click. The line that tells of them is always there: nothing moves under the user's pointer. */
   readonly isLive?: boolean
   /** The column that sorts at first, by its title; descending. */
   readonly first?: string
@@ -62,10 +63,15 @@ export function Table<R>({ caption, columns, rows, keyOf, empty, isLive, first }
     sorting?.title !== title ? undefined : sorting.isDescending ? ('descending' as const) : ('ascending' as const)
   return (
     <>
-      {hidden > 0 && (
-        <button type="button" class="new" onClick={() => arrange(sorting)}>
-          Show {hidden} new
-        </button>
+      {isLive && (shown.length > 0 || hidden > 0) && (
+        <p class="rows">
+          {countWords(shown.length, 'row')}
+          {hidden > 0 && (
+            <button type="button" class="new" onClick={() => arrange(sorting)}>
+              Show {hidden} new
+            </button>
+          )}
+        </p>
       )}
       <table role="table">
         <caption class="unseen">{caption}</caption>

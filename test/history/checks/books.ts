@@ -7,7 +7,13 @@ export function nothingInvented({ entries, requests }: Facts): string[] {
   const unwritten = [...entries.lives.values()]
     .filter(({ exists, met }) => exists === 'no' && met.length > 0)
     .map(({ value, met }) => `${value} was never written for others, and was met by ${told(met[0]!)}`)
+  const others = [...entries.lives.values()].flatMap(({ value, group, met }) =>
+    met
+      .filter((find) => find.group !== undefined && find.group !== group)
+      .map((find) => `${value} is of ${group}, and was found among ${find.group}: ${told(find)}`),
+  )
   return [
+    ...others,
     ...entries.invented.map((operation) => `${operation.value} was never written: ${told(operation)}`),
     ...unwritten,
     ...requests.invented.map(({ value, p }) => `${value} was never asked for, and was handed to ${p}`),

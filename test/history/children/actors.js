@@ -20,20 +20,38 @@ function loop({ stop, random }, round, pauseMs) {
   return { ended: run() }
 }
 
-const write = ({ space, recorder, Item }, group, value, leaseMs) =>
-  recorder.run(
+/** A number that stands for a group: its last digits; those of one process come behind the shared ones. */
+const placeOf = (group) => Number(/\d+$/.exec(group)[0]) + (group.startsWith('own') ? 100 : 0)
+
+const itemOf = ({ Item }, group, value) => Item({ group, value, place: placeOf(group) })
+
+/** Returns a template that all of a group match, and nothing else: by its value, by tokens, in the order of a field, or as a prefix. */
+function templateOf({ Item, conditions, random }, group) {
+  const { between, gt, not, oneOf, startsWith } = conditions
+  const place = placeOf(group)
+  const ways = [
+    { group },
+    { group: oneOf(group, 'nobody') },
+    { place: between(place, place) },
+    { group: startsWith(group), place: not(gt(place)) },
+  ]
+  return Item.template(ways[Math.floor(random() * ways.length)])
+}
+
+const write = (actors, group, value, leaseMs) =>
+  actors.recorder.run(
     'write',
     { group, values: [value], leaseMs },
-    () => space.write(Item({ group, value }), { leaseMs }),
+    () => actors.space.write(itemOf(actors, group, value), { leaseMs }),
     undefined,
     'failed',
   )
 
-const take = ({ space, recorder, Item }, group, waitMs) =>
-  recorder.run('take', { group, waitMs }, () => space.take(Item.template({ group }), { waitMs }), found)
+const take = (actors, group, waitMs) =>
+  actors.recorder.run('take', { group, waitMs }, () => actors.space.take(templateOf(actors, group), { waitMs }), found)
 
-const read = ({ space, recorder, Item }, group, waitMs) =>
-  recorder.run('read', { group, waitMs }, () => space.read(Item.template({ group }), { waitMs }), found)
+const read = (actors, group, waitMs) =>
+  actors.recorder.run('read', { group, waitMs }, () => actors.space.read(templateOf(actors, group), { waitMs }), found)
 
 const cancel = ({ recorder }, lease, value) =>
   recorder.run('cancel', { value }, () => lease.cancel(), undefined, 'failed')
@@ -62,9 +80,9 @@ export const trader = (actors) =>
   )
 
 async function writeAll(actors, group) {
-  const { space, recorder, Item } = actors
+  const { space, recorder } = actors
   const values = [actors.value(), actors.value(), actors.value()]
-  const entries = values.map((value) => Item({ group, value }))
+  const entries = values.map((value) => itemOf(actors, group, value))
   const options = { leaseMs: LONG_MS }
   const record = { group, values, ...options }
   await recorder.run('write', record, () => space.writeAll(entries, options), undefined, 'failed')
@@ -114,7 +132,7 @@ export const transactor = (actors) =>
   loop(
     actors,
     async () => {
-      const { space, recorder, Item, random } = actors
+      const { space, recorder, random } = actors
       const from = groupOf(actors)
       const to = groupOf(actors)
       const tx = await space.begin({ leaseMs: 3_000 })
@@ -123,7 +141,7 @@ export const transactor = (actors) =>
       await recorder.run(
         'take',
         { ...under, group: from, waitMs: 0 },
-        () => space.take(Item.template({ group: from }), { tx, waitMs: 0 }),
+        () => space.take(templateOf(actors, from), { tx, waitMs: 0 }),
         found,
       )
       for (const value of [actors.value(), actors.value()]) {
@@ -131,7 +149,7 @@ export const transactor = (actors) =>
         await recorder.run(
           'write',
           record,
-          () => space.write(Item({ group: to, value }), { tx, leaseMs: LONG_MS }),
+          () => space.write(itemOf(actors, to, value), { tx, leaseMs: LONG_MS }),
           undefined,
           'failed',
         )

@@ -9,7 +9,9 @@ import { Recorder } from './recorder.js'
 import { gateway, worker } from './requests.js'
 
 const settings = JSON.parse(process.argv[2])
-const { openSpace, defineEntry } = await import(pathToFileURL(join(settings.dist, 'src', 'index.js')).href)
+const { openSpace, defineEntry, ordered, ...conditions } = await import(
+  pathToFileURL(join(settings.dist, 'src', 'index.js')).href
+)
 
 const recorder = new Recorder(settings.file, settings.name)
 // Its link is cut again and again, also while it opens.
@@ -23,7 +25,8 @@ const actors = {
   space,
   recorder,
   stop: stop.signal,
-  Item: defineEntry('Item', { index: ['group'] }),
+  Item: defineEntry('Item', { index: ['group', ordered('place')] }),
+  conditions,
   random: randomOf(settings.seed),
   /** Different from every other value of the run. */
   value: () => `${settings.name}-${(++values).toString(36)}`,

@@ -72,9 +72,10 @@ local function anyoneConnected()
   return false
 end
 
--- After a restart of the server, or a failover to a replica, every presence gets a full lease to come back.
--- `isLoaded`: the data come from files.
+-- After a restart of the server, or a failover to a replica, every presence gets a full lease to come back; a third of
+-- it at least, if it did not come back in the history before either. `isLoaded`: the data come from files.
 local function newHistory(isLoaded)
+  local before = counters.run
   counters.run, counters.generation = serverRun, nil
   counters.gone = ''
   -- Loaded data are compared once (repair.lua), and may lack records.
@@ -82,7 +83,15 @@ local function newHistory(isLoaded)
   countersChanged = true
   if wall > now then now = wall end
   local all = call('ZRANGE', keys.presences, 0, -1)
-  for i = 1, #all do call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, all[i]) end
+  for i = 1, #all do
+    local wasThere = before == '' or call('HGET', keysOf(all[i]).presence, 'run') == before
+    if wasThere then
+      call('ZADD', keys.presences, now + SHARED.presenceLeaseMs, all[i])
+    else
+      call('ZADD', keys.presences, 'GT', now + SHARED.presenceLeaseMs / 3, all[i])
+    end
+  end
+  facts.cameFromBefore = all
 end
 
 local function forgetLastCall()

@@ -96,6 +96,7 @@ local function batch(names, arguments)
   local refusal = refusalOfLayout()
   if refusal then return { refusal } end
   recall()
+  if facts.cameFromBefore then LATER.endAllWaits(facts.cameFromBefore) end
   local number, mode = argv[2], argv[4]
   nonce = argv[5]
   if mode == MODE.join then
@@ -139,6 +140,7 @@ local function beat(names, arguments)
   -- The data of another release; its batches refuse them.
   if counters.layout > LAYOUT or counters.layout < SHARED.oldestLayout then return { LONGEST_ROUND_MS, nowText, textOf(pushedTo(self)), '' } end
   recall()
+  if facts.cameFromBefore then LATER.endAllWaits(facts.cameFromBefore) end
   recall(true)
   nonce = '.b'
   local pushed = textOf(pushedTo(self))

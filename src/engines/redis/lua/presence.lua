@@ -16,6 +16,21 @@ local function endWaits(presence)
   end
 end
 
+-- Waits that one call ends, at most: some ms for each thousand.
+local MOST_WAITS_ENDED = 10000
+
+-- In a new history nobody has subscribed. What is handed to a wait reaches nobody until its process is back; if the
+-- process has died meanwhile, until its lease ends. So all waits end, and processes that come back request theirs anew.
+function LATER.endAllWaits(presences)
+  local ended = 0
+  for i = 1, #presences do
+    ended = ended + call('HLEN', keysOf(presences[i]).waits)
+    if ended > MOST_WAITS_ENDED then break end
+    endWaits(presences[i])
+  end
+  if ended > 0 then flush() end
+end
+
 -- Returns whether a member of the set of claims is a claim: one long member is not (join()).
 local function isClaim(text) return find(text, ':', 1, true) end
 

@@ -82,9 +82,10 @@ export class Level {
 
   async #ask(): Promise<void> {
     this.#isAsking = true
+    const link = this.#link as Link
     // What else this turn of the event loop brings is held back for the same question.
     await new Promise(setImmediate)
-    for (let link = this.#link; link && this.#held.length > 0; ) {
+    while (this.#link === link && this.#held.length > 0) {
       this.#asked = this.#held
       this.#held = []
       let count = await this.#replicasOf(link)
@@ -99,7 +100,7 @@ export class Level {
         else each.missed()
       }
     }
-    this.#isAsking = false
+    if (this.#link === link) this.#isAsking = false
   }
 
   /** Returns how many replicas have it; 0 if the server cannot be asked in time. */
