@@ -74,6 +74,14 @@ describe('what is right raises no alarm', () => {
       take('a', [7, 8], { tx: 'u', p: 'q' }),
       op('commit', { at: [9], tx: 'u', p: 'q' }),
     ],
+    'cut off in its commit, and what it took was taken by a cut-off take of a transaction that committed': [
+      write('a', [1, 2]),
+      take('a', [3, 4], { tx: 't' }),
+      write('b', [4, 5], { tx: 't' }),
+      op('commit', { at: [6], tx: 't' }),
+      take(undefined, [7, 8], { tx: 'u', p: 'q', out: 'unknown' }),
+      op('commit', { at: [9, 10], tx: 'u', p: 'q' }),
+    ],
     'cut off in its commit, and a cut-off cancel of what it took': [
       write('a', [1, 2]),
       take('a', [3, 4], { tx: 't' }),

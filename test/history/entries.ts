@@ -39,7 +39,7 @@ export interface Entries {
   readonly transactions: ReadonlyMap<string, Transaction>
   /** Finds outside of transactions that met a value which nobody ever wrote. */
   readonly invented: readonly Operation[]
-  /** Takes of which nobody knows whether they took something. */
+  /** Takes of which nobody knows whether they took something, also under transactions that have committed or may have. */
   readonly unknownTakes: readonly Operation[]
 }
 
@@ -83,8 +83,16 @@ export function entriesOf({ operations }: History): Entries {
     lives,
     transactions,
     invented: operations.filter((operation) => isFound(operation) && !lives.has(operation.value!)),
-    unknownTakes: operations.filter(({ what, out, tx }) => what === 'take' && out === 'unknown' && tx === undefined),
+    unknownTakes: operations
+      .filter(({ what, out }) => what === 'take' && out === 'unknown')
+      .flatMap((take) => takenIn(take, take.tx === undefined ? undefined : transactions.get(take.tx))),
   }
+}
+
+/** A take whose answer was cut off has taken nothing if it was under a transaction that did not commit; else perhaps until its end. */
+function takenIn(take: Operation, tx: Transaction | undefined): Operation[] {
+  if (!tx) return [take]
+  return tx.committed === 'no' ? [] : [{ ...take, returned: tx.end!.returned }]
 }
 
 function lifeOf(

@@ -77,7 +77,7 @@ class Running {
       PROCESS,
       JSON.stringify({ ...own, file: this.file(name), seed: seed * 1000 + number }),
     ])
-    await process.line(/ready/)
+    await process.line(/^ready$/m)
     const session = readHistory([this.file(name)]).events.find(({ what }) => what === 'hello')!.session!
     this.members.push({ name, role, process, session, far })
   }
