@@ -34,8 +34,8 @@ export function compareTokens(a: string, b: string): number | undefined {
 
 const compareIntegers = (a: bigint, b: bigint): number => (a < b ? -1 : a > b ? 1 : 0)
 
-/** Behind the beginning of a long bigint, `e` and the number of digits follow. */
-function integerIn(text: string): string {
+/** Returns the digits of a bigint. Behind the beginning of a long one, `e` and the number of digits follow. */
+export function integerIn(text: string): string {
   const [digits, length] = text.split('e') as [string, string?]
   return length === undefined ? digits : digits.padEnd(Number(length) + (digits.startsWith('-') ? 1 : 0), '0')
 }

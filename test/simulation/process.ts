@@ -139,7 +139,7 @@ export class Process {
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),
       count: (pattern) => call(() => own.count(pattern)),
-      plan: () => call(() => own.plan()),
+      plan: (pattern) => call(() => own.plan(pattern)),
       repair: () => call(() => own.repair()),
       renew: (id, leaseMs) => call(() => own.renew(id, leaseMs)),
       cancel: (id) => call(() => own.cancel(id)),

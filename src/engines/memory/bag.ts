@@ -2,10 +2,17 @@
 
 import { wallMs } from '../../clock.js'
 import type { Bounds } from '../../engine/bounds.js'
-import { CONTROL, type EncodedEntry, type EncodedTemplate, type Outcome, type Stored } from '../../engine.js'
-import { compareTokens } from '../../entry/order.js'
-import { valueIn } from './condition.js'
+import {
+  CONTROL,
+  type EncodedEntry,
+  type EncodedTemplate,
+  type Outcome,
+  type SearchPlan,
+  type Stored,
+} from '../../engine.js'
+import { Indexes } from './indexes.js'
 import { matches } from './match.js'
+import type { PlacedEntry } from './place.js'
 
 /** The size of the sessions, which are stored elsewhere. */
 export interface Size {
@@ -18,10 +25,7 @@ export interface ItemRequester {
   onOutcome(outcome: Outcome): void
 }
 
-export interface Item {
-  readonly entry: EncodedEntry
-  /** Its position within its priority; kept when it is put back. */
-  readonly order: number
+export interface Item extends PlacedEntry {
   readonly writtenAt: number
   expiresAt: number
   /** How many holders have died with it. */
@@ -69,8 +73,15 @@ export function storedOf(item: Item): Stored {
 
 export class Bag {
   readonly #items = new Map<string, Item>()
+  /** All but those that are held under a claim. */
+  readonly #indexes = new Indexes<Item>()
   #order = 0
   #sweepAt = 1024
+  /** No lease ends before. */
+  #leaseEndsAt = Number.POSITIVE_INFINITY
+  /** Of the entries that bounds count. */
+  #count = 0
+  #bytes = 0
 
   put(entry: EncodedEntry, now: number, writer: string | undefined): Item {
     const item: Item = {
@@ -88,7 +99,7 @@ export class Bag {
       readers: new Set(),
     }
     if (this.#items.size >= this.#sweepAt) this.#sweep()
-    this.#items.set(entry.id, item)
+    this.restore(item)
     return item
   }
 
@@ -104,34 +115,74 @@ export class Bag {
   }
 
   remove(id: string): void {
+    const item = this.#items.get(id)
+    if (!item) return
     this.#items.delete(id)
+    this.#indexes.delete(item)
+    if (!isBounded(item.entry)) return
+    this.#count--
+    this.#bytes -= item.entry.body.length
   }
 
-  /** Adds a removed entry again. */
+  /** Adds an entry that was removed or held, in its old position. */
   restore(item: Item): void {
+    this.remove(item.entry.id)
     this.#items.set(item.entry.id, item)
+    this.#indexes.add(item)
+    this.setLease(item, item.expiresAt)
+    if (!isBounded(item.entry)) return
+    this.#count++
+    this.#bytes += item.entry.body.length
+  }
+
+  /** Gives an entry to the holder of a claim: no search finds it until it is restored. */
+  hold(item: Item, claim: string): void {
+    item.claim = claim
+    this.#indexes.delete(item)
   }
 
   /** Replaces an entry by one of the same id, in the same position, held by none. */
   replace(item: Item, entry: EncodedEntry): void {
     const nobodys = { claim: '', writer: undefined, taker: undefined, readers: new Set<string>() }
-    this.#items.set(entry.id, { ...item, ...nobodys, entry, expiresAt: wallMs() + entry.leaseMs })
+    this.restore({ ...item, ...nobodys, entry, expiresAt: wallMs() + entry.leaseMs })
+  }
+
+  setLease(item: Item, expiresAt: number): void {
+    item.expiresAt = expiresAt
+    if (expiresAt < this.#leaseEndsAt) this.#leaseEndsAt = expiresAt
   }
 
   requestsOf(presence: string): Item[] {
     return [...this.#items.values()].filter(({ requester }) => requester?.presence === presence)
   }
 
-  /** Returns the accepted matches, best first. */
-  all(template: EncodedTemplate, accept: (item: Item) => boolean): Item[] {
-    return [...this.#matching(template, accept)].sort((a, b) => (isBetter(template, a, b) ? -1 : 1))
+  /**
+   * Yields the accepted matches, best first, from behind a position on. An entry that is removed meanwhile may still be
+   * yielded.
+   */
+  *matching(
+    template: EncodedTemplate,
+    accept: (item: Item) => boolean,
+    after: string | null = null,
+  ): Generator<Item, void> {
+    for (const item of this.#indexes.candidates(template, after)) {
+      if (this.#alive(item) && accept(item) && matches(template, item.entry)) yield item
+    }
   }
 
-  /** Returns the accepted match of highest priority, the oldest of these. */
+  /** Returns the accepted matches, best first. */
+  all(template: EncodedTemplate, accept: (item: Item) => boolean): Item[] {
+    return [...this.matching(template, accept)]
+  }
+
+  /** Returns the first accepted match: that of highest priority, the oldest of these. */
   best(template: EncodedTemplate, accept: (item: Item) => boolean): Item | undefined {
-    let best: Item | undefined
-    for (const item of this.#matching(template, accept)) if (!best || isBetter(template, item, best)) best = item
-    return best
+    for (const item of this.matching(template, accept)) return item
+    return undefined
+  }
+
+  plan(template: EncodedTemplate): SearchPlan {
+    return this.#indexes.plan(template)
   }
 
   /** Returns the root kinds, each with the number of its free entries. */
@@ -144,52 +195,46 @@ export class Bag {
     return counts
   }
 
-  *#matching(template: EncodedTemplate, accept: (item: Item) => boolean): Iterable<Item> {
-    for (const item of this.#items.values()) {
-      if (accept(item) && matches(template, item.entry) && this.#alive(item)) yield item
-    }
-  }
-
   #alive(item: Item): boolean {
     if (item.expiresAt > wallMs()) return true
-    this.#items.delete(item.entry.id)
+    this.remove(item.entry.id)
     return false
   }
 
   /**
-   * Returns whether these entries fit in after the others have gone. A write that does not add to the current size
-   * always fits: other processes may have written beyond these bounds. Goes through all entries; called only with
-   * bounds.
+   * Returns whether these entries fit in after those in `going` are gone. A write that does not add to the current size
+   * always fits: other processes may have written beyond these bounds.
    */
   hasRoom(
     entries: readonly EncodedEntry[],
     bounds: Bounds,
-    goes: (item: Item) => boolean,
+    going: readonly Item[],
     sessions: Size,
     more: Size,
   ): boolean {
-    const { maxEntries = Number.POSITIVE_INFINITY, maxBytes = Number.POSITIVE_INFINITY } = bounds
-    const items = this.entries().filter(({ entry }) => isBounded(entry))
-    const before = items.map(({ entry }) => entry)
-    const stays = items.filter((item) => !goes(item)).map(({ entry }) => entry)
-    const after = [...stays, ...entries.filter((entry) => entry.leaseMs > 0 && isBounded(entry))]
-    const [count, bytes] = [before.length + sessions.count, storedBytes(before) + sessions.bytes]
-    return (
-      after.length + sessions.count + more.count <= Math.max(maxEntries, count) &&
-      storedBytes(after) + sessions.bytes + more.bytes <= Math.max(maxBytes, bytes)
+    const gone = going.filter(({ entry }) => this.get(entry.id)).map(({ entry }) => entry)
+    const grown = grownBy(
+      entries.filter(({ leaseMs }) => leaseMs > 0),
+      gone,
     )
+    const fits = (): boolean =>
+      isWithin(bounds.maxEntries, this.#count + sessions.count, grown.count + more.count) &&
+      isWithin(bounds.maxBytes, this.#bytes + sessions.bytes, grown.bytes + more.bytes)
+    if (fits() || this.#leaseEndsAt > wallMs()) return fits()
+    this.#sweep()
+    return fits()
   }
 
   /** Removes what a process has told of itself, and orders for it. */
   removeTold(presence: string): void {
-    const token = `process=s:${presence}`
-    for (const { entry } of this.entries())
-      if (entry.kinds.includes(CONTROL) && entry.indexed.includes(token)) this.remove(entry.id)
+    const told = { kind: CONTROL, root: CONTROL, indexed: [`process=s:${presence}`], verified: [] }
+    for (const { entry } of this.all(told, () => true)) this.remove(entry.id)
   }
 
   /** The next sweep comes at twice the remaining size, so that each write pays for a bounded part of it. */
   #sweep(): void {
-    for (const item of this.#items.values()) this.#alive(item)
+    this.#leaseEndsAt = Number.POSITIVE_INFINITY
+    for (const item of this.#items.values()) if (this.#alive(item)) this.setLease(item, item.expiresAt)
     this.#sweepAt = Math.max(1024, this.#items.size * 2)
   }
 }
@@ -197,31 +242,15 @@ export class Bag {
 /** Entries of the control are as many as processes. */
 const isBounded = ({ kinds }: EncodedEntry): boolean => !kinds.includes(CONTROL)
 
+/** Returns by how much a space grows when some entries come and others go. */
+function grownBy(coming: readonly EncodedEntry[], going: readonly EncodedEntry[]): Size {
+  const [more, less] = [coming.filter(isBounded), going.filter(isBounded)]
+  return { count: more.length - less.length, bytes: storedBytes(more) - storedBytes(less) }
+}
+
 const storedBytes = (entries: readonly EncodedEntry[]): number =>
   entries.reduce((bytes, { body }) => bytes + body.length, 0)
 
-/** Returns whether `a` comes before `b`. */
-const before = (a: Item, b: Item): boolean =>
-  a.entry.priority === b.entry.priority ? a.order < b.order : a.entry.priority > b.entry.priority
-
-/** Returns whether `a` comes before `b` for a template: in the order of a field, if the template names one. */
-function isBetter({ orderedBy }: EncodedTemplate, a: Item, b: Item): boolean {
-  const order = orderedBy === undefined ? 0 : compareTokens(valueIn(a.entry, orderedBy), valueIn(b.entry, orderedBy))
-  return order === 0 || order === undefined ? before(a, b) : order < 0
-}
-
-const PLACE_LENGTH = 21
-
-/** Returns the position of a match as a sortable text, then its value if matches are in the order of a field. */
-export const positionOf = ({ orderedBy }: EncodedTemplate, { entry, order }: Item): string =>
-  `${String(1_000 - entry.priority).padStart(4, '0')} ${String(order).padStart(16, '0')}${orderedBy === undefined ? '' : valueIn(entry, orderedBy)}`
-
-/** Returns whether a match comes behind the one that had this place. */
-export function isBehind(template: EncodedTemplate, item: Item, place: string): boolean {
-  const own = positionOf(template, item)
-  const order = compareTokens(own.slice(PLACE_LENGTH), place.slice(PLACE_LENGTH))
-  return order === 0 || order === undefined ? own.slice(0, PLACE_LENGTH) > place.slice(0, PLACE_LENGTH) : order > 0
-}
-
-/** Sorts by position, best first. */
-export const inPlace = (items: Iterable<Item>): Item[] => [...items].sort((a, b) => (before(a, b) ? -1 : 1))
+/** Returns whether a size may grow, or shrink, under a bound. */
+const isWithin = (bound: number | undefined, size: number, growth: number): boolean =>
+  growth <= 0 || bound === undefined || size + growth <= bound

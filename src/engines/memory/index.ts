@@ -28,7 +28,8 @@ import type {
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
-import { hasNoSuccessor, type Item, isBehind, positionOf, readable, type Size, storedOf, takeable } from './bag.js'
+import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { backlogIn, countIn, pageIn } from './listings.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
 import { TransactionsInMemory } from './transactions.js'
@@ -158,7 +159,7 @@ export class MemoryEngine implements Engine {
     const item = this.world.bag.get(id)
     if (!item) return null
     const before = item.expiresAt
-    item.expiresAt = wallMs() + leaseMs
+    this.world.bag.setLease(item, wallMs() + leaseMs)
     // A shorter lease shortens the waits for its transaction.
     if (item.expiresAt < before) this.world.watchConflicts()
     return { expiresAt: item.expiresAt }
@@ -228,7 +229,7 @@ export class MemoryEngine implements Engine {
     const item = this.world.offers.heldBy(delivery)
     if (!item?.requester) return false
     item.started = true
-    item.expiresAt = Number.POSITIVE_INFINITY
+    this.world.bag.setLease(item, Number.POSITIVE_INFINITY)
     if (answers) {
       item.answering = true
       this.world.tell(item, { kind: 'responseStarted', claim: item.claim, holder: this.presence })
@@ -295,32 +296,22 @@ export class MemoryEngine implements Engine {
   async list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page> {
     this.#open()
     if (tx !== undefined) this.world.transactions.get(tx)
-    const all = this.world.bag.all(template, (item) => readable(item, tx))
-    const items = all.filter((item) => after === null || isBehind(template, item, after)).slice(0, most)
-    const last = items[items.length - 1]
-    const next = last && last !== all[all.length - 1] ? positionOf(template, last) : null
-    return {
-      entries: items.map((item) => ({ ...storedOf(this.world.give(item, false, tx)), deaths: item.deaths })),
-      next,
-    }
+    return pageIn(this.world, template, after, most, tx)
   }
 
   async count(template: EncodedTemplate): Promise<number> {
     this.#open()
-    return this.world.bag.all(template, (item) => readable(item, undefined)).length
+    return countIn(this.world, template)
   }
 
-  /** There are no indexes in memory: every search looks at everything. */
-  async plan(): Promise<SearchPlan> {
+  async plan(template: EncodedTemplate): Promise<SearchPlan> {
     this.#open()
-    return { index: [], candidates: this.world.bag.entries().length }
+    return this.world.bag.plan(template)
   }
 
   async backlog(template: EncodedTemplate): Promise<Backlog> {
     this.#open()
-    const all = this.world.bag.all(template, (item) => takeable(item, undefined))
-    const now = wallMs()
-    return { count: all.length, oldestMs: Math.max(0, ...all.map(({ writtenAt }) => now - writtenAt)) }
+    return backlogIn(this.world, template)
   }
 
   async offered({ kind, indexed }: EncodedTemplate): Promise<readonly string[]> {
@@ -368,17 +359,19 @@ export class MemoryEngine implements Engine {
    * SPACE_FULL
    */
   #refuseBeyond(entries: readonly EncodedEntry[], tx?: string, ending?: Item): void {
-    const goes = (item: Item): boolean => item === ending || (tx !== undefined && item.taker === tx)
-    if (entries.length === 0 || this.#hasRoom(entries, { count: 0, bytes: 0 }, goes)) return
-    throw new SpaceError('SPACE_FULL')
+    const { maxEntries, maxBytes } = this.#bounds
+    if (entries.length === 0 || (maxEntries === undefined && maxBytes === undefined)) return
+    const taken = tx === undefined ? [] : [...this.world.transactions.get(tx).items].filter(({ taker }) => taker === tx)
+    if (!this.#hasRoom(entries, { count: 0, bytes: 0 }, ending ? [...taken, ending] : taken))
+      throw new SpaceError('SPACE_FULL')
   }
 
   /** `more` is the size of new sessions. */
-  #hasRoom(entries: readonly EncodedEntry[], more: Size, goes: (item: Item) => boolean = () => false): boolean {
+  #hasRoom(entries: readonly EncodedEntry[], more: Size, going: readonly Item[] = []): boolean {
     const { maxEntries, maxBytes } = this.#bounds
     if (maxEntries === undefined && maxBytes === undefined) return true
     const { size } = this.world.sessions
-    if (this.world.bag.hasRoom(entries, this.#bounds, goes, size, more)) return true
+    if (this.world.bag.hasRoom(entries, this.#bounds, going, size, more)) return true
     this.#refusedAt = monotonicMs()
     return false
   }

@@ -33,6 +33,7 @@ export class Offers {
     const offer: Waiter = {
       template,
       take: true,
+      isOffer: true,
       tx: undefined,
       ifExists: false,
       credit,
@@ -126,7 +127,7 @@ export class Offers {
 
   #claim(item: Item, offer: Waiter): Delivery {
     item.started = false
-    item.claim = `${item.entry.id}:${++this.#claims}`
+    this.#bag.hold(item, `${item.entry.id}:${++this.#claims}`)
     const delivery: Delivery = {
       ...storedOf(item),
       indexed: item.entry.indexed,

@@ -58,19 +58,20 @@ export class MemoryTickets implements Tickets {
   }
 
   async settled(): Promise<SettledPage> {
-    const items = this.#world.bag.entries().filter(({ entry }) => entry.kinds[1] === RESULT)
-    return { tickets: items.map(storedOf), next: null }
+    return { tickets: this.#ofKind(RESULT).map(storedOf), next: null }
   }
 
   /** An owner may have as much as is left for the others. */
   #checkRoom({ maxBytes, owner }: TicketTerms, size: number): void {
-    const tickets = this.#world.bag.entries().filter(isTicket)
-    const all = bytesOf(tickets)
+    const all = bytesOf(this.#ofKind(TICKET))
     if (all + size > maxBytes) throw ticketsFull('tickets', maxBytes)
     if (owner === undefined) return
-    const token = `owner=${tokenOf(owner)}`
-    const own = bytesOf(tickets.filter(({ entry }) => entry.verified.includes(token)))
+    const own = bytesOf(this.#ofKind(TICKET, `owner=${tokenOf(owner)}`))
     if (own + size > maxBytes - all) throw ticketsFull('share', maxBytes)
+  }
+
+  #ofKind(kind: string, ...verified: string[]): Item[] {
+    return this.#world.bag.all({ kind, root: TICKET, indexed: [], verified }, () => true)
   }
 
   #join(item: Item, { fingerprint }: TicketTerms): Opening {

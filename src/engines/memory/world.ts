@@ -6,8 +6,9 @@ import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import { endedBody, ownerToken, SESSION, type SessionEnd } from '../../engine/sessions.js'
 import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type OnMessagePart, type Outcome } from '../../engine.js'
 import { deadLetterEntry } from '../../entry/dead-letter.js'
-import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, inPlace, storedOf } from './bag.js'
+import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, storedOf } from './bag.js'
 import { type HeldDelivery, Offers } from './offers.js'
+import { inPlace } from './place.js'
 import { MemoryRegistrations } from './registrations.js'
 import { MemorySessions } from './session-entries.js'
 import { MemoryTransactions, type OpenTransaction } from './transactions.js'
@@ -24,6 +25,8 @@ export class World {
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** Message listeners, by presence. */
   readonly listeners = new Map<string, OnMessagePart>()
+  /** Of finds that wait only while a match is held by a transaction. */
+  readonly #conflictTimers = new WeakMap<Waiter, NodeJS.Timeout>()
   #sessions = 0
   readonly #joined = new Set<string>()
   readonly #onEmpty: () => void
@@ -77,8 +80,8 @@ export class World {
   /** Undoes a take. A request whose requester is gone is removed. */
   putBack(item: Item): void {
     if (item.entry.request && !item.requester) return this.bag.remove(item.entry.id)
-    this.bag.restore(item)
     item.claim = ''
+    this.bag.restore(item)
     item.started = false
     item.answering = false
     this.change(item, { isNew: true, written: false }, () => {})
@@ -159,7 +162,8 @@ export class World {
     const item = this.conflict(waiter.template, waiter.tx, waiter.take)
     if (!item) return waiter.miss()
     const left = Math.min(item.expiresAt - wallMs(), LONGEST_TIMER_MS)
-    setTimeout(() => this.watchConflict(waiter), left + 1).unref()
+    clearTimeout(this.#conflictTimers.get(waiter))
+    this.#conflictTimers.set(waiter, setTimeout(() => this.watchConflict(waiter), left + 1).unref())
   }
 
   /** Reports the outcome of a request to its requester. */
