@@ -5,6 +5,7 @@ import type { Template } from '../entry/template.js'
 import type { Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
+import { endOfLongTurn } from '../runtime/long-turn.js'
 import { checkedLease } from './lease.js'
 import { Transaction } from './transaction.js'
 
@@ -53,6 +54,16 @@ export function checkedWait(waitMs: number, signal: AbortSignal | undefined): vo
   }
 }
 
+/** Returns what a find returns, in a later turn if the present one has been long. */
+async function inTime<T>(find: Promise<T>): Promise<T> {
+  try {
+    return await find
+  } finally {
+    const next = endOfLongTurn()
+    if (next) await next
+  }
+}
+
 /** @internal Returns the best match that conforms to its schema, within the wait. */
 export async function search(
   engine: Engine,
@@ -71,9 +82,11 @@ export async function search(
   }
   const onNonconforming = (stored: Stored): void => report(stored, nonconforming)
   const find = { template: encoded, take, waitMs, ifExists, conforms, onNonconforming }
-  const stored = await (tx
-    ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
-    : engine.find({ ...find, signal }))
+  const stored = await inTime(
+    tx
+      ? tx.find(signal, (ends) => engine.find({ ...find, tx: tx.id, signal: ends }))
+      : engine.find({ ...find, signal }),
+  )
   // A conforming entry may have been lost before it was acknowledged.
   return stored && found
 }
@@ -94,9 +107,9 @@ export async function takeMany(
   }
   const onNonconforming = (stored: Stored): void => report(stored, seen.get(stored) as Nonconforming)
   const find = { template: encoded, take: true, waitMs: 0, conforms, onNonconforming }
-  const taken = await (tx
-    ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most))
-    : engine.takeMany(find, most))
+  const taken = await inTime(
+    tx ? tx.find(undefined, () => engine.takeMany({ ...find, tx: tx.id }, most)) : engine.takeMany(find, most),
+  )
   return taken.map((stored) => seen.get(stored) as Entry)
 }
 

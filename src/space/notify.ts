@@ -30,7 +30,10 @@ export interface NotifyOptions {
    * can be taken that could not, which includes one that is put back.
    */
   readonly on?: Transition | undefined
-  /** Lease of the registration, in ms. Default 24 h; Infinity = as long as this process. */
+  /**
+   * Lease of the registration, in ms. Default 24 h; Infinity = as long as this process. 0 is refused except for `written`
+   * (JavaSpace05: registerForAvailabilityEvent).
+   */
   readonly leaseMs?: number | undefined
   /** Reports writes under this transaction too, at once; the registration ends with the transaction. */
   readonly tx?: Transaction | undefined
@@ -89,7 +92,9 @@ export async function register<F extends object>(
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
   if (!TRANSITIONS.has(on))
     throw new SpaceError('INVALID_ARGUMENT', `on must be one of ${[...TRANSITIONS].join(', ')}.`)
-  checkedLease(leaseMs)
+  if (checkedLease(leaseMs) === 0 && on !== 'written') {
+    throw new SpaceError('INVALID_ARGUMENT', `leaseMs is more than 0 for ${on}.`)
+  }
   // Several kinds have no common schema.
   const { definition } = asked.length === 1 ? only : templateOf(AnyEntry)
   const tell = async (stored: Stored, sequence: number): Promise<void> => {

@@ -159,6 +159,35 @@ everyEngine('events', (opened) => {
     await expect(short.registration.lease.renew(1_000)).rejects.toMatchObject({ code: 'LEASE_UNKNOWN' })
   })
 
+  test('a registration is told that its lease has ended, once; one that was cancelled is not', async () => {
+    const { space, other } = opened()
+    const ended: string[] = []
+    const short = await told(space, { leaseMs: 50, onEnded: () => void ended.push('short') })
+    const renewed = await told(space, { leaseMs: 50, onEnded: () => void ended.push('renewed') })
+    await renewed.registration.lease.renew(150)
+    const cancelled = await told(space, { leaseMs: 100, onEnded: () => void ended.push('cancelled') })
+    await cancelled.registration.cancel()
+    const kept = await told(space, { onEnded: () => void ended.push('kept') })
+    await until(() => ended.length === 2, 'two of them to be told')
+    expect(ended).toEqual(['short', 'renewed'])
+    await other.write(Task({ id: 'a' }))
+    expect(await kept.ids(1)).toEqual(['a'])
+    expect(await short.ids(0)).toEqual([])
+    expect(ended).toEqual(['short', 'renewed'])
+  })
+
+  test('a lease of 0 is refused for what becomes visible or available (JavaSpace05)', async () => {
+    const { space } = opened()
+    for (const on of ['visible', 'available'] as const) {
+      const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining(on) }
+      await expect(space.notify([Task], () => {}, { on, leaseMs: 0 })).rejects.toMatchObject(refused)
+    }
+    const ended = new Promise<void>((resolve) => {
+      void space.notify([Task], () => {}, { leaseMs: 0, onEnded: resolve })
+    })
+    await ended
+  })
+
   test('a slow listener holds up nobody but itself; one that throws is reported and keeps its registration, unless it asked otherwise', async () => {
     const { space, other } = opened()
     let release = (): void => {}

@@ -13,6 +13,18 @@ everyEngine({ what: 'taking', partitions: 'redis' }, (opened) => {
     expect(await other.readIfExists(Task)).toBeNull()
   })
 
+  test('a loop of takes that do not wait lets timers run', async () => {
+    const { space } = opened()
+    let hasFired = false
+    setTimeout(() => {
+      hasFired = true
+    }, 50)
+    // Were it endless, no timeout could end this test either.
+    const until = performance.now() + 10_000
+    while (!hasFired && performance.now() < until) expect(await space.take(Task, { waitMs: 0 })).toBeNull()
+    expect(hasFired).toBe(true)
+  })
+
   test('an entry is given to one of many takers who were there first', async () => {
     const { space, other } = opened()
     const takers = Array.from({ length: 20 }, (_, i) => (i % 2 ? space : other).take(Task, { waitMs: 400 }))
