@@ -2,6 +2,7 @@
 
 import { ANY_KIND, OWN_KINDS } from './engine.js'
 import { isPlain } from './entry/codec.js'
+import { noteDefinition } from './entry/definitions.js'
 import { noteKeyedKind } from './entry/keyed-kinds.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
 import { MOST_FIELDS } from './entry/limits.js'
@@ -145,7 +146,8 @@ export function revive(fields: object, kinds: readonly string[], info: EntryInfo
 }
 
 /**
- * Defines a kind of entry. With a schema, its input is the type to write, its output the type that is stored.
+ * Defines a kind of entry. With a schema, its input is the type to write, its output the type that is stored. Two
+ * definitions of one kind in a process are the same: if they differ, each space logs a warning.
  *
  * @param kind its name in the space: the same in every program that uses it
  * @throws SpaceError INVALID_ARGUMENT if the name is empty or reserved, or an index names a field that the schema is
@@ -269,6 +271,7 @@ function defined(kind: string, options: Options, parent: Definition | undefined)
   const partition = checkedPartition(kind, options.partition, names, parent?.partition)
   if (partition !== undefined) noteKeyedKind(kind, partition)
   const definition: Definition = { kind, parent, index, partition, schemas, names }
+  if (!kind.startsWith(OWN_KINDS)) noteDefinition(definition)
   const origin: Origin = { kinds: chainOf(definition), index, partition, schemas, info: undefined }
   const make = (fields: object): Entry<object> => {
     const entry = copied(kind, fields)

@@ -1,5 +1,6 @@
 /** Space: write, read, take and leases, over an engine. The public API; engines hold the data. Searches has what reads and takes. */
 import type { Engine, Repaired } from './engine.js'
+import { onDifferingKinds } from './entry/definitions.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
 import type { Entry, FieldsOf, Matching } from './entry.js'
@@ -28,6 +29,7 @@ export class Space extends Searches {
   readonly #transactions = new Set<Transaction>()
   readonly #ids = new Ids()
   readonly #logger: Logger
+  readonly #endWarnings: () => void
   #closing: Promise<void> | undefined
 
   /** @internal Use openSpace. */
@@ -42,6 +44,9 @@ export class Space extends Searches {
     this.streams = new Streams(engine, streamBounds, direct)
     this.name = name
     this.#logger = logger
+    this.#endWarnings = onDifferingKinds(({ kind, differs }) =>
+      logger.warn({ kind, differs }, 'a kind has two definitions that differ: what one writes the other may not find'),
+    )
   }
 
   /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
@@ -159,7 +164,7 @@ export class Space extends Searches {
   ): Promise<Registration> {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
     this.checkOpen()
-    checkTransaction(options.tx, this.engine)
+    checkTransaction(options?.tx, this.engine)
     return register(this.engine, asked, listener, options, this.#logger)
   }
 
@@ -253,6 +258,7 @@ export class Space extends Searches {
     await Promise.allSettled([...this.#dependants].map(async (dependant) => dependant.stop()))
     await Promise.allSettled([...this.#transactions].map((transaction) => transaction.end()))
     this.endSearches()
+    this.#endWarnings()
     this.streams.close()
     await this.engine.close()
     this.timeouts.close()

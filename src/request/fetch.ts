@@ -37,9 +37,12 @@ const OPTIONS: ReadonlySet<string> = new Set([
   ...['keepalive', 'referrer', 'referrerPolicy', 'window', 'dispatcher'],
 ])
 
+/** Options of `fetch` that may be null. */
+const NULLABLE: ReadonlySet<string> = new Set(['body', 'signal', 'window'])
+
 /** @throws SpaceError INVALID_ARGUMENT */
 export const checkedFetch = (options: ClientFetchOptions): ClientFetchOptions =>
-  onlyKnown('client.fetch', options, OPTIONS)
+  onlyKnown('client.fetch', options, OPTIONS, {}, NULLABLE)
 
 type BodyReader = ReadableStreamDefaultReader<Uint8Array>
 

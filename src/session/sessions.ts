@@ -114,7 +114,7 @@ export class Sessions {
   }
 
   notify(listener: EndListener, options: NotifyEndOptions = {}): Promise<Registration> {
-    const { user } = options
+    const user = options?.user
     return notifyEnds(this.terms.space, listener, user === undefined ? undefined : ownerOf(user), options)
   }
 

@@ -103,7 +103,7 @@ export abstract class Searches {
     options: ContentsOptions = {},
   ): AsyncGenerator<Entry<F>> {
     this.checkOpen()
-    checkTransaction(options.tx, this.engine)
+    checkTransaction(options?.tx, this.engine)
     yield* this.#finder.contents(templateOf(template), options) as AsyncGenerator<Entry<F>>
   }
 

@@ -105,6 +105,47 @@ test('options that are no object are refused', async () => {
   }
 })
 
+/** Those that are given the options of the case among others, which an object spreads. */
+const AMONG_OTHERS = /^(?:create(?:Gateway|Worker|Client|Scheduler)|services\[0\]|\w+SessionStore|fetchSessions)$/
+
+test.each(CASES.filter(([what]) => !AMONG_OTHERS.test(what)))(
+  '%s: null is no object of options',
+  async (_what, run) => {
+    expect(await failureOf(() => run(null as never))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  },
+)
+
+const MAKERS: ((options: never) => unknown)[] = [
+  createGateway,
+  createWorker,
+  createClient,
+  createScheduler,
+  fetchSessions,
+]
+
+test.each(MAKERS)('%p: neither is it here', async (make) => {
+  expect(await failureOf(() => make(null as never))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(await failureOf(() => make({ space: null } as never))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
+test.each([SpaceSessionStore, FastifySessionStore, KoaSessionStore])('%p: nor here', async (Store) => {
+  expect(await failureOf(() => new Store(null as never))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+  expect(await failureOf(() => new Store({ space, lock: null as never }))).toMatchObject({ code: 'INVALID_ARGUMENT' })
+})
+
+test('an option that is null is refused by its name; a web request may have one', async () => {
+  expect(await failureOf(() => space.take(Job, { waitMs: 0, tx: null } as never))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+    message: expect.stringContaining('tx of take must not be null'),
+  })
+  expect(await failureOf(() => openSpace('memory:', { logger: null } as never))).toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
+  expect(await failureOf(() => client.fetch('/', { body: null, signal: null, timeoutMs: 1 }))).not.toMatchObject({
+    code: 'INVALID_ARGUMENT',
+  })
+})
+
 test('what an options object inherits is no concern of takes and writes', async () => {
   const inherited = Object.assign(Object.create({ helper: app }), { waitMs: 0 })
   expect(await space.take(Job.template({ a: 2 }), inherited)).toBe(null)
