@@ -1,5 +1,6 @@
 /** What transactions promise to those who wait: under one, for the end of one, and in which order they are served. */
 import { expect, test } from '@jest/globals'
+import { gt } from '../../src/entry/conditions.js'
 import { AnyEntry } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
@@ -199,6 +200,64 @@ everyEngine('waits and transactions', (opened) => {
     expect(await pending(waiting, () => space.readIfExists(Other))).toBe(true)
     await tx.commit()
     expect(await waiting).toEqual({ id: 'a' })
+  })
+
+  test('…IfExists: null when the lease of the held match has ended, although nobody asks for anything meanwhile', async () => {
+    const { space, other } = opened()
+    const tx = await other.begin()
+    await space.write(Task({ id: 'a' }), { leaseMs: 300 })
+    await other.take(Task, { tx })
+    await other.write(BigTask({ id: 'b', shards: 1 }), { leaseMs: 400, tx })
+    const ends = [
+      space.takeIfExists(Task.template({ id: 'a' }), { waitMs: 60_000 }),
+      space.readIfExists(Task, { waitMs: 60_000 }),
+      space.takeIfExists(AnyEntry, { waitMs: 60_000 }),
+    ]
+    const clock = space.read(Other, { waitMs: 3_000 }).then(() => 'later')
+    expect(await Promise.race([Promise.all(ends), clock])).toEqual([null, null, null])
+    await tx.abort()
+  })
+
+  test('…IfExists: a renewed lease of the held match prolongs the wait, a shorter one shortens it', async () => {
+    const { space, other } = opened()
+    const tx = await other.begin()
+    const lease = await space.write(Task({ id: 'a' }), { leaseMs: 300 })
+    await other.take(Task, { tx })
+    const taking = space.takeIfExists(Task, { waitMs: 60_000 })
+    await pending(taking, () => space.readIfExists(Other))
+    await lease.renew(60_000)
+    // Longer than the first lease was.
+    expect(await Promise.race([taking, space.read(Other, { waitMs: 600 }).then(() => 'waits')])).toBe('waits')
+    const clock = space.read(Other, { waitMs: 3_000 }).then(() => 'later')
+    await lease.renew(100)
+    expect(await Promise.race([taking, clock])).toBeNull()
+    await tx.abort()
+  })
+
+  testInOnePartition('…IfExists: many waits beside many held entries', async () => {
+    const { space, other } = opened()
+    const tx = await other.begin()
+    const held = Array.from({ length: 1_100 }, (_, i) =>
+      i % 2 ? Task({ id: `${i}` }) : BigTask({ id: `${i}`, shards: i }),
+    )
+    await other.writeAll(held, { tx })
+    const outcomes = new Map<string, unknown>()
+    const ask = (name: string, find: Promise<unknown>): Promise<unknown> =>
+      find.then((found) => outcomes.set(name, found))
+    const waits = Array.from({ length: 40 }, (_, i) => [
+      ask(`there ${i}`, space.takeIfExists(Task.template({ id: `${i * 27}` }), { waitMs: 60_000 })),
+      ask(`not there ${i}`, space.takeIfExists(Task.template({ id: `x${i}` }), { waitMs: 60_000 })),
+      ask(`big ${i}`, space.readIfExists(BigTask.template({ shards: gt(1_096 - i * 40) }), { waitMs: 60_000 })),
+      ask(`no such kind ${i}`, space.readIfExists(Other.template({ id: `${i}` }), { waitMs: 60_000 })),
+    ]).flat()
+    await Promise.all(waits.filter((_, i) => i % 4 === 1 || i % 4 === 3))
+    await space.transact((own) => space.write(Other({ id: 'o' }), { tx: own }))
+    await space.take(Other)
+    expect([...outcomes.values()]).toEqual(Array(80).fill(null))
+    await tx.abort()
+    await Promise.all(waits)
+    expect([...outcomes.values()]).toEqual(Array(160).fill(null))
+    await nothing()
   })
 
   test('a take that waits under one gets what is written under the same in the same turn', async () => {

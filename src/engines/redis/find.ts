@@ -52,9 +52,13 @@ export class Finds {
     this.#waiting.get(wait)?.missed()
   }
 
-  /** Has the finds of a transaction search again: an entry has become free for it alone. */
-  lookAgain(tx: string): void {
-    for (const waiting of this.#waiting.values()) if (waiting.find.tx === tx) waiting.lookAgain()
+  /**
+   * Has the finds of a transaction search again: an entry has become free for it alone. Or the find of this wait: the lease
+   * of a match that is held ends earlier.
+   */
+  lookAgain(name: string): void {
+    this.#waiting.get(name)?.lookAgain()
+    for (const waiting of this.#waiting.values()) if (waiting.find.tx === name) waiting.lookAgain()
   }
 
   /** How many finds outside transactions are in a queue of the space. */

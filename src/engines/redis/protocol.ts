@@ -105,6 +105,7 @@ export const REPLY = {
   done: 'k',
   none: 'n',
   waiting: 'w',
+  waitingUntil: 'W',
   found: 'f',
   more: 'm',
   number: '#',
@@ -126,6 +127,7 @@ export const REPLY = {
 
 /** The values that follow a reply, in order; replies that are not listed have none. */
 export const REPLY_VALUES = {
+  waitingUntil: ['leaseEnd'],
   found: ['id', 'claim', 'record'],
   more: ['after'],
   number: ['number'],

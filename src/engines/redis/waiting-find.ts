@@ -9,8 +9,9 @@
  * |              | else the space puts the wait into a queue    | searching again if a push has come meanwhile;      |
  * |              |                                              | nothing to wait for → ended (null)                 |
  * | registered   | the space has the wait in a queue            | an entry comes → accepting; nothing to wait for    |
- * |              |                                              | any longer → ended (null); look again → searching; |
- * |              |                                              | a new link → searching                             |
+ * |              |                                              | any longer → ended (null); look again, or the end  |
+ * |              |                                              | of the lease of a held match → searching; a new    |
+ * |              |                                              | link → searching                                   |
  * | accepting    | an entry is in hand and is being             | accepted → ended (the entry); refused →            |
  * |              | acknowledged                                 | unregistered; failed → ended                       |
  * | ended        | the promise is settled                       | an entry that still comes is given back            |
@@ -19,6 +20,7 @@
  * takes effect at once in `unregistered`; in `registered` when the space has confirmed the end of the wait; in
  * `searching` and `accepting` afterwards, if they bring no entry: an entry in hand comes first.
  */
+import { LONGEST_TIMER_MS } from '../../clock.js'
 import type { Find, Stored } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
@@ -64,6 +66,8 @@ export class WaitingFind {
   readonly #port: FindPort
   readonly #wait = new Wait<Stored | null>()
   #state: State = UNREGISTERED
+  /** Searches again when the lease of a held match has ended (ifExists): no call may end this wait by then. */
+  #lookTimer: NodeJS.Timeout | undefined
   /** Settles the wait; set once its time is over or its signal has fired. */
   #ending: (() => void) | undefined
 
@@ -83,7 +87,7 @@ export class WaitingFind {
       () => this.#end(() => this.#wait.reject(signal?.reason)),
     )
     void this.#search()
-    return this.#wait.promise
+    return this.#wait.promise.finally(() => clearTimeout(this.#lookTimer))
   }
 
   /** Handles an entry that was handed to a take (with its claim), or shown to a read (without one). */
@@ -100,7 +104,7 @@ export class WaitingFind {
     else if (this.#state.name !== 'accepting') this.#wait.resolve(null)
   }
 
-  /** Searches again: an entry has become free for this find's transaction only. */
+  /** Searches again: an entry has become free for this find's transaction only, or the lease of a held match ends earlier. */
   lookAgain(): void {
     if (this.#wait.settled) return
     if (this.#state.name === 'searching') this.#state.again = true
@@ -140,10 +144,17 @@ export class WaitingFind {
     if (reply?.kind === REPLY.found) this.#found(reply)
     searching.handed?.()
     const isAccepting = this.#isAccepting
-    if (reply?.kind === REPLY.waiting) this.#inQueue(searching.again)
+    if (reply?.kind === REPLY.waitingUntil) this.#lookAfter(reply)
+    if (reply?.kind === REPLY.waiting || reply?.kind === REPLY.waitingUntil) this.#inQueue(searching.again)
     else if (reply?.kind === REPLY.failed && !isAccepting) this.#wait.reject(refusedBeside(reply))
     else if (reply?.kind === REPLY.none && !isAccepting) this.#wait.resolve(null)
     this.#endIfDue()
+  }
+
+  #lookAfter({ values, now }: Reply): void {
+    const left = Math.max(Number(values[0]!.toString('latin1')) - now, 0)
+    clearTimeout(this.#lookTimer)
+    this.#lookTimer = setTimeout(() => this.lookAgain(), Math.min(left + 1, LONGEST_TIMER_MS)).unref()
   }
 
   // A getter: TypeScript would narrow the field to its last assignment, although calls in between change it.

@@ -19,6 +19,8 @@ local function replyFound(hit, spec)
   reply(REPLY.found, id, claimFor(self, id), record)
 end
 
+local function leaseEndOf(record) return sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to) end
+
 local function specFor(mode, transaction, template)
   local spec = readTemplate(template, MODE_OF[mode])
   spec.tx = transaction
@@ -27,21 +29,30 @@ local function specFor(mode, transaction, template)
 end
 
 -- Without a match the wait goes into its queue, if one is named. A wait with conditions is refused beside processes that
--- would not look for it when they write.
+-- would not look for it when they write. One that waits only for what a transaction holds is told when the lease of a
+-- held match ends: no call may come by then.
 function OPS.find(mode, wait, transaction, template)
   local spec = specFor(mode, transaction, template)
   if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
   local hits, after = searchVisible(spec, 1)
+  -- A find that searches again for its transaction, or when a lease has ended, is in its queue already.
+  local isQueued = wait ~= '' and (transaction ~= '' or spec.ifExists) and specOf(self, wait)
   if hits[1] then
-    if wait ~= '' and transaction ~= '' then unregister(self, wait) end
+    if isQueued then unregister(self, wait) end
     return replyFound(hits[1], spec)
   end
-  if wait ~= '' and spec.ifExists and not after and not hasConflict(spec) then wait = '' end
+  local held = wait ~= '' and spec.ifExists and not after and conflictWith(spec)
+  if wait ~= '' and spec.ifExists and not after and not held then
+    if isQueued then unregister(self, wait) end
+    return reply(REPLY.none)
+  end
   local refusal = wait ~= '' and LATER.conditional.refusalOf(spec)
   if refusal then return reply(REPLY.failed, refusal) end
-  -- A find that searches again for its transaction is in its queue already.
-  if wait ~= '' and not (transaction ~= '' and specOf(self, wait)) then register(self, wait, spec, 1) end
-  if after then reply(REPLY.more, after) else reply(wait ~= '' and REPLY.waiting or REPLY.none) end
+  if wait ~= '' and not isQueued then register(self, wait, spec, 1) end
+  if after then reply(REPLY.more, after)
+  elseif held then reply(REPLY.waitingUntil, leaseEndOf(held))
+  else reply(wait ~= '' and REPLY.waiting or REPLY.none)
+  end
 end
 
 function OPS.continueFind(after, mode, wait, transaction, template)
@@ -57,7 +68,9 @@ function OPS.continueFind(after, mode, wait, transaction, template)
     replyFound(hits[1], spec)
   elseif on then
     reply(REPLY.more, on)
-  elseif spec.ifExists and wait ~= '' and not hasConflict(spec) then
+  elseif spec.ifExists and wait ~= '' then
+    local held = conflictWith(spec)
+    if held then return reply(REPLY.waitingUntil, leaseEndOf(held)) end
     unregister(self, wait)
     reply(REPLY.none)
   else
@@ -70,13 +83,14 @@ local function mayHave(spec) return spec.tx ~= '' and isOpen(spec.tx) and search
 
 -- Ends the waits for entries held by transactions if no transaction holds a match any longer.
 local function endVainWaits()
+  facts.hidden = nil
   local waiting = call('SMEMBERS', keys.ifExists)
   for j = 1, #waiting do
     local who = parsedWaiter(waiting[j])
     local spec = specOf(who.presence, who.wait)
     if not spec then
       call('SREM', keys.ifExists, waiting[j])
-    elseif not hasConflict(spec) and not mayHave(spec) then
+    elseif not conflictWith(spec) and not mayHave(spec) then
       unregister(who.presence, who.wait)
       push(who.presence, PUSH.missed .. who.wait .. '\t', '', '')
     end

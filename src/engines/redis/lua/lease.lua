@@ -21,8 +21,11 @@ function OPS.renew(id, leaseMs)
     reply(REPLY.done)
   else
     local expiresAt, ends = leaseEndText(lease)
-    call('HSET', keys.entries, id, rehead(record, ends))
+    local renewed = rehead(record, ends)
+    call('HSET', keys.entries, id, renewed)
     sweepLater(id, expiresAt, now)
+    local isShorter = ends < sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)
+    if isShorter and exists(keys.ifExists) then LATER.leaseShortened(renewed) end
     if isLarge(record) then
       if lease < 0 then call('PERSIST', bodyKey(id)) else call('PEXPIRE', bodyKey(id), lease + SHARED.bodyGraceMs) end
     end

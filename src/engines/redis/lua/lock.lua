@@ -6,7 +6,10 @@
 -- order.
 -- shares: mark, unmarked, takenUnder, openTransactions, hasWritten, lockRead, takeUnder
 
-local function mark(transaction, kind, id) call('SADD', marksKey(transaction), kind .. id) end
+local function mark(transaction, kind, id)
+  facts.hidden = nil
+  call('SADD', marksKey(transaction), kind .. id)
+end
 
 -- Returns the id that a mark names.
 local function unmarked(text) return sub(text, byte(text, 2) == SIGN_BYTES.reference and 3 or 2) end

@@ -223,7 +223,7 @@ end
 -- Ends the reads of an entry that is gone, and has finds looked at that wait for a transaction to end.
 local function freeFromReads(id, info)
   endReads(id, info)
-  facts.recheck = true
+  facts.recheck, facts.hidden = true, nil
 end
 
 -- Counts a large body. Counting begins when a process bounds the space by bytes.

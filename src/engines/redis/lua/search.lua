@@ -1,5 +1,5 @@
 -- Searches: the best matches of a template, by the smallest index that holds all of them, in slices of bounded size.
--- shares: indexFor, searchRoot, search, keepBest, searchVisible, hasConflict
+-- shares: indexFor, searchRoot, search, keepBest, searchVisible
 
 -- Most candidates that a search looks at in one call; the client continues from where the search stopped.
 local MOST_CANDIDATES = 200
@@ -238,7 +238,7 @@ local function search(spec, most, after, accept)
   flushRecords()
   if spec.kind ~= KIND.any then return searchRoot(spec, spec.root, most, after, false, accept) end
   local all = {}
-  local roots = call('HKEYS', keys.kinds)
+  local roots = LATER.rootsIn(freeKey)
   for j = 1, #roots do
     local hits, on
     repeat
@@ -268,6 +268,8 @@ local function matches(record, needles, spec)
     and (not spec.conditions or LATER.conditions.hold(LATER.conditions.of(spec.conditions), record, RECORD.signature.from))
 end
 
+LATER.needlesOf, LATER.isMatch = needlesOf, matches
+
 -- Adds entries that the find's transaction has written and not taken.
 local function searchWritten(spec, most, after, into)
   local needles = needlesOf(spec)
@@ -293,7 +295,7 @@ local function searchVisible(spec, most, after)
   local hidden, since = most, after
   if spec.inOrder then hidden, since = MOST_HIDDEN, nil end
   if (spec.mode == 'read' or spec.tx ~= '') and exists(keys.readers) then
-    local roots = spec.kind == KIND.any and call('HKEYS', keys.kinds) or { spec.root }
+    local roots = spec.kind == KIND.any and LATER.rootsIn(readKey) or { spec.root }
     for j = 1, #roots do
       local found = {}
       searchRead(spec, roots[j], hidden, since, found)
@@ -315,48 +317,6 @@ local function searchVisible(spec, most, after)
   end
   keepBest(hits, most, spec)
   return hits, #hits < most and on or nil
-end
-
--- Returns the ids of entries that a transaction has taken or written: in no index, and possibly free when the
--- transaction ends.
-local function hiddenBy(transaction)
-  local ids, written = takenUnder(transaction), call('ZRANGE', writtenKey(transaction), 0, -1)
-  for j = 1, #written do ids[#ids + 1] = written[j] end
-  return ids
-end
-
--- Returns whether AnyEntry matches.
-local function matchesAny(record)
-  local kinds = indexInfo(signatureOf(record)).kinds
-  return kinds[#kinds] == KIND.any
-end
-
--- Returns whether another transaction holds a match.
-local function hasConflict(spec)
-  flushRecords()
-  local needles = needlesOf(spec)
-  local names = exists(keys.transactions) and openTransactions() or {}
-  for n = 1, #names do
-    local ids = names[n] ~= spec.tx and hiddenBy(names[n]) or {}
-    for j = 1, #ids do
-      local record = recordOf(ids[j])
-      if record and not hasExpired(record) and matches(record, needles, spec)
-        and (spec.kind ~= KIND.any or matchesAny(record)) then
-        return true
-      end
-    end
-  end
-  if spec.mode ~= 'take' or not exists(keys.readers) then return false end
-  local roots = spec.kind == KIND.any and call('HKEYS', keys.kinds) or { spec.root }
-  local function isReadByOthers(id) return call('HGET', keys.readers, id) ~= ',' .. spec.tx .. ',' end
-  for r = 1, #roots do
-    local hits, on
-    repeat
-      hits, on = searchRoot(spec, roots[r], 1, on, true, isReadByOthers)
-      if hits[1] then return true end
-    until not on
-  end
-  return false
 end
 
 -- Most matches that are counted in one call.

@@ -138,7 +138,7 @@ local function endTransaction(transaction, committed, goesOn)
     local id, record, transitions = freed[j][1], freed[j][2], freed[j][3]
     if transitions then release(id, record, transitions) else endRead(id, transaction) end
   end
-  facts.recheck = true
+  facts.recheck, facts.hidden = true, nil
   return hasMore
 end
 

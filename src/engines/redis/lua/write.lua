@@ -36,6 +36,7 @@ local function writeUnder(transaction, id, header, record, score)
   end
   append(newIndexed, key, score)
   append(newIndexed, key, id)
+  facts.hidden = nil
   if #queuesFor(header.info, 'notify') > 0 then announce(header.info, id, record, TRANSITIONS.ofWrite, transaction) end
 end
 
