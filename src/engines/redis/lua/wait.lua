@@ -2,8 +2,8 @@
 --
 -- A queue is ordered by free credit and age. A shape is the list of fields of which a template names values. For each
 -- mode (take, read, notify) and kind, at most four shapes have queues of their own. Templates of further shapes are in
--- the queue of their first field (a shape that ends in *) and are verified one by one. Templates with conditions have
--- shapes of their own (waiting-conditions.lua).
+-- the queue of one of their fields (a shape that ends in *), the one in which fewest wait (inexact-shapes.lua), and are
+-- verified one by one. Templates with conditions have shapes of their own (waiting-conditions.lua).
 -- shares: queuesFor, queueOf, specOf, setCredit, raiseCredit, register, unregister, parsedWaiter, hasOneOf, conforms
 -- shares: holdersOfSuspects, bestIn, useCredit, pickTaker, knownOf
 
@@ -195,7 +195,7 @@ local function register(presence, wait, spec, credit)
     if byte(list[i], -1) ~= SIGN_BYTES.inexact and isConditional == (spec.conditions ~= nil) then exact = exact + 1 end
   end
   if spec.anyOf or not known and #tokens > 1 and exact >= MOST_SHAPES then
-    shape, values = ':' .. (fields[1] or '') .. SIGN.inexact, tokens[1] or ''
+    shape, values = LATER.rarestOf(name, fields, tokens)
   end
   values = name .. shape .. '|' .. values
   spec.name, spec.shape, spec.key = name, shape, queueKey(values)
