@@ -18,6 +18,7 @@
  */
 
 import type { Access } from './engine/access.js'
+import type { Changes } from './engine/changes.js'
 import type { Delivery, EncodedEntry, EncodedTemplate, SearchPlan, Stored } from './engine/entries.js'
 import type { Move } from './engine/move.js'
 import type { SessionEntries } from './engine/sessions.js'
@@ -65,8 +66,11 @@ export interface Find {
   readonly onNonconforming?: (stored: Stored) => void
 }
 
-/** The changes of an entry that a registration can ask for (JavaSpaces notify; JavaSpace05 availability events). */
-export type Transition = 'written' | 'visible' | 'available'
+/**
+ * The changes of an entry that a registration can ask for (JavaSpaces notify; JavaSpace05 availability events). An entry
+ * that matches only since it was changed is `visible` and `available`, too.
+ */
+export type Transition = 'written' | 'visible' | 'available' | 'changed'
 
 /**
  * Receives a piece of a message from another process; `isFirst` begins a message. Messages of different sources (default 0)
@@ -223,6 +227,9 @@ export interface Engine {
 
   /** Entries that are updated in place; engine/sessions.ts has the promises. */
   readonly sessions: SessionEntries
+
+  /** Entries by their ids, changes in place, and clearing; engine/changes.ts has the promises. */
+  readonly changes: Changes
 
   /**
    * Returns the entries under ids that tell where they are going to be written. Exists only in engines of several

@@ -5,6 +5,7 @@ import { isPlain } from './entry/codec.js'
 import { noteDefinition } from './entry/definitions.js'
 import { noteKeyedKind } from './entry/keyed-kinds.js'
 import { chainOf, type Definition, type EntryInfo, type Index, type Origin, originOf, remember } from './entry/kind.js'
+import { noteKind } from './entry/known-kinds.js'
 import { MOST_FIELDS } from './entry/limits.js'
 import type { Narrowed, TemplateFields } from './entry/narrowed.js'
 import { Ordered } from './entry/ordered.js'
@@ -55,7 +56,7 @@ type StorableFields<F> = { readonly [K in keyof F]: Storable<F[K]> }
 
 /** The fields of a kind that was defined without a type. */
 // biome-ignore lint/suspicious/noExplicitAny: the program knows what it stores
-type AnyFields = Record<string, any>
+export type AnyFields = Record<string, any>
 
 /** Fields, lists of two or more fields that are indexed together, and fields whose values are kept in order. */
 type IndexOver<F> = readonly (NameOf<F> | readonly [NameOf<F>, NameOf<F>, ...NameOf<F>[]] | Ordered<NameOf<F>>)[]
@@ -121,8 +122,8 @@ export interface EntryKind<F extends object, I extends object = F> extends Defin
    */
   template<const T extends TemplateFields<F>>(
     fields: T & { readonly [K in Exclude<keyof T, keyof F>]: never },
-  ): Template<Narrowed<F, T>>
-  template(fields: TemplateFields<F>): Template<F>
+  ): Template<Narrowed<F, T>, F>
+  template(fields: TemplateFields<F>): Template<F, F>
   /** Defines a kind with more fields and a schema of all of them. The schemas of the extended kinds apply too. */
   extend<S extends StandardSchema<object, object>>(
     kind: [Conflicts<F, OutputOf<S>>] extends [never] ? string : never,
@@ -272,6 +273,7 @@ function defined(kind: string, options: Options, parent: Definition | undefined)
   if (partition !== undefined) noteKeyedKind(kind, partition)
   const definition: Definition = { kind, parent, index, partition, schemas, names }
   if (!kind.startsWith(OWN_KINDS)) noteDefinition(definition)
+  noteKind(definition)
   const origin: Origin = { kinds: chainOf(definition), index, partition, schemas, info: undefined }
   const make = (fields: object): Entry<object> => {
     const entry = copied(kind, fields)
@@ -339,10 +341,13 @@ export function entryInfo(entry: Entry<object>): EntryInfo {
 export type Matching<F extends object> = Template<F> | Whole<F>
 
 /** The part of a kind that is used as a template of all its entries. */
-interface Whole<F extends object> {
+export interface Whole<F extends object> {
   readonly kind: string
   template(fields: never): Template<F>
 }
+
+/** The target of an update: a kind, or a template of it. `W`: the fields of the kind, whatever the template says of them. */
+export type Updatable<W extends object> = Template<object, W> | Whole<W>
 
 /** The fields of what a template or a kind matches. */
 export type FieldsOf<M> = M extends Matching<infer F> ? F : never

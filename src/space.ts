@@ -1,14 +1,16 @@
 /** Space: write, read, take and leases, over an engine. The public API; engines hold the data. Searches has what reads and takes. */
 import type { Engine, Repaired } from './engine.js'
 import { onDifferingKinds } from './entry/definitions.js'
+import type { FieldChanges } from './entry/field-changes.js'
 import { Snapshot } from './entry/snapshot.js'
 import { Template, templateOf } from './entry/template.js'
-import type { Entry, FieldsOf, Matching } from './entry.js'
+import type { AnyFields, Entry, FieldsOf, Matching, Updatable } from './entry.js'
 import { type Logger, silent } from './log.js'
 import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
 import type { Stoppable } from './runtime/lifecycle.js'
 import { Timeouts } from './runtime/timeouts.js'
+import { type ByIdOptions, checkedId, findById } from './space/by-id.js'
 import { checkTransaction } from './space/find.js'
 import { Ids } from './space/ids.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
@@ -17,6 +19,7 @@ import { type Listener, type NotifyOptions, type Registration, register } from '
 import { Searches } from './space/searches.js'
 import type { NonEmpty } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
+import { type EndlessUpdateOptions, type UpdateByIdOptions, type UpdateOptions, Updates } from './space/update.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
 export class Space extends Searches {
@@ -28,6 +31,7 @@ export class Space extends Searches {
   readonly #dependants = new Set<Stoppable>()
   readonly #transactions = new Set<Transaction>()
   readonly #ids = new Ids()
+  readonly #updates: Updates
   readonly #logger: Logger
   readonly #endWarnings: () => void
   #closing: Promise<void> | undefined
@@ -47,6 +51,7 @@ export class Space extends Searches {
     this.#endWarnings = onDifferingKinds(({ kind, differs }) =>
       logger.warn({ kind, differs }, 'a kind has two definitions that differ: what one writes the other may not find'),
     )
+    this.#updates = new Updates(engine, (...told) => this.reportNonconforming(...told))
   }
 
   /** The durability level that the store really gives: `memory`, `local` or `fsync`. */
@@ -91,6 +96,76 @@ export class Space extends Searches {
     options: WriteAllOptions = {},
   ): Promise<Lease[]> {
     return this.#write(entries, checkedWrite('writeAll', options))
+  }
+
+  /**
+   * Changes the best match in one step, and waits for one as `take` does: by default for ever. The entry keeps its id,
+   * place, priority and lease; waiting reads and takes that match the new fields are served. With an id it changes that
+   * entry, without a wait. It does not queue: takes that wait are served first.
+   *
+   * Under a transaction others see neither the former nor the new fields until it ends.
+   *
+   * @param changes what is set, unset, incremented and appended
+   * @returns the changed entry; null at the end of the wait, or if the entry of the id is not there, is held, or has
+   *   other values than `if` names
+   * @throws signal.reason; SpaceError INVALID_ARGUMENT; INVALID_ENTRY if the changed entry is none of its kind (nothing
+   *   is changed); SPACE_FULL, SPACE_UNREACHABLE, OUTCOME_UNKNOWN, SPACE_CLOSED
+   * @example await space.update(Counter.template({ name: 'hits' }), { increment: { count: 1 } })
+   * @example await space.update(Task.template({ id: 't1' }), { set: { state: 'done' } }, { if: { version: 3 }, waitMs: 0 })
+   */
+  update<W extends object>(
+    template: Updatable<W>,
+    changes: FieldChanges<NoInfer<W>>,
+    options?: EndlessUpdateOptions<NoInfer<W>>,
+  ): Promise<Entry<W>>
+  update<W extends object>(
+    template: Updatable<W>,
+    changes: FieldChanges<NoInfer<W>>,
+    options: UpdateOptions<NoInfer<W>>,
+  ): Promise<Entry<W> | null>
+  update(id: string, changes: FieldChanges<AnyFields>, options?: UpdateByIdOptions): Promise<Entry | null>
+  async update(target: unknown, changes: unknown, options: UpdateOptions<object> = {}): Promise<Entry | null> {
+    this.checkOpen()
+    return this.#updates.update(target, changes, options)
+  }
+
+  /**
+   * Reads the entry of an id, which `entryInfo(entry).id` and `lease.id` tell. `Kind.is` tells its type.
+   *
+   * @returns the entry; null if it is not there, or is held by another
+   * @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example const entry = await space.readById(id); if (Task.is(entry)) console.log(entry.type)
+   */
+  async readById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
+    return this.#findById(id, false, options)
+  }
+
+  /** Takes the entry of an id. @returns as `readById` @throws as `take` */
+  async takeById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
+    return this.#findById(id, true, options)
+  }
+
+  /**
+   * Removes the entry of an id.
+   * @returns false if it is not there, or is held by another
+   * @throws SpaceError INVALID_ARGUMENT, OUTCOME_UNKNOWN, SPACE_UNREACHABLE, SPACE_CLOSED
+   */
+  async cancelById(id: string): Promise<boolean> {
+    this.checkOpen()
+    return this.engine.changes.cancel(checkedId('cancelById', id))
+  }
+
+  /**
+   * Removes all matches that can be taken, some hundred in a call. Matches that are written meanwhile may be removed, too.
+   *
+   * @returns how many were removed
+   * @throws SpaceError INVALID_ARGUMENT, OUTCOME_UNKNOWN (some were removed), SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example const removed = await space.clear(Task.template({ due: lt(yesterday) }))
+   */
+  async clear<F extends object>(template: Matching<F>): Promise<number> {
+    const { encoded } = templateOf(template)
+    this.checkOpen()
+    return this.engine.changes.clear(encoded)
   }
 
   /**
@@ -259,9 +334,15 @@ export class Space extends Searches {
     await Promise.allSettled([...this.#transactions].map((transaction) => transaction.end()))
     this.endSearches()
     this.#endWarnings()
+    this.#updates.end()
     this.streams.close()
     await this.engine.close()
     this.timeouts.close()
+  }
+
+  #findById(id: string, take: boolean, options: ByIdOptions): Promise<Entry | null> {
+    this.checkOpen()
+    return findById(this.engine, { id, take, options }, (...told) => this.reportNonconforming(...told))
   }
 
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {

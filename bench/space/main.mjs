@@ -9,9 +9,10 @@ import { render, summarise } from './report.mjs'
 import { resident } from './resident.mjs'
 import { sessions } from './sessions.mjs'
 import { programs, workers } from './transactions.mjs'
+import { updates } from './updates.mjs'
 import { waiters } from './waiters.mjs'
 
-const PARTS = [pairs, metrics, resident, waiters, programs, workers, handoff, batch, sessions]
+const PARTS = [pairs, metrics, resident, waiters, programs, updates, workers, handoff, batch, sessions]
 const WARM_UP_MS = 1_000
 
 const USAGE = `npm run bench:space -- [options]

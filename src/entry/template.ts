@@ -25,14 +25,20 @@ import {
 /** Each condition is checked on each candidate. */
 const MOST_CONDITIONS = 20
 
-/** Made by `Kind.template({…})`; a kind alone is the template of all its entries. Encoded once, when it is made. */
-export class Template<F extends object> {
+/**
+ * Made by `Kind.template({…})`; a kind alone is the template of all its entries. Encoded once, when it is made. `W`: the
+ * fields of the kind; `F`: those of a match.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a template of which only the matches are known
+export class Template<F extends object, W extends object = any> {
   /** @internal The tokens that engines compare. */
   readonly encoded: EncodedTemplate
   /** @internal The kind of the template. */
   readonly definition: Definition
   /** Never set: it carries the type of the matches for the compiler. */
   declare readonly fields: F
+  /** Never set: it carries the type of the kind for the compiler. */
+  declare readonly whole: W
 
   /** @internal Use Kind.template. */
   constructor(kind: Definition, fields: object) {

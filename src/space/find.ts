@@ -113,7 +113,11 @@ export async function takeMany(
   return taken.map((stored) => seen.get(stored) as Entry)
 }
 
-async function judged(stored: Stored, definition: Template<object>['definition']): Promise<Entry | Nonconforming> {
+/** @internal Returns the entry, or why it is not one. @throws SpaceError INVALID_ENTRY if its schema throws */
+export async function judged(
+  stored: Stored,
+  definition: Template<object>['definition'],
+): Promise<Entry | Nonconforming> {
   const entry = await entryOf(stored, definition)
   if (entry instanceof Nonconforming && entry.thrown !== undefined) {
     throw new SpaceError('INVALID_ENTRY', `The schema of ${definition.kind} threw.`, { cause: entry.thrown })

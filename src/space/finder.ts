@@ -72,10 +72,13 @@ export class Finder {
     return () => void this.#engine.cancel(id).catch(() => {})
   }
 
+  /** Counts and logs an entry that was moved to the dead letters. */
+  report({ id }: Stored, { paths }: Nonconforming, kind: string): void {
+    this.#nonconforming++
+    this.#logger.warn({ id, kind, paths }, 'an entry does not match its schema; moved to the dead letters')
+  }
+
   #reporter({ definition: { kind } }: Template<object>): (stored: Stored, nonconforming: Nonconforming) => void {
-    return ({ id }, { paths }) => {
-      this.#nonconforming++
-      this.#logger.warn({ id, kind, paths }, 'an entry does not match its schema; moved to the dead letters')
-    }
+    return (stored, nonconforming) => this.report(stored, nonconforming, kind)
   }
 }

@@ -27,7 +27,8 @@ export type Listener<F extends object> = (event: SpaceEvent<F>) => unknown
 export interface NotifyOptions {
   /**
    * `written` (default): an entry was written; `visible`: an entry can be read that could not; `available`: an entry
-   * can be taken that could not, which includes one that is put back.
+   * can be taken that could not, which includes one that is put back; `changed`: an entry was changed in place and
+   * matches. One that matches only since it was changed is `visible` and `available`, too.
    */
   readonly on?: Transition | undefined
   /**
@@ -75,7 +76,7 @@ export class Registration {
 const OPTIONS: ReadonlySet<string> = new Set([
   ...['on', 'leaseMs', 'tx', 'onMissed', 'onError', 'cancelOnError', 'onEnded'],
 ])
-const TRANSITIONS: ReadonlySet<string> = new Set<Transition>(['written', 'visible', 'available'])
+const TRANSITIONS: ReadonlySet<string> = new Set<Transition>(['written', 'visible', 'available', 'changed'])
 
 /** Registers a listener. @throws SpaceError as space.notify */
 export async function register<F extends object>(

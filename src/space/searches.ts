@@ -1,5 +1,6 @@
 /** Searches of a space: reads, takes, contents, count, and what they would look at. */
-import type { Engine } from '../engine.js'
+import type { Engine, Stored } from '../engine.js'
+import type { Nonconforming } from '../entry/nonconforming.js'
 import { templateOf } from '../entry/template.js'
 import type { Entry, FieldsOf, Matching } from '../entry.js'
 import { SpaceError } from '../errors.js'
@@ -17,6 +18,7 @@ export abstract class Searches {
   readonly #over = new AbortController()
   #closed = false
 
+  /** @internal Use openSpace. */
   constructor(engine: Engine, logger: Logger) {
     this.engine = engine
     this.#finder = new Finder(engine, logger)
@@ -126,6 +128,11 @@ export abstract class Searches {
   async explain<F extends object>(template: Matching<F> & { readonly ofEveryKind?: never }): Promise<Explanation> {
     this.checkOpen()
     return explained(this.engine, templateOf(template))
+  }
+
+  /** @internal Counts and logs an entry that was moved to the dead letters. */
+  protected reportNonconforming(stored: Stored, nonconforming: Nonconforming, kind: string): void {
+    this.#finder.report(stored, nonconforming, kind)
   }
 
   /** @internal Throws SPACE_CLOSED after endSearches. */

@@ -16,11 +16,11 @@ interface Asked {
   readonly [more: string]: unknown
 }
 
-function op(what: string, { p = 'p', at: [invoked, returned], out = 'ok', found, ...more }: Asked): string[] {
+function op(what: string, { p = 'p', at: [invoked, returned], out = 'ok', found, count, ...more }: Asked): string[] {
   const name = `${p}.${++ops}`
   const invoke = line({ is: 'invoke', p, op: name, what, at: invoked * 1000, ...more })
   if (returned === undefined) return [invoke]
-  const value = found === undefined ? {} : { value: found }
+  const value = { ...(found !== undefined && { value: found }), ...(count !== undefined && { count }) }
   return [invoke, line({ is: 'return', op: name, at: returned * 1000, out, ...value })]
 }
 
@@ -38,6 +38,9 @@ const cancel = (value: string, at: [number, number?], more: object = {}): string
   op('cancel', { at, value, ...more })
 const renew = (value: string, at: [number, number?], more: object = {}): string[] =>
   op('renew', { at, value, leaseMs: 5_000, ...more })
+
+const update = (count: number | undefined, at: [number, number?], more: object = {}): string[] =>
+  op('update', { at, count, out: count === undefined ? 'none' : 'ok', ...more })
 
 const request = (value: string, at: [number, number?], more: object = {}): string[] =>
   op('request', { p: 'g', at, values: [value], repeatable: false, ...more })
@@ -103,6 +106,14 @@ describe('what is right raises no alarm', () => {
     ],
     'a missing entry, and a cut-off take': [write('a', [1, 2]), take(undefined, [3], { p: 'q' })],
     'nothing found while somebody takes': [write('a', [1, 2]), take('a', [3, 9], { p: 'q' }), take(undefined, [4, 5])],
+    'updates that follow each other, or go on at the same time, and one that was cut off': [
+      update(1, [1, 2]),
+      update(3, [3, 6]),
+      update(2, [4, 5]),
+      update(undefined, [6, 7]),
+      update(undefined, [6]),
+      event('tally', 9, { count: 4 }),
+    ],
     'a lease that has ended': [write('a', [1, 2], { leaseMs: 100 }), read('a', [50, 51]), read(undefined, [130, 131])],
     'a transaction that commits': [
       write('a', [1, 2]),
@@ -284,6 +295,14 @@ describe('what is wrong is found', () => {
       renew('a', [50, 51]),
       read(undefined, [200, 201]),
     ],
+    'two updates that made the same of what they changed': [
+      'each update counts once',
+      update(1, [1, 4]),
+      update(1, [2, 3]),
+    ],
+    'an update of what was there before another one': ['each update counts once', update(2, [1, 2]), update(1, [3, 4])],
+    'an update that is lost': ['each update counts once', update(1, [1, 2]), event('tally', 9, { count: 0 })],
+    'an update that counted twice': ['each update counts once', update(1, [1, 2]), event('tally', 9, { count: 2 })],
     'a process that does not finish': ['settled', event('hello', 1)],
     'a request without an answer': ['settled', request('r', [1, 2])],
     'a request that its gateway gave up for no reason': [

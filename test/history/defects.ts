@@ -93,6 +93,14 @@ export const DEFECTS: readonly Defect[] = [
     caughtBy: ['one answer, of the accepted claim'],
   },
   {
+    name: 'change without a look at what was changed meanwhile',
+    isQuick: true,
+    of: 'lua',
+    pieces: [['if found ~= id or signature ~= expected then', 'if found ~= id then']],
+    workload: { faults: [], roles: ENTRIES },
+    caughtBy: ['each update counts once'],
+  },
+  {
     name: 'write acknowledged before its level',
     of: 'js',
     pieces: [

@@ -11,6 +11,8 @@ import { microseconds, SPACE } from './run.js'
 const Item = defineEntry<{ group: string; value: string; place: number }>('Item', {
   index: ['group', ordered('place')],
 })
+/** The counter of all updates. */
+export const Tally = defineEntry<{ count: number }>('Tally', { index: [] })
 const PATTERN = { kind: 'takespace.Request', root: 'takespace.Request', indexed: [], verified: [] }
 const AT_ONCE = 64
 /** For what the sweep has yet to come to. */
@@ -39,6 +41,9 @@ export async function drain(redis: Redis, file: string): Promise<string[]> {
       return true
     }
     while ((await Promise.all(Array.from({ length: AT_ONCE }, takeOne))).includes(true));
+    const tally = await space.takeIfExists(Tally)
+    const last = { is: 'event', p: 'drain', what: 'tally', at: microseconds(), count: tally?.count ?? -1 }
+    appendFileSync(file, `${JSON.stringify(last)}\n`)
     // Requests of gateways that have died are removed when somebody looks for one.
     const offer = await space.engine.offer(PATTERN, 1, () => {})
     await offer.end()

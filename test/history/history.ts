@@ -13,6 +13,7 @@ export type What =
   | 'read'
   | 'renew'
   | 'cancel'
+  | 'update'
   | 'commit'
   | 'abort'
   | 'request'
@@ -41,12 +42,14 @@ export interface Operation {
   readonly tx?: string
   readonly claim?: string
   readonly repeatable?: boolean
+  /** Of an update: how many there have been with it, as the counter says. */
+  readonly count?: number
 }
 
 /** Something that a process saw, or a fault that hit it, at one moment. */
 export interface Event {
   readonly p: string
-  readonly what: 'hello' | 'quiet' | 'bye' | 'deliver' | 'execute' | 'lost' | 'outcome' | 'timeout' | Fault
+  readonly what: 'hello' | 'quiet' | 'bye' | 'deliver' | 'execute' | 'lost' | 'outcome' | 'timeout' | 'tally' | Fault
   readonly at: number
   readonly value?: string
   readonly claim?: string
@@ -56,6 +59,8 @@ export interface Event {
   readonly kind?: 'completed' | 'lost' | 'exhausted' | 'unknown'
   readonly body?: string
   readonly session?: string
+  /** At last, of all updates. */
+  readonly count?: number
 }
 
 /** Told by the controller of the run, of the process that was hit, or `*`. */
@@ -68,7 +73,7 @@ export interface History {
 
 type Line =
   | ({ is: 'invoke'; at: number } & Omit<Operation, 'invoked' | 'returned' | 'out'>)
-  | { is: 'return'; op: string; at: number; out: Out; value?: string }
+  | { is: 'return'; op: string; at: number; out: Out; value?: string; count?: number }
   | ({ is: 'event' } & Event)
 
 /** Merges what the processes have written; the last line of one that was killed may be cut off. */

@@ -14,7 +14,7 @@ import type { Redis } from '../support/redis.js'
 import { until } from '../support/until.js'
 import { check, type Violation } from './checks/index.js'
 import { randomOf } from './children/random.js'
-import { drain } from './drain.js'
+import { drain, Tally } from './drain.js'
 import { type Member, strike, type Target } from './faults.js'
 import { type History, readHistory } from './history.js'
 import { HITS, type Hits, missed } from './hits.js'
@@ -125,6 +125,7 @@ export async function run(settings: Settings): Promise<Run> {
   let watcher: Space | undefined
   try {
     watcher = await openSpace(redis.url, { name: SPACE })
+    await watcher.write(Tally({ count: 0 }), { leaseMs: Number.POSITIVE_INFINITY })
     await Promise.all((settings.roles ?? ROLES).map((role) => running.start(role)))
     const over = new AbortController()
     const { members, random, note } = running

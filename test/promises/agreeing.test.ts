@@ -135,6 +135,7 @@ class Accounts {
     if (step.op === 'write') this.written.set(n, under)
     else if (step.op === 'cancel' && answer) this.cancelled.add((answer as { cancelled: number }).cancelled)
     else if (step.op === 'takeAll') for (const each of answer as Fields[]) this.taken.push({ n: each.n!, under })
+    else if (step.op === 'update') this.found(false, under, answer)
     else if (step.op === 'take' || step.op === 'read') this.found(step.op === 'take', under, answer)
   }
 

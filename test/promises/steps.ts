@@ -1,5 +1,6 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
+import type { Transition } from '../../src/engine.js'
 import { absent, between, gt, gte, lt, lte, not, oneOf, present, startsWith } from '../../src/entry/conditions.js'
 import { ordered } from '../../src/entry/ordered.js'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
@@ -9,6 +10,7 @@ import type { Lease } from '../../src/space/lease.js'
 import type { Registration } from '../../src/space/notify.js'
 import type { Transaction } from '../../src/space/transaction.js'
 import type { Space } from '../../src/space.js'
+import { BIG, CHANGES, LONG, stepById } from './changing-steps.js'
 
 export type Fields = { n?: number; a?: number; b?: string; big?: string }
 const Base = defineEntry<Fields>('Base')
@@ -35,8 +37,6 @@ const CONDITIONS: Readonly<Record<string, (...values: never[]) => unknown>> = {
   present,
   startsWith,
 }
-/** A record holds it as a hash. */
-const LONG = 'y'.repeat(50)
 
 // Few of them, so that steps meet.
 const fields = fc.oneof(
@@ -84,7 +84,7 @@ const by = fc.nat(CLIENTS - 1)
 const tx = fc.nat(2)
 const which = fc.nat(5)
 const priority = fc.constantFrom(0, 0, 3, -1)
-const on = fc.constantFrom('written' as const, 'visible' as const, 'available' as const)
+const on = fc.constantFrom('written' as const, 'visible' as const, 'available' as const, 'changed' as const)
 const op = <T extends string, R extends object>(name: T, more: { [K in keyof R]: fc.Arbitrary<R[K]> }) =>
   fc.record({ op: fc.constant(name), by, ...more } as never) as fc.Arbitrary<{ op: T; by: number } & R>
 
@@ -111,6 +111,8 @@ const takeAll = op<'takeAll', { templates: Tpl[]; tx: number; max: number }>('ta
   tx,
   max: fc.integer({ min: 1, max: 4 }),
 })
+const change = fc.nat(6)
+const update = op<'update', { template: Tpl; tx: number; change: number }>('update', { template, tx, change })
 const cancel = op<'cancel', { which: number }>('cancel', { which })
 const wait = op<'wait', { take: boolean; template: Tpl; tx: number; ifExists: boolean }>('wait', {
   take: fc.boolean(),
@@ -129,6 +131,7 @@ export const concurrent = fc.oneof(
   { weight: 3, arbitrary: read },
   { weight: 2, arbitrary: takeAll },
   { weight: 1, arbitrary: cancel },
+  { weight: 3, arbitrary: update },
   { weight: 3, arbitrary: wait },
 )
 
@@ -146,6 +149,15 @@ export const step = fc.oneof(
   { weight: 3, arbitrary: read },
   { weight: 1, arbitrary: takeAll },
   { weight: 1, arbitrary: cancel },
+  { weight: 4, arbitrary: update },
+  {
+    weight: 1,
+    arbitrary: op<'byId', { which: number; how: number; tx: number }>('byId', { which, how: fc.nat(3), tx }),
+  },
+  {
+    weight: 1,
+    arbitrary: op<'clear', { template: Tpl }>('clear', { template: fc.tuple(kind, fc.oneof(fields, conditions)) }),
+  },
   {
     weight: 1,
     arbitrary: op<'renew', { which: number; leaseMs: number }>('renew', { which, leaseMs: fc.constantFrom(90_000, 0) }),
@@ -165,7 +177,7 @@ export const step = fc.oneof(
   },
   {
     weight: 3,
-    arbitrary: op<'notify', { templates: Tpl[]; tx: number; on: 'written' | 'visible' | 'available' }>('notify', {
+    arbitrary: op<'notify', { templates: Tpl[]; tx: number; on: Transition }>('notify', {
       templates: fc.array(template, { minLength: 1, maxLength: 2 }),
       tx,
       on,
@@ -251,7 +263,6 @@ const plain = (found: unknown): unknown =>
   found && typeof found === 'object' && 'big' in found ? { ...found, big: String(found.big).length } : found
 
 type Options = FindOptions & { waitMs: number }
-const BIG = 'b'.repeat(3_000)
 const SERVICE = { service: 'web', timeoutMs: 60_000, priority: 0 }
 const REQUEST = { method: 'GET', httpVersion: '1.1', headers: [], body: Buffer.alloc(0), peer: '', secure: false }
 const RESPONSE = { status: 200, reason: 'OK', headers: [], body: Buffer.alloc(0) }
@@ -287,6 +298,12 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
     case 'take':
     case 'read':
       return plain(await find(space, step.op === 'take', step.ifExists, step.template, { waitMs: 0, tx: under }))
+    case 'update':
+      return plain(await space.update(templateOf(step.template), CHANGES[step.change]!, { waitMs: 0, tx: under }))
+    case 'byId':
+      return plain(await stepById(step.how, space, from(side.leases, step.which)?.lease.id, under))
+    case 'clear':
+      return space.clear(templateOf(step.template))
     case 'takeAll':
       return (await space.takeAll(step.templates.map(templateOf), { max: step.max, waitMs: 0, tx: under })).map(plain)
     case 'wait': {

@@ -135,6 +135,7 @@ export class Process {
       isReachable: true,
       presence: own.presence,
       sessions: own.sessions,
+      changes: own.changes,
       write: (images: readonly EncodedEntry[], tx?: string) => call(() => own.write(images, tx)),
       find: (find: Find) => call(() => own.find(find)),
       takeMany: (find: Find, most) => call(() => own.takeMany(find, most)),

@@ -183,6 +183,9 @@ end
 for key, members in pairs(ordered) do
   for member in pairs(members) do say(key, member:sub(-30), 'is in an order without its record') end
 end
+for id, tx in pairs(hash('changed')) do
+  if not T[tx] then say('changed', id, 'by no transaction') end
+end
 for id, list in pairs(readers) do
   if not records[id] then say('readers', id, 'has no record') end
   for tx in list:gmatch('[^,]+') do

@@ -89,3 +89,32 @@ export const conditions = [
   // @ts-expect-error: a condition is no value of an entry
   Job({ id: 'j1', state: 'open', due: lte(5), tags: [] }),
 ]
+
+/** An update takes and returns the fields of the kind, whatever its template says of them. */
+export async function updating(space: Space, id: string): Promise<void> {
+  type Counted = { name: string; count: number; big?: bigint; tags?: string[]; state: 'new' | 'done' }
+  const Counted = defineEntry<Counted>('Counted')
+  const asNew = Counted.template({ state: 'new', big: absent() })
+  const done = await space.update(asNew, { set: { state: 'done', big: 1n }, unset: ['tags'], increment: { count: 1 } })
+  is<Same<typeof done, Entry<Counted>>>()
+  const within = await space.update(
+    Counted,
+    { append: { tags: 'x' }, increment: { big: 1n } },
+    { waitMs: 5, if: { count: 3 } },
+  )
+  is<Same<typeof within, Entry<Counted> | null>>()
+  const byId = await space.update(id, { set: { anything: 1 }, increment: { count: 1n }, append: { tags: ['a', 1] } })
+  is<Same<typeof byId, Entry | null>>()
+  // @ts-expect-error: no such state
+  await space.update(Counted, { set: { state: 'old' } })
+  // @ts-expect-error: a field that every entry has
+  await space.update(Counted, { unset: ['count'] })
+  // @ts-expect-error: a text is no number
+  await space.update(Counted, { increment: { name: 1 } })
+  // @ts-expect-error: a number is no bigint
+  await space.update(Counted, { increment: { big: 1 } })
+  // @ts-expect-error: a number is no list
+  await space.update(Counted, { append: { count: 1 } })
+  // @ts-expect-error: without a wait
+  await space.update(id, { set: { a: 1 } }, { waitMs: 1 })
+}

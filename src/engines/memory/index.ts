@@ -29,6 +29,7 @@ import type {
 import { SpaceError } from '../../errors.js'
 import { Wait } from '../../runtime/wait.js'
 import { hasNoSuccessor, type Item, readable, type Size, storedOf, takeable } from './bag.js'
+import { MemoryChanges } from './changes.js'
 import { backlogIn, countIn, pageIn } from './listings.js'
 import { SessionAccess } from './session-access.js'
 import { MemoryTickets } from './tickets.js'
@@ -47,6 +48,7 @@ export class MemoryEngine implements Engine {
   readonly presence: string
   readonly tickets: MemoryTickets
   readonly sessions: SessionAccess
+  readonly changes: MemoryChanges
   readonly twoPhase: MemoryTwoPhase
   readonly transactions: TransactionsInMemory
   /** The state that all processes of the space share. */
@@ -71,6 +73,10 @@ export class MemoryEngine implements Engine {
     this.tickets = new MemoryTickets(world, this.presence, (entries) => {
       this.#open()
       this.#refuseBeyond(entries)
+    })
+    this.changes = new MemoryChanges(world, {
+      open: () => this.#open(),
+      refuseBeyond: (entry, replaced, tx) => this.#refuseBeyond([entry], tx, replaced),
     })
     this.sessions = new SessionAccess(world.sessions, this.presence, (count, bytes) =>
       this.#hasRoom([], { count, bytes }),

@@ -5,7 +5,18 @@
 import { LONGEST_TIMER_MS, wallMs } from '../../clock.js'
 import type { EncodedEntry, Interest, Stored } from '../../engine.js'
 import { type Item, readable, takeable } from './bag.js'
+import { matches } from './match.js'
 import { WaitingTemplates } from './waiting-templates.js'
+
+/** What happens to an entry. */
+export interface WhatHappens {
+  /** True if nobody could see it before. */
+  readonly isNew: boolean
+  readonly written: boolean
+  readonly changed?: boolean
+  /** Its former contents, if they are replaced. */
+  readonly before?: EncodedEntry
+}
 
 interface MemoryRegistration {
   readonly presence: string
@@ -63,20 +74,22 @@ export class MemoryRegistrations {
   around(
     item: Item,
     entry: () => Stored,
-    { isNew, written }: { isNew: boolean; written: boolean },
+    { isNew, written, changed = false, before }: WhatHappens,
     change: () => void,
   ): void {
-    const before = this.#of(item.entry).map((registration) => {
-      const { tx } = registration.interest
-      return { registration, tx, read: !isNew && readable(item, tx), take: !isNew && takeable(item, tx) }
+    const concerned = this.#of(item.entry).map((registration) => {
+      const { templates, tx } = registration.interest
+      const isMatch = !isNew && (!before || templates.some((template) => matches(template, before)))
+      return { registration, tx, read: isMatch && readable(item, tx), take: isMatch && takeable(item, tx) }
     })
     change()
-    for (const { registration, tx, read, take } of before) {
+    for (const { registration, tx, read, take } of concerned) {
       const { interest } = registration
       const happened = {
         written: written && readable(item, tx),
         visible: !read && readable(item, tx),
         available: !take && takeable(item, tx),
+        changed: changed && readable(item, tx),
         ended: false,
       }
       if (!happened[interest.on]) continue

@@ -8,8 +8,9 @@ import { DEAD_LETTER, type EncodedEntry, type EncodedTemplate, type OnMessagePar
 import { deadLetterEntry } from '../../entry/dead-letter.js'
 import { Bag, conflicting, hasNoSuccessor, type Item, type ItemRequester, storedOf } from './bag.js'
 import { type HeldDelivery, Offers } from './offers.js'
+import { Originals } from './originals.js'
 import { inPlace } from './place.js'
-import { MemoryRegistrations } from './registrations.js'
+import { MemoryRegistrations, type WhatHappens } from './registrations.js'
 import { MemorySessions } from './session-entries.js'
 import { MemoryTransactions, type OpenTransaction } from './transactions.js'
 import { UnfinishedCommits } from './unfinished.js'
@@ -20,6 +21,7 @@ export class World {
   readonly waiters = new Waiters()
   readonly offers = new Offers(this.bag, this.waiters)
   readonly transactions = new MemoryTransactions((transaction) => this.#expired(transaction))
+  readonly originals = new Originals(this.bag, this.transactions)
   readonly unfinished = new UnfinishedCommits()
   readonly registrations = new MemoryRegistrations()
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
@@ -65,7 +67,7 @@ export class World {
   }
 
   /** Changes an entry and serves waiting finds. */
-  change(item: Item, what: { isNew: boolean; written: boolean }, change: () => void): void {
+  change(item: Item, what: WhatHappens, change: () => void): void {
     this.registrations.around(item, () => storedOf(item), what, change)
     for (const reader of this.waiters.readers(item, false)) reader.serve(item)
     this.waiters.taker(item, (presence) => this.#bears(presence, item))?.serve(item)
@@ -113,6 +115,7 @@ export class World {
     if (!transaction) return
     this.registrations.endOf(tx)
     this.waiters.endOf(tx)
+    const changed = this.originals.endOf(transaction, committed)
     // Best first: waiting finds get the best match.
     for (const item of inPlace(transaction.items)) {
       if (!this.#isThere(item)) continue
@@ -120,7 +123,8 @@ export class World {
       if ((took && (committed || wrote)) || (wrote && !committed)) {
         this.bag.remove(item.entry.id)
       } else {
-        this.change(item, { isNew: false, written: wrote }, () => {
+        const isChange = changed.has(item)
+        this.change(item, { isNew: false, written: wrote && !isChange, changed: isChange }, () => {
           item.readers.delete(tx)
           if (wrote) item.writer = undefined
           if (took) item.taker = undefined

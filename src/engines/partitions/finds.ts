@@ -33,7 +33,7 @@ export class PartitionedFinds {
     const tx = find.tx === undefined ? undefined : this.#transactions.get(find.tx)
     const taken: Stored[] = []
     let away: unknown
-    for (const partition of this.#homeOr(tx, this.#placement.ofTemplate(find.template))) {
+    for (const partition of this.#transactions.reach(tx, this.#placement.ofTemplate(find.template))) {
       if (taken.length >= most) break
       const member = this.#members[partition]!
       try {
@@ -65,15 +65,6 @@ export class PartitionedFinds {
     return taken
   }
 
-  #homeOr(
-    { home, id, spans }: Partial<PartitionedTransaction> = {},
-    only: readonly number[] | undefined,
-  ): readonly number[] {
-    if (home === undefined || spans) return only ?? this.#placement.inTurn()
-    if (only && !only.includes(home)) throw otherPartition(`Transaction ${id}`, home, 'the template', only[0]!)
-    return [home]
-  }
-
   #ask(partition: number, find: Find): Promise<Stored | null> {
     const member = this.#members[partition]!
     const arrived = this.#placement.arrived?.(partition)
@@ -83,7 +74,7 @@ export class PartitionedFinds {
   async #findUnder(tx: PartitionedTransaction, find: Find): Promise<Stored | null> {
     const endsAt = monotonicMs() + find.waitMs
     const only = this.#placement.ofTemplate(find.template)
-    const among = this.#homeOr(tx, only)
+    const among = this.#transactions.reach(tx, only)
     const ask: Ask = async (partition, own) => {
       const stored = await this.#ask(partition, { ...own, tx: this.#transactions.in(tx, partition) })
       if (!stored || this.#transactions.settle(tx, partition)) return stored

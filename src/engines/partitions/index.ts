@@ -26,6 +26,7 @@ import type {
   Stored,
 } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
+import { PartitionedChanges } from './changes.js'
 import { PartitionedFinds } from './finds.js'
 import { firstOf } from './first-placed.js'
 import { PartitionedListings } from './listings.js'
@@ -42,6 +43,7 @@ export class PartitionedEngine implements Engine {
   readonly presence: string
   readonly sessions: PartitionedSessions
   readonly tickets: PartitionedTickets
+  readonly changes: PartitionedChanges
   readonly transactions = new TransactionsInPartitions(() => this.#inUse)
   readonly #members: readonly Engine[]
   /** Those that are part of the space now. */
@@ -75,6 +77,7 @@ export class PartitionedEngine implements Engine {
     this.#listings = new PartitionedListings(members, this.#placement, this.#transactions)
     this.#requests = new PartitionedRequests(members, this.#placement)
     this.sessions = new PartitionedSessions(members, this.#placement)
+    this.changes = new PartitionedChanges(members, this.#placement, this.#transactions)
     this.tickets = new PartitionedTickets(members, this.#placement, this.#offers)
   }
 

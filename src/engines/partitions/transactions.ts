@@ -84,6 +84,18 @@ export class PartitionedTransactions {
     return tx.home === partition
   }
 
+  /**
+   * Returns the partitions in which an operation under a transaction looks, or under none: its home alone, if it has one
+   * and does not span all.
+   * @param only the partitions that may have what is looked for; undefined: all
+   * @throws SpaceError OTHER_PARTITION if its home is not among them
+   */
+  reach(tx: PartitionedTransaction | undefined, only: readonly number[] | undefined): readonly number[] {
+    if (tx?.home === undefined || tx.spans) return only ?? this.#placement.inTurn()
+    if (only && !only.includes(tx.home)) throw otherPartition(`Transaction ${tx.id}`, tx.home, 'the template', only[0]!)
+    return [tx.home]
+  }
+
   /** Undoes what a find has done in a partition that turned out not to be its home. */
   async undo(tx: PartitionedTransaction, partition: number): Promise<void> {
     const id = tx.opened.get(partition)

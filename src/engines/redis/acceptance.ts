@@ -10,6 +10,9 @@ import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 
+/** What an acceptance needs to know of a find. */
+export type Accepting = Pick<Find, 'tx' | 'conforms' | 'onNonconforming'>
+
 export class Acceptance {
   readonly #batches: Batches
   readonly #bodies: Bodies
@@ -33,7 +36,7 @@ export class Acceptance {
    * Returns the entry if it belongs to the find from now on. Returns null, so that the find goes on, if the claim was
    * lost or the entry was moved to the dead letters: it is damaged, has no body, or does not conform to its schema.
    */
-  async accept(find: Find, claim: string, parsed: Parsed): Promise<Stored | null> {
+  async accept(find: Accepting, claim: string, parsed: Parsed): Promise<Stored | null> {
     if (claim) this.#underWay.add(claim)
     try {
       const stored = parsed.damaged ? null : await this.#complete(parsed)
@@ -55,7 +58,7 @@ export class Acceptance {
     })
   }
 
-  async #conforms({ conforms }: Find, claim: string, stored: Stored): Promise<boolean> {
+  async #conforms({ conforms }: Accepting, claim: string, stored: Stored): Promise<boolean> {
     try {
       return !conforms || (await conforms(stored))
     } catch (error) {
@@ -65,7 +68,7 @@ export class Acceptance {
   }
 
   /** Makes a take final, or part of its transaction. Returns false if the claim was lost. */
-  async #acknowledge({ tx = '' }: Find, claim: string): Promise<boolean> {
+  async #acknowledge({ tx = '' }: Accepting, claim: string): Promise<boolean> {
     const named = { claim, transaction: tx }
     // Not repeatable: on a repetition, the space could not tell a take that is final already from a lost claim.
     const options = { repeatable: false, redoable: true }

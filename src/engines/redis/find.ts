@@ -11,7 +11,7 @@ import type { Arguments } from './wire/operation.js'
 
 export class Finds {
   readonly #batches: Batches
-  readonly #acceptance: Acceptance
+  readonly acceptance: Acceptance
   readonly #transactions: Transactions
   /** Waiting finds, by the id of the wait. */
   readonly #waiting = new Map<string, WaitingFind>()
@@ -20,7 +20,7 @@ export class Finds {
 
   constructor(batches: Batches, acceptance: Acceptance, transactions: Transactions) {
     this.#batches = batches
-    this.#acceptance = acceptance
+    this.acceptance = acceptance
     this.#transactions = transactions
     this.#port = {
       search: (find, wait) => this.#search(find, wait),
@@ -39,7 +39,7 @@ export class Finds {
   delivered(wait: string, claim: string, record: Buffer, now: number): void {
     const waiting = this.#waiting.get(wait)
     if (waiting) waiting.handed(idOf(claim), claim, record, now)
-    else this.#acceptance.giveBack(claim)
+    else this.acceptance.giveBack(claim)
   }
 
   /** Passes on an entry that was shown to a waiting read. */
@@ -81,7 +81,7 @@ export class Finds {
       const reply = await this.#search(find, '')
       if (reply.kind !== REPLY.found) return null
       const { claim, parsed } = foundIn(reply)
-      const stored = await this.#acceptance.accept(find, claim, parsed)
+      const stored = await this.acceptance.accept(find, claim, parsed)
       if (stored) return stored
     }
   }

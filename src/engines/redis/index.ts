@@ -27,10 +27,12 @@ import { tokenOf } from '../../entry/token.js'
 import { SpaceError } from '../../errors.js'
 import { within } from '../../runtime/deadline.js'
 import { Acceptance } from './acceptance.js'
+import { ChangesOnRedis } from './changes.js'
 import { Claims } from './claim.js'
 import { Damage } from './damage.js'
 import { agreedDurability, stillGiven } from './durability.js'
 import { Finds } from './find.js'
+import { healthOf } from './health.js'
 import { Holdings } from './holdings.js'
 import { keysOf } from './keys.js'
 import { Listings } from './listing.js'
@@ -59,9 +61,6 @@ import { ServerMemory } from './wire/server-memory.js'
 import { Writes } from './write.js'
 
 const FAREWELL_MS = 1_000
-/** If the space has been silent for this long, health() sends a request and waits ASK_MS for the reply. */
-const QUIET_MS = 1_000
-const ASK_MS = 900
 
 export class RedisEngine implements Engine {
   readonly presence: string
@@ -69,6 +68,7 @@ export class RedisEngine implements Engine {
   readonly access: Access
   readonly tickets: RedisTickets
   readonly sessions: SessionEntriesOnRedis
+  readonly changes: ChangesOnRedis
   readonly twoPhase: TwoPhaseOnRedis
   readonly transactions: TransactionsOnRedis
   readonly moves: Moves
@@ -128,6 +128,7 @@ export class RedisEngine implements Engine {
     this.#finds = new Finds(this.#batches, this.#acceptance, this.#transactions)
     this.#many = new TakesOfMany(this.#batches, this.#transactions, this.#acceptance)
     this.#writes = new Writes(this.presence, this.#batches, this.#bodies, keys, this.#transactions)
+    this.changes = new ChangesOnRedis(this.#batches, this.#bodies, keys, this.#writes, this.#transactions, this.#finds)
     this.#requests = new Requests(this.#batches, this.#bodies, keys, this.#writes)
     this.#claims = new Claims(this.#batches, this.#bodies, keys, this.#writes, this.#transactions)
     const nameOf = (id: string): string => `${id}:${randomBytes(9).toString('base64url')}${nonce}`
@@ -360,24 +361,16 @@ export class RedisEngine implements Engine {
     return repair(this.#batches)
   }
 
-  async health(): Promise<Health> {
-    const looks = [this.#memory.look()]
-    // There is no lease of this id: the cheapest request possible.
-    if (this.#ownPresence.connected && this.#batches.clock.silentMs > QUIET_MS)
-      looks.push(this.renew('', 0).then(() => {}))
-    await within(ASK_MS, Promise.all(looks)).catch(() => {})
-    return {
-      connected: this.#ownPresence.connected,
-      answeredMsAgo: this.#batches.clock.silentMs,
-      full: this.#writes.isFull,
-      evicts: this.#memory.policy,
-      damaged: this.#damage.count,
-      unusable: this.#batches.isUnusable,
-      queued: this.#batches.queued,
-      reconnects: this.#ownPresence.reconnects,
-      gaps: this.#ownPresence.gaps,
-      memory: this.#memory.bytes,
-    }
+  health(): Promise<Health> {
+    return healthOf({
+      memory: this.#memory,
+      presence: this.#ownPresence,
+      batches: this.#batches,
+      writes: this.#writes,
+      damage: this.#damage,
+      // There is no lease of this id.
+      ask: () => this.renew('', 0),
+    })
   }
 
   async close(): Promise<void> {

@@ -40,6 +40,7 @@ export const KEYS = {
   decisions: { name: 'decisions', type: 'zset', holds: 'committed transactions, each with one that has to be, by when a process is to see to it', until: 'these are committed' },
   marks: { name: 'marks:', of: 'transaction', type: 'set', holds: 'what a transaction did', until: 'the transaction ends' },
   written: { name: 'written:', of: 'transaction', type: 'zset', holds: 'what a transaction has written, by score', until: 'the transaction ends' },
+  changed: { name: 'changed', type: 'hash', holds: 'id → the transaction that has changed it; `id^` is in `entries`, with the former contents', until: 'transactions end' },
   readers: { name: 'readers', type: 'hash', holds: 'id → the transactions that have read it', until: 'transactions end' },
   registrations: { name: 'registrations', type: 'zset', holds: 'registrations, by the end of their leases', until: 'leases end' },
   sessions: { name: 'sessions', type: 'zset', holds: 'session entries, by when they are looked at', until: 'leases end' },

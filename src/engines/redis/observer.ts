@@ -1,5 +1,6 @@
 /** An engine that only reads: it joins no presence, its user may be one who may only read, and a lost connection is replaced. */
 import { monotonicMs } from '../../clock.js'
+import type { Changes } from '../../engine/changes.js'
 import type { SessionEntries } from '../../engine/sessions.js'
 import type { Engine, Find, Health } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
@@ -24,6 +25,7 @@ const REFUSED = {
   ...refusing('suspend', 'post', 'hear', 'offered', 'repair'),
 }
 const SESSIONS: SessionEntries = refusing('load', 'reload', 'save', 'touch', 'destroy', 'release', 'count', 'list')
+const CHANGES: Changes = refusing('change', 'find', 'cancel', 'clear')
 const TICKETS = refusing('open', 'settle', 'recordProgress', 'reportProgress', 'leave')
 
 /**
@@ -43,6 +45,7 @@ export async function openObserver(url: string, name: string): Promise<Engine> {
     // Each question may connect again.
     isReachable: true,
     sessions: SESSIONS,
+    changes: CHANGES,
     tickets: {
       ...TICKETS,
       look: (id) => ask(({ tickets }) => tickets.look(id)),

@@ -23,8 +23,12 @@ export const OPERATIONS = {
   announceKey: { args: ['kind', 'field'], does: 'makes the field known that decides the partition of a kind' },
   renew: { args: ['id', 'leaseMs'], does: 'renews the lease of an entry; -1: for ever' },
   cancel: { args: ['id'], does: 'removes an entry; its holder, if there is one, is told' },
+  cancelFree: { args: ['id'], does: 'removes an entry, unless it is held or one of the framework’s own' },
+  change: { args: ['after', 'transaction', 'template', 'id', 'expected', 'head', 'stored', 'body'], does: 'replaces the contents of the best match, or of the entry of an id, if they are those expected; else reads it' },
+  clear: { args: ['after', 'template'], does: 'removes a slice of the matches' },
   find: { args: ['mode', 'wait', 'transaction', 'template'], does: 'reads or takes the best match; else registers the wait, if one is named' },
   continueFind: { args: ['after', 'mode', 'wait', 'transaction', 'template'], does: 'continues a find that has met its bound on candidates' },
+  findById: { args: ['mode', 'id', 'transaction'], does: 'reads or takes the entry of an id, as a find that does not wait' },
   takeMany: { args: ['after', 'most', 'transaction', 'template'], does: 'takes several matches without waiting' },
   acknowledge: { args: ['claim', 'transaction'], does: 'makes a take final, or its transaction’s' },
   endWait: { args: ['wait'], does: 'ends a wait' },
@@ -201,10 +205,10 @@ export const WAIT = {
 } as const
 
 /** The second character of a registration's id: the change that it is notified of. */
-export const TRANSITION = { written: 'w', visible: 'v', available: 'a', ended: 'e' } as const
+export const TRANSITION = { written: 'w', visible: 'v', available: 'a', changed: 'c', ended: 'e' } as const
 
-/** The changes at once: of an entry that is written, and of one that is free again. */
-export const TRANSITIONS = { ofWrite: 'wva', ofReturn: 'va' } as const
+/** The changes at once: of an entry that is written, of one that is free again, and of one whose change is committed. */
+export const TRANSITIONS = { ofWrite: 'wva', ofReturn: 'va', ofChange: 'cva' } as const
 
 /** Effects of a transaction on an entry. */
 export const MARK = { read: 'r', taken: '-', writtenAndTaken: '*', registered: 'n', written: 'w' } as const
@@ -229,6 +233,8 @@ export const SIGN = {
   order: ',',
   /** Before the hash of several fields that are indexed together; ends the name of a count of templates. */
   hash: '#',
+  /** Ends the id of the former contents of an entry, while a transaction has changed it. */
+  original: '^',
   /** Before a token of a structure. */
   structure: 'o',
 } as const

@@ -91,7 +91,20 @@ export function packedTemplate(template: EncodedTemplate): string {
 const packedCondition = ({ field, operator, isNegated, operands }: EncodedCondition): string =>
   [`?${field}=${isNegated ? '!' : ''}${operator}`, ...operands].join('|')
 
+/** Returns the arguments of new contents: place and signature, and as of an entry the body with its checksum. */
+export function contentsArguments(
+  contents: Pick<EncodedEntry, 'kinds' | 'indexed' | 'verified' | 'body'>,
+  isByReference: boolean,
+): { readonly head: string; readonly body: Prefixed } {
+  const signature = signatureOf(contents)
+  const body = isByReference ? EMPTY : contents.body
+  const head = (isByReference ? PLACE.reference : PLACE.inline) + signature
+  return { head, body: new Prefixed(checksumOfBody(crcOfSignature(signature), body), body) }
+}
+
 export interface Parsed extends Stored {
+  /** Kinds and tokens, as the record has them: they tell all contents. */
+  readonly signature: string
   readonly indexed: readonly string[]
   readonly deaths: number
   readonly repeatable: boolean
@@ -129,6 +142,7 @@ export function parseRecord(id: string, record: Buffer, now: number): Parsed {
   const ends = part(fixed, RECORD.expiresAt)
   return {
     id,
+    signature,
     kinds,
     indexed,
     body,

@@ -137,14 +137,14 @@ export class Writes {
   }
 
   #packed(entries: readonly EncodedEntry[], presence = this.#presence): Argument[] {
-    this.#announce(entries)
+    this.announce(entries)
     const args: Argument[] = [String(entries.length)]
     for (const entry of entries) args.push(...this.argumentsOf(entry, presence))
     return args
   }
 
   /** Announces roots and the fields indexed there: a search can use only fields that all writers of a root index. */
-  #announce(entries: readonly EncodedEntry[]): void {
+  announce(entries: readonly Pick<EncodedEntry, 'kinds' | 'index' | 'partitionField'>[]): void {
     for (const { kinds, index = '*', partitionField } of entries) {
       if (partitionField !== undefined) this.#announceKey(kinds[0]!, partitionField)
       const root = kinds[kinds.length - 1]!

@@ -3,6 +3,7 @@ import { type Entries, entriesOf } from '../entries.js'
 import type { History } from '../history.js'
 import { type Requests, requestsOf } from '../requests.js'
 import { nothingInvented, nothingLost } from './books.js'
+import { countedOnce } from './counted.js'
 import { oneHolder } from './holders.js'
 import { linearizable } from './linearizable.js'
 import { nothingOverlooked } from './overlooked.js'
@@ -31,6 +32,7 @@ const CHECKS: Readonly<Record<string, (facts: Facts) => string[]>> = {
   'all or nothing': allOrNothing,
   'each entry linearizable': linearizable,
   'nothing overlooked': nothingOverlooked,
+  'each update counts once': countedOnce,
   settled,
 }
 

@@ -127,6 +127,14 @@ export const owner = (actors) => {
   )
 }
 
+/** Adds to a counter that all share; the changed entry says how many have done so. */
+export const counter = (actors) => {
+  const { space, recorder, Tally } = actors
+  const add = () => space.update(Tally, { increment: { count: 1 } }, { waitMs: 0 })
+  const counted = (tally) => (tally ? { out: 'ok', count: tally.count } : { out: 'none' })
+  return loop(actors, () => recorder.run('update', {}, add, counted, 'failed'), 12)
+}
+
 /** Takes one and writes two, all under a transaction that commits or aborts. */
 export const transactor = (actors) =>
   loop(

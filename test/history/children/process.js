@@ -3,7 +3,7 @@
 
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { canceller, owner, trader, transactor } from './actors.js'
+import { canceller, counter, owner, trader, transactor } from './actors.js'
 import { randomOf } from './random.js'
 import { Recorder } from './recorder.js'
 import { gateway, worker } from './requests.js'
@@ -27,13 +27,14 @@ const actors = {
   stop: stop.signal,
   Item: defineEntry('Item', { index: ['group', ordered('place')] }),
   conditions,
+  Tally: defineEntry('Tally', { index: [] }),
   random: randomOf(settings.seed),
   /** Different from every other value of the run. */
   value: () => `${settings.name}-${(++values).toString(36)}`,
 }
 
 const ROLES = {
-  trader: () => [trader(actors), trader(actors), canceller(actors), transactor(actors), owner(actors)],
+  trader: () => [trader(actors), trader(actors), canceller(actors), transactor(actors), owner(actors), counter(actors)],
   gateway: () => [gateway(actors)],
   worker: () => [worker(actors)],
 }

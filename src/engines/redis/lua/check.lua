@@ -56,12 +56,12 @@ local function isSound(record)
     and sumOf(record, requesterIn(record)) == sub(record, RECORD.headSum.from, RECORD.headSum.to)
 end
 
--- Returns a record with another end of its lease (13 digits), another number of deaths, or another type; nil leaves
--- each as it is.
-local function rehead(record, ends, deaths, kind)
+-- Returns a record with another end of its lease (13 digits), another number of deaths, another type, or another place; nil
+-- leaves each as it is.
+local function rehead(record, ends, deaths, kind, place)
   local head = (ends or sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)) .. sub(record, RECORD.writtenAt.from, RECORD.writtenAt.to)
     .. (deaths or sub(record, RECORD.deaths.from, RECORD.deaths.to)) .. sub(record, RECORD.score.from, RECORD.score.to)
-    .. (kind or sub(record, RECORD.type.from, RECORD.type.to)) .. sub(record, RECORD.place.from, RECORD.place.to)
+    .. (kind or sub(record, RECORD.type.from, RECORD.type.to)) .. (place or sub(record, RECORD.place.from, RECORD.place.to))
   return head .. sumOf(head, requesterIn(record)) .. sub(record, RECORD.signature.from)
 end
 

@@ -65,27 +65,34 @@ end
 
 LATER.tellOutcome = tellOutcome
 
--- Sends an event to each registration for one of these transitions, once however many of its templates match. If a
--- transaction is given, only to registrations under it.
-local function announce(info, id, record, transitions, transaction)
-  local told = {}
+-- Calls `visit` for each registration for one of these transitions of which a template matches an entry: once for each
+-- such template.
+local function eachInterested(info, transitions, visit)
   local queues = queuesFor(info, 'notify')
   for i = 1, #queues do
     local queue = queueOf(queues[i][1], true)
     for waiter in pairs(queue.score) do
       local who = parsedWaiter(waiter)
       if find(transitions, sub(who.wait, 2, 2), 1, true) and (not queues[i][2] or conforms(waiter, info.text)) then
-        local spec = transaction and specOf(who.presence, who.wait)
-        local registration = sub(who.wait, 1, find(who.wait, '.', 1, true) - 1)
-        local name = who.presence .. registration
-        if (not transaction or spec.tx == transaction) and not told[name] then
-          told[name] = true
-          local sequence = call('HINCRBY', keysOf(who.presence).events, registration, 1)
-          push(who.presence, PUSH.event .. registration .. '\t', id .. ' ' .. format('%.0f', sequence), record)
-        end
+        visit(who, sub(who.wait, 1, find(who.wait, '.', 1, true) - 1))
       end
     end
   end
+end
+
+-- Sends an event to each registration for one of these transitions, once however many of its templates match. If a
+-- transaction is given, only to registrations under it; if the former contents of the entry are given, only to those that
+-- they do not match.
+local function announce(info, id, record, transitions, transaction, before)
+  local told = {}
+  if before then eachInterested(before, transitions, function(who, registration) told[who.presence .. registration] = true end) end
+  eachInterested(info, transitions, function(who, registration)
+    local name = who.presence .. registration
+    if told[name] or transaction and specOf(who.presence, who.wait).tx ~= transaction then return end
+    told[name] = true
+    local sequence = call('HINCRBY', keysOf(who.presence).events, registration, 1)
+    push(who.presence, PUSH.event .. registration .. '\t', id .. ' ' .. format('%.0f', sequence), record)
+  end)
 end
 
 local function addToIndexes(info, id, score)

@@ -78,6 +78,31 @@ function OPS.continueFind(after, mode, wait, transaction, template)
   end
 end
 
+-- Returns the record of an entry that a find without waiting may have; nil if there is none. The framework's own kinds are
+-- not found by their ids.
+function LATER.visibleById(id, mode, transaction)
+  flushRecords()
+  local record = recordOf(id)
+  if not record then return nil end
+  if hasExpired(record) then
+    remove(id, record)
+    return nil
+  end
+  local info = indexInfo(signatureOf(record))
+  if find(info.root, KIND.own, 1, true) == 1 then return nil end
+  if transaction ~= '' and hasWritten(transaction, id) or call('ZSCORE', info.index[1], id) then return record end
+  local readers = exists(keys.readers) and call('HGET', keys.readers, id)
+  return readers and (mode == 'read' or readers == ',' .. transaction .. ',') and record or nil
+end
+
+function OPS.findById(mode, id, transaction)
+  if transaction ~= '' and not isOpen(transaction) then return reply(REPLY.transactionEnded) end
+  local own = MODE_OF[mode]
+  local record = LATER.visibleById(id, own, transaction)
+  if not record then return reply(REPLY.none) end
+  replyFound({ id, record }, { mode = own, tx = transaction })
+end
+
 -- Returns whether a match is free for the transaction of a wait; its owner has been told to search again.
 local function mayHave(spec) return spec.tx ~= '' and isOpen(spec.tx) and searchVisible(spec, 1)[1] end
 

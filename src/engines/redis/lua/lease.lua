@@ -26,6 +26,7 @@ function OPS.renew(id, leaseMs)
     sweepLater(id, expiresAt, now)
     local isShorter = ends < sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)
     if isShorter and exists(keys.ifExists) then LATER.leaseShortened(renewed) end
+    if exists(keys.changed) then LATER.renewOriginal(id, expiresAt, ends, lease) end
     if isLarge(record) then
       if lease < 0 then call('PERSIST', bodyKey(id)) else call('PEXPIRE', bodyKey(id), lease + SHARED.bodyGraceMs) end
     end
@@ -46,4 +47,10 @@ end
 
 function OPS.cancel(id)
   reply(withdraw(id) and REPLY.done or REPLY.none)
+end
+
+function OPS.cancelFree(id)
+  local record = LATER.visibleById(id, 'take', '')
+  if record then remove(id, record) end
+  reply(record and REPLY.done or REPLY.none)
 end

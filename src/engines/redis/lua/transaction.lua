@@ -102,6 +102,8 @@ end
 local function endTransaction(transaction, committed, goesOn)
   local marks, hasMore = nextMarks(transaction)
   local did, owner = readMarks(marks), presenceOf(transaction)
+  local hasChanges = exists(keys.changed)
+  if hasChanges then LATER.endChanges(transaction, did, committed) end
   for j = 1, #did.registered do
     local registration = did.registered[j]
     if dropRegistration(owner, registration) then push(owner, PUSH.ended, ':' .. registration .. '\t', '') end
@@ -121,7 +123,11 @@ local function endTransaction(transaction, committed, goesOn)
     end
   end
   free(did.read)
-  if committed then
+  if committed and hasChanges then
+    for j = 1, #did.written do
+      free({ did.written[j] }, LATER.endChange(transaction, did.written[j]) and TRANSITIONS.ofChange or TRANSITIONS.ofWrite)
+    end
+  elseif committed then
     free(did.written, TRANSITIONS.ofWrite)
   else
     free(did.taken, TRANSITIONS.ofReturn)
