@@ -149,6 +149,8 @@ export interface Page {
   readonly entries: readonly Listed[]
   /** The cursor for the next page; null after the last one. */
   readonly next: string | null
+  /** Returns the cursor for what comes behind one of the entries, given its number in this page. */
+  cursorAt(entry: number): string
 }
 
 export interface Listed extends Stored {
@@ -330,7 +332,8 @@ export interface Engine {
   deadLetter(id: string, reason: string): Promise<boolean>
   /**
    * Returns a page of the free entries that match, in the order in which they would be taken. The template names one
-   * kind, which may be an internal one.
+   * kind, which may be an internal one. Rejects with INVALID_ARGUMENT if `after` is no cursor of this engine: cursors
+   * come back from strangers.
    */
   list(template: EncodedTemplate, after: string | null, most: number, tx?: string): Promise<Page>
   /**
@@ -350,7 +353,7 @@ export interface Engine {
    * there are too many waits to look through. Offers of a process that has just died may be included.
    */
   offered(template: EncodedTemplate): Promise<readonly string[] | null>
-  /** Returns the root kinds, each with the number of its free entries. */
+  /** Returns the root kinds of all entries, held ones included, each with the number of its free entries. */
   kinds(): Promise<ReadonlyMap<string, number>>
 
   /** Requests whose outcomes are stored. */

@@ -185,12 +185,12 @@ export class Bag {
     return this.#indexes.plan(template)
   }
 
-  /** Returns the root kinds, each with the number of its free entries. */
+  /** Returns the root kinds of all entries, each with the number of its free entries. */
   roots(): Map<string, number> {
     const counts = new Map<string, number>()
     for (const item of this.#items.values()) {
       const root = item.entry.kinds[item.entry.kinds.length - 1]!
-      if (this.#alive(item) && takeable(item, undefined)) counts.set(root, (counts.get(root) ?? 0) + 1)
+      if (this.#alive(item)) counts.set(root, (counts.get(root) ?? 0) + Number(takeable(item, undefined)))
     }
     return counts
   }

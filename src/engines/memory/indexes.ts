@@ -11,7 +11,7 @@ import {
   OWN_KINDS,
   type SearchPlan,
 } from '../../engine.js'
-import { holds, isBelow } from './condition.js'
+import { holds, isBelow } from '../../entry/holds.js'
 import {
   comparePlaces,
   compareValued,

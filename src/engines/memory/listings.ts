@@ -2,7 +2,7 @@
 import { wallMs } from '../../clock.js'
 import type { Backlog, EncodedTemplate, Page } from '../../engine.js'
 import { type Item, readable, storedOf, takeable } from './bag.js'
-import { positionOf } from './place.js'
+import { checkedPosition, positionOf } from './place.js'
 import type { World } from './world.js'
 
 /** Returns a page of the matches behind a position. Under a transaction they are locked as it reads them. */
@@ -15,7 +15,7 @@ export function pageIn(
 ): Page {
   const items: Item[] = []
   let hasMore = false
-  for (const item of world.bag.matching(template, (each) => readable(each, tx), after)) {
+  for (const item of world.bag.matching(template, (each) => readable(each, tx), checkedPosition(after))) {
     hasMore = items.length === most
     if (hasMore) break
     items.push(item)
@@ -24,6 +24,7 @@ export function pageIn(
   return {
     entries: items.map((item) => ({ ...storedOf(world.give(item, false, tx)), deaths: item.deaths })),
     next: hasMore && last ? positionOf(template, last) : null,
+    cursorAt: (entry) => positionOf(template, items[entry]!),
   }
 }
 

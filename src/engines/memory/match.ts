@@ -3,7 +3,7 @@
  * conditions hold.
  */
 import { ANY_KIND, type EncodedEntry, type EncodedTemplate, OWN_KINDS } from '../../engine.js'
-import { holds } from './condition.js'
+import { holds } from '../../entry/holds.js'
 
 export function matches(template: EncodedTemplate, entry: EncodedEntry): boolean {
   const { kinds } = entry

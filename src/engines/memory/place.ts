@@ -1,6 +1,7 @@
 /** Place: where an entry of a memory space stands among the matches of a template, best first. */
 import type { EncodedEntry, EncodedTemplate } from '../../engine.js'
-import { compareValues, keyOfValue, valueIn } from './condition.js'
+import { compareValues, keyOfValue, valueIn } from '../../entry/holds.js'
+import { SpaceError } from '../../errors.js'
 import { Sorted } from './sorted.js'
 
 export interface PlacedEntry {
@@ -62,4 +63,13 @@ export function isBehind({ orderedBy }: EncodedTemplate, item: PlacedEntry, posi
   const byValue =
     orderedBy === undefined ? 0 : compareValues(valueIn(item.entry, orderedBy), position.slice(PLACE_LENGTH))
   return byValue === 0 ? placeText(item) > position.slice(0, PLACE_LENGTH) : byValue > 0
+}
+
+/** Positions as texts: a place, then the value of a field, if matches are in its order. */
+const POSITION = /^\d{16}(?:[nds]:[\s\S]{0,1000}|i:-?\d{1,1300}(?:e\d{1,4})?)?$/
+
+/** Returns the position. @throws SpaceError INVALID_ARGUMENT unless it is one, or null */
+export function checkedPosition(position: string | null): string | null {
+  if (position === null || POSITION.test(position)) return position
+  throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is not one of a space in memory.')
 }

@@ -4,7 +4,7 @@
  * with those alone that are filed under one of its values, or whose bound it keeps.
  */
 import type { EncodedCondition, EncodedEntry, EncodedTemplate } from '../../engine.js'
-import { compareValues, keyOfValue, valueIn } from './condition.js'
+import { compareValues, keyOfValue, valueIn } from '../../entry/holds.js'
 import { alternativesIn, kindsFor, tokensOf } from './indexes.js'
 import { matches } from './match.js'
 import { Sorted } from './sorted.js'

@@ -34,7 +34,8 @@ export class PartitionedListings {
     }
     const only = this.#placement.ofTemplate(template)
     if (only?.length === 1) return list(only[0]!, after, most)
-    const [turn, cursors] = this.#read(after, only ?? this.#placement.all)
+    const [turn, before] = this.#read(after, only ?? this.#placement.all)
+    const cursors = [...before]
     const open = this.#placement.first(cursors.flatMap((cursor, partition) => (cursor === null ? [] : [partition])))
     const first = Math.max(
       open.findIndex((partition) => partition >= turn),
@@ -46,11 +47,18 @@ export class PartitionedListings {
       asked.map((partition, i) => list(partition, cursors[partition] || null, evenShare(most, asked.length, i))),
     )
     for (const [i, partition] of asked.entries()) cursors[partition] = pages[i]!.next
-    const entries = pages.flatMap((page) => page.entries).sort(inOrder)
+    const merged = inTurn(pages)
     const isOver = cursors.every((cursor) => cursor === null)
-    const next = isOver ? null : JSON.stringify([((asked.at(-1) ?? 0) + 1) % cursors.length, ...cursors])
+    const turnAfter = ((asked.at(-1) ?? 0) + 1) % cursors.length
+    const next = isOver ? null : JSON.stringify([turnAfter, ...cursors])
     // The partitions that are read first had none.
-    return next !== null && entries.length === 0 ? this.page(template, next, most, id) : { entries, next }
+    if (next !== null && merged.length === 0) return this.page(template, next, most, id)
+    const cursorAt = (entry: number): string => {
+      const places = [...before]
+      for (const { page, number } of merged.slice(0, entry + 1)) places[asked[page]!] = pages[page]!.cursorAt(number)
+      return JSON.stringify([turnAfter, ...places])
+    }
+    return { entries: merged.map(({ page, number }) => pages[page]!.entries[number]!), next, cursorAt }
   }
 
   async count(template: EncodedTemplate): Promise<number> {
@@ -104,15 +112,48 @@ export class PartitionedListings {
       await this.#transactions.undo(tx, partition)
       return this.#pageUnder(tx, template, after, most)
     }
-    return { entries: [], next: null }
+    return { entries: [], next: null, cursorAt: () => '' }
   }
 
   /** Returns the partition whose turn it is, and where each goes on. */
   #read(after: string | null, among: readonly number[]): [turn: number, cursors: Cursors] {
     if (after === null) return [0, this.#members.map((_, partition) => (among.includes(partition) ? '' : null))]
-    const [turn, ...cursors] = JSON.parse(after) as [number, ...Cursors]
-    if (cursors.length === this.#members.length) return [turn, cursors]
+    const [turn, ...cursors] = listIn(after)
+    const isCursor = (cursor: unknown): cursor is string | null => cursor === null || typeof cursor === 'string'
+    if (cursors.length === this.#members.length && cursors.every(isCursor)) return [Number(turn), cursors]
     throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is of a space with other partitions.')
+  }
+}
+
+/** Returns the list of a JSON text; [] if the text is none. */
+function listIn(text: string): unknown[] {
+  try {
+    const value: unknown = JSON.parse(text)
+    return Array.isArray(value) ? value : []
+  } catch {
+    return []
+  }
+}
+
+/** An entry of one of several pages: the number of the page, and that of the entry in the page. */
+interface PageEntry {
+  readonly page: number
+  readonly number: number
+}
+
+/** Returns the entries of all pages, best first; those of one page keep their order. */
+function inTurn(pages: readonly Page[]): PageEntry[] {
+  const merged: PageEntry[] = []
+  const read = pages.map(() => 0)
+  const headOf = (page: number): Listed | undefined => pages[page]!.entries[read[page]!]
+  for (let best: number | undefined; ; best = undefined) {
+    for (const page of pages.keys()) {
+      const head = headOf(page)
+      if (head && (best === undefined || inOrder(head, headOf(best)!) < 0)) best = page
+    }
+    if (best === undefined) return merged
+    merged.push({ page: best, number: read[best]! })
+    read[best]!++
   }
 }
 

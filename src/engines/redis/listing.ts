@@ -2,14 +2,40 @@
 import type { Backlog, EncodedTemplate, Listed, Page, SearchPlan } from '../../engine.js'
 import { SpaceError } from '../../errors.js'
 import type { Keys } from './keys.js'
-import { KIND, REPLY } from './protocol.js'
-import { type Parsed, packedTemplate, parseRecord } from './record.js'
+import { KIND, RECORD, REPLY } from './protocol.js'
+import { type Parsed, packedTemplate, parseRecord, part } from './record.js'
 import type { Transactions } from './transaction.js'
 import { ask, type Reply } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 import type { Arguments, OperationName } from './wire/operation.js'
 import { readPage } from './wire/push.js'
+
+/** The score of a record. */
+const SCORE = /^\d{16}$/
+
+/** The first byte of a place in the order of a field names the type of its value, and is no digit. */
+const LAST_DIGIT = 57
+
+/** More than the value of a field has in an index. */
+const LONGEST_PLACE = 2_000
+
+/**
+ * Returns the place of a cursor as operations have it. In the order of a field it is bytes, which the cursor has as
+ * characters.
+ * @throws SpaceError INVALID_ARGUMENT if the cursor is not one of such a template
+ */
+function placeIn(cursor: string | null, { orderedBy }: EncodedTemplate): Buffer {
+  const place = Buffer.from(cursor ?? '', 'latin1')
+  const isScore = place.length === 0 || SCORE.test(place.toString('latin1'))
+  const isInOrder = orderedBy !== undefined && place[0]! > LAST_DIGIT && place.length <= LONGEST_PLACE
+  if (isScore || isInOrder) return place
+  throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is not one of a space on Redis.')
+}
+
+const unhexed = (place: string): string => Buffer.from(place, 'hex').toString('latin1')
+
+const scoreOf = (record: Buffer): string => part(record.toString('latin1', 0, RECORD.score.to), RECORD.score)
 
 /** Moves an entry that cannot be read to the dead letters. */
 export type SetAside = (id: string, reason: 'damaged' | 'bodiless') => Promise<unknown>
@@ -36,20 +62,22 @@ export class Listings {
   }
 
   async page(template: EncodedTemplate, after: string | null, most: number, tx = ''): Promise<Page> {
+    const place = placeIn(after, template)
     if (tx) this.#transactions.announce(tx)
-    // A place in the order of a field is bytes, which the cursor has as characters.
-    const named = {
-      after: Buffer.from(after ?? '', 'latin1'),
-      most: String(most),
-      transaction: tx,
-      template: packedTemplate(template),
-    }
+    const named = { after: place, most: String(most), transaction: tx, template: packedTemplate(template) }
     const { values, now } = await this.#ask('list', named)
     const [next, items] = values
-    const parsed: Parsed[] = []
-    readPage(items!, ({ first, bytes }) => parsed.push(parseRecord(first, bytes, now)))
-    const entries = await Promise.all(parsed.map((each) => this.#complete(each)))
-    return { entries: entries.filter((entry) => entry !== null), next: next!.toString('latin1') || null }
+    const found: { readonly parsed: Parsed; readonly place: string }[] = []
+    readPage(items!, ({ first, second, bytes }) => {
+      found.push({ parsed: parseRecord(first, bytes, now), place: second ? unhexed(second) : scoreOf(bytes) })
+    })
+    const completed = await Promise.all(found.map(({ parsed }) => this.#complete(parsed)))
+    const places = found.filter((_, n) => completed[n] !== null).map((each) => each.place)
+    return {
+      entries: completed.filter((entry) => entry !== null),
+      next: next!.toString('latin1') || null,
+      cursorAt: (entry) => places[entry]!,
+    }
   }
 
   async count(template: EncodedTemplate): Promise<number> {

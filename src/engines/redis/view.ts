@@ -75,11 +75,17 @@ function viewOfAll(parts: readonly ReadingEngine[]): ReadingEngine {
       return sumOfKinds(await Promise.all(parts.map((part) => part.kinds())))
     },
     async list(template, after, most) {
-      const [, part = '0', place = ''] = /^(\d+)\/(.*)$/s.exec(after ?? '') ?? []
+      const [, part, place] = /^(\d+)\/(.*)$/s.exec(after ?? '0/') ?? []
       const index = Number(part)
-      const { entries, next } = await parts[index]!.list(template, place || null, most)
+      const asked = parts[index]
+      if (!asked) throw new SpaceError('INVALID_ARGUMENT', 'The cursor of the listing is not one of these partitions.')
+      const { entries, next, cursorAt } = await asked.list(template, place || null, most)
       const isLast = index + 1 === parts.length
-      return { entries, next: next !== null ? `${index}/${next}` : isLast ? null : `${index + 1}/` }
+      return {
+        entries,
+        next: next !== null ? `${index}/${next}` : isLast ? null : `${index + 1}/`,
+        cursorAt: (entry) => `${index}/${cursorAt(entry)}`,
+      }
     },
   }
 }

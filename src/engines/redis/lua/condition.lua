@@ -1,7 +1,7 @@
 -- Conditions: what a template asks of a field beside a value, checked on the tokens of an entry alone.
 --
 -- A template has them as a text: `?field=operator` of each (`!` before the operator if it must not hold), then its
--- operands, all separated by |. The memory engine has the same rules (memory/condition.ts).
+-- operands, all separated by |. The memory engine has the same rules (entry/holds.ts).
 -- `LATER.conditions` has what other files use: names that all files share are scarce.
 
 -- Conditions that were parsed, for the calls that follow.

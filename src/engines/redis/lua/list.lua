@@ -1,6 +1,9 @@
 -- Listings without taking or waiting: pages of entries, backlogs, tokens of offers, kinds.
 
--- `after`: the score at which the last page ended, or ''. Under a transaction the entries of the page are locked.
+local function hexed(text) return (text:gsub('.', function(c) return format('%02x', byte(c)) end)) end
+
+-- `after`: the place at which the last page ended, or ''. Under a transaction the entries of the page are locked. An
+-- item has its place in the order of a field, as hex digits, if the page is in that order; else its score is its place.
 function OPS.list(after, most, transaction, template)
   local spec, limit = readTemplate(template, 'read'), tonumber(most)
   spec.tx = transaction
@@ -10,7 +13,7 @@ function OPS.list(after, most, transaction, template)
   local page = { nowText }
   for h = 1, #hits do
     local id, record = hits[h][1], hits[h][2]
-    item(page, id, '', record)
+    item(page, id, spec.inOrder and hexed(LATER.placeIn(spec, record)) or '', record)
     if transaction ~= '' and not hasWritten(transaction, id) then
       lockRead(id, record, indexInfo(signatureOf(record)), transaction)
     end

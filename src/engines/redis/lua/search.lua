@@ -293,7 +293,7 @@ local function searchVisible(spec, most, after)
   local more = {}
   -- Entries that transactions have read or written are in no order of a field: all of them are looked at.
   local hidden, since = most, after
-  if spec.inOrder then hidden, since = MOST_HIDDEN, nil end
+  if spec.inOrder or after and byte(after) > 57 then hidden, since = MOST_HIDDEN, nil end
   if (spec.mode == 'read' or spec.tx ~= '') and exists(keys.readers) then
     local roots = spec.kind == KIND.any and LATER.rootsIn(readKey) or { spec.root }
     for j = 1, #roots do

@@ -1,13 +1,16 @@
 /** Checks of a condition for an entry, by the tokens of the entry alone: lua/condition.lua has the same rules. */
-import type { EncodedCondition, EncodedEntry } from '../../engine.js'
-import { compareTokens, integerIn } from '../../entry/order.js'
-import { ABSENT, unescaped } from '../../entry/token.js'
+import type { EncodedCondition, EncodedEntry } from '../engine.js'
+import { compareTokens, integerIn } from './order.js'
+import { ABSENT, unescaped } from './token.js'
 
-export function holds(condition: EncodedCondition, entry: EncodedEntry): boolean {
+/** The tokens of an entry. */
+type Tokens = Pick<EncodedEntry, 'indexed' | 'verified'>
+
+export function holds(condition: EncodedCondition, entry: Tokens): boolean {
   return isMet(condition, entry) !== condition.isNegated
 }
 
-function isMet({ field, operator, operands }: EncodedCondition, entry: EncodedEntry): boolean {
+function isMet({ field, operator, operands }: EncodedCondition, entry: Tokens): boolean {
   const token = itemOf(entry, `${field}=`)
   if (token === undefined || token === ABSENT) return false
   if (operator === 'present') return true
@@ -32,7 +35,7 @@ function isMet({ field, operator, operands }: EncodedCondition, entry: EncodedEn
 }
 
 /** Returns the value of a field as conditions compare it; '' if there is none. */
-export function valueIn(entry: EncodedEntry, field: string): string {
+export function valueIn(entry: Tokens, field: string): string {
   const token = itemOf(entry, `${field}=`)
   return token === undefined ? '' : comparableOf(field, token, entry)
 }
@@ -76,13 +79,13 @@ export function isBelow({ operator, operands }: EncodedCondition, value: string)
 }
 
 /** Returns a value as conditions compare it: the beginning of one whose token is a hash. */
-function comparableOf(field: string, token: string, entry: EncodedEntry): string {
+function comparableOf(field: string, token: string, entry: Tokens): string {
   const beginning = token[1] === '#' ? itemOf(entry, `${field}:`) : undefined
   return beginning === undefined ? token : `${token[0]}:${beginning}`
 }
 
 /** Returns what follows a name among the tokens of an entry. */
-function itemOf({ indexed, verified }: EncodedEntry, name: string): string | undefined {
+function itemOf({ indexed, verified }: Tokens, name: string): string | undefined {
   const item = indexed.find((each) => each.startsWith(name)) ?? verified.find((each) => each.startsWith(name))
   return item?.slice(name.length)
 }
