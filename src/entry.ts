@@ -40,6 +40,17 @@ declare abstract class Made {
  */
 export type Entry<F extends object = Record<string, unknown>> = Readonly<F> & Made
 
+/** The type of parts of entries. It exists for the compiler only. */
+declare abstract class Cut {
+  private readonly cutFromAnEntry: true
+}
+
+/**
+ * Some fields of an entry, as `contents` yields them with `fields`: a plain object. `entryInfo` accepts it; it cannot be
+ * written.
+ */
+export type EntryPart<F extends object> = Readonly<F> & Cut
+
 /**
  * `T` without values that no entry can hold: functions, symbols, and instances of classes other than Date and
  * Uint8Array, recognised by their methods. The fields of a kind must be assignable to this.
@@ -144,6 +155,14 @@ export function revive(fields: object, kinds: readonly string[], info: EntryInfo
   const own = kinds[0] === kind.kind ? kind : undefined
   remember(entry, { kinds, index: own?.index, partition: own?.partition, schemas: own?.schemas, info })
   return entry as Entry
+}
+
+/** @internal Returns these fields of an entry that a space returned, those that it has. */
+export function partOfEntry(entry: Entry<object>, fields: readonly string[]): EntryPart<object> {
+  const all = Object.entries(entry).filter(([name]) => fields.includes(name))
+  const part = Object.fromEntries(all)
+  remember(part, { kinds: [], index: undefined, info: entryInfo(entry) })
+  return part as unknown as EntryPart<object>
 }
 
 /**
@@ -287,7 +306,7 @@ function defined(kind: string, options: Options, parent: Definition | undefined)
   }) as unknown as EntryKind<object>
 }
 
-/** For the compiler only: `contents` does not accept templates for every kind. */
+/** For the compiler only: `count` and `explain` do not accept templates for every kind. */
 interface OfEveryKind {
   readonly ofEveryKind: true
 }
@@ -323,15 +342,15 @@ export const AnyEntry: AnyEntryKind = Object.assign(
     extend: () => {
       throw new SpaceError('INVALID_ARGUMENT', 'AnyEntry cannot be extended; use defineEntry.')
     },
-    is: (value: unknown) => typeof value === 'object' && value !== null && originOf(value) !== undefined,
+    is: (value: unknown) => typeof value === 'object' && value !== null && !!originOf(value)?.kinds.length,
   },
 ) as unknown as AnyEntryKind
 
 /**
- * Returns id, kind, priority, time of writing and lease of an entry that a space returned.
+ * Returns id, kind, priority, time of writing and lease of an entry that a space returned, or of a part of one.
  * @throws SpaceError INVALID_ARGUMENT for any other object
  */
-export function entryInfo(entry: Entry<object>): EntryInfo {
+export function entryInfo(entry: Entry<object> | EntryPart<object>): EntryInfo {
   const info = originOf(entry)?.info
   if (!info) throw new SpaceError('INVALID_ARGUMENT', 'entryInfo wants an entry that a space handed out.')
   return info

@@ -19,6 +19,7 @@ export type {
   EntryInfo,
   EntryKind,
   EntryOptions,
+  EntryPart,
   FieldsOf,
   Matching,
   SchemaOptions,
@@ -34,15 +35,31 @@ export type { ClientFetchOptions } from './request/fetch.js'
 export type { Scheduler, SchedulerOptions } from './scheduler.js'
 export { createScheduler } from './scheduler.js'
 export type { ByIdOptions } from './space/by-id.js'
-export type { ContentsOptions } from './space/contents.js'
+export type {
+  Contents,
+  ContentsEntry,
+  ContentsOptions,
+  ContentsPart,
+  FieldName,
+  Removable,
+} from './space/contents.js'
 export type { Explanation } from './space/explain.js'
 export type { EndlessFindOptions, FindOptions } from './space/find.js'
 export type { KeepAlive, KeepAliveOptions } from './space/keep-alive.js'
 export type { Lease, LeaseFailure } from './space/lease.js'
-export type { Listener, NotifyOptions, Registration, SpaceEvent } from './space/notify.js'
+export type {
+  BatchListener,
+  BatchOptions,
+  Listener,
+  NoBatchOptions,
+  NotifyOptions,
+  Registration,
+  SpaceEvent,
+} from './space/notify.js'
 export type { TakeAllOptions } from './space/take-all.js'
 export type { Transaction, TransactionOptions } from './space/transaction.js'
 export type { EndlessUpdateOptions, UpdateByIdOptions, UpdateOptions } from './space/update.js'
+export type { AskedTemplates, FieldsAsked, MissedEvents, Watch, WatchedEvent, WatchOptions } from './space/watch.js'
 export type { WriteAllOptions, WriteOptions } from './space/write.js'
 export type { Space } from './space.js'
 export type { CallOptions } from './tasks/call.js'

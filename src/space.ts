@@ -15,11 +15,20 @@ import { checkTransaction } from './space/find.js'
 import { Ids } from './space/ids.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
 import { checkedDurations, checkedLeases, forAll, type Lease, type LeaseFailure } from './space/lease.js'
-import { type Listener, type NotifyOptions, type Registration, register } from './space/notify.js'
+import {
+  type BatchListener,
+  type BatchOptions,
+  type Listener,
+  listenTo,
+  type NoBatchOptions,
+  type NotifyOptions,
+  type Registration,
+} from './space/notify.js'
 import { Searches } from './space/searches.js'
 import type { NonEmpty } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { type EndlessUpdateOptions, type UpdateByIdOptions, type UpdateOptions, Updates } from './space/update.js'
+import { type AskedTemplates, type FieldsAsked, Watch, type WatchedEvent, type WatchOptions } from './space/watch.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
 export class Space extends Searches {
@@ -227,20 +236,71 @@ export class Space extends Searches {
    * change is one event, however many of the templates match. Sequence numbers rise by one from
    * `registration.sequence`.
    *
+   * With `maxBatch` the listener gets lists of events.
+   *
    * @throws SpaceError INVALID_ARGUMENT, TRANSACTION_ENDED, SPACE_UNREACHABLE, SPACE_CLOSED
    * @example
    * const registration = await space.notify([Task.template({ type: 'resize' })], ({ entry }) => console.log(entry.id))
    * await registration.cancel()
+   * @example await space.notify([Task], (events) => store(events), { maxBatch: 100, maxWaitMs: 50 })
    */
-  async notify<const T extends readonly Matching<object>[]>(
+  notify<const T extends readonly Matching<object>[]>(
     templates: NonEmpty<T>,
     listener: Listener<FieldsOf<T[number]>>,
-    options: NotifyOptions = {},
+    options?: NotifyOptions & NoBatchOptions,
+  ): Promise<Registration>
+  notify<const T extends readonly Matching<object>[]>(
+    templates: NonEmpty<T>,
+    listener: BatchListener<FieldsOf<T[number]>>,
+    options: NotifyOptions & BatchOptions,
+  ): Promise<Registration>
+  async notify(
+    templates: unknown,
+    listener: Listener<object> | BatchListener<object>,
+    options: NotifyOptions & Partial<BatchOptions> = {},
   ): Promise<Registration> {
     const asked = Array.isArray(templates) ? templates.map(templateOf) : []
     this.checkOpen()
     checkTransaction(options?.tx, this.engine)
-    return register(this.engine, asked, listener, options, this.#logger)
+    return listenTo(this.engine, asked, listener, options, this.#logger)
+  }
+
+  /**
+   * Yields the events of entries from now on, as `notify` reports them, in order and as fast as the loop asks for them. Up
+   * to `max` events are kept; if more come, an item `{ missed, sequence }` tells in their place how many were lost, also
+   * if they were lost with a connection. The lease is renewed while the loop runs; `break` ends the registration. With
+   * `maxBatch` it yields lists.
+   *
+   * The registration is asked for at once, not with the first item; `ready` resolves when the space has it.
+   *
+   * @throws signal.reason; SpaceError INVALID_ARGUMENT, TRANSACTION_ENDED, SPACE_UNREACHABLE, LEASE_UNKNOWN (its lease has
+   *   ended), SPACE_CLOSED (at once; all others behind what is kept). It ends without an error if `tx`
+   *   does.
+   * @example
+   * for await (const { entry, missed } of space.watch(Task.template({ type: 'resize' }), { on: 'visible' })) {
+   *   if (entry) console.log(entry.id)
+   *   else console.warn(`${missed} events were lost: reading all again`)
+   * }
+   * @example for await (const batch of space.watch([Task, Other], { maxBatch: 100, maxWaitMs: 50 })) await store(batch)
+   */
+  watch<const T extends AskedTemplates>(
+    templates: T & (T extends readonly [] ? never : unknown),
+    options?: WatchOptions & NoBatchOptions,
+  ): Watch<WatchedEvent<FieldsAsked<T>>>
+  watch<const T extends AskedTemplates>(
+    templates: T & (T extends readonly [] ? never : unknown),
+    options: WatchOptions & BatchOptions,
+  ): Watch<WatchedEvent<FieldsAsked<T>>[]>
+  watch(templates: unknown, options: WatchOptions & Partial<BatchOptions> = {}): Watch<never> {
+    const of = {
+      engine: this.engine,
+      logger: this.#logger,
+      check: () => this.checkOpen(),
+      onEnd: (ended: Stoppable) => this.disown(ended),
+    }
+    const watch = new Watch<never>(of, Array.isArray(templates) ? [...templates] : [templates], options)
+    this.adopt(watch)
+    return watch
   }
 
   /**

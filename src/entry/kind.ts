@@ -32,7 +32,7 @@ export interface EntryInfo {
 
 /** Kinds, index and lease of an entry object. Stored outside the object, so that entries are plain objects. */
 export interface Origin {
-  /** Its own kind first, then the kinds it extends. */
+  /** Its own kind first, then the kinds it extends; none if the object is a part of an entry. */
   readonly kinds: readonly string[]
   readonly index: Index | undefined
   readonly partition?: string | undefined

@@ -128,13 +128,20 @@ export function templateOf(template: unknown): Template<object> {
   return whole
 }
 
+/** Returns the templates. Throws INVALID_ARGUMENT unless there is one at least. `what`: the function that wants them. */
+export function templatesOf(what: string, templates: readonly unknown[]): Template<object>[] {
+  if (templates.length === 0) throw new SpaceError('INVALID_ARGUMENT', `${what} wants at least one template.`)
+  return templates.map(templateOf)
+}
+
 /** The part of an encoded entry that is the same for every write. */
 export type Encoded = Omit<EncodedEntry, 'id' | 'leaseMs' | 'priority' | 'request'>
 
 /** Returns the encoded entry; a promise only if there is a schema. */
 export function encodedOf(entry: object): Encoded | Promise<Encoded> {
   const origin = originOf(entry)
-  if (!origin) {
+  // A part of an entry has no kind.
+  if (!origin || origin.kinds.length === 0) {
     throw new SpaceError('INVALID_ENTRY', 'Only entries made by a kind can be written: Task({ … }), see defineEntry.')
   }
   const { kinds, index, partition, schemas } = origin
@@ -190,7 +197,7 @@ function partitionOf(
  * Returns `field=token` of each field, sorted by name, split by whether the field is indexed; and the tokens of
  * complete compound indexes. `isEntry`: also what the conditions of templates need.
  */
-function tokensOf(
+export function tokensOf(
   packed: PackedFields,
   index: Index | undefined,
   isEntry = false,

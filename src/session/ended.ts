@@ -4,8 +4,9 @@ import { endedOf, ownerToken, SESSION, type SessionEnd } from '../engine/session
 import type { Interest } from '../engine.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
+import { Inbox } from '../space/inbox.js'
 import { checkedLease } from '../space/lease.js'
-import { Inbox, Registration } from '../space/notify.js'
+import { Registration } from '../space/notify.js'
 import type { Space } from '../space.js'
 
 export interface SessionEnded {
@@ -44,7 +45,8 @@ export async function notifyEnds(
   if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
   checkedLease(leaseMs)
   const inbox = new Inbox(
-    ({ id, body }) => {
+    ([event]) => {
+      const { id, body } = event!.stored
       const { owner: user, reason } = endedOf(body)
       return listener({ id, user: user || undefined, reason })
     },

@@ -9,7 +9,7 @@ import { kindNamed } from '../entry/token.js'
 import { AnyEntry, type Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import { checkTransaction, judged } from './find.js'
+import { checkedEntry, checkTransaction } from './find.js'
 import type { Transaction } from './transaction.js'
 
 export interface ByIdOptions {
@@ -70,7 +70,7 @@ export class Judging {
   get callbacks(): Pick<FindById, 'conforms' | 'onNonconforming'> {
     return {
       conforms: async (stored) => {
-        const found = await judged(stored, this.kindOf(stored))
+        const found = await checkedEntry(stored, this.kindOf(stored))
         this.entry = found instanceof Nonconforming ? null : found
         this.#nonconforming = found instanceof Nonconforming ? found : undefined
         return this.entry !== null

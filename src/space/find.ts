@@ -75,7 +75,7 @@ export async function search(
   let found: Entry | null = null
   let nonconforming: Nonconforming
   const conforms = async (stored: Stored): Promise<boolean> => {
-    const entry = await judged(stored, definition)
+    const entry = await checkedEntry(stored, definition)
     if (entry instanceof Nonconforming) nonconforming = entry
     else found = entry
     return !(entry instanceof Nonconforming)
@@ -101,7 +101,7 @@ export async function takeMany(
 ): Promise<Entry[]> {
   const seen = new Map<Stored, Entry | Nonconforming>()
   const conforms = async (stored: Stored): Promise<boolean> => {
-    const entry = await judged(stored, definition)
+    const entry = await checkedEntry(stored, definition)
     seen.set(stored, entry)
     return !(entry instanceof Nonconforming)
   }
@@ -113,8 +113,11 @@ export async function takeMany(
   return taken.map((stored) => seen.get(stored) as Entry)
 }
 
-/** @internal Returns the entry, or why it is not one. @throws SpaceError INVALID_ENTRY if its schema throws */
-export async function judged(
+/**
+ * @internal Returns the entry, or why it is none.
+ * @throws SpaceError INVALID_ENTRY if the schema throws: that says nothing of the entry
+ */
+export async function checkedEntry(
   stored: Stored,
   definition: Template<object>['definition'],
 ): Promise<Entry | Nonconforming> {

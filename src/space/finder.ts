@@ -3,14 +3,16 @@
  * logged.
  */
 import type { Engine, Stored } from '../engine.js'
-import { entryOf, Nonconforming } from '../entry/nonconforming.js'
+import { Nonconforming } from '../entry/nonconforming.js'
 import type { Template } from '../entry/template.js'
 import type { Entry } from '../entry.js'
 import type { Logger } from '../log.js'
 import { underAny } from '../runtime/abort.js'
-import { type ContentsOptions, contentsOf } from './contents.js'
-import { type FindTerms, search, takeMany } from './find.js'
-import { checkedMax, type TakeAllTerms, takeAll } from './take-all.js'
+import { awaitSome } from './await-some.js'
+import { BEGINNING } from './cursor.js'
+import { checkedEntry, type FindTerms, search, takeMany } from './find.js'
+import { type Found, matchesOf } from './matches.js'
+import { type TakeAllTerms, takeAll } from './take-all.js'
 import type { Transaction } from './transaction.js'
 
 export class Finder {
@@ -45,30 +47,50 @@ export class Finder {
       takeMany: (template: Template<object>, most: number) =>
         takeMany(this.#engine, template, most, tx, this.#reporter(template)),
       watch: (asked: readonly Template<object>[], leaseMs: number, onAvailable: () => void) =>
-        this.#watch(asked, leaseMs, tx, onAvailable),
+        this.#watch(asked, 'available', leaseMs, tx, onAvailable),
     }
-    const most = checkedMax(max)
-    return underAny(ends, (signal) => takeAll(finds, templates, most, waitMs, signal))
+    return underAny(ends, (signal) => takeAll(finds, templates, max, waitMs, signal))
   }
 
-  async *contents(template: Template<object>, options: ContentsOptions): AsyncGenerator<Entry> {
-    const report = this.#reporter(template)
-    for await (const stored of contentsOf(this.#engine, template, options)) {
-      const entry = await entryOf(stored, template.definition)
-      if (!(entry instanceof Nonconforming)) yield entry
-      else if (await this.#engine.deadLetter(stored.id, 'nonconforming')) report(stored, entry)
+  /** Waits until one of `ends` fires at most. */
+  readAll(
+    templates: readonly Template<object>[],
+    { max, waitMs, tx }: TakeAllTerms,
+    ends: readonly AbortSignal[],
+  ): Promise<Entry<object>[]> {
+    const search = async (): Promise<Entry<object>[]> => {
+      const entries: Entry<object>[] = []
+      for await (const found of matchesOf(this.#engine, templates, { max, tx, from: BEGINNING })) {
+        const entry = await this.conforming(found)
+        if (entry) entries.push(entry)
+      }
+      return entries
     }
+    const watch = (onVisible: () => void) => this.#watch(templates, 'visible', waitMs, tx, onVisible)
+    return underAny(ends, async (signal) => {
+      signal.throwIfAborted()
+      return awaitSome({ search, watch }, waitMs, signal)
+    })
+  }
+
+  /** Returns a listed match; undefined if it does not match its schema. */
+  async conforming({ stored, template }: Found): Promise<Entry | undefined> {
+    const entry = await checkedEntry(stored, template.definition)
+    if (!(entry instanceof Nonconforming)) return entry
+    if (await this.#engine.deadLetter(stored.id, 'nonconforming')) this.#reporter(template)(stored, entry)
+    return undefined
   }
 
   async #watch(
     templates: readonly Template<object>[],
+    on: 'available' | 'visible',
     leaseMs: number,
     tx: Transaction | undefined,
-    onAvailable: () => void,
+    onChange: () => void,
   ): Promise<() => void> {
     const encoded = templates.map(({ encoded }) => encoded)
-    const callbacks = { onEvent: onAvailable, onMissed: onAvailable, onEnded: () => {} }
-    const { id } = await this.#engine.notify({ templates: encoded, on: 'available', leaseMs, tx: tx?.id, ...callbacks })
+    const callbacks = { onEvent: onChange, onMissed: onChange, onEnded: () => {} }
+    const { id } = await this.#engine.notify({ templates: encoded, on, leaseMs, tx: tx?.id, ...callbacks })
     return () => void this.#engine.cancel(id).catch(() => {})
   }
 

@@ -1,16 +1,18 @@
 /**
- * Registration: a listener for entries, and the delivery of its events (JavaSpaces notify, JavaSpace05 availability
- * events). Sequence numbers rise by one from that of the registration: without a gap, nothing was missed.
+ * Registration: a listener for entries (JavaSpaces notify, JavaSpace05 availability events). Sequence numbers rise by one
+ * from that of the registration: without a gap, nothing was missed.
  */
 import { monotonicMs } from '../clock.js'
-import type { Engine, Interest, Registered, Stored, Transition } from '../engine.js'
+import type { Engine, Interest, Registered, Transition } from '../engine.js'
 import { entryOf, Nonconforming } from '../entry/nonconforming.js'
 import { type Template, templateOf } from '../entry/template.js'
 import { AnyEntry, type Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
+import { type ArrivedEvent, Inbox, MOST_WAITING } from './inbox.js'
 import { checkedLease, Lease } from './lease.js'
+import { checkedMax } from './take-all.js'
 import type { Transaction } from './transaction.js'
 import { DEFAULT_LEASE_MS } from './write.js'
 
@@ -23,6 +25,25 @@ export interface SpaceEvent<F extends object = Record<string, unknown>> {
 
 /** Called for one event after the other; if it returns a promise, the next event waits for it. */
 export type Listener<F extends object> = (event: SpaceEvent<F>) => unknown
+
+/** Called for one batch after the other, each of at least one event. */
+export type BatchListener<F extends object> = (events: readonly SpaceEvent<F>[]) => unknown
+
+export interface BatchOptions {
+  /** Maximum number of events in a batch, 1 to 10 000. */
+  readonly maxBatch: number
+  /**
+   * How long to wait from the first event of a batch until it is full, in ms, at most an hour. Default 0: a batch is what
+   * has arrived while the one before it was dealt with.
+   */
+  readonly maxWaitMs?: number | undefined
+}
+
+/** For the compiler only: without `maxBatch` there are no batches. */
+export interface NoBatchOptions {
+  readonly maxBatch?: undefined
+  readonly maxWaitMs?: undefined
+}
 
 export interface NotifyOptions {
   /**
@@ -51,9 +72,6 @@ export interface NotifyOptions {
   readonly onEnded?: (() => void) | undefined
 }
 
-/** Maximum number of events that wait for a slow listener; further ones are missed. */
-const MOST_WAITING = 10_000
-
 export class Registration {
   readonly lease: Lease
   /** The sequence number before the first event. */
@@ -74,132 +92,98 @@ export class Registration {
 }
 
 const OPTIONS: ReadonlySet<string> = new Set([
-  ...['on', 'leaseMs', 'tx', 'onMissed', 'onError', 'cancelOnError', 'onEnded'],
+  ...['on', 'leaseMs', 'tx', 'onMissed', 'onError', 'cancelOnError', 'onEnded', 'maxBatch', 'maxWaitMs'],
 ])
 const TRANSITIONS: ReadonlySet<string> = new Set<Transition>(['written', 'visible', 'available', 'changed'])
 
-/** Registers a listener. @throws SpaceError as space.notify */
-export async function register<F extends object>(
+/** A batch waits no longer. */
+const LONGEST_WAIT_MS = 3_600_000
+
+/** Returns the options. Throws INVALID_ARGUMENT for a number that is none, or a wait without batches. */
+export function checkedBatch({ maxBatch, maxWaitMs }: Partial<BatchOptions>): Partial<BatchOptions> {
+  if (maxBatch !== undefined && checkedMax(maxBatch, 'maxBatch') > MOST_WAITING) {
+    throw new SpaceError('INVALID_ARGUMENT', `maxBatch is at most ${MOST_WAITING}.`)
+  }
+  if (maxWaitMs === undefined) return { maxBatch }
+  if (maxBatch === undefined) throw new SpaceError('INVALID_ARGUMENT', 'maxWaitMs is for batches: give maxBatch, too.')
+  if (checkedLease(maxWaitMs, 'maxWaitMs') <= LONGEST_WAIT_MS) return { maxBatch, maxWaitMs }
+  throw new SpaceError('INVALID_ARGUMENT', `maxWaitMs is at most ${LONGEST_WAIT_MS}.`)
+}
+
+/** What is asked of the space, and what hears of it. */
+export interface RegistrationTerms
+  extends Pick<NotifyOptions, 'on' | 'leaseMs' | 'tx'>,
+    Pick<Interest, 'onEvent' | 'onMissed' | 'onEnded'> {}
+
+/**
+ * Registers for events.
+ * @param what the function that its user calls
+ * @throws SpaceError as space.notify
+ */
+export async function register(
+  what: string,
   engine: Engine,
   asked: readonly Template<object>[],
-  listener: Listener<F>,
-  options: NotifyOptions,
-  logger: Logger,
+  terms: RegistrationTerms,
 ): Promise<Registration> {
-  onlyKnown('notify', options, OPTIONS)
-  const { on = 'written', leaseMs = DEFAULT_LEASE_MS, tx } = options
-  const [only] = asked
-  if (!only) throw new SpaceError('INVALID_ARGUMENT', 'notify wants at least one template.')
-  if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
+  const { on = 'written', leaseMs = DEFAULT_LEASE_MS, tx, onEvent, onMissed, onEnded } = terms
+  if (asked.length === 0) throw new SpaceError('INVALID_ARGUMENT', `${what} wants at least one template.`)
   if (!TRANSITIONS.has(on))
     throw new SpaceError('INVALID_ARGUMENT', `on must be one of ${[...TRANSITIONS].join(', ')}.`)
   if (checkedLease(leaseMs) === 0 && on !== 'written') {
     throw new SpaceError('INVALID_ARGUMENT', `leaseMs is more than 0 for ${on}.`)
   }
+  const templates = asked.map(({ encoded }) => encoded)
+  const interest: Interest = { templates, on, leaseMs, tx: tx?.id, onEvent, onMissed, onEnded }
+  const asking = monotonicMs()
+  tx?.watch()
+  const registered = await (tx ? tx.find(undefined, () => engine.notify(interest)) : engine.notify(interest))
+  return new Registration(engine, registered, leaseMs, asking)
+}
+
+/** Returns the events with their entries, without those of entries that do not match their schema. */
+export async function eventsOf<F extends object>(
+  arrived: readonly ArrivedEvent[],
+  asked: readonly Template<object>[],
+): Promise<SpaceEvent<F>[]> {
   // Several kinds have no common schema.
-  const { definition } = asked.length === 1 ? only : templateOf(AnyEntry)
-  const tell = async (stored: Stored, sequence: number): Promise<void> => {
+  const { definition } = asked.length === 1 ? asked[0]! : templateOf(AnyEntry)
+  const events: SpaceEvent<F>[] = []
+  for (const { stored, sequence } of arrived) {
     const entry = await entryOf(stored, definition)
-    if (!(entry instanceof Nonconforming)) await listener({ entry: entry as Entry<F>, sequence })
+    if (!(entry instanceof Nonconforming)) events.push({ entry: entry as Entry<F>, sequence })
+  }
+  return events
+}
+
+/** Registers a listener; `options` with `maxBatch`: one for batches. @throws SpaceError as space.notify */
+export async function listenTo<F extends object>(
+  engine: Engine,
+  asked: readonly Template<object>[],
+  listener: Listener<F> | BatchListener<F>,
+  options: NotifyOptions & Partial<BatchOptions>,
+  logger: Logger,
+): Promise<Registration> {
+  const { on, leaseMs, tx, ...heard } = onlyKnown('notify', options, OPTIONS)
+  if (typeof listener !== 'function') throw new SpaceError('INVALID_ARGUMENT', 'listener is a function.')
+  const { maxBatch } = checkedBatch(options)
+  const tell = async (arrived: readonly ArrivedEvent[]): Promise<void> => {
+    const events = await eventsOf<F>(arrived, asked)
+    if (events.length === 0) return
+    await (maxBatch === undefined ? (listener as Listener<F>)(events[0]!) : (listener as BatchListener<F>)(events))
   }
   let registration: Registration | undefined
   const cancel = (): void => void registration?.cancel().catch(() => {})
   const onError = (error: unknown): void => logger.error({ err: error }, 'a listener failed')
-  const inbox = new Inbox(tell, { ...options, onError: options.onError ?? onError }, cancel)
-  const interest: Interest = {
-    templates: asked.map(({ encoded }) => encoded),
+  const inbox = new Inbox(tell, { ...heard, onError: options.onError ?? onError }, cancel)
+  registration = await register('notify', engine, asked, {
     on,
     leaseMs,
-    tx: tx?.id,
+    tx,
     onEvent: (stored, sequence) => inbox.push(stored, sequence),
     onMissed: (count, sequence) => inbox.missed(count, sequence),
     onEnded: () => inbox.ended(),
-  }
-  const asking = monotonicMs()
-  tx?.watch()
-  const registered = await (tx ? tx.find(undefined, () => engine.notify(interest)) : engine.notify(interest))
-  registration = new Registration(engine, registered, leaseMs, asking)
+  })
   if (inbox.isOver) cancel()
   return registration
-}
-
-/** The events of one listener, in order; a slow listener delays no other. */
-export class Inbox {
-  readonly #listen: (stored: Stored, sequence: number) => unknown
-  readonly #options: NotifyOptions
-  readonly #onCancel: () => void
-  #waiting: { stored: Stored; sequence: number }[] = []
-  #busy = false
-  #missed = 0
-  #lastMissed = 0
-  #ended = false
-
-  constructor(listen: (stored: Stored, sequence: number) => unknown, options: NotifyOptions, onCancel: () => void) {
-    this.#listen = listen
-    this.#options = options
-    this.#onCancel = onCancel
-  }
-
-  /** True if the registration was cancelled because the listener failed. */
-  get isOver(): boolean {
-    return this.#ended
-  }
-
-  push(stored: Stored, sequence: number): void {
-    if (this.#waiting.length >= MOST_WAITING) {
-      this.#missed++
-      this.#lastMissed = sequence
-      return
-    }
-    this.#tellMissed()
-    this.#waiting.push({ stored, sequence })
-    if (!this.#busy) void this.#run()
-  }
-
-  missed(count: number, sequence: number): void {
-    this.#guarded(() => this.#options.onMissed?.(count, sequence))
-  }
-
-  ended(): void {
-    this.#guarded(() => this.#options.onEnded?.())
-  }
-
-  async #run(): Promise<void> {
-    this.#busy = true
-    while (this.#waiting.length > 0 && !this.#ended) {
-      const batch = this.#waiting
-      this.#waiting = []
-      for (const { stored, sequence } of batch) {
-        if (this.#ended) break
-        try {
-          await this.#listen(stored, sequence)
-        } catch (error) {
-          this.#failed(error)
-        }
-      }
-      // There may be no later event that would report the missed ones.
-      this.#tellMissed()
-    }
-    this.#busy = false
-  }
-
-  #tellMissed(): void {
-    const missed = this.#missed
-    this.#missed = 0
-    if (missed > 0) this.missed(missed, this.#lastMissed)
-  }
-
-  #failed(error: unknown): void {
-    this.#guarded(() => this.#options.onError?.(error))
-    if (!this.#options.cancelOnError) return
-    this.#ended = true
-    this.#onCancel()
-  }
-
-  /** Errors of the user's callbacks are dropped. */
-  #guarded(call: () => void): void {
-    try {
-      call()
-    } catch {}
-  }
 }

@@ -1,11 +1,11 @@
 /** Searches of a space: reads, takes, contents, count, and what they would look at. */
 import type { Engine, Stored } from '../engine.js'
 import type { Nonconforming } from '../entry/nonconforming.js'
-import { templateOf } from '../entry/template.js'
+import { templateOf, templatesOf } from '../entry/template.js'
 import type { Entry, FieldsOf, Matching } from '../entry.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
-import type { ContentsOptions } from './contents.js'
+import { Contents, type ContentsEntry, type ContentsOptions, type ContentsPart, type FieldName } from './contents.js'
 import { counted, type Explanation, explained } from './explain.js'
 import { checkedFind, checkTransaction, type EndlessFindOptions, type FindOptions } from './find.js'
 import { Finder } from './finder.js'
@@ -84,29 +84,77 @@ export abstract class Searches {
     templates: NonEmpty<T>,
     options: TakeAllOptions = {},
   ): Promise<Entry<FieldsOf<T[number]>>[]> {
-    const terms = checkedTakeAll(templates, options)
-    const { signal, tx } = terms
-    this.checkOpen()
-    checkTransaction(tx, this.engine)
-    const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
-    const taken = await this.#finder.takeAll(templates.map(templateOf), terms, ends)
-    return taken as Entry<FieldsOf<T[number]>>[]
+    const { asked, terms, ends } = this.#askedOf('takeAll', templates, options)
+    return (await this.#finder.takeAll(asked, terms, ends)) as Entry<FieldsOf<T[number]>>[]
   }
 
   /**
-   * Yields all matches, best first, without taking them (JavaSpace05 `contents`). Yields each entry that stays, once;
-   * an entry that is written meanwhile may or may not be yielded. The template names one kind, not AnyEntry.
+   * Reads several entries, as `takeAll` takes them, but they stay: waits for the first match of any template, then returns
+   * what is there, up to `max`. Order: by template, then best first (of AnyEntry by kind, then best first); an entry that
+   * matches two templates is returned once.
    *
-   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (`leaseMs` have passed), TRANSACTION_ENDED, SPACE_UNREACHABLE
-   * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
+   * @returns the entries; [] only at the end of the wait
+   * @throws signal.reason; SpaceError INVALID_ARGUMENT, INVALID_ENTRY (a schema threw), TRANSACTION_ENDED,
+   *   SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example const there = await space.readAll([Task.template({ type: 'resize' }), Other], { max: 50, waitMs: 0 })
    */
-  async *contents<F extends object>(
-    template: Matching<F> & { readonly ofEveryKind?: never },
-    options: ContentsOptions = {},
-  ): AsyncGenerator<Entry<F>> {
-    this.checkOpen()
-    checkTransaction(options?.tx, this.engine)
-    yield* this.#finder.contents(templateOf(template), options) as AsyncGenerator<Entry<F>>
+  async readAll<const T extends readonly Matching<object>[]>(
+    templates: NonEmpty<T>,
+    options: TakeAllOptions = {},
+  ): Promise<Entry<FieldsOf<T[number]>>[]> {
+    const { asked, terms, ends } = this.#askedOf('readAll', templates, options)
+    return (await this.#finder.readAll(asked, terms, ends)) as Entry<FieldsOf<T[number]>>[]
+  }
+
+  /**
+   * Yields all matches without taking them (JavaSpace05 `contents`): by template, then best first; of AnyEntry by kind,
+   * then best first. Yields each entry that stays, once; an entry that is written meanwhile may or may not be yielded. In
+   * the order of an `ordered` field an entry is yielded again if its value changes to a later one, or if a process that
+   * does not declare that index writes meanwhile.
+   *
+   * The returned iteration has the cursor from which another process goes on, and removes entries; each yielded entry has
+   * a method `remove()`.
+   *
+   * @throws SpaceError INVALID_ARGUMENT, LEASE_UNKNOWN (`leaseMs` have passed), INVALID_ENTRY (a schema threw),
+   *   TRANSACTION_ENDED, SPACE_UNREACHABLE; all when the first entry is asked for
+   * @example for await (const task of space.contents(Task.template({ type: 'resize' }), { max: 1_000 })) console.log(task.id)
+   * @example for await (const task of space.contents([Task, Other])) await task.remove()
+   * @example
+   * const page = space.contents(Task, { max: 50, fields: ['id', 'due'], after: request.after })
+   * for await (const { id, due } of page) rows.push({ id, due })
+   * return { rows, next: page.cursor } // null after the last one
+   */
+  contents<F extends object, const K extends FieldName<F>>(
+    template: Matching<F>,
+    options: ContentsOptions<K> & { readonly fields: readonly K[] },
+  ): Contents<ContentsPart<F, K>>
+  contents<F extends object>(
+    template: Matching<F>,
+    options?: ContentsOptions & { readonly fields?: undefined },
+  ): Contents<ContentsEntry<F>>
+  contents<const T extends readonly Matching<object>[], const K extends FieldName<FieldsOf<T[number]>>>(
+    templates: NonEmpty<T>,
+    options: ContentsOptions<K> & { readonly fields: readonly K[] },
+  ): Contents<ContentsPart<FieldsOf<T[number]>, K>>
+  contents<const T extends readonly Matching<object>[]>(
+    templates: NonEmpty<T>,
+    options?: ContentsOptions & { readonly fields?: undefined },
+  ): Contents<ContentsEntry<FieldsOf<T[number]>>>
+  contents(templates: unknown, options: ContentsOptions = {}): Contents<never> {
+    const { engine } = this
+    const asked: readonly unknown[] = Array.isArray(templates) ? [...templates] : [templates]
+    return new Contents<never>(
+      {
+        engine,
+        templates: () => templatesOf('contents', asked),
+        check: () => {
+          this.checkOpen()
+          checkTransaction(options?.tx, engine)
+        },
+        conforming: (found) => this.#finder.conforming(found),
+      },
+      options,
+    )
   }
 
   /**
@@ -144,6 +192,16 @@ export abstract class Searches {
   protected endSearches(): void {
     this.#closed = true
     this.#over.abort(new SpaceError('SPACE_CLOSED'))
+  }
+
+  /** Checks what takeAll and readAll are given. `ends`: what ends the wait before its time. */
+  #askedOf(what: string, templates: readonly unknown[], options: TakeAllOptions) {
+    const terms = checkedTakeAll(what, templates, options)
+    const { signal, tx } = terms
+    this.checkOpen()
+    checkTransaction(tx, this.engine)
+    const ends = [this.#over.signal, ...(signal ? [signal] : []), ...(tx ? [tx.over] : [])]
+    return { asked: templates.map(templateOf), terms, ends }
   }
 
   async #find<F extends object>(

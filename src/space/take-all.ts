@@ -1,16 +1,16 @@
 /** takeAll: waits for the first match of several templates, then takes what is there (JavaSpace05). */
-
 import type { Template } from '../entry/template.js'
 import type { Entry } from '../entry.js'
 import { onlyKnown } from '../errors/unknown-option.js'
 import { SpaceError } from '../errors.js'
-import { Wait } from '../runtime/wait.js'
+import { awaitSome } from './await-some.js'
 import { checkedWait } from './find.js'
 import type { Transaction } from './transaction.js'
 
 /** A list that is not known to be empty: calls with a list refuse an empty one. */
 export type NonEmpty<T extends readonly unknown[]> = T & (T extends readonly [] ? never : unknown)
 
+/** The options of `takeAll` and `readAll`. */
 export interface TakeAllOptions {
   /** Maximum number of entries. Default 100. */
   readonly max?: number | undefined
@@ -18,7 +18,7 @@ export interface TakeAllOptions {
   readonly waitMs?: number | undefined
   /** Ends the wait: the call rejects with `signal.reason`. */
   readonly signal?: AbortSignal | undefined
-  /** As of `take`. */
+  /** As of `take` and `read`. */
   readonly tx?: Transaction | undefined
 }
 
@@ -26,14 +26,17 @@ export type TakeAllTerms = TakeAllOptions & { readonly max: number; readonly wai
 
 const OPTIONS: ReadonlySet<string> = new Set(['max', 'waitMs', 'signal', 'tx'])
 
-/** Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option, an invalid wait, or no template. */
-export function checkedTakeAll(templates: unknown, options: TakeAllOptions): TakeAllTerms {
-  const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown('takeAll', options, OPTIONS)
+/**
+ * Returns the options with their defaults. Throws INVALID_ARGUMENT for an unknown option, an invalid wait or number, or no
+ * template. `what`: takeAll or readAll.
+ */
+export function checkedTakeAll(what: string, templates: unknown, options: TakeAllOptions): TakeAllTerms {
+  const { max = 100, waitMs = Number.POSITIVE_INFINITY, signal, tx } = onlyKnown(what, options, OPTIONS)
   checkedWait(waitMs, signal)
   if (!Array.isArray(templates) || templates.length === 0) {
-    throw new SpaceError('INVALID_ARGUMENT', 'takeAll wants at least one template.')
+    throw new SpaceError('INVALID_ARGUMENT', `${what} wants at least one template.`)
   }
-  return { max, waitMs, signal, tx }
+  return { max: checkedMax(max), waitMs, signal, tx }
 }
 
 /** The finds that takeAll uses. */
@@ -45,9 +48,9 @@ export interface TakeAllFinds {
   watch(templates: readonly Template<object>[], waitMs: number, onAvailable: () => void): Promise<() => void>
 }
 
-export function checkedMax(max: number): number {
+export function checkedMax(max: number, name = 'max'): number {
   if (!Number.isSafeInteger(max) || max < 1) {
-    throw new SpaceError('INVALID_ARGUMENT', `max must be an integer ≥ 1, not ${String(max)}.`)
+    throw new SpaceError('INVALID_ARGUMENT', `${name} must be an integer ≥ 1, not ${String(max)}.`)
   }
   return max
 }
@@ -67,43 +70,9 @@ export async function takeAll(
   const [only] = templates
   signal?.throwIfAborted()
   if (templates.length === 1) return drain(finds, only!, max, waitMs, signal)
-  const there = await drainEach(finds, templates, max)
-  if (there.length > 0 || waitMs <= 0) return there
-  signal?.throwIfAborted()
-  const wait = new Wait<Entry<object>[]>()
-  let draining: Promise<void> | undefined
-  let again = false
-  const onAvailable = (): void => {
-    again = true
-    draining ??= (async () => {
-      while (again && !wait.settled) {
-        again = false
-        const taken = await drainEach(finds, templates, max)
-        if (taken.length > 0) wait.resolve(taken)
-      }
-    })()
-      .catch((error) => wait.reject(error))
-      .finally(() => {
-        draining = undefined
-        if (again && !wait.settled) onAvailable()
-      })
-  }
-  // Entries that are being taken when the wait ends are returned.
-  const end = (settle: () => void) => () => void (draining ?? Promise.resolve()).then(settle)
-  const onAbort = end(() => wait.reject(signal?.reason))
-  wait.until(
-    waitMs,
-    end(() => wait.resolve([])),
-    signal,
-    onAbort,
-  )
-  const unwatch = finds.watch(templates, waitMs, onAvailable)
-  unwatch.then(onAvailable, (error) => wait.reject(error))
-  try {
-    return await wait.promise
-  } finally {
-    void unwatch.then((stop) => stop()).catch(() => {})
-  }
+  const search = (): Promise<Entry<object>[]> => drainEach(finds, templates, max)
+  const watch = (onAvailable: () => void) => finds.watch(templates, waitMs, onAvailable)
+  return awaitSome({ search, watch }, waitMs, signal)
 }
 
 /** Takes the matches of each template in turn. */

@@ -2,6 +2,7 @@
 import { afterEach, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import type { NotifyOptions, Registration } from '../../src/space/notify.js'
+import type { MissedEvents } from '../../src/space/watch.js'
 import { violations } from '../support/invariants.js'
 import { failOnLeaks } from '../support/leaks.js'
 import { overLink } from '../support/over-link.js'
@@ -108,6 +109,33 @@ test(
   },
   form(30_000, 600_000),
 )
+
+test('a watch is told of what was lost with the link in its place', async () => {
+  await using watch = at.far.watch(Task)
+  await watch.ready
+  await at.near.write(Task({ n: 0 }))
+  await at.near.write(Task({ n: 1 }))
+  expect((await watch.next()).value).toMatchObject({ entry: { n: 0 }, sequence: 1 })
+  // The second one has come, and is kept.
+  await at.far.readIfExists(Other)
+  await at.away()
+  for (let n = 2; n < 7; n++) await at.near.write(Task({ n }))
+  await at.back()
+  await at.isBack()
+  expect((await watch.next()).value).toMatchObject({ entry: { n: 1 }, sequence: 2 })
+  // On a slow machine the space has ended the registration before the link was back.
+  const { missed, sequence } = (await watch.next()).value as MissedEvents
+  expect(['5 up to 7', 'Infinity up to 3']).toContain(`${missed} up to ${sequence}`)
+  let event: unknown
+  void watch.next().then(({ value }) => {
+    event = value
+  })
+  await until(async () => {
+    await at.near.write(Task({ n: 7 }))
+    return event !== undefined
+  }, 'events come again')
+  expect(event).toMatchObject({ entry: { n: 7 }, sequence: sequence + 1 })
+})
 
 test('the functions of Redis are flushed: nothing is missed', async () => {
   const told = await listen()

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import type { Condition } from '../../src/entry/condition.js'
 import { absent, between, gt, gte, lt, lte, not, oneOf, present, startsWith } from '../../src/entry/conditions.js'
-import { AnyEntry, defineEntry } from '../../src/entry.js'
+import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { until } from '../support/until.js'
 
@@ -276,7 +276,7 @@ everyEngine('conditions', (opened, engine) => {
       const all = written.filter(meets).map(({ id }) => id)
       return [...all.filter((id) => id % 50 === 0), ...all.filter((id) => id % 50 !== 0)]
     }
-    const contents = async (template: Parameters<typeof space.contents<Job>>[0]): Promise<number[]> => {
+    const contents = async (template: Matching<Job>): Promise<number[]> => {
       const found: number[] = []
       for await (const { id } of space.contents(template)) found.push(id)
       return found

@@ -1,6 +1,5 @@
 /** What contents promises: all that stays, nothing twice, nothing taken; locked under a transaction; and once over, over. */
 import { expect, test } from '@jest/globals'
-import { AnyEntry } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'
 import { BigTask, Other, Task } from '../support/kinds.js'
 import { until } from '../support/until.js'
@@ -92,8 +91,10 @@ everyEngine('contents', (opened) => {
     const wrong = { code: 'INVALID_ARGUMENT' }
     await expect(space.contents(Task, { max: 0 }).next()).rejects.toMatchObject(wrong)
     await expect(space.contents(Task, { leaseMs: 0 }).next()).rejects.toMatchObject(wrong)
-    // @ts-expect-error: not of every kind
-    await expect(space.contents(AnyEntry).next()).rejects.toMatchObject(wrong)
+    await expect(space.contents([] as never).next()).rejects.toMatchObject(wrong)
+    for (const fields of [[], 'id', [1], Array(1_001).fill('id')]) {
+      await expect(space.contents(Task, { fields: fields as never }).next()).rejects.toMatchObject(wrong)
+    }
     await expect(space.contents({} as never).next()).rejects.toMatchObject(wrong)
   })
 })

@@ -113,6 +113,11 @@ const takeAll = op<'takeAll', { templates: Tpl[]; tx: number; max: number }>('ta
 })
 const change = fc.nat(6)
 const update = op<'update', { template: Tpl; tx: number; change: number }>('update', { template, tx, change })
+const readAll = op<'readAll', { templates: Tpl[]; tx: number; max: number }>('readAll', {
+  templates: fc.array(template, { minLength: 1, maxLength: 2 }),
+  tx,
+  max: fc.integer({ min: 1, max: 4 }),
+})
 const cancel = op<'cancel', { which: number }>('cancel', { which })
 const wait = op<'wait', { take: boolean; template: Tpl; tx: number; ifExists: boolean }>('wait', {
   take: fc.boolean(),
@@ -165,12 +170,14 @@ export const step = fc.oneof(
   { weight: 1, arbitrary: op<'setAside', { which: number }>('setAside', { which }) },
   {
     weight: 1,
-    arbitrary: op<'contents', { template: Tpl; tx: number; max: number }>('contents', {
-      template: fc.tuple(kind, fc.oneof(fields, conditions)),
+    arbitrary: op<'contents', { templates: Tpl[]; tx: number; max: number; resumed: number }>('contents', {
+      templates: fc.array(template, { minLength: 1, maxLength: 2 }),
       tx,
       max: fc.constantFrom(2, 1_000),
+      resumed: fc.nat(3),
     }),
   },
+  { weight: 1, arbitrary: readAll },
   {
     weight: 1,
     arbitrary: op<'count', { template: Tpl }>('count', { template: fc.tuple(kind, fc.oneof(fields, conditions)) }),
@@ -306,6 +313,8 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
       return space.clear(templateOf(step.template))
     case 'takeAll':
       return (await space.takeAll(step.templates.map(templateOf), { max: step.max, waitMs: 0, tx: under })).map(plain)
+    case 'readAll':
+      return (await space.readAll(step.templates.map(templateOf), { max: step.max, waitMs: 0, tx: under })).map(plain)
     case 'wait': {
       const what = `${step.op} ${n}`
       side.start(what, under, (signal) =>
@@ -344,8 +353,11 @@ export async function perform(step: Step, n: number, side: Side): Promise<unknow
     }
     case 'contents': {
       const all: unknown[] = []
-      for await (const entry of space.contents(templateOf(step.template), { max: step.max, tx: under }))
-        all.push(plain(entry))
+      const asked = step.templates.map(templateOf)
+      const first = space.contents(asked, { max: step.max, tx: under })
+      for (let i = 0; i < step.resumed; i++) all.push(plain((await first.next()).value))
+      const rest = step.resumed > 0 ? space.contents(asked, { after: first.cursor ?? undefined, tx: under }) : first
+      if (first.cursor !== null) for await (const entry of rest) all.push(plain(entry))
       return all
     }
     case 'count':

@@ -39,9 +39,12 @@ test('of a space', async () => {
   for await (const entry of space.contents(Task, nothing('src/space/contents.ts', 'ContentsOptions'))) {
     expect(entry).toEqual({ id: 'c' })
   }
+  const some = nothing('src/space/take-all.ts', 'TakeAllOptions')
+  expect(await space.readAll([Task], some)).toEqual([{ id: 'c' }])
   expect(await space.takeAll([Task], nothing('src/space/take-all.ts', 'TakeAllOptions'))).toEqual([{ id: 'c' }])
   await space.transact(() => {}, nothing('src/space/transaction.ts', 'TransactionOptions'))
   space.keepAlive([lease], nothing('src/space/keep-alive.ts', 'KeepAliveOptions')).stop()
+  const watch = space.watch(Task, nothing('src/space/watch.ts', 'WatchOptions'))
   const heard: string[] = []
   const options = nothing('src/space/notify.ts', 'NotifyOptions')
   const registration = await space.notify([Task], ({ entry }) => heard.push(entry.id), options)
@@ -50,6 +53,7 @@ test('of a space', async () => {
   await space.write(Task({ id: 'd' }))
   await next
   expect(heard).toEqual(['d'])
+  expect((await watch.next()).value).toMatchObject({ entry: { id: 'd' } })
 })
 
 test('of gateways, workers and clients', async () => {

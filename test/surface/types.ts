@@ -116,9 +116,9 @@ export async function written(space: Space): Promise<void> {
   // @ts-expect-error: every kind cannot be extended
   AnyEntry.extend('More')
   // @ts-expect-error: not of every kind
-  void space.contents(AnyEntry)
+  void space.count(AnyEntry)
   // @ts-expect-error: not of every kind
-  void space.contents(AnyEntry.template({ id: 't1' }))
+  void space.count(AnyEntry.template({ id: 't1' }))
   // @ts-expect-error: plain fields are no template
   await space.take({ type: 'resize' })
   // @ts-expect-error: nothing to wait for

@@ -34,6 +34,7 @@ declare global {
   const a: takespace.Entry
   const b: takespace.Entry
   const signal: AbortSignal
+  const after: string | undefined
   const leaseMs: number
   const secret: string
 
