@@ -27,6 +27,34 @@ local function whyNotChanged(record, fresh, stored)
   growBytes(growth)
 end
 
+local MODES = { 'take@', 'read@', 'notify@' }
+
+-- Returns whether anyone waits for entries of these kinds, whatever their fields.
+local function isAwaited(info)
+  if info.awaitedIn == memory.version then return info.isAwaited end
+  local names, missing, isAny = {}, {}, false
+  for k = 1, #info.kinds do
+    for m = 1, #MODES do
+      local name = MODES[m] .. info.kinds[k]
+      names[#names + 1] = name
+      if not LATER.knownShapes(name) then missing[#missing + 1] = name end
+    end
+  end
+  if #missing > 0 then LATER.readShapes(missing) end
+  for j = 1, #names do isAny = isAny or #LATER.knownShapes(names[j]) > 0 end
+  info.awaitedIn, info.isAwaited = memory.version, isAny
+  return isAny
+end
+
+-- Returns whether a change of a free entry touches its record alone: what is indexed is as before, and nobody waits for
+-- entries of its kinds. Then neither signature is parsed, which is half of the work.
+local function isOfRecordAlone(before, after)
+  local stop = find(before, '|;|', 1, true)
+  if sub(before, 1, stop + 2) ~= sub(after, 1, stop + 2) then return false end
+  if find(before, '|' .. SIGN.order, stop, true) or find(after, '|' .. SIGN.order, stop, true) then return false end
+  return not isAwaited(LATER.kindsIn(before))
+end
+
 -- Moves a free entry from the indexes of its former contents to those of the new ones. What both have stays.
 local function reindex(id, before, info, record)
   local score, had = scoreOf(record), {}
@@ -50,6 +78,13 @@ local function announceChange(info, id, fresh, transaction, before)
   announce(info, id, fresh, TRANSITIONS.ofReturn, transaction, before)
 end
 
+-- Puts a free entry into the indexes of its new contents, or hands it to whoever waits for these.
+local function serve(id, record, fresh, before, info)
+  if #queuesFor(info, 'read') == 0 and #queuesFor(info, 'take') == 0 then return reindex(id, before, info, record) end
+  unindex(id, before, record)
+  makeAvailable(id, fresh, info, scoreOf(fresh), '')
+end
+
 -- Replaces the record of an entry. `stored`: the name under which its large body is stored; '' without one. An entry with a
 -- large body keeps it under a key of its own, whatever its size: a process may have read the record and not yet the body.
 local function replaceRecord(id, record, fresh, stored)
@@ -70,23 +105,19 @@ function OPS.change(after, transaction, template, id, expected, head, stored, bo
   end
   local signature = signatureOf(record)
   if found ~= id or signature ~= expected then return reply(REPLY.found, found, '', record) end
-  local fresh = sub(rehead(record, nil, nil, nil, sub(head, 1, 1)), 1, RECORD.headSum.to) .. sub(head, 2) .. '\n' .. body
+  local place, contents = sub(head, 1, 1), sub(head, 2)
+  local kept = place == sub(record, RECORD.place.from, RECORD.place.to) and record or rehead(record, nil, nil, nil, place)
+  local fresh = sub(kept, 1, RECORD.headSum.to) .. contents .. '\n' .. body
   local why = whyNotChanged(record, fresh, stored)
   if why then return reply(REPLY.failed, why) end
-  local before, info = indexInfo(signature), indexInfo(sub(head, 2))
-  if transaction ~= '' then
-    LATER.hold(transaction, id, record, before)
+  if transaction ~= '' or not isOfRecordAlone(signature, contents) then
+    local info = indexInfo(signature)
+    if transaction ~= '' then LATER.hold(transaction, id, record, info) end
     replaceRecord(id, record, fresh, stored)
-    announceChange(info, id, fresh, transaction, before)
+    announceChange(indexInfo(contents), id, fresh, transaction ~= '' and transaction or nil, info)
+    if transaction == '' then serve(id, record, fresh, info, indexInfo(contents)) end
   else
     replaceRecord(id, record, fresh, stored)
-    announceChange(info, id, fresh, nil, before)
-    if #queuesFor(info, 'read') == 0 and #queuesFor(info, 'take') == 0 then
-      reindex(id, before, info, record)
-    else
-      unindex(id, before, record)
-      makeAvailable(id, fresh, info, scoreOf(fresh), '')
-    end
   end
   reply(REPLY.text, sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to))
 end

@@ -78,6 +78,9 @@ function OPS.continueFind(after, mode, wait, transaction, template)
   end
 end
 
+-- Returns the contents of a signature as far as its kinds: many entries have the same.
+function LATER.kindsIn(signature) return indexInfo(sub(signature, 1, find(signature, '|[^' .. SIGN.kind .. ']') - 1)) end
+
 -- Returns the record of an entry that a find without waiting may have; nil if there is none. The framework's own kinds are
 -- not found by their ids.
 function LATER.visibleById(id, mode, transaction)
@@ -88,7 +91,7 @@ function LATER.visibleById(id, mode, transaction)
     remove(id, record)
     return nil
   end
-  local info = indexInfo(signatureOf(record))
+  local info = LATER.kindsIn(signatureOf(record))
   if find(info.root, KIND.own, 1, true) == 1 then return nil end
   if transaction ~= '' and hasWritten(transaction, id) or call('ZSCORE', info.index[1], id) then return record end
   local readers = exists(keys.readers) and call('HGET', keys.readers, id)

@@ -23,6 +23,8 @@ end
 
 local function knownShapes(name) return facts[name] or memory.shapes[name] end
 
+LATER.knownShapes, LATER.readShapes = knownShapes, readShapes
+
 -- Returns the shapes as they are stored; changes are based on these.
 local function shapesOf(name)
   if not facts[name] then readShapes({ name }) end
