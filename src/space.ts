@@ -1,4 +1,4 @@
-/** Space: write, read, take and leases, over an engine. The public API; engines hold the data. Searches has what reads and takes. */
+/** Space: write, read, take and leases, over an engine. The public API; engines hold the data. SpaceSearches has what reads and takes. */
 import type { Engine, Repaired } from './engine.js'
 import { onDifferingKinds } from './entry/definitions.js'
 import type { FieldChanges } from './entry/field-changes.js'
@@ -10,7 +10,7 @@ import { NO_DIRECT } from './request/streams/direct/address.js'
 import { DEFAULT_STREAM_BOUNDS, Streams } from './request/streams/index.js'
 import type { Stoppable } from './runtime/lifecycle.js'
 import { Timeouts } from './runtime/timeouts.js'
-import { type ByIdOptions, checkedId, findById } from './space/by-id.js'
+import { checkedId } from './space/by-id.js'
 import { checkTransaction } from './space/find.js'
 import { Ids } from './space/ids.js'
 import { KeepAlive, type KeepAliveOptions } from './space/keep-alive.js'
@@ -24,14 +24,14 @@ import {
   type NotifyOptions,
   type Registration,
 } from './space/notify.js'
-import { Searches } from './space/searches.js'
+import { SpaceSearches } from './space/searches.js'
 import type { NonEmpty } from './space/take-all.js'
 import { checkedTransaction, Transaction, type TransactionOptions } from './space/transaction.js'
 import { type EndlessUpdateOptions, type UpdateByIdOptions, type UpdateOptions, Updates } from './space/update.js'
 import { type AskedTemplates, type FieldsAsked, Watch, type WatchedEvent, type WatchOptions } from './space/watch.js'
 import { checkedWrite, type WriteAllOptions, type WriteOptions, writeEntries } from './space/write.js'
 
-export class Space extends Searches {
+export class Space extends SpaceSearches {
   /** @internal Streams between processes. */
   readonly streams: Streams
   /** @internal The timeouts of requests and calls. */
@@ -136,22 +136,6 @@ export class Space extends Searches {
   async update(target: unknown, changes: unknown, options: UpdateOptions<object> = {}): Promise<Entry | null> {
     this.checkOpen()
     return this.#updates.update(target, changes, options)
-  }
-
-  /**
-   * Reads the entry of an id, which `entryInfo(entry).id` and `lease.id` tell. `Kind.is` tells its type.
-   *
-   * @returns the entry; null if it is not there, or is held by another
-   * @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
-   * @example const entry = await space.readById(id); if (Task.is(entry)) console.log(entry.type)
-   */
-  async readById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
-    return this.#findById(id, false, options)
-  }
-
-  /** Takes the entry of an id. @returns as `readById` @throws as `take` */
-  async takeById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
-    return this.#findById(id, true, options)
   }
 
   /**
@@ -398,11 +382,6 @@ export class Space extends Searches {
     this.streams.close()
     await this.engine.close()
     this.timeouts.close()
-  }
-
-  #findById(id: string, take: boolean, options: ByIdOptions): Promise<Entry | null> {
-    this.checkOpen()
-    return findById(this.engine, { id, take, options }, (...told) => this.reportNonconforming(...told))
   }
 
   #write(entries: readonly (Entry<object> | Snapshot<object>)[], options: WriteAllOptions): Promise<Lease[]> {

@@ -5,13 +5,14 @@ import { templateOf, templatesOf } from '../entry/template.js'
 import type { Entry, FieldsOf, Matching } from '../entry.js'
 import { SpaceError } from '../errors.js'
 import type { Logger } from '../log.js'
+import { type ByIdOptions, findById } from './by-id.js'
 import { Contents, type ContentsEntry, type ContentsOptions, type ContentsPart, type FieldName } from './contents.js'
 import { counted, type Explanation, explained } from './explain.js'
 import { checkedFind, checkTransaction, type EndlessFindOptions, type FindOptions } from './find.js'
 import { Finder } from './finder.js'
 import { checkedTakeAll, type NonEmpty, type TakeAllOptions } from './take-all.js'
 
-export abstract class Searches {
+export abstract class SpaceSearches {
   /** @internal The store; gateway and workers use src/request.ts instead. */
   readonly engine: Engine
   readonly #finder: Finder
@@ -183,6 +184,22 @@ export abstract class Searches {
     this.#finder.report(stored, nonconforming, kind)
   }
 
+  /**
+   * Reads the entry of an id, which `entryInfo(entry).id` and `lease.id` tell. `Kind.is` tells its type.
+   *
+   * @returns the entry; null if it is not there, or is held by another
+   * @throws SpaceError INVALID_ARGUMENT, SPACE_UNREACHABLE, SPACE_CLOSED
+   * @example const entry = await space.readById(id); if (Task.is(entry)) console.log(entry.type)
+   */
+  async readById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
+    return this.#findById(id, false, options)
+  }
+
+  /** Takes the entry of an id. @returns as `readById` @throws as `take` */
+  async takeById(id: string, options: ByIdOptions = {}): Promise<Entry | null> {
+    return this.#findById(id, true, options)
+  }
+
   /** @internal Throws SPACE_CLOSED after endSearches. */
   protected checkOpen(): void {
     if (this.#closed) throw new SpaceError('SPACE_CLOSED')
@@ -216,5 +233,10 @@ export abstract class Searches {
     checkTransaction(terms.tx, this.engine)
     this.checkOpen()
     return this.#finder.search(templateOf(template), terms) as Promise<Entry<F> | null>
+  }
+
+  #findById(id: string, take: boolean, options: ByIdOptions): Promise<Entry | null> {
+    this.checkOpen()
+    return findById(this.engine, { id, take, options }, (...told) => this.reportNonconforming(...told))
   }
 }

@@ -1,7 +1,6 @@
 /** The steps of random programs, as data so that a shrunk program can be read, and what each does to a space. */
 import fc from 'fast-check'
 import type { Transition } from '../../src/engine.js'
-import { absent, between, gt, gte, lt, lte, not, oneOf, present, startsWith } from '../../src/entry/conditions.js'
 import { ordered } from '../../src/entry/ordered.js'
 import { AnyEntry, defineEntry, type Matching } from '../../src/entry.js'
 import { type HeldRequest, type Sent, type Serving, sendRequest, serveRequests } from '../../src/request.js'
@@ -10,6 +9,7 @@ import type { Lease } from '../../src/space/lease.js'
 import type { Registration } from '../../src/space/notify.js'
 import type { Transaction } from '../../src/space/transaction.js'
 import type { Space } from '../../src/space.js'
+import { type Asked, askedOf, conditions } from './asked-conditions.js'
 import { BIG, CHANGES, LONG, stepById } from './changing-steps.js'
 
 export type Fields = { n?: number; a?: number; b?: string; big?: string }
@@ -23,21 +23,6 @@ export const NOWHERE = Far.template({ b: 'nowhere' })
 
 export const CLIENTS = 3
 
-/** Conditions by name, with their values: data, so that a shrunk program can be read. */
-type Asked = readonly [name: string, ...values: unknown[]]
-const CONDITIONS: Readonly<Record<string, (...values: never[]) => unknown>> = {
-  absent,
-  between,
-  gt,
-  gte,
-  lt,
-  lte,
-  not,
-  oneOf,
-  present,
-  startsWith,
-}
-
 // Few of them, so that steps meet.
 const fields = fc.oneof(
   { weight: 2, arbitrary: fc.constant({}) },
@@ -45,32 +30,6 @@ const fields = fc.oneof(
     weight: 3,
     arbitrary: fc.record({ a: fc.constantFrom(0, 1), b: fc.constantFrom('x', 'y', LONG) }, { requiredKeys: [] }),
   },
-)
-const conditions = fc.record(
-  {
-    a: fc.constantFrom<number | Asked>(
-      0,
-      ['gt', 0],
-      ['gte', 1],
-      ['lt', 1],
-      ['lte', 0],
-      ['between', 0, 1],
-      ['oneOf', 0, 1],
-      ['not', 0],
-      ['absent'],
-      ['present'],
-    ),
-    b: fc.constantFrom<string | Asked>(
-      'x',
-      ['startsWith', 'yy'],
-      ['gt', 'x'],
-      ['lte', 'y'],
-      ['oneOf', 'x', LONG],
-      ['not', 'x'],
-      ['absent'],
-    ),
-  },
-  { requiredKeys: [] },
 )
 const kind = fc.constantFrom(0, 0, 0, 1, 2, 3, 3)
 /** A kind by its number, -1 for AnyEntry. */
@@ -256,11 +215,7 @@ export class Side {
 }
 
 export const templateOf = ([k, asked]: Tpl): Matching<Fields> => {
-  const ofFields = Object.entries(asked).map(([name, value]) => {
-    if (!Array.isArray(value)) return [name, value]
-    const [condition, ...values] = value as Asked
-    return [name, CONDITIONS[condition]!(...(values as never[]))]
-  })
+  const ofFields = Object.entries(asked).map(([name, value]) => [name, askedOf(value)])
   return KINDS[k]?.template(Object.fromEntries(ofFields)) ?? AnyEntry
 }
 export const code = (error: { code?: string; name?: string; message?: string }): string =>

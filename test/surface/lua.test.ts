@@ -7,12 +7,14 @@ import { expect, test } from '@jest/globals'
 import { ANY_KIND, CONTROL, DEAD_LETTER, OWN_KINDS } from '../../src/engine/entries.js'
 import { SESSION } from '../../src/engine/sessions.js'
 import { CANCELLED, COMPLETED, EXHAUSTED, LOST, PENDING, RESULT, TICKET } from '../../src/engine/tickets.js'
-import * as protocol from '../../src/engines/redis/protocol.js'
+import * as names from '../../src/engines/redis/key-names.js'
+import * as own from '../../src/engines/redis/protocol.js'
 import { REQUEST, TASK } from '../../src/request/kinds.js'
 
 const { joinLua } = (await import(new URL('../../.ci/lua.mjs', import.meta.url).href)) as {
   joinLua(folder: string, protocol?: object): string
 }
+const protocol = { ...own, ...names }
 const LUA = fileURLToPath(new URL('../../src/engines/redis/lua', import.meta.url))
 
 /** Joins files given as name → lines. */
