@@ -120,9 +120,9 @@ export class Watch<T> extends Iteration<T> {
   }
 
   protected async *items(): AsyncGenerator<T, undefined, undefined> {
-    const { maxBatch, maxWaitMs = 0 } = this.#options
     try {
       this.#keep(await this.#registered)
+      const { maxBatch, maxWaitMs = 0 } = this.#options
       for (;;) {
         await this.#until(1, Number.POSITIVE_INFINITY)
         if (maxBatch !== undefined) await this.#until(Math.min(maxBatch, this.#max), maxWaitMs)

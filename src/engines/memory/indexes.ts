@@ -90,7 +90,7 @@ class KindIndex<T extends PlacedEntry> {
 
   add(item: T): void {
     this.#all.add(item)
-    for (const token of this.#byToken.size > 0 ? tokensOf(item.entry) : []) {
+    for (const token of this.#byToken.size > 0 ? allTokensOf(item.entry) : []) {
       const lists = this.#byToken.get(fieldIn(token))
       if (lists) listOf(lists, token, sortedByPlace<T>).add(item)
     }
@@ -103,7 +103,7 @@ class KindIndex<T extends PlacedEntry> {
   /** Returns how many entries are left. */
   delete(item: T): number {
     if (!this.#all.delete(item)) return this.#all.size
-    for (const token of this.#byToken.size > 0 ? tokensOf(item.entry) : []) {
+    for (const token of this.#byToken.size > 0 ? allTokensOf(item.entry) : []) {
       const lists = this.#byToken.get(fieldIn(token))
       const list = lists?.get(token)
       list?.delete(item)
@@ -154,7 +154,7 @@ class KindIndex<T extends PlacedEntry> {
     if (index || this.#byToken.size >= MOST_FIELDS) return index
     index = new Map()
     for (const item of this.items()) {
-      const token = tokensOf(item.entry).find((each) => fieldIn(each) === field)
+      const token = allTokensOf(item.entry).find((each) => fieldIn(each) === field)
       if (token !== undefined) listOf(index, token, sortedByPlace<T>).add(item)
     }
     this.#byToken.set(field, index)
@@ -240,7 +240,7 @@ export const kindsFor = (entry: EncodedEntry): readonly string[] =>
   isAny(entry) ? [...entry.kinds, ANY_KIND] : entry.kinds
 
 /** Returns the tokens of an entry; marks that are no tokens are among them. */
-export const tokensOf = ({ indexed, verified }: EncodedEntry): string[] => [...indexed, ...verified]
+export const allTokensOf = ({ indexed, verified }: EncodedEntry): string[] => [...indexed, ...verified]
 
 /** Returns the field of a token. That of a mark is no field. */
 const fieldIn = (token: string): string => token.slice(0, token.indexOf('='))

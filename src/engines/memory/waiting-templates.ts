@@ -5,7 +5,7 @@
  */
 import type { EncodedCondition, EncodedEntry, EncodedTemplate } from '../../engine.js'
 import { compareValues, keyOfValue, valueIn } from '../../entry/holds.js'
-import { alternativesIn, kindsFor, tokensOf } from './indexes.js'
+import { allTokensOf, alternativesIn, kindsFor } from './indexes.js'
 import { matches } from './match.js'
 import { Sorted } from './sorted.js'
 
@@ -104,7 +104,7 @@ class TemplatesOfKind<L> {
   /** Yields the templates that an entry may match. */
   *near(entry: EncodedEntry): Generator<Filed<L>, void> {
     yield* this.#rest
-    if (this.#byToken.size > 0) for (const token of tokensOf(entry)) yield* this.#byToken.get(token) ?? []
+    if (this.#byToken.size > 0) for (const token of allTokensOf(entry)) yield* this.#byToken.get(token) ?? []
     for (const { field, type, lower, upper } of this.#byBound.values()) {
       const value = valueIn(entry, field)
       if (value[0] !== type) continue

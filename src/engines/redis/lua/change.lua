@@ -89,6 +89,7 @@ end
 -- large body keeps it under a key of its own, whatever its size: a process may have read the record and not yet the body.
 local function replaceRecord(id, record, fresh, stored)
   call('HSET', keys.entries, id, fresh)
+  facts.hidden = nil
   if stored ~= '' then LATER.moveBody(stored, id, sub(record, RECORD.expiresAt.from, RECORD.expiresAt.to)) end
 end
 
@@ -112,7 +113,10 @@ function OPS.change(after, transaction, template, id, expected, head, stored, bo
   if why then return reply(REPLY.failed, why) end
   if transaction ~= '' or not isOfRecordAlone(signature, contents) then
     local info = indexInfo(signature)
-    if transaction ~= '' then LATER.hold(transaction, id, record, info) end
+    if transaction ~= '' then
+      LATER.hold(transaction, id, record, info)
+      facts.recheck = true
+    end
     replaceRecord(id, record, fresh, stored)
     announceChange(indexInfo(contents), id, fresh, transaction ~= '' and transaction or nil, info)
     if transaction == '' then serve(id, record, fresh, info, indexInfo(contents)) end

@@ -43,6 +43,7 @@ function LATER.renewOriginal(id, expiresAt, ends, leaseMs)
   local record = original and recordOf(original)
   if not record then return end
   call('HSET', keys.entries, original, rehead(record, ends))
+  facts.hidden = nil
   sweepLater(original, expiresAt, now)
   if not isLarge(record) then return end
   if leaseMs < 0 then call('PERSIST', bodyKey(original)) else call('PEXPIRE', bodyKey(original), leaseMs + SHARED.bodyGraceMs) end
@@ -52,6 +53,7 @@ end
 local function restore(id)
   local original = originalOf(id)
   local record, changed = recordOf(original), recordOf(id)
+  facts.hidden = nil
   call('HDEL', keys.changed, id)
   call('HDEL', keys.entries, original)
   if changed and isLarge(changed) then dropBody(id) end
