@@ -3,6 +3,7 @@
  * are those from which the new contents were made; else the call returns the entry, and new contents are made of that.
  */
 import { randomBytes } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Change, Changes, EncodedContents, FindById } from '../../engine/changes.js'
 import type { EncodedTemplate, Stored } from '../../engine.js'
 import { signatureOf } from '../../entry/signature.js'
@@ -18,6 +19,13 @@ import type { Batches } from './wire/batches.js'
 import { Bodies } from './wire/bodies.js'
 import type { Arguments, OperationName } from './wire/operation.js'
 import type { Writes } from './write.js'
+
+/**
+ * Attempts that may be in vain before a process waits for a random time and reads the entry anew. Without pauses each change
+ * of an entry that n processes change at the same time would cost n calls.
+ */
+const LOST_AT_ONCE = 1
+const LONGEST_PAUSE_MS = 64
 
 /** Contents to be stored, and the entry that they are made of. */
 interface Made {
@@ -89,13 +97,18 @@ export class ChangesOnRedis implements Changes {
   async #change(change: Change, name: string): Promise<Stored | null> {
     const { signal, tx } = change
     let made = tx === undefined ? await this.#guessed(change, name) : undefined
-    for (;;) {
+    for (let lost = 0; ; ) {
       signal?.throwIfAborted()
       const reply = await this.#send(change, made)
       if (reply.kind === REPLY.text) return this.#changed(change, name, made!, reply)
       if (made) this.#dropBody(made)
       if (reply.kind === REPLY.failed) throw this.#writes.noted(reply.values[0]!)
       if (reply.kind === REPLY.none) return null
+      if (made && ++lost > LOST_AT_ONCE) {
+        made = undefined
+        await pause(Math.random() * Math.min(4 * 2 ** lost, LONGEST_PAUSE_MS))
+        continue
+      }
       made = undefined
       if (reply.kind !== REPLY.found) continue
       const { parsed } = foundIn(reply)
