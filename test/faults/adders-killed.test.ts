@@ -13,7 +13,7 @@ import { form, report } from './form.js'
 
 const ADDER = fileURLToPath(new URL('children/adder.js', import.meta.url))
 const PROCESSES = form(3, 8)
-const ADDITIONS = form(1_000, 100_000)
+const ADDITIONS = form(400, 100_000)
 /** From one kill to the next. */
 const APART_MS = form(300, 1_000)
 const Sum = defineEntry<{ id: string; total: number } & Record<string, number | string>>('Sum', { index: ['id'] })
