@@ -12,13 +12,13 @@
  */
 import type { EncodedEntry, EncodedTemplate, Stored } from './entries.js'
 
-/** What a change replaces. */
+/** The contents that a change replaces. */
 export type EncodedContents = Pick<
   EncodedEntry,
   'kinds' | 'indexed' | 'verified' | 'index' | 'body' | 'partition' | 'partitionField'
 >
 
-/** What is asked of an entry that was found. */
+/** The check of an entry that was found. */
 interface Judged {
   readonly tx?: string | undefined
   /** As of Find. */

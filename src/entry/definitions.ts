@@ -8,7 +8,7 @@ export interface DifferingKind {
   readonly differs: readonly string[]
 }
 
-/** What can be compared of a definition, by option. Two schemas are equal if their fields have the same names. */
+/** The parts of a definition that can be compared, by option. Two schemas are equal if their fields have the same names. */
 type Shape = Readonly<Record<string, string>>
 
 const shapes = new Map<string, Shape>()

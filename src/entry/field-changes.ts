@@ -28,7 +28,7 @@ export interface FieldChanges<F extends object> {
   readonly set?: { readonly [K in keyof F]?: F[K] } | undefined
   /** Fields that the entry is to lack. */
   readonly unset?: readonly OptionalField<F>[] | undefined
-  /** What is added to a number, or to a bigint. A field that the entry lacks is 0 before. */
+  /** Numbers or bigints to be added. A field that the entry lacks is 0 before. */
   readonly increment?: Amounts<F> | undefined
   /**
    * What is appended to a list: a list of items, or one item. A field that the entry lacks is an empty list before. To

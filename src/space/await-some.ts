@@ -35,7 +35,7 @@ export async function awaitSome<T>(
         if (again && !wait.settled) onChange()
       })
   }
-  // What is being found when the wait ends is returned: a take is final.
+  // A find that is under way when the wait ends is returned: a take is final.
   const end = (settle: () => void) => () => void (searching ?? Promise.resolve()).then(settle)
   const onAbort = end(() => wait.reject(signal?.reason))
   wait.until(

@@ -61,7 +61,7 @@ export type ContentsEntry<F extends object> = Entry<F> & Removable<F>
 /** The names of fields, of any kind if there are several. */
 export type FieldName<F extends object> = F extends unknown ? keyof F & string : never
 
-/** What `contents` yields with `fields`. */
+/** A part of an entry, as `contents` yields it with `fields`. */
 export type ContentsPart<F extends object, K extends string> = F extends unknown
   ? EntryPart<Pick<F, K & keyof F>> & Removable<F>
   : never

@@ -40,7 +40,7 @@ export async function* matchesOf(
     const earlier = templates.slice(0, number)
     const isOfEarlier = (stored: Listed): boolean => earlier.some(({ encoded }) => isMatch(encoded, stored))
     const isNew = ({ id }: Listed): boolean => !seen || (!seen.has(id) && seen.add(id) !== undefined)
-    // What an earlier template has yielded must not make the pages small; under a transaction it is locked already.
+    // Entries that an earlier template has yielded must not make the pages small; under a transaction it is locked already.
     const sizeOf = (): number => (earlier.length === 0 || tx ? Math.min(left, PAGE) : PAGE)
     const searches = await searchesOf(engine, template.encoded, number === from.template ? from : BEGINNING, tx)
     for (const [turn, search] of searches.entries()) {

@@ -110,7 +110,7 @@ export function checkedBatch({ maxBatch, maxWaitMs }: Partial<BatchOptions>): Pa
   throw new SpaceError('INVALID_ARGUMENT', `maxWaitMs is at most ${LONGEST_WAIT_MS}.`)
 }
 
-/** What is asked of the space, and what hears of it. */
+/** The terms of a registration, and its listeners. */
 export interface RegistrationTerms
   extends Pick<NotifyOptions, 'on' | 'leaseMs' | 'tx'>,
     Pick<Interest, 'onEvent' | 'onMissed' | 'onEnded'> {}

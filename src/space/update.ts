@@ -16,7 +16,7 @@ import { checkedWait, checkTransaction, type FindOptions } from './find.js'
 import type { Transaction } from './transaction.js'
 import { whenAvailable } from './when-available.js'
 
-/** What the entry must have, by value. */
+/** Values that the entry must have. */
 interface Conditional<W extends object> {
   /**
    * Fields with the values that the entry must have. With a template they narrow it: only a match that has them is

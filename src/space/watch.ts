@@ -47,7 +47,7 @@ export interface MissedEvents {
   readonly entry?: undefined
 }
 
-/** What `watch` yields: an event, or how many were lost in its place. */
+/** An item of `watch`: an event, or how many were lost in its place. */
 export type WatchedEvent<F extends object> = (SpaceEvent<F> & { readonly missed?: undefined }) | MissedEvents
 
 /** A template or several. */
@@ -169,7 +169,7 @@ export class Watch<T> extends Iteration<T> {
     this.#wake()
   }
 
-  /** What is missed in a row is one item. */
+  /** Events that are missed in a row are one item. */
   #miss(count: number, sequence: number): void {
     const last = this.#kept.at(-1)
     const before = last && 'missed' in last ? this.#kept.pop() : undefined

@@ -65,7 +65,7 @@ function render(): void {
 }
 
 const own = process.argv.slice(2)
-// Of a part, the rows of the others stay as they were measured last.
+// The rows of tests that do not run stay as they were measured last.
 if (own.length === 0) rmSync(ROWS, { recursive: true, force: true })
 const { status } = spawnSync(
   process.execPath,

@@ -104,7 +104,8 @@ describe.each([
     },
   )
 
-  inOneWay('a PUT that kills each worker kills three, and is set aside', async () => {
+  // The short form has the same of a GET in `test/whole/cli-stuck.test.ts`.
+  testInLongForm('a PUT that kills each worker kills three, and is set aside', async () => {
     system = await startStreaming(redis, { directStreams })
     const path = '/up?poison'
     const { req, response } = begin(system.urls[0] + path, 'PUT')

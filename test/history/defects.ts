@@ -94,7 +94,6 @@ export const DEFECTS: readonly Defect[] = [
   },
   {
     name: 'change without a look at what was changed meanwhile',
-    isQuick: true,
     of: 'lua',
     pieces: [['if found ~= id or signature ~= expected then', 'if found ~= id then']],
     workload: { faults: [], roles: ENTRIES },

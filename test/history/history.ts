@@ -42,7 +42,7 @@ export interface Operation {
   readonly tx?: string
   readonly claim?: string
   readonly repeatable?: boolean
-  /** Of an update: how many there have been with it, as the counter says. */
+  /** The counter after an update. */
   readonly count?: number
 }
 

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { defineEntry } from '../../src/entry.js'
 import { openSpace } from '../../src/open.js'
 import { form } from '../faults/form.js'
+import { testInLongForm } from '../faults/long-form.js'
 import { change } from '../promises/session-changes.js'
 import { type Cluster, startCluster } from '../support/cluster.js'
 import { describeOnRedis } from '../support/every-engine.js'
@@ -47,7 +48,7 @@ describeOnRedis('a space that leaves a Cluster', () => {
     await Promise.all([space.close(), alone.close()])
   })
 
-  test('comes back to three partitions, each entry where its key belongs, in order', async () => {
+  testInLongForm('comes back to three partitions, each entry where its key belongs, in order', async () => {
     const name = 'returned'
     const there = await openSpace(cluster.url, { name, partitions: 2, nextUrl: fresh.url, durability: 'memory' })
     const leases = await Promise.all(

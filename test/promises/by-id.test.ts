@@ -1,4 +1,4 @@
-/** What reads, takes and cancels by id promise: the entry of that id, at once, if nobody else holds it. */
+/** Reads, takes and cancels by id: the entry of that id, at once, if nobody else holds it. */
 import { expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { defineEntry, entryInfo } from '../../src/entry.js'

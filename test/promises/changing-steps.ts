@@ -8,7 +8,7 @@ export const LONG = 'y'.repeat(50)
 /** Stored beside its record. */
 export const BIG = 'b'.repeat(3_000)
 
-/** What a step changes, by its number. */
+/** Changes of a step, by their number. */
 export const CHANGES: readonly FieldChanges<{ a?: number; b?: string; big?: string }>[] = [
   { set: { a: 1 } },
   { set: { b: 'x' } },
@@ -19,7 +19,7 @@ export const CHANGES: readonly FieldChanges<{ a?: number; b?: string; big?: stri
   { unset: ['big'], set: { a: 0 } },
 ]
 
-/** What a step does with an id: reads, takes, cancels, or changes. */
+/** Does something with an id: reads, takes, cancels, or changes. */
 export function stepById(how: number, space: Space, id = 'none', tx?: Transaction): Promise<unknown> {
   if (how === 0) return space.readById(id, { tx })
   if (how === 1) return space.takeById(id, { tx })

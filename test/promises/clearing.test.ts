@@ -1,4 +1,4 @@
-/** What clear promises: all free matches are gone, and nothing else. */
+/** clear: all free matches are gone, and nothing else. */
 import { expect, test } from '@jest/globals'
 import { gte, oneOf } from '../../src/entry/conditions.js'
 import { ordered } from '../../src/entry/ordered.js'

@@ -1,4 +1,4 @@
-/** What contents of several templates and of AnyEntry promise: each entry once; parts of entries; the removal of what is yielded. */
+/** contents of several templates and of AnyEntry: each entry once; parts of entries; the removal of what is yielded. */
 import { expect, test } from '@jest/globals'
 import { gt, lte, oneOf } from '../../src/entry/conditions.js'
 import { AnyEntry, defineEntry, entryInfo } from '../../src/entry.js'

@@ -8,7 +8,7 @@ import { until } from '../support/until.js'
 
 type Counted = { id: string; count?: number; big?: bigint; tags?: string[]; note?: string | null; state?: string }
 export const Counter = defineEntry<Counted>('Counter', { index: ['id', 'state', ['id', 'state'], ordered('count')] })
-/** Of this nothing is ever written. */
+/** A kind of which nothing is ever written. */
 export const Nothing = defineEntry('Nothing')
 /** A text that Redis stores beside its entry. */
 export const LARGE = 'x'.repeat(5_000)

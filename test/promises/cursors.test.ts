@@ -1,4 +1,4 @@
-/** What a cursor of contents promises: another process goes on behind what was yielded last; what is no cursor is refused. */
+/** Cursors of contents: another process goes on behind what was yielded last; what is no cursor is refused. */
 import { expect, test } from '@jest/globals'
 import { gt } from '../../src/entry/conditions.js'
 import { ordered } from '../../src/entry/ordered.js'

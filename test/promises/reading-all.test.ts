@@ -1,4 +1,4 @@
-/** What readAll promises: it waits for the first match, then returns what is there, which stays; never more than it may, never one twice. */
+/** readAll: it waits for the first match, then returns what is there, which stays; never more than it may, never one twice. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry } from '../../src/entry.js'
 import { everyEngine, testInOnePartition } from '../support/every-engine.js'

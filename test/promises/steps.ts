@@ -194,7 +194,11 @@ export class Side {
 
   /** Answered behind what is pushed to each, behind its acknowledgement, and behind what that brings about. */
   async settle(): Promise<void> {
-    for (let i = 0; i < 4; i++) await Promise.all([...new Set(this.spaces)].map((space) => space.readIfExists(NOWHERE)))
+    for (let i = 0; i < 4; i++) {
+      await Promise.all([...new Set(this.spaces)].map((space) => space.readIfExists(NOWHERE)))
+      // A call that ends a long turn has its answer in the next one (src/runtime/long-turn.ts).
+      await new Promise(setImmediate)
+    }
   }
 
   txOf(client: number, number: number): Transaction | undefined {

@@ -1,4 +1,4 @@
-/** What update promises under transactions: others see a change when it is committed, and nothing of one that is not. */
+/** update under transactions: others see a change when it is committed, and nothing of one that is not. */
 import { expect, test } from '@jest/globals'
 import { entryInfo } from '../../src/entry.js'
 import type { Space } from '../../src/space.js'

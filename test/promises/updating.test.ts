@@ -1,4 +1,4 @@
-/** What update promises: an entry is changed in one step, in its place, and nobody's change is lost. */
+/** update: an entry is changed in one step, in its place, and nobody's change is lost. */
 import { expect, test } from '@jest/globals'
 import { z } from 'zod'
 import { gt, lt } from '../../src/entry/conditions.js'
@@ -241,7 +241,7 @@ everyEngine({ what: 'updating', partitions: 'redis' }, (opened) => {
     expect(await other.update(Few, { increment: { n: 1 } })).toEqual({ n: 3 })
     await expect(other.update(Few, { increment: { n: 1 } })).rejects.toMatchObject({ code: 'INVALID_ENTRY' })
     expect(await space.update(Few, { set: { n: 1, at: new Date(5) } })).toEqual({ n: 1, at: new Date(5) })
-    // What this process remembers of the entry was changed by another one.
+    // Another process has changed the entry that this one remembers.
     expect(await other.update(Few, { increment: { n: 1 } })).toEqual({ n: 2, at: new Date(5) })
     await space.write(Counter({ id: 'a', count: 1, note: 'n' }))
     const wrong = [{ increment: { count: 1n } }, { increment: { note: 1 } }, { append: { note: 'x' } }]

@@ -1,4 +1,4 @@
-/** What watch promises: events in order, no more of them kept than was said, what is lost told in its place, and an end. */
+/** watch: events in order, no more of them kept than was said, what is lost told in its place, and an end. */
 import { expect, test } from '@jest/globals'
 import { AnyEntry } from '../../src/entry.js'
 import type { Watch } from '../../src/space/watch.js'

@@ -68,13 +68,16 @@ async function writes(
       for (let i = 0; i < WRITES; i++) loaded.push((await stores[i % workers]!.get('sid')) as StoredSession)
     })
     const session = loaded[0] as StoredSession
-    const saves = await during(async () => {
+    const save = async (): Promise<void> => {
       for (let i = 1; i <= WRITES; i++) {
         session.n = i
         session.last = text(i, KIB)
         await stores[0]!.set('sid', session)
       }
-    })
+    }
+    // What the processes say beside it, on a busy machine more at one time than at another, can only add.
+    const all = [await during(save), await during(save)].sort((a, b) => a.bytes - b.bytes)
+    const [saves] = all as [Traffic, Traffic]
     expect((await stores[workers - 1]!.get('sid'))?.n).toBe(WRITES)
     total = {
       write: saves.bytes / WRITES,

@@ -152,7 +152,7 @@ class Running {
     return this.settings.only ?? FAULT_NAMES
   }
 
-  /** What each of them wrote, and when each fault struck. */
+  /** Keeps what each of them wrote, and when each fault struck. */
   keep(folder: string): void {
     const { gateways, supervisor } = this.system
     const written = new Map([

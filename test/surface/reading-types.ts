@@ -1,4 +1,4 @@
-/** What the compiler promises of readAll, contents, watch and batches: checked by `tsc -p test/tsconfig.json`, and never run. */
+/** Types of readAll, contents, watch and batches: checked by `tsc -p test/tsconfig.json`, and never run. */
 import {
   AnyEntry,
   type Contents,

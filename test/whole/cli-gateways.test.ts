@@ -4,6 +4,7 @@ import { Agent } from 'node:http'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { createGateway } from '../../gateway/index.js'
 import { openSpace } from '../../src/open.js'
+import { testInLongForm } from '../faults/long-form.js'
 import { ask } from '../gateway/serving.js'
 import { end } from '../support/dev.js'
 import { failOnLeaks } from '../support/leaks.js'
@@ -143,7 +144,7 @@ test('without their supervisor the processes drain, and end', async () => {
   await until(() => !pidsOf(gateways).some(isRunning), 'they have ended')
 })
 
-test('a port that is taken is told once, as by a single process', async () => {
+testInLongForm('a port that is taken is told once, as by a single process', async () => {
   const port = String(await freePort())
   const first = startProcess(['takespace', 'gateway', '--port', port, '--processes', '2'], {
     env: { TAKESPACE_URL: redis.url },

@@ -139,25 +139,29 @@ test('a process under a debugger is neither looked at nor killed', async () => {
   expect(linesOf(running, 'a worker process ended')).toEqual([])
 })
 
-test('handlers that never end: 504 at the deadline, then counted, and with too many of them their process is replaced', async () => {
-  const running = await start('never', ['--concurrency', '16'], 500)
-  const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
-  expect(await never()).toBe(504)
-  const overrun = 'takespace_overrun_handlers{service="web",process="0"}'
-  await until(async () => (await running.series()).get(overrun) === 1, 'it is counted')
-  const first = await (await fetch(running.url)).text()
-  // The next ones take their slots as soon as a second of grace is over.
-  for (let round = 0; round < 4; round++) {
-    const statuses = await Promise.all(Array.from({ length: 16 }, never))
-    expect(new Set(statuses)).toEqual(new Set([504]))
-    await until(async () => ((await running.series()).get(overrun) ?? 64) > 16 * (round + 1), 'they are counted, too')
-  }
-  await running.worker.line(/"reason":"\d+ handlers that never ended"/)
-  expect(await running.replaced('overrun')).toBe(1)
-  await until(async () => (await (await fetch(running.url)).text()) !== first, 'another process answers')
-  expect(await running.readyz()).toEqual({ status: 200, processes: '1 of 1 serve' })
-  await running.end()
-})
+// The short form has `test/admin/probes.test.ts`.
+testInLongForm(
+  'handlers that never end: 504 at the deadline, then counted, and with too many of them their process is replaced',
+  async () => {
+    const running = await start('never', ['--concurrency', '16'], 500)
+    const never = async (): Promise<number> => (await fetch(`${running.url}/never`)).status
+    expect(await never()).toBe(504)
+    const overrun = 'takespace_overrun_handlers{service="web",process="0"}'
+    await until(async () => (await running.series()).get(overrun) === 1, 'it is counted')
+    const first = await (await fetch(running.url)).text()
+    // The next ones take their slots as soon as a second of grace is over.
+    for (let round = 0; round < 4; round++) {
+      const statuses = await Promise.all(Array.from({ length: 16 }, never))
+      expect(new Set(statuses)).toEqual(new Set([504]))
+      await until(async () => ((await running.series()).get(overrun) ?? 64) > 16 * (round + 1), 'they are counted, too')
+    }
+    await running.worker.line(/"reason":"\d+ handlers that never ended"/)
+    expect(await running.replaced('overrun')).toBe(1)
+    await until(async () => (await (await fetch(running.url)).text()) !== first, 'another process answers')
+    expect(await running.readyz()).toEqual({ status: 200, processes: '1 of 1 serve' })
+    await running.end()
+  },
+)
 
 // The short form has `--max-memory` in cli-wear.test.ts.
 testInLongForm('a leak of 500 MB in steps of 20: replaced before it is there, and no request fails', async () => {

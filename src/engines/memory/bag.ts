@@ -79,7 +79,7 @@ export class Bag {
   #sweepAt = 1024
   /** No lease ends before. */
   #leaseEndsAt = Number.POSITIVE_INFINITY
-  /** Of the entries that bounds count. */
+  /** The entries that bounds count. */
   #count = 0
   #bytes = 0
 

@@ -4,7 +4,7 @@ import { type EncodedEntry, type EncodedTemplate, OWN_KINDS, type Stored } from 
 import { type Item, readable, storedOf, takeable } from './bag.js'
 import type { World } from './world.js'
 
-/** What this needs of the engine of its process. */
+/** The parts of the engine that changes need. */
 export interface Housekeeping {
   /** @throws SpaceError SPACE_CLOSED */
   open(): void

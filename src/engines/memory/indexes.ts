@@ -31,7 +31,7 @@ const MOST_FIELDS = 100
 
 export class Indexes<T extends PlacedEntry> {
   readonly #kinds = new Map<string, KindIndex<T>>()
-  /** Of all entries that AnyEntry matches; made when a template first asks for it. */
+  /** All entries that AnyEntry matches; made when a template first asks for it. */
   #any: KindIndex<T> | undefined
 
   add(item: T): void {

@@ -8,7 +8,7 @@ import { type Item, readable, takeable } from './bag.js'
 import { matches } from './match.js'
 import { WaitingTemplates } from './waiting-templates.js'
 
-/** What happens to an entry. */
+/** A change of an entry, as registrations see it. */
 export interface WhatHappens {
   /** True if nobody could see it before. */
   readonly isNew: boolean

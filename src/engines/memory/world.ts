@@ -27,7 +27,7 @@ export class World {
   readonly sessions = new MemorySessions((id, owner, reason) => this.#sessionEnded(id, owner, reason))
   /** Message listeners, by presence. */
   readonly listeners = new Map<string, OnMessagePart>()
-  /** Of finds that wait only while a match is held by a transaction. */
+  /** Finds that wait only while a match is held by a transaction. */
   readonly #conflictTimers = new WeakMap<Waiter, NodeJS.Timeout>()
   #sessions = 0
   readonly #joined = new Set<string>()

@@ -10,7 +10,7 @@ import { ask } from './wire/ask.js'
 import type { Batches } from './wire/batches.js'
 import type { Bodies } from './wire/bodies.js'
 
-/** What an acceptance needs to know of a find. */
+/** The part of a find that an acceptance needs. */
 export type Accepting = Pick<Find, 'tx' | 'conforms' | 'onNonconforming'>
 
 export class Acceptance {
