@@ -31,7 +31,7 @@ export interface FieldChanges<F extends object> {
   /** Numbers or bigints to be added. A field that the entry lacks is 0 before. */
   readonly increment?: Amounts<F> | undefined
   /**
-   * What is appended to a list: a list of items, or one item. A field that the entry lacks is an empty list before. To
+   * Items to be appended to a list: a list of them, or one. A field that the entry lacks is an empty list before. To
    * append a list as one item, put it into a list.
    */
   readonly append?: Items<F> | undefined

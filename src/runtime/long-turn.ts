@@ -1,7 +1,7 @@
 /** Ends turns of the event loop that calls without a wait prolong: a loop over them would keep timers and I/O waiting. */
 import { monotonicMs } from '../clock.js'
 
-/** So long a turn may be before the next call ends it. */
+/** A turn that is longer is ended by the next call. */
 const LONGEST_TURN_MS = 10
 
 let beganAt: number | undefined

@@ -24,7 +24,7 @@ import {
 } from './place.js'
 import type { Sorted } from './sorted.js'
 
-/** So few entries are looked at one by one. */
+/** Entries that are looked at one by one rather than by an index, at most. */
 const FEW = 32
 /** Fields of a kind that are indexed; templates of strangers may name any. */
 const MOST_FIELDS = 100

@@ -139,7 +139,7 @@ class TemplatesOfKind<L> {
 /** Templates with a bound from which on, and those with one up to which the values of a field match. */
 interface TemplatesByBound<L> {
   readonly field: string
-  /** Of the values. */
+  /** The type of the values. */
   readonly type: string
   readonly lower: Sorted<Filed<L>>
   readonly upper: Sorted<Filed<L>>

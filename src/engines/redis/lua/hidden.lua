@@ -2,7 +2,7 @@
 -- transaction ends; a find may wait for that.
 -- shares: conflictWith
 
--- So many searches of a call look at all hidden entries; for further ones these are sorted by the parts of their signatures.
+-- Searches of a call that look at all hidden entries; for further ones these are sorted by the parts of their signatures.
 local SEARCHED_WHOLE = 4
 -- Most records in one command: Lua's stack takes some thousands of values.
 local RECORDS_AT_ONCE = 1000

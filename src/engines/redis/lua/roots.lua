@@ -1,7 +1,7 @@
 -- Roots: the kinds under which a search for AnyEntry looks. A space remembers each root that a process has ever
 -- announced; most may have no entries.
 
--- So many roots are asked about in one command.
+-- Roots that one command asks about.
 local ROOTS_AT_ONCE = 64
 
 -- Returns the roots whose index has entries. `keyOf`: names the index of a kind.
